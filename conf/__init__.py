@@ -1,0 +1,1 @@
+"""The presets and the one typed description of an experiment."""

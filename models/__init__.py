@@ -1,0 +1,1 @@
+"""Networks, normalizers and the engine that trains them: torch in, torch out."""

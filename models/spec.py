@@ -1,0 +1,77 @@
+"""What decides a network and its training: the two specs that an experiment sets."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+STRICT = {"extra": "forbid", "use_attribute_docstrings": True}
+"""How configuration reads a spec: unknown keys are errors, texts under fields are help."""
+
+
+def require(holds: bool, invariant: str) -> None:
+    """Raise ValueError with ``invariant`` unless it holds."""
+    if not holds:
+        raise ValueError(invariant)
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """An LSTM that reads a window of T rows and forecasts from the last step's hidden state."""
+
+    __pydantic_config__ = STRICT
+
+    window: int = 20
+    """Rows (trading days) in a window, T."""
+    hidden: int = 32
+    """Units in the hidden state, H."""
+    layers: int = 1
+    """Stacked LSTM layers."""
+    dropout: float = 0.0
+    """Dropout between layers and before the head, in [0, 1)."""
+
+    def __post_init__(self) -> None:
+        for name in ("window", "hidden", "layers"):
+            value = getattr(self, name)
+            require(value >= 1, f"{name} must be at least 1; it is {value}")
+        require(0 <= self.dropout < 1, f"dropout must lie in [0, 1); it is {self.dropout}")
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """How a network is fitted: loss, batch composition, AdamW, early stopping."""
+
+    __pydantic_config__ = STRICT
+
+    loss: Literal["mse", "rank_correlation"] = "mse"
+    """mse, or rank_correlation: minus the correlation of forecasts with target ranks, by date."""
+    batches: Literal["shuffled", "date", "date_block", "symbol", "chronological"] = "shuffled"
+    """Which samples share a batch; see models.batches. A variant may need one of its own."""
+    batch_size: int = 512
+    """Samples in a batch (an upper bound where whole dates or one symbol make up a batch)."""
+    epochs: int = 12
+    """Passes over the training block at most."""
+    patience: int = 3
+    """Epochs without a better validation loss before training stops; the best weights are kept."""
+    learning_rate: float = 2e-3
+    """AdamW step size."""
+    weight_decay: float = 1e-3
+    """AdamW decoupled weight decay."""
+    clip_norm: float = 1.0
+    """Gradients are scaled down to this Euclidean norm at most."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to train; auto takes CUDA when there is one."""
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "epochs", "patience"):
+            value = getattr(self, name)
+            require(value >= 1, f"{name} must be at least 1; it is {value}")
+        for name in ("learning_rate", "clip_norm"):
+            value = getattr(self, name)
+            require(value > 0, f"{name} must be positive; it is {value}")
+        require(
+            self.weight_decay >= 0, f"weight_decay must not be negative; it is {self.weight_decay}"
+        )
+        require(
+            self.loss != "rank_correlation" or self.batches not in ("shuffled", "symbol"),
+            f"loss rank_correlation needs whole dates in a batch; batches is {self.batches!r}: "
+            "take date, date_block or chronological",
+        )

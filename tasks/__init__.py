@@ -1,0 +1,1 @@
+"""The steps that the flows chain, in order: data, split, train, attribute, diagnose, compare, report, track."""

@@ -1,0 +1,39 @@
+"""A fold: three date ranges, train | validation | test, in time order."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Half-open ranges of rows of one calendar, purged and embargoed.
+
+    Attributes:
+        number: Position in the plan, from 0, oldest first.
+        train: Rows to fit on.
+        validation: Rows for early stopping; may be empty.
+        test: Rows to forecast, read once after everything is frozen.
+        calendar: (D,) datetime64[D], the dates that the rows count.
+    """
+
+    number: int
+    train: range
+    validation: range
+    test: range
+    calendar: np.ndarray = field(repr=False, compare=False)
+
+    @property
+    def train_dates(self) -> np.ndarray:
+        """(n,) datetime64[D] of the training rows."""
+        return self.calendar[self.train.start : self.train.stop]
+
+    @property
+    def validation_dates(self) -> np.ndarray:
+        """(n,) datetime64[D] of the validation rows."""
+        return self.calendar[self.validation.start : self.validation.stop]
+
+    @property
+    def test_dates(self) -> np.ndarray:
+        """(n,) datetime64[D] of the test rows."""
+        return self.calendar[self.test.start : self.test.stop]

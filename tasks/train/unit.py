@@ -1,0 +1,81 @@
+"""A unit: one variant on one fold with one seed, what one worker trains."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from models.spec import NetworkSpec, TrainingSpec
+from tasks.split.fold import Fold
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Everything that decides a trained network, and nothing else.
+
+    Attributes:
+        variant: Key of ``models.normalizers.VARIANTS`` or ``package.module:attribute``.
+        fold: The fold to train on and forecast.
+        seed: Seeds the initial weights, dropout and batch order; the same for every variant.
+        network: The network's spec.
+        training: The training's spec.
+        panel: Fingerprint of the panel.
+        plan: Hash of the fold plan that the fold belongs to.
+    """
+
+    variant: str
+    fold: Fold
+    seed: int
+    network: NetworkSpec
+    training: TrainingSpec
+    panel: str
+    plan: str
+
+    @property
+    def key(self) -> str:
+        """Hash of all that decides the result, the code included; readable in front."""
+        fold = [[r.start, r.stop] for r in (self.fold.train, self.fold.validation, self.fold.test)]
+        decides = [
+            self.variant, fold, self.seed, asdict(self.network), asdict(self.training),
+            self.panel, self.plan, code_version(),
+        ]  # fmt: skip
+        digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+        name = self.variant.replace(":", ".")
+        return f"{name}-f{self.fold.number}-s{self.seed}-{digest[:20]}"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedUnit:
+    """A unit with its frozen result. Plain arrays and frames: it travels between processes.
+
+    Attributes:
+        unit: What was trained.
+        weights: Network parameters and buffers by name.
+        statistics: State of the input normalizer by name.
+        target_scale: Standard deviation of the training targets; forecasts are in target units.
+        curves: One row an epoch: epoch, train_loss, validation_loss.
+        best_epoch: The epoch whose weights were kept, from 1.
+        forecasts: Out of sample: date, symbol, fold, variant, seed, forecast, target.
+    """
+
+    unit: Unit
+    weights: dict[str, np.ndarray]
+    statistics: dict[str, np.ndarray]
+    target_scale: float
+    curves: pd.DataFrame
+    best_epoch: int
+    forecasts: pd.DataFrame
+
+
+@cache
+def code_version() -> str:
+    """Hash of the source files that decide a result; changes whenever one of them does."""
+    root = Path(__file__).resolve().parents[2]
+    digest = hashlib.sha256()
+    for file in sorted([*root.glob("models/**/*.py"), *root.glob("tasks/**/*.py")]):
+        digest.update(file.relative_to(root).as_posix().encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
