@@ -1,1 +1,1 @@
-"""The steps that the flows chain, in order: data, split, train, attribute, diagnose, compare, report, track."""
+"""The steps that the flows chain, from data to track, in the order of the layer test."""

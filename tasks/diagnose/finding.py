@@ -8,7 +8,7 @@ import pandas as pd
 
 
 class Verdict(StrEnum):
-    """LEAK: the future moved a forecast. CLEAN: not within what was tested. UNKNOWN: cannot tell."""
+    """LEAK: the future moved a forecast. CLEAN: not in what was tested. UNKNOWN: cannot tell."""
 
     LEAK = "LEAK"
     UNKNOWN = "UNKNOWN"
@@ -100,9 +100,8 @@ class LeakReport:
             "| test | stage | verdict | statistic | value | threshold | witness |",
             "|---|---|---|---|---|---|---|",
         ]
-        lines += [
-            f"| {f.test} | {f.stage} | {f.verdict}{'' if f.counts else ' (informs only)'} | {f.statistic} "
-            f"| {f.value:.3g} | {f.threshold:.3g} | {f.witness or f.detail} |"
-            for f in self.findings
-        ]
+        for f in self.findings:
+            verdict = f.verdict if f.counts else f"{f.verdict} (informs only)"
+            cells = [f.test, f.stage, verdict, f.statistic, f"{f.value:.3g}", f"{f.threshold:.3g}"]
+            lines.append(f"| {' | '.join(cells)} | {f.witness or f.detail} |")
         return head + "\n".join(lines) + "\n"

@@ -13,6 +13,10 @@ from models.spec import NetworkSpec, TrainingSpec
 from tasks.split.fold import Fold
 
 
+ROOMS = ("models", "tasks/data", "tasks/split", "tasks/train")
+"""Whose code decides what a unit comes to."""
+
+
 @dataclass(frozen=True)
 class Unit:
     """Everything that decides a trained network, and nothing else.
@@ -76,6 +80,6 @@ def code_version() -> str:
     """Hash of the source files that decide a result; changes whenever one of them does."""
     root = Path(__file__).resolve().parents[2]
     digest = hashlib.sha256()
-    for file in sorted([*root.glob("models/**/*.py"), *root.glob("tasks/**/*.py")]):
+    for file in sorted(file for room in ROOMS for file in root.glob(f"{room}/**/*.py")):
         digest.update(file.relative_to(root).as_posix().encode() + file.read_bytes())
     return digest.hexdigest()[:16]
