@@ -1,0 +1,30 @@
+"""Train one unit (variant x fold x seed) and score with it; reference forecasters beside it."""
+
+from tasks.train.references import PREFIX, REFERENCES, Reference, reference_forecasts
+from tasks.train.train import (
+    TrainingError,
+    fit_statistics,
+    forecasts_of,
+    network_of,
+    normalized,
+    score,
+    train_unit,
+)
+from tasks.train.unit import TrainedUnit, Unit, code_version
+
+__all__ = [
+    "PREFIX",
+    "REFERENCES",
+    "Reference",
+    "TrainedUnit",
+    "TrainingError",
+    "Unit",
+    "code_version",
+    "fit_statistics",
+    "forecasts_of",
+    "network_of",
+    "normalized",
+    "reference_forecasts",
+    "score",
+    "train_unit",
+]

@@ -1,0 +1,189 @@
+"""Reference forecasters on the same folds and windows: is the LSTM worth it?"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import Ridge
+
+from models.normalizers import VARIANTS
+from models.windows import Windows, eligible
+from tasks.data.panel import Panel
+from tasks.split.fold import Fold
+from tasks.train.train import TrainingError, target_scale, tensors, with_target
+
+PREFIX = "ref:"
+"""In front of a reference's name wherever it stands beside variants."""
+MOMENTUM_ROWS = 252
+RIDGE_PENALTIES = (1e1, 1e2, 1e3, 1e4, 1e5, 1e6)
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Samples of one block of a fold: flattened windows (n, T * F), targets (n,) in train sds."""
+
+    dates: np.ndarray
+    symbols: np.ndarray
+    windows: np.ndarray
+    target: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """What a reference may see: the panel up to each date, and the fold's blocks."""
+
+    panel: Panel
+    train: Block
+    validation: Block
+    test: Block
+    seed: int
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A forecaster to compare the LSTM with.
+
+    Attributes:
+        title: A few words for tables.
+        formula: What it forecasts.
+        source: Library or practice.
+        forecast: From the blocks of a fold to (n_test,) forecasts in train sds of the target.
+    """
+
+    title: str
+    formula: str
+    source: str
+    forecast: Callable[[Blocks], np.ndarray]
+
+
+def zero(blocks: Blocks) -> np.ndarray:
+    """No opinion."""
+    return np.zeros(len(blocks.test.dates))
+
+
+def momentum(blocks: Blocks) -> np.ndarray:
+    """Trailing mean of the symbol's own targets that were known by the forecast's date.
+
+    A target counts from its label end on, so the newest labels are left out while they are open.
+    """
+    panel = blocks.panel
+    known = np.where(panel.member, panel.target, np.nan).astype(np.float64)
+    filled = np.nan_to_num(known)
+    total = np.vstack([np.zeros_like(filled[:1]), np.cumsum(filled, axis=0)])
+    count = np.vstack([np.zeros_like(filled[:1]), np.cumsum(np.isfinite(known), axis=0)])
+    rows = np.searchsorted(panel.dates, blocks.test.dates)
+    columns = pd.Index(panel.symbols).get_indexer(blocks.test.symbols)
+    ends = np.where(np.isnat(panel.label_end), np.datetime64("9999-12-31"), panel.label_end)
+    stop = np.searchsorted(np.maximum.accumulate(ends), panel.dates[rows], side="right")
+    start = np.maximum(stop - MOMENTUM_ROWS, 0)
+    n = count[stop, columns] - count[start, columns]
+    return (total[stop, columns] - total[start, columns]) / np.maximum(n, 1)
+
+
+def ridge(blocks: Blocks) -> np.ndarray:
+    """Ridge regression on the flattened window; the penalty with the lowest validation MSE."""
+
+    def validation_error(model: Ridge) -> float:
+        residual = model.predict(blocks.validation.windows) - blocks.validation.target
+        return float(np.mean(residual**2))
+
+    models = [
+        Ridge(alpha=penalty).fit(blocks.train.windows, blocks.train.target)
+        for penalty in RIDGE_PENALTIES
+    ]
+    return min(models, key=validation_error).predict(blocks.test.windows)
+
+
+def gradient_boosting(blocks: Blocks) -> np.ndarray:
+    """Histogram gradient-boosted trees on the flattened window, stopped on the validation block."""
+    model = HistGradientBoostingRegressor(
+        learning_rate=0.05,
+        max_iter=200,
+        max_leaf_nodes=15,
+        min_samples_leaf=200,
+        l2_regularization=1.0,
+        early_stopping=True,
+        n_iter_no_change=10,
+        random_state=blocks.seed,
+    )
+    validation = {"X_val": blocks.validation.windows, "y_val": blocks.validation.target}
+    model.fit(blocks.train.windows, blocks.train.target, **validation)
+    return model.predict(blocks.test.windows)
+
+
+REFERENCES: Mapping[str, Reference] = MappingProxyType(
+    {
+        "zero": Reference("zero forecast", "0", "the bar for MSE", zero),
+        "momentum": Reference(
+            "momentum",
+            f"mean of the symbol's own targets known by d, last {MOMENTUM_ROWS} rows",
+            "Jegadeesh & Titman 1993 (as practice; on the target's own scale)",
+            momentum,
+        ),
+        "ridge": Reference(
+            "ridge regression",
+            "linear in the flattened z-scored window, L2 penalty chosen on validation",
+            "scikit-learn Ridge",
+            ridge,
+        ),
+        "gradient_boosting": Reference(
+            "gradient-boosted trees",
+            "trees on the flattened z-scored window, early stopping on validation",
+            "scikit-learn HistGradientBoostingRegressor",
+            gradient_boosting,
+        ),
+    }
+)
+
+
+def reference_forecasts(
+    name: str, panel: Panel, fold: Fold, window: int, seed: int
+) -> pd.DataFrame:
+    """Out-of-sample forecasts of a reference, as a unit's: the variant is ``ref:<name>``."""
+    scale = target_scale(panel, fold.train)
+    blocks = blocks_of(panel, fold, window, scale, seed)
+    forecast = REFERENCES[name].forecast(blocks) * scale
+    frame = pd.DataFrame(
+        {
+            "date": blocks.test.dates,
+            "symbol": blocks.test.symbols,
+            "fold": fold.number,
+            "variant": PREFIX + name,
+            "seed": seed,
+            "forecast": forecast,
+        }
+    )
+    return with_target(frame, panel)
+
+
+def blocks_of(panel: Panel, fold: Fold, window: int, scale: float, seed: int) -> Blocks:
+    """Flattened train-z-scored windows of a fold: what the LSTM variant zscore sees."""
+    values, member = tensors(panel)
+    normalizer = VARIANTS["zscore"].input
+    assert normalizer is not None  # it is what the variant is
+    scaled = normalizer.apply(values, member, normalizer.fit(values, member, fold.train)).values
+    target = torch.from_numpy(panel.target / np.float32(scale))
+    windows = Windows.of(scaled, target, window)
+
+    def block(rows: range, labelled: bool) -> Block:
+        samples = eligible(scaled, member, rows, window, target=target if labelled else None)
+        where = samples.numpy()
+        if not len(where):
+            raise TrainingError(
+                f"fold {fold.number}: no complete window of {window} rows in rows "
+                f"{rows.start}..{rows.stop - 1}"
+            )
+        return Block(
+            panel.dates[where % len(panel.dates)],
+            panel.symbols[where // len(panel.dates)],
+            windows.gather(samples).flatten(1).numpy(),
+            windows.target[samples].numpy(),
+        )
+
+    return Blocks(
+        panel, block(fold.train, True), block(fold.validation, True), block(fold.test, False), seed
+    )

@@ -1,0 +1,161 @@
+"""Train a unit and score with it. Pure: panel in, arrays and frames out."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from models import engine
+from models.network import Forecaster, build
+from models.normalizers import Scaled, resolve
+from models.windows import Windows, eligible
+from tasks.data.panel import Panel
+from tasks.train.unit import TrainedUnit, Unit
+
+
+class TrainingError(ValueError):
+    """A unit cannot be trained on its fold; the message says what is missing."""
+
+
+def fit_statistics(unit: Unit, panel: Panel) -> dict[str, np.ndarray]:
+    """State of the unit's input normalizer, fitted on the fold's training rows and no others."""
+    normalizer = resolve(unit.variant).input
+    if normalizer is None:
+        return {}
+    values, member = tensors(panel)
+    state = normalizer.fit(values, member, unit.fold.train)
+    return {name: tensor.numpy() for name, tensor in state.items()}
+
+
+def normalized(unit: Unit, panel: Panel, statistics: dict[str, np.ndarray]) -> Scaled:
+    """The panel as the unit's network sees it: (D, S, F) float32 and the slope of the map."""
+    normalizer = resolve(unit.variant).input
+    values, member = tensors(panel)
+    if normalizer is None:
+        return Scaled(values, torch.ones(()))
+    state = {name: torch.from_numpy(np.asarray(array)) for name, array in statistics.items()}
+    return normalizer.apply(values, member, state)
+
+
+def network_of(trained: TrainedUnit, n_features: int) -> Forecaster:
+    """The trained network in eval mode."""
+    unit = trained.unit
+    network = build(resolve(unit.variant), n_features, unit.network, unit.seed)
+    weights = {name: torch.from_numpy(np.array(w)) for name, w in trained.weights.items()}
+    network.load_state_dict(weights)
+    return network.eval()
+
+
+def train_unit(unit: Unit, panel: Panel) -> TrainedUnit:
+    """Fit the normalizer and the network on train, stop on validation, then forecast the test.
+
+    The test block is read once, after weights, statistics and the chosen epoch are frozen.
+
+    Raises:
+        TrainingError: Too few complete windows with a known label, or the loss diverged.
+    """
+    variant = resolve(unit.variant)
+    statistics = fit_statistics(unit, panel)
+    scaled = normalized(unit, panel, statistics)
+    scale = target_scale(panel, unit.fold.train)
+    device = engine.device(unit.training)
+    values, member = tensors(panel)
+    target = torch.from_numpy(panel.target / np.float32(scale))
+    windows = Windows.of(scaled.values, target, unit.network.window, device)
+    train, validation = (
+        eligible(scaled.values, member, rows, unit.network.window, target=target)
+        for rows in (unit.fold.train, unit.fold.validation)
+    )
+    for name, samples, rows in (
+        ("train", train, unit.fold.train),
+        ("validation", validation, unit.fold.validation),
+    ):
+        if len(samples) < 2:
+            raise TrainingError(
+                f"variant {unit.variant}, fold {unit.fold.number}: {len(samples)} complete windows "
+                f"of {unit.network.window} rows with a known label in the {len(rows)} {name} rows; "
+                f"at least 2 are needed. Lengthen split.{name}, shorten network.window, or look at "
+                "the features' warm-up and gaps"
+            )
+    network = build(variant, values.shape[2], unit.network, unit.seed).to(device)
+    fit = engine.fit(network, windows, train, validation, unit.training, unit.seed, variant.batches)
+    trained = TrainedUnit(
+        unit=unit,
+        weights={name: tensor.numpy() for name, tensor in fit.weights.items()},
+        statistics=statistics,
+        target_scale=scale,
+        curves=pd.DataFrame(
+            [(n, e.train_loss, e.validation_loss) for n, e in enumerate(fit.curves, 1)],
+            columns=["epoch", "train_loss", "validation_loss"],
+        ),
+        best_epoch=fit.best_epoch,
+        forecasts=pd.DataFrame(),
+    )
+    return replace(trained, forecasts=forecasts_of(trained, panel))
+
+
+def forecasts_of(trained: TrainedUnit, panel: Panel) -> pd.DataFrame:
+    """Out-of-sample forecasts of a unit: date, symbol, fold, variant, seed, forecast, target."""
+    unit = trained.unit
+    frame = score(trained, panel, unit.fold.test)
+    frame.insert(2, "fold", unit.fold.number)
+    frame.insert(3, "variant", unit.variant)
+    frame.insert(4, "seed", unit.seed)
+    return with_target(frame, panel)
+
+
+def score(
+    trained: TrainedUnit,
+    panel: Panel,
+    rows: range,
+    statistics: dict[str, np.ndarray] | None = None,
+) -> pd.DataFrame:
+    """Forecasts for ``rows``: date, symbol, forecast in target units. Eval mode; nothing is fitted.
+
+    ``statistics`` stand in for the trained unit's own (the leak audit fits them anew on a
+    changed panel). A member whose window has a missing cell gets no forecast.
+    """
+    unit = trained.unit
+    own = trained.statistics if statistics is None else statistics
+    scaled = normalized(unit, panel, own)
+    device = engine.device(unit.training)
+    windows = Windows.of(scaled.values, torch.from_numpy(panel.target), unit.network.window, device)
+    samples = eligible(scaled.values, tensors(panel)[1], rows, unit.network.window)
+    network = network_of(trained, len(panel.features)).to(device)
+    forecast = engine.predict(network, windows, samples).cpu().numpy() * trained.target_scale
+    n_dates = len(panel.dates)
+    return pd.DataFrame(
+        {
+            "date": panel.dates[samples.numpy() % n_dates],
+            "symbol": panel.symbols[samples.numpy() // n_dates],
+            "forecast": forecast,
+        }
+    )
+
+
+def with_target(frame: pd.DataFrame, panel: Panel) -> pd.DataFrame:
+    """``frame`` (date, symbol, ...) with the panel's target of the same cell as last column."""
+    row = np.searchsorted(panel.dates, frame["date"].to_numpy().astype("datetime64[D]"))
+    column = pd.Index(panel.symbols).get_indexer(frame["symbol"])
+    return frame.assign(target=panel.target[row, column].astype(np.float64))
+
+
+def target_scale(panel: Panel, rows: range) -> float:
+    """Standard deviation of the members' known targets in ``rows``, so that losses are near 1."""
+    block = slice(rows.start, rows.stop)
+    known = panel.target[block][panel.member[block]].astype(np.float64)
+    known = known[np.isfinite(known)]
+    spread = float(known.std()) if known.size else 0.0
+    if not spread > 0:
+        raise TrainingError(
+            f"the {known.size} known targets in training rows {rows.start}..{rows.stop - 1} do not "
+            "vary; there is nothing to learn. Check the target column and the dates"
+        )
+    return spread
+
+
+def tensors(panel: Panel) -> tuple[Tensor, Tensor]:
+    """Features (D, S, F) float32 and membership (D, S) bool as tensors in memory."""
+    return torch.from_numpy(np.array(panel.values)), torch.from_numpy(np.array(panel.member))
