@@ -12,7 +12,6 @@ import pandas as pd
 from models.spec import NetworkSpec, TrainingSpec
 from tasks.split.fold import Fold
 
-
 ROOMS = ("models", "tasks/data", "tasks/split", "tasks/train")
 """Whose code decides what a unit comes to."""
 

@@ -1,0 +1,108 @@
+"""From a YAML file and ``key=value`` overrides to an Experiment, or to errors that help."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from conf.schema import Experiment
+
+PRESETS = Path(__file__).resolve().parent
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; one line per fault."""
+
+
+def load(source: str | Path, overrides: Sequence[str] = ()) -> Experiment:
+    """The experiment in ``source`` with ``overrides`` such as ``training.epochs=5`` applied.
+
+    ``source`` is a file, or the name of a preset: ``sp500``, ``quick``, ``noise``.
+
+    Raises:
+        ConfigError: No such file or preset, broken YAML, an unknown key, or a value out of bounds.
+    """
+    file = find(source)
+    try:
+        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: not readable as YAML: {error}") from error
+    if not isinstance(tree, dict):
+        raise ConfigError(
+            f"{file}: a mapping of settings is needed; it holds {type(tree).__name__}"
+        )
+    for text in overrides:
+        apply_override(tree, text)
+    try:
+        return Experiment.model_validate(tree)
+    except ValidationError as error:
+        faults = "\n".join(f"  {line}" for line in describe(error))
+        raise ConfigError(f"{file}: the configuration cannot be used\n{faults}") from error
+
+
+def find(source: str | Path) -> Path:
+    """The file itself, or the preset of that name."""
+    for file in (Path(source), PRESETS / Path(source).name, PRESETS / f"{source}.yaml"):
+        if file.is_file():
+            return file
+    presets = sorted(file.stem for file in PRESETS.glob("*.yaml"))
+    near = difflib.get_close_matches(Path(source).stem, presets, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise ConfigError(f"{source}: no such file or preset{hint} Presets: {', '.join(presets)}")
+
+
+def apply_override(tree: dict[str, Any], text: str) -> None:
+    """Set ``a.b=value`` in ``tree``; the value is read as YAML."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"{text!r}: an override is key=value, such as training.epochs=5")
+    *path, last = key.strip().split(".")
+    node = tree
+    for depth, part in enumerate(path):
+        child = node.setdefault(part, {})
+        if not isinstance(child, dict):
+            above = ".".join(path[: depth + 1])
+            raise ConfigError(f"{text!r}: {above} is a value, not a section")
+        node = child
+    try:
+        node[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{text!r}: the value is not readable as YAML: {error}") from error
+
+
+def describe(error: ValidationError) -> Iterable[str]:
+    """One line per fault: the dotted key, what is wrong, the nearest valid key for a typo."""
+    for fault in error.errors():
+        key = ".".join(str(part) for part in fault["loc"])
+        if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+            *path, last = (str(part) for part in fault["loc"])
+            valid = keys_at(path)
+            near = difflib.get_close_matches(last, valid, n=1)
+            prefix = ".".join([*path, ""])
+            hint = f"did you mean {prefix}{near[0]}?" if near else f"there are {', '.join(valid)}"
+            yield f"{key}: no such key; {hint}"
+        elif fault["type"] in ("missing", "missing_argument"):
+            yield f"{key}: is missing"
+        else:
+            message = fault["msg"].removeprefix("Value error, ")
+            given = "" if fault["type"] == "value_error" else f" (it is {fault['input']!r})"
+            yield f"{key + ': ' if key else ''}{message}{given}"
+
+
+def keys_at(path: Sequence[str]) -> list[str]:
+    """Valid keys of the section at ``path``."""
+    section: Any = Experiment
+    for part in path:
+        section = Experiment.model_fields[part].annotation if section is Experiment else None
+    if isinstance(section, type) and issubclass(section, BaseModel):
+        return list(section.model_fields)
+    return [field.name for field in fields(section)] if is_dataclass(section) else []
+
+
+def to_yaml(experiment: Experiment) -> str:
+    """The resolved experiment as YAML: it loads back to an equal experiment."""
+    return yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

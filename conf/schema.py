@@ -1,0 +1,116 @@
+"""The one typed description of an experiment: presets, command line and flow parameters are it."""
+
+import os
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+
+from models.batches import BATCHES
+from models.normalizers import resolve
+from models.spec import NetworkSpec, TrainingSpec
+from tasks.attribute.spec import AttributionSpec
+from tasks.compare.spec import StatisticsSpec
+from tasks.data.spec import DataSpec, TargetSpec
+from tasks.diagnose.spec import AuditSpec
+from tasks.split import WalkForward
+from tasks.track.spec import TrackingSpec
+from tasks.train.references import REFERENCES
+
+
+class Experiment(BaseModel):
+    """Everything that decides a comparison. Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    name: str
+    """Title of the comparison, in the report and the tracker."""
+    data: DataSpec = DataSpec()
+    """Where the panel comes from and what its features are."""
+    target: TargetSpec = TargetSpec()
+    """What is forecast."""
+    split: WalkForward
+    """The plan of walk-forward folds."""
+    variants: tuple[str, ...]
+    """Keys of models.normalizers.VARIANTS, or package.module:attribute for one of your own."""
+    references: tuple[str, ...] = tuple(REFERENCES)
+    """Forecasters beside the LSTM: keys of tasks.train.REFERENCES."""
+    network: NetworkSpec = NetworkSpec()
+    """The LSTM."""
+    training: TrainingSpec = TrainingSpec()
+    """How it is fitted."""
+    seeds: tuple[int, ...] = (0,)
+    """One network per variant, fold and seed; forecasts are averaged over seeds."""
+    attribution: AttributionSpec = AttributionSpec()
+    """Which features carry the forecast."""
+    audit: AuditSpec = AuditSpec()
+    """Does anything see the future."""
+    statistics: StatisticsSpec = StatisticsSpec()
+    """Which variant is best, and how sure that is."""
+    tracking: TrackingSpec = TrackingSpec()
+    """Where runs are logged."""
+    workers: int = 0
+    """Processes that train side by side, one thread each; 0 takes one per core."""
+
+    @field_validator("variants", "references", "seeds")
+    @classmethod
+    def distinct(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Each entry once."""
+        twice = sorted({str(value) for value in values if values.count(value) > 1})
+        if twice:
+            raise ValueError(f"each entry may stand once; twice: {', '.join(twice)}")
+        return values
+
+    @field_validator("variants")
+    @classmethod
+    def known_variants(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        """At least one, and every one resolves."""
+        if not names:
+            raise ValueError("at least one variant is needed; 'none' is the plain LSTM")
+        for name in names:
+            resolve(name)
+        return names
+
+    @field_validator("references")
+    @classmethod
+    def known_references(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Every one is in the mapping."""
+        unknown = [name for name in names if name not in REFERENCES]
+        if unknown:
+            raise ValueError(f"unknown {', '.join(unknown)}; there are {', '.join(REFERENCES)}")
+        return names
+
+    @field_validator("seeds")
+    @classmethod
+    def some_seed(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        """At least one, none negative."""
+        if not seeds or min(seeds) < 0:
+            raise ValueError(f"seeds must be one or more integers of at least 0; it is {seeds}")
+        return seeds
+
+    @model_validator(mode="after")
+    def fits_together(self) -> "Experiment":
+        """Rules across the specs."""
+        if self.workers < 0:
+            raise ValueError(f"workers must be at least 0 (one per core); it is {self.workers}")
+        if self.split.validation == 0:
+            raise ValueError(
+                "split.validation must not be 0: early stopping and the references choose on it"
+            )
+        if self.statistics.reference not in self.variants:
+            raise ValueError(
+                f"statistics.reference {self.statistics.reference!r} must be one of the variants "
+                f"({', '.join(self.variants)})"
+            )
+        for name in self.variants:
+            composition = resolve(name).batches or self.training.batches
+            if self.training.loss == "rank_correlation" and not BATCHES[composition].whole_dates:
+                raise ValueError(
+                    f"training.loss rank_correlation needs whole dates in a batch; variant {name} "
+                    f"trains on {composition!r}"
+                )
+        return self
+
+    @property
+    def processes(self) -> int:
+        """Worker processes, with 0 resolved to one per core."""
+        return self.workers or os.cpu_count() or 1

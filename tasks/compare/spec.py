@@ -1,0 +1,25 @@
+"""How the variants are compared."""
+
+from dataclasses import dataclass
+
+from models.spec import STRICT, require
+
+
+@dataclass(frozen=True)
+class StatisticsSpec:
+    """Intervals and the confidence set over the daily rank IC."""
+
+    __pydantic_config__ = STRICT
+
+    reference: str = "none"
+    """The variant that paired differences are taken against."""
+    level: float = 0.95
+    """Joint level of the intervals over all variants, and of the confidence set."""
+    draws: int = 1000
+    """Stationary bootstrap draws."""
+    seed: int = 0
+    """Seeds the bootstrap."""
+
+    def __post_init__(self) -> None:
+        require(0.5 <= self.level < 1, f"level must lie in [0.5, 1); it is {self.level}")
+        require(self.draws >= 100, f"draws must be at least 100; it is {self.draws}")
