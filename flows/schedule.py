@@ -1,0 +1,41 @@
+"""Keep a task runner busy without flooding it: work that finishes a variant goes first."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from prefect.futures import PrefectFuture, as_completed
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A task to submit, and what to do with its result.
+
+    Attributes:
+        submit: Submits the task.
+        then: Receives the task's result; the jobs it returns go to the front of the queue.
+    """
+
+    submit: Callable[[], PrefectFuture[Any]]
+    then: Callable[[Any], Iterable["Job"]] = field(default=lambda _: ())
+
+
+def drive(jobs: Iterable[Job], width: int) -> Iterator[Job]:
+    """Run ``jobs`` with at most ``width`` in flight and yield each one when it is done.
+
+    An interrupt therefore waits for a handful of short tasks, not for the whole queue.
+
+    Raises:
+        Exception: Whatever a task raised; what is queued behind it is not started.
+    """
+    queue = deque(jobs)
+    running: dict[PrefectFuture[Any], Job] = {}
+    while queue or running:
+        while queue and len(running) < width:
+            job = queue.popleft()
+            running[job.submit()] = job
+        future = next(as_completed(list(running)))
+        job = running.pop(future)
+        queue.extendleft(reversed(list(job.then(future.result()))))
+        yield job

@@ -1,0 +1,29 @@
+"""The Prefect task of this step: the plan of folds, cut and audited."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from prefect import task
+
+from tasks.data import load
+from tasks.split.audit import audit_plan
+from tasks.split.fold import Fold
+from tasks.split.walk_forward import WalkForward, plan_hash
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Folds, their hash, and the audit table of their borders."""
+
+    folds: tuple[Fold, ...]
+    hash: str
+    audit: pd.DataFrame
+
+
+@task(name="plan folds")
+def plan_folds(split: WalkForward, panel: Path) -> Plan:
+    """Cut the panel's dates into purged folds and audit every border."""
+    content = load(panel)
+    folds = split.folds(content.dates, content.label_end)
+    return Plan(folds, plan_hash(folds), audit_plan(folds, content.label_end, split.embargo))

@@ -1,0 +1,60 @@
+"""The Prefect tasks of this step. Finished units are found again by their key, not trained twice."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from prefect import task
+
+from tasks.data import load
+from tasks.split.fold import Fold
+from tasks.timing import Timed, timed
+from tasks.train.references import reference_forecasts
+from tasks.train.train import train_unit
+from tasks.train.unit import TrainedUnit, Unit, code_version
+
+
+def unit_key(_: Any, parameters: dict[str, Any]) -> str:
+    """Where Prefect keeps a trained unit: its own key."""
+    return f"train-{parameters['unit'].key}"
+
+
+def reference_key(_: Any, parameters: dict[str, Any]) -> str:
+    """Where Prefect keeps a reference's forecasts."""
+    p = parameters
+    return "-".join(
+        [
+            "reference",
+            p["name"],
+            f"f{p['fold'].number}",
+            *(f"{r.start}_{r.stop}" for r in (p["fold"].train, p["fold"].validation, p["fold"].test)),
+            f"w{p['window']}",
+            f"s{p['seed']}",
+            Path(p["panel"]).name[:20],
+            code_version(),
+        ]
+    )
+
+
+@task(
+    name="train",
+    task_run_name="train {unit.variant} fold {unit.fold.number} seed {unit.seed}",
+    persist_result=True,
+    cache_key_fn=unit_key,
+)
+def train(unit: Unit, panel: Path) -> Timed[TrainedUnit]:
+    """Train one unit and forecast its test block."""
+    return timed(train_unit, unit, load(panel))
+
+
+@task(
+    name="reference",
+    task_run_name="reference {name} fold {fold.number}",
+    persist_result=True,
+    cache_key_fn=reference_key,
+)
+def forecast_reference(
+    name: str, fold: Fold, window: int, seed: int, panel: Path
+) -> Timed[pd.DataFrame]:
+    """Forecast the fold's test block with a reference forecaster."""
+    return timed(reference_forecasts, name, load(panel), fold, window, seed)
