@@ -4,10 +4,10 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from conf.schema import Experiment
 
@@ -97,10 +97,10 @@ def keys_at(path: Sequence[str]) -> list[str]:
     """Valid keys of the section at ``path``."""
     section: Any = Experiment
     for part in path:
-        section = Experiment.model_fields[part].annotation if section is Experiment else None
-    if isinstance(section, type) and issubclass(section, BaseModel):
-        return list(section.model_fields)
-    return [field.name for field in fields(section)] if is_dataclass(section) else []
+        section = get_type_hints(section).get(part)
+    if is_dataclass(section):
+        return [field.name for field in fields(section)]
+    return list(Experiment.model_fields) if section is Experiment else []
 
 
 def to_yaml(experiment: Experiment) -> str:

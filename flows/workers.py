@@ -1,8 +1,9 @@
 """The processes that do the work: one torch thread each, and none that outlives the flow."""
 
-import ctypes
+import os
 import signal
-import sys
+import threading
+import time
 
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
@@ -35,7 +36,12 @@ def start_pool_worker() -> None:
 
 
 def end_with_parent() -> None:
-    """Ask Linux to end this process when its parent is killed; elsewhere the pool may outlive it."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+    """End this process soon after its parent is gone: a killed flow leaves no orphans behind."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

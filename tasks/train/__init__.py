@@ -10,7 +10,7 @@ from tasks.train.train import (
     score,
     train_unit,
 )
-from tasks.train.unit import TrainedUnit, Unit, code_version
+from tasks.train.unit import TrainedUnit, Unit, code_version, digest
 
 __all__ = [
     "PREFIX",
@@ -20,6 +20,7 @@ __all__ = [
     "TrainingError",
     "Unit",
     "code_version",
+    "digest",
     "fit_statistics",
     "forecasts_of",
     "network_of",

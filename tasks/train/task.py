@@ -27,7 +27,10 @@ def reference_key(_: Any, parameters: dict[str, Any]) -> str:
             "reference",
             p["name"],
             f"f{p['fold'].number}",
-            *(f"{r.start}_{r.stop}" for r in (p["fold"].train, p["fold"].validation, p["fold"].test)),
+            *(
+                f"{r.start}_{r.stop}"
+                for r in (p["fold"].train, p["fold"].validation, p["fold"].test)
+            ),
             f"w{p['window']}",
             f"s{p['seed']}",
             Path(p["panel"]).name[:20],

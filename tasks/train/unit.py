@@ -46,9 +46,8 @@ class Unit:
             self.variant, fold, self.seed, asdict(self.network), asdict(self.training),
             self.panel, self.plan, code_version(),
         ]  # fmt: skip
-        digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
         name = self.variant.replace(":", ".")
-        return f"{name}-f{self.fold.number}-s{self.seed}-{digest[:20]}"
+        return f"{name}-f{self.fold.number}-s{self.seed}-{digest(*decides)}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,10 +74,16 @@ class TrainedUnit:
 
 
 @cache
-def code_version() -> str:
-    """Hash of the source files that decide a result; changes whenever one of them does."""
+def code_version(rooms: tuple[str, ...] = ROOMS) -> str:
+    """Hash of the source files of ``rooms``, by default those that decide what a unit comes to."""
     root = Path(__file__).resolve().parents[2]
-    digest = hashlib.sha256()
-    for file in sorted(file for room in ROOMS for file in root.glob(f"{room}/**/*.py")):
-        digest.update(file.relative_to(root).as_posix().encode() + file.read_bytes())
-    return digest.hexdigest()[:16]
+    content = hashlib.sha256()
+    for file in sorted(file for room in rooms for file in root.glob(f"{room}/**/*.py")):
+        content.update(file.relative_to(root).as_posix().encode() + file.read_bytes())
+    return content.hexdigest()[:16]
+
+
+def digest(*parts: object) -> str:
+    """Short hash of JSON-like ``parts``, for keys of stored results."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:20]

@@ -1,0 +1,38 @@
+# Two commands matter: `make compare` and `make test`. Each sets up .venv first, once.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+SET ?=
+
+.PHONY: compare quick noise ui test slow check bench clean
+
+compare: $(READY)  ## the main job on the bundled real panel; SET="training.epochs=5" changes settings
+	$(BIN)/foldproof compare conf/sp500.yaml $(SET)
+
+quick noise: $(READY)  ## the smaller presets
+	$(BIN)/foldproof compare conf/$@.yaml $(SET)
+
+ui: $(READY)  ## the MLflow UI on 127.0.0.1:5000
+	$(BIN)/foldproof ui
+
+test: $(READY)  ## the tests that take minutes, not more
+	$(BIN)/python -m pytest -m "not slow"
+
+slow: $(READY)  ## the long ones
+	$(BIN)/python -m pytest -m slow
+
+check: $(READY)  ## lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)  ## speed and memory against plain alternatives, in the same run
+	$(BIN)/python -m tests.benchmarks
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $(READY)
+
+clean:
+	rm -rf .venv .foldproof *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,5 @@
+"""``python -m flows`` is ``foldproof``."""
+
+from flows.cli import main
+
+main()

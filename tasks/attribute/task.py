@@ -1,0 +1,40 @@
+"""The Prefect task of this step: attributions of one variant's trained units."""
+
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+
+from tasks.attribute.spec import AttributionSpec
+from tasks.attribute.unit import Attribution, attribute_unit
+from tasks.data import load
+from tasks.timing import Timed, timed
+from tasks.train import TrainedUnit, code_version, digest
+
+
+def attribution_key(_: Any, parameters: dict[str, Any]) -> str:
+    """Where Prefect keeps the attributions: the units, the spec and the code decide them."""
+    trained, spec = parameters["trained"], parameters["spec"]
+    keys = [one.unit.key for one in trained]
+    parts = digest(keys, spec.samples, spec.nodes, code_version(("tasks/attribute",)))
+    return f"attribute-{trained[0].unit.variant.replace(':', '.')}-{parts}"
+
+
+@task(
+    name="attribute",
+    task_run_name="attribute {trained[0].unit.variant}",
+    persist_result=True,
+    cache_key_fn=attribution_key,
+)
+def attribute(
+    trained: list[TrainedUnit], spec: AttributionSpec, panel: Path
+) -> Timed[list[Attribution]]:
+    """Integrated gradients and mean partial derivatives of every unit of one variant."""
+    content = load(panel)
+
+    def each() -> list[Attribution]:
+        return [
+            attribute_unit(one, content, spec.samples, spec.nodes, one.unit.seed) for one in trained
+        ]
+
+    return timed(each)

@@ -1,0 +1,64 @@
+"""The Prefect tasks of this step: the leak tests of the plan, the features and each variant."""
+
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+
+from tasks.data import load
+from tasks.data.spec import DataSpec
+from tasks.diagnose.finding import Finding
+from tasks.diagnose.pipeline import diagnose_features, diagnose_plan
+from tasks.diagnose.spec import AuditSpec
+from tasks.diagnose.unit import diagnose_unit
+from tasks.split.fold import Fold
+from tasks.timing import Timed, timed
+from tasks.train import TrainedUnit, code_version, digest, train_unit
+
+ROOMS = ("models", "tasks/data", "tasks/split", "tasks/train", "tasks/diagnose")
+
+
+def diagnosis_key(_: Any, parameters: dict[str, Any]) -> str:
+    """Where Prefect keeps the findings: the units, the spec and the code decide them."""
+    trained, spec = parameters["trained"], parameters["spec"]
+    keys = [one.unit.key for one in trained]
+    parts = digest(keys, spec.cuts, spec.retrain_folds, code_version(ROOMS))
+    return f"diagnose-{trained[0].unit.variant.replace(':', '.')}-{parts}"
+
+
+@task(
+    name="diagnose",
+    task_run_name="diagnose {trained[0].unit.variant}",
+    persist_result=True,
+    cache_key_fn=diagnosis_key,
+)
+def diagnose(
+    trained: list[TrainedUnit], spec: AuditSpec, panel: Path
+) -> Timed[tuple[Finding, ...]]:
+    """The exact tests of every unit of one variant; the newest folds are also trained again."""
+    content = load(panel)
+    folds = sorted({one.unit.fold.number for one in trained})
+    again = folds[len(folds) - spec.retrain_folds :] if spec.retrain_folds else []
+    first_seed = trained[0].unit.seed
+
+    def each() -> tuple[Finding, ...]:
+        found: list[Finding] = []
+        for one in trained:
+            chosen = one.unit.fold.number in again and one.unit.seed == first_seed
+            retrain = train_unit if chosen else None
+            found += diagnose_unit(one, content, retrain, spec.cuts, one.unit.seed)
+        return tuple(found)
+
+    return timed(each)
+
+
+@task(name="audit folds")
+def audit_folds(folds: tuple[Fold, ...], embargo: int, panel: Path) -> tuple[Finding, ...]:
+    """Purge and order of every border of the plan."""
+    return tuple(diagnose_plan(folds, load(panel).label_end, embargo))
+
+
+@task(name="audit features")
+def audit_panel_features(data: DataSpec, spec: AuditSpec) -> Timed[tuple[Finding, ...]]:
+    """Whether a feature of a past date moves when later raw rows change."""
+    return timed(lambda: tuple(diagnose_features(data, cuts=spec.feature_cuts)))
