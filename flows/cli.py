@@ -25,7 +25,7 @@ QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
 }
-"""Set where the user has not: no telemetry, a quiet log, one thread a process, patience at start."""
+"""Set where the user has not: no telemetry, a quiet log, one thread a process."""
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 

@@ -1,4 +1,4 @@
-"""The Prefect tasks of this step. Finished units are found again by their key, not trained twice."""
+"""The Prefect tasks of this step. Finished units are found by their key, not trained twice."""
 
 from pathlib import Path
 from typing import Any
