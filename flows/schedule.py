@@ -13,10 +13,12 @@ class Job:
     """A task to submit, and what to do with its result.
 
     Attributes:
+        title: A few words for the progress bar.
         submit: Submits the task.
         then: Receives the task's result; the jobs it returns go to the front of the queue.
     """
 
+    title: str
     submit: Callable[[], PrefectFuture[Any]]
     then: Callable[[Any], Iterable["Job"]] = field(default=lambda _: ())
 

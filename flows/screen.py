@@ -28,6 +28,10 @@ class Screen:
         """One line."""
         self.console.print(text, markup=False)
 
+    def variant(self, name: str, rank_ic: float, verdict: str) -> None:
+        """The line of a finished variant."""
+        self.say(f"{name:<22} rank IC {rank_ic:+.4f}   leak audit {verdict}")
+
     @contextmanager
     def bar(self, total: int) -> Iterator["Bar"]:
         """A progress bar of ``total`` steps; it is gone when the steps are done."""

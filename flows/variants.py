@@ -1,25 +1,25 @@
 """Train, attribute and diagnose every variant: the units side by side, variant after variant."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
+from prefect.futures import PrefectFuture
 
 from conf.schema import Experiment
 from flows.schedule import Job, drive
 from flows.screen import Screen
 from tasks.attribute import Attribution
 from tasks.attribute.task import attribute
-from tasks.compare import daily_rank_ic
+from tasks.compare import mean_rank_ic
 from tasks.diagnose import Finding
 from tasks.diagnose.finding import overall
 from tasks.diagnose.task import diagnose
 from tasks.split.task import Plan
 from tasks.timing import Timed
-from tasks.train import PREFIX, TrainedUnit, Unit
+from tasks.train import TrainedUnit, Unit
 from tasks.train.task import forecast_reference, train
 
 
@@ -62,23 +62,86 @@ def units_of(experiment: Experiment, variant: str, plan: Plan, fingerprint: str)
 def fit_variants(
     experiment: Experiment, panel: Path, fingerprint: str, plan: Plan, screen: Screen
 ) -> Fitted:
-    """Submit everything, a variant's attribution and audit as soon as its units are trained."""
+    """Train every unit; attribute and audit a variant as soon as its units are trained."""
     fitted = Fitted()
-    work = _Work(experiment, panel, fitted, screen)
     jobs = [
         job
         for variant in experiment.variants
-        for job in work.variant(variant, units_of(experiment, variant, plan, fingerprint))
+        for job in variant_jobs(experiment, variant, panel, fingerprint, plan, fitted, screen)
     ]
-    jobs += [work.reference(name, plan) for name in experiment.references]
+    for name in experiment.references:
+        jobs += reference_jobs(experiment, name, panel, plan, fitted)
+    follow_ups = (1 + bool(experiment.attribution.samples)) * len(experiment.variants)
+    with screen.bar(len(jobs) + follow_ups) as bar:
+        for job in drive(jobs, width=2 * experiment.processes):
+            bar.step(job.title)
     return fitted
 
 
-@dataclass(eq=False)
-class _Work:
-    """Turns variants and references into jobs that fill ``fitted``."""
+def variant_jobs(
+    experiment: Experiment,
+    variant: str,
+    panel: Path,
+    fingerprint: str,
+    plan: Plan,
+    fitted: Fitted,
+    screen: Screen,
+) -> list[Job]:
+    """One job a unit; the last one to finish brings the variant's attribution and audit."""
+    units = units_of(experiment, variant, plan, fingerprint)
+    trained = fitted.trained.setdefault(variant, [])
 
-    experiment: Experiment
-    panel: Path
-    fitted: Fitted
-    screen: Screen
+    def keep(done: Timed[TrainedUnit]) -> list[Job]:
+        trained.append(done.value)
+        fitted.seconds["train"] += done.seconds
+        if len(trained) < len(units):
+            return []
+        trained.sort(key=lambda one: (one.unit.fold.number, one.unit.seed))
+        jobs = [Job(f"audit {variant}", submit_audit, keep_findings)]
+        if experiment.attribution.samples:
+            jobs.append(Job(f"attribute {variant}", submit_attribution, keep_attributions))
+        return jobs
+
+    def submit_audit() -> PrefectFuture[Timed[tuple[Finding, ...]]]:
+        return diagnose.submit(trained, experiment.audit, panel)
+
+    def keep_findings(done: Timed[tuple[Finding, ...]]) -> list[Job]:
+        fitted.findings[variant] = done.value
+        fitted.seconds["diagnose"] += done.seconds
+        rank_ic = mean_rank_ic(pd.concat([one.forecasts for one in trained]))
+        screen.variant(variant, rank_ic, str(overall(done.value)))
+        return []
+
+    def submit_attribution() -> PrefectFuture[Timed[list[Attribution]]]:
+        return attribute.submit(trained, experiment.attribution, panel)
+
+    def keep_attributions(done: Timed[list[Attribution]]) -> list[Job]:
+        fitted.attributions[variant] = done.value
+        fitted.seconds["attribute"] += done.seconds
+        return []
+
+    return [
+        Job(f"train {variant} fold {unit.fold.number}", partial(train.submit, unit, panel), keep)
+        for unit in units
+    ]
+
+
+def reference_jobs(
+    experiment: Experiment, name: str, panel: Path, plan: Plan, fitted: Fitted
+) -> list[Job]:
+    """One job a fold for a reference forecaster."""
+
+    def keep(done: Timed[pd.DataFrame]) -> list[Job]:
+        fitted.references.append(done.value)
+        fitted.seconds["references"] += done.seconds
+        return []
+
+    window, seed = experiment.network.window, experiment.seeds[0]
+    return [
+        Job(
+            f"reference {name} fold {fold.number}",
+            partial(forecast_reference.submit, name, fold, window, seed, panel),
+            keep,
+        )
+        for fold in plan.folds
+    ]

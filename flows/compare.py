@@ -1,0 +1,62 @@
+"""The main flow: one plan, every variant, one answer in MLflow."""
+
+from pathlib import Path
+
+from prefect import flow
+
+from conf.load import to_yaml
+from conf.schema import Experiment
+from flows.screen import Screen
+from flows.variants import fit_variants
+from flows.workers import task_runner
+from tasks.compare.task import compare_forecasts
+from tasks.data import DataError, load
+from tasks.data.task import load_panel
+from tasks.diagnose.task import audit_folds, audit_panel_features
+from tasks.report import Results
+from tasks.report.assemble import assemble
+from tasks.report.task import draw_report
+from tasks.split import PlanError
+from tasks.split.task import plan_folds
+from tasks.timing import Stopwatch
+from tasks.track import Links, TrackingError
+from tasks.track.task import log_results
+from tasks.train import TrainingError
+
+USER_ERRORS = (DataError, PlanError, TrainingError, TrackingError)
+"""What a user can mend: shown as one message, without a traceback."""
+
+PANELS = Path(".foldproof/panels")
+
+
+@flow(name="compare", description=__doc__)
+def compare(experiment: Experiment) -> Links:
+    """Panel, plan, units, attribution, audit, statistics, report, tracker: in this order."""
+    screen, watch = Screen(), Stopwatch()
+    with watch("data"):
+        panel = load_panel(experiment.data, experiment.target, PANELS.resolve())
+        plan = plan_folds(experiment.split, panel)
+    screen.opening(experiment.name, load(panel), plan.folds)
+    with watch("audit of features and folds"):
+        shared = {
+            "features": audit_panel_features(experiment.data, experiment.audit),
+            "folds": audit_folds(plan.folds, experiment.split.embargo, panel),
+        }
+    with watch("units"):
+        fitted = fit_variants(experiment, panel, plan, screen)
+    with watch("statistics"):
+        comparison = compare_forecasts(
+            fitted.forecasts, experiment.target.horizon, experiment.statistics
+        )
+    results = assemble(experiment, load(panel), plan, fitted, shared, comparison, watch.seconds)
+    with watch("report"):
+        report = draw_report(results)
+    with watch("tracking"):
+        links = log_results(experiment.tracking, results, report)
+    screen.closing(results, links, watch.seconds)
+    return links
+
+
+def run(experiment: Experiment) -> Links:
+    """Run the flow with as many worker processes as the experiment asks for."""
+    return compare.with_options(task_runner=task_runner(experiment.processes))(experiment)

@@ -1,0 +1,24 @@
+"""The Prefect task of this step: all forecasts on the same cells, with intervals."""
+
+import pandas as pd
+from prefect import task
+
+from tasks.compare.comparison import Comparison, compare
+from tasks.compare.spec import StatisticsSpec
+from tasks.timing import Timed, timed
+
+
+@task(name="compare forecasts")
+def compare_forecasts(
+    forecasts: pd.DataFrame, horizon: int, spec: StatisticsSpec
+) -> Timed[Comparison]:
+    """Scores, joint intervals, paired differences and the model confidence set."""
+    return timed(
+        compare,
+        forecasts,
+        horizon,
+        reference=spec.reference,
+        level=spec.level,
+        draws=spec.draws,
+        seed=spec.seed,
+    )
