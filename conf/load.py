@@ -51,7 +51,7 @@ def find(source: str | Path) -> Path:
             return file
     presets = sorted(file.stem for file in PRESETS.glob("*.yaml"))
     near = difflib.get_close_matches(Path(source).stem, presets, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    hint = f"; did you mean {near[0]}?" if near else "."
     raise ConfigError(f"{source}: no such file or preset{hint} Presets: {', '.join(presets)}")
 
 

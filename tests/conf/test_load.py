@@ -1,0 +1,127 @@
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conf.load import PRESETS, ConfigError, load, to_yaml
+from conf.schema import Experiment
+from models.normalizers import VARIANTS
+
+FILES = sorted(PRESETS.glob("*.yaml"))
+
+
+def test_the_presets_are_there() -> None:
+    assert [file.stem for file in FILES] == ["noise", "quick", "sp500"]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_preset_loads_and_repeats_from_its_own_yaml(file: Path, tmp_path: Path) -> None:
+    experiment = load(file)
+    again = tmp_path / "again.yaml"
+    again.write_text(to_yaml(experiment))
+    assert load(again) == experiment
+
+
+@pytest.mark.parametrize("name", ["sp500", "noise"])
+def test_the_full_presets_compare_every_variant(name: str) -> None:
+    assert load(name).variants == tuple(VARIANTS)
+
+
+def test_a_preset_is_found_by_name_and_a_file_by_path() -> None:
+    assert load("quick") == load(PRESETS / "quick.yaml") == load("conf/quick.yaml")
+
+
+def test_overrides_are_read_as_yaml() -> None:
+    experiment = load(
+        "quick", ["training.epochs=7", "variants=[none, cs_rank]", "data.end=2020-06-30"]
+    )
+    assert experiment.training.epochs == 7
+    assert experiment.variants == ("none", "cs_rank")
+    assert experiment.data.end == "2020-06-30"
+
+
+def test_every_field_has_a_text_for_the_form() -> None:
+    """Prefect's form and the documentation show these texts."""
+    schema = Experiment.model_json_schema()
+    sections = [schema, *schema["$defs"].values()]
+    bare = [
+        f"{section['title']}.{name}"
+        for section in sections
+        for name, field in section.get("properties", {}).items()
+        if "description" not in field
+    ]
+    assert not bare
+
+
+BAD_SETTINGS = {
+    "a typo at the top": ("varaints=[none]", "varaints: no such key; did you mean variants?"),
+    "a typo in a section": ("training.epoch=5", "training.epoch: no such key; did you mean training.epochs?"),
+    "a typo two levels down": ("data.columns.prise=close", "did you mean data.columns.price?"),
+    "a typo in a variant": ("variants=[zscor]", "zscore"),
+    "a variant's module that is not there": ("variants=['nowhere.at_all:x']", "nowhere"),
+    "no variant": ("variants=[]", "at least one variant"),
+    "a variant twice": ("variants=[none, none]", "twice: none"),
+    "an unknown reference": ("references=[lasso]", "unknown lasso; there are zero, momentum"),
+    "a word for a number": ("training.epochs=many", "training.epochs: Input should be a valid integer"),
+    "a negative number": ("training.learning_rate=-1", "learning_rate must be positive; it is -1"),
+    "no epochs": ("training.epochs=0", "epochs must be at least 1; it is 0"),
+    "dropout of one": ("network.dropout=1", "dropout must lie in [0, 1); it is 1"),
+    "an unknown loss": ("training.loss=mae", "'mse' or 'rank_correlation'"),
+    "an unknown source": ("data.source=yahoo", "data.source"),
+    "a file without a path": ("data.source=file", "path goes with source 'file'"),
+    "a date that is none": ("data.start=2020-02-31", "2020-02-31"),
+    "start after end": ("data.end=2001-01-01", "start must lie before end"),
+    "a horizon of zero": ("target.horizon=0", "horizon must be at least 1; it is 0"),
+    "a size that is no period": ("split.train=5Q", "5Q"),
+    "no validation": ("split.validation=0", "validation"),
+    "a reference variant that is not compared": ("statistics.reference=cs_rank", "must be one of the variants"),
+    "a level of one": ("statistics.level=1", "level must lie in [0.5, 1); it is 1"),
+    "a loss that needs whole dates": ("training.loss=rank_correlation", "whole dates"),
+    "a folder as a store": ("tracking.uri=./mlruns", "a server or a database"),
+    "negative workers": ("workers=-1", "workers must be at least 0"),
+    "a value where a section stands": ("training=5", "training"),
+    "an override without a value": ("training.epochs", "key=value"),
+    "an override below a value": ("name.first=x", "name is a value, not a section"),
+    "a broken value": ("variants=[none", "not readable as YAML"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD_SETTINGS)
+def test_a_bad_setting_gets_one_clear_message(case: str) -> None:
+    override, message = BAD_SETTINGS[case]
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        load("quick", [override])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a: [1", "not readable as YAML"),
+        ("- a list", "a mapping of settings is needed; it holds list"),
+        ("", "it holds NoneType"),
+        ("name: x\nvariants: [none]\n", "split: is missing"),
+    ],
+)
+def test_a_bad_file_gets_one_clear_message(content: str, message: str, tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(content)
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        load(file)
+
+
+def test_a_missing_file_names_the_presets() -> None:
+    with pytest.raises(
+        ConfigError, match=re.escape("did you mean quick? Presets: noise, quick, sp500")
+    ):
+        load("conf/quik.yaml")
+
+
+def test_several_faults_are_told_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load("quick", ["training.epoch=5", "network.windows=3"])
+    assert str(caught.value).count("did you mean") == 2
+
+
+def test_the_yaml_has_no_python_tags() -> None:
+    assert yaml.safe_load(to_yaml(load("sp500")))["network"]["window"] == 20
