@@ -1,7 +1,8 @@
 """What a task's work cost, measured where it ran."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -19,3 +20,19 @@ def timed(work: Callable[..., T], *args: Any, **kwargs: Any) -> Timed[T]:
     start = time.process_time()
     value = work(*args, **kwargs)
     return Timed(value, time.process_time() - start)
+
+
+class Stopwatch:
+    """Wall seconds by step: ``with watch("data"): ...``."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, step: str) -> Iterator[None]:
+        """Add the seconds until the block ends to ``step``."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - start
