@@ -1,0 +1,183 @@
+"""Figures of the attributions: which features, at which lags, by which method."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, FigureBase, SubFigure
+from matplotlib.image import AxesImage
+
+from tasks.report.results import Results, label
+from tasks.report.style import (
+    BLUE,
+    FAINT,
+    INK,
+    MUTED,
+    NORMAL,
+    ORANGE,
+    PURPLE,
+    SMALL,
+    canvas,
+    describe,
+    grid,
+    readable_on,
+    sheet,
+    undecorate,
+)  # fmt: skip
+
+HEAT = "YlGnBu"
+METHOD = "integrated_gradients"
+MARKS = {
+    "integrated_gradients": ("integrated gradients", BLUE, "o"),
+    "citic": ("|mean partial derivative|", ORANGE, "s"),
+    "citic_abs": ("mean |partial derivative|", PURPLE, "^"),
+}
+
+
+def shares(lagged: pd.DataFrame) -> pd.DataFrame:
+    """Share of the absolute attribution (percent) by feature (rows) and lag (columns, newest last).
+
+    Args:
+        lagged: Rows of one method: feature, lag, absolute; folds and seeds are averaged.
+    """
+    table = lagged.pivot_table(index="feature", columns="lag", values="absolute", aggfunc="mean")
+    table = 100 * table / table.to_numpy().sum()
+    by_feature = table.sum(axis=1).sort_values(ascending=False)
+    return table.loc[by_feature.index, sorted(table.columns, reverse=True)]
+
+
+def importance_shares(importance: pd.DataFrame, *keys: str) -> pd.DataFrame:
+    """Each feature's share (percent) of the importance within every combination of ``keys``."""
+    means = importance.groupby([*keys, "feature"])["importance"].mean().unstack("feature")
+    return 100 * means.div(means.sum(axis=1), axis=0)
+
+
+def best_attributed(results: Results) -> str | None:
+    """The best candidate whose forecasts were attributed; None when none was."""
+    known = set(results.attribution.importance["variant"])
+    return next((name for name in results.candidates if name in known), None)
+
+
+def heatmap_of(lagged: pd.DataFrame, title: str = "") -> Figure:
+    """One heat map, feature x lag, of one variant (and fold): what a tracker shows side by side.
+
+    Args:
+        lagged: Rows of one variant: method, feature, lag, absolute. Integrated gradients are
+            drawn.
+        title: Words above it.
+    """
+    table = shares(lagged[lagged.method == METHOD])
+    figure, axes = canvas(1.3 + 0.24 * len(table), width=6.5)
+    image = _heat(axes[0, 0], table, float(table.to_numpy().max()))
+    _name_features(axes[0, 0], list(table.index))
+    describe(axes[0, 0], title, x="lag in trading days (0 = newest)")
+    _scale(figure, image, axes[0, 0])
+    return figure
+
+
+def attribution_heatmap(results: Results) -> Figure:
+    """The best candidate large, all others small beside it, on one colour scale."""
+    best = str(best_attributed(results))
+    lagged = results.attribution.lagged
+    by_variant = {
+        name: shares(rows[rows.method == METHOD])
+        for name, rows in lagged.groupby("variant", sort=False)
+    }
+    order = by_variant[best].index
+    rest = [n for n in results.ranking.index if n in by_variant and n != best]
+    ceiling = float(np.quantile([t.to_numpy().max() for t in by_variant.values()], 0.8))
+    figure = sheet(max(2.0 + 0.22 * len(order), 0.6 + 0.95 * -(-len(rest) // 3)))
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[1.15, 1.0])[0]
+    image = _large(left.subplots(), by_variant[best], best, ceiling)
+    _scale(figure, image, left.axes[0])
+    _small_multiples(right, {name: by_variant[name].loc[order] for name in rest}, ceiling)
+    return figure
+
+
+def _large(axis: Axes, table: pd.DataFrame, name: str, ceiling: float) -> AxesImage:
+    undecorate(axis)
+    image = _heat(axis, table, ceiling)
+    _name_features(axis, [f"{n}  {s:.0f} %" for n, s in table.sum(axis=1).items()])
+    describe(axis, label(name), x="lag in trading days (0 = newest)")
+    return image
+
+
+def _small_multiples(figure: SubFigure, tables: dict[str, pd.DataFrame], ceiling: float) -> None:
+    """The other variants, three in a row, features in the order of the large one."""
+    if not tables:
+        return
+    axes = figure.subplots(-(-len(tables) // 3), 3, squeeze=False)
+    for axis in axes.flat:
+        undecorate(axis)
+        axis.set_axis_off()
+    for axis, (name, table) in zip(axes.flat, tables.items(), strict=False):
+        _heat(axis, table, ceiling)
+        axis.set_title(label(name), loc="left", fontsize=SMALL, color=INK)
+
+
+def _heat(axis: Axes, table: pd.DataFrame, ceiling: float) -> AxesImage:
+    """Share by feature and lag; the newest lag at the right, as time runs."""
+    lags = [int(lag) for lag in table.columns]
+    image = axis.imshow(table, cmap=HEAT, vmin=0, vmax=ceiling, aspect="auto")
+    ticks = [position for position, lag in enumerate(lags) if lag % 5 == 0]
+    axis.set_xticks(ticks, [str(lags[position]) for position in ticks])
+    axis.spines["bottom"].set_visible(False)
+    return image
+
+
+def _name_features(axis: Axes, names: list[str]) -> None:
+    axis.set_yticks(range(len(names)), names)
+
+
+def _scale(figure: FigureBase, image: AxesImage, axis: Axes) -> None:
+    bar = figure.colorbar(image, ax=axis, fraction=0.03, pad=0.01, extend="max")
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=SMALL, length=0)
+    bar.set_label("share of the attribution, %", fontsize=SMALL, color=MUTED)
+
+
+def importance_by_method(results: Results) -> Figure:
+    """Left: the best candidate, every method and its range over folds. Right: every variant."""
+    best = str(best_attributed(results))
+    importance = results.attribution.importance
+    own = importance[importance.variant == best]
+    over_folds = importance_shares(own, "method", "fold")
+    order = importance_shares(own, "method").T[METHOD].sort_values(ascending=False).index
+    figure, axes = canvas(1.6 + 0.3 * len(order), 1, 2, widths=[1.0, 1.25])
+    _methods(axes[0, 0], over_folds[order], best)
+    by_variant = importance_shares(importance[importance.method == METHOD], "variant")
+    names = [name for name in results.ranking.index if name in by_variant.index]
+    _across_variants(axes[0, 1], by_variant.loc[names, order].T)
+    return figure
+
+
+def _methods(axis: Axes, over_folds: pd.DataFrame, best: str) -> None:
+    """A mark a method at the mean over folds, a line from the lowest to the highest fold."""
+    places = np.arange(over_folds.shape[1])
+    methods = [m for m in MARKS if m in over_folds.index.get_level_values("method")]
+    for shift, method in zip(np.linspace(-0.25, 0.25, len(methods)), methods, strict=True):
+        name, color, marker = MARKS[method]
+        rows = over_folds.loc[method]
+        axis.hlines(places + shift, rows.min(), rows.max(), color=color, linewidth=1.6, alpha=0.5)
+        axis.plot(rows.mean(), places + shift, marker, color=color, markersize=5, label=name)
+    _name_features(axis, list(over_folds.columns))
+    axis.set_ylim(len(places) - 0.5, -0.5)
+    axis.set_xlim(left=0)
+    axis.legend(loc="lower right", fontsize=SMALL, frameon=False)
+    describe(axis, label(best), x="share of importance, % (line: lowest to highest fold)")
+    grid(axis)
+
+
+def _across_variants(axis: Axes, table: pd.DataFrame) -> None:
+    """Feature (rows) x variant (columns), share by integrated gradients as figure and colour."""
+    image = axis.imshow(table, cmap=HEAT, vmin=0, aspect="auto")
+    colors = np.asarray(image.to_rgba(table.to_numpy()))
+    for (row, column), value in np.ndenumerate(table.to_numpy()):
+        ink = readable_on(*colors[row, column, :3])
+        axis.text(column, row, f"{value:.0f}", color=ink, fontsize=7.5, ha="center", va="center")
+    axis.set_xticks(range(table.shape[1]), [label(name) for name in table.columns])
+    axis.tick_params(axis="x", rotation=60)
+    for text in axis.get_xticklabels():
+        text.set(ha="right", rotation_mode="anchor")
+    _name_features(axis, [""] * len(table))
+    axis.spines["bottom"].set_color(FAINT)
+    axis.set_title("every variant, integrated gradients, %", loc="left", fontsize=NORMAL, color=INK)

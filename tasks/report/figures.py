@@ -1,0 +1,114 @@
+"""Every figure of the report, in reading order."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from matplotlib.figure import Figure
+
+from tasks.report.attributions import attribution_heatmap, best_attributed, importance_by_method
+from tasks.report.folds import fold_plan
+from tasks.report.leaks import leak_matrix
+from tasks.report.ranking import rank_ic_by_fold, rank_ic_cumulated, ranking_figure
+from tasks.report.results import Results
+from tasks.report.training import learning_curves
+
+
+def _always(results: Results) -> bool:
+    return True
+
+
+def _audited(results: Results) -> bool:
+    return any(results.findings.values())
+
+
+def _attributed(results: Results) -> bool:
+    return best_attributed(results) is not None
+
+
+def _trained(results: Results) -> bool:
+    return not results.curves.empty
+
+
+@dataclass(frozen=True)
+class ReportFigure:
+    """A figure of the report.
+
+    Attributes:
+        title: What it shows.
+        caption: How to read it.
+        draw: Makes it; touches no state of matplotlib's.
+        applies: Whether the results hold what it draws.
+    """
+
+    title: str
+    caption: str
+    draw: Callable[[Results], Figure]
+    applies: Callable[[Results], bool] = _always
+
+
+FIGURES: Mapping[str, ReportFigure] = MappingProxyType(
+    {
+        "ranking": ReportFigure(
+            "Ranking",
+            "Mean daily rank IC, out of sample, with intervals that hold for all rows at once: an "
+            "interval that includes zero shows no forecasting skill. Filled: cannot be ruled out "
+            "as the best normalization. Diamonds: forecasters without an LSTM.",
+            ranking_figure,
+        ),
+        "rank_ic_by_fold": ReportFigure(
+            "By fold",
+            "Mean daily rank IC within each fold's test block. A variant that owes its rank to one "
+            "column owes it to one period.",
+            rank_ic_by_fold,
+        ),
+        "rank_ic_cumulated": ReportFigure(
+            "Over time",
+            "Running sum of the daily rank IC. A steady slope is skill that lasts; a jump is one "
+            "episode. Grey: the remaining variants and references.",
+            rank_ic_cumulated,
+        ),
+        "leak_matrix": ReportFigure(
+            "Leak tests",
+            "The worst answer over all folds. LEAK shows its size in the test's own unit. Clean "
+            "means: not within what was tested. Unknown is not clean. The control leaks on "
+            "purpose: it must show LEAK, or the tests are blind. Informs: no part of the verdict. "
+            "† training batches couple samples, which the forecasts do not show.",
+            leak_matrix,
+            _audited,
+        ),
+        "attribution_heatmap": ReportFigure(
+            "Feature and lag",
+            "Share of the absolute integrated gradients, through the normalizer, by feature and "
+            "lag; mean over folds and seeds. Large: the best candidate. Small: all others, "
+            "features in the same order and colours on the same scale.",
+            attribution_heatmap,
+            _attributed,
+        ),
+        "importance_by_method": ReportFigure(
+            "Feature importance",
+            "Left: three methods on the best candidate; where |mean partial| falls far below mean "
+            "|partial|, the feature's sign differs between stocks. Right: whether the "
+            "normalizations agree on the features.",
+            importance_by_method,
+            _attributed,
+        ),
+        "learning_curves": ReportFigure(
+            "Learning curves",
+            "Loss by epoch, on training and validation rows; faint: each fold and seed.",
+            learning_curves,
+            _trained,
+        ),
+        "fold_plan": ReportFigure(
+            "Fold plan",
+            "What each fold trains, validates and tests on. Rows whose labels reach into the next "
+            "block are left out on both borders.",
+            fold_plan,
+        ),
+    }
+)
+
+
+def figures_of(results: Results) -> dict[str, Figure]:
+    """Every figure that applies to ``results``, by key of ``FIGURES``."""
+    return {key: entry.draw(results) for key, entry in FIGURES.items() if entry.applies(results)}

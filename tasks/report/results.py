@@ -1,0 +1,118 @@
+"""What a comparison knows at its end: all that the report draws and the tracker logs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from models.normalizers.variant import Variant
+from tasks.diagnose.finding import Finding, Verdict
+from tasks.split.fold import Fold
+
+if TYPE_CHECKING:
+    from tasks.attribute import Attribution
+    from tasks.compare import Comparison
+
+REFERENCE = "ref:"
+"""Prefix of the forecasters that are no LSTM: what the networks have to beat."""
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """One finished comparison. Tables are long; variants are named by their key everywhere.
+
+    Attributes:
+        title: The experiment's name.
+        comparison_id: Hash of everything that decides the comparison; equal ids are one comparison.
+        config: The resolved configuration.
+        config_yaml: The same as the file that repeats this comparison.
+        panel_about: Source title, notes, terms of use, warnings (list) of the data.
+        panel_summary: Counts and borders: dates, symbols, features, first, last, fingerprint.
+        dates: (D,) datetime64[D] calendar of the panel.
+        folds: The plan, oldest first.
+        plan: Hash of the plan.
+        plan_audit: One row a fold and border, recomputed apart from the cutting.
+        variants: What was compared, by key; the references are not in it.
+        comparison: Ranking, by fold, daily rank IC; references appear as ``ref:...``.
+        forecasts: date, symbol, fold, variant, seed, forecast, target; out of sample.
+        curves: variant, fold, seed, epoch, train_loss, validation_loss.
+        best_epochs: variant, fold, seed, best_epoch.
+        attribution: Tables of attributions of all units; empty when none was asked for.
+        findings: By subject: a variant, or ``features`` and ``folds``, which all variants share.
+        verdicts: The verdict on each variant.
+        audit_trusted: False when a control, which leaks on purpose, did not come out LEAK.
+        seconds: Wall time by step.
+        code_version: Hash of the code that decides results.
+    """
+
+    title: str
+    comparison_id: str
+    config: Mapping[str, Any]
+    config_yaml: str
+    panel_about: Mapping[str, Any]
+    panel_summary: Mapping[str, Any]
+    dates: np.ndarray
+    folds: tuple[Fold, ...]
+    plan: str
+    plan_audit: pd.DataFrame
+    variants: Mapping[str, Variant]
+    comparison: Comparison
+    forecasts: pd.DataFrame
+    curves: pd.DataFrame
+    best_epochs: pd.DataFrame
+    attribution: Attribution
+    findings: Mapping[str, tuple[Finding, ...]]
+    verdicts: Mapping[str, Verdict]
+    audit_trusted: bool
+    seconds: Mapping[str, float]
+    code_version: str
+
+    @property
+    def ranking(self) -> pd.DataFrame:
+        """One row a variant or reference, highest mean daily rank IC first."""
+        return self.comparison.ranking.sort_values("rank_ic", ascending=False, na_position="last")
+
+    @property
+    def controls(self) -> list[str]:
+        """Variants that leak on purpose, in the order of the ranking."""
+        return [name for name in self.ranking.index if self.is_control(name)]
+
+    @property
+    def candidates(self) -> list[str]:
+        """Variants that one could use: no control, no LEAK; best first. UNKNOWN stays in."""
+        return [
+            name
+            for name in self.ranking.index
+            if name in self.variants
+            and not self.is_control(name)
+            and self.verdicts.get(name) is not Verdict.LEAK
+        ]
+
+    @property
+    def references(self) -> list[str]:
+        """Forecasters that are no LSTM, best first."""
+        return [name for name in self.ranking.index if is_reference(name)]
+
+    def is_control(self, name: str) -> bool:
+        """Whether ``name`` is a variant that leaks on purpose."""
+        return name in self.variants and self.variants[name].control
+
+    def verdict(self, name: str) -> str:
+        """LEAK, UNKNOWN, CLEAN; "not audited" for a reference."""
+        return str(self.verdicts.get(name, "not audited"))
+
+
+def is_reference(name: str) -> bool:
+    """Whether ``name`` is a forecaster that is no LSTM."""
+    return name.startswith(REFERENCE)
+
+
+def label(name: str) -> str:
+    """A variant's or reference's name as people read it: ``ref:gradient_boosting`` -> words."""
+    if is_reference(name):
+        return name.removeprefix(REFERENCE).replace("_", " ")
+    return name.rpartition(":")[2]

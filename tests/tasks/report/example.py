@@ -1,0 +1,297 @@
+"""A finished comparison as the flows would hand it over: made of seeded noise, no training."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+
+from models.normalizers.variant import Variant
+from tasks.diagnose.finding import Finding, Verdict, Witness
+from tasks.report.results import Results
+from tasks.split.fold import Fold
+
+SKILL = {
+    "none": 0.004, "zscore": 0.024, "robust_zscore": 0.021, "rolling_zscore": 0.030,
+    "ewm_zscore": 0.027, "cs_zscore": 0.019, "cs_rank": 0.017, "instance_norm": 0.010,
+    "revin": 0.006, "batch_norm": 0.012, "batch_norm_hidden": 0.022, "batch_norm_date": 0.020,
+    "layer_norm": 0.025, "causal_batch_norm": 0.018, "full_sample_zscore": 0.055,
+}  # fmt: skip
+REFERENCES = {
+    "ref:zero": 0.0, "ref:momentum": 0.008, "ref:ridge": 0.016, "ref:gradient_boosting": 0.02
+}  # fmt: skip
+FEATURES = (
+    "return_1", "return_5", "momentum_21", "momentum_252", "volatility_21", "volatility_63",
+    "gap_to_high_252", "gap_to_low_63", "beta_252", "idiosyncratic_21", "market_return_5",
+    "autocorrelation_21",
+)  # fmt: skip
+TESTS = (
+    "serve_invariance", "train_invariance", "batch_composition", "state_purity",
+)  # fmt: skip
+
+
+def example(
+    *, seed: int = 0, folds: int = 5, test: int = 126, symbols: int = 12, seeds: int = 2
+) -> Results:
+    """Fifteen variants and four references on ``folds`` folds of ``test`` days."""
+    rng = np.random.default_rng(seed)
+    plan = plan_of(folds, test)
+    forecasts = forecasts_of(plan, symbols, seeds, rng)
+    variants = {name: variant_of(name) for name in SKILL}
+    return Results(
+        title="example",
+        comparison_id=f"example-{seed}",
+        config={"name": "example", "split": {"train": 756, "test": test}, "seeds": (0, 1),
+                "network": {"window": 20, "hidden": 32}, "training": {"epochs": 12, "loss": "mse"}},
+        config_yaml=f"name: example\nsplit:\n  train: 756\n  test: {test}\nseeds: [0, 1]\n",
+        panel_about={
+            "source": "20 large US companies, daily closes (seeded noise here)",
+            "notes": "The 20 names are survivors picked from the index of 2022: every IC is "
+            "flattered by that choice.",
+            "terms": "Provided for testing and example purposes only.",
+            "warnings": ["RRC: 11 % of daily returns are exactly zero"],
+        },
+        panel_summary={
+            "dates": len(plan[0].calendar), "symbols": [f"S{i:02d}" for i in range(symbols)], "features": list(FEATURES),
+            "first": str(plan[0].calendar[0]), "last": str(plan[0].calendar[-1]),
+            "fingerprint": "9f3c" * 16,
+        },
+        dates=plan[0].calendar,
+        folds=plan,
+        plan="7d1e" * 4,
+        plan_audit=audit_of(plan),
+        variants=variants,
+        comparison=comparison_of(forecasts, rng),
+        forecasts=forecasts,
+        curves=curves_of(plan, seeds, rng),
+        best_epochs=best_epochs_of(plan, seeds, rng),
+        attribution=attribution_of(plan, seeds, rng),
+        findings={
+            "features": (finding("audit_features", Verdict.UNKNOWN, 0.0, counts=False),),
+            "folds": tuple(finding(test, Verdict.CLEAN, 0.0) for test in ("purge", "fold_order")),
+        } | {name: findings_of(name, folds) for name in variants},
+        verdicts={
+            name: Verdict.LEAK if name == "full_sample_zscore" else Verdict.CLEAN
+            for name in variants
+        } | {"causal_batch_norm": Verdict.UNKNOWN},
+        audit_trusted=True,
+        seconds={"data": 1.3, "train": 512.4, "attribute": 61.0, "diagnose": 88.2, "compare": 4.1},
+        code_version="ab12cd34ef56ab78",
+    )  # fmt: skip
+
+
+def blind(results: Results) -> Results:
+    """The same comparison, had its audit missed the planted leak."""
+    verdicts = dict.fromkeys(results.verdicts, Verdict.CLEAN)
+    return replace(results, verdicts=verdicts, audit_trusted=False)
+
+
+def plan_of(folds: int, test: int) -> tuple[Fold, ...]:
+    train, validation, purge = 756, 126, 5
+    length = train + validation + 2 * purge + folds * test
+    calendar = np.busday_offset("2014-01-02", np.arange(length)).astype("datetime64[D]")
+    starts = [number * test for number in range(folds)]
+    return tuple(
+        Fold(
+            number,
+            range(s, s + train),
+            range(s + train + purge, s + train + purge + validation),
+            range(s + train + validation + 2 * purge, s + train + validation + 2 * purge + test),
+            calendar,
+        )
+        for number, s in enumerate(starts)
+    )
+
+
+def audit_of(plan: tuple[Fold, ...]) -> pd.DataFrame:
+    pairs = (("train", "validation"), ("validation", "test"), ("train", "test"))
+    return pd.DataFrame(
+        {
+            "fold": fold.number,
+            "border": f"{earlier}|{later}",
+            "earlier": len(getattr(fold, earlier)),
+            "later": len(getattr(fold, later)),
+            "earlier_last": getattr(fold, f"{earlier}_dates")[-1],
+            "later_first": getattr(fold, f"{later}_dates")[0],
+            "overlap": 0,
+            "gap": getattr(fold, later).start - getattr(fold, earlier).stop,
+        }
+        for fold in plan
+        for earlier, later in pairs
+    )
+
+
+def variant_of(name: str) -> Variant:
+    return Variant(
+        title=name.replace("_", " "),
+        formula="(x - μ) / σ",
+        source="a paper",
+        causal=name != "full_sample_zscore",
+        control=name == "full_sample_zscore",
+    )
+
+
+def forecasts_of(plan, symbols: int, seeds: int, rng: np.random.Generator) -> pd.DataFrame:
+    dates = np.concatenate([fold.test_dates for fold in plan])
+    numbers = np.concatenate([[fold.number] * len(fold.test) for fold in plan])
+    target = rng.standard_normal((len(dates), symbols)).astype(np.float32)
+    shared = rng.standard_normal(target.shape)
+    parts = []
+    for name, skill in (SKILL | REFERENCES).items():
+        own = 0.8 * shared + 0.6 * rng.standard_normal(target.shape)
+        for seed in range(seeds if name in SKILL else 1):
+            noise = own + 0.3 * rng.standard_normal(target.shape)
+            forecast = np.zeros(target.shape) if name == "ref:zero" else skill * target + noise
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "date": np.repeat(dates, symbols),
+                        "symbol": np.tile([f"S{i:02d}" for i in range(symbols)], len(dates)),
+                        "fold": np.repeat(numbers, symbols),
+                        "variant": name,
+                        "seed": seed,
+                        "forecast": forecast.ravel().astype(np.float32),
+                        "target": target.ravel(),
+                    }
+                )
+            )
+    return pd.concat(parts, ignore_index=True)
+
+
+def comparison_of(forecasts: pd.DataFrame, rng: np.random.Generator):
+    mean = forecasts.groupby(["variant", "fold", "date", "symbol"], sort=False)[
+        ["forecast", "target"]
+    ].mean()
+    ranks = mean.groupby(["variant", "fold", "date"], sort=False).rank()
+    centred = ranks - ranks.groupby(["variant", "fold", "date"], sort=False).transform("mean")
+    x, y = centred.forecast, centred.target
+    products = pd.DataFrame({"xy": x * y, "xx": x**2, "yy": y**2})
+    moments = products.groupby(["variant", "fold", "date"], sort=False).sum()
+    ic = moments.xy / np.sqrt(moments.xx * moments.yy)
+    daily = ic.reset_index().pivot(index="date", columns="variant", values=0)
+    daily.columns.name = None
+    by_fold = ic.groupby(["variant", "fold"], sort=False).mean().rename("rank_ic").reset_index()
+    by_fold = by_fold.assign(ic=by_fold.rank_ic * 0.9, mse_ratio=1.0, hit_rate=0.51)
+    return SimpleNamespace(ranking=ranking_of(daily), by_fold=by_fold, daily=daily)
+
+
+def ranking_of(daily: pd.DataFrame) -> pd.DataFrame:
+    error = 2.8 * daily.std() / np.sqrt(len(daily))
+    gain = daily.sub(daily["none"], axis=0)
+    gain_error = 2.8 * gain.std() / np.sqrt(len(daily))
+    ranking = pd.DataFrame(
+        {
+            "rank_ic": daily.mean(), "low": daily.mean() - error, "high": daily.mean() + error,
+            "hac_t": 2.8 * daily.mean() / error, "ic": daily.mean() * 0.9,
+            "icir": daily.mean() / daily.std(), "rank_icir": daily.mean() / daily.std(),
+            "mse_ratio": 1.0, "hit_rate": 0.51, "quantile_spread": daily.mean() / 50,
+            "difference": gain.mean(), "difference_low": gain.mean() - gain_error,
+            "difference_high": gain.mean() + gain_error,
+            "in_confidence_set": daily.mean() > daily.mean().nlargest(8).iloc[-1],
+            "coverage": 1.0,
+        }
+    ).sort_values("rank_ic", ascending=False)  # fmt: skip
+    ranking.index.name = "variant"
+    return ranking
+
+
+def curves_of(plan, seeds: int, rng: np.random.Generator) -> pd.DataFrame:
+    rows = []
+    for name in SKILL:
+        for fold in plan:
+            for seed in range(seeds):
+                for epoch in range(1, 9):
+                    fit = 0.99 - 0.004 * epoch + 0.004 * rng.standard_normal()
+                    hold = 0.995 - 0.003 * epoch + 0.0004 * epoch**2 + 0.004 * fold.number
+                    rows.append((name, fold.number, seed, epoch, fit, hold))
+    columns = ["variant", "fold", "seed", "epoch", "train_loss", "validation_loss"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def best_epochs_of(plan, seeds: int, rng: np.random.Generator) -> pd.DataFrame:
+    rows = [
+        (name, fold.number, seed, int(rng.integers(3, 7)))
+        for name in SKILL for fold in plan for seed in range(seeds)
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["variant", "fold", "seed", "best_epoch"])
+
+
+def attribution_of(plan, seeds: int, rng: np.random.Generator):
+    lagged, importance, gap, series = [], [], [], []
+    weight = np.exp(-np.arange(len(FEATURES)) / 4)
+    lags = np.arange(20)
+    for name in SKILL:
+        own = weight * np.exp(0.5 * rng.standard_normal(len(FEATURES)))
+        decay = 3 + 6 * rng.random()
+        for fold in plan:
+            for seed in range(seeds):
+                size = own[:, None] * np.exp(-lags / decay) * rng.uniform(0.7, 1.3, (len(own), 20))
+                key = {"variant": name, "fold": fold.number, "seed": seed}
+                for method, factor in (("integrated_gradients", 1.0), ("mean_partial", 0.6)):
+                    lagged.append(
+                        pd.DataFrame(
+                            key | {
+                                "method": method,
+                                "feature": np.repeat(FEATURES, 20),
+                                "lag": np.tile(lags, len(FEATURES)),
+                                "signed": (factor * size * 0.1).ravel(),
+                                "absolute": (factor * size).ravel(),
+                            }
+                        )
+                    )  # fmt: skip
+                for method in ("integrated_gradients", "citic", "citic_abs"):
+                    importance.append(
+                        pd.DataFrame(
+                            key | {
+                                "method": method,
+                                "feature": list(FEATURES),
+                                "importance": size.sum(1) * rng.uniform(0.8, 1.2, len(FEATURES)),
+                                "sign_consistency": rng.uniform(0.3, 1.0, len(FEATURES)),
+                            }
+                        )
+                    )  # fmt: skip
+                gap.append(key | {"samples": 400, "nodes": 20, "gap_median": 2e-9, "gap_p99": 4e-7,
+                                  "gap_max": 3e-6, "unresolved": 0.0})  # fmt: skip
+            series.append(
+                pd.DataFrame(
+                    {"date": fold.test_dates[0], "feature": list(FEATURES), "variant": name,
+                     "fold": fold.number, "seed": 0, "mean_partial": own}
+                )
+            )  # fmt: skip
+    return SimpleNamespace(
+        lagged=pd.concat(lagged, ignore_index=True),
+        importance=pd.concat(importance, ignore_index=True),
+        series=pd.concat(series, ignore_index=True),
+        gap=pd.DataFrame(gap),
+    )
+
+
+def finding(test: str, verdict: Verdict, value: float, *, counts: bool = True, **more) -> Finding:
+    return Finding(
+        test=test, stage="scoring", verdict=verdict, evidence="exact",
+        statistic="max |Δforecast| / cross-sectional sd", value=value, threshold=0.0,
+        tested="4 cuts, 3 perturbations", counts=counts, **more,
+    )  # fmt: skip
+
+
+def findings_of(name: str, folds: int) -> tuple[Finding, ...]:
+    if name == "full_sample_zscore":
+        witness = Witness("2018-03-05", "2018-02-27", "S03", "forecast", 0.0123, 0.0931)
+        return tuple(
+            finding(
+                test, Verdict.LEAK if "invariance" in test else Verdict.CLEAN,
+                4.7 - fold if "invariance" in test else 0.0,
+                witness=witness if "invariance" in test else None,
+                detail=f"fold {fold}: forecasts before the cut move when later rows change",
+            )
+            for fold in range(folds) for test in TESTS
+        )  # fmt: skip
+    found = [
+        finding(test, Verdict.CLEAN, 0.0, detail=f"fold {fold}")
+        for fold in range(folds) for test in TESTS
+    ]  # fmt: skip
+    if name == "batch_norm":
+        found.append(finding("batch_composition", Verdict.LEAK, 2.1, counts=False))
+    if name == "causal_batch_norm":
+        found.append(finding("train_invariance", Verdict.UNKNOWN, float("nan")))
+    return tuple(found)
