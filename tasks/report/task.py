@@ -1,0 +1,24 @@
+"""The Prefect task of this step: figures and page, and the short form that Prefect's UI shows."""
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+
+from tasks.report.page import Report, report_of
+from tasks.report.results import Results
+from tasks.report.words import summary_markdown
+
+
+@task(name="draw report")
+def draw_report(results: Results) -> Report:
+    """Every figure and the self-contained page."""
+    return report_of(results)
+
+
+@task(name="show in prefect")
+def show_summary(results: Results, link: str) -> None:
+    """Ranking, verdicts and the link to MLflow as an artifact of the flow run."""
+    create_markdown_artifact(
+        summary_markdown(results, link),
+        key=f"comparison-{results.comparison_id}",
+        description=results.title,
+    )
