@@ -36,11 +36,11 @@ class InputNormalizer(Protocol):
 class WindowNormalizer(nn.Module):
     """Normalizes windows inside the graph. Returns what is needed to undo it, stores nothing."""
 
-    def forward(self, x: Tensor) -> tuple[Tensor, object]:
+    def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """(B, T, F) -> normalized (B, T, F), context for :meth:`inverse`."""
         raise NotImplementedError
 
-    def inverse(self, forecast: Tensor, context: object) -> Tensor:
+    def inverse(self, forecast: Tensor, context: tuple[Tensor, ...]) -> Tensor:
         """(B,) forecast in normalized units -> (B,) forecast in the target's units."""
         return forecast
 
@@ -51,6 +51,9 @@ class HiddenNormalizer(nn.Module):
     def forward(self, hidden: Tensor, dates: Tensor) -> Tensor:
         """(B, H) hidden states and (B,) their date rows -> (B, H)."""
         raise NotImplementedError
+
+    def start_epoch(self) -> None:
+        """Called before each pass over the training block; most have nothing to do."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,214 @@
+"""Training with early stopping, and scoring whose every date stands for itself."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from models.batches import BATCHES, Batches
+from models.losses import LOSSES, Loss
+from models.network import Forecaster
+from models.spec import TrainingSpec, require
+from models.windows import Windows
+
+SCORED_TOGETHER = 256
+"""Slots in a forward pass of scoring at most, when at least two dates fit in."""
+
+NO_DATE = -1
+"""The date of an empty slot."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Mean losses of one pass; the training loss as it was met, before each step."""
+
+    train_loss: float
+    validation_loss: float
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """What training comes to.
+
+    Attributes:
+        weights: Parameters and buffers of the best epoch, on the CPU.
+        curves: One entry an epoch, the ones after the best included.
+        best_epoch: The epoch whose weights were kept, from 1.
+    """
+
+    weights: dict[str, Tensor]
+    curves: list[Epoch]
+    best_epoch: int
+
+
+def device(spec: TrainingSpec) -> torch.device:
+    """The device that ``spec`` asks for; auto takes CUDA when there is one."""
+    if spec.device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(spec.device)
+
+
+def fit(
+    network: Forecaster,
+    windows: Windows,
+    train: Tensor,
+    validation: Tensor,
+    spec: TrainingSpec,
+    seed: int,
+    batches: str | None = None,
+) -> Fit:
+    """Train ``network`` in place with AdamW until the validation loss stops getting better.
+
+    Args:
+        network: Left with the best weights, on the windows' device.
+        windows: Features and targets.
+        train: (N,) samples to train on, with finite targets.
+        validation: (M,) samples that decide when to stop.
+        spec: Loss, batches, optimizer, stopping.
+        seed: Of the order of batches and of dropout; the global random state is left as it was.
+        batches: Key of ``models.batches.BATCHES`` that overrules ``spec.batches``.
+
+    Raises:
+        ValueError: Too few samples, or a loss that is not finite.
+    """
+    for name, samples in (("training", train), ("validation", validation)):
+        require(
+            len(samples) >= 2,
+            f"{name} needs at least 2 samples; it has {len(samples)}: "
+            "lengthen the block, shorten the window, or look for missing values",
+        )
+    where = windows.rows.device
+    network.to(where)
+    with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
+        torch.manual_seed(seed)
+        return _passes(
+            network,
+            windows,
+            train.to(where),
+            validation.to(where),
+            spec,
+            BATCHES[batches or spec.batches],
+            torch.Generator().manual_seed(seed),
+        )
+
+
+def _passes(
+    network: Forecaster,
+    windows: Windows,
+    train: Tensor,
+    validation: Tensor,
+    spec: TrainingSpec,
+    batches: Batches,
+    generator: Generator,
+) -> Fit:
+    """Epochs until patience runs out; the best weights are in the network and in the result."""
+    loss = LOSSES[spec.loss]
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=spec.learning_rate, weight_decay=spec.weight_decay
+    )
+    dates, symbols = windows.date(train), windows.symbol(train)
+    curves: list[Epoch] = []
+    weights: dict[str, Tensor] = {}
+    best = 0
+    while len(curves) < min(spec.epochs, best + spec.patience if best else spec.epochs):
+        order = batches.cut(train, dates, symbols, spec.batch_size, generator)
+        train_loss = _train(network, windows, order, loss, optimizer, spec.clip_norm)
+        reached = Epoch(train_loss, _validate(network, windows, validation, loss))
+        curves.append(reached)
+        _require_finite(reached, len(curves), spec)
+        if not best or reached.validation_loss < curves[best - 1].validation_loss:
+            best, weights = len(curves), _snapshot(network)
+    network.load_state_dict(weights)
+    return Fit(weights, curves, best)
+
+
+def _train(
+    network: Forecaster,
+    windows: Windows,
+    order: list[Tensor],
+    loss: Loss,
+    optimizer: torch.optim.Optimizer,
+    clip_norm: float,
+) -> float:
+    """One pass in the given order; the mean loss over samples."""
+    network.train()
+    network.start_epoch()
+    parameters = list(network.parameters())
+    total = torch.zeros((), dtype=torch.float64, device=windows.rows.device)
+    for samples in order:
+        dates = windows.date(samples)
+        optimizer.zero_grad()
+        value = loss.of(network(windows.gather(samples), dates), windows.target[samples], dates)
+        value.backward()
+        clip_grad_norm_(parameters, clip_norm)
+        optimizer.step()
+        total += value.detach() * len(samples)
+    return float(total / sum(map(len, order)))
+
+
+def _validate(network: Forecaster, windows: Windows, samples: Tensor, loss: Loss) -> float:
+    forecast = predict(network, windows, samples)
+    return float(loss.of(forecast, windows.target[samples], windows.date(samples)))
+
+
+def _require_finite(epoch: Epoch, number: int, spec: TrainingSpec) -> None:
+    require(
+        math.isfinite(epoch.train_loss) and math.isfinite(epoch.validation_loss),
+        f"the loss must stay finite; in epoch {number} it is {epoch.train_loss} in training and "
+        f"{epoch.validation_loss} in validation: lower learning_rate (now {spec.learning_rate}), "
+        "or take a normalization that tames the features",
+    )
+
+
+def _snapshot(network: Forecaster) -> dict[str, Tensor]:
+    return {name: value.cpu().clone() for name, value in network.state_dict().items()}
+
+
+def predict(network: Forecaster, windows: Windows, samples: Tensor) -> Tensor:
+    """Forecasts (N,) of ``samples`` (N,) in eval mode, without gradients.
+
+    A date's forecasts are the same to the last bit whatever other dates are asked for. Matrix
+    products round by shape and place, so either a date makes up a forward pass alone, or, with
+    few symbols, each (date, symbol) has its own slot in a pass of fixed shape and slots that are
+    not asked for stay empty. The network's modes are restored; buffers are not touched.
+    """
+    samples = samples.to(windows.rows.device)
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        with torch.no_grad():
+            return _scored(network, windows, samples)
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def _scored(network: Forecaster, windows: Windows, samples: Tensor) -> Tensor:
+    """Forecasts (N,) of ``samples``, pass by pass."""
+    forecast = windows.rows.new_empty(len(samples))
+    together = SCORED_TOGETHER // windows.symbols
+    size = max(1, together) * windows.symbols
+    place = windows.date(samples) * windows.symbols + windows.symbol(samples)
+    order = place.argsort()
+    counts = (place[order] // size).unique_consecutive(return_counts=True)[1]
+    for chosen in order.split(counts.tolist()):
+        if together > 1:
+            slots = place[chosen] % size
+            forecast[chosen] = _pass(network, windows, samples[chosen], slots, size)
+        else:
+            alone = samples[chosen]
+            forecast[chosen] = network(windows.gather(alone), windows.date(alone))
+    return forecast
+
+
+def _pass(
+    network: Forecaster, windows: Windows, samples: Tensor, slots: Tensor, size: int
+) -> Tensor:
+    """Forecasts of ``samples``, each in its slot of a pass of ``size``; empty slots are 0."""
+    x = windows.rows.new_zeros(windows.length, size, windows.rows.shape[1]).transpose(0, 1)
+    x[slots] = windows.gather(samples)
+    dates = samples.new_full((size,), NO_DATE)
+    dates[slots] = windows.date(samples)
+    return network(x, dates)[slots]

@@ -1,0 +1,20 @@
+"""Normalizations of the LSTM: the catalogue and the types a variant is made of."""
+
+from models.normalizers.catalogue import VARIANTS, resolve
+from models.normalizers.variant import (
+    HiddenNormalizer,
+    InputNormalizer,
+    Scaled,
+    Variant,
+    WindowNormalizer,
+)
+
+__all__ = [
+    "VARIANTS",
+    "HiddenNormalizer",
+    "InputNormalizer",
+    "Scaled",
+    "Variant",
+    "WindowNormalizer",
+    "resolve",
+]

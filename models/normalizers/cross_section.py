@@ -1,0 +1,58 @@
+"""Input normalizers across the members of each date. Statistics come from finite member cells.
+
+Cells of non-members are placed among the members: they may lie inside a later member's window.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.normalizers.scaling import scaled
+from models.normalizers.variant import Scaled
+
+RANK_SCALE = 3.46
+"""About sqrt(12): brings uniform ranks to unit variance (qlib CSRankNorm)."""
+
+
+@dataclass(frozen=True)
+class CrossSectionZScore:
+    """(x - mean) / sd over the members of the date (qlib CSZScoreNorm)."""
+
+    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+        """Nothing to fit."""
+        return {}
+
+    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+        """Normalize (D, S, F); the slope is (D, 1, F). A date without members becomes NaN."""
+        wide = values.double()
+        counted = member.unsqueeze(-1) & values.isfinite()
+        count = counted.sum(dim=1, keepdim=True)
+        mean = torch.where(counted, wide, 0.0).sum(dim=1, keepdim=True) / count
+        squares = torch.where(counted, wide - mean, 0.0).square().sum(dim=1, keepdim=True)
+        return scaled(values, mean, (squares / count).sqrt())
+
+
+@dataclass(frozen=True)
+class CrossSectionRank:
+    """(rank / count - 0.5) * 3.46 among the members of the date, average rank for ties."""
+
+    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+        """Nothing to fit."""
+        return {}
+
+    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+        """Rank (D, S, F); the slope is 1, per unit of rank. A date without members becomes NaN."""
+        finite = values.isfinite()
+        counted = member.unsqueeze(-1) & finite
+        cells = values.transpose(1, 2).contiguous()  # (D, F, S)
+        peers = (
+            torch.where(counted.transpose(1, 2), cells, torch.inf).sort(dim=-1).values.contiguous()
+        )
+        below = torch.searchsorted(peers, cells)
+        upto = torch.searchsorted(peers, cells, right=True)
+        # a cell's rank is the middle of the places from below + 1 to upto, all equal to it
+        rank = ((below + upto + 1).double() / 2).transpose(1, 2)
+        centered = (rank / counted.sum(dim=1, keepdim=True) - 0.5) * RANK_SCALE
+        known = finite & counted.any(dim=1, keepdim=True)
+        return Scaled(torch.where(known, centered, torch.nan).float(), torch.ones(1))

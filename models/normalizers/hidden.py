@@ -1,0 +1,126 @@
+"""Hidden normalizers: of the LSTM's last hidden state, before the head."""
+
+import torch
+from torch import Tensor, nn
+
+from models.normalizers.variant import HiddenNormalizer
+
+EPSILON = 1e-5
+"""Added to every variance."""
+
+
+class HiddenLayerNorm(HiddenNormalizer):
+    """Layer norm over the units of one sample (Ba et al. 2016)."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(size, eps=EPSILON)
+
+    def forward(self, hidden: Tensor, dates: Tensor) -> Tensor:
+        """(B, H), (B,) -> (B, H)."""
+        return self.norm(hidden)
+
+
+class HiddenBatchNorm(HiddenNormalizer):
+    """Batch norm per unit over whoever shares the batch; running statistics at scoring."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(size, eps=EPSILON)
+
+    def forward(self, hidden: Tensor, dates: Tensor) -> Tensor:
+        """(B, H), (B,) -> (B, H).
+
+        Raises:
+            ValueError: A training batch of one sample.
+        """
+        if self.training and len(hidden) < 2:
+            raise ValueError(
+                "batch norm needs at least 2 samples in a training batch; it got 1: "
+                "take shuffled or date_block batches, or a larger batch_size"
+            )
+        return self.norm(hidden)
+
+
+def date_means(values: Tensor, group: Tensor, groups: int) -> Tensor:
+    """Mean of ``values`` (B, H) within each of ``groups`` dates; ``group`` (B,) numbers them."""
+    totals = values.new_zeros(groups, values.shape[1]).index_add(0, group, values)
+    return totals / group.bincount(minlength=groups).unsqueeze(1)
+
+
+class DateBatchNorm(HiddenNormalizer):
+    """Batch norm over the samples of the same date, in training and at scoring alike.
+
+    A learned cross-sectional z-score: nothing runs along, so train and scoring agree as long as
+    whole dates are scored. A date of one sample comes out as the bias.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+        self.bias = nn.Parameter(torch.zeros(size))
+
+    def forward(self, hidden: Tensor, dates: Tensor) -> Tensor:
+        """(B, H), (B,) -> (B, H)."""
+        present, group = dates.unique(return_inverse=True)
+        apart = hidden - date_means(hidden, group, len(present))[group]
+        variance = date_means(apart.square(), group, len(present))
+        return apart * (variance + EPSILON).rsqrt()[group] * self.weight + self.bias
+
+
+class CausalBatchNorm(HiddenNormalizer):
+    """Batch norm whose statistics for a date come from strictly earlier dates.
+
+    Moments of whole dates decay by half every ``half_life`` dates. Those of the batch's own
+    earlier dates stay in the graph; the buffers carry the ones before, advance at each training
+    batch, start anew with each epoch, and are frozen at scoring. Without any earlier date the
+    mean is 0 and the variance 1. Batches must come in time order.
+    """
+
+    def __init__(self, size: int, half_life: float = 21.0) -> None:
+        super().__init__()
+        self.decay = 0.5 ** (1 / half_life)
+        self.weight = nn.Parameter(torch.ones(size))
+        self.bias = nn.Parameter(torch.zeros(size))
+        self.running_mean: Tensor
+        self.running_variance: Tensor
+        self.history: Tensor
+        self.register_buffer("running_mean", torch.zeros(size))
+        self.register_buffer("running_variance", torch.ones(size))
+        self.register_buffer("history", torch.zeros(()))
+
+    def start_epoch(self) -> None:
+        """Forget: the last pass ended later than this one begins."""
+        self.running_mean = torch.zeros_like(self.running_mean)
+        self.running_variance = torch.ones_like(self.running_variance)
+        self.history = torch.zeros_like(self.history)
+
+    def forward(self, hidden: Tensor, dates: Tensor) -> Tensor:
+        """(B, H), (B,) -> (B, H)."""
+        mean, variance = self.running_mean, self.running_variance
+        if self.training:
+            mean, variance = self._before_each(hidden, dates)
+        return (hidden - mean) * (variance + EPSILON).rsqrt() * self.weight + self.bias
+
+    def _before_each(self, hidden: Tensor, dates: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance (B, H) of what precedes each sample's date; moves the buffers on."""
+        present, group = dates.unique(return_inverse=True)  # in time order
+        ages, carried = self._weights(len(present), hidden)
+        total = ages.sum(dim=1, keepdim=True) + carried  # (K + 1, 1): before each date, and after
+        known = total.clamp_min(torch.finfo(hidden.dtype).tiny)
+        apart = hidden - self.running_mean  # about a constant, against cancellation
+        first = ages @ date_means(apart, group, len(present)) / known
+        second = ages @ date_means(apart.square(), group, len(present)) / known
+        second = second + carried * self.running_variance / known
+        mean = self.running_mean + first
+        variance = torch.where(total > 0, (second - first.square()).clamp_min(0), 1.0)
+        self.running_mean, self.running_variance = mean[-1].detach(), variance[-1].detach()
+        self.history = total[-1, 0].detach()
+        return mean[group], variance[group]
+
+    def _weights(self, count: int, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Weights (K + 1, K) of the batch's dates before each, and (K + 1, 1) of the buffers."""
+        place = torch.arange(count + 1, dtype=like.dtype, device=like.device)
+        age = place.unsqueeze(1) - place[:-1] - 1  # (K + 1, K), negative for dates not before
+        ages = torch.where(age >= 0, (1 - self.decay) * self.decay ** age.clamp_min(0), 0.0)
+        return ages, (self.decay**place * self.history).unsqueeze(1)

@@ -1,0 +1,152 @@
+"""Input normalizers that read each cell against its own past; membership plays no part.
+
+Nothing here may depend on later rows, not even in the last bit: sums start anew within fixed
+blocks of rows, and every shift against cancellation is a value from inside the summed rows.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from models.normalizers.scaling import scaled
+from models.normalizers.variant import Scaled
+from models.spec import require
+
+
+class Moments(NamedTuple):
+    """Number, mean and sum of squared deviations of the finite cells of some rows."""
+
+    n: Tensor
+    mean: Tensor
+    squares: Tensor
+
+
+def merged(one: Moments, other: Moments) -> Moments:
+    """Moments of both sets of rows together (Chan, Golub & LeVeque 1979)."""
+    n = one.n + other.n
+    share = other.n / n.clamp_min(1)
+    gap = other.mean - one.mean
+    squares = one.squares + other.squares + gap.square() * one.n * share
+    return Moments(n, one.mean + gap * share, squares)
+
+
+def running(blocks: Tensor) -> Moments:
+    """Moments of rows 0..k of each block, for every k, along dimension 1.
+
+    Sums are taken about the block's first finite value. That value is among the summed ones, so
+    rounding is at most about n^2 float64 epsilons of the result, whatever the offset of the data.
+
+    Args:
+        blocks: (N, w, ...) float64; NaN is skipped.
+    """
+    finite = blocks.isfinite()
+    first = blocks.gather(1, finite.byte().argmax(dim=1, keepdim=True))
+    apart = torch.where(finite, blocks - first, 0.0)
+    n = finite.cumsum(dim=1).double()
+    total = apart.cumsum(dim=1)
+    mean = total / n.clamp_min(1)
+    squares = (apart.square().cumsum(dim=1) - total * mean).clamp_min(0)
+    return Moments(n, torch.where(n > 0, first + mean, 0.0), squares)
+
+
+def rolling(values: Tensor, window: int) -> Moments:
+    """Moments of the last ``window`` rows, today's included, at every row.
+
+    Two-block scheme (van Herk 1992): a window is the end of one block of ``window`` rows and the
+    beginning of the next, so nothing is ever subtracted from a sum and no loop runs over rows.
+
+    Args:
+        values: (D, S, F) float64.
+        window: Rows, at least 2.
+    """
+    rows = len(values)
+    padding = values.new_full((-rows % window, *values.shape[1:]), torch.nan)
+    blocks = torch.cat([values, padding]).unflatten(0, (-1, window))  # (N, w, S, F)
+    heads = running(blocks)
+    tails = (_previous(moment.flip(1)) for moment in running(blocks.flip(1)))
+    both = merged(Moments(*tails), heads)
+    return Moments(*(moment.flatten(0, 1)[:rows] for moment in both))
+
+
+def _previous(tails: Tensor) -> Tensor:
+    """(N, w, ...): entry (n, k) becomes (n - 1, k + 1); 0 where there is none."""
+    shifted = torch.zeros_like(tails)
+    shifted[1:, :-1] = tails[:-1, 1:]
+    return shifted
+
+
+@dataclass(frozen=True)
+class RollingZScore:
+    """(x - mean) / sd over the cell's own last ``window`` rows, today included.
+
+    NaN until ``minimum`` of them are finite. Equal to pandas' rolling with ddof=0.
+    """
+
+    window: int = 252
+    minimum: int = 63
+
+    def __post_init__(self) -> None:
+        require(self.window >= 2, f"window must be at least 2 rows; it is {self.window}")
+
+    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+        """Nothing to fit."""
+        return {}
+
+    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+        """Normalize (D, S, F); the slope is (D, S, F)."""
+        past = rolling(values.double(), self.window)
+        center = torch.where(past.n >= self.minimum, past.mean, torch.nan)
+        return scaled(values, center, (past.squares / past.n.clamp_min(1)).sqrt())
+
+
+@dataclass(frozen=True)
+class EwmZScore:
+    """(x - m) / sqrt(v), m and v exponentially weighted over strictly earlier rows.
+
+    Weights halve every ``half_life`` rows, missing rows included, and sum to 1. NaN until
+    ``minimum`` earlier rows are finite. Equal to pandas' ewm(halflife, bias=True), shifted by one.
+    """
+
+    half_life: float = 63.0
+    minimum: int = 21
+
+    def __post_init__(self) -> None:
+        require(self.half_life > 0, f"half_life must be positive; it is {self.half_life}")
+
+    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+        """Nothing to fit."""
+        return {}
+
+    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+        """Normalize (D, S, F); the slope is (D, S, F)."""
+        center, variance = earlier(values.double(), 0.5 ** (1 / self.half_life), self.minimum)
+        return scaled(values, center, variance.sqrt())
+
+
+def earlier(values: Tensor, decay: float, minimum: int) -> tuple[Tensor, Tensor]:
+    """Exponentially weighted mean and variance of strictly earlier rows.
+
+    The recursion of West (1979) for weighted moments, decayed once a row.
+
+    Args:
+        values: (D, S, F) float64; NaN is skipped.
+        decay: Weight lost per row, in (0, 1).
+        minimum: Finite earlier rows below which the mean is NaN.
+    """
+    finite = values.isfinite()
+    filled = torch.where(finite, values, 0.0)
+    center, variance = torch.empty_like(values), torch.empty_like(values)
+    weight, mean, squares = (torch.zeros_like(values[0]) for _ in range(3))
+    for row, (present, value) in enumerate(zip(finite.double(), filled, strict=True)):
+        center[row] = mean
+        variance[row] = squares / weight.clamp_min(torch.finfo(values.dtype).tiny)
+        carried = decay * weight
+        weight = carried + present
+        share = present / weight.clamp_min(torch.finfo(values.dtype).tiny)
+        gap = value - mean
+        squares = decay * squares + carried * share * gap.square()
+        mean = mean + share * gap
+    seen = finite.cumsum(dim=0) - finite.long()
+    return torch.where(seen >= minimum, center, torch.nan), variance

@@ -1,0 +1,68 @@
+"""Input normalizers whose statistics are pooled over stated rows and all members."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.normalizers.scaling import fitted_cells, scaled
+from models.normalizers.variant import Scaled
+
+MAD_TO_SD = 1.4826
+"""The standard deviation of a Gaussian in units of its median absolute deviation."""
+
+
+@dataclass(frozen=True)
+class ZScore:
+    """(x - mean) / sd per feature, fitted on the training rows (qlib ZScoreNorm)."""
+
+    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+        """Mean and sd, each (F,) float64, of the members' finite cells at ``rows``.
+
+        Raises:
+            ValueError: A feature has no such cell.
+        """
+        cells = fitted_cells(values, member, rows)
+        center = cells.nanmean(dim=0)
+        return {"center": center, "spread": (cells - center).square().nanmean(dim=0).sqrt()}
+
+    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+        """Normalize (D, S, F), members and others alike."""
+        return scaled(values, state["center"], state["spread"])
+
+
+@dataclass(frozen=True)
+class RobustZScore:
+    """(x - median) / (1.4826 MAD) per feature, clipped (qlib RobustZScoreNorm).
+
+    Trap: a feature with more than half its cells equal has a MAD of 0 and becomes 0 everywhere.
+    """
+
+    clip: float = 3.0
+
+    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+        """Median and scaled MAD, each (F,) float64, of the members' finite cells at ``rows``.
+
+        Raises:
+            ValueError: A feature has no such cell.
+        """
+        cells = fitted_cells(values, member, rows).numpy(force=True)
+        center = np.nanmedian(cells, axis=0)
+        spread = MAD_TO_SD * np.nanmedian(np.abs(cells - center), axis=0)
+        return {"center": torch.from_numpy(center), "spread": torch.from_numpy(spread)}
+
+    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+        """Normalize (D, S, F) and clip; the slope of a clipped cell is 0."""
+        wide = scaled(values, state["center"], state["spread"])
+        inside = wide.values.abs() <= self.clip
+        return Scaled(wide.values.clamp(-self.clip, self.clip), wide.slope * inside)
+
+
+@dataclass(frozen=True)
+class FullSampleZScore(ZScore):
+    """The z-score fitted on every row, the test block included: leaks on purpose."""
+
+    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+        """As :meth:`ZScore.fit`, whatever ``rows`` says."""
+        return super().fit(values, member, range(len(values)))

@@ -1,0 +1,70 @@
+"""Window normalizers: statistics of the window, or of the batch's windows, inside the graph."""
+
+import torch
+from torch import Tensor, nn
+
+from models.normalizers.variant import WindowNormalizer
+
+EPSILON = 1e-5
+"""Added to every variance, so windows want features of about unit scale."""
+
+
+def window_moments(x: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
+    """Mean and sqrt(variance + epsilon) over the steps of (B, T, F), each (B, 1, F)."""
+    variance, mean = torch.var_mean(x, dim=1, correction=0, keepdim=True)
+    return mean, (variance + epsilon).sqrt()
+
+
+class InstanceNorm(WindowNormalizer):
+    """(x - mean) / sd over the window's own steps (Ulyanov et al. 2016); the level is lost."""
+
+    def __init__(self, n_features: int, epsilon: float = EPSILON) -> None:
+        super().__init__()
+        self.epsilon = epsilon
+
+    def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """(B, T, F) -> (B, T, F), empty context."""
+        mean, spread = window_moments(x, self.epsilon)
+        return (x - mean) / spread, ()
+
+
+class RevIN(WindowNormalizer):
+    """Instance norm with a learned affine map, undone on the forecast (Kim et al., ICLR 2022).
+
+    The forecast is put back with the window's statistics of one feature, ``index``: the first
+    unless said otherwise. That is meant for a target which continues that feature.
+
+    Trap: the authors' code detaches mean and sd, which leaves values as they are and makes every
+    attribution wrong; here the gradient passes through them.
+    """
+
+    def __init__(self, n_features: int, index: int = 0, epsilon: float = EPSILON) -> None:
+        super().__init__()
+        self.index = index
+        self.epsilon = epsilon
+        self.weight = nn.Parameter(torch.ones(n_features))
+        self.bias = nn.Parameter(torch.zeros(n_features))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """(B, T, F) -> (B, T, F), mean and sd (B,) of the feature ``index``."""
+        mean, spread = window_moments(x, self.epsilon)
+        context = (mean[:, 0, self.index], spread[:, 0, self.index])
+        return (x - mean) / spread * self.weight + self.bias, context
+
+    def inverse(self, forecast: Tensor, context: tuple[Tensor, ...]) -> Tensor:
+        """(B,) normalized -> (B,) in units of the feature ``index``."""
+        mean, spread = context
+        weight = self.weight[self.index] + self.epsilon**2
+        return (forecast - self.bias[self.index]) / weight * spread + mean
+
+
+class FeatureBatchNorm(WindowNormalizer):
+    """Batch norm per feature over batch x time (Ioffe & Szegedy 2015); running mean at scoring."""
+
+    def __init__(self, n_features: int, epsilon: float = EPSILON) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(n_features, eps=epsilon)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """(B, T, F) -> (B, T, F), empty context."""
+        return self.norm(x.flatten(0, 1)).unflatten(0, x.shape[:2]), ()
