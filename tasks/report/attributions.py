@@ -24,7 +24,7 @@ from tasks.report.style import (
     undecorate,
 )  # fmt: skip
 
-HEAT = "YlGnBu"
+HEAT = "Blues"
 METHOD = "integrated_gradients"
 MARKS = {
     "integrated_gradients": ("integrated gradients", BLUE, "o"),

@@ -51,14 +51,19 @@ def _cell_text(verdict: Verdict, worst: Finding) -> str:
 
 
 def tests_of(results: Results) -> list[str]:
-    """Every test that answered, in the order in which the findings come."""
-    return list(dict.fromkeys(f.test for found in results.findings.values() for f in found))
+    """Every test that answered: the variants' own first, then those that all variants share."""
+    return list(dict.fromkeys(f.test for s in subjects_of(results) for f in results.findings[s]))
+
+
+def subjects_of(results: Results) -> list[str]:
+    """What was tested: the variants in the order of the ranking, then what they share."""
+    names = [*results.ranking.index, *SHARED]
+    return [name for name in names if name in results.findings]
 
 
 def leak_matrix(results: Results) -> Figure:
     """Subjects (rows) x tests (columns); a leak shows its measured size."""
-    subjects = [s for s in SHARED if s in results.findings]
-    subjects += [n for n in results.ranking.index if n in results.findings]
+    subjects = subjects_of(results)
     tests = tests_of(results)
     own = {f.test for name in results.variants for f in results.findings.get(name, ())}
     figure, axes = canvas(1.0 + 0.3 * len(subjects))

@@ -14,7 +14,7 @@ from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 
 from tasks.diagnose.finding import Verdict
-from tasks.report.results import Results, is_reference, label
+from tasks.report.results import Results, is_reference, is_true, label
 from tasks.report.style import (
     BLUE,
     FAINT,
@@ -57,7 +57,7 @@ def kind_of(results: Results, name: str) -> str:
         return "reference"
     if results.is_control(name) or results.verdicts.get(name) is Verdict.LEAK:
         return "leak"
-    return "kept" if bool(results.ranking.at[name, "in_confidence_set"]) else "ruled out"
+    return "kept" if is_true(results.ranking.at[name, "in_confidence_set"]) else "ruled out"
 
 
 def ranking_figure(results: Results) -> Figure:
@@ -65,13 +65,15 @@ def ranking_figure(results: Results) -> Figure:
     table = results.ranking
     figure, axes = canvas(1.1 + 0.3 * len(table))
     axis = axes[0, 0]
-    kinds = [kind_of(results, str(name)) for name in table.index]
+    kinds = [kind_of(results, name) for name in table.index]
     for row, (key, (_, entry)) in enumerate(zip(kinds, table.iterrows(), strict=True)):
         _interval(axis, row, entry, KINDS[key])
     axis.axvline(0, color=INK, linewidth=0.9)
     _name_rows(axis, results, list(table.index))
-    _write_column(axis, 10, "rank IC [interval]", [_with_interval(e) for _, e in table.iterrows()])
-    _write_column(axis, 160, "audit", [results.verdict(str(name)) for name in table.index])
+    _write_column(
+        axis, 10, "rank IC [interval]", [str(results.rank_ic(name)) for name in table.index]
+    )
+    _write_column(axis, 160, "audit", [results.verdict(name) for name in table.index])
     describe(axis, x="mean daily rank IC (Spearman, out of sample)")
     grid(axis)
     _legend(figure, [KINDS[key] for key in KINDS if key in kinds])
@@ -125,13 +127,6 @@ def _write_column(axis: Axes, points: float, head: str, cells: list[str]) -> Non
         )  # fmt: skip
 
 
-def _with_interval(entry: pd.Series) -> str:
-    if np.isnan(entry["rank_ic"]):
-        return "no ranks"
-    text = f"{entry['rank_ic']:+.4f} [{entry['low']:+.4f}, {entry['high']:+.4f}]"
-    return text.replace("-", "\N{MINUS SIGN}")
-
-
 def rank_ic_by_fold(results: Results) -> Figure:
     """Rank IC of every variant (rows) on every fold (columns), in figures and colour."""
     table = results.comparison.by_fold.pivot(index="variant", columns="fold", values="rank_ic")
@@ -158,7 +153,7 @@ def _write_cells(axis: Axes, image: AxesImage, table: pd.DataFrame) -> None:
     for (row, column), value in np.ndenumerate(table.to_numpy()):
         known = bool(np.isfinite(value))
         ink = readable_on(*colors[row, column, :3]) if known else MUTED
-        text = f"{value:+.3f}".replace("-", "\N{MINUS SIGN}") if known else "no ranks"
+        text = f"{value:+.3f}".replace("-", "\N{MINUS SIGN}") if known else "–"
         axis.text(column, row, text, color=ink, fontsize=SMALL, ha="center", va="center")
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,25 @@ if TYPE_CHECKING:
 
 REFERENCE = "ref:"
 """Prefix of the forecasters that are no LSTM: what the networks have to beat."""
+
+
+class Estimate(NamedTuple):
+    """A number with its interval; all NaN where there is none."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def known(self) -> bool:
+        """Whether the number and its interval exist."""
+        return all(math.isfinite(part) for part in self)
+
+    def __str__(self) -> str:
+        if not math.isfinite(self.value):
+            return "–"
+        bounds = f" [{self.low:+.4f}, {self.high:+.4f}]" if self.known else ""
+        return f"{self.value:+.4f}{bounds}".replace("-", "\N{MINUS SIGN}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +117,31 @@ class Results:
         """Forecasters that are no LSTM, best first."""
         return [name for name in self.ranking.index if is_reference(name)]
 
+    @property
+    def kept(self) -> list[str]:
+        """Candidates in the confidence set: none of them can be ruled out as the best."""
+        inside = self.ranking["in_confidence_set"]
+        return [name for name in self.candidates if is_true(inside[name])]
+
+    @property
+    def base(self) -> str:
+        """The variant that gains are measured against."""
+        return str(self.config.get("statistics", {}).get("reference", "none"))
+
+    def rank_ic(self, name: str) -> Estimate:
+        """Mean daily rank IC of a variant or reference with its joint interval."""
+        return self._estimate(name, "rank_ic", "low", "high")
+
+    def gain(self, name: str) -> Estimate:
+        """The same less that of :attr:`base`, on the same dates; unknown for the base itself."""
+        if name == self.base:
+            return Estimate(math.nan, math.nan, math.nan)
+        return self._estimate(name, "difference", "difference_low", "difference_high")
+
+    def _estimate(self, name: str, *columns: str) -> Estimate:
+        entry = self.comparison.ranking.loc[name].reindex(columns)
+        return Estimate(*(float(part) for part in entry))
+
     def is_control(self, name: str) -> bool:
         """Whether ``name`` is a variant that leaks on purpose."""
         return name in self.variants and self.variants[name].control
@@ -104,6 +149,11 @@ class Results:
     def verdict(self, name: str) -> str:
         """LEAK, UNKNOWN, CLEAN; "not audited" for a reference."""
         return str(self.verdicts.get(name, "not audited"))
+
+
+def is_true(value: object) -> bool:
+    """Whether a cell of a table is True; missing is not."""
+    return isinstance(value, bool | np.bool_) and bool(value)
 
 
 def is_reference(name: str) -> bool:

@@ -67,7 +67,7 @@ def example(
         best_epochs=best_epochs_of(plan, seeds, rng),
         attribution=attribution_of(plan, seeds, rng),
         findings={
-            "features": (finding("audit_features", Verdict.UNKNOWN, 0.0, counts=False),),
+            "features": (finding("audit_features", Verdict.UNKNOWN, 0.0, counts=False, detail="ready-made features"),),
             "folds": tuple(finding(test, Verdict.CLEAN, 0.0) for test in ("purge", "fold_order")),
         } | {name: findings_of(name, folds) for name in variants},
         verdicts={

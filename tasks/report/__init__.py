@@ -1,0 +1,23 @@
+"""Say and draw what a comparison found: one HTML page, its figures, its answers in words."""
+
+from tasks.report.attributions import heatmap_of
+from tasks.report.figures import FIGURES, ReportFigure, figures_of
+from tasks.report.page import Report, page_of, report_of
+from tasks.report.results import Results
+from tasks.report.style import render
+from tasks.report.words import QUESTIONS, answers, summary_markdown
+
+__all__ = [
+    "FIGURES",
+    "QUESTIONS",
+    "Report",
+    "ReportFigure",
+    "Results",
+    "answers",
+    "figures_of",
+    "heatmap_of",
+    "page_of",
+    "render",
+    "report_of",
+    "summary_markdown",
+]
