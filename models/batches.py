@@ -17,11 +17,13 @@ class Batches:
         description: One line for users.
         cut: (samples (N,), their dates (N,), their symbols (N,), batch_size, generator on the CPU)
             -> batches, each (B,), in the order in which they are trained on.
+        whole_dates: Whether a date is never cut, as losses over a cross-section need.
     """
 
     name: str
     description: str
     cut: Callable[[Tensor, Tensor, Tensor, int, Generator], list[Tensor]]
+    whole_dates: bool = True
 
 
 def _order(keys: Tensor, then: Tensor) -> Tensor:
@@ -100,10 +102,10 @@ BATCHES: Mapping[str, Batches] = MappingProxyType(
     {
         entry.name: entry
         for entry in (
-            Batches("shuffled", "any samples, drawn anew each epoch", _shuffled),
+            Batches("shuffled", "any samples, drawn anew each epoch", _shuffled, False),
             Batches("date", "one whole date, whatever batch_size says; dates shuffled", _date),
             Batches("date_block", "whole adjacent dates; blocks shuffled", _date_block),
-            Batches("symbol", "consecutive windows of one symbol; pieces shuffled", _symbol),
+            Batches("symbol", "consecutive windows of one symbol; pieces shuffled", _symbol, False),
             Batches("chronological", "whole adjacent dates in time order", _chronological),
         )
     }
