@@ -1,9 +1,26 @@
 """The panel: dates x symbols x features, dense, fingerprinted, memory-mapped when on disk."""
 
-from dataclasses import dataclass, field
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from functools import cache as once
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+
+from tasks.data.files import in_roles
+from tasks.data.layout import ARRAYS, fingerprint, laid_out
+from tasks.data.read import accepted, features_version, read
+from tasks.data.rows import DataError, Rows
+from tasks.data.spec import ColumnsSpec, DataSpec, TargetSpec
+
+NOTES = "panel.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,3 +51,148 @@ class Panel:
     member: np.ndarray
     fingerprint: str
     about: dict[str, Any] = field(default_factory=dict)
+
+
+def build(
+    spec: DataSpec,
+    target: TargetSpec = TargetSpec(),  # noqa: B008  # frozen
+    now: date | None = None,
+    cache: Path | None = None,
+) -> Panel:
+    """Read, check and lay out the panel of ``spec``, or find it in ``cache``.
+
+    Args:
+        spec: Source and features.
+        target: What is to be forecast.
+        now: No row may be dated later; None for the clock's date.
+        cache: Folder of panels; a panel of the same rows, specs and code is loaded from it.
+
+    Raises:
+        DataError: What is wrong with the data, where, and what to do.
+    """
+    return panel_of(read(spec, now), spec, target, cache)
+
+
+def from_frame(
+    frame: pd.DataFrame,
+    columns: ColumnsSpec = ColumnsSpec(),  # noqa: B008  # frozen
+    target: TargetSpec = TargetSpec(),  # noqa: B008  # frozen
+    now: date | None = None,
+    **settings: Any,
+) -> Panel:
+    """Build a panel from a long table in memory, checked as a file's would be.
+
+    Args:
+        frame: One row a date and symbol.
+        columns: Roles of its columns.
+        target: What is to be forecast.
+        now: No row may be dated later; None for the clock's date.
+        **settings: Further fields of DataSpec: features, start, end, fill_limit, min_history.
+
+    Raises:
+        DataError: What is wrong with the data, where, and what to do.
+    """
+    spec = DataSpec(source="file", path="a table in memory", columns=columns, **settings)
+    about = {"source": "frame", "title": "A table in memory", "notes": "", "terms": ""}
+    origin = Rows(frame.reset_index(drop=frame.index.names == [None]), "the table", about=about)
+    return panel_of(accepted(in_roles(origin, spec), spec, spec.start, now), spec, target, None)
+
+
+def panel_of(rows: Rows, spec: DataSpec, target: TargetSpec, cache: Path | None) -> Panel:
+    """Lay out checked rows as a panel, or load the same one from ``cache``."""
+    key = key_of(rows, spec, target)
+    found = kept(cache / f"panel-{key}") if cache else None
+    if found is not None:
+        return found
+    names, arrays = laid_out(rows, spec, target)
+    decides = [names, rows.about["source"], spec.features, asdict(target)]
+    digest = fingerprint(decides, (arrays[name] for name in ARRAYS))
+    panel = Panel(features=names, fingerprint=digest, about=rows.about | {"key": key}, **arrays)
+    return save(panel, folder_of(panel, cache)) if cache else panel
+
+
+def folder_of(panel: Panel, cache: Path) -> Path:
+    """The folder of ``cache`` that holds this panel."""
+    return cache / f"panel-{panel.about['key']}"
+
+
+def key_of(rows: Rows, spec: DataSpec, target: TargetSpec) -> str:
+    """Hash of the checked rows, the specs and the code: what decides a panel and its notes."""
+    frame = rows.frame
+    content = pd.util.hash_pandas_object(frame, index=False).to_numpy()
+    settings = asdict(spec) | {"path": None}
+    decides = [[*frame.columns], settings, asdict(target), rows.about, features_version(spec)]
+    text = json.dumps([decides, code_version()], default=str, sort_keys=True)
+    return fingerprint(text, [content])[:20]
+
+
+@once
+def code_version() -> str:
+    """Hash of the source files of this room."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def save(panel: Panel, folder: Path) -> Panel:
+    """Write ``panel`` to ``folder`` and return it as memory maps of what was written.
+
+    Everything is written beside the folder, then renamed: nobody sees half a panel. Where two
+    processes save at once, the folder that is there first stays.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".panel-", dir=folder.parent) as name:
+        draft = Path(name) / "panel"
+        draft.mkdir()
+        for array in ARRAYS:
+            np.save(draft / f"{array}.npy", getattr(panel, array), allow_pickle=False)
+        notes = {"features": panel.features, "fingerprint": panel.fingerprint, "about": panel.about}
+        (draft / NOTES).write_text(json.dumps(notes), encoding="utf-8")
+        there = kept(folder)
+        if folder.exists() and (there is None or there.fingerprint != panel.fingerprint):
+            shutil.rmtree(folder)
+        try:
+            os.replace(draft, folder)
+        except OSError:
+            if kept(folder) is None:
+                raise
+    return load(folder)
+
+
+def load(folder: Path) -> Panel:
+    """The panel in ``folder``, its arrays as read-only memory maps.
+
+    Raises:
+        DataError: There is no whole panel in it.
+    """
+    try:
+        arrays = {
+            name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            for name in ARRAYS
+        }
+        text = (folder / NOTES).read_text(encoding="utf-8")
+        notes = json.loads(text, object_hook=with_number_keys)
+        return Panel(
+            features=tuple(notes["features"]),
+            fingerprint=notes["fingerprint"],
+            about=notes["about"],
+            **arrays,
+        )
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise DataError(
+            f"{folder}: no whole panel there ({error}); delete the folder and build again"
+        ) from error
+
+
+def kept(folder: Path) -> Panel | None:
+    """The panel in ``folder``, or None where there is none or a broken one."""
+    try:
+        return load(folder)
+    except DataError:
+        return None
+
+
+def with_number_keys(mapping: dict[str, Any]) -> dict[str | int, Any]:
+    """Undo what JSON does to the lags of a planted truth: its keys are always text."""
+    return {int(key) if key.isdigit() else key: value for key, value in mapping.items()}

@@ -1,0 +1,127 @@
+"""The user's own table, from a Parquet or CSV file or from memory, with its columns in roles."""
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+from pandas.errors import EmptyDataError, ParserError
+from pyarrow import ArrowException
+
+from tasks.data.rows import ROLES, DataError, Rows
+from tasks.data.spec import ColumnsSpec, DataSpec
+
+NULLS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "n/a", "#N/A", "<NA>"]
+"""Texts that mean missing; not in the symbol column, where NA is a ticker."""
+
+
+def read_file(spec: DataSpec) -> Rows:
+    """Read ``spec.path`` and name its columns by their roles.
+
+    Raises:
+        DataError: The file is missing, empty, unreadable, of another kind, or lacks a column.
+    """
+    path = Path(str(spec.path)).expanduser()
+    kind = path.suffix.lower()
+    if kind not in (".csv", ".parquet"):
+        raise DataError(f"{path}: {kind or 'no'} extension; a .parquet or .csv file is needed")
+    if not path.is_file():
+        raise DataError(f"{path}: {missing_file(path)}")
+    csv = kind == ".csv"
+    try:
+        frame = read_csv(path, spec.columns.symbol) if csv else pd.read_parquet(path)
+    except EmptyDataError:
+        raise DataError(f"{path}: the file is empty") from None
+    except (ParserError, UnicodeDecodeError, ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        kinds = "a CSV file in UTF-8" if csv else "a Parquet file"
+        raise DataError(f"{path}: not readable as {kinds}: {reason}") from error
+    if not csv:
+        frame = frame.reset_index(drop=frame.index.names == [None])
+    unit, first = ("line", 2) if csv else ("row", 1)
+    return in_roles(Rows(frame, str(path), unit, first), spec)
+
+
+def read_csv(path: Path, symbol: str) -> pd.DataFrame:
+    """Read a CSV file; the symbol stays text as written, so that 000001 and NA survive."""
+    header = pd.read_csv(path, nrows=0)
+    nulls = {name: NULLS for name in header.columns if name != symbol}
+    text = {symbol: str} if symbol in header else {}
+    return pd.read_csv(path, dtype=text, na_values=nulls, keep_default_na=False, low_memory=False)
+
+
+def missing_file(path: Path) -> str:
+    """Say that there is no such file, and name the nearest one in its folder."""
+    folder = path.parent
+    names = [file.name for file in folder.iterdir()] if folder.is_dir() else []
+    if not folder.is_dir():
+        return f"there is no folder {folder}"
+    return f"there is no such file{did_you_mean(path.name, names)}"
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """``; did you mean x?`` for the nearest of ``names``, upper case or not; else nothing."""
+    by_lower = {str(candidate).lower(): str(candidate) for candidate in names}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    return f"; did you mean {by_lower[near[0]]}?" if near else ""
+
+
+def in_roles(rows: Rows, spec: DataSpec) -> Rows:
+    """Name the columns by their roles and keep those that the features can be read from.
+
+    Raises:
+        DataError: No rows, a column that is needed is missing, or a name stands twice.
+    """
+    frame, columns = rows.frame, spec.columns
+    if frame.empty:
+        raise DataError(f"{rows.origin}: no rows below the header")
+    frame = frame.rename(columns=str)
+    twice = frame.columns[frame.columns.duplicated()].unique().tolist()
+    if twice:
+        raise DataError(f"{rows.origin}: columns {twice} stand twice; rename one of each")
+    roles = wanted_roles(frame, spec)
+    for role, name in roles.items():
+        require_column(rows, name, f"columns.{role}")
+    names = {name: role for role, name in roles.items()}
+    taken = [name for name in frame if name in ROLES and name not in names]
+    frame = frame.drop(columns=taken) if spec.features == "price" else frame
+    if taken and spec.features != "price":
+        raise DataError(
+            f"{rows.origin}: column {taken[0]!r} is named like a role but plays none; set "
+            f"columns.{taken[0]}: {taken[0]}, or rename it"
+        )
+    kept = list(roles.values()) if spec.features == "price" else chosen(rows, columns, names)
+    return rows.with_frame(frame[kept].rename(columns=names))
+
+
+def wanted_roles(frame: pd.DataFrame, spec: DataSpec) -> dict[str, str]:
+    """Roles to be filled; the price only where it is there or something needs it."""
+    roles = spec.columns.roles
+    needs_price = spec.features == "price" or "target" not in roles
+    if not needs_price and roles.get("price") not in frame:
+        roles.pop("price", None)
+    if needs_price and "price" not in roles:
+        raise DataError("columns.price is not set; price features and forward returns need a price")
+    return roles
+
+
+def chosen(rows: Rows, columns: ColumnsSpec, names: dict[str, str]) -> list[str]:
+    """The columns with a role, and the named features or all other columns."""
+    for name in columns.features or ():
+        require_column(rows, name, "columns.features")
+    others = [name for name in rows.frame if name not in names]
+    return [*names, *(columns.features or others)]
+
+
+def require_column(rows: Rows, name: str, setting: str) -> None:
+    """Raise DataError naming the nearest column unless ``name`` is one."""
+    names = [str(column) for column in rows.frame]
+    if name not in names:
+        shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+        near = did_you_mean(name, names)
+        raise DataError(
+            f"{rows.origin}: no column {name!r} ({setting}){near} The columns are {shown}"
+            if near
+            else f"{rows.origin}: no column {name!r} ({setting}); the columns are {shown}. "
+            "The table must be long: one row a date and symbol"
+        )

@@ -1,0 +1,79 @@
+"""From long rows to dense arrays: dates x symbols, without a loop over symbols."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Where each long row lies in the dense arrays.
+
+    Attributes:
+        dates: (D,) datetime64[D], strictly increasing.
+        symbols: (S,) str, sorted.
+        row: (N,) position of each long row's date.
+        column: (N,) position of each long row's symbol.
+    """
+
+    dates: np.ndarray
+    symbols: np.ndarray
+    row: np.ndarray
+    column: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(D, S)."""
+        return len(self.dates), len(self.symbols)
+
+    def dense(self, values: pd.Series) -> np.ndarray:
+        """(N,) long numbers -> (D, S) float64; NaN where there is no row."""
+        out = np.full(self.shape, np.nan)
+        out[self.row, self.column] = values.to_numpy(np.float64, na_value=np.nan)
+        return out
+
+    def long(self, values: np.ndarray) -> np.ndarray:
+        """(D, S) -> (N,) in the order of the long rows."""
+        return values[self.row, self.column]
+
+
+def grid_of(frame: pd.DataFrame) -> Grid:
+    """Lay out the rows of ``frame`` (columns date and symbol) on all its dates and symbols."""
+    row, dates = pd.factorize(frame["date"], sort=True)
+    column, symbols = pd.factorize(frame["symbol"], sort=True)
+    return Grid(
+        np.asarray(dates).astype("datetime64[D]"), np.asarray(symbols).astype(str), row, column
+    )
+
+
+def observed(frame: pd.DataFrame, grid: Grid) -> np.ndarray:
+    """(D, S) bool: there is a row, with a price where the table has prices."""
+    out = np.zeros(grid.shape, bool)
+    seen = frame["price"].notna().to_numpy() if "price" in frame else True
+    out[grid.row, grid.column] = seen
+    return out
+
+
+def members(frame: pd.DataFrame, grid: Grid) -> np.ndarray:
+    """(D, S) bool: observed on that day and, where the table says so, in the universe."""
+    out = observed(frame, grid)
+    if "member" in frame:
+        out[grid.row, grid.column] &= frame["member"].to_numpy(bool)
+    return out
+
+
+def carried(values: np.ndarray, limit: int) -> np.ndarray:
+    """Fill NaN with the symbol's last value of at most ``limit`` dates ago.
+
+    The filling does not ask whether the symbol comes back: a row that did would read the future.
+
+    Args:
+        values: (D, S).
+        limit: Dates for which a value is carried, not counting its own.
+    """
+    rows = np.arange(len(values))[:, None]
+    last = np.maximum.accumulate(np.where(np.isnan(values), -1, rows), axis=0)
+    out = np.take_along_axis(values, np.maximum(last, 0), axis=0)
+    out[(last < 0) | (rows - last > limit)] = np.nan
+    return out

@@ -1,0 +1,139 @@
+"""What decides a panel: the source of the rows, the features and what is to be forecast."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+from models.spec import STRICT, require
+
+
+@dataclass(frozen=True)
+class ColumnsSpec:
+    """Which column of a file plays which role. The file is long: one row a date and symbol."""
+
+    __pydantic_config__ = STRICT
+
+    date: str = "date"
+    """Trading day, ISO (2020-01-31)."""
+    symbol: str = "symbol"
+    """Name of the stock."""
+    price: str | None = "close"
+    """Close adjusted for splits and dividends; needed for price features and forward returns."""
+    volume: str | None = None
+    """Shares traded; adds the volume features."""
+    member: str | None = None
+    """True where the stock belongs to the universe on that day; else every row counts."""
+    known: str | None = None
+    """Date on which the row became known. The row then counts from the first trading day on or
+    after it, never earlier than its own date."""
+    target: str | None = None
+    """Ready-made target; takes the place of the forward return. Needs label_end."""
+    label_end: str | None = None
+    """Date on which the row's target becomes known."""
+    features: tuple[str, ...] | None = None
+    """Ready-made features; None for all other numeric columns."""
+
+    def __post_init__(self) -> None:
+        require(
+            (self.target is None) == (self.label_end is None),
+            f"columns.target ({self.target}) and columns.label_end ({self.label_end}) go together: "
+            "name the date on which the target becomes known, so that it can be purged",
+        )
+        require(self.features != (), "columns.features is empty: name features, or leave it out")
+        named = [*self.roles.values(), *(self.features or ())]
+        twice = sorted({name for name in named if named.count(name) > 1})
+        require(not twice, f"columns names {twice} twice: a column plays one role")
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Role -> name of the file's column, of the roles that are set."""
+        names = ("date", "symbol", "price", "volume", "member", "known", "target", "label_end")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+
+@dataclass(frozen=True)
+class SyntheticSpec:
+    """Size and strength of the sources whose truth is known."""
+
+    __pydantic_config__ = STRICT
+
+    days: int = 1500
+    """Trading days."""
+    symbols: int = 40
+    """Stocks."""
+    n_features: int = 8
+    """Ready-made features; those that carry no signal are there to be found empty."""
+    signal: float = 0.1
+    """True information coefficient: correlation of the best forecast with the target."""
+    persistence: float = 0.0
+    """First-order autocorrelation of the features from day to day."""
+    seed: int = 0
+    """Seeds all draws."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("days", 30), ("symbols", 2), ("n_features", 4)):
+            value = getattr(self, name)
+            require(value >= least, f"synthetic.{name} must be at least {least}; it is {value}")
+        for name in ("signal", "persistence"):
+            value = getattr(self, name)
+            require(0 <= value < 1, f"synthetic.{name} must lie in [0, 1); it is {value}")
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """Where the rows come from and which features are read from them."""
+
+    __pydantic_config__ = STRICT
+
+    source: Literal["sp500", "file", "noise", "linear", "lagged", "regime"] = "sp500"
+    """Key of tasks.data.SOURCES."""
+    path: str | None = None
+    """The Parquet or CSV file of source file."""
+    start: date | None = None
+    """First date to keep; None for the source's own."""
+    end: date | None = None
+    """Last date to keep; None for the source's own."""
+    columns: ColumnsSpec = field(default_factory=ColumnsSpec)
+    """Roles of the file's columns."""
+    features: str = "price"
+    """price (the built-in causal set), ready (columns of the source) or package.module:function,
+    which takes the long rows and returns features on the same rows."""
+    fill_limit: int = 5
+    """Trading days for which a last known feature value is carried forward."""
+    min_history: int = 252
+    """Symbols with fewer observed rows are dropped. This looks at the whole history: a stock that
+    was listed for less is never in the panel."""
+    synthetic: SyntheticSpec = field(default_factory=SyntheticSpec)
+    """Size of the sources noise, linear, lagged and regime."""
+
+    def __post_init__(self) -> None:
+        require(
+            (self.source == "file") == (self.path is not None),
+            f"path goes with source 'file'; source is {self.source!r} and path is {self.path!r}",
+        )
+        require(
+            self.features in ("price", "ready") or self.features.count(":") == 1,
+            f"features must be price, ready or package.module:function; it is {self.features!r}",
+        )
+        require(self.fill_limit >= 0, f"fill_limit must not be negative; it is {self.fill_limit}")
+        require(self.min_history >= 1, f"min_history must be at least 1; it is {self.min_history}")
+        require(
+            self.start is None or self.end is None or self.start < self.end,
+            f"start must lie before end; they are {self.start} and {self.end}",
+        )
+
+
+@dataclass(frozen=True)
+class TargetSpec:
+    """What is to be forecast at the close of day d: the return from close d+1 to d+1+horizon."""
+
+    __pydantic_config__ = STRICT
+
+    horizon: int = 5
+    """Trading days from the next close to the close that ends the return."""
+    kind: Literal["return", "market_relative", "cs_zscore", "cs_rank"] = "cs_zscore"
+    """return: as it is; market_relative: minus the mean over the date's members; cs_zscore: that
+    divided by their standard deviation; cs_rank: rank among them, evenly from -0.5 to 0.5."""
+
+    def __post_init__(self) -> None:
+        require(self.horizon >= 1, f"horizon must be at least 1; it is {self.horizon}")

@@ -1,0 +1,53 @@
+"""Rolling sums over rows, written so that no bit of a row depends on a later or a far earlier row.
+
+A running sum that adds the newest and subtracts the oldest value carries rounding from the whole
+past; adding the window's rows in a fixed order does not. Memory stays at one (D, S) array.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+
+def lagged(x: np.ndarray, lag: int) -> np.ndarray:
+    """(D, S) -> (D, S): row d holds row d - ``lag``; NaN before the first."""
+    out = np.full(x.shape, np.nan)
+    out[lag:] = x[: len(x) - lag] if lag < len(x) else x[:0]
+    return out
+
+
+def rolling(x: np.ndarray, window: int, combine: Callable[..., np.ndarray]) -> np.ndarray:
+    """Combine rows d, d - 1, ..., d - ``window`` + 1 in this order.
+
+    Args:
+        x: (D, S).
+        window: Rows, the own one included.
+        combine: A ufunc of two arrays such as np.add or np.maximum; NaN must stay NaN.
+
+    Returns:
+        (D, S); NaN where the window is not full or holds a NaN.
+    """
+    out = x.copy()
+    for lag in range(1, min(window, len(x))):
+        combine(out[lag:], x[:-lag], out=out[lag:])
+    out[: window - 1] = np.nan
+    return out
+
+
+def mean(x: np.ndarray, window: int) -> np.ndarray:
+    """(D, S) mean over the last ``window`` rows."""
+    return rolling(x, window, np.add) / window
+
+
+def covariance(x: np.ndarray, y: np.ndarray, window: int) -> np.ndarray:
+    """(D, S) covariance over the last ``window`` rows, in two passes, with ``window`` - 1 below."""
+    x_mean, y_mean = mean(x, window), mean(y, window)
+    total = np.zeros(np.broadcast_shapes(x.shape, y.shape))
+    for lag in range(window):
+        total += (lagged(x, lag) - x_mean) * (lagged(y, lag) - y_mean)
+    return total / (window - 1)
+
+
+def deviation(x: np.ndarray, window: int) -> np.ndarray:
+    """(D, S) standard deviation over the last ``window`` rows, with ``window`` - 1 below."""
+    return np.sqrt(covariance(x, x, window))
