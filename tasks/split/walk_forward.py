@@ -1,0 +1,229 @@
+"""Walk-forward plans: what a user sets, and the folds that it gives."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from models.spec import STRICT
+from tasks.split.cut import Blocks, Cutter, PlanError, known_rows
+from tasks.split.fold import Fold
+from tasks.split.shortage import shortage
+from tasks.split.size import Size, parse_size
+
+if TYPE_CHECKING:
+    from sklearn.utils.metadata_routing import MetadataRequest
+
+
+@dataclass(frozen=True)
+class WalkForward:
+    """Cuts a calendar into folds: train | validation | test, later and later.
+
+    Sizes are whole trading days (``252``) or calendar periods (``"90D"``, ``"26W"``, ``"18M"``,
+    ``"5Y"``) and are exact *after* purging: rows whose labels are not known before the next block
+    begins are dropped between the blocks, on top of the sizes.
+
+    .. warning::
+
+        A row is kept for training only if its label is known strictly before the first date of
+        the next block, and ``embargo`` further trading days lie between. Features that look back
+        over k rows (moving averages, windows) are no leak in this direction; an embargo is for
+        effects that outlast the label, such as serial correlation of what is forecast.
+
+    Example:
+        >>> import numpy as np
+        >>> dates = np.arange("2024-01-01", "2024-01-13", dtype="datetime64[D]")
+        >>> for fold in WalkForward(train=4, validation=2, test=2, horizon=1).folds(dates):
+        ...     print(fold.number, fold.train, fold.validation, fold.test)
+        0 range(0, 4) range(5, 7) range(8, 10)
+        1 range(2, 6) range(7, 9) range(10, 12)
+    """
+
+    __pydantic_config__ = STRICT
+
+    train: int | str
+    """Training block: trading days, or a calendar period such as "5Y". At least, if expanding."""
+    validation: int | str
+    """Validation block for early stopping, counted alike; 0 for none."""
+    test: int | str
+    """Test block, counted alike: how long a model is used before the next one takes over."""
+    step: int | str | None = None
+    """From one test block to the next, counted as test is; test when left out."""
+    mode: Literal["sliding", "expanding"] = "sliding"
+    """sliding: training blocks of equal size; expanding: from the first date on."""
+    embargo: int = 0
+    """Trading days that must lie between the last label and the block after it."""
+    horizon: int = 1
+    """Rows until a label is known, used only where label ends are not given."""
+    keep: int | None = None
+    """Keep at most so many folds, the newest; all when left out."""
+    anchor: Literal["start", "end"] = "end"
+    """end: the last test block ends with the data; start: the first begins as early as it can."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("train", 1), ("validation", 0), ("test", 1)):
+            parse_size(name, getattr(self, name), least)
+        for name, least in (("embargo", 0), ("horizon", 0), ("keep", 1)):
+            value = getattr(self, name)
+            if value is not None and parse_size(name, value, least).calendar:
+                raise ValueError(f"{name} must be a whole number; it is {value!r}")
+        for name, choices in (("mode", ("sliding", "expanding")), ("anchor", ("start", "end"))):
+            if getattr(self, name) not in choices:
+                raise ValueError(
+                    f"{name} must be {' or '.join(choices)}; it is {getattr(self, name)!r}"
+                )
+        if self.stride.calendar != parse_size("test", self.test).calendar:
+            raise ValueError(
+                f"step must be counted as test is, both in trading days or both as periods; "
+                f"step is {self.step!r}, test is {self.test!r}"
+            )
+
+    @property
+    def stride(self) -> Size:
+        """From one test block to the next."""
+        return parse_size("step", self.test if self.step is None else self.step)
+
+    def folds(self, dates: np.ndarray, label_end: np.ndarray | None = None) -> tuple[Fold, ...]:
+        """The folds of a calendar, oldest first.
+
+        Args:
+            dates: (D,) datetime64, strictly increasing trading days.
+            label_end: (D,) datetime64, when the labels of each row are known; NaT where beyond
+                the data (such a row is never trained or validated on, but may be forecast).
+                Without it a label is known ``horizon`` rows later.
+
+        Raises:
+            PlanError: Not one fold fits, test blocks would overlap, or the dates are unusable.
+        """
+        calendar = checked_calendar(dates)
+        cutter = self._cutter(calendar, label_end)
+        newest_first = self.anchor == "end"
+        blocks = list(islice(cutter.blocks(), self.keep if newest_first else None))
+        blocks = blocks[::-1] if newest_first else blocks[-(self.keep or 0) :]
+        if not blocks:
+            texts = {"train": self.train, "validation": self.validation, "test": self.test}
+            raise PlanError(shortage(cutter, texts))
+        self._require_apart(blocks)
+        return tuple(Fold(number, *block, calendar) for number, block in enumerate(blocks))
+
+    def _cutter(self, calendar: np.ndarray, label_end: np.ndarray | None) -> Cutter:
+        """Sizes and label knowledge in rows of ``calendar``."""
+        if label_end is None:
+            known = np.arange(len(calendar)) + self.horizon
+        else:
+            known = known_rows(calendar, np.asarray(label_end).astype("datetime64[D]"))
+        return Cutter(
+            dates=calendar,
+            known=known,
+            train=parse_size("train", self.train),
+            validation=parse_size("validation", self.validation, least=0),
+            test=parse_size("test", self.test),
+            step=self.stride,
+            embargo=self.embargo,
+            expanding=self.mode == "expanding",
+            anchor=self.anchor,
+        )
+
+    def _require_apart(self, blocks: list[Blocks]) -> None:
+        """A date is forecast once: what is compared must not count some dates twice."""
+        for earlier, later in pairwise(blocks):
+            if later.test.start < earlier.test.stop:
+                raise PlanError(
+                    f"step {self.step} is shorter than test {self.test}: "
+                    f"{earlier.test.stop - later.test.start} dates would be forecast by two folds; "
+                    "take a step of at least the test block"
+                )
+
+    def split(
+        self, X: Any, y: Any = None, groups: Any = None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """scikit-learn's protocol on a long panel: rows to train on, rows to test on.
+
+        A date's rows stay together. Labels are taken to be known ``horizon`` dates later. Rows of
+        the validation block are in neither; ``validation=0`` trains right up to the purge.
+
+        Args:
+            X: (n, ...), read only for its number of rows, in any order.
+            y: Not used.
+            groups: (n,) the date of each row.
+
+        Yields:
+            (k,) int and (m,) int positions in ``X``.
+        """
+        calendar, place = np.unique(checked_groups(X, groups), return_inverse=True)
+        for fold in self.folds(calendar):
+            yield rows_within(place, fold.train), rows_within(place, fold.test)
+
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
+        """Number of folds of the dates in ``groups``."""
+        return len(self.folds(np.unique(checked_groups(X, groups))))
+
+    def get_metadata_routing(self) -> "MetadataRequest":
+        """Tells scikit-learn, where metadata routing is on, that ``split`` needs ``groups``."""
+        # imported here: a configuration does not need scikit-learn
+        from sklearn.utils.metadata_routing import MetadataRequest
+
+        request = MetadataRequest(owner=self)
+        request.split.add_request(param="groups", alias=True)
+        return request
+
+
+def plan_hash(folds: tuple[Fold, ...]) -> str:
+    """Hash of the dates of every block of every fold; results are comparable on the same one."""
+    digest = hashlib.sha256()
+    for fold in folds:
+        for dates in (fold.train_dates, fold.validation_dates, fold.test_dates):
+            days = dates.astype("datetime64[D]").astype("<i8")
+            digest.update(len(days).to_bytes(8, "little") + days.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def checked_calendar(dates: np.ndarray) -> np.ndarray:
+    """(D,) datetime64[D] of ``dates``.
+
+    Raises:
+        PlanError: Empty, not dates, NaT, or not strictly increasing.
+    """
+    given = np.asarray(dates)
+    if given.ndim != 1 or not given.size or given.dtype.kind != "M":
+        raise PlanError(
+            f"dates must be a non-empty (D,) array of datetime64; it is {given.dtype} of shape "
+            f"{given.shape}"
+        )
+    days = given.astype("datetime64[D]")
+    if np.isnat(days).any():
+        raise PlanError(f"dates must not be missing; row {int(np.argmax(np.isnat(days)))} is NaT")
+    wrong = days[1:] <= days[:-1]
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise PlanError(
+            f"dates must be strictly increasing days; {days[row]} is followed by {days[row + 1]}"
+        )
+    return days
+
+
+def checked_groups(X: Any, groups: Any) -> np.ndarray:
+    """(n,) datetime64[D], the date of each row of ``X``.
+
+    Raises:
+        ValueError: ``groups`` is missing, or not one date per row.
+    """
+    if groups is None:
+        raise ValueError(
+            "groups must be the date of each row: cross_val_score(..., groups=frame['date'])"
+        )
+    dates = np.asarray(groups)
+    if dates.dtype.kind != "M":
+        raise ValueError(f"groups must be dates (datetime64); they are {dates.dtype}")
+    rows = len(dates) if X is None else (X.shape[0] if hasattr(X, "shape") else len(X))
+    if rows != len(dates):
+        raise ValueError(f"groups must hold one date per row of X: {rows} rows, {len(dates)} dates")
+    return dates.astype("datetime64[D]")
+
+
+def rows_within(place: np.ndarray, block: range) -> np.ndarray:
+    """Positions whose date row (n,) lies in ``block``."""
+    return np.flatnonzero((place >= block.start) & (place < block.stop))
