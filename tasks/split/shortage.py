@@ -48,7 +48,8 @@ def _shortage_in_dates(cutter: Cutter, texts: dict[str, int | str]) -> str:
     """Sizes in calendar periods: name the block that begins before the data, and by how much."""
     dates = cutter.dates
     panel = f"the panel runs from {dates[0]} to {dates[-1]} ({len(dates)} trading days)"
-    remedy = f"shorten {', '.join(texts)}, or take more history"
+    blocks = [name for name, text in texts.items() if text != 0]
+    remedy = f"shorten {' or '.join(blocks)}, or take more history"
     stop = len(dates)
     for name, size in (
         ("test", cutter.test), ("validation", cutter.validation), ("train", cutter.train)
