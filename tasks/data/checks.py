@@ -8,7 +8,7 @@ import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
 from tasks.data.parse import STAMP, fault
-from tasks.data.rows import ROLES, DataError, Rows
+from tasks.data.rows import ROLES, DataError, Rows, free_columns, names_of
 
 POSITIVE = pa.Check(
     lambda x: x > 0,
@@ -34,7 +34,7 @@ def schema(frame: pd.DataFrame, today: date) -> pa.DataFrameSchema:
         "target": pa.Column(float, FINITE, nullable=True),
         "label_end": pa.Column(STAMP, nullable=True),
     }
-    free = [name for name in frame if name not in ROLES and frame[name].dtype.kind == "f"]
+    free = [name for name in free_columns(frame) if frame[name].dtype.kind == "f"]
     columns |= {name: pa.Column(None, FINITE, nullable=True) for name in free}
     return pa.DataFrameSchema({name: columns[name] for name in columns if name in frame})
 
@@ -106,7 +106,7 @@ def with_content(rows: Rows, named: tuple[str, ...] | None) -> Rows:
         named: Features that the user named; an empty one of those is an error, else it is left out.
     """
     frame, warnings, empty, constant = rows.frame, [], [], []
-    for name in [name for name in frame if frame[name].dtype.kind == "f"]:
+    for name in [name for name in names_of(frame) if frame[name].dtype.kind == "f"]:
         low, high = frame[name].min(), frame[name].max()
         if low == high and name not in ROLES:
             constant.append(name)

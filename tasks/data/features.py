@@ -147,9 +147,9 @@ def price_features(frame: pd.DataFrame, fill_limit: int = 5) -> pd.DataFrame:
         Features on the same rows (same index); NaN until the look-back is full.
     """
     grid = grid_of(frame)
-    prices = prices_of(frame, grid, fill_limit)
     out = {}
     with np.errstate(divide="ignore", invalid="ignore"):
+        prices = prices_of(frame, grid, fill_limit)
         for name, feature in FEATURES.items():
             if prices.volume is not None or not feature.needs_volume:
                 values = grid.long(feature.compute(prices))

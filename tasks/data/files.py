@@ -5,10 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
-from pandas.errors import EmptyDataError, ParserError
-from pyarrow import ArrowException
+from pandas.errors import EmptyDataError
 
-from tasks.data.rows import ROLES, DataError, Rows
+from tasks.data.rows import ROLES, DataError, Rows, names_of
 from tasks.data.spec import ColumnsSpec, DataSpec
 
 NULLS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "n/a", "#N/A", "<NA>"]
@@ -32,14 +31,12 @@ def read_file(spec: DataSpec) -> Rows:
         frame = read_csv(path, spec.columns.symbol) if csv else pd.read_parquet(path)
     except EmptyDataError:
         raise DataError(f"{path}: the file is empty") from None
-    except (ParserError, UnicodeDecodeError, ArrowException, OSError) as error:
+    except (ValueError, OSError) as error:
         reason = str(error).splitlines()[0]
         kinds = "a CSV file in UTF-8" if csv else "a Parquet file"
         raise DataError(f"{path}: not readable as {kinds}: {reason}") from error
-    if not csv:
-        frame = frame.reset_index(drop=frame.index.names == [None])
     unit, first = ("line", 2) if csv else ("row", 1)
-    return in_roles(Rows(frame, str(path), unit, first), spec)
+    return in_roles(Rows(flat(frame), str(path), unit, first), spec)
 
 
 def read_csv(path: Path, symbol: str) -> pd.DataFrame:
@@ -48,6 +45,12 @@ def read_csv(path: Path, symbol: str) -> pd.DataFrame:
     nulls = {name: NULLS for name in header.columns if name != symbol}
     text = {symbol: str} if symbol in header else {}
     return pd.read_csv(path, dtype=text, na_values=nulls, keep_default_na=False, low_memory=False)
+
+
+def flat(frame: pd.DataFrame) -> pd.DataFrame:
+    """Make named index levels columns and number the rows from 0."""
+    levels = [name for name in frame.index.names if name is not None and name not in frame]
+    return (frame.reset_index(levels) if levels else frame).reset_index(drop=True)
 
 
 def missing_file(path: Path) -> str:
@@ -72,56 +75,55 @@ def in_roles(rows: Rows, spec: DataSpec) -> Rows:
     Raises:
         DataError: No rows, a column that is needed is missing, or a name stands twice.
     """
-    frame, columns = rows.frame, spec.columns
+    frame = rows.frame.rename(columns=str)
     if frame.empty:
-        raise DataError(f"{rows.origin}: no rows below the header")
-    frame = frame.rename(columns=str)
-    twice = frame.columns[frame.columns.duplicated()].unique().tolist()
+        raise DataError(f"{rows.origin}: no rows below the header; bring rows")
+    twice = sorted(set(frame.columns[frame.columns.duplicated()]))
     if twice:
-        raise DataError(f"{rows.origin}: columns {twice} stand twice; rename one of each")
+        raise DataError(f"{rows.origin}: column {twice[0]!r} stands twice; rename one of them")
     roles = wanted_roles(frame, spec)
     for role, name in roles.items():
         require_column(rows, name, f"columns.{role}")
-    names = {name: role for role, name in roles.items()}
-    taken = [name for name in frame if name in ROLES and name not in names]
-    frame = frame.drop(columns=taken) if spec.features == "price" else frame
-    if taken and spec.features != "price":
-        raise DataError(
-            f"{rows.origin}: column {taken[0]!r} is named like a role but plays none; set "
-            f"columns.{taken[0]}: {taken[0]}, or rename it"
-        )
-    kept = list(roles.values()) if spec.features == "price" else chosen(rows, columns, names)
-    return rows.with_frame(frame[kept].rename(columns=names))
+    own = [] if spec.features == "price" else own_columns(rows, spec.columns, roles)
+    roles_of = {name: role for role, name in roles.items()}
+    return rows.with_frame(frame[[*roles_of, *own]].rename(columns=roles_of))
 
 
 def wanted_roles(frame: pd.DataFrame, spec: DataSpec) -> dict[str, str]:
     """Roles to be filled; the price only where it is there or something needs it."""
     roles = spec.columns.roles
     needs_price = spec.features == "price" or "target" not in roles
-    if not needs_price and roles.get("price") not in frame:
-        roles.pop("price", None)
     if needs_price and "price" not in roles:
         raise DataError("columns.price is not set; price features and forward returns need a price")
+    if not needs_price and roles.get("price") not in frame:
+        roles.pop("price", None)
     return roles
 
 
-def chosen(rows: Rows, columns: ColumnsSpec, names: dict[str, str]) -> list[str]:
-    """The columns with a role, and the named features or all other columns."""
+def own_columns(rows: Rows, columns: ColumnsSpec, roles: dict[str, str]) -> list[str]:
+    """The named features, or all columns without a role.
+
+    Raises:
+        DataError: One of them is not there, or is named like a role that it does not play.
+    """
     for name in columns.features or ():
         require_column(rows, name, "columns.features")
-    others = [name for name in rows.frame if name not in names]
-    return [*names, *(columns.features or others)]
+    others = [name for name in names_of(rows.frame) if name not in roles.values()]
+    chosen = [*(columns.features or others)]
+    for name in chosen:
+        if name in ROLES:
+            raise DataError(
+                f"{rows.origin}: column {name!r} is named like a role but plays none; set "
+                f"columns.{name} to {name!r}, or rename the column"
+            )
+    return chosen
 
 
 def require_column(rows: Rows, name: str, setting: str) -> None:
-    """Raise DataError naming the nearest column unless ``name`` is one."""
-    names = [str(column) for column in rows.frame]
-    if name not in names:
-        shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-        near = did_you_mean(name, names)
-        raise DataError(
-            f"{rows.origin}: no column {name!r} ({setting}){near} The columns are {shown}"
-            if near
-            else f"{rows.origin}: no column {name!r} ({setting}); the columns are {shown}. "
-            "The table must be long: one row a date and symbol"
-        )
+    """Raise DataError, naming the nearest column, unless ``name`` is one."""
+    names = names_of(rows.frame)
+    if name in names:
+        return
+    shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+    near = did_you_mean(name, names) or "; the table must be long, one row a date and symbol."
+    raise DataError(f"{rows.origin}: no column {name!r} ({setting}){near} There are {shown}")

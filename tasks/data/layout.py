@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from tasks.data.grid import Grid, carried, grid_of, members
-from tasks.data.read import features_of, ready_columns
-from tasks.data.rows import DataError, Rows
+from tasks.data.read import features_of
+from tasks.data.rows import DataError, Rows, free_columns
 from tasks.data.spec import DataSpec, TargetSpec
 from tasks.data.target import KINDS, forward_return, given_label_ends, label_ends
 
@@ -30,7 +30,7 @@ def laid_out(
     grid = grid_of(frame)
     member = members(frame, grid)
     transform = features_of(spec)
-    features = frame[ready_columns(frame)] if transform is None else transform(frame)
+    features = frame[free_columns(frame)] if transform is None else transform(frame)
     values = dense_features(features, grid, spec.fill_limit)
     labels, ends = labelled(frame, grid, member, target)
     names = tuple(str(name) for name in features.columns)

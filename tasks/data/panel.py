@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tasks.data.files import in_roles
+from tasks.data.files import flat, in_roles
 from tasks.data.layout import ARRAYS, fingerprint, laid_out
 from tasks.data.read import accepted, features_version, read
 from tasks.data.rows import DataError, Rows
@@ -94,7 +94,7 @@ def from_frame(
     """
     spec = DataSpec(source="file", path="a table in memory", columns=columns, **settings)
     about = {"source": "frame", "title": "A table in memory", "notes": "", "terms": ""}
-    origin = Rows(frame.reset_index(drop=frame.index.names == [None]), "the table", about=about)
+    origin = Rows(flat(frame), "the table", about=about)
     return panel_of(accepted(in_roles(origin, spec), spec, spec.start, now), spec, target, None)
 
 

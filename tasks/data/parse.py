@@ -1,9 +1,10 @@
 """From the columns as they were written to dates, numbers and truth values."""
 
+import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from tasks.data.rows import ROLES, DataError, Rows
+from tasks.data.rows import ROLES, DataError, Rows, free_columns
 
 TRUTH = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 STAMP = "datetime64[us]"
@@ -20,23 +21,18 @@ def parsed(rows: Rows, ready: bool) -> Rows:
     Raises:
         DataError: A cell is not what its column holds; names the first one and counts them.
     """
-    out, warnings = rows.frame.copy(), []
     for name in ("date", "known", "label_end"):
-        if name in out:
-            out[name], said = dates(rows, name)
-            warnings += said
-    rows = rows.with_frame(out.copy())
-    out["symbol"] = symbols(rows)
-    if "member" in out:
-        out["member"] = truth(rows, "member")
-    free = [name for name in out if name not in ROLES] if ready else []
-    for name in [name for name in ("price", "volume", "target", *free) if name in out]:
-        if name in free and is_text(out[name]):
-            del out[name]
-            warnings.append(f"column {name!r} holds text and is left out of the features")
-        else:
-            out[name] = numbers(rows, name)
-    return rows.with_frame(out, warnings)
+        if name in rows.frame:
+            days, warnings = dates(rows, name)
+            rows = rows.with_frame(rows.frame.assign(**{name: days}), warnings)
+    text = [name for name in free_columns(rows.frame) if ready and is_text(rows.frame[name])]
+    frame = rows.frame.drop(columns=text).assign(symbol=symbols(rows))
+    if "member" in frame:
+        frame = frame.assign(member=truth(rows, "member"))
+    numeric = ["price", "volume", "target", *(free_columns(frame) if ready else [])]
+    found = {name: numbers(rows, name) for name in numeric if name in frame}
+    warnings = [f"column {name!r} holds text and is left out of the features" for name in text]
+    return rows.with_frame(frame.assign(**found), warnings)
 
 
 def dates(rows: Rows, name: str) -> tuple[pd.Series, list[str]]:
@@ -63,7 +59,7 @@ def dates(rows: Rows, name: str) -> tuple[pd.Series, list[str]]:
     with_time = int((stamps != days).sum() - stamps.isna().sum())
     if with_time:
         warnings.append(f"{name}: time of day dropped in {with_time} rows")
-    return days.astype(STAMP), warnings
+    return days.dt.as_unit("us"), warnings
 
 
 def symbols(rows: Rows) -> pd.Series:
@@ -79,8 +75,8 @@ def symbols(rows: Rows) -> pd.Series:
 def numbers(rows: Rows, name: str) -> pd.Series:
     """Column ``name`` as floating point numbers."""
     column = rows.frame[name]
-    if types.is_float_dtype(column.dtype) and not types.is_extension_array_dtype(column.dtype):
-        return column
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f":
+        return column.astype("float64") if name in ROLES else column
     values = pd.to_numeric(column, errors="coerce")
     bad = values.isna() & column.notna()
     if bad.any():
@@ -98,6 +94,8 @@ def is_text(column: pd.Series) -> bool:
 def truth(rows: Rows, name: str) -> pd.Series:
     """Column ``name`` as True or False."""
     column = rows.frame[name]
+    if column.dtype == bool:
+        return column
     values = column.astype(str).str.strip().str.lower().map(TRUTH)
     if values.isna().any():
         raise fault(rows, values.isna(), name, "is not true or false; write true, false, 1 or 0")

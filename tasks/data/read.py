@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
@@ -14,7 +15,7 @@ from tasks.data.checks import checked, with_content
 from tasks.data.features import price_features
 from tasks.data.history import as_known, between, with_history
 from tasks.data.parse import parsed
-from tasks.data.rows import ROLES, DataError, Rows
+from tasks.data.rows import ROLES, DataError, Rows, free_columns
 from tasks.data.sources import SOURCES
 from tasks.data.spec import DataSpec
 
@@ -34,10 +35,8 @@ def read(spec: DataSpec, today: date | None = None) -> Rows:
     source = SOURCES[spec.source]
     rows = source.load(spec)
     start = spec.start or (date.fromisoformat(source.start) if source.start else None)
-    about = {"source": spec.source, "title": source.title, "notes": source.notes,
-             "terms": source.terms}  # fmt: skip
-    rows = rows.with_frame(rows.frame)
-    rows.about.update(about)
+    origin = {"source": spec.source, "title": source.title, "notes": source.notes}
+    rows = replace(rows, about=origin | {"terms": source.terms, "origin": rows.origin} | rows.about)
     return accepted(rows, spec, start, today)
 
 
@@ -70,17 +69,12 @@ def features_of(spec: DataSpec) -> Transform | None:
     return partial(own_features, resolve(spec.features), spec.features)
 
 
-def ready_columns(frame: pd.DataFrame) -> list[str]:
-    """The columns that play no role: ready-made features."""
-    return [name for name in frame if name not in ROLES]
-
-
 def require_columns(rows: Rows, spec: DataSpec) -> None:
     """Raise DataError unless the features and the target that are asked for can be had."""
     frame = rows.frame
     if spec.features == "price" and "price" not in frame:
         raise DataError(f"{rows.origin} has no prices to make features from; set features: ready")
-    if spec.features == "ready" and not ready_columns(frame):
+    if spec.features == "ready" and not free_columns(frame):
         raise DataError(
             f"{rows.origin} has no ready-made features (numeric columns without a role); set "
             "features: price, or name a function of your own"
@@ -103,7 +97,7 @@ def resolve(name: str) -> Transform:
     function = getattr(module, attribute, None)
     if not callable(function):
         raise DataError(f"features {name!r}: {module_name} has no function {attribute!r}")
-    return function  # type: ignore[no-any-return]  # any callable: its result is checked
+    return function
 
 
 def own_features(function: Transform, name: str, frame: pd.DataFrame) -> pd.DataFrame:

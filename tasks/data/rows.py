@@ -10,6 +10,16 @@ ROLES = ("date", "symbol", "price", "volume", "member", "known", "target", "labe
 """Column names with a meaning; every other column is the user's own."""
 
 
+def names_of(frame: pd.DataFrame) -> list[str]:
+    """The names of the columns, in order."""
+    return [str(name) for name in frame.columns]
+
+
+def free_columns(frame: pd.DataFrame) -> list[str]:
+    """The columns without a role: the user's own, or ready-made features."""
+    return [name for name in names_of(frame) if name not in ROLES]
+
+
 class DataError(ValueError):
     """The data cannot be used as it is; the message says what is wrong, where, and what to do."""
 

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal
+from typing import Literal, get_args
 
 from models.spec import STRICT, require
+
+SourceName = Literal["sp500", "file", "noise", "linear", "lagged", "regime"]
+Kind = Literal["return", "market_relative", "cs_zscore", "cs_rank"]
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class DataSpec:
 
     __pydantic_config__ = STRICT
 
-    source: Literal["sp500", "file", "noise", "linear", "lagged", "regime"] = "sp500"
+    source: SourceName = "sp500"
     """Key of tasks.data.SOURCES."""
     path: str | None = None
     """The Parquet or CSV file of source file."""
@@ -107,6 +110,7 @@ class DataSpec:
     """Size of the sources noise, linear, lagged and regime."""
 
     def __post_init__(self) -> None:
+        require_one_of("source", self.source, get_args(SourceName))
         require(
             (self.source == "file") == (self.path is not None),
             f"path goes with source 'file'; source is {self.source!r} and path is {self.path!r}",
@@ -131,9 +135,15 @@ class TargetSpec:
 
     horizon: int = 5
     """Trading days from the next close to the close that ends the return."""
-    kind: Literal["return", "market_relative", "cs_zscore", "cs_rank"] = "cs_zscore"
+    kind: Kind = "cs_zscore"
     """return: as it is; market_relative: minus the mean over the date's members; cs_zscore: that
     divided by their standard deviation; cs_rank: rank among them, evenly from -0.5 to 0.5."""
 
     def __post_init__(self) -> None:
+        require_one_of("kind", self.kind, get_args(Kind))
         require(self.horizon >= 1, f"horizon must be at least 1; it is {self.horizon}")
+
+
+def require_one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise ValueError unless ``value`` is one of ``choices``."""
+    require(value in choices, f"{name} must be one of {', '.join(choices)}; it is {value!r}")
