@@ -1,0 +1,66 @@
+"""A model in the tracker: its code as files, its weights as files, its signature; no pickle."""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from mlflow import pyfunc
+from mlflow.entities import LoggedModelOutput
+from mlflow.models import Model, infer_signature
+
+from tasks.track.store import Store
+
+
+@dataclass(frozen=True, eq=False)
+class ModelFiles:
+    """What a model is made of.
+
+    Attributes:
+        code: A Python file that ends in ``mlflow.models.set_model(...)``.
+        artifacts: Files that the code reads, by the name it knows them under.
+        example_input: A few rows as the model takes them; gives the signature.
+        example_output: What it answers on them.
+        requirements: Pinned packages that it needs. They are stated, because to infer them takes
+            MLflow a quarter of a minute a model.
+        packages: Folders of source code that travel with the model.
+    """
+
+    code: Path
+    artifacts: Mapping[str, Path]
+    example_input: pd.DataFrame
+    example_output: pd.DataFrame
+    requirements: tuple[str, ...]
+    packages: tuple[Path, ...] = ()
+
+
+def log_model(store: Store, run_id: str, name: str, files: ModelFiles) -> str:
+    """Log a model under a run and return its id; ``models:/<id>`` loads it.
+
+    MLflow's own ``log_model`` works on the process's active run and global address, so the model
+    is saved to a folder and handed over with the client.
+    """
+    logged = store.client.create_logged_model(
+        store.experiment_id, name=name, source_run_id=run_id, model_type="forecaster"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model"
+        pyfunc.save_model(
+            path,
+            python_model=str(files.code),
+            artifacts={key: str(file) for key, file in files.artifacts.items()},
+            signature=infer_signature(files.example_input, files.example_output),
+            pip_requirements=list(files.requirements),
+            code_paths=[str(package) for package in files.packages] or None,
+            mlflow_model=Model(
+                artifact_path=logged.artifact_location,
+                run_id=run_id,
+                model_id=logged.model_id,
+                model_uuid=logged.model_id,
+            ),
+        )
+        store.client.log_model_artifacts(logged.model_id, str(path))
+    store.client.finalize_logged_model(logged.model_id, "READY")
+    store.client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    return logged.model_id
