@@ -1,0 +1,62 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from models.normalizers.cross_section import CrossSectionRank, CrossSectionZScore
+
+
+def members_only(small, feature):
+    """(D, S) frame of one feature, NaN where the cell counts for nothing."""
+    cells = small.values[..., feature].double().masked_fill(~small.member, torch.nan)
+    return pd.DataFrame(cells.numpy())
+
+
+@pytest.mark.parametrize("feature", range(4))
+def test_equal_to_pandas_over_members(small, feature):
+    wide = members_only(small, feature)
+    z = wide.sub(wide.mean(axis=1), axis=0).div(wide.std(axis=1, ddof=0), axis=0)
+    rank = (wide.rank(axis=1, pct=True) - 0.5) * 3.46
+    for normalizer, expected in ((CrossSectionZScore(), z), (CrossSectionRank(), rank)):
+        result = normalizer.apply(small.values, small.member, {}).values[..., feature]
+        inside = torch.where(small.member, result, torch.nan)
+        np.testing.assert_allclose(inside, expected, rtol=1e-5, atol=1e-6)
+    slope = CrossSectionZScore().apply(small.values, small.member, {}).slope[:, 0, feature]
+    known = np.isfinite(z).any(axis=1)
+    assert known.sum() > 300
+    np.testing.assert_allclose(slope[known], 1 / wide.std(axis=1, ddof=0)[known], rtol=1e-5)
+    assert CrossSectionRank().apply(small.values, small.member, {}).slope == 1
+
+
+def test_by_hand_with_ties_and_an_outsider():
+    values = torch.tensor([5.0, 1.0, 5.0, 9.0, 4.0, torch.nan]).reshape(1, 6, 1)
+    member = torch.tensor([[True, True, True, True, False, True]])
+    rank = CrossSectionRank().apply(values, member, {}).values.flatten()
+    # members 1 < 5 = 5 < 9 have ranks 1, 2.5, 2.5, 4 of 4; the outsider 4 lies at 1.5
+    expected = [(r / 4 - 0.5) * 3.46 for r in (2.5, 1, 2.5, 4, 1.5)]
+    assert rank[:5].tolist() == pytest.approx(expected, abs=1e-6)
+    assert rank[5].isnan()
+    z = CrossSectionZScore().apply(values, member, {}).values.flatten()
+    assert z[:5].tolist() == pytest.approx([0, -(2**0.5), 0, 2**0.5, -(0.125**0.5)], abs=1e-6)
+
+
+@pytest.mark.parametrize("normalizer", [CrossSectionZScore(), CrossSectionRank()])
+def test_outsiders_move_nobody(small, normalizer):
+    moved = small.values.clone()
+    moved[~small.member] += 1000
+    before = normalizer.apply(small.values, small.member, {}).values
+    after = normalizer.apply(moved, small.member, {}).values
+    inside = small.member.unsqueeze(-1).expand_as(before)
+    assert torch.equal(before[inside].nan_to_num(-9), after[inside].nan_to_num(-9))
+
+
+def test_same_for_all_is_zero_and_nobody_is_missing():
+    values = torch.full((2, 4, 1), 0.1)
+    member = torch.ones(2, 4, dtype=torch.bool)
+    member[1] = False
+    z = CrossSectionZScore().apply(values, member, {})
+    rank = CrossSectionRank().apply(values, member, {})
+    assert (z.values[0] == 0).all()
+    assert rank.values[0].flatten().tolist() == pytest.approx([(2.5 / 4 - 0.5) * 3.46] * 4)
+    assert z.values[1].isnan().all()
+    assert rank.values[1].isnan().all()

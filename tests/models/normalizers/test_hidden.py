@@ -1,0 +1,132 @@
+from copy import deepcopy
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import nn
+
+from models.normalizers.hidden import (
+    CausalBatchNorm,
+    DateBatchNorm,
+    HiddenBatchNorm,
+    HiddenLayerNorm,
+)
+
+EVERY = [CausalBatchNorm, DateBatchNorm, HiddenBatchNorm, HiddenLayerNorm]
+
+
+@pytest.fixture
+def hidden():
+    return torch.randn(12, 4, generator=torch.Generator().manual_seed(0)) + 0.5
+
+
+@pytest.fixture
+def dates():
+    return torch.tensor([30, 10, 20, 10, 30, 30, 20, 10, 20, 30, 10, 10])
+
+
+def test_layer_norm_equals_torch(hidden, dates):
+    torch.testing.assert_close(HiddenLayerNorm(4)(hidden, dates), nn.LayerNorm(4)(hidden))
+
+
+def test_batch_norm_equals_torch_in_both_modes(hidden, dates):
+    ours, oracle = HiddenBatchNorm(4), nn.BatchNorm1d(4)
+    torch.testing.assert_close(ours(hidden, dates), oracle(hidden))
+    torch.testing.assert_close(ours.eval()(hidden, dates), oracle.eval()(hidden))
+
+
+def test_batch_norm_of_one_sample_says_what_to_do(hidden, dates):
+    with pytest.raises(ValueError, match="at least 2 samples"):
+        HiddenBatchNorm(4)(hidden[:1], dates[:1])
+    HiddenBatchNorm(4).eval()(hidden[:1], dates[:1])
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_date_norm_is_batch_norm_date_by_date(hidden, dates, training):
+    together = DateBatchNorm(4).train(training)(hidden, dates)
+    for date in (10, 20, 30):
+        expected = nn.BatchNorm1d(4)(hidden[dates == date])
+        torch.testing.assert_close(together[dates == date], expected)
+
+
+def test_date_norm_of_one_sample_is_the_bias(hidden):
+    norm = DateBatchNorm(4)
+    nn.init.constant_(norm.bias, 0.3)
+    torch.testing.assert_close(norm(hidden[:1], torch.tensor([5])), torch.full((1, 4), 0.3))
+
+
+def history(hidden, dates, before, decay):
+    """Exponentially weighted moments of whole dates strictly before ``before``, the long way."""
+    past = sorted({int(d) for d in dates if d < before})
+    weights = torch.tensor([decay ** (len(past) - 1 - k) for k in range(len(past))]).double()
+    weights = weights / weights.sum()
+    first = torch.stack([hidden[dates == d].double().mean(0) for d in past])
+    second = torch.stack([hidden[dates == d].double().square().mean(0) for d in past])
+    mean = weights @ first
+    return mean, weights @ second - mean**2
+
+
+@pytest.mark.parametrize("cuts", [[], [20], [20, 30]])
+def test_causal_norm_equals_the_long_way_however_batches_are_cut(hidden, dates, cuts):
+    norm = CausalBatchNorm(4, half_life=2.0)
+    norm.start_epoch()
+    edges = [0, *cuts, 99]
+    for low, high in pairwise(edges):
+        inside = (low <= dates) & (dates < high)
+        out = norm(hidden[inside], dates[inside])
+        for date in set(dates[inside].tolist()):
+            mean, variance = torch.zeros(4), torch.ones(4)
+            if date > 10:
+                mean, variance = history(hidden, dates, date, norm.decay)
+            expected = (hidden[dates == date] - mean) / (variance + 1e-5).sqrt()
+            torch.testing.assert_close(
+                out[dates[inside] == date], expected.float(), rtol=1e-5, atol=1e-5
+            )
+    mean, variance = history(hidden, dates, 99, norm.decay)
+    torch.testing.assert_close(norm.running_mean, mean.float(), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(norm.running_variance, variance.float(), rtol=1e-5, atol=1e-6)
+
+
+def test_causal_norm_never_sees_the_same_or_later_dates(hidden, dates):
+    changed = hidden.clone()
+    changed[dates == 30] *= 100
+    before = CausalBatchNorm(4)(hidden, dates)
+    after = CausalBatchNorm(4)(changed, dates)
+    assert torch.equal(before[dates < 30], after[dates < 30])
+    changed = hidden.clone()
+    changed[dates == 10] *= 100
+    moved = CausalBatchNorm(4)(changed, dates)
+    assert (moved != before)[dates == 20].all()  # earlier dates do count
+    changed = hidden.clone()
+    changed[2] *= 100  # one of the samples of date 20
+    moved = CausalBatchNorm(4)(changed, dates)
+    mates = (dates <= 20) & (torch.arange(12) != 2)
+    assert torch.equal(moved[mates], before[mates])
+
+
+def test_causal_norm_forgets_between_passes_and_is_frozen_at_scoring(hidden, dates):
+    norm = CausalBatchNorm(4)
+    first = norm(hidden, dates)
+    again = norm(hidden, dates)
+    assert not torch.equal(first, again)  # without a start the last pass would be seen
+    norm.start_epoch()
+    assert torch.equal(norm(hidden, dates), first)
+    state = deepcopy(norm.state_dict())
+    norm.eval()(hidden + 50, dates + 100)
+    assert all(torch.equal(state[name], value) for name, value in norm.state_dict().items())
+
+
+@pytest.mark.parametrize("make", EVERY)
+def test_gradient_passes_through_the_statistics(make, hidden, dates):
+    norm = make(4).double()
+    norm(hidden.double() * 0.5, dates - 100)  # some history for those that keep one
+    start = hidden.double().requires_grad_()
+    assert torch.autograd.gradcheck(lambda h: deepcopy(norm)(h, dates), start)
+
+
+@pytest.mark.parametrize("make", EVERY)
+def test_scoring_changes_no_buffer(make, hidden, dates):
+    norm = make(4).eval()
+    state = deepcopy(norm.state_dict())
+    norm(hidden, dates)
+    assert all(torch.equal(state[name], value) for name, value in norm.state_dict().items())

@@ -1,0 +1,103 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from models.normalizers.history import EwmZScore, RollingZScore, rolling
+
+
+def frame(values):
+    return pd.DataFrame(values.double().flatten(1).numpy())
+
+
+def rolled(values, normalizer):
+    """The z-score and its denominator by pandas."""
+    wide = frame(values)
+    window = wide.rolling(normalizer.window, min_periods=normalizer.minimum)
+    spread = window.std(ddof=0)
+    return ((wide - window.mean()) / spread).to_numpy().reshape(values.shape), spread
+
+
+def smoothed(values, normalizer):
+    """The same, moved by one row to be strictly earlier."""
+    wide = frame(values)
+    window = wide.ewm(halflife=normalizer.half_life, min_periods=normalizer.minimum)
+    spread = window.var(bias=True).shift() ** 0.5
+    return ((wide - window.mean().shift()) / spread).to_numpy().reshape(values.shape), spread
+
+
+@pytest.mark.parametrize("window", [2, 7, 63, 252, 399, 400, 1000])
+def test_rolling_equals_pandas(small, window):
+    normalizer = RollingZScore(window, minimum=min(window, 63))
+    result = normalizer.apply(small.values[..., :2], small.member, {})
+    expected, spread = rolled(small.values[..., :2], normalizer)
+    np.testing.assert_allclose(result.values, expected, rtol=1e-5, atol=1e-5)
+    assert np.isfinite(expected).any()
+    known = np.isfinite(expected)
+    slope = 1 / spread.to_numpy().reshape(expected.shape)
+    np.testing.assert_allclose(result.slope.numpy()[known], slope[known], rtol=1e-5)
+
+
+@pytest.mark.parametrize("half_life", [1.0, 5.0, 63.0])
+def test_ewm_equals_pandas(small, half_life):
+    normalizer = EwmZScore(half_life)
+    result = normalizer.apply(small.values[..., :2], small.member, {})
+    expected, spread = smoothed(small.values[..., :2], normalizer)
+    np.testing.assert_allclose(result.values, expected, rtol=1e-5, atol=1e-5)
+    assert np.isfinite(expected).any()
+    known = np.isfinite(expected)
+    slope = 1 / spread.to_numpy().reshape(expected.shape)
+    np.testing.assert_allclose(result.slope.numpy()[known], slope[known], rtol=1e-5)
+
+
+def test_by_hand():
+    values = torch.tensor([1.0, 3.0, 8.0, torch.nan, 2.0]).reshape(5, 1, 1)
+    member = torch.zeros(5, 1, dtype=torch.bool)
+    z = RollingZScore(window=3, minimum=2).apply(values, member, {}).values.flatten()
+    # 1 alone is too few; (1, 3); (1, 3, 8): mean 4, variance 26/3; 2 sees (8, 2)
+    assert z[[0, 3]].isnan().all()
+    assert z[[1, 2, 4]].tolist() == pytest.approx([1.0, 4 / (26 / 3) ** 0.5, -1.0], abs=1e-6)
+    z = EwmZScore(half_life=1.0, minimum=2).apply(values, member, {}).values.flatten()
+    # before 8: weights 1/3, 2/3 on 1, 3, mean 7/3, variance 8/9; before 2: 1/7, 2/7, 4/7, mean 39/7
+    assert z[[0, 1, 3]].isnan().all()
+    variance = (1 + 2 * 9 + 4 * 64) / 7 - (39 / 7) ** 2
+    expected = [(8 - 7 / 3) / (8 / 9) ** 0.5, (2 - 39 / 7) / variance**0.5]
+    assert z[[2, 4]].tolist() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("normalizer", [RollingZScore(), EwmZScore()])
+def test_offset_of_a_million_loses_nothing(normalizer):
+    noise = torch.randn(800, 3, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    member = torch.ones(800, 3, dtype=torch.bool)
+    near = normalizer.apply(noise, member, {}).values
+    far = normalizer.apply(noise + 1e6, member, {}).values
+    torch.testing.assert_close(near, far, rtol=0, atol=1e-6, equal_nan=True)
+
+
+def test_first_value_far_from_the_rest_costs_no_digits():
+    values = torch.randn(40, 1, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    values[0] = 1e6
+    moments = rolling(values, 20)
+    for row in (10, 19, 20, 39):
+        window = values[max(0, row - 19) : row + 1].flatten().numpy()
+        np.testing.assert_allclose(moments.mean[row].item(), window.mean(), rtol=1e-9)
+        np.testing.assert_allclose(
+            moments.squares[row].item(), window.var() * len(window), rtol=1e-9
+        )
+
+
+@pytest.mark.parametrize("normalizer", [RollingZScore(50, 10), EwmZScore(10.0, 5)])
+def test_constant_history_is_zero_not_infinite(normalizer):
+    values = torch.full((200, 1, 1), 0.1)
+    values[150:] = 0.2
+    result = normalizer.apply(values, torch.ones(200, 1, dtype=torch.bool), {})
+    assert (result.values[60:150] == 0).all()
+    assert not result.values.isinf().any()
+    assert result.slope.isfinite().all()
+
+
+def test_bad_parameters_are_refused():
+    with pytest.raises(ValueError, match="window must be at least 2"):
+        RollingZScore(window=1)
+    with pytest.raises(ValueError, match="half_life must be positive"):
+        EwmZScore(half_life=0.0)

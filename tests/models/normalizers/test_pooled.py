@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+import torch
+
+from models.normalizers.pooled import FullSampleZScore, RobustZScore, ZScore
+
+ROWS = range(60, 250)
+
+
+def member_cells(small, rows):
+    block = slice(rows.start, rows.stop)
+    return small.values[block].double().numpy()[small.member[block].numpy()]
+
+
+@pytest.mark.parametrize(
+    ("normalizer", "rows"), [(ZScore(), ROWS), (FullSampleZScore(), range(400))]
+)
+def test_zscore_equals_numpy(small, normalizer, rows):
+    state = normalizer.fit(small.values, small.member, ROWS)
+    cells = member_cells(small, rows)
+    np.testing.assert_allclose(state["center"], np.nanmean(cells, axis=0), rtol=1e-12)
+    np.testing.assert_allclose(state["spread"], np.nanstd(cells, axis=0), rtol=1e-12)
+    result = normalizer.apply(small.values, small.member, state)
+    expected = (small.values.double() - state["center"]) / state["spread"]
+    torch.testing.assert_close(result.values, expected.float(), equal_nan=True)
+    torch.testing.assert_close(result.slope, (1 / state["spread"]).float())
+
+
+def test_robust_equals_numpy_and_clips(small):
+    state = RobustZScore().fit(small.values, small.member, ROWS)
+    cells = member_cells(small, ROWS)
+    median = np.nanmedian(cells, axis=0)
+    spread = 1.4826 * np.nanmedian(np.abs(cells - median), axis=0)
+    np.testing.assert_allclose(state["center"], median, rtol=1e-12)
+    np.testing.assert_allclose(state["spread"], spread, rtol=1e-12)
+    result = RobustZScore().apply(small.values, small.member, state)
+    expected = ((small.values.double().numpy() - median) / spread).clip(-3, 3)
+    np.testing.assert_allclose(result.values, expected, atol=1e-6)
+    clipped = np.abs(expected) == 3
+    assert clipped.any()
+    assert (result.slope[torch.from_numpy(clipped)] == 0).all()
+    assert (result.slope[torch.from_numpy(np.abs(expected) < 3)] > 0).all()
+
+
+def test_five_cells_by_hand():
+    values = torch.tensor([1.0, 2.0, 3.0, 4.0, 100.0]).reshape(5, 1, 1)
+    member = torch.ones(5, 1, dtype=torch.bool)
+    robust = RobustZScore().apply(values, member, RobustZScore().fit(values, member, range(5)))
+    by_hand = [-2 / 1.4826, -1 / 1.4826, 0.0, 1 / 1.4826, 3.0]
+    assert robust.values.flatten().tolist() == pytest.approx(by_hand, abs=1e-6)
+    plain = ZScore().apply(values, member, ZScore().fit(values, member, range(3)))
+    root = 1.5**0.5
+    assert plain.values.flatten().tolist()[:3] == pytest.approx([-root, 0.0, root], abs=1e-6)
+
+
+def test_constant_feature_is_zero_not_infinite():
+    values = torch.full((10, 3, 1), 0.1)
+    member = torch.ones(10, 3, dtype=torch.bool)
+    for normalizer in (ZScore(), RobustZScore()):
+        result = normalizer.apply(values, member, normalizer.fit(values, member, range(10)))
+        assert (result.values == 0).all()
+
+
+def test_offset_of_a_million_loses_nothing():
+    noise = torch.randn(300, 4, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    member = torch.ones(300, 4, dtype=torch.bool)
+    near = ZScore().apply(noise, member, ZScore().fit(noise, member, range(300)))
+    far = ZScore().apply(noise + 1e6, member, ZScore().fit(noise + 1e6, member, range(300)))
+    torch.testing.assert_close(near.values, far.values, rtol=0, atol=1e-6)

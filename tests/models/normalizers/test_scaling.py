@@ -1,0 +1,45 @@
+import pytest
+import torch
+
+from models.normalizers.scaling import fitted_cells, scaled
+
+
+def test_no_spread_gives_zero_and_missing_stays_missing():
+    values = torch.tensor([3.0, 3.0, torch.nan]).reshape(3, 1, 1)
+    center = torch.full((1,), 3.0, dtype=torch.float64)
+    result = scaled(values, center, torch.zeros(1, dtype=torch.float64))
+    assert result.values.flatten()[:2].tolist() == [0.0, 0.0]
+    assert result.values[2].isnan()
+    assert result.slope.tolist() == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("center", "spread", "kept"),
+    [(1e6, 1.0, True), (1e6, 1e-5, False), (0.0, 1e-30, True), (0.0, 1e-40, False)],
+)
+def test_floor_is_relative_to_the_center(center, spread, kept):
+    result = scaled(
+        torch.full((1, 1, 1), center, dtype=torch.float64) + spread,
+        torch.tensor([center], dtype=torch.float64),
+        torch.tensor([spread], dtype=torch.float64),
+    )
+    assert result.slope.isfinite().all()
+    assert result.values.item() == pytest.approx(1.0 if kept else 0.0, rel=1e-9)
+
+
+def test_only_finite_member_cells_of_the_rows_are_fitted_on():
+    values = torch.arange(8.0).reshape(4, 2, 1)
+    values[1, 0] = torch.inf
+    member = torch.ones(4, 2, dtype=torch.bool)
+    member[2, 1] = False
+    cells = fitted_cells(values, member, range(1, 3)).flatten()
+    assert cells[~cells.isnan()].tolist() == [3.0, 4.0]
+
+
+def test_a_feature_without_a_value_is_named():
+    values = torch.ones(4, 2, 3)
+    values[:3, :, 1] = torch.nan
+    member = torch.ones(4, 2, dtype=torch.bool)
+    with pytest.raises(ValueError, match=r"feature columns \[1\].*rows 0\.\.2"):
+        fitted_cells(values, member, range(0, 3))
+    fitted_cells(values, member, range(0, 4))
