@@ -98,24 +98,39 @@ def ordered(rows: Rows) -> Rows:
     return rows.with_frame(frame, warnings)
 
 
-def with_content(rows: Rows, named: tuple[str, ...] | None) -> Rows:
-    """Refuse columns without a value; leave out features that never change.
+def with_content(rows: Rows, ready: bool, named: tuple[str, ...] | None) -> Rows:
+    """Refuse columns without a value; leave out ready-made features that never change.
 
     Args:
         rows: Checked rows.
-        named: Features that the user named; an empty one of those is an error, else it is left out.
+        ready: Whether the columns without a role are features.
+        named: Features that the user named: an empty one is an error, else it is left out.
+
+    Raises:
+        DataError: A role or a named feature has no value, or no feature is left.
     """
-    frame, warnings, empty, constant = rows.frame, [], [], []
-    for name in [name for name in names_of(frame) if frame[name].dtype.kind == "f"]:
-        low, high = frame[name].min(), frame[name].max()
-        if low == high and name not in ROLES:
-            constant.append(name)
-        elif np.isnan(low) and (name in ROLES or name in (named or ())):
-            raise DataError(f"{rows.origin}: column {name!r} has no value in any row")
-        elif np.isnan(low):
-            empty.append(name)
-    if constant:
-        warnings.append(f"constant columns left out of the features: {', '.join(constant)}")
-    if empty:
-        warnings.append(f"empty columns left out of the features: {', '.join(empty)}")
-    return rows.with_frame(frame.drop(columns=constant + empty), warnings)
+    frame = rows.frame
+    numeric = [name for name in names_of(frame) if frame[name].dtype.kind == "f"]
+    empty = [name for name in numeric if frame[name].isna().all()]
+    for name in empty:
+        if name in ROLES or name in (named or ()):
+            raise DataError(
+                f"{rows.origin}: column {rows.called(name)!r} has no value in any row; fill it or "
+                "name another column"
+            )
+    if not ready:
+        return rows
+    free = free_columns(frame)
+    constant = [name for name in free if frame[name].min() == frame[name].max()]
+    if len(empty) + len(constant) == len(free):
+        raise DataError(
+            f"{rows.origin}: no ready-made feature: a numeric column without a role, with values "
+            "that change, is needed; add some, set features: price, or name your own function"
+        )
+    kinds = {"constant": constant, "empty": empty}
+    warnings = [
+        f"{len(left)} {kind} columns left out of the features: {', '.join(left)}"
+        for kind, left in kinds.items()
+        if left
+    ]
+    return rows.with_frame(frame.drop(columns=empty + constant), warnings)

@@ -1,11 +1,13 @@
 """The user's own table, from a Parquet or CSV file or from memory, with its columns in roles."""
 
 import difflib
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-from pandas.errors import EmptyDataError
+from pandas.errors import EmptyDataError, ParserWarning
 
 from tasks.data.rows import ROLES, DataError, Rows, names_of
 from tasks.data.spec import ColumnsSpec, DataSpec
@@ -30,8 +32,8 @@ def read_file(spec: DataSpec) -> Rows:
     try:
         frame = read_csv(path, spec.columns.symbol) if csv else pd.read_parquet(path)
     except EmptyDataError:
-        raise DataError(f"{path}: the file is empty") from None
-    except (ValueError, OSError) as error:
+        raise DataError(f"{path}: the file is empty; a header and rows are needed") from None
+    except (ValueError, OSError, ParserWarning) as error:
         reason = str(error).splitlines()[0]
         kinds = "a CSV file in UTF-8" if csv else "a Parquet file"
         raise DataError(f"{path}: not readable as {kinds}: {reason}") from error
@@ -41,10 +43,20 @@ def read_file(spec: DataSpec) -> Rows:
 
 def read_csv(path: Path, symbol: str) -> pd.DataFrame:
     """Read a CSV file; the symbol stays text as written, so that 000001 and NA survive."""
-    header = pd.read_csv(path, nrows=0)
-    nulls = {name: NULLS for name in header.columns if name != symbol}
+    header = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].fillna("").tolist()
+    nulls = {name: NULLS for name in header if name != symbol}
     text = {symbol: str} if symbol in header else {}
-    return pd.read_csv(path, dtype=text, na_values=nulls, keep_default_na=False, low_memory=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ParserWarning)  # else cells beyond the header are cut off
+        frame = pd.read_csv(
+            path,
+            dtype=text,
+            na_values=nulls,
+            keep_default_na=False,
+            low_memory=False,
+            index_col=False,
+        )
+    return frame.set_axis(header, axis=1)  # pandas renames a second column of the same name
 
 
 def flat(frame: pd.DataFrame) -> pd.DataFrame:
@@ -58,15 +70,15 @@ def missing_file(path: Path) -> str:
     folder = path.parent
     names = [file.name for file in folder.iterdir()] if folder.is_dir() else []
     if not folder.is_dir():
-        return f"there is no folder {folder}"
-    return f"there is no such file{did_you_mean(path.name, names)}"
+        return f"there is no folder {folder}; set path to a file in one"
+    return f"there is no such file{did_you_mean(path.name, names) or '; set path to one'}"
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """``; did you mean x?`` for the nearest of ``names``, upper case or not; else nothing."""
+    """``; did you mean 'x'?`` for the nearest of ``names``, upper case or not; else nothing."""
     by_lower = {str(candidate).lower(): str(candidate) for candidate in names}
     near = difflib.get_close_matches(name.lower(), by_lower, n=1)
-    return f"; did you mean {by_lower[near[0]]}?" if near else ""
+    return f"; did you mean {by_lower[near[0]]!r}?" if near else ""
 
 
 def in_roles(rows: Rows, spec: DataSpec) -> Rows:
@@ -77,16 +89,16 @@ def in_roles(rows: Rows, spec: DataSpec) -> Rows:
     """
     frame = rows.frame.rename(columns=str)
     if frame.empty:
-        raise DataError(f"{rows.origin}: no rows below the header; bring rows")
-    twice = sorted(set(frame.columns[frame.columns.duplicated()]))
-    if twice:
-        raise DataError(f"{rows.origin}: column {twice[0]!r} stands twice; rename one of them")
+        raise DataError(f"{rows.origin}: the table has no rows; bring some")
+    require_distinct(rows.origin, names_of(frame))
     roles = wanted_roles(frame, spec)
     for role, name in roles.items():
         require_column(rows, name, f"columns.{role}")
     own = [] if spec.features == "price" else own_columns(rows, spec.columns, roles)
     roles_of = {name: role for role, name in roles.items()}
-    return rows.with_frame(frame[[*roles_of, *own]].rename(columns=roles_of))
+    nameless = ["a column without a name left out"] if "" in frame else []
+    named = rows.with_frame(frame[[*roles_of, *own]].rename(columns=roles_of), nameless)
+    return replace(named, written=roles)
 
 
 def wanted_roles(frame: pd.DataFrame, spec: DataSpec) -> dict[str, str]:
@@ -108,7 +120,7 @@ def own_columns(rows: Rows, columns: ColumnsSpec, roles: dict[str, str]) -> list
     """
     for name in columns.features or ():
         require_column(rows, name, "columns.features")
-    others = [name for name in names_of(rows.frame) if name not in roles.values()]
+    others = [name for name in names_of(rows.frame) if name and name not in roles.values()]
     chosen = [*(columns.features or others)]
     for name in chosen:
         if name in ROLES:
@@ -117,6 +129,13 @@ def own_columns(rows: Rows, columns: ColumnsSpec, roles: dict[str, str]) -> list
                 f"columns.{name} to {name!r}, or rename the column"
             )
     return chosen
+
+
+def require_distinct(origin: str, names: Sequence[str]) -> None:
+    """Raise DataError if a column name stands twice."""
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise DataError(f"{origin}: column {twice[0]!r} stands twice; rename one of them")
 
 
 def require_column(rows: Rows, name: str, setting: str) -> None:

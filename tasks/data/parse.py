@@ -43,8 +43,8 @@ def dates(rows: Rows, name: str) -> tuple[pd.Series, list[str]]:
         stamps = pd.to_datetime(text, format="ISO8601", errors="coerce")
     except ValueError:
         raise DataError(
-            f"{rows.origin}: column {name!r} mixes time zones; write plain trading days such as "
-            "2020-01-31"
+            f"{rows.origin}: column {rows.called(name)!r} mixes time zones; write plain trading "
+            "days such as 2020-01-31"
         ) from None
     bad = stamps.isna() & column.notna()
     if bad.any():
@@ -53,12 +53,14 @@ def dates(rows: Rows, name: str) -> tuple[pd.Series, list[str]]:
         raise fault(rows, stamps.isna(), name, "is missing; every row needs its trading day")
     warnings = []
     if stamps.dt.tz is not None:
-        warnings.append(f"{name}: time zone {stamps.dt.tz} dropped, its local days kept")
+        warnings.append(
+            f"{rows.called(name)}: time zone {stamps.dt.tz} dropped, its local days kept"
+        )
         stamps = stamps.dt.tz_localize(None)
     days = stamps.dt.normalize()
     with_time = int((stamps != days).sum() - stamps.isna().sum())
     if with_time:
-        warnings.append(f"{name}: time of day dropped in {with_time} rows")
+        warnings.append(f"{rows.called(name)}: time of day dropped in {with_time} rows")
     return days.dt.as_unit("us"), warnings
 
 
@@ -106,9 +108,12 @@ def fault(rows: Rows, bad: pd.Series, name: str, why: str) -> DataError:
     """The error that names the first bad cell of column ``name`` and counts the others."""
     first = int(bad.to_numpy().argmax())
     row = rows.frame.iloc[first]
-    label = f"{row['date']:%Y-%m-%d}, " if isinstance(row["date"], pd.Timestamp) else ""
-    where = f"{rows.place(int(rows.frame.index[first]))} ({label}{row['symbol']})"
+    day = f"{row['date']:%Y-%m-%d}" if isinstance(row["date"], pd.Timestamp) else ""
+    symbol = "" if pd.isna(row["symbol"]) else str(row["symbol"]).strip()
+    known = ", ".join(part for part in (day, symbol) if part)
+    where = rows.place(int(rows.frame.index[first])) + (f" ({known})" if known else "")
     value = row[name].date() if isinstance(row[name], pd.Timestamp) else row[name]
+    shown = "" if pd.isna(row[name]) or value == "" else f" {str(value)!r}"
     count = int(bad.sum())
     more = "" if count == 1 else f" ({count} such rows)"
-    return DataError(f"{where}: {name} {str(value)!r} {why}{more}")
+    return DataError(f"{where}: {rows.called(name)}{shown} {why}{more}")

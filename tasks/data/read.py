@@ -15,7 +15,7 @@ from tasks.data.checks import checked, with_content
 from tasks.data.features import price_features
 from tasks.data.history import as_known, between, with_history
 from tasks.data.parse import parsed
-from tasks.data.rows import ROLES, DataError, Rows, free_columns
+from tasks.data.rows import ROLES, DataError, Rows
 from tasks.data.sources import SOURCES
 from tasks.data.spec import DataSpec
 
@@ -41,14 +41,17 @@ def read(spec: DataSpec, today: date | None = None) -> Rows:
 
 
 def accepted(rows: Rows, spec: DataSpec, start: date | None, today: date | None) -> Rows:
-    """Parse, check, date by knowledge, cut and thin out rows whose columns are in their roles."""
+    """Parse, check, date by knowledge, cut and thin out rows whose columns are in their roles.
+
+    Raises:
+        DataError: The first thing that is wrong with the rows.
+    """
     ready = spec.features == "ready"
+    if spec.features == "price" and "price" not in rows.frame:
+        raise DataError(f"{rows.origin} has no prices to make features from; set features: ready")
     rows = checked(parsed(rows, ready), today or latest_today())
-    rows = between(as_known(rows), start, spec.end)
-    rows = with_history(rows, spec.min_history)
-    rows = with_content(rows, spec.columns.features) if ready else rows
-    require_columns(rows, spec)
-    return rows
+    rows = with_content(rows, ready, spec.columns.features)
+    return with_history(between(as_known(rows), start, spec.end), spec.min_history)
 
 
 def load_raw(spec: DataSpec) -> pd.DataFrame:
@@ -67,18 +70,6 @@ def features_of(spec: DataSpec) -> Transform | None:
     if spec.features == "price":
         return partial(price_features, fill_limit=spec.fill_limit)
     return partial(own_features, resolve(spec.features), spec.features)
-
-
-def require_columns(rows: Rows, spec: DataSpec) -> None:
-    """Raise DataError unless the features and the target that are asked for can be had."""
-    frame = rows.frame
-    if spec.features == "price" and "price" not in frame:
-        raise DataError(f"{rows.origin} has no prices to make features from; set features: ready")
-    if spec.features == "ready" and not free_columns(frame):
-        raise DataError(
-            f"{rows.origin} has no ready-made features (numeric columns without a role); set "
-            "features: price, or name a function of your own"
-        )
 
 
 def resolve(name: str) -> Transform:

@@ -35,6 +35,7 @@ class Rows:
         unit: What a row is called where it came from: line of a CSV file, else row.
         first: Number of the first data row there: 2 in a CSV file, below its header, else 1.
         about: What a report says of it; ``warnings`` gathers one counted sentence a cause.
+        written: Role -> name of its column in the origin.
     """
 
     frame: pd.DataFrame
@@ -42,6 +43,11 @@ class Rows:
     unit: str = "row"
     first: int = 1
     about: dict[str, Any] = field(default_factory=dict)
+    written: dict[str, str] = field(default_factory=dict)
+
+    def called(self, name: str) -> str:
+        """The name of a role's column as its owner wrote it; any other name as it is."""
+        return self.written.get(name, name)
 
     def place(self, index: int) -> str:
         """Name the row with this index as its owner would find it: ``line 7 of prices.csv``."""

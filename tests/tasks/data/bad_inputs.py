@@ -1,0 +1,334 @@
+"""What can be wrong with a table, and the one sentence that each gets.
+
+CASES end in an error; WARNED are put right and counted. ``{path}`` stands for the file, ``{folder}`` for
+its folder.
+"""
+# ruff: noqa: E501  # messages stand whole, as their reader sees them
+
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from tasks.data import ColumnsSpec, DataSpec
+
+DAYS = ("2020-01-02", "2020-01-03", "2020-01-06", "2020-01-07", "2020-01-08", "2020-01-09")
+ROWS = [
+    f"{day},{symbol},{price + k}" for k, day in enumerate(DAYS)
+    for symbol, price in (("AAA", 10), ("BBB", 20))
+]  # fmt: skip
+GOOD = "\n".join(["date,symbol,close", *ROWS]) + "\n"
+
+
+def table(**columns: list[Any]) -> str:
+    """GOOD with further columns."""
+    lines = GOOD.splitlines()
+    for name, values in columns.items():
+        cells = [name, *(str(value) for value in values)]
+        lines = [f"{line},{cell}" for line, cell in zip(lines, cells, strict=True)]
+    return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A file, how it is read, and what is said of it."""
+
+    name: str
+    content: str | bytes | None
+    message: str
+    file: str = "prices.csv"
+    columns: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def spec(self, folder: Path) -> DataSpec:
+        """Write the file and return the spec that reads it."""
+        path = folder / self.file
+        if isinstance(self.content, str):
+            path.write_text(self.content, encoding="utf-8")
+        elif self.content is not None:
+            path.write_bytes(self.content)
+        settings = {"min_history": 1, "columns": ColumnsSpec(**self.columns)} | self.settings
+        return DataSpec(source="file", path=str(path), **settings)
+
+    def expected(self, folder: Path) -> str:
+        """The message, with the paths put in."""
+        return self.message.format(path=folder / self.file, folder=folder)
+
+
+READY: dict[str, Any] = {"settings": {"features": "ready"}}
+TEN = [0.1 * k for k in range(11)]
+LABELS = {"columns": {"target": "y", "label_end": "end", "price": None}}
+
+CASES = [
+    Case(
+        "rows longer than the header",
+        "date,symbol,close\n2020-01-02,AAA,1,2\n2020-01-03,AAA,1,2\n",
+        "{path}: not readable as a CSV file in UTF-8: …",
+    ),
+    Case("missing file", None, "{path}: there is no such file; set path to one"),
+    Case(
+        "missing folder",
+        None,
+        "{path}: there is no folder {folder}/nowhere; set path to a file in one",
+        file="nowhere/prices.csv",
+    ),
+    Case(
+        "unsupported extension",
+        "x",
+        "{path}: .xlsx extension; a .parquet or .csv file is needed",
+        file="prices.xlsx",
+    ),
+    Case("empty file", "", "{path}: the file is empty; a header and rows are needed"),
+    Case("header only", "date,symbol,close\n", "{path}: the table has no rows; bring some"),
+    Case(
+        "unreadable Parquet",
+        b"not parquet",
+        "{path}: not readable as a Parquet file: …",
+        file="prices.parquet",
+    ),
+    Case(
+        "not text",
+        b"date,symbol,close\n2020-01-02,\xff\xfe,1\n",
+        "{path}: not readable as a CSV file in UTF-8: …",
+    ),
+    Case(
+        "ragged CSV",
+        GOOD + "2020-01-10,AAA,1,2,3\n",
+        "{path}: not readable as a CSV file in UTF-8: …",
+    ),
+    Case(
+        "missing column",
+        GOOD.replace("symbol", "Symbol "),
+        "{path}: no column 'symbol' (columns.symbol); did you mean 'Symbol '? There are date, Symbol , close",
+    ),
+    Case(
+        "misspelt price",
+        GOOD.replace("close", "clsoe"),
+        "{path}: no column 'close' (columns.price); did you mean 'clsoe'? There are date, symbol, clsoe",
+    ),
+    Case(
+        "wide table",
+        "date,AAA,BBB\n2020-01-02,1,2\n",
+        "{path}: no column 'symbol' (columns.symbol); the table must be long, one row a date and symbol. There are date, AAA, BBB",
+    ),
+    Case(
+        "column twice",
+        "date,symbol,close,member,member\n2020-01-02,A,1,1,1\n",
+        "{path}: column 'member' stands twice; rename one of them",
+    ),
+    Case(
+        "unparseable date",
+        GOOD.replace("2020-01-06,BBB", "06/01/2020,BBB"),
+        "line 7 of {path} (BBB): date '06/01/2020' is not an ISO date; write 2020-01-31",
+    ),
+    Case(
+        "missing date",
+        GOOD.replace("2020-01-06,BBB", ",BBB"),
+        "line 7 of {path} (BBB): date is missing; every row needs its trading day",
+    ),
+    Case(
+        "date of another calendar",
+        GOOD.replace("2020-01-06,BBB", "2020-02-30,BBB"),
+        "line 7 of {path} (BBB): date '2020-02-30' is not an ISO date; write 2020-01-31",
+    ),
+    Case(
+        "mixed time zones",
+        GOOD.replace("2020-01-06", "2020-01-06T00:00+01:00"),
+        "{path}: column 'date' mixes time zones; write plain trading days such as 2020-01-31",
+    ),
+    Case(
+        "future date",
+        GOOD.replace("2020-01-09", "2120-01-09"),
+        "line 12 of {path} (2120-01-09, AAA): date '2120-01-09' lies in the future; today is 2026-01-01, and a row is known on its date (2 such rows)",
+    ),
+    Case(
+        "missing symbol",
+        GOOD.replace("2020-01-06,BBB", "2020-01-06,"),
+        "line 7 of {path} (2020-01-06): symbol is missing; every row needs its symbol",
+    ),
+    Case(
+        "duplicate row",
+        GOOD + ROWS[4] + "\n" + ROWS[5] + "\n",
+        "line 14 of {path} (2020-01-06, AAA): symbol 'AAA' stands twice on that date; keep one row of each (2 such rows)",
+    ),
+    Case(
+        "price is no number",
+        GOOD.replace("2020-01-06,BBB,22", "2020-01-06,BBB,n.v."),
+        "line 7 of {path} (2020-01-06, BBB): close 'n.v.' is not a number; write 1234.5 and leave missing cells empty",
+    ),
+    Case(
+        "decimal comma",
+        GOOD.replace("2020-01-06,BBB,22", '2020-01-06,BBB,"22,5"'),
+        "line 7 of {path} (2020-01-06, BBB): close '22,5' is not a number; write 1234.5 and leave missing cells empty",
+    ),
+    Case(
+        "price of zero",
+        GOOD.replace("2020-01-06,BBB,22", "2020-01-06,BBB,0"),
+        "line 7 of {path} (2020-01-06, BBB): close '0.0' is not positive; an adjusted close is, so correct it or leave the cell empty",
+    ),
+    Case(
+        "negative price",
+        GOOD.replace("2020-01-06,BBB,22", "2020-01-06,BBB,-22"),
+        "line 7 of {path} (2020-01-06, BBB): close '-22.0' is not positive; an adjusted close is, so correct it or leave the cell empty",
+    ),
+    Case(
+        "infinite price",
+        GOOD.replace("2020-01-06,BBB,22", "2020-01-06,BBB,inf"),
+        "line 7 of {path} (2020-01-06, BBB): close 'inf' is infinite; correct it or leave the cell empty",
+    ),
+    Case(
+        "negative volume",
+        table(shares=[5, -1, *range(10)]),
+        "line 3 of {path} (2020-01-02, BBB): shares '-1.0' is negative; correct it or leave the cell empty",
+        columns={"volume": "shares"},
+    ),
+    Case(
+        "infinite feature",
+        table(f=["-inf", *TEN]),
+        "line 2 of {path} (2020-01-02, AAA): f '-inf' is infinite; correct it or leave the cell empty",
+        **READY,
+    ),
+    Case(
+        "feature with text",
+        table(f=["high", *TEN]),
+        "line 2 of {path} (2020-01-02, AAA): f 'high' is not a number; write 1234.5 and leave missing cells empty",
+        **READY,
+    ),
+    Case(
+        "named feature is empty",
+        table(f=[""] * 12),
+        "{path}: column 'f' has no value in any row; fill it or name another column",
+        columns={"features": ("f",)},
+        **READY,
+    ),
+    Case(
+        "price column is empty",
+        "\n".join(
+            ["date,symbol,close,f", *(f"{r.rsplit(',', 1)[0]},,{k}" for k, r in enumerate(ROWS))]
+        ),
+        "{path}: column 'close' has no value in any row; fill it or name another column",
+        **READY,
+    ),
+    Case(
+        "no ready features",
+        GOOD,
+        "{path}: no ready-made feature: a numeric column without a role, with values that change, is needed; add some, set features: price, or name your own function",
+        **READY,
+    ),
+    Case(
+        "all features constant",
+        table(f=[1] * 12),
+        "{path}: no ready-made feature: a numeric column without a role, with values that change, is needed; add some, set features: price, or name your own function",
+        **READY,
+    ),
+    Case(
+        "column named like a role",
+        table(volume=range(12)),
+        "{path}: column 'volume' is named like a role but plays none; set columns.volume to 'volume', or rename the column",
+        **READY,
+    ),
+    Case(
+        "membership is no truth value",
+        table(member=["yes", *[1] * 11]),
+        "line 2 of {path} (2020-01-02, AAA): member 'yes' is not true or false; write true, false, 1 or 0",
+        columns={"member": "member"},
+    ),
+    Case(
+        "knowledge time is missing",
+        table(known=["", *["2020-01-02"] * 11]),
+        "line 2 of {path} (2020-01-02, AAA): known is missing; say when the row became known",
+        columns={"known": "known"},
+    ),
+    Case(
+        "label known at once",
+        table(y=range(12), end=[r[:10] for r in ROWS], f=range(12)),
+        "line 2 of {path} (2020-01-02, AAA): end '2020-01-02' does not lie after the row's date: this target is known already (12 such rows)",
+        **LABELS,
+        **READY,
+    ),
+    Case(
+        "label without an end",
+        table(y=range(12), end=["", *["2020-02-01"] * 11], f=range(12)),
+        "line 2 of {path} (2020-01-02, AAA): end is missing; say when the target becomes known, or leave the target empty",
+        **LABELS,
+        **READY,
+    ),
+    Case(
+        "no row in the range",
+        GOOD,
+        "{path}: no row from 2021-01-01 to the last date; the rows run from 2020-01-02 to 2020-01-09",
+        settings={"start": date(2021, 1, 1)},
+    ),
+    Case(
+        "too little history",
+        GOOD,
+        "{path}: none of 2 symbols has 252 observed rows (min_history); the longest has 6: lower min_history or bring more history",
+        settings={"min_history": 252},
+    ),
+    Case(
+        "shorter than the look-back",
+        GOOD,
+        "{path}: feature 'return_21' has no value on any of 6 dates; its look-back may be longer than the history, or a gap breaks it",
+    ),
+    Case(
+        "shorter than the horizon",
+        table(f=range(12)),
+        "{path}: 6 dates are too few for a horizon of 5, which needs 7: shorten target.horizon or bring more history",
+        **READY,
+    ),
+]
+
+SHUFFLED = "\n".join(["date,symbol,close", *ROWS[::-1]]) + "\n"
+KNOWN = {"columns": {"known": "known"}}
+WARNED = [
+    Case("unsorted", SHUFFLED, "10 rows stood after a later row of their symbol: sorted"),
+    Case(
+        "time zone",
+        GOOD.replace(",AAA", "T00:00+01:00,AAA").replace(",BBB", "T00:00+01:00,BBB"),
+        "date: time zone UTC+01:00 dropped, its local days kept",
+    ),
+    Case(
+        "time of day",
+        GOOD.replace("2020-01-06", "2020-01-06 16:00"),
+        "date: time of day dropped in 2 rows",
+    ),
+    Case(
+        "short history",
+        GOOD + "2020-01-09,CCC,1\n",
+        "1 symbols with fewer than 3 observed rows dropped: CCC",
+        settings={"min_history": 3},
+    ),
+    Case(
+        "known later",
+        table(known=[*["2020-01-04"] * 4, *[r[:10] for r in ROWS[4:]]]),
+        "4 rows became known after their date and count from the first trading date after that; 4 of them were out of date by then, 0 lie beyond the data",
+        **KNOWN,
+    ),
+    Case(
+        "constant feature",
+        table(f=range(12), g=[1] * 12),
+        "1 constant columns left out of the features: g",
+        **READY,
+    ),
+    Case(
+        "empty feature",
+        table(f=range(12), g=[""] * 12),
+        "1 empty columns left out of the features: g",
+        **READY,
+    ),
+    Case(
+        "text beside features",
+        table(f=range(12), sector=["tech"] * 12),
+        "column 'sector' holds text and is left out of the features",
+        **READY,
+    ),
+    Case(
+        "index column",
+        "\n".join(
+            f"{'' if k == 0 else k},{line}"
+            for k, line in enumerate(table(f=range(12)).splitlines())
+        ),
+        "a column without a name left out",
+        **READY,
+    ),
+]
