@@ -34,12 +34,16 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """What a reference may see: the panel up to each date, and the fold's blocks."""
+    """What a reference may see: the panel up to each date, and the fold's blocks.
+
+    ``scale`` is the standard deviation of the training targets: block targets are in its units.
+    """
 
     panel: Panel
     train: Block
     validation: Block
     test: Block
+    scale: float
     seed: int
 
 
@@ -81,7 +85,7 @@ def momentum(blocks: Blocks) -> np.ndarray:
     stop = np.searchsorted(np.maximum.accumulate(ends), panel.dates[rows], side="right")
     start = np.maximum(stop - MOMENTUM_ROWS, 0)
     n = count[stop, columns] - count[start, columns]
-    return (total[stop, columns] - total[start, columns]) / np.maximum(n, 1)
+    return (total[stop, columns] - total[start, columns]) / np.maximum(n, 1) / blocks.scale
 
 
 def ridge(blocks: Blocks) -> np.ndarray:
@@ -185,5 +189,10 @@ def blocks_of(panel: Panel, fold: Fold, window: int, scale: float, seed: int) ->
         )
 
     return Blocks(
-        panel, block(fold.train, True), block(fold.validation, True), block(fold.test, False), seed
+        panel,
+        train=block(fold.train, True),
+        validation=block(fold.validation, True),
+        test=block(fold.test, False),
+        scale=scale,
+        seed=seed,
     )

@@ -20,12 +20,19 @@ class TrainingError(ValueError):
 
 
 def fit_statistics(unit: Unit, panel: Panel) -> dict[str, np.ndarray]:
-    """State of the unit's input normalizer, fitted on the fold's training rows and no others."""
+    """State of the unit's input normalizer, fitted on the fold's training rows and no others.
+
+    Raises:
+        TrainingError: A feature has no value there to fit on.
+    """
     normalizer = resolve(unit.variant).input
     if normalizer is None:
         return {}
     values, member = tensors(panel)
-    state = normalizer.fit(values, member, unit.fold.train)
+    try:
+        state = normalizer.fit(values, member, unit.fold.train)
+    except ValueError as error:
+        raise TrainingError(f"variant {unit.variant}, fold {unit.fold.number}: {error}") from error
     return {name: tensor.numpy() for name, tensor in state.items()}
 
 
@@ -35,7 +42,7 @@ def normalized(unit: Unit, panel: Panel, statistics: dict[str, np.ndarray]) -> S
     values, member = tensors(panel)
     if normalizer is None:
         return Scaled(values, torch.ones(()))
-    state = {name: torch.from_numpy(np.asarray(array)) for name, array in statistics.items()}
+    state = {name: torch.from_numpy(np.array(array)) for name, array in statistics.items()}
     return normalizer.apply(values, member, state)
 
 
@@ -80,7 +87,12 @@ def train_unit(unit: Unit, panel: Panel) -> TrainedUnit:
                 "the features' warm-up and gaps"
             )
     network = build(variant, values.shape[2], unit.network, unit.seed).to(device)
-    fit = engine.fit(network, windows, train, validation, unit.training, unit.seed, variant.batches)
+    try:
+        fit = engine.fit(
+            network, windows, train, validation, unit.training, unit.seed, variant.batches
+        )
+    except ValueError as error:
+        raise TrainingError(f"variant {unit.variant}, fold {unit.fold.number}: {error}") from error
     trained = TrainedUnit(
         unit=unit,
         weights={name: tensor.numpy() for name, tensor in fit.weights.items()},
@@ -121,7 +133,8 @@ def score(
     own = trained.statistics if statistics is None else statistics
     scaled = normalized(unit, panel, own)
     device = engine.device(unit.training)
-    windows = Windows.of(scaled.values, torch.from_numpy(panel.target), unit.network.window, device)
+    target = torch.from_numpy(np.array(panel.target))
+    windows = Windows.of(scaled.values, target, unit.network.window, device)
     samples = eligible(scaled.values, tensors(panel)[1], rows, unit.network.window)
     network = network_of(trained, len(panel.features)).to(device)
     forecast = engine.predict(network, windows, samples).cpu().numpy() * trained.target_scale

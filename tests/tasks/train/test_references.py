@@ -1,0 +1,78 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+
+from tasks.data import Panel
+from tasks.split import Fold
+from tasks.train import PREFIX, REFERENCES, reference_forecasts
+from tasks.train.references import MOMENTUM_ROWS, RIDGE_PENALTIES
+from tests.tasks.train.conftest import changed
+
+WINDOW = 5
+
+
+@pytest.mark.parametrize("name", REFERENCES)
+def test_every_reference_forecasts_what_a_unit_does(name: str, panel: Panel, fold: Fold) -> None:
+    frame = reference_forecasts(name, panel, fold, WINDOW, seed=0)
+    assert set(frame["variant"]) == {PREFIX + name}
+    assert len(frame) == panel.member[fold.test.start : fold.test.stop].sum()
+    assert np.isfinite(frame["forecast"]).all()
+    again = reference_forecasts(name, panel, fold, WINDOW, seed=0)
+    assert again.equals(frame)
+
+
+@pytest.mark.parametrize("name", REFERENCES)
+def test_no_reference_sees_the_future(name: str, panel: Panel, fold: Fold) -> None:
+    """Rows after a cut in the test block change; forecasts up to the cut do not."""
+    cut = fold.test.start + 30
+    until = panel.dates[cut]
+    honest = reference_forecasts(name, panel, fold, WINDOW, seed=0)
+    other = reference_forecasts(name, changed(panel, slice(cut + 1, None)), fold, WINDOW, seed=0)
+    before = honest["date"] <= until
+    assert before.sum() > 100
+    np.testing.assert_array_equal(honest["forecast"][before], other["forecast"][before])
+
+
+def test_momentum_knows_only_closed_labels(panel: Panel, fold: Fold) -> None:
+    """Independent recomputation with a loop over dates and symbols."""
+    ends = np.where(np.isnat(panel.label_end), np.datetime64("9999-01-01"), panel.label_end)
+    frame = reference_forecasts("momentum", panel, fold, WINDOW, seed=0)
+    for _, row in frame.iloc[::37].iterrows():
+        date, s = np.datetime64(row["date"], "D"), list(panel.symbols).index(row["symbol"])
+        closed = np.flatnonzero(ends <= date)[-MOMENTUM_ROWS:]
+        expected = np.nanmean(panel.target[closed, s].astype(np.float64))
+        assert row["forecast"] == pytest.approx(expected, rel=1e-6, abs=1e-12)
+
+
+def test_momentum_does_not_read_an_open_label(panel: Panel, fold: Fold) -> None:
+    """The newest label of each date is open: planting a giant in it changes nothing yet."""
+    d = fold.test.start + 20
+    target = np.array(panel.target)
+    target[d] = 1e6
+    planted = reference_forecasts("momentum", replace(panel, target=target), fold, WINDOW, seed=0)
+    honest = reference_forecasts("momentum", panel, fold, WINDOW, seed=0)
+    moved = planted["date"][planted["forecast"] != honest["forecast"]]
+    assert moved.min() >= np.datetime64(panel.label_end[d])
+
+
+def test_ridge_finds_the_planted_signal_as_scikit_learn_does(panel: Panel, fold: Fold) -> None:
+    frame = reference_forecasts("ridge", panel, fold, 1, seed=0).dropna()
+    train = slice(fold.train.start, fold.train.stop)
+    x = panel.values[train].reshape(-1, len(panel.features)).astype(np.float64)
+    y = panel.target[train].reshape(-1).astype(np.float64)
+    test = panel.values[fold.test.start : fold.test.stop].reshape(-1, x.shape[1])
+    z, z_test = (x - x.mean(0)) / x.std(0), (test - x.mean(0)) / x.std(0)
+    rows = {(d, s): i for i, (d, s) in enumerate(np.ndindex(len(fold.test), len(panel.symbols)))}
+    place = [
+        rows[
+            int(np.searchsorted(fold.test_dates, np.datetime64(d, "D"))),
+            list(panel.symbols).index(s),
+        ]
+        for d, s in zip(frame["date"], frame["symbol"], strict=True)
+    ]
+    fits = [Ridge(alpha=penalty).fit(z, y).predict(z_test)[place] for penalty in RIDGE_PENALTIES]
+    nearest = min(np.abs(fit - frame["forecast"]).max() / y.std() for fit in fits)
+    assert nearest < 1e-4
+    assert frame["forecast"].corr(frame["target"]) > 0.15

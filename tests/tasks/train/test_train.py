@@ -1,0 +1,166 @@
+import re
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from flows.workers import start_worker
+from models.normalizers import VARIANTS
+from models.spec import NetworkSpec
+from tasks.data import Panel
+from tasks.split import Fold
+from tasks.train import TrainedUnit, TrainingError, Unit, network_of, normalized, score, train_unit
+from tests.tasks.train.conftest import changed
+
+
+def same_bits(one: TrainedUnit, other: TrainedUnit) -> bool:
+    arrays = [*one.weights.items(), *one.statistics.items()]
+    theirs = other.weights | other.statistics
+    return (
+        all(np.array_equal(array, theirs[name], equal_nan=True) for name, array in arrays)
+        and one.forecasts.equals(other.forecasts)
+        and one.curves.equals(other.curves)
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(unit: Unit, panel: Panel) -> TrainedUnit:
+    torch.set_num_threads(1)
+    return train_unit(unit, panel)
+
+
+def test_the_same_unit_twice_is_the_same_to_the_bit(
+    unit: Unit, panel: Panel, trained: TrainedUnit
+) -> None:
+    torch.manual_seed(99)  # the global generator's state must not matter
+    assert same_bits(train_unit(unit, panel), trained)
+    assert not same_bits(train_unit(replace(unit, seed=1), panel), trained)
+
+
+def test_a_worker_process_gives_the_same_bits(
+    unit: Unit, panel: Panel, trained: TrainedUnit
+) -> None:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn"), initializer=start_worker) as pool:
+        others = [pool.submit(train_unit, unit, panel) for _ in range(2)]
+        assert all(same_bits(other.result(), trained) for other in others)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_forecasts_the_whole_test_block(
+    variant: str, unit: Unit, panel: Panel, fold: Fold
+) -> None:
+    trained = train_unit(replace(unit, variant=variant), panel)
+    forecasts = trained.forecasts
+    assert list(forecasts) == [
+        "date", "symbol", "fold", "variant", "seed", "forecast", "target",
+    ]  # fmt: skip
+    cells = panel.member[fold.test.start : fold.test.stop].sum()
+    assert len(forecasts) == cells == len(forecasts.drop_duplicates(["date", "symbol"]))
+    assert np.isfinite(forecasts["forecast"]).all()
+    assert forecasts["forecast"].std() > 0
+    wide = forecasts.pivot(index="date", columns="symbol", values="target")
+    block = panel.target[fold.test.start : fold.test.stop]
+    np.testing.assert_array_equal(wide[list(panel.symbols)].to_numpy(), block.astype(float))
+
+
+@pytest.mark.parametrize("variant", ["zscore", "rolling_zscore", "cs_rank", "revin"])
+def test_the_planted_signal_is_found(variant: str, unit: Unit, panel: Panel) -> None:
+    longer = replace(unit, variant=variant, training=replace(unit.training, epochs=12))
+    forecasts = train_unit(longer, panel).forecasts
+    known = forecasts.dropna()
+    assert known["forecast"].corr(known["target"], method="spearman") > 0.1
+
+
+def test_nothing_of_the_test_block_reaches_the_weights(
+    unit: Unit, panel: Panel, fold: Fold, trained: TrainedUnit
+) -> None:
+    other = train_unit(unit, changed(panel, slice(fold.test.start, None)))
+    assert all(
+        np.array_equal(other.weights[name], array) for name, array in trained.weights.items()
+    )
+    assert other.best_epoch == trained.best_epoch
+
+
+def test_a_forecast_stands_when_later_rows_change(
+    panel: Panel, fold: Fold, trained: TrainedUnit
+) -> None:
+    cut = fold.test.start + 40
+    rows = range(fold.test.start, cut)
+    honest = score(trained, panel, rows)
+    pd.testing.assert_frame_equal(
+        score(trained, changed(panel, slice(cut, None)), rows), honest, check_exact=True
+    )
+
+
+def test_the_control_moves_with_the_future(unit: Unit, panel: Panel, fold: Fold) -> None:
+    control = replace(unit, variant="full_sample_zscore")
+    honest = train_unit(control, panel)
+    other = train_unit(control, changed(panel, slice(fold.test.start, None)))
+    assert any(not np.array_equal(other.weights[n], array) for n, array in honest.weights.items())
+
+
+def test_forecasts_are_in_target_units(unit: Unit, panel: Panel, trained: TrainedUnit) -> None:
+    """A panel whose target is a thousand times larger has forecasts a thousand times larger."""
+    larger = replace(panel, target=panel.target * np.float32(1024))
+    other = train_unit(unit, larger)
+    np.testing.assert_allclose(
+        other.forecasts["forecast"], 1024 * trained.forecasts["forecast"], rtol=1e-6
+    )
+
+
+def test_score_is_the_network_on_the_normalized_panel(
+    panel: Panel, fold: Fold, trained: TrainedUnit
+) -> None:
+    """Recomputed window by window, without the engine."""
+    network = network_of(trained, len(panel.features))
+    assert not network.training
+    values = normalized(trained.unit, panel, trained.statistics).values
+    frame = score(trained, panel, fold.test).head(20)
+    with torch.no_grad():
+        for _, (date, symbol, forecast) in frame.iterrows():
+            d = int(np.searchsorted(panel.dates, np.datetime64(date, "D")))
+            s = list(panel.symbols).index(symbol)
+            window = values[d - 4 : d + 1, s].unsqueeze(0)
+            expected = network(window, torch.tensor([d])).item() * trained.target_scale
+            assert forecast == pytest.approx(expected, rel=1e-5, abs=1e-7)
+
+
+def test_a_window_without_rows_says_why(unit: Unit, panel: Panel) -> None:
+    longer = replace(unit, network=NetworkSpec(window=400))
+    with pytest.raises(TrainingError, match="0 complete windows of 400 rows with a known label"):
+        train_unit(longer, panel)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda p: replace(p, target=np.zeros_like(p.target)), "do not vary"),
+        (lambda p: replace(p, target=np.full_like(p.target, np.nan)), "the 0 known targets"),
+        (
+            lambda p: replace(p, values=np.full_like(p.values, np.nan)),
+            "variant zscore, fold 0: feature columns [0, 1, 2, 3, 4] have no finite value",
+        ),
+    ],
+)
+def test_what_cannot_be_trained_says_why(change, message: str, unit: Unit, panel: Panel) -> None:
+    with pytest.raises(TrainingError, match=re.escape(message)):
+        train_unit(unit, change(panel))
+
+
+def test_a_key_holds_everything_that_decides(unit: Unit) -> None:
+    others = [
+        replace(unit, variant="none"),
+        replace(unit, seed=1),
+        replace(unit, fold=replace(unit.fold, test=unit.fold.test[:-1])),
+        replace(unit, network=NetworkSpec(window=5, hidden=9, dropout=0.1)),
+        replace(unit, training=replace(unit.training, epochs=5)),
+        replace(unit, panel="other"),
+        replace(unit, plan="other"),
+    ]  # fmt: skip
+    keys = {one.key for one in [unit, *others]}
+    assert len(keys) == 1 + len(others)
+    assert replace(unit).key == unit.key
