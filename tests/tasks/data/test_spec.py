@@ -1,0 +1,48 @@
+from datetime import date
+from typing import Any, get_args
+
+import pytest
+
+from tasks.data import SOURCES, ColumnsSpec, DataSpec, SyntheticSpec, TargetSpec
+from tasks.data.spec import Kind, SourceName
+from tasks.data.target import KINDS
+
+
+def test_choices_are_the_entries_of_their_mappings() -> None:
+    assert list(get_args(SourceName)) == list(SOURCES)
+    assert list(get_args(Kind)) == list(KINDS)
+
+
+@pytest.mark.parametrize(
+    ("make", "settings", "message"),
+    [
+        (DataSpec, {"source": "yahoo"}, "source must be one of sp500, file"),
+        (DataSpec, {"source": "file"}, "path goes with source 'file'"),
+        (DataSpec, {"path": "x.csv"}, "path goes with source 'file'"),
+        (DataSpec, {"features": "prices"}, "features must be price, ready or package.module"),
+        (DataSpec, {"fill_limit": -1}, "fill_limit must not be negative; it is -1"),
+        (DataSpec, {"min_history": 0}, "min_history must be at least 1; it is 0"),
+        (DataSpec, {"start": date(2020, 1, 2), "end": date(2020, 1, 2)}, "start must lie before"),
+        (TargetSpec, {"horizon": 0}, "horizon must be at least 1; it is 0"),
+        (TargetSpec, {"kind": "log"}, "kind must be one of return"),
+        (ColumnsSpec, {"target": "y"}, "go together"),
+        (ColumnsSpec, {"label_end": "end"}, "go together"),
+        (ColumnsSpec, {"features": ()}, "columns.features is empty"),
+        (ColumnsSpec, {"volume": "close"}, "names \\['close'\\] twice"),
+        (SyntheticSpec, {"days": 29}, "synthetic.days must be at least 30; it is 29"),
+        (SyntheticSpec, {"symbols": 1}, "synthetic.symbols must be at least 2"),
+        (SyntheticSpec, {"n_features": 3}, "synthetic.n_features must be at least 4"),
+        (SyntheticSpec, {"signal": 1.0}, "synthetic.signal must lie in"),
+        (SyntheticSpec, {"persistence": -0.1}, "synthetic.persistence must lie in"),
+    ],
+)
+def test_a_bad_setting_names_itself(make: Any, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make(**settings)
+
+
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+def test_every_source_says_what_a_reader_must_know(source: Any) -> None:
+    assert source.title
+    assert source.notes
+    assert source.terms
