@@ -28,23 +28,22 @@ ATTRIBUTIONS: Mapping[str, Method] = MappingProxyType(
     {
         "integrated_gradients": Method(
             "integrated gradients",
-            "mean over samples of |sum over lags of (x - x') ∫ ∂f(x' + α(x - x')) dα|, "
+            "sum over lags of the mean over samples of |(x - x') ∫ ∂f/∂x(x' + α(x - x')) dα|, "
             "x' a window drawn from the training block",
             "the target's unit",
             "Sundararajan, Taly & Yan 2017 (ICML)",
-            "what differs between other baselines than those drawn; a feature whose lags cancel "
-            "(see the map by lag)",
+            "what other baselines would show; lags that cancel each other count in full",
         ),
         "citic": Method(
             "mean partial derivative",
-            "mean over dates of |mean over stocks of ∂f/∂x|, shifted at all lags",
+            "sum over lags of the mean over dates of |mean over stocks of ∂f/∂x|",
             "the target's unit per standard deviation of the feature",
             "a broker's note on factor optimisation, known by an excerpt; reading A",
             "effects whose sign differs across stocks: symmetric non-linearity, interactions",
         ),
         "citic_abs": Method(
             "mean absolute partial derivative",
-            "mean over dates and stocks of |∂f/∂x|, shifted at all lags",
+            "sum over lags of the mean over dates and stocks of |∂f/∂x|",
             "the target's unit per standard deviation of the feature",
             "reading B of the same note; as Chen, Pelger & Zhu 2024 (Management Science 70:714)",
             "direction; anything away from the observed points",

@@ -148,7 +148,7 @@ def lagged_rows(
 def series_rows(
     who: Mapping[str, object], features: tuple[str, ...], partials: MeanPartials
 ) -> pd.DataFrame:
-    """The signed mean partial of each date and feature; lags that cancel but for rounding give 0."""
+    """The signed mean partial of each date and feature; 0 where lags cancel but for rounding."""
     series = partials.series
     rounding = ROUNDING * partials.signed.abs().sum(1)
     return pd.DataFrame(

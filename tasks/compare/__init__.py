@@ -1,0 +1,6 @@
+"""Compare forecasts on the same cells, with intervals that survive overlap and many tries."""
+
+from tasks.compare.comparison import CONTROLS, Comparison, compare, daily
+from tasks.compare.metrics import METRICS, Metric, measure
+
+__all__ = ["CONTROLS", "METRICS", "Comparison", "Metric", "compare", "daily", "measure"]

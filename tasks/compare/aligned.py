@@ -1,0 +1,179 @@
+"""All forecasts on the same cells: seeds averaged, dates x symbols that every variant scored."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+COLUMNS = ("date", "symbol", "variant", "forecast", "target")
+MIN_NAMES = 3
+"""Names that a date needs to be ranked."""
+
+
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """Forecasts of V variants on the dates x symbols that all of them scored; NaN elsewhere.
+
+    Every date has at least three names, and targets that differ.
+
+    Attributes:
+        dates: (D,) datetime64, increasing.
+        symbols: (S,) names.
+        folds: (D,) the fold whose test block holds the date; 0 where the table names none.
+        variants: V names, in the order of the table.
+        target: (D, S).
+        forecasts: (V, D, S), mean over seeds.
+        coverage: (V,) share of the variant's own scored cells that are compared.
+    """
+
+    dates: np.ndarray
+    symbols: np.ndarray
+    folds: np.ndarray
+    variants: tuple[str, ...]
+    target: np.ndarray
+    forecasts: np.ndarray
+    coverage: np.ndarray
+
+
+def align(forecasts: pd.DataFrame) -> Aligned:
+    """Bring a long table of forecasts on common cells.
+
+    A cell counts for a variant if all its seeds forecast it and its target is known.
+
+    Args:
+        forecasts: date, symbol, variant, forecast, target, and, where there are several, fold,
+            seed and plan.
+
+    Raises:
+        ValueError: Columns are missing, forecasts are infinite or doubled, variants disagree on a
+            target, plans differ, a date is in two folds, or no cell is common to all.
+    """
+    check_columns(forecasts)
+    check_plan(forecasts)
+    table = forecasts[forecasts["forecast"].notna()]
+    variant, variants = pd.factorize(table["variant"])
+    date, dates = pd.factorize(table["date"], sort=True)
+    symbol, symbols = pd.factorize(table["symbol"], sort=True)
+    cell = date * len(symbols) + symbol
+    shape = (len(dates), len(symbols))
+    where = variant * (shape[0] * shape[1]) + cell
+    check_doubled(table, where)
+    target = common_target(table, cell, shape)
+    mean = mean_over_seeds(table, where, variant, (len(variants), *shape))
+    scored = np.isfinite(mean) & np.isfinite(target)
+    common = rankable(scored.all(axis=0), target)
+    if not common.any():
+        raise ValueError(
+            f"no date has {MIN_NAMES} symbols with different targets that all variants forecast: "
+            f"{named_counts(variants, scored)}. Leave out the variant that forecasts too little"
+        )
+    rows, columns = common.any(axis=1), common.any(axis=0)
+    keep = np.ix_(rows, columns)
+    return Aligned(
+        dates=np.asarray(dates)[rows],
+        symbols=np.asarray(symbols)[columns],
+        folds=fold_of_dates(table, date, dates)[rows],
+        variants=tuple(map(str, variants)),
+        target=np.where(common, target, np.nan)[keep],
+        forecasts=np.where(common, mean, np.nan)[:, rows][:, :, columns],
+        coverage=common.sum() / np.maximum(scored.sum(axis=(1, 2)), 1),
+    )
+
+
+def check_columns(forecasts: pd.DataFrame) -> None:
+    """Raise ValueError unless the table has rows, its columns, and no infinite forecast."""
+    missing = [name for name in COLUMNS if name not in forecasts]
+    if missing or forecasts.empty:
+        raise ValueError(
+            f"forecasts need rows and the columns {', '.join(COLUMNS)}; "
+            f"missing: {', '.join(missing) or 'rows'}"
+        )
+    infinite = np.isinf(forecasts["forecast"].to_numpy())
+    if infinite.any():
+        row = forecasts.iloc[int(np.argmax(infinite))]
+        raise ValueError(
+            f"{int(infinite.sum())} forecasts are infinite, the first of variant {row['variant']} "
+            f"on {row['date']} for {row['symbol']}"
+        )
+
+
+def check_plan(forecasts: pd.DataFrame) -> None:
+    """Raise ValueError if a ``plan`` column names several plans of folds."""
+    plans = forecasts["plan"].unique().tolist() if "plan" in forecasts else []
+    if len(plans) > 1:
+        raise ValueError(
+            f"forecasts of {len(plans)} plans of folds cannot be compared ({', '.join(plans)}): "
+            "run the variants on one plan"
+        )
+
+
+def check_doubled(table: pd.DataFrame, where: np.ndarray) -> None:
+    """Raise ValueError if a variant forecasts a date and symbol twice with the same seed."""
+    seed = table["seed"].to_numpy() if "seed" in table else 0
+    doubled = pd.DataFrame({"where": where, "seed": seed}).duplicated().to_numpy()
+    if doubled.any():
+        row = table.iloc[int(np.argmax(doubled))]
+        raise ValueError(
+            f"{int(doubled.sum())} forecasts are there twice, the first of variant "
+            f"{row['variant']} on {row['date']} for {row['symbol']}: test blocks must not overlap "
+            "(take a step of at least the test block), and every seed may stand once"
+        )
+
+
+def common_target(table: pd.DataFrame, cell: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """(D, S) targets; ValueError if two rows of a cell disagree."""
+    given = table["target"].to_numpy(np.float64)
+    target = np.full(shape[0] * shape[1], np.nan)
+    target[cell] = given
+    same = (target[cell] == given) | (np.isnan(target[cell]) & np.isnan(given))
+    if not same.all():
+        row = table.iloc[int(np.argmin(same))]
+        raise ValueError(
+            f"variants disagree on {int((~same).sum())} targets, the first on {row['date']} for "
+            f"{row['symbol']} (variant {row['variant']}): they come from different panels"
+        )
+    return target.reshape(shape)
+
+
+def mean_over_seeds(
+    table: pd.DataFrame, where: np.ndarray, variant: np.ndarray, shape: tuple[int, int, int]
+) -> np.ndarray:
+    """(V, D, S) mean forecast; NaN where a seed of the variant has none."""
+    size = shape[0] * shape[1] * shape[2]
+    total = np.bincount(where, table["forecast"].to_numpy(np.float64), minlength=size)
+    count = np.bincount(where, minlength=size).reshape(shape)
+    if "seed" in table:
+        seeds = table["seed"].groupby(variant).nunique().to_numpy()
+    else:
+        seeds = np.ones(shape[0], dtype=int)
+    whole = count == seeds[:, None, None]
+    return np.where(whole, total.reshape(shape) / np.maximum(count, 1), np.nan)
+
+
+def rankable(common: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """(D, S) the common cells of dates with enough names whose targets differ."""
+    low = np.where(common, target, np.inf).min(axis=1)
+    high = np.where(common, target, -np.inf).max(axis=1)
+    return common & ((common.sum(axis=1) >= MIN_NAMES) & (high > low))[:, None]
+
+
+def fold_of_dates(table: pd.DataFrame, date: np.ndarray, dates: pd.Index) -> np.ndarray:
+    """(D,) the fold of each date; ValueError if a date is in two."""
+    if "fold" not in table:
+        return np.zeros(len(dates), dtype=int)
+    pairs = pd.DataFrame({"date": date, "fold": table["fold"].to_numpy()}).drop_duplicates()
+    twice = pairs["date"].duplicated()
+    if twice.any():
+        first = pairs.loc[twice, "date"].iloc[0]
+        folds = sorted(pairs.loc[pairs["date"] == first, "fold"].tolist())
+        raise ValueError(
+            f"{dates[first]} is in the test blocks of folds {folds}: test blocks must not overlap; "
+            "take a step of at least the test block"
+        )
+    return pairs.set_index("date")["fold"].sort_index().to_numpy()
+
+
+def named_counts(variants: pd.Index, scored: np.ndarray) -> str:
+    """How many cells each variant scored, for a message."""
+    counts = scored.sum(axis=(1, 2))
+    return ", ".join(f"{name} {count}" for name, count in zip(variants, counts, strict=True))

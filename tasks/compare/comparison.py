@@ -1,0 +1,147 @@
+"""Who forecasts best, and how sure that is."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from models.normalizers import VARIANTS
+from tasks.compare.aligned import Aligned, align
+from tasks.compare.metrics import Scores, figures, scores_of
+from tasks.compare.statistics import confidence_set, hac_t, simultaneous_intervals
+from tasks.train import PREFIX
+
+CONTROLS = tuple(name for name, variant in VARIANTS.items() if variant.control)
+"""Variants that leak on purpose: ranked, but no candidates."""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """All forecasts on the same dates and symbols, seeds averaged first.
+
+    Attributes:
+        ranking: One row a variant or reference forecaster, highest rank IC first. Columns: rank_ic
+            with its interval low, high (jointly at the level over all rows) and hac_t; every
+            other metric of ``METRICS``; difference in rank IC to the reference variant with
+            difference_low, difference_high (jointly over all rows); in_confidence_set (cannot be
+            ruled out as the best variant; False for what is no candidate); coverage (share of the
+            row's own forecasts compared).
+        by_fold: variant, fold, every metric.
+        daily: Rank IC, one row a date, one column a variant, in the order of the ranking.
+    """
+
+    ranking: pd.DataFrame
+    by_fold: pd.DataFrame
+    daily: pd.DataFrame
+
+
+def compare(
+    forecasts: pd.DataFrame,
+    horizon: int,
+    *,
+    reference: str = "none",
+    level: float = 0.95,
+    draws: int = 1000,
+    seed: int = 0,
+    outside: Collection[str] = CONTROLS,
+) -> Comparison:
+    """Compare variants on the dates and symbols that all of them forecast.
+
+    The unit of inference is a date: its rank IC per variant, seeds averaged before. Intervals of
+    the means hold jointly over all rows, those of the differences likewise, each at ``level``;
+    reference forecasters (``ref:...``) are in both families, for a reader compares all rows. The
+    confidence set asks which normalization is best: references are no candidates, nor is
+    anything in ``outside``.
+
+    Args:
+        forecasts: Out of sample: date, symbol, fold, variant, seed, forecast, target; a column
+            plan, where there is one, must hold one value.
+        horizon: Rows that a label spans, at least 1.
+        reference: The variant that differences are taken to.
+        level: Joint level of intervals and of the confidence set.
+        draws: Bootstrap draws.
+        seed: Seeds the bootstrap; the same seed gives the same figures.
+        outside: Variants that are no candidates for the best; the catalogue's leaky controls.
+
+    Raises:
+        ValueError: The forecasts cannot be compared (see :func:`~tasks.compare.aligned.align`),
+            span too few dates or lack the reference; horizon, level or draws are out of range.
+    """
+    check_settings(horizon, level, draws)
+    aligned = align(forecasts)
+    if reference not in aligned.variants:
+        raise ValueError(
+            f"reference {reference!r} is not among the forecasts' variants: "
+            f"{', '.join(map(str, aligned.variants))}"
+        )
+    scored = scores_of(aligned)
+    ic = daily_of(aligned, scored)
+    ranking = pd.DataFrame({name: figures(one) for name, one in scored.items()}).T
+    ranking = ranking.join(inference(ic, horizon, reference, level, draws, seed))
+    candidates = [name for name in scored if not name.startswith(PREFIX) and name not in outside]
+    ranking["in_confidence_set"] = False
+    if candidates:
+        ranking.loc[candidates, "in_confidence_set"] = confidence_set(
+            ic[candidates].to_numpy(), horizon, level=level, draws=draws, seed=seed
+        )
+    ranking["coverage"] = aligned.coverage
+    ranking = ranking.rename_axis("variant").sort_values("rank_ic", ascending=False, kind="stable")
+    return Comparison(ranking, by_fold_of(aligned, scored), ic[ranking.index])
+
+
+def daily(forecasts: pd.DataFrame) -> pd.DataFrame:
+    """Rank IC of every variant (columns) on every date (rows) that all of them forecast."""
+    aligned = align(forecasts)
+    return daily_of(aligned, scores_of(aligned))
+
+
+def daily_of(aligned: Aligned, scored: Mapping[str, Scores]) -> pd.DataFrame:
+    """Rank IC, dates x variants."""
+    table = pd.DataFrame({name: one.rank_ic for name, one in scored.items()})
+    return table.set_index(pd.Index(aligned.dates, name="date")).rename_axis("variant", axis=1)
+
+
+def by_fold_of(aligned: Aligned, scored: Mapping[str, Scores]) -> pd.DataFrame:
+    """Every metric on the dates of every fold: variant, fold, metrics."""
+    rows = [
+        {"variant": name, "fold": fold, **figures(one.on(aligned.folds == fold))}
+        for name, one in scored.items()
+        for fold in np.unique(aligned.folds)
+    ]
+    return pd.DataFrame(rows)
+
+
+def inference(
+    ic: pd.DataFrame, horizon: int, reference: str, level: float, draws: int, seed: int
+) -> pd.DataFrame:
+    """Intervals and HAC t of the mean rank IC, and of its difference to the reference variant."""
+    mean = ic.to_numpy()
+    difference = mean - ic[[reference]].to_numpy()
+    columns = np.arange(2 * len(ic.columns)).reshape(2, -1)
+    low, high = simultaneous_intervals(
+        np.hstack([mean, difference]), tuple(columns), horizon, level=level, draws=draws, seed=seed
+    )
+    of_mean, of_difference = columns
+    return pd.DataFrame(
+        {
+            "low": low[of_mean],
+            "high": high[of_mean],
+            "hac_t": hac_t(mean, horizon),
+            "difference": difference.mean(axis=0),
+            "difference_low": low[of_difference],
+            "difference_high": high[of_difference],
+        },
+        index=ic.columns,
+    )
+
+
+def check_settings(horizon: int, level: float, draws: int) -> None:
+    """Raise ValueError unless the settings are in range."""
+    for name, value, holds, rule in (
+        ("horizon", horizon, horizon >= 1, "be at least 1"),
+        ("level", level, 0.5 <= level < 1, "lie in [0.5, 1)"),
+        ("draws", draws, draws >= 1, "be at least 1"),
+    ):
+        if not holds:
+            raise ValueError(f"{name} must {rule}; it is {value}")

@@ -1,0 +1,223 @@
+"""Scores of forecasts: what each means, its unit, and how it is computed."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+
+from tasks.compare.aligned import Aligned, align
+
+QUINTILES_FROM = 10
+"""Names from which on a date is cut into quintiles; into terciles below."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Forecasts of one variant and what they come to per date.
+
+    Attributes:
+        forecast: (D, S), NaN where there is none.
+        target: (D, S), NaN at the same cells.
+        ic: (D,) Pearson correlation of forecasts and targets across symbols.
+        rank_ic: (D,) Spearman correlation, ties by their mean rank.
+        spread: (D,) mean target of the top quantile minus that of the bottom quantile.
+    """
+
+    forecast: np.ndarray
+    target: np.ndarray
+    ic: np.ndarray
+    rank_ic: np.ndarray
+    spread: np.ndarray
+
+    def on(self, rows: np.ndarray) -> "Scores":
+        """The same on some dates."""
+        parts = (self.forecast, self.target, self.ic, self.rank_ic, self.spread)
+        return Scores(*(part[rows] for part in parts))
+
+
+def scores(forecast: np.ndarray, target: np.ndarray, target_rank: np.ndarray) -> Scores:
+    """Per-date scores of forecasts (D, S) for targets (D, S), NaN at the same cells of both.
+
+    A date without different forecasts orders nothing: its correlations are 0, so that to abstain
+    neither pays nor costs and all variants have the same dates.
+    """
+    low, high = ranks(forecast)
+    return Scores(
+        forecast,
+        target,
+        correlation(forecast, target),
+        correlation((low + high) / 2, target_rank),
+        quantile_spread(low, high, target),
+    )
+
+
+def scores_of(aligned: Aligned) -> dict[str, Scores]:
+    """The scores of every variant."""
+    low, high = ranks(aligned.target)
+    return {
+        name: scores(forecast, aligned.target, (low + high) / 2)
+        for name, forecast in zip(aligned.variants, aligned.forecasts, strict=True)
+    }
+
+
+def ranks(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest rank among ties, from 1, within each row; NaN stays NaN."""
+    table = pd.DataFrame(values)
+    return table.rank(axis=1, method="min").to_numpy(), table.rank(axis=1, method="max").to_numpy()
+
+
+def correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(D,) Pearson correlation of the rows of x and y, NaN at the same cells; 0 if constant."""
+    varies = (np.nanmax(x, axis=1) > np.nanmin(x, axis=1)) & (
+        np.nanmax(y, axis=1) > np.nanmin(y, axis=1)
+    )
+    x = x - np.nanmean(x, axis=1, keepdims=True)
+    y = y - np.nanmean(y, axis=1, keepdims=True)
+    covariance = np.nansum(x * y, axis=1)
+    scale = np.sqrt(np.nansum(x * x, axis=1)) * np.sqrt(np.nansum(y * y, axis=1))
+    return np.where(varies, covariance / np.where(scale > 0, scale, 1.0), 0.0)
+
+
+def quantile_spread(low: np.ndarray, high: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """(D,) mean target of the top quantile minus the bottom's; tied forecasts share their places.
+
+    A quantile holds a fifth of the names (a third below ten names), rounded down, one at least.
+    A tie across its border enters with the share of its places inside: the expected value if ties
+    were broken at random, so a constant forecast has spread 0.
+
+    Args:
+        low: (D, S) lowest rank of the forecast among its ties, from 1.
+        high: (D, S) highest rank among its ties.
+        target: (D, S).
+    """
+    n = np.isfinite(low).sum(axis=1, keepdims=True)
+    size = np.maximum(n // np.where(n >= QUINTILES_FROM, 5, 3), 1)
+    places = high - low + 1
+    top = np.minimum(np.maximum(high - (n - size), 0), places) / places
+    bottom = np.minimum(np.maximum(size - low + 1, 0), places) / places
+    return np.nansum((top - bottom) * target, axis=1) / size[:, 0]
+
+
+def ratio(value: float, unit: float) -> float:
+    """``value / unit``; NaN where the unit is 0, and the ratio has no meaning."""
+    return value / unit if unit > 0 else float("nan")
+
+
+def mean_over_sd(daily: np.ndarray) -> float:
+    """Mean / standard deviation (n - 1) of a daily series; NaN if it does not vary."""
+    return ratio(float(daily.mean()), float(daily.std(ddof=1))) if len(daily) > 1 else float("nan")
+
+
+def mse(s: Scores) -> float:
+    """Mean squared error over all cells."""
+    return float(np.nanmean((s.forecast - s.target) ** 2))
+
+
+def hit_rate(s: Scores) -> float:
+    """Share of targets other than 0 whose sign is forecast; a forecast of 0 counts one half."""
+    moved = np.isfinite(s.target) & (s.target != 0)
+    agree = np.sign(s.forecast[moved]) * np.sign(s.target[moved])
+    return float(((agree + 1) / 2).mean()) if moved.any() else float("nan")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One score of a variant.
+
+    Attributes:
+        title: A few words for tables.
+        unit: Its unit.
+        higher_is_better: The direction.
+        meaning: How it is computed, and the trap.
+        function: From the scores of a variant to the figure.
+    """
+
+    title: str
+    unit: str
+    higher_is_better: bool
+    meaning: str
+    function: Callable[[Scores], float]
+
+
+METRICS: Mapping[str, Metric] = MappingProxyType(
+    {
+        "rank_ic": Metric(
+            "rank IC",
+            "correlation",
+            True,
+            "mean over dates of the Spearman correlation across symbols; "
+            "0 on a date whose forecasts are all equal",
+            lambda s: float(s.rank_ic.mean()),
+        ),
+        "ic": Metric(
+            "IC",
+            "correlation",
+            True,
+            "mean over dates of the Pearson correlation across symbols",
+            lambda s: float(s.ic.mean()),
+        ),
+        "icir": Metric(
+            "ICIR",
+            "mean / sd of the daily IC",
+            True,
+            "per date, not annualised; overlapping labels make it look steadier than it is",
+            lambda s: mean_over_sd(s.ic),
+        ),
+        "rank_icir": Metric(
+            "rank ICIR",
+            "mean / sd of the daily rank IC",
+            True,
+            "per date, not annualised; overlapping labels make it look steadier than it is",
+            lambda s: mean_over_sd(s.rank_ic),
+        ),
+        "mse": Metric(
+            "MSE",
+            "target unit squared",
+            False,
+            "mean squared error over all cells",
+            mse,
+        ),
+        "mse_ratio": Metric(
+            "MSE ratio",
+            "MSE / MSE of the zero forecast",
+            False,
+            "below 1: better than no opinion; 1 - ratio is the out-of-sample R² against zero",
+            lambda s: ratio(mse(s), float(np.nanmean(s.target**2))),
+        ),
+        "hit_rate": Metric(
+            "hit rate",
+            "share",
+            True,
+            "targets other than 0 whose sign is forecast; a forecast of 0 counts one half",
+            hit_rate,
+        ),
+        "quantile_spread": Metric(
+            "quantile spread",
+            "target unit",
+            True,
+            "mean over dates of the mean target of the top minus the bottom quantile by forecast; "
+            "quintiles, terciles on dates with fewer than 10 names; before costs",
+            lambda s: float(s.spread.mean()),
+        ),
+    }
+)
+
+
+def measure(forecasts: pd.DataFrame) -> pd.DataFrame:
+    """Every metric of every variant of a long table, on the cells that all of them scored.
+
+    Args:
+        forecasts: As :func:`~tasks.compare.compare`.
+
+    Returns:
+        One row a variant, one column a metric.
+    """
+    table = {name: figures(one) for name, one in scores_of(align(forecasts)).items()}
+    return pd.DataFrame(table).T.rename_axis("variant")
+
+
+def figures(s: Scores) -> dict[str, float]:
+    """Every metric of one variant."""
+    return {name: metric.function(s) for name, metric in METRICS.items()}
