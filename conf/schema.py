@@ -111,6 +111,11 @@ class Experiment(BaseModel):
         return self
 
     @property
+    def controls(self) -> tuple[str, ...]:
+        """The variants that leak on purpose."""
+        return tuple(name for name in self.variants if resolve(name).control)
+
+    @property
     def processes(self) -> int:
         """Worker processes, with 0 resolved to one per core."""
         return self.workers or os.cpu_count() or 1

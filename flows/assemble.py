@@ -22,7 +22,9 @@ from tasks.train import TrainedUnit, code_version, digest
 def comparison_id(experiment: Experiment, fingerprint: str, plan: str) -> str:
     """Hash of all that decides a comparison; where it is logged and on how many cores does not."""
     decides = experiment.model_dump(mode="json", exclude={"tracking", "workers"})
-    return digest(decides, fingerprint, plan, code_version(("models", "tasks", "flows", "conf")))[:12]
+    return digest(decides, fingerprint, plan, code_version(("models", "tasks", "flows", "conf")))[
+        :12
+    ]
 
 
 def assemble(

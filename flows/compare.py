@@ -4,18 +4,16 @@ from pathlib import Path
 
 from prefect import flow
 
-from conf.load import to_yaml
 from conf.schema import Experiment
+from flows.assemble import assemble
 from flows.screen import Screen
 from flows.variants import fit_variants
 from flows.workers import task_runner
 from tasks.compare.task import compare_forecasts
-from tasks.data import DataError, load
+from tasks.data import DataError
 from tasks.data.task import load_panel
 from tasks.diagnose.task import audit_folds, audit_panel_features
-from tasks.report import Results
-from tasks.report.assemble import assemble
-from tasks.report.task import draw_report
+from tasks.report.task import draw_report, show_summary
 from tasks.split import PlanError
 from tasks.split.task import plan_folds
 from tasks.timing import Stopwatch
@@ -31,13 +29,13 @@ PANELS = Path(".foldproof/panels")
 
 @flow(name="compare", description=__doc__)
 def compare(experiment: Experiment) -> Links:
-    """Panel, plan, units, attribution, audit, statistics, report, tracker: in this order."""
+    """Panel, plan, units with attribution and audit, statistics, report, tracker."""
     screen, watch = Screen(), Stopwatch()
-    with watch("data"):
+    with watch("data and plan"):
         panel = load_panel(experiment.data, experiment.target, PANELS.resolve())
         plan = plan_folds(experiment.split, panel)
-    screen.opening(experiment.name, load(panel), plan.folds)
-    with watch("audit of features and folds"):
+    screen.opening(experiment.name, panel, plan.folds)
+    with watch("audit of features and plan"):
         shared = {
             "features": audit_panel_features(experiment.data, experiment.audit),
             "folds": audit_folds(plan.folds, experiment.split.embargo, panel),
@@ -46,14 +44,15 @@ def compare(experiment: Experiment) -> Links:
         fitted = fit_variants(experiment, panel, plan, screen)
     with watch("statistics"):
         comparison = compare_forecasts(
-            fitted.forecasts, experiment.target.horizon, experiment.statistics
+            fitted.forecasts, experiment.target.horizon, experiment.statistics, experiment.controls
         )
-    results = assemble(experiment, load(panel), plan, fitted, shared, comparison, watch.seconds)
+    results = assemble(experiment, panel, plan, fitted, shared, comparison, watch.seconds)
     with watch("report"):
         report = draw_report(results)
     with watch("tracking"):
-        links = log_results(experiment.tracking, results, report)
-    screen.closing(results, links, watch.seconds)
+        links = log_results(experiment.tracking, results, report, fitted.newest, experiment.data)
+    show_summary(results, links.url)
+    screen.closing(results, links, watch.seconds, fitted.seconds)
     return links
 
 

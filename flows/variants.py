@@ -13,7 +13,8 @@ from flows.schedule import Job, drive
 from flows.screen import Screen
 from tasks.attribute import Attribution
 from tasks.attribute.task import attribute
-from tasks.compare import mean_rank_ic
+from tasks.compare import daily
+from tasks.data import load
 from tasks.diagnose import Finding
 from tasks.diagnose.finding import overall
 from tasks.diagnose.task import diagnose
@@ -42,6 +43,14 @@ class Fitted:
     seconds: Counter[str] = field(default_factory=Counter)
 
     @property
+    def newest(self) -> list[TrainedUnit]:
+        """One unit a variant: the newest fold with the first seed, to be kept as a model."""
+        return [
+            min(trained, key=lambda one: (-one.unit.fold.number, one.unit.seed))
+            for trained in self.trained.values()
+        ]
+
+    @property
     def forecasts(self) -> pd.DataFrame:
         """One long table, variants first, then references."""
         units = [one.forecasts for trained in self.trained.values() for one in trained]
@@ -51,19 +60,15 @@ class Fitted:
 def units_of(experiment: Experiment, variant: str, plan: Plan, fingerprint: str) -> list[Unit]:
     """The units of one variant: every fold with every seed."""
     return [
-        Unit(
-            variant, fold, seed, experiment.network, experiment.training, fingerprint, plan.hash
-        )
+        Unit(variant, fold, seed, experiment.network, experiment.training, fingerprint, plan.hash)
         for fold in plan.folds
         for seed in experiment.seeds
     ]
 
 
-def fit_variants(
-    experiment: Experiment, panel: Path, fingerprint: str, plan: Plan, screen: Screen
-) -> Fitted:
+def fit_variants(experiment: Experiment, panel: Path, plan: Plan, screen: Screen) -> Fitted:
     """Train every unit; attribute and audit a variant as soon as its units are trained."""
-    fitted = Fitted()
+    fitted, fingerprint = Fitted(), load(panel).fingerprint
     jobs = [
         job
         for variant in experiment.variants
@@ -108,7 +113,7 @@ def variant_jobs(
     def keep_findings(done: Timed[tuple[Finding, ...]]) -> list[Job]:
         fitted.findings[variant] = done.value
         fitted.seconds["diagnose"] += done.seconds
-        rank_ic = mean_rank_ic(pd.concat([one.forecasts for one in trained]))
+        rank_ic = daily(pd.concat([one.forecasts for one in trained])).to_numpy().mean()
         screen.variant(variant, rank_ic, str(overall(done.value)))
         return []
 

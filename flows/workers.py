@@ -5,9 +5,10 @@ import signal
 import threading
 import time
 
+import torch
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
-from models.memory import keep_activations_mapped, one_thread
+from models.memory import keep_activations_mapped
 
 
 def task_runner(processes: int) -> TaskRunner:
@@ -25,7 +26,7 @@ def task_runner(processes: int) -> TaskRunner:
 def start_worker() -> None:
     """Before the first tensor: memory stays mapped between steps, one thread."""
     keep_activations_mapped()
-    one_thread()
+    torch.set_num_threads(1)
 
 
 def start_pool_worker() -> None:

@@ -5,20 +5,19 @@ from prefect import task
 
 from tasks.compare.comparison import Comparison, compare
 from tasks.compare.spec import StatisticsSpec
-from tasks.timing import Timed, timed
 
 
 @task(name="compare forecasts")
 def compare_forecasts(
-    forecasts: pd.DataFrame, horizon: int, spec: StatisticsSpec
-) -> Timed[Comparison]:
+    forecasts: pd.DataFrame, horizon: int, spec: StatisticsSpec, controls: tuple[str, ...]
+) -> Comparison:
     """Scores, joint intervals, paired differences and the model confidence set."""
-    return timed(
-        compare,
+    return compare(
         forecasts,
         horizon,
         reference=spec.reference,
         level=spec.level,
         draws=spec.draws,
         seed=spec.seed,
+        outside=controls,
     )

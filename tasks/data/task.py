@@ -4,13 +4,11 @@ from pathlib import Path
 
 from prefect import task
 
-from tasks.data.panel import build, folder_of
+from tasks.data import build, folder_of
 from tasks.data.spec import DataSpec, TargetSpec
-from tasks.timing import Timed, timed
 
 
 @task(name="load panel")
-def load_panel(data: DataSpec, target: TargetSpec, cache: Path) -> Timed[Path]:
+def load_panel(data: DataSpec, target: TargetSpec, cache: Path) -> Path:
     """Build or find the panel in ``cache``; return the folder that ``tasks.data.load`` reads."""
-    panel, seconds = timed(build, data, target, cache=cache)
-    return Timed(folder_of(panel, cache), seconds)
+    return folder_of(build(data, target, cache=cache), cache)

@@ -1,0 +1,32 @@
+"""The code of a logged model: MLflow runs this file where the model is loaded."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow.models import set_model
+from mlflow.pyfunc import PythonModel, PythonModelContext
+
+from tasks.train.served import read_served
+
+
+class ServedForecaster(PythonModel):
+    """Raw rows (date, symbol, columns) in, one score per symbol for the last date out."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Read weights and notes from the model's artifacts."""
+        files = {name: Path(path) for name, path in context.artifacts.items()}
+        self.served = read_served(files["weights"], files["notes"])
+
+    def predict(
+        self,
+        context: PythonModelContext,
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,
+    ) -> pd.DataFrame:
+        """Scores: symbol, score in target units; NaN where history is missing."""
+        scores = self.served.score(model_input)
+        return scores.assign(date=scores["date"].astype(str))
+
+
+set_model(ServedForecaster())

@@ -1,0 +1,34 @@
+"""The Prefect task of this step: everything into the tracking store."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from prefect import task
+
+from tasks.data import DataSpec, load_raw
+from tasks.report import Report, Results
+from tasks.track.forecaster import forecaster_files
+from tasks.track.log import log_comparison
+from tasks.track.spec import TrackingSpec
+from tasks.track.store import Links, open_store
+from tasks.train import TrainedUnit
+
+
+@task(name="log to mlflow")
+def log_results(
+    spec: TrackingSpec,
+    results: Results,
+    report: Report,
+    models: Iterable[TrainedUnit],
+    data: DataSpec,
+) -> Links:
+    """One summary run, one run a variant beside it, and a model for each of ``models``."""
+    store = open_store(spec)
+    features, raw = tuple(results.panel_summary["features"]), load_raw(data)
+    with TemporaryDirectory() as folder:
+        files = {
+            one.unit.variant: forecaster_files(one, features, data, raw, Path(folder))
+            for one in models
+        }
+        return log_comparison(store, results, report, files)

@@ -1,0 +1,156 @@
+"""A trained unit as files without code objects: weights as safetensors, the rest as JSON."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.numpy import load_file, save_file
+
+from models.network import Forecaster, build
+from models.normalizers import resolve
+from models.spec import NetworkSpec
+from models.windows import Windows, eligible
+from tasks.data import DataSpec, features_of
+from tasks.data.grid import Grid, carried, grid_of, members
+from tasks.data.spec import ColumnsSpec, SyntheticSpec
+from tasks.train.unit import TrainedUnit
+
+WEIGHTS, NOTES = "weights.safetensors", "model.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Served:
+    """A frozen forecaster that scores raw rows.
+
+    Attributes:
+        network: In eval mode, on the CPU.
+        statistics: State of the input normalizer.
+        variant: Key of the variant.
+        data: What turns raw rows into features.
+        features: F names, in the network's order.
+        window: Rows in a window, T.
+        target_scale: Multiplies the network's output to target units.
+    """
+
+    network: Forecaster
+    statistics: dict[str, torch.Tensor]
+    variant: str
+    data: DataSpec
+    features: tuple[str, ...]
+    window: int
+    target_scale: float
+
+    def score(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """One score per symbol for the last date of ``rows``.
+
+        Args:
+            rows: Long: date, symbol, and the raw columns (price and, if trained with it, volume;
+                or the ready features), with enough history for features and window.
+
+        Returns:
+            date, symbol, score in target units; NaN for a symbol that is not there on the last
+            date or lacks history.
+        """
+        frame = rows.assign(date=pd.to_datetime(rows["date"]).dt.as_unit("us"))
+        frame = frame.sort_values(["date", "symbol"], ignore_index=True)
+        grid = grid_of(frame)
+        values = torch.from_numpy(self.dense(frame, grid))
+        member = torch.from_numpy(members(frame, grid))
+        normalizer = resolve(self.variant).input
+        if normalizer is not None:
+            values = normalizer.apply(values, member, self.statistics).values
+        last = len(grid.dates) - 1
+        samples = eligible(values, member, range(last, last + 1), self.window)
+        windows = Windows.of(values, torch.full(grid.shape, torch.nan), self.window)
+        scores = np.full(len(grid.symbols), np.nan)
+        if len(samples):
+            with torch.no_grad():
+                found = self.network(windows.gather(samples), windows.date(samples))
+            scores[windows.symbol(samples).numpy()] = found.numpy() * self.target_scale
+        return pd.DataFrame({"date": grid.dates[last], "symbol": grid.symbols, "score": scores})
+
+    def dense(self, frame: pd.DataFrame, grid: Grid) -> np.ndarray:
+        """(D, S, F) float32 features of long rows, carried over gaps as in training."""
+        transform = features_of(self.data)
+        features = frame if transform is None else transform(frame)
+        layers = [
+            carried(grid.dense(features[name]), self.data.fill_limit) for name in self.features
+        ]
+        return np.stack(layers, axis=-1).astype(np.float32)
+
+
+def write_served(
+    trained: TrainedUnit, features: tuple[str, ...], data: DataSpec, folder: Path
+) -> dict[str, Path]:
+    """Write a unit's files into ``folder``; return them by the names that MLflow keeps them under.
+
+    A name of a feature function or of one's own variant travels as a name: its module must be
+    importable where the model is loaded.
+    """
+    tensors = {f"network.{name}": array for name, array in trained.weights.items()}
+    tensors |= {f"statistics.{name}": array for name, array in trained.statistics.items()}
+    save_file({name: np.ascontiguousarray(a) for name, a in tensors.items()}, folder / WEIGHTS)
+    unit = trained.unit
+    notes = {
+        "variant": unit.variant,
+        "fold": unit.fold.number,
+        "seed": unit.seed,
+        "network": asdict(unit.network),
+        "data": asdict(data),
+        "features": list(features),
+        "target_scale": trained.target_scale,
+        "trained_on": [str(day) for day in unit.fold.train_dates[[0, -1]]],
+        "panel": unit.panel,
+        "plan": unit.plan,
+        "key": unit.key,
+    }
+    (folder / NOTES).write_text(json.dumps(notes, indent=2), encoding="utf-8")
+    return {"weights": folder / WEIGHTS, "notes": folder / NOTES}
+
+
+def read_served(weights: Path, notes: Path) -> Served:
+    """The forecaster in the files that :func:`write_served` wrote."""
+    about: dict[str, Any] = json.loads(notes.read_text(encoding="utf-8"))
+    tensors = {name: torch.from_numpy(array) for name, array in load_file(weights).items()}
+    spec = NetworkSpec(**about["network"])
+    network = build(resolve(about["variant"]), len(about["features"]), spec, about["seed"])
+    network.load_state_dict(within(tensors, "network."))
+    return Served(
+        network=network.eval(),
+        statistics=within(tensors, "statistics."),
+        variant=about["variant"],
+        data=data_spec(about["data"]),
+        features=tuple(about["features"]),
+        window=spec.window,
+        target_scale=about["target_scale"],
+    )
+
+
+def within(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    """The entries below ``prefix``, without it."""
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def data_spec(settings: dict[str, Any]) -> DataSpec:
+    """A DataSpec from JSON."""
+    columns = settings["columns"]
+    ready = columns["features"]
+    columns = columns | {"features": None if ready is None else tuple(ready)}
+    parts = {"columns": ColumnsSpec(**columns), "synthetic": SyntheticSpec(**settings["synthetic"])}
+    return DataSpec(**settings | parts)
+
+
+def example_rows(raw: pd.DataFrame, features: tuple[str, ...], rows: int) -> pd.DataFrame:
+    """The newest ``rows`` dates of raw rows, in the columns that a served model reads."""
+    wanted = [c for c in ("date", "symbol", "price", "volume", "member", *features) if c in raw]
+    dates = np.sort(raw["date"].unique())[-rows:]
+    newest = raw.loc[raw["date"] >= dates[0], wanted].reset_index(drop=True)
+    return newest.assign(date=newest["date"].dt.strftime("%Y-%m-%d"))
