@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure, FigureBase, SubFigure
 from matplotlib.image import AxesImage
 
@@ -14,6 +15,7 @@ from tasks.report.style import (
     MUTED,
     NORMAL,
     ORANGE,
+    PAPER,
     PURPLE,
     SMALL,
     canvas,
@@ -60,17 +62,28 @@ def best_attributed(results: Results) -> str | None:
 def heatmap_of(lagged: pd.DataFrame, title: str = "") -> Figure:
     """One heat map, feature x lag, of one variant (and fold): what a tracker shows side by side.
 
+    It is drawn for every variant and fold, so places are computed here instead of by a layout
+    engine, which would take five times as long.
+
     Args:
         lagged: Rows of one variant: method, feature, lag, absolute. Integrated gradients are
             drawn.
         title: Words above it.
     """
     table = shares(lagged[lagged.method == METHOD])
-    figure, axes = canvas(1.3 + 0.24 * len(table), width=6.5)
-    image = _heat(axes[0, 0], table, float(table.to_numpy().max()))
-    _name_features(axes[0, 0], list(table.index))
-    describe(axes[0, 0], title, x="lag in trading days (0 = newest)")
-    _scale(figure, image, axes[0, 0])
+    rows, names = 0.26 * len(table), 0.3 + 0.075 * max(map(len, table.index))
+    height, width = rows + 1.0, names + 5.2
+    figure = Figure(figsize=(width, height), dpi=100, facecolor=PAPER)
+    across = (names / width, 4.2 / width, 0.12 / width)
+    axis = figure.add_axes((across[0], 0.6 / height, across[1], rows / height))
+    bar = figure.add_axes(
+        (across[0] + across[1] + across[2], 0.6 / height, across[2], rows / height)
+    )
+    undecorate(axis)
+    image = _heat(axis, table, float(table.to_numpy().max()))
+    _name_features(axis, list(table.index))
+    describe(axis, title, x="lag in trading days (0 = newest)")
+    _name_scale(figure.colorbar(image, cax=bar))
     return figure
 
 
@@ -129,7 +142,10 @@ def _name_features(axis: Axes, names: list[str]) -> None:
 
 
 def _scale(figure: FigureBase, image: AxesImage, axis: Axes) -> None:
-    bar = figure.colorbar(image, ax=axis, fraction=0.03, pad=0.01, extend="max")
+    _name_scale(figure.colorbar(image, ax=axis, fraction=0.03, pad=0.01, extend="max"))
+
+
+def _name_scale(bar: Colorbar) -> None:
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=SMALL, length=0)
     bar.set_label("share of the attribution, %", fontsize=SMALL, color=MUTED)

@@ -68,10 +68,11 @@ def _row(results: Results, name: str, entry: pd.Series) -> dict[str, Any]:
     cells["difference"] = str(results.gain(name))
     cells["in_confidence_set"] = "yes" if name in results.kept else ""
     verdict = results.verdict(name)
+    kind = "reference" if reference else verdict.lower()
     return {
         "name": label(name),
         "title": "" if reference else results.variants[name].title,
-        "kind": "reference" if reference else verdict.lower(),
+        "kind": "leak" if results.is_control(name) else kind,
         "control": results.is_control(name),
         "verdict": verdict,
         "cells": cells,

@@ -138,7 +138,7 @@ def rank_ic_by_fold(results: Results) -> Figure:
     if table.shape[1] <= 16:
         _write_cells(axis, image, table)
     _name_rows(axis, results, list(table.index))
-    axis.set_xticks(range(table.shape[1]), [_test_period(results, f) for f in table.columns])
+    axis.set_xticks(range(table.shape[1]), [_test_period(results, int(f)) for f in table.columns])
     axis.spines["bottom"].set_visible(False)
     describe(axis, x="fold and first month of its test block")
     bar = figure.colorbar(image, ax=axis, fraction=0.025, pad=0.01, extend="both")

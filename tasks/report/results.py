@@ -1,25 +1,19 @@
 """What a comparison knows at its end: all that the report draws and the tracker logs."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from models.normalizers.variant import Variant
+from tasks.attribute import Attribution
+from tasks.compare import Comparison
 from tasks.diagnose.finding import Finding, Verdict
 from tasks.split.fold import Fold
-
-if TYPE_CHECKING:
-    from tasks.attribute import Attribution
-    from tasks.compare import Comparison
-
-REFERENCE = "ref:"
-"""Prefix of the forecasters that are no LSTM: what the networks have to beat."""
+from tasks.train import PREFIX, REFERENCES
 
 
 class Estimate(NamedTuple):
@@ -139,8 +133,8 @@ class Results:
         return self._estimate(name, "difference", "difference_low", "difference_high")
 
     def _estimate(self, name: str, *columns: str) -> Estimate:
-        entry = self.comparison.ranking.loc[name].reindex(columns)
-        return Estimate(*(float(part) for part in entry))
+        table = self.comparison.ranking.reindex(columns=list(columns))
+        return Estimate(*table.loc[[name]].to_numpy(dtype=float)[0].tolist())
 
     def is_control(self, name: str) -> bool:
         """Whether ``name`` is a variant that leaks on purpose."""
@@ -158,11 +152,12 @@ def is_true(value: object) -> bool:
 
 def is_reference(name: str) -> bool:
     """Whether ``name`` is a forecaster that is no LSTM."""
-    return name.startswith(REFERENCE)
+    return name.startswith(PREFIX)
 
 
 def label(name: str) -> str:
-    """A variant's or reference's name as people read it: ``ref:gradient_boosting`` -> words."""
+    """A variant's or reference's name as people read it: ``ref:ridge`` -> ridge regression."""
     if is_reference(name):
-        return name.removeprefix(REFERENCE).replace("_", " ")
+        key = name.removeprefix(PREFIX)
+        return REFERENCES[key].title if key in REFERENCES else key
     return name.rpartition(":")[2]

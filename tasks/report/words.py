@@ -197,6 +197,4 @@ def summary_markdown(results: Results, link: str) -> str:
         kept = "yes" if name in results.kept else ""
         cells = (label(name), str(results.rank_ic(name)), kept, results.verdict(name))
         rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(
-        [f"# {results.title}", "", *said, *rows, "", f"[Charts of all runs]({link})", ""]
-    )
+    return "\n".join([*said, *rows, "", f"[Charts of all runs]({link})", ""])

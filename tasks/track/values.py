@@ -10,13 +10,11 @@ from mlflow.entities import Metric, Param, RunTag
 
 from tasks.diagnose.finding import Verdict
 from tasks.report import Results, answers, summary_markdown
-from tasks.report.attributions import importance_shares
+from tasks.report.attributions import METHOD, importance_shares
 
 NOTE = "mlflow.note.content"
 """The tag that the UI shows as a run's description, as Markdown."""
 LONGEST = {"key": 250, "param": 6000, "tag": 8000}
-SHORT = {"integrated_gradients": "ig"}
-"""Sections of metrics get short names."""
 INTERVAL = {"low": "rank_ic_low", "high": "rank_ic_high"}
 """Columns of the ranking whose own name would not say whose bound they are."""
 
@@ -139,12 +137,14 @@ def _by_epoch(curves: pd.DataFrame, best: pd.DataFrame) -> Iterator[Value]:
 
 
 def _importance(table: pd.DataFrame) -> Iterator[Value]:
-    """Each feature's share of the importance, so that variants compare."""
-    if table.empty:
-        return
-    for method, shares in importance_shares(table, "method").iterrows():
-        for feature, percent in shares.items():
-            yield f"importance_{SHORT.get(str(method), method)}/{feature}", percent / 100, 0
+    """Each feature's share by integrated gradients, so that variants compare.
+
+    The other methods are in the run's tables: a chart for each feature and method would bury the
+    rest.
+    """
+    own = table[table["method"] == METHOD]
+    for feature, percent in importance_shares(own, "variant").sum().items():
+        yield f"importance_ig/{feature}", percent / 100, 0
 
 
 def _completeness(table: pd.DataFrame) -> Iterator[Value]:
@@ -197,8 +197,13 @@ def summary_params(results: Results) -> dict[str, str]:
 
 
 def summary_values(results: Results) -> Iterator[Value]:
-    """Rank IC by variant and reference, and the seconds of every step."""
-    for name, value in results.ranking["rank_ic"].items():
-        yield f"ranking/{name}", float(value), 0
+    """The best candidate's rank IC, how many are left and leak, the seconds of every step."""
+    if results.candidates:
+        for part, value in results.rank_ic(results.candidates[0])._asdict().items():
+            yield f"summary/best_rank_ic{'' if part == 'value' else f'_{part}'}", value, 0
+    leaks = {name for name, verdict in results.verdicts.items() if verdict is Verdict.LEAK}
+    yield "summary/candidates", float(len(results.candidates)), 0
+    yield "summary/in_confidence_set", float(len(results.kept)), 0
+    yield "summary/leaking", float(len(leaks - set(results.controls))), 0
     for step, spent in results.seconds.items():
         yield f"seconds/{step}", float(spent), 0

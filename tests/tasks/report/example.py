@@ -1,12 +1,13 @@
 """A finished comparison as the flows would hand it over: made of seeded noise, no training."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 
 from models.normalizers.variant import Variant
+from tasks.attribute import Attribution
+from tasks.compare import compare
 from tasks.diagnose.finding import Finding, Verdict, Witness
 from tasks.report.results import Results
 from tasks.split.fold import Fold
@@ -31,12 +32,21 @@ TESTS = (
 
 
 def example(
-    *, seed: int = 0, folds: int = 5, test: int = 126, symbols: int = 12, seeds: int = 2
+    *,
+    seed: int = 0,
+    folds: int = 5,
+    test: int = 126,
+    symbols: int = 12,
+    seeds: int = 2,
+    strength: float = 1.0,
 ) -> Results:
-    """Fifteen variants and four references on ``folds`` folds of ``test`` days."""
+    """Fifteen variants and four references on ``folds`` folds of ``test`` days.
+
+    ``strength`` multiplies the skill that the forecasts are given.
+    """
     rng = np.random.default_rng(seed)
     plan = plan_of(folds, test)
-    forecasts = forecasts_of(plan, symbols, seeds, rng)
+    forecasts = forecasts_of(plan, symbols, seeds, strength, rng)
     variants = {name: variant_of(name) for name in SKILL}
     return Results(
         title="example",
@@ -52,8 +62,9 @@ def example(
             "warnings": ["RRC: 11 % of daily returns are exactly zero"],
         },
         panel_summary={
-            "dates": len(plan[0].calendar), "symbols": [f"S{i:02d}" for i in range(symbols)], "features": list(FEATURES),
-            "first": str(plan[0].calendar[0]), "last": str(plan[0].calendar[-1]),
+            "dates": len(plan[0].calendar), "symbols": [f"S{i:02d}" for i in range(symbols)],
+            "features": list(FEATURES), "first": str(plan[0].calendar[0]),
+            "last": str(plan[0].calendar[-1]),
             "fingerprint": "9f3c" * 16,
         },
         dates=plan[0].calendar,
@@ -61,13 +72,13 @@ def example(
         plan="7d1e" * 4,
         plan_audit=audit_of(plan),
         variants=variants,
-        comparison=comparison_of(forecasts, rng),
+        comparison=compare(forecasts, 1, draws=100),
         forecasts=forecasts,
         curves=curves_of(plan, seeds, rng),
         best_epochs=best_epochs_of(plan, seeds, rng),
         attribution=attribution_of(plan, seeds, rng),
         findings={
-            "features": (finding("audit_features", Verdict.UNKNOWN, 0.0, counts=False, detail="ready-made features"),),
+            "features": (ready_made(),),
             "folds": tuple(finding(test, Verdict.CLEAN, 0.0) for test in ("purge", "fold_order")),
         } | {name: findings_of(name, folds) for name in variants},
         verdicts={
@@ -84,6 +95,14 @@ def blind(results: Results) -> Results:
     """The same comparison, had its audit missed the planted leak."""
     verdicts = dict.fromkeys(results.verdicts, Verdict.CLEAN)
     return replace(results, verdicts=verdicts, audit_trusted=False)
+
+
+def without(results: Results, *names: str) -> Results:
+    """The same comparison, had these variants not been in it."""
+    left = {name: variant for name, variant in results.variants.items() if name not in names}
+    ranking = results.comparison.ranking.drop(list(names))
+    comparison = replace(results.comparison, ranking=ranking)
+    return replace(results, variants=left, comparison=comparison)
 
 
 def plan_of(folds: int, test: int) -> tuple[Fold, ...]:
@@ -131,7 +150,9 @@ def variant_of(name: str) -> Variant:
     )
 
 
-def forecasts_of(plan, symbols: int, seeds: int, rng: np.random.Generator) -> pd.DataFrame:
+def forecasts_of(
+    plan, symbols: int, seeds: int, strength: float, rng: np.random.Generator
+) -> pd.DataFrame:
     dates = np.concatenate([fold.test_dates for fold in plan])
     numbers = np.concatenate([[fold.number] * len(fold.test) for fold in plan])
     target = rng.standard_normal((len(dates), symbols)).astype(np.float32)
@@ -141,7 +162,9 @@ def forecasts_of(plan, symbols: int, seeds: int, rng: np.random.Generator) -> pd
         own = 0.8 * shared + 0.6 * rng.standard_normal(target.shape)
         for seed in range(seeds if name in SKILL else 1):
             noise = own + 0.3 * rng.standard_normal(target.shape)
-            forecast = np.zeros(target.shape) if name == "ref:zero" else skill * target + noise
+            forecast = (
+                np.zeros(target.shape) if name == "ref:zero" else strength * skill * target + noise
+            )
             parts.append(
                 pd.DataFrame(
                     {
@@ -156,43 +179,6 @@ def forecasts_of(plan, symbols: int, seeds: int, rng: np.random.Generator) -> pd
                 )
             )
     return pd.concat(parts, ignore_index=True)
-
-
-def comparison_of(forecasts: pd.DataFrame, rng: np.random.Generator):
-    mean = forecasts.groupby(["variant", "fold", "date", "symbol"], sort=False)[
-        ["forecast", "target"]
-    ].mean()
-    ranks = mean.groupby(["variant", "fold", "date"], sort=False).rank()
-    centred = ranks - ranks.groupby(["variant", "fold", "date"], sort=False).transform("mean")
-    x, y = centred.forecast, centred.target
-    products = pd.DataFrame({"xy": x * y, "xx": x**2, "yy": y**2})
-    moments = products.groupby(["variant", "fold", "date"], sort=False).sum()
-    ic = moments.xy / np.sqrt(moments.xx * moments.yy)
-    daily = ic.reset_index().pivot(index="date", columns="variant", values=0)
-    daily.columns.name = None
-    by_fold = ic.groupby(["variant", "fold"], sort=False).mean().rename("rank_ic").reset_index()
-    by_fold = by_fold.assign(ic=by_fold.rank_ic * 0.9, mse_ratio=1.0, hit_rate=0.51)
-    return SimpleNamespace(ranking=ranking_of(daily), by_fold=by_fold, daily=daily)
-
-
-def ranking_of(daily: pd.DataFrame) -> pd.DataFrame:
-    error = 2.8 * daily.std() / np.sqrt(len(daily))
-    gain = daily.sub(daily["none"], axis=0)
-    gain_error = 2.8 * gain.std() / np.sqrt(len(daily))
-    ranking = pd.DataFrame(
-        {
-            "rank_ic": daily.mean(), "low": daily.mean() - error, "high": daily.mean() + error,
-            "hac_t": 2.8 * daily.mean() / error, "ic": daily.mean() * 0.9,
-            "icir": daily.mean() / daily.std(), "rank_icir": daily.mean() / daily.std(),
-            "mse_ratio": 1.0, "hit_rate": 0.51, "quantile_spread": daily.mean() / 50,
-            "difference": gain.mean(), "difference_low": gain.mean() - gain_error,
-            "difference_high": gain.mean() + gain_error,
-            "in_confidence_set": daily.mean() > daily.mean().nlargest(8).iloc[-1],
-            "coverage": 1.0,
-        }
-    ).sort_values("rank_ic", ascending=False)  # fmt: skip
-    ranking.index.name = "variant"
-    return ranking
 
 
 def curves_of(plan, seeds: int, rng: np.random.Generator) -> pd.DataFrame:
@@ -227,7 +213,7 @@ def attribution_of(plan, seeds: int, rng: np.random.Generator):
             for seed in range(seeds):
                 size = own[:, None] * np.exp(-lags / decay) * rng.uniform(0.7, 1.3, (len(own), 20))
                 key = {"variant": name, "fold": fold.number, "seed": seed}
-                for method, factor in (("integrated_gradients", 1.0), ("mean_partial", 0.6)):
+                for method, factor in (("integrated_gradients", 1.0), ("citic", 0.6)):
                     lagged.append(
                         pd.DataFrame(
                             key | {
@@ -258,7 +244,7 @@ def attribution_of(plan, seeds: int, rng: np.random.Generator):
                      "fold": fold.number, "seed": 0, "mean_partial": own}
                 )
             )  # fmt: skip
-    return SimpleNamespace(
+    return Attribution(
         lagged=pd.concat(lagged, ignore_index=True),
         importance=pd.concat(importance, ignore_index=True),
         series=pd.concat(series, ignore_index=True),
@@ -272,6 +258,11 @@ def finding(test: str, verdict: Verdict, value: float, *, counts: bool = True, *
         statistic="max |Δforecast| / cross-sectional sd", value=value, threshold=0.0,
         tested="4 cuts, 3 perturbations", counts=counts, **more,
     )  # fmt: skip
+
+
+def ready_made() -> Finding:
+    detail = "ready-made features"
+    return finding("audit_features", Verdict.UNKNOWN, 0.0, counts=False, detail=detail)
 
 
 def findings_of(name: str, folds: int) -> tuple[Finding, ...]:

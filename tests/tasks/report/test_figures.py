@@ -1,0 +1,118 @@
+from dataclasses import replace
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from tasks.attribute import Attribution
+from tasks.diagnose.finding import Verdict
+from tasks.report import FIGURES, Report, Results, figures_of, heatmap_of
+from tasks.report.attributions import importance_shares, shares
+from tasks.report.leaks import answer_of, leak_matrix
+from tasks.report.ranking import KINDS, kind_of, ranking_figure
+from tests.tasks.report.example import finding
+
+
+def texts(figure: Figure) -> list[str]:
+    figure.draw_without_rendering()
+    return [
+        t.get_text() for axis in figure.axes for t in axis.findobj(lambda a: hasattr(a, "get_text"))
+    ]
+
+
+def test_every_figure_is_a_picture_with_content(report: Report) -> None:
+    assert set(report.figures) == set(FIGURES)
+    for key, png in report.figures.items():
+        with Image.open(BytesIO(png)) as image:
+            pixels = np.asarray(image.convert("L"))
+        assert (pixels < 128).mean() > 0.002, key
+        assert pixels.shape[1] == pytest.approx(1430, abs=2), key
+
+
+def test_every_figure_says_what_it_shows_and_how_to_read_it() -> None:
+    for entry in FIGURES.values():
+        assert entry.title
+        assert len(entry.caption) > 40
+
+
+def test_ranking_names_every_row_with_its_interval_and_verdict(results: Results) -> None:
+    shown = texts(ranking_figure(results))
+    for name in results.ranking.index:
+        assert str(results.rank_ic(name)) in shown
+    assert "full_sample_zscore (control)" in shown
+    assert "gradient-boosted trees" in shown
+    assert shown.count("CLEAN") == 13
+
+
+def test_kinds_of_rows(results: Results) -> None:
+    kinds = {name: kind_of(results, name) for name in results.ranking.index}
+    assert set(kinds.values()) == set(KINDS)
+    assert kinds["full_sample_zscore"] == "leak"
+    assert kinds["ref:ridge"] == "reference"
+    assert {name for name, kind in kinds.items() if kind == "kept"} == set(results.kept)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "answer"),
+    [
+        ([Verdict.CLEAN, Verdict.LEAK, Verdict.UNKNOWN], "LEAK"),
+        ([Verdict.CLEAN, Verdict.UNKNOWN], "UNKNOWN"),
+        ([Verdict.CLEAN, Verdict.CLEAN], "CLEAN"),
+        ([], ""),
+    ],
+)
+def test_a_cell_shows_the_worst_answer(verdicts: list[Verdict], answer: str) -> None:
+    assert answer_of([finding("t", verdict, 2.0) for verdict in verdicts])[0] == answer
+
+
+def test_a_cell_shows_the_largest_leak() -> None:
+    found = [finding("t", Verdict.LEAK, size) for size in (0.5, 4.25, float("nan"), 1.0)]
+    assert answer_of(found) == ("LEAK", "LEAK 4.2")
+
+
+def test_a_finding_that_informs_only_is_never_the_answer() -> None:
+    informs = finding("t", Verdict.LEAK, 9.0, counts=False)
+    assert answer_of([informs]) == ("informs", "informs")
+    assert answer_of([informs, finding("t", Verdict.CLEAN, 0.0)]) == ("CLEAN", "clean †")
+
+
+def test_a_test_that_did_not_run_is_not_clean(results: Results) -> None:
+    fewer = tuple(f for f in results.findings["zscore"] if f.test != "state_purity")
+    without = replace(results, findings={**results.findings, "zscore": fewer})
+    assert "not run" not in texts(leak_matrix(results))
+    assert texts(leak_matrix(without)).count("not run") == 1
+
+
+def test_shares_add_up_and_put_the_newest_lag_last() -> None:
+    lagged = pd.DataFrame(
+        {"feature": ["a", "a", "b", "b"], "lag": [0, 1, 0, 1], "absolute": [1.0, 1.0, 5.0, 3.0]}
+    )
+    table = shares(lagged)
+    assert list(table.index) == ["b", "a"]
+    assert list(table.columns) == [1, 0]
+    assert table.loc["b", 0] == pytest.approx(50.0, abs=1e-12)
+    assert table.to_numpy().sum() == pytest.approx(100.0, abs=1e-12)
+
+
+def test_importance_shares_average_seeds_before_they_divide() -> None:
+    importance = pd.DataFrame(
+        {"fold": 0, "seed": [0, 0, 1, 1], "feature": ["a", "b"] * 2, "importance": [1.0, 3, 3, 1]}
+    )
+    assert importance_shares(importance, "fold").loc[0].tolist() == [50.0, 50.0]
+
+
+def test_heatmap_of_one_fold_names_features_and_lags(results: Results) -> None:
+    lagged = results.attribution.lagged.query("variant == 'none' and fold == 1")
+    shown = texts(heatmap_of(lagged, "none, fold 1"))
+    assert {"none, fold 1", "return_1", "15", "0"} <= set(shown)
+
+
+def test_figures_without_data_are_left_out(results: Results) -> None:
+    bare = replace(
+        results, attribution=Attribution.joined([]), findings={}, curves=results.curves.head(0)
+    )
+    left_out = {"attribution_heatmap", "importance_by_method", "leak_matrix", "learning_curves"}
+    assert set(figures_of(bare)) == set(FIGURES) - left_out
