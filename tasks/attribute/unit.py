@@ -18,7 +18,7 @@ from tasks.attribute.tables import TOLERANCE, Attribution, Paths, tables
 from tasks.data.panel import Panel
 from tasks.train import TrainedUnit, network_of, normalized
 
-DOUBLINGS = 2
+DOUBLINGS = 4
 """How often the nodes are doubled for samples that exceed it."""
 DATES = 64
 """Cross-sections at most for the mean partial derivatives of a unit."""
@@ -87,7 +87,7 @@ def attribute_unit(
         trained: The unit.
         panel: The panel that it was trained on.
         samples: Test windows for integrated gradients, at most; spread evenly over dates.
-        nodes: Gauss-Legendre nodes; doubled up to twice for samples above the tolerance.
+        nodes: Gauss-Legendre nodes; doubled, up to 16-fold, for samples above the tolerance.
         seed: Seeds the choice of samples and baselines.
 
     Raises:
