@@ -21,6 +21,7 @@ QUIET = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "OMP_NUM_THREADS": "1",
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
@@ -88,6 +89,7 @@ def prepare(verbose: bool) -> None:
         os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO")
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    HOME.mkdir(exist_ok=True)  # prefect makes its home, but not the folder above it
     if "PREFECT_API_URL" not in os.environ:
         os.environ.setdefault("PREFECT_HOME", str((HOME / "prefect").resolve()))
     os.environ.setdefault("PREFECT_RESULTS_LOCAL_STORAGE_PATH", str((HOME / "results").resolve()))

@@ -17,7 +17,7 @@ from tasks.report.task import draw_report, show_summary
 from tasks.split import PlanError
 from tasks.split.task import plan_folds
 from tasks.timing import Stopwatch
-from tasks.track import Links, TrackingError
+from tasks.track.store import Links, TrackingError
 from tasks.track.task import log_results
 from tasks.train import TrainingError
 

@@ -1,5 +1,6 @@
 """What a comparison shows while it runs and when it ends: a bar, a line per variant, a table."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,14 +12,14 @@ from rich.table import Table
 from tasks.data import load
 from tasks.report import Results, answers
 from tasks.split import Fold
-from tasks.track import Links
+from tasks.track.store import Links
 
 
 class Screen:
     """Writes to a terminal or, without the bar, to a log."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False, soft_wrap=True)
+        self.console = console or Console(highlight=False, soft_wrap=True, width=width())
 
     def say(self, text: str = "") -> None:
         """One line."""
@@ -73,6 +74,11 @@ class Screen:
         if links.command:
             self.say(f"To look at it: {links.command}")
         self.say(f"then open {links.url}" if links.command else f"Open {links.url}")
+
+
+def width() -> int | None:
+    """The terminal's width; in a log, wide enough for the closing table."""
+    return None if sys.stdout.isatty() else 120
 
 
 class Bar:

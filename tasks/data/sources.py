@@ -41,7 +41,7 @@ def load_sp500(spec: DataSpec) -> Rows:
 OWN = "none: drawn from a seeded generator"
 SOURCES: Mapping[str, Source] = MappingProxyType({
     "sp500": Source(
-        "20 stocks of the S&P 500, daily, from 2000-01-03 to 2022-12-28",
+        "20 stocks of the S&P 500, daily",
         "Survivors: 20 names picked from the index with hindsight, so levels of return are too "
         "good. Adjusted closes only, no volume. Prices are rounded to 3 decimals: before 2000 one "
         "tick is up to 0.4 % of a close, hence the start. With 20 names a day's rank IC is noisy.",

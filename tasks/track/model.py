@@ -51,6 +51,7 @@ def log_model(store: Store, run_id: str, name: str, files: ModelFiles) -> str:
             python_model=str(files.code),
             artifacts={key: str(file) for key, file in files.artifacts.items()},
             signature=infer_signature(files.example_input, files.example_output),
+            input_example=files.example_input,
             pip_requirements=list(files.requirements),
             code_paths=[str(package) for package in files.packages] or None,
             mlflow_model=Model(

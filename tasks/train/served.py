@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from pydantic import TypeAdapter
 from safetensors.numpy import load_file, save_file
 
 from models.network import Forecaster, build
@@ -16,9 +17,9 @@ from models.spec import NetworkSpec
 from models.windows import Windows, eligible
 from tasks.data import DataSpec, features_of
 from tasks.data.grid import Grid, carried, grid_of, members
-from tasks.data.spec import ColumnsSpec, SyntheticSpec
 from tasks.train.unit import TrainedUnit
 
+DATA = TypeAdapter(DataSpec)
 WEIGHTS, NOTES = "weights.safetensors", "model.json"
 
 
@@ -100,7 +101,7 @@ def write_served(
         "fold": unit.fold.number,
         "seed": unit.seed,
         "network": asdict(unit.network),
-        "data": asdict(data),
+        "data": DATA.dump_python(data, mode="json"),
         "features": list(features),
         "target_scale": trained.target_scale,
         "trained_on": [str(day) for day in unit.fold.train_dates[[0, -1]]],
@@ -123,7 +124,7 @@ def read_served(weights: Path, notes: Path) -> Served:
         network=network.eval(),
         statistics=within(tensors, "statistics."),
         variant=about["variant"],
-        data=data_spec(about["data"]),
+        data=DATA.validate_python(about["data"]),
         features=tuple(about["features"]),
         window=spec.window,
         target_scale=about["target_scale"],
@@ -137,15 +138,6 @@ def within(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Ten
         for name, tensor in tensors.items()
         if name.startswith(prefix)
     }
-
-
-def data_spec(settings: dict[str, Any]) -> DataSpec:
-    """A DataSpec from JSON."""
-    columns = settings["columns"]
-    ready = columns["features"]
-    columns = columns | {"features": None if ready is None else tuple(ready)}
-    parts = {"columns": ColumnsSpec(**columns), "synthetic": SyntheticSpec(**settings["synthetic"])}
-    return DataSpec(**settings | parts)
 
 
 def example_rows(raw: pd.DataFrame, features: tuple[str, ...], rows: int) -> pd.DataFrame:
