@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from dataclasses import replace
 from itertools import pairwise, product
 
 import numpy as np
@@ -350,5 +351,6 @@ def test_the_hash_of_a_plan_changes_with_every_date_in_it_and_with_nothing_else(
         WalkForward(20, 6, 10).folds(DATES),
         WalkForward(20, 5, 10, embargo=1).folds(DATES),
         plan.folds(moved),
+        (replace(folds[0], validation=range(0, 1)), *folds[1:]),
     ]
-    assert len({base, *map(plan_hash, others)}) == 6
+    assert len({base, *map(plan_hash, others)}) == 7

@@ -1,0 +1,15 @@
+"""Leak tests: does anything see the future?"""
+
+from tasks.diagnose.catalogue import DIAGNOSTICS, Diagnostic
+from tasks.diagnose.features import audit_features
+from tasks.diagnose.finding import Finding, LeakReport, Verdict, Witness
+
+__all__ = [
+    "DIAGNOSTICS",
+    "Diagnostic",
+    "Finding",
+    "LeakReport",
+    "Verdict",
+    "Witness",
+    "audit_features",
+]

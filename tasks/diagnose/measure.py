@@ -1,0 +1,74 @@
+"""How far results moved, and how to run what others wrote."""
+
+import warnings
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+
+from tasks.diagnose.catalogue import FLOAT32, FLOAT64
+
+T = TypeVar("T")
+
+NOISE_MARGIN = 10.0
+"""A move counts as more than the noise of running twice when it is this many times larger."""
+
+
+def moved(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Absolute change cell by cell; missing equals missing; infinite where one is missing."""
+    with np.errstate(invalid="ignore"):
+        change = np.abs(after - before)
+    same = (before == after) | (np.isnan(before) & np.isnan(after))
+    return np.where(same, 0.0, np.where(np.isnan(change), np.inf, change))
+
+
+def spread(values: np.ndarray) -> float:
+    """Standard deviation of the finite values; their size, or 1, where they do not vary."""
+    finite = values[np.isfinite(values)]
+    for size in (finite.std(), np.abs(finite).max()) if finite.size else ():
+        if np.isfinite(size) and size > 0:
+            return float(size)
+    return 1.0
+
+
+def largest(sizes: np.ndarray) -> float:
+    """The largest finite size, or infinity where results only appear or vanish; 0 for none."""
+    finite = sizes[np.isfinite(sizes)]
+    top = float(finite.max()) if finite.size else 0.0
+    return float("inf") if top == 0.0 and np.isinf(sizes).any() else top
+
+
+def tolerance_of(values: pd.Series) -> float:
+    """Rounding to allow for; floats that are all float32 numbers are taken to be float32 work."""
+    if not pd.api.types.is_float_dtype(values):
+        return FLOAT64
+    finite = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    finite = finite[np.isfinite(finite)]
+    with np.errstate(over="ignore"):
+        single = bool((finite.astype(np.float32).astype(np.float64) == finite).all())
+    return FLOAT32 if single and (finite != np.rint(finite)).any() else FLOAT64
+
+
+def numbers(column: pd.Series) -> np.ndarray:
+    """A column as float64, NaN where missing; texts and dates become a number that tells apart."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    codes = pd.util.hash_pandas_object(column, index=False).to_numpy().astype(np.float64)
+    return np.where(column.isna(), np.nan, codes)
+
+
+def attempt(call: Callable[[], T]) -> tuple[T | None, str]:
+    """What ``call`` returns, or why it failed. Its warnings on changed data say nothing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return call(), ""
+        # the audited function is anybody's and may raise anything: that is an answer, UNKNOWN
+        except Exception as error:
+            return None, f"{type(error).__name__}: {error}"
+
+
+def day(date: object) -> str:
+    """A date as 2020-01-31."""
+    return str(pd.Timestamp(date).date())  # type: ignore[arg-type]  # any date type is taken

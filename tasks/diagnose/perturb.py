@@ -1,0 +1,168 @@
+"""Ways to change the future: rows after a cut are removed, blanked, blurred or mirrored."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+from numpy.random import Generator
+
+KEYS = ("date", "symbol")
+"""Columns that name a row; they are never changed."""
+SIGMAS = 3.0
+"""Size of the noise in standard deviations of the column."""
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """A way to change rows.
+
+    Attributes:
+        key: Its name.
+        title: What it does, for reports.
+        change: (n,) float64 values of a column and a generator -> (n,) values; None to drop rows.
+        change_labels: The same for columns that hold no numbers; None to leave them.
+    """
+
+    key: str
+    title: str
+    change: Callable[[np.ndarray, Generator], np.ndarray] | None
+    change_labels: Callable[[np.ndarray, Generator], np.ndarray] | None = None
+
+
+def blank(values: np.ndarray, generator: Generator) -> np.ndarray:
+    """All missing."""
+    return np.full_like(values, np.nan)
+
+
+def blur(values: np.ndarray, generator: Generator) -> np.ndarray:
+    """Noise of three standard deviations; positive columns are multiplied and stay positive."""
+    finite = values[np.isfinite(values)]
+    noise = SIGMAS * generator.standard_normal(len(values))
+    if finite.size and (finite > 0).all():
+        spread = float(np.log(finite).std())
+        return values * np.exp(noise * (min(spread, 1.0) if spread > 0 else 1.0))
+    spread = float(finite.std()) if finite.size else 0.0
+    return values + noise * (spread if spread > 0 else 1.0)
+
+
+def mirror(values: np.ndarray, generator: Generator) -> np.ndarray:
+    """Sign flipped; positive columns are mirrored in logarithms, so they stay positive."""
+    finite = values[np.isfinite(values)]
+    if finite.size and (finite > 0).all():
+        return np.exp(2 * np.log(finite).mean()) / values
+    return -values
+
+
+def shuffle(labels: np.ndarray, generator: Generator) -> np.ndarray:
+    """The same labels on other rows."""
+    return generator.permutation(labels)
+
+
+PERTURBATIONS: Mapping[str, Perturbation] = MappingProxyType(
+    {
+        entry.key: entry
+        for entry in (
+            Perturbation("truncate", "rows removed", None),
+            Perturbation("missing", "values set to missing", blank),
+            Perturbation("noise", "noise of 3 sd", blur, shuffle),
+            Perturbation("flip", "signs flipped", mirror),
+        )
+    }
+)
+"""Every way by its key. Order-invariant leaks survive shuffling in time, so none only shuffles."""
+
+
+def checked_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    """``names``, all of them keys of :data:`PERTURBATIONS`.
+
+    Raises:
+        ValueError: None is given, or one is unknown.
+    """
+    unknown = [name for name in names if name not in PERTURBATIONS]
+    if unknown or not names:
+        raise ValueError(
+            f"perturbations must be one or more of {', '.join(PERTURBATIONS)}; "
+            f"they are {', '.join(map(str, names)) or 'none'}"
+        )
+    return names
+
+
+def change_rows(
+    frame: pd.DataFrame,
+    rows: np.ndarray,
+    name: str,
+    generator: Generator,
+    late: Mapping[str, np.ndarray] = MappingProxyType({}),
+) -> pd.DataFrame:
+    """A copy of long ``frame`` with ``rows`` (n,) bool removed or changed in every column.
+
+    Dates in other columns stay; integers are rounded, or become floats where they go missing.
+
+    Args:
+        frame: Long rows.
+        rows: (n,) bool, what lies after the cut.
+        name: Key of :data:`PERTURBATIONS`.
+        generator: Source of the noise.
+        late: Column -> (n,) bool, cells of earlier rows that were not known at the cut either,
+            such as labels. They are changed like the rows, and blanked where rows are removed.
+    """
+    perturbation = PERTURBATIONS[name]
+    of_cells = PERTURBATIONS["missing"] if perturbation.change is None else perturbation
+    everywhere = [column for column in frame if column not in KEYS]
+    changed = frame.copy()
+    for column in late if perturbation.change is None else everywhere:
+        cells = rows | late.get(str(column), np.False_)
+        changed[column] = changed_column(frame[column], cells, of_cells, generator)
+    return changed[~rows] if perturbation.change is None else changed
+
+
+def late_cells(
+    frame: pd.DataFrame, known_at: Mapping[str, str], cut: np.datetime64
+) -> dict[str, np.ndarray]:
+    """Cells that are not known at the cut: column -> (n,) bool.
+
+    Args:
+        frame: Long rows.
+        known_at: Column -> column of the date on which its cell becomes known; missing is never.
+        cut: The last date that is known.
+    """
+    return {
+        column: ~(frame[known] <= cut).to_numpy(dtype=bool, na_value=False)
+        for column, known in known_at.items()
+    }
+
+
+def changed_column(
+    column: pd.Series, rows: np.ndarray, perturbation: Perturbation, generator: Generator
+) -> pd.Series:
+    """``column`` with ``rows`` changed; of the same type unless whole numbers go missing."""
+    if perturbation.change is None:
+        raise ValueError(f"{perturbation.key} removes rows; it cannot change a column")
+    if pd.api.types.is_bool_dtype(column):
+        flipped = column.to_numpy(dtype=bool, copy=True, na_value=False)
+        flipped[rows] = ~flipped[rows] if perturbation.key != "missing" else False
+        return pd.Series(flipped, index=column.index)
+    if pd.api.types.is_numeric_dtype(column):
+        values = column.to_numpy(dtype=np.float64, copy=True, na_value=np.nan)
+        values[rows] = perturbation.change(values[rows], generator)
+        whole = pd.api.types.is_integer_dtype(column) and np.isfinite(values).all()
+        values = np.clip(np.rint(values), -(2**31), 2**31) if whole else values
+        kept = column.dtype if whole or pd.api.types.is_float_dtype(column) else np.float64
+        return pd.Series(values, index=column.index).astype(kept)
+    if perturbation.change_labels is None or pd.api.types.is_datetime64_any_dtype(column):
+        return column
+    labels = column.to_numpy(copy=True)
+    labels[rows] = perturbation.change_labels(labels[rows], generator)
+    return pd.Series(labels, index=column.index).astype(column.dtype)
+
+
+def schedule(cuts: int, names: tuple[str, ...]) -> list[tuple[int, str]]:
+    """What to try: at every cut the first of ``names`` and, in turn, one of the others."""
+    first, others = names[0], names[1:]
+    return [
+        (cut, name)
+        for cut in range(cuts)
+        for name in (first, *((others[cut % len(others)],) if others else ()))
+    ]
