@@ -14,6 +14,9 @@ def as_known(rows: Rows) -> Rows:
     Where that puts two rows of a symbol on one date, the row of the later original date stands.
     Targets stay on their own date: they say what follows it and have their own label_end. Forward
     returns, though, are taken of prices as they were known.
+
+    Raises:
+        DataError: Every row became known after the last date.
     """
     if "known" not in rows.frame:
         return rows
@@ -22,6 +25,11 @@ def as_known(rows: Rows) -> Rows:
     due = np.maximum(frame["date"].to_numpy(), frame["known"].to_numpy())
     at = np.searchsorted(calendar, due)
     inside = at < len(calendar)
+    if not inside.any():
+        raise DataError(
+            f"{rows.origin}: every row became known after the last date, "
+            f"{frame['date'].max():%Y-%m-%d}; check the column of the knowledge time"
+        )
     labels = frame[[name for name in ("date", "symbol", "target", "label_end") if name in frame]]
     moved = frame.drop(columns=["known", "target", "label_end"], errors="ignore")[inside]
     moved = moved.assign(date=calendar[at[inside]]).sort_values(["date", "symbol"], kind="stable")

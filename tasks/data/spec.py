@@ -100,7 +100,8 @@ class DataSpec:
     """Roles of the file's columns."""
     features: str = "price"
     """price (the built-in causal set), ready (columns of the source) or package.module:function,
-    which takes the long rows and returns features on the same rows."""
+    which takes the long rows and returns features on the same rows; it finds date, symbol, price,
+    volume and member under these names, other columns under their own."""
     fill_limit: int = 5
     """Trading days for which a last known feature value is carried forward."""
     min_history: int = 252
@@ -121,6 +122,12 @@ class DataSpec:
         )
         require(self.fill_limit >= 0, f"fill_limit must not be negative; it is {self.fill_limit}")
         require(self.min_history >= 1, f"min_history must be at least 1; it is {self.min_history}")
+        for name in ("start", "end"):
+            value = getattr(self, name)
+            require(
+                value is None or isinstance(value, date),
+                f"{name} must be a datetime.date; it is {value!r}",
+            )
         require(
             self.start is None or self.end is None or self.start < self.end,
             f"start must lie before end; they are {self.start} and {self.end}",

@@ -240,6 +240,12 @@ CASES = [
         columns={"known": "known"},
     ),
     Case(
+        "all known too late",
+        table(known=["2021-01-02"] * 12),
+        "{path}: every row became known after the last date, 2020-01-09; check the column of the knowledge time",
+        columns={"known": "known"},
+    ),
+    Case(
         "label known at once",
         table(y=range(12), end=[r[:10] for r in ROWS], f=range(12)),
         "line 2 of {path} (2020-01-02, AAA): end '2020-01-02' does not lie after the row's date: this target is known already (12 such rows)",

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.data.features import FEATURES, price_features
+from tasks.data.features import FEATURES, market_return, price_features
 
 GROWTH, DAYS = 0.01, 300
 NEEDS_NOISE = {"reversal_5", "beta_63"}
@@ -112,6 +112,17 @@ def test_no_bit_of_the_past_moves_with_the_future(
         later = market["date"] > days[cut]
         again = price_features(change(market, later)).loc[~later]
         pd.testing.assert_frame_equal(again, full.loc[~later], check_exact=True)
+
+
+def test_symbols_that_are_not_listed_yet_do_not_move_the_market() -> None:
+    """Not by a bit, wherever their empty columns stand."""
+    rng = np.random.default_rng(0)
+    returns = rng.standard_normal((20, 100))
+    at = np.sort(rng.integers(0, 100, 37))
+    wider = np.insert(returns, at, np.nan, axis=1)
+    expected = market_return(returns, np.ones(returns.shape, bool))
+    np.testing.assert_array_equal(market_return(wider, np.ones(wider.shape, bool)), expected)
+    np.testing.assert_allclose(expected[:, 0], returns.mean(axis=1), rtol=1e-12)
 
 
 def test_the_check_of_causality_sees_a_look_ahead(market: pd.DataFrame) -> None:

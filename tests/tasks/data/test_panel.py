@@ -21,6 +21,7 @@ from tasks.data import (
     load,
     save,
 )
+from tasks.data.layout import fingerprint
 from tests.tasks.data.conftest import ROLES
 
 ARRAYS = ("dates", "symbols", "values", "target", "label_end", "member")
@@ -188,6 +189,11 @@ def test_the_fingerprint_tells_names_and_target(market: pd.DataFrame, panel: Pan
     np.testing.assert_array_equal(a.values, b.values)
     assert a.fingerprint != b.fingerprint
     assert from_frame(market, ROLES, TargetSpec(4, "return")).fingerprint != panel.fingerprint
+
+
+def test_the_fingerprint_tells_shapes_and_types() -> None:
+    zeros = [np.zeros((2, 3)), np.zeros((3, 2)), np.zeros((2, 3), np.int64)]
+    assert len({fingerprint([], [array]) for array in zeros}) == 3
 
 
 def test_the_fingerprint_does_not_know_the_order_of_rows(

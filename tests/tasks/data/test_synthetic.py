@@ -52,7 +52,7 @@ def planted_signal(panel: Panel, lags: int = 10) -> np.ndarray:
 @pytest.mark.parametrize("source", PLANTED)
 @pytest.mark.parametrize("signal", [0.05, 0.3])
 def test_the_best_forecast_has_the_stated_ic(source: str, signal: float) -> None:
-    panel = panel_of(source, SyntheticSpec(1500, 60, 5, signal, 0.5, 1))
+    panel = panel_of(source, SyntheticSpec(1500, 60, 5, signal, 0.9, 1))
     best, target = planted_signal(panel)[:-1], panel.target[10:-1]
     daily = [np.corrcoef(a, b)[0, 1] for a, b in zip(best, target, strict=True)]
     standard_error = np.std(daily) / np.sqrt(len(daily))
