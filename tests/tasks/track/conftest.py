@@ -1,22 +1,30 @@
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tasks.attribute import Attribution
 from tasks.report import Report, Results
 from tasks.track.spec import TrackingSpec
 from tasks.track.store import Store, open_store
 from tests.tasks.report.example import example, without
 
+OTHERS_WARNINGS = (
+    "ignore::sqlalchemy.exc.SADeprecationWarning",  # MLflow calls what SQLAlchemy 2.1 will drop
+    "ignore:.*Any type hint is inferred",  # of its own classes, when pyfunc is first imported
+    "ignore:.*Add type hints to the `predict` method",  # the signature is given instead
+    "ignore:Operation with range is deprecated",  # MLflow under pandas 3, on an input example
+)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """MLflow 3.17 calls what SQLAlchemy 2.1 is about to drop; that is not for us to mend."""
-    ours = Path(__file__).parent
-    old = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SADeprecationWarning")
+    """Warnings that MLflow brings upon itself are no errors here."""
     for item in items:
-        if ours in item.path.parents:
-            item.add_marker(old)
+        if Path(__file__).parent in item.path.parents:
+            for text in OTHERS_WARNINGS:
+                item.add_marker(pytest.mark.filterwarnings(text))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,6 +42,14 @@ def template(tmp_path_factory: pytest.TempPathFactory, quiet: pytest.MonkeyPatch
     path = tmp_path_factory.mktemp("template") / "mlflow.db"
     open_store(TrackingSpec(uri=f"sqlite:///{path}", experiment="template"))
     return path
+
+
+@pytest.fixture(scope="session")
+def shared(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A store for tests that only read what was logged once."""
+    folder = tmp_path_factory.mktemp("shared")
+    shutil.copy(template, folder / "mlflow.db")
+    return open_store(TrackingSpec(uri=f"sqlite:///{folder / 'mlflow.db'}", experiment="shared"))
 
 
 @pytest.fixture
@@ -54,6 +70,12 @@ def results() -> Results:
     logged = ("none", "zscore", "full_sample_zscore")
     everything = example(folds=2, test=63, symbols=5, seeds=2)
     return without(everything, *(name for name in everything.variants if name not in logged))
+
+
+@pytest.fixture(scope="session")
+def lean(results: Results) -> Results:
+    """The same without attributions: quick to log where what is logged does not matter."""
+    return replace(results, attribution=Attribution.joined([]))
 
 
 @pytest.fixture(scope="session")

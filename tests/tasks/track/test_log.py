@@ -15,9 +15,9 @@ from tasks.track.log import log_comparison
 from tasks.track.store import Links, Store
 
 
-@pytest.fixture
-def logged(store: Store, results: Results, report: Report) -> Links:
-    return log_comparison(store, results, report)
+@pytest.fixture(scope="module")
+def logged(shared: Store, results: Results, report: Report) -> Links:
+    return log_comparison(shared, results, report)
 
 
 def runs(store: Store, view: int = ViewType.ACTIVE_ONLY) -> list[Run]:
@@ -28,8 +28,8 @@ def folder_of(store: Store, run_id: str) -> Path:
     return Path(unquote(urlsplit(store.client.get_run(run_id).info.artifact_uri).path))
 
 
-def test_one_run_a_variant_and_a_summary_side_by_side(store: Store, logged: Links) -> None:
-    found = {run.info.run_id: run for run in runs(store)}
+def test_one_run_a_variant_and_a_summary_side_by_side(shared: Store, logged: Links) -> None:
+    found = {run.info.run_id: run for run in runs(shared)}
     assert set(found) == {logged.summary_run_id, *logged.variant_run_ids.values()}
     assert set(logged.variant_run_ids) == {"none", "zscore", "full_sample_zscore"}
     for run in found.values():
@@ -39,25 +39,25 @@ def test_one_run_a_variant_and_a_summary_side_by_side(store: Store, logged: Link
 
 
 def test_the_summary_is_newest_and_the_best_before_it(
-    store: Store, results: Results, logged: Links
+    shared: Store, results: Results, logged: Links
 ) -> None:
-    newest = [run.info.run_id for run in sorted(runs(store), key=lambda r: -r.info.start_time)]
+    newest = [run.info.run_id for run in sorted(runs(shared), key=lambda r: -r.info.start_time)]
     ranked = [logged.variant_run_ids[n] for n in results.ranking.index if n in results.variants]
     assert newest == [logged.summary_run_id, *ranked]
 
 
-def test_numbers_arrive(store: Store, results: Results, logged: Links) -> None:
+def test_numbers_arrive(shared: Store, results: Results, logged: Links) -> None:
     run_id = logged.variant_run_ids["zscore"]
-    run = store.client.get_run(run_id)
+    run = shared.client.get_run(run_id)
     assert run.data.metrics["oos/rank_ic"] == results.ranking.at["zscore", "rank_ic"]
     assert run.data.params["variant.title"] == "zscore"
-    history = store.client.get_metric_history(run_id, "fold/rank_ic")
+    history = shared.client.get_metric_history(run_id, "fold/rank_ic")
     by_fold = results.comparison.by_fold.query("variant == 'zscore'").set_index("fold")
     assert {m.step: m.value for m in history} == by_fold["rank_ic"].to_dict()
 
 
-def test_tables_arrive_whole(store: Store, results: Results, logged: Links) -> None:
-    folder = folder_of(store, logged.variant_run_ids["zscore"])
+def test_tables_arrive_whole(shared: Store, results: Results, logged: Links) -> None:
+    folder = folder_of(shared, logged.variant_run_ids["zscore"])
     forecasts = pd.read_parquet(folder / "forecasts.parquet")
     own = results.forecasts.query("variant == 'zscore'").reset_index(drop=True)
     pd.testing.assert_frame_equal(forecasts, own, check_dtype=False)
@@ -67,16 +67,16 @@ def test_tables_arrive_whole(store: Store, results: Results, logged: Links) -> N
     assert len(findings) == len(results.findings["zscore"])
 
 
-def test_heat_maps_share_a_key_and_have_the_fold_as_step(store: Store, logged: Links) -> None:
-    images = folder_of(store, logged.variant_run_ids["zscore"]) / "images"
+def test_heat_maps_share_a_key_and_have_the_fold_as_step(shared: Store, logged: Links) -> None:
+    images = folder_of(shared, logged.variant_run_ids["zscore"]) / "images"
     keys = sorted(path.name.split("+timestamp")[0] for path in images.glob("*.png"))
     assert keys == ["attribution+step+0", "attribution+step+1"]
 
 
 def test_the_summary_holds_the_answer(
-    store: Store, results: Results, report: Report, logged: Links
+    shared: Store, results: Results, report: Report, logged: Links
 ) -> None:
-    folder = folder_of(store, logged.summary_run_id)
+    folder = folder_of(shared, logged.summary_run_id)
     assert (folder / "report.html").read_text() == report.page
     assert (folder / "config.yaml").read_text() == results.config_yaml
     assert (folder / "figures" / "ranking.png").read_bytes() == report.figures["ranking"]
@@ -89,26 +89,26 @@ def test_the_summary_holds_the_answer(
 
 
 def test_the_panel_is_an_input_under_its_own_hash(
-    store: Store, results: Results, logged: Links
+    shared: Store, results: Results, logged: Links
 ) -> None:
-    (entry,) = store.client.get_run(logged.summary_run_id).inputs.dataset_inputs
+    (entry,) = shared.client.get_run(logged.summary_run_id).inputs.dataset_inputs
     assert results.panel_summary["fingerprint"].startswith(entry.dataset.digest)
     assert json.loads(entry.dataset.source)["sha256"] == results.panel_summary["fingerprint"]
     assert json.loads(entry.dataset.profile)["symbols"] == 5
 
 
-def test_logging_again_writes_nothing(
-    store: Store, results: Results, report: Report, logged: Links
-) -> None:
+def test_logging_again_writes_nothing(store: Store, lean: Results, report: Report) -> None:
+    logged = log_comparison(store, lean, report)
     before = {run.info.run_id: run.info.end_time for run in runs(store, ViewType.ALL)}
-    assert log_comparison(store, results, report) == logged
+    assert log_comparison(store, lean, report) == logged
     assert {run.info.run_id: run.info.end_time for run in runs(store, ViewType.ALL)} == before
 
 
 def test_another_comparison_has_runs_of_its_own(
-    store: Store, results: Results, report: Report, logged: Links
+    store: Store, lean: Results, report: Report
 ) -> None:
-    other = log_comparison(store, replace(results, comparison_id="other"), report)
+    logged = log_comparison(store, lean, report)
+    other = log_comparison(store, replace(lean, comparison_id="other"), report)
     assert not set(other.variant_run_ids.values()) & set(logged.variant_run_ids.values())
     assert len(runs(store)) == 8
 
@@ -135,14 +135,14 @@ def interrupted(
 def test_an_interrupted_log_is_completed_without_doubles(
     monkeypatch: pytest.MonkeyPatch,
     store: Store,
-    results: Results,
+    lean: Results,
     report: Report,
     error: BaseException,
 ) -> None:
-    interrupted(monkeypatch, store, lambda: log_comparison(store, results, report), error)
+    interrupted(monkeypatch, store, lambda: log_comparison(store, lean, report), error)
     status = {run.info.run_id: run.info.status for run in runs(store)}
     assert sorted(status.values()) == ["FAILED", "FINISHED"]
-    links = log_comparison(store, results, report)
+    links = log_comparison(store, lean, report)
     done = {run.info.run_id for run in runs(store)}
     assert done == {links.summary_run_id, *links.variant_run_ids.values()}
     assert {run_id for run_id, state in status.items() if state == "FINISHED"} < done
@@ -150,20 +150,20 @@ def test_an_interrupted_log_is_completed_without_doubles(
 
 
 def test_a_run_left_running_by_a_kill_is_replaced(
-    store: Store, results: Results, report: Report
+    store: Store, lean: Results, report: Report
 ) -> None:
-    tags = {"comparison": results.comparison_id, "variant": "zscore"}
+    tags = {"comparison": lean.comparison_id, "variant": "zscore"}
     orphan = store.client.create_run(store.experiment_id, tags=tags).info.run_id
-    links = log_comparison(store, results, report)
+    links = log_comparison(store, lean, report)
     assert links.variant_run_ids["zscore"] != orphan
     assert orphan not in {run.info.run_id for run in runs(store)}
     assert len(runs(store)) == 4
 
 
 def test_the_process_keeps_its_own_tracking_state(
-    store: Store, results: Results, report: Report
+    store: Store, lean: Results, report: Report
 ) -> None:
     before = mlflow.get_tracking_uri()
-    log_comparison(store, results, report)
+    log_comparison(store, lean, report)
     assert mlflow.get_tracking_uri() == before
     assert mlflow.active_run() is None

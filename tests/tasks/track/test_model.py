@@ -90,7 +90,7 @@ def test_signature_and_requirements_are_as_stated(
     store: Store, run_id: str, files: ModelFiles
 ) -> None:
     folder = model_folder(store, log_model(store, run_id, "scaled", files))
-    signature = mlflow.models.get_model_info(str(folder)).signature
+    signature = mlflow.models.Model.load(str(folder)).signature
     assert signature.inputs.input_names() == ["symbol", "close"]
     assert (folder / "requirements.txt").read_text().split() == ["pandas"]
 
@@ -122,9 +122,9 @@ def test_the_process_keeps_its_own_tracking_state(
 
 
 def test_a_comparison_logs_the_models_it_is_given(
-    store: Store, results: Results, report: Report, files: ModelFiles
+    store: Store, lean: Results, report: Report, files: ModelFiles
 ) -> None:
-    links = log_comparison(store, results, report, {"zscore": files})
+    links = log_comparison(store, lean, report, {"zscore": files})
     with_model = [
         name
         for name, run in links.variant_run_ids.items()
