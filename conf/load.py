@@ -29,7 +29,7 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Experiment:
     file = find(source)
     try:
         tree = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none, no UTF-8
         raise ConfigError(f"{file}: not readable as YAML: {error}") from error
     if not isinstance(tree, dict):
         raise ConfigError(
@@ -70,7 +70,7 @@ def apply_override(tree: dict[str, Any], text: str) -> None:
         node = child
     try:
         node[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{text!r}: the value is not readable as YAML: {error}") from error
 
 

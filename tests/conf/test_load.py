@@ -1,4 +1,5 @@
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def test_overrides_are_read_as_yaml() -> None:
     )
     assert experiment.training.epochs == 7
     assert experiment.variants == ("none", "cs_rank")
-    assert experiment.data.end == "2020-06-30"
+    assert experiment.data.end == date(2020, 6, 30)
 
 
 def test_every_field_has_a_text_for_the_form() -> None:
@@ -70,7 +71,7 @@ BAD_SETTINGS = {
     "an unknown loss": ("training.loss=mae", "'mse' or 'rank_correlation'"),
     "an unknown source": ("data.source=yahoo", "data.source"),
     "a file without a path": ("data.source=file", "path goes with source 'file'"),
-    "a date that is none": ("data.start=2020-02-31", "2020-02-31"),
+    "a date that is none": ("data.start=2020-02-31", "not readable as YAML: day"),
     "start after end": ("data.end=2001-01-01", "start must lie before end"),
     "a horizon of zero": ("target.horizon=0", "horizon must be at least 1; it is 0"),
     "a size that is no period": ("split.train=5Q", "5Q"),
