@@ -1,0 +1,165 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks.compare import CONTROLS, METRICS, Comparison, compare, daily, measure
+
+DATES, SYMBOLS = 240, 12
+
+
+def forecasts(seed: int = 0, skill: float = 0.35) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Noise as alike as variants are; zscore knows something, the control knows the answer."""
+    rng = np.random.default_rng(seed)
+    target = rng.standard_normal((DATES, SYMBOLS))
+    common = rng.standard_normal(target.shape)
+    names = ("none", "zscore", "revin", "layer_norm", "ref:ridge", "full_sample_zscore")
+    given = {name: common + 0.7 * rng.standard_normal(target.shape) for name in names}
+    given["zscore"] += skill * target
+    given["full_sample_zscore"] += 3 * target
+    return {**given, "ref:zero": np.zeros_like(target)}, target
+
+
+@pytest.fixture
+def comparison(table) -> Comparison:
+    return compare(table(*forecasts(), folds=4), horizon=1, draws=300)
+
+
+COLUMNS = [
+    *METRICS, "low", "high", "hac_t", "difference", "difference_low", "difference_high",
+    "in_confidence_set", "coverage",
+]  # fmt: skip
+
+
+def test_the_ranking_has_its_columns_and_order(comparison: Comparison) -> None:
+    ranking = comparison.ranking
+    assert sorted(ranking.columns) == sorted(COLUMNS)
+    assert ranking.index.name == "variant"
+    assert ranking.index[:2].tolist() == ["full_sample_zscore", "zscore"]
+    assert ranking["rank_ic"].is_monotonic_decreasing
+    assert ranking["in_confidence_set"].dtype == bool
+    assert (ranking["coverage"] == 1).all()
+
+
+def test_a_planted_better_variant_is_found(comparison: Comparison) -> None:
+    ranking = comparison.ranking
+    assert ranking.index[ranking["in_confidence_set"]].tolist() == ["zscore"]
+    assert ranking.loc["zscore", "low"] > 0
+    assert ranking.loc["zscore", "difference_low"] > 0
+    others = ["revin", "layer_norm", "ref:ridge", "ref:zero"]
+    assert (ranking.loc[others, "difference_low"] <= 0).all()
+    assert (ranking.loc[others, "low"] <= 0).all()
+
+
+def test_equal_variants_stay_in_the_set(table) -> None:
+    ranking = compare(table(*forecasts(skill=0)), horizon=1, draws=300).ranking
+    candidates = ["none", "zscore", "revin", "layer_norm"]
+    assert ranking.loc[candidates, "in_confidence_set"].all()
+    assert not ranking.drop(candidates)["in_confidence_set"].any()
+
+
+def test_who_is_no_candidate_is_said(table) -> None:
+    long = table(*forecasts())
+    assert CONTROLS == ("full_sample_zscore",)
+    everyone = compare(long, horizon=1, draws=200, outside=()).ranking
+    assert everyone.index[everyone["in_confidence_set"]].tolist() == ["full_sample_zscore"]
+    nobody = compare(long, horizon=1, draws=200, outside=list(everyone.index)).ranking
+    assert not nobody["in_confidence_set"].any()
+
+
+def test_figures_are_those_of_the_daily_series(comparison: Comparison, table) -> None:
+    ranking, series = comparison.ranking, comparison.daily
+    assert series.shape == (DATES, 7)
+    assert series.columns.tolist() == ranking.index.tolist()
+    np.testing.assert_allclose(series.mean(), ranking["rank_ic"], atol=1e-15)
+    difference = series.sub(series["none"], axis=0).mean()
+    np.testing.assert_allclose(difference, ranking["difference"], atol=1e-15)
+    long = table(*forecasts(), folds=4)
+    pd.testing.assert_frame_equal(daily(long)[series.columns], series)
+    metrics = measure(long).loc[ranking.index, list(METRICS)]
+    pd.testing.assert_frame_equal(ranking[list(METRICS)], metrics)
+
+
+def test_the_reference_differs_from_itself_by_nothing(table) -> None:
+    ranking = compare(table(*forecasts()), horizon=1, draws=100, reference="revin").ranking
+    zero = ranking.loc["revin", ["difference", "difference_low", "difference_high"]]
+    assert (zero == 0).all()
+    assert (
+        ranking.drop("revin")["difference_low"] < ranking.drop("revin")["difference_high"]
+    ).all()
+
+
+def test_the_zero_forecast_has_no_rank_and_no_error(comparison: Comparison) -> None:
+    row = comparison.ranking.loc["ref:zero"]
+    assert row["rank_ic"] == row["low"] == row["high"] == 0
+    assert row["mse_ratio"] == 1
+    assert np.isnan(row["hac_t"])
+
+
+def test_pairs_are_told_apart_better_than_single_variants(comparison: Comparison) -> None:
+    """What variants share cancels in the difference."""
+    row = comparison.ranking.loc["revin"]
+    assert row["difference_high"] - row["difference_low"] < 0.95 * (row["high"] - row["low"])
+
+
+def test_folds_are_scored_apart(comparison: Comparison, table) -> None:
+    by_fold = comparison.by_fold
+    assert by_fold.columns.tolist() == ["variant", "fold", *METRICS]
+    assert len(by_fold) == 7 * 4
+    long = table(*forecasts(), folds=4)
+    second = measure(long[long["fold"] == 2])
+    rows = by_fold[by_fold["fold"] == 2].set_index("variant")[list(METRICS)]
+    pd.testing.assert_frame_equal(rows, second.loc[rows.index], check_exact=False)
+
+
+def test_seeds_are_averaged_before_anything_is_compared(table) -> None:
+    given, target = forecasts()
+    other, _ = forecasts(seed=1)
+    mean = {name: (given[name] + other[name]) / 2 for name in given}
+    parts = [table(given, target, seed=0), table(other, target, seed=1)]
+    actual = compare(pd.concat(parts), horizon=1, draws=100).ranking
+    expected = compare(table(mean, target), horizon=1, draws=100).ranking
+    pd.testing.assert_frame_equal(actual, expected)
+
+
+def test_the_same_seed_gives_the_same_comparison(table) -> None:
+    long = table(*forecasts())
+    first, again, other = (compare(long, horizon=2, draws=100, seed=seed) for seed in (3, 3, 4))
+    pd.testing.assert_frame_equal(first.ranking, again.ranking)
+    assert (first.ranking["low"] != other.ranking["low"]).sum() >= 5
+
+
+def test_overlapping_noise_is_seldom_called_better(table) -> None:
+    """Five-day labels, persistent forecasts, no skill: about one panel in twenty at the most."""
+    rng, panels, wrong = np.random.default_rng(14), 40, 0
+    for number in range(panels):
+        returns = rng.standard_normal((205, 8))
+        sums = np.cumsum(returns, axis=0)
+        target = sums[5:] - sums[:-5]
+        given = {}
+        for name in ("none", "zscore", "revin"):
+            shocks = rng.standard_normal((200, 8))
+            given[name] = np.array([shocks[max(0, t - 9) : t + 1].sum(axis=0) for t in range(200)])
+        ranking = compare(table(given, target), horizon=5, draws=100, seed=number).ranking
+        wrong += bool((ranking["low"] > 0).any() or (ranking["difference_low"] > 0).any())
+    assert wrong / panels <= 0.125
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"horizon": 0}, "horizon must be at least 1; it is 0"),
+        ({"level": 1.0}, r"level must lie in \[0.5, 1\); it is 1.0"),
+        ({"draws": 0}, "draws must be at least 1"),
+        ({"reference": "batch"}, "reference 'batch' is not among the forecasts' variants: none, "),
+    ],
+)
+def test_bad_settings_are_named(table, change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        compare(table(*forecasts()), **({"horizon": 1} | change))
+
+
+def test_other_plans_are_refused(table) -> None:
+    long = table(*forecasts())
+    plans = np.where(long["variant"] == "revin", "second", "first")
+    with pytest.raises(ValueError, match=r"2 plans .*first, second"):
+        compare(long.assign(plan=plans), horizon=1)
