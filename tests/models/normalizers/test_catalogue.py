@@ -65,6 +65,27 @@ def test_the_keys_are_these_and_nobody_can_add_one():
         VARIANTS["none"].title = "other"
 
 
+@pytest.mark.parametrize(
+    ("name", "place", "kind"),
+    [
+        ("instance_norm", "window", "InstanceNorm"),
+        ("revin", "window", "RevIN"),
+        ("batch_norm", "window", "FeatureBatchNorm"),
+        ("batch_norm_hidden", "hidden", "HiddenBatchNorm"),
+        ("batch_norm_date", "hidden", "DateBatchNorm"),
+        ("layer_norm", "hidden", "HiddenLayerNorm"),
+        ("causal_batch_norm", "hidden", "CausalBatchNorm"),
+    ],
+)
+def test_learned_variants_differ_from_the_zscore_in_one_place_only(name, place, kind):
+    """Batch norm of inputs reads raw features instead: it is the input's only normalizer."""
+    variant = VARIANTS[name]
+    parts = {"input": variant.input, "window": variant.window, "hidden": variant.hidden}
+    assert parts.pop(place).__name__ == kind
+    assert parts.pop("input") == (None if name == "batch_norm" else VARIANTS["zscore"].input)
+    assert set(parts.values()) == {None}
+
+
 def test_exactly_one_variant_leaks_and_is_marked():
     assert [name for name, v in VARIANTS.items() if v.control] == ["full_sample_zscore"]
     assert [name for name, v in VARIANTS.items() if not v.causal] == ["full_sample_zscore"]
