@@ -3,6 +3,8 @@
 from tasks.diagnose.catalogue import DIAGNOSTICS, Diagnostic
 from tasks.diagnose.features import audit_features
 from tasks.diagnose.finding import Finding, LeakReport, Verdict, Witness
+from tasks.diagnose.forecaster import audit_forecaster
+from tasks.diagnose.module import audit_module
 
 __all__ = [
     "DIAGNOSTICS",
@@ -12,4 +14,6 @@ __all__ = [
     "Verdict",
     "Witness",
     "audit_features",
+    "audit_forecaster",
+    "audit_module",
 ]

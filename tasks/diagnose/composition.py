@@ -93,5 +93,7 @@ def detail_of(found: Coupling, tolerance: float, kind: str, claim: str | None, b
     if kind == "date":
         text += ": its own date's cross-section, which is no leak in time"
     if claim is not None:
-        text += f"; claimed: {claim}, measured in the network: {kind}" + (", the claim is broken" * broken)
+        text += f"; claimed: {claim}, measured in the network: {kind}" + (
+            ", the claim is broken" * broken
+        )
     return text

@@ -164,7 +164,7 @@ def noisy(windows: Tensor, seed: int) -> Tensor:
     """Other windows of the same shape: signs flipped, with noise of three standard deviations."""
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(windows.shape, generator=generator, dtype=windows.dtype)
-    return -windows + 3 * windows.std() * noise.to(windows.device)
+    return -windows + 3 * windows[windows.isfinite()].std() * noise.to(windows.device)
 
 
 def some(values: Tensor, count: int) -> Tensor:
