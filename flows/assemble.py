@@ -12,7 +12,7 @@ from models.normalizers import resolve
 from tasks.attribute import Attribution
 from tasks.compare import Comparison
 from tasks.data import load
-from tasks.diagnose import Finding, Verdict
+from tasks.diagnose import Verdict
 from tasks.diagnose.finding import overall
 from tasks.report import Results
 from tasks.split.task import Plan
@@ -32,7 +32,6 @@ def assemble(
     panel: Path,
     plan: Plan,
     fitted: Fitted,
-    shared: Mapping[str, tuple[Finding, ...]],
     comparison: Comparison,
     seconds: Mapping[str, float],
 ) -> Results:
@@ -43,7 +42,7 @@ def assemble(
     """
     content = load(panel)
     variants = {name: resolve(name) for name in experiment.variants}
-    common = [finding for findings in shared.values() for finding in findings]
+    common = [finding for findings in fitted.shared.values() for finding in findings]
     verdicts = {name: overall([*fitted.findings[name], *common]) for name in variants}
     own = {name: overall(fitted.findings[name]) for name in variants if variants[name].control}
     units = [one for trained in fitted.trained.values() for one in trained]
@@ -74,7 +73,7 @@ def assemble(
             columns=["variant", "fold", "seed", "best_epoch"],
         ),
         attribution=joined(fitted),
-        findings={**fitted.findings, **shared},
+        findings={**fitted.findings, **fitted.shared},
         verdicts=verdicts,
         audit_trusted=bool(own) and all(verdict is Verdict.LEAK for verdict in own.values()),
         seconds=dict(seconds),

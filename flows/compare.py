@@ -12,13 +12,12 @@ from flows.workers import task_runner
 from tasks.compare.task import compare_forecasts
 from tasks.data import DataError
 from tasks.data.task import load_panel
-from tasks.diagnose.task import audit_folds, audit_panel_features
 from tasks.report.task import draw_report, show_summary
 from tasks.split import PlanError
 from tasks.split.task import plan_folds
 from tasks.timing import Stopwatch
 from tasks.track.store import Links, TrackingError
-from tasks.track.task import log_results
+from tasks.track.task import find_store, log_results
 from tasks.train import TrainingError
 
 USER_ERRORS = (DataError, PlanError, TrainingError, TrackingError)
@@ -32,21 +31,17 @@ def compare(experiment: Experiment) -> Links:
     """Panel, plan, units with attribution and audit, statistics, report, tracker."""
     screen, watch = Screen(), Stopwatch()
     with watch("data and plan"):
+        find_store(experiment.tracking)
         panel = load_panel(experiment.data, experiment.target, PANELS.resolve())
         plan = plan_folds(experiment.split, panel)
     screen.opening(experiment.name, panel, plan.folds)
-    with watch("audit of features and plan"):
-        shared = {
-            "features": audit_panel_features(experiment.data, experiment.audit),
-            "folds": audit_folds(plan.folds, experiment.split.embargo, panel),
-        }
     with watch("units"):
         fitted = fit_variants(experiment, panel, plan, screen)
     with watch("statistics"):
         comparison = compare_forecasts(
             fitted.forecasts, experiment.target.horizon, experiment.statistics, experiment.controls
         )
-    results = assemble(experiment, panel, plan, fitted, shared, comparison, watch.seconds)
+    results = assemble(experiment, panel, plan, fitted, comparison, watch.seconds)
     with watch("report"):
         report = draw_report(results)
     with watch("tracking"):

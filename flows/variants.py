@@ -17,7 +17,7 @@ from tasks.compare import daily
 from tasks.data import load
 from tasks.diagnose import Finding
 from tasks.diagnose.finding import overall
-from tasks.diagnose.task import diagnose
+from tasks.diagnose.task import audit_folds, audit_panel_features, diagnose
 from tasks.split.task import Plan
 from tasks.timing import Timed
 from tasks.train import TrainedUnit, Unit
@@ -33,6 +33,7 @@ class Fitted:
         references: Forecasts of the reference forecasters, a frame per fold.
         attributions: By variant, one a unit.
         findings: By variant.
+        shared: Findings that concern every variant, by subject: features, folds.
         seconds: CPU seconds by step, over all processes.
     """
 
@@ -40,6 +41,7 @@ class Fitted:
     references: list[pd.DataFrame] = field(default_factory=list)
     attributions: dict[str, list[Attribution]] = field(default_factory=dict)
     findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
+    shared: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     seconds: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -74,6 +76,7 @@ def fit_variants(experiment: Experiment, panel: Path, plan: Plan, screen: Screen
         for variant in experiment.variants
         for job in variant_jobs(experiment, variant, panel, fingerprint, plan, fitted, screen)
     ]
+    jobs[1:1] = shared_jobs(experiment, panel, plan, fitted)
     for name in experiment.references:
         jobs += reference_jobs(experiment, name, panel, plan, fitted)
     follow_ups = (1 + bool(experiment.attribution.samples)) * len(experiment.variants)
@@ -128,6 +131,22 @@ def variant_jobs(
     return [
         Job(f"train {variant} fold {unit.fold.number}", partial(train.submit, unit, panel), keep)
         for unit in units
+    ]
+
+
+def shared_jobs(experiment: Experiment, panel: Path, plan: Plan, fitted: Fitted) -> list[Job]:
+    """The audits of the features and of the plan."""
+
+    def keep(subject: str, done: Timed[tuple[Finding, ...]]) -> list[Job]:
+        fitted.shared[subject] = done.value
+        fitted.seconds["diagnose"] += done.seconds
+        return []
+
+    features = partial(audit_panel_features.submit, experiment.data, experiment.audit)
+    folds = partial(audit_folds.submit, plan.folds, experiment.split.embargo, panel)
+    return [
+        Job("audit features", features, partial(keep, "features")),
+        Job("audit folds", folds, partial(keep, "folds")),
     ]
 
 

@@ -53,12 +53,12 @@ def diagnose(
 
 
 @task(name="audit folds")
-def audit_folds(folds: tuple[Fold, ...], embargo: int, panel: Path) -> tuple[Finding, ...]:
+def audit_folds(folds: tuple[Fold, ...], embargo: int, panel: Path) -> Timed[tuple[Finding, ...]]:
     """Purge and order of every border of the plan."""
-    return tuple(diagnose_plan(folds, load(panel).label_end, embargo))
+    return timed(lambda: tuple(diagnose_plan(folds, load(panel).label_end, embargo)))
 
 
 @task(name="audit features")
-def audit_panel_features(data: DataSpec, spec: AuditSpec) -> tuple[Finding, ...]:
+def audit_panel_features(data: DataSpec, spec: AuditSpec) -> Timed[tuple[Finding, ...]]:
     """Whether a feature of a past date moves when later raw rows change."""
-    return tuple(diagnose_features(data, cuts=spec.feature_cuts))
+    return timed(lambda: tuple(diagnose_features(data, cuts=spec.feature_cuts)))

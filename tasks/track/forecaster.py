@@ -12,7 +12,8 @@ from tasks.train.served import example_rows, read_served, write_served
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = (
-    "torch", "numpy", "pandas", "pandera", "pydantic", "pyarrow", "safetensors", "scikit-learn", "skfolio",
+    "torch", "numpy", "pandas", "pandera", "pydantic", "pyarrow", "safetensors",
+    "scikit-learn", "skfolio",
 )  # fmt: skip
 """What scoring imports; everything else stays out of the model's environment."""
 EXAMPLE_DATES = 60

@@ -15,6 +15,12 @@ from tasks.track.store import Links, open_store
 from tasks.train import TrainedUnit
 
 
+@task(name="find tracking store")
+def find_store(spec: TrackingSpec) -> str:
+    """Make sure, before hours of training, that there is something to log to; its address."""
+    return open_store(spec).uri
+
+
 @task(name="log to mlflow")
 def log_results(
     spec: TrackingSpec,

@@ -1,0 +1,157 @@
+"""The whole command, run as a user would run it."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient, artifacts, pyfunc
+from mlflow.entities import Run
+
+from tests.flows.conftest import SMALL, Place
+
+
+def client(place: Place) -> MlflowClient:
+    return MlflowClient(tracking_uri=f"sqlite:///{place.folder}/.foldproof/mlflow.db")
+
+
+def runs(place: Place) -> dict[str, Run]:
+    """Finished and unfinished runs by variant; the summary under its own tag."""
+    store = client(place)
+    experiment = store.get_experiment_by_name("foldproof")
+    found = store.search_runs([experiment.experiment_id])
+    named = {run.data.tags.get("variant", "summary"): run for run in found}
+    assert len(named) == len(found), "a run stands twice"
+    return named
+
+
+def forecasts(place: Place) -> pd.DataFrame:
+    home = place.folder / ".foldproof"
+    tables = [
+        pd.read_parquet(next(home.rglob(f"{run.info.run_id}/**/forecasts.parquet")))
+        for name, run in sorted(runs(place).items())
+        if name != "summary"
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def test_it_answers_on_the_screen(finished: tuple[Place, str]) -> None:
+    output = finished[1]
+    for variant in SMALL["variants"]:
+        assert f"\n{variant:<22} rank IC" in output
+    assert "cannot be ruled out as best" in output
+    assert "ref:ridge" in output
+    assert "The audit caught the leak planted in full_sample_zscore" in output
+    assert "mlflow ui --backend-store-uri" in output
+
+
+def test_one_run_a_variant_beside_a_summary(finished: tuple[Place, str]) -> None:
+    found = runs(finished[0])
+    assert set(found) == {*SMALL["variants"], "summary"}
+    assert {run.info.status for run in found.values()} == {"FINISHED"}
+    assert len({run.data.tags["comparison"] for run in found.values()}) == 1
+    assert found["full_sample_zscore"].data.tags["verdict"] == "LEAK"
+    honest = [name for name in SMALL["variants"] if name != "full_sample_zscore"]
+    assert {found[name].data.tags["verdict"] for name in honest} <= {"CLEAN", "UNKNOWN"}
+    assert all(found[name].data.metrics["oos/rank_ic"] > 0.05 for name in honest)
+
+
+def test_the_report_is_one_page_that_needs_nothing(finished: tuple[Place, str]) -> None:
+    place = finished[0]
+    page = next((place.folder / ".foldproof").rglob("report.html")).read_text()
+    assert "<script src" not in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert page.count("data:image/png;base64") >= 6
+
+
+def test_the_model_loads_and_scores(finished: tuple[Place, str]) -> None:
+    place = finished[0]
+    store = client(place)
+    run = runs(place)["cs_rank"]
+    model_id = run.outputs.model_outputs[0].model_id
+    folder = artifacts.download_artifacts(
+        artifact_uri=store.get_logged_model(model_id).artifact_location,
+        dst_path=str(place.folder / "model"),
+    )
+    model = pyfunc.load_model(folder)
+    example = model.input_example
+    scores = model.predict(example)
+    assert len(scores) == 16
+    assert scores["score"].notna().all()
+    assert not list(Path(folder).rglob("*.pkl"))
+
+
+def test_the_same_command_again_trains_nothing_and_doubles_nothing(
+    finished: tuple[Place, str],
+) -> None:
+    place, first = finished
+    before = {name: run.info.run_id for name, run in runs(place).items()}
+    again = place.run()
+    assert again.returncode == 0, again.stderr
+    assert {name: run.info.run_id for name, run in runs(place).items()} == before
+    assert table_of(again.stdout) == table_of(first)
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_bits_of_one(finished: tuple[Place, str], place: Place) -> None:
+    done = place.run("workers=2")
+    assert done.returncode == 0, done.stderr
+    assert table_of(done.stdout) == table_of(finished[1])
+    pd.testing.assert_frame_equal(forecasts(place), forecasts(finished[0]), check_exact=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_stopped_in_the_middle_it_goes_on_to_the_same_result(
+    stop: signal.Signals, finished: tuple[Place, str], place: Place
+) -> None:
+    process = place.start()
+    results = place.folder / ".foldproof" / "results"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and len(list(results.glob("train-*"))) < 3:
+        assert process.poll() is None, "it ended before it could be stopped"
+        time.sleep(0.2)
+    os.kill(process.pid, stop)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode != 0
+    if stop is not signal.SIGKILL:
+        assert "interrupted" in output
+        assert "Traceback" not in output
+    kept = {file: file.stat().st_mtime_ns for file in results.glob("train-*")}
+    again = place.run()
+    assert again.returncode == 0, again.stderr
+    assert all(file.stat().st_mtime_ns == at for file, at in kept.items()), "trained again"
+    assert table_of(again.stdout) == table_of(finished[1])
+    assert {run.info.status for run in runs(place).values()} == {"FINISHED"}
+    pd.testing.assert_frame_equal(forecasts(place), forecasts(finished[0]), check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["training.epoch=5"], "training.epoch: no such key; did you mean training.epochs?"),
+        (["split.train=5000"], "short"),
+        (["data.source=file", "data.path=nowhere.csv"], "nowhere.csv"),
+        (["tracking.uri=http://127.0.0.1:9"], "no tracking server answers"),
+    ],
+)
+def test_a_mistake_gets_one_message_and_exit_status_2(
+    arguments: list[str], message: str, place: Place
+) -> None:
+    done = place.run(*arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def table_of(output: str) -> str:
+    """The ranking and the answers: all that must repeat, without the seconds."""
+    return output[output.index("Out of sample") : output.index("seconds:")]
