@@ -95,7 +95,7 @@ def mean_partial_derivatives(
 
     .. math:: M_{\tau,i} = \frac{1}{n_\tau} \sum_j \frac{\partial f}{\partial x_i}(x_{\tau,j})
 
-    From a broker's note on factor optimisation, known by an excerpt (SCIENCE A): after a
+    From a broker's note on factor optimisation, known by an excerpt: after a
     training, differentiate the output by each factor and average over the cross-section; the time
     mean of the absolute value is the importance. Whether the absolute value is taken after the
     cross-sectional mean (reading A, ``citic``) or before (reading B, ``citic_abs``) is not certain,
