@@ -8,7 +8,7 @@ from conf.schema import Experiment
 from flows.assemble import assemble
 from flows.screen import Screen
 from flows.variants import fit_variants
-from flows.workers import task_runner
+from flows.workers import one_api, task_runner
 from tasks.compare.task import compare_forecasts
 from tasks.data import DataError
 from tasks.data.task import load_panel
@@ -53,4 +53,5 @@ def compare(experiment: Experiment) -> Links:
 
 def run(experiment: Experiment) -> Links:
     """Run the flow with as many worker processes as the experiment asks for."""
-    return compare.with_options(task_runner=task_runner(experiment.processes))(experiment)
+    with one_api():
+        return compare.with_options(task_runner=task_runner(experiment.processes))(experiment)

@@ -4,11 +4,34 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
+from prefect.server.api.server import SubprocessASGIServer
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
 from models.memory import keep_activations_mapped
+
+
+@contextmanager
+def one_api() -> Iterator[None]:
+    """One Prefect API for a flow and all its workers: the configured one or an embedded server.
+
+    Without an address every worker process would start a server of its own, for ten seconds of
+    work each.
+    """
+    if PREFECT_API_URL.value():
+        yield
+        return
+    server = SubprocessASGIServer()
+    server.start()
+    try:
+        with temporary_settings({PREFECT_API_URL: server.api_url}):
+            yield
+    finally:
+        server.stop()
 
 
 def task_runner(processes: int) -> TaskRunner:
