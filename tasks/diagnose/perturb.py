@@ -141,11 +141,11 @@ def changed_column(
     if perturbation.change is None:
         raise ValueError(f"{perturbation.key} removes rows; it cannot change a column")
     if pd.api.types.is_bool_dtype(column):
-        flipped = column.to_numpy(dtype=bool, copy=True, na_value=False)
+        flipped = np.array(column.to_numpy(dtype=bool, na_value=False))
         flipped[rows] = ~flipped[rows] if perturbation.key != "missing" else False
         return pd.Series(flipped, index=column.index)
     if pd.api.types.is_numeric_dtype(column):
-        values = column.to_numpy(dtype=np.float64, copy=True, na_value=np.nan)
+        values = np.array(column.to_numpy(dtype=np.float64, na_value=np.nan))
         values[rows] = perturbation.change(values[rows], generator)
         whole = pd.api.types.is_integer_dtype(column) and np.isfinite(values).all()
         values = np.clip(np.rint(values), -(2**31), 2**31) if whole else values
@@ -153,7 +153,7 @@ def changed_column(
         return pd.Series(values, index=column.index).astype(kept)
     if perturbation.change_labels is None or pd.api.types.is_datetime64_any_dtype(column):
         return column
-    labels = column.to_numpy(copy=True)
+    labels = np.array(column.to_numpy())
     labels[rows] = perturbation.change_labels(labels[rows], generator)
     return pd.Series(labels, index=column.index).astype(column.dtype)
 
