@@ -92,7 +92,8 @@ def test_signature_and_requirements_are_as_stated(
     folder = model_folder(store, log_model(store, run_id, "scaled", files))
     signature = mlflow.models.Model.load(str(folder)).signature
     assert signature.inputs.input_names() == ["symbol", "close"]
-    assert (folder / "requirements.txt").read_text().split() == ["pandas"]
+    stated = (folder / "requirements.txt").read_text().split()
+    assert stated == [f"mlflow=={mlflow.__version__}", "pandas"]
 
 
 def test_there_is_no_pickle(store: Store, run_id: str, files: ModelFiles) -> None:
