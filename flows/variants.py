@@ -1,6 +1,6 @@
 """Train, attribute and diagnose every variant: the units side by side, variant after variant."""
 
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -42,7 +42,7 @@ class Fitted:
     attributions: dict[str, list[Attribution]] = field(default_factory=dict)
     findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     shared: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     @property
     def newest(self) -> list[TrainedUnit]:

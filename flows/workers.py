@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from prefect.server.api.server import SubprocessASGIServer
@@ -34,7 +35,7 @@ def one_api() -> Iterator[None]:
         server.stop()
 
 
-def task_runner(processes: int) -> TaskRunner:
+def task_runner(processes: int) -> TaskRunner[Any]:
     """Side by side in processes; a single worker runs in this process, in one thread.
 
     Never several threads: initial weights and dropout come from torch's global generator, which

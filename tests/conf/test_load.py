@@ -57,14 +57,20 @@ def test_every_field_has_a_text_for_the_form() -> None:
 
 BAD_SETTINGS = {
     "a typo at the top": ("varaints=[none]", "varaints: no such key; did you mean variants?"),
-    "a typo in a section": ("training.epoch=5", "training.epoch: no such key; did you mean training.epochs?"),
+    "a typo in a section": (
+        "training.epoch=5",
+        "training.epoch: no such key; did you mean training.epochs?",
+    ),
     "a typo two levels down": ("data.columns.prise=close", "did you mean data.columns.price?"),
     "a typo in a variant": ("variants=[zscor]", "zscore"),
     "a variant's module that is not there": ("variants=['nowhere.at_all:x']", "nowhere"),
     "no variant": ("variants=[]", "at least one variant"),
     "a variant twice": ("variants=[none, none]", "twice: none"),
     "an unknown reference": ("references=[lasso]", "unknown lasso; there are zero, momentum"),
-    "a word for a number": ("training.epochs=many", "training.epochs: Input should be a valid integer"),
+    "a word for a number": (
+        "training.epochs=many",
+        "training.epochs: Input should be a valid integer",
+    ),
     "a negative number": ("training.learning_rate=-1", "learning_rate must be positive; it is -1"),
     "no epochs": ("training.epochs=0", "epochs must be at least 1; it is 0"),
     "dropout of one": ("network.dropout=1", "dropout must lie in [0, 1); it is 1"),
@@ -76,7 +82,10 @@ BAD_SETTINGS = {
     "a horizon of zero": ("target.horizon=0", "horizon must be at least 1; it is 0"),
     "a size that is no period": ("split.train=5Q", "5Q"),
     "no validation": ("split.validation=0", "validation"),
-    "a reference variant that is not compared": ("statistics.reference=cs_rank", "must be one of the variants"),
+    "a reference variant that is not compared": (
+        "statistics.reference=cs_rank",
+        "must be one of the variants",
+    ),
     "a level of one": ("statistics.level=1", "level must lie in [0.5, 1); it is 1"),
     "a loss that needs whole dates": ("training.loss=rank_correlation", "whole dates"),
     "a folder as a store": ("tracking.uri=./mlruns", "a server or a database"),
@@ -85,7 +94,7 @@ BAD_SETTINGS = {
     "an override without a value": ("training.epochs", "key=value"),
     "an override below a value": ("name.first=x", "name is a value, not a section"),
     "a broken value": ("variants=[none", "not readable as YAML"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", BAD_SETTINGS)

@@ -1,0 +1,6 @@
+"""``make bench``: every benchmark, one after the other."""
+
+from tests.benchmarks import bench_comparison, bench_training
+
+bench_training.main()
+bench_comparison.main()

@@ -1,0 +1,72 @@
+"""The whole default comparison from nothing: seconds in each step, time to first result, memory."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def tree(pid: int) -> list[int]:
+    """A process and its descendants (Linux)."""
+    found = [pid]
+    for one in found:
+        for task in Path(f"/proc/{one}/task").glob("*/children"):
+            found += [int(child) for child in task.read_text().split()]
+    return found
+
+
+def proportional_memory(pid: int) -> float:
+    """MiB of a process tree, shared pages counted once (PSS)."""
+    total = 0
+    for one in tree(pid):
+        try:
+            lines = Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue  # it has ended meanwhile
+        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return total / 1024
+
+
+def main(preset: str = "sp500") -> None:
+    """Run the preset in an empty folder and print what it cost."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "flows", "compare", str(ROOT / "conf" / f"{preset}.yaml")]
+        start, peak, first = time.perf_counter(), 0.0, None
+        process = subprocess.Popen(
+            command, cwd=folder, stdout=subprocess.PIPE, text=True, env=environment()
+        )
+        assert process.stdout is not None
+        lines: list[tuple[float, str]] = []
+        reader = threading.Thread(
+            target=lambda: lines.extend(
+                (time.perf_counter() - start, one) for one in process.stdout
+            )
+        )
+        reader.start()
+        while process.poll() is None:
+            peak = max(peak, proportional_memory(process.pid))
+            time.sleep(1)
+        reader.join()
+        total = time.perf_counter() - start
+        first = next((at for at, line in lines if "leak audit" in line), float("nan"))
+        print(
+            f"comparison {preset}: {total:.0f} s wall, first variant after {first:.0f} s,", end=" "
+        )
+        print(f"peak memory of all processes {peak:.0f} MiB, exit status {process.returncode}")
+        for _, line in lines:
+            if "seconds" in line:
+                print("  " + line.rstrip())
+
+
+def environment() -> dict[str, str]:
+    """This process's, with the project importable from anywhere."""
+    return os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
