@@ -213,11 +213,10 @@ def plan_findings(
 
 def label_ends(data: pd.DataFrame, calendar: np.ndarray, known_at: Mapping[str, str]) -> np.ndarray:
     """(D,) datetime64[D], when the last label of each date is known; NaT if one never is."""
-    never = np.datetime64("9999-12-31")
     ends = calendar.astype("datetime64[D]")
     for column, known in known_at.items():
         rows = data[data[column].notna() & data["date"].isin(calendar)]
-        dates = rows[known].to_numpy().astype("datetime64[D]")
         place = np.searchsorted(calendar, rows["date"].to_numpy().astype("datetime64[D]"))
-        np.maximum.at(ends, place, np.where(np.isnat(dates), never, dates))
-    return np.where(ends == never, np.datetime64("NaT"), ends)
+        dates = rows[known].to_numpy().astype("datetime64[D]")
+        np.maximum.at(ends, place, dates)  # NaT, never known, prevails
+    return ends

@@ -7,6 +7,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, Ridge
 
 from tasks.diagnose import Verdict, audit_forecaster
+from tasks.diagnose.forecaster import label_ends
 from tasks.split import Fold
 
 HORIZON = 2
@@ -165,6 +166,20 @@ def test_purging_is_judged_from_when_labels_are_known(data, fold):
         assert purge.verdict is expected
         assert purge.counts
         assert purge.value == (1.0 if expected is Verdict.LEAK else 0.0)
+
+
+def test_the_last_label_of_a_date_decides_and_one_that_is_never_known_prevails(data, fold):
+    ends = label_ends(data, fold.calendar, {"label": "known"})
+    assert ends[:-HORIZON].tolist() == fold.calendar[HORIZON:].tolist()
+    assert ends[-HORIZON:].tolist() == fold.calendar[-HORIZON:].tolist()  # no labels there
+    two = data.copy()
+    rows = two.index[two["date"] == two["date"].iloc[30]]
+    two.loc[rows[1], "known"] += pd.Timedelta(days=50)
+    longer = label_ends(two, fold.calendar, {"label": "known"})
+    assert (longer - ends).astype(int).tolist() == [50 * (row == 10) for row in range(len(ends))]
+    two.loc[rows[0], "known"] = pd.NaT
+    never = label_ends(two, fold.calendar, {"label": "known"})
+    assert np.flatnonzero(np.isnat(never)).tolist() == [10]
 
 
 def test_purging_is_unknown_without_label_ends_and_informs_only(data, fold):

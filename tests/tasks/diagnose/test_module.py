@@ -176,6 +176,13 @@ def test_an_honest_module_passes(make, windows):
     assert len([f for f in report.findings if f.counts]) >= 2
 
 
+@pytest.mark.parametrize("name", ["dropout in training mode", "functional dropout"])
+def test_dropout_is_not_taken_for_coupling(name, windows):
+    for finding in audit_module(built(CLEAN[name]), windows, DATES).findings:
+        if finding.test == "batch_composition":
+            assert finding.detail == "depends on no companion in the batch"
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_the_other_mode_informs_only(training, windows):
     module = built(lambda: Reader(nn.BatchNorm1d(6))).train(training)
