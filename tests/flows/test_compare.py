@@ -11,6 +11,9 @@ from mlflow import MlflowClient, artifacts, pyfunc
 from mlflow.entities import Run
 
 from tests.flows.conftest import SMALL, Place
+from tests.tasks.track.conftest import OTHERS_WARNINGS
+
+pytestmark = [pytest.mark.filterwarnings(text) for text in OTHERS_WARNINGS]
 
 
 def client(place: Place) -> MlflowClient:
