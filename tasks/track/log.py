@@ -97,13 +97,14 @@ def write_findings(findings: Iterable[Finding], path: Path) -> None:
 def log_heatmaps(store: Store, run_id: str, results: Results, name: str) -> None:
     """The attribution of every fold under one key: the UI shows a slider over folds, side by side.
 
+    The slash puts the pictures into a section of their own in front; without one they come last.
     Colours are scaled within each picture.
     """
     lagged = results.attribution.lagged
     for fold, rows in lagged[lagged["variant"] == name].groupby("fold"):
         png = render(heatmap_of(rows, f"{name}, fold {fold}"))
         with Image.open(BytesIO(png)) as image:
-            store.client.log_image(run_id, image, key="attribution", step=int(str(fold)))
+            store.client.log_image(run_id, image, key="attribution/heatmap", step=int(str(fold)))
 
 
 def log_summary(store: Store, results: Results, report: Report, url: str) -> str:

@@ -70,7 +70,7 @@ def test_tables_arrive_whole(shared: Store, results: Results, logged: Links) -> 
 def test_heat_maps_share_a_key_and_have_the_fold_as_step(shared: Store, logged: Links) -> None:
     images = folder_of(shared, logged.variant_run_ids["zscore"]) / "images"
     keys = sorted(path.name.split("+timestamp")[0] for path in images.glob("*.png"))
-    assert keys == ["attribution+step+0", "attribution+step+1"]
+    assert keys == ["attribution~heatmap+step+0", "attribution~heatmap+step+1"]
 
 
 def test_the_summary_holds_the_answer(
