@@ -106,6 +106,8 @@ def test_every_variant_gets_the_verdict_it_deserves(name, trained, panel):
     assert not training.counts
     assert f"claimed: {VARIANTS[name].training_coupling}" in training.detail
     assert "broken" not in training.detail
+    couples = VARIANTS[name].training_coupling == "batch"
+    assert ("measured in the network: batch" in training.detail) == couples
 
 
 @pytest.mark.parametrize("name", ["zscore", "full_sample_zscore"])
