@@ -10,13 +10,13 @@ from flows.screen import Screen
 from flows.variants import fit_variants
 from flows.workers import one_api, task_runner
 from tasks.compare.task import compare_forecasts
-from tasks.data import DataError
+from tasks.data import DataError, build
 from tasks.data.task import load_panel
 from tasks.report.task import draw_report, show_summary
 from tasks.split import PlanError
 from tasks.split.task import plan_folds
 from tasks.timing import Stopwatch
-from tasks.track.store import Links, TrackingError
+from tasks.track.store import Links, TrackingError, open_store
 from tasks.track.task import find_store, log_results
 from tasks.train import TrainingError
 
@@ -51,7 +51,15 @@ def compare(experiment: Experiment) -> Links:
     return links
 
 
+def check(experiment: Experiment) -> None:
+    """Raise what a user can mend before an embedded server takes ten seconds to start."""
+    open_store(experiment.tracking)
+    panel = build(experiment.data, experiment.target, cache=PANELS.resolve())
+    experiment.split.folds(panel.dates, panel.label_end)
+
+
 def run(experiment: Experiment) -> Links:
     """Run the flow with as many worker processes as the experiment asks for."""
+    check(experiment)
     with one_api():
         return compare.with_options(task_runner=task_runner(experiment.processes))(experiment)
