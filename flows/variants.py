@@ -54,9 +54,12 @@ class Fitted:
 
     @property
     def forecasts(self) -> pd.DataFrame:
-        """One long table, variants first, then references."""
+        """One long table, variants first, then references; the same whoever finished first."""
         units = [one.forecasts for trained in self.trained.values() for one in trained]
-        return pd.concat([*units, *self.references], ignore_index=True)
+        references = sorted(
+            self.references, key=lambda one: tuple(one[["variant", "fold"]].iloc[0])
+        )
+        return pd.concat([*units, *references], ignore_index=True)
 
 
 def units_of(experiment: Experiment, variant: str, plan: Plan, fingerprint: str) -> list[Unit]:

@@ -72,9 +72,8 @@ def log_variant(store: Store, results: Results, name: str, model: ModelFiles | N
 
 
 def write_tables(results: Results, name: str, folder: Path) -> None:
-    """The variant's rows of every long table, and its findings."""
+    """The variant's rows of every long table, and its findings; forecasts are the summary's."""
     tables = {
-        "forecasts": results.forecasts,
         "learning_curves": results.curves,
         "attribution_by_lag": results.attribution.lagged,
         "attribution_importance": results.attribution.importance,
@@ -133,13 +132,9 @@ def write_summary(results: Results, report: Report, folder: Path) -> None:
     results.comparison.by_fold.to_csv(folder / "by_fold.csv", index=False)
     results.comparison.daily.to_csv(folder / "daily_rank_ic.csv", index_label="date")
     results.plan_audit.to_csv(folder / "fold_plan.csv", index=False)
-    _references(results).to_parquet(folder / "reference_forecasts.parquet", index=False)
+    results.forecasts.to_parquet(folder / "forecasts.parquet", index=False)
     shared = [finding for subject in SHARED for finding in results.findings.get(subject, ())]
     write_findings(shared, folder / "shared_findings.json")
-
-
-def _references(results: Results) -> pd.DataFrame:
-    return results.forecasts[results.forecasts["variant"].isin(results.references)]
 
 
 def panel_of(results: Results) -> Dataset:

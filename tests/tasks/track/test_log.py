@@ -58,9 +58,9 @@ def test_numbers_arrive(shared: Store, results: Results, logged: Links) -> None:
 
 def test_tables_arrive_whole(shared: Store, results: Results, logged: Links) -> None:
     folder = folder_of(shared, logged.variant_run_ids["zscore"])
-    forecasts = pd.read_parquet(folder / "forecasts.parquet")
-    own = results.forecasts.query("variant == 'zscore'").reset_index(drop=True)
-    pd.testing.assert_frame_equal(forecasts, own, check_dtype=False)
+    curves = pd.read_parquet(folder / "learning_curves.parquet")
+    own = results.curves.query("variant == 'zscore'").reset_index(drop=True)
+    pd.testing.assert_frame_equal(curves, own, check_dtype=False)
     for name in ("by_lag", "importance", "by_date", "completeness"):
         assert len(pd.read_parquet(folder / f"attribution_{name}.parquet"))
     findings = json.loads((folder / "findings.json").read_text())
@@ -84,8 +84,8 @@ def test_the_summary_holds_the_answer(
     assert list(ranking.index) == list(results.ranking.index)
     assert ranking.at["full_sample_zscore", "verdict"] == "LEAK"
     assert json.loads((folder / "ranking.json").read_text())["columns"][0] == "variant"
-    references = pd.read_parquet(folder / "reference_forecasts.parquet")
-    assert set(references["variant"]) == set(results.references)
+    forecasts = pd.read_parquet(folder / "forecasts.parquet")
+    pd.testing.assert_frame_equal(forecasts, results.forecasts, check_dtype=False)
 
 
 def test_the_panel_is_an_input_under_its_own_hash(
