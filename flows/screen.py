@@ -73,7 +73,8 @@ class Screen:
         self.say()
         if links.command:
             self.say(f"To look at it: {links.command}")
-        self.say(f"then open {links.url}" if links.command else f"Open {links.url}")
+        self.say(f"Charts: {links.url}")
+        self.say(f"Report: {links.report}")
 
 
 def width() -> int | None:

@@ -16,7 +16,7 @@ from tasks.report import Report, Results, heatmap_of, render
 from tasks.report.leaks import SHARED
 from tasks.track.model import ModelFiles, log_model
 from tasks.track.runs import SUMMARY, finished_runs, log_values, new_run
-from tasks.track.store import Links, Store, ui_command, url_of
+from tasks.track.store import Links, Store, report_url, ui_command, url_of
 from tasks.track.values import (
     key_of,
     summary_params,
@@ -55,7 +55,8 @@ def log_comparison(
     if SUMMARY not in runs:
         runs[SUMMARY] = log_summary(store, results, report, url)
     variants = {name: runs[name] for name in ranked}
-    return Links(runs[SUMMARY], variants, url, ui_command(store))
+    report_link = report_url(store, runs[SUMMARY])
+    return Links(runs[SUMMARY], variants, url, report_link, ui_command(store))
 
 
 def log_variant(store: Store, results: Results, name: str, model: ModelFiles | None) -> str:

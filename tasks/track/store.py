@@ -47,12 +47,14 @@ class Links:
         summary_run_id: The run that answers the question by itself.
         variant_run_ids: One run a variant.
         url: The charts of all of them in the MLflow UI.
+        report: The report on the summary run, in the MLflow UI.
         command: Starts that UI; empty for a tracking server, which is running.
     """
 
     summary_run_id: str
     variant_run_ids: Mapping[str, str]
     url: str
+    report: str
     command: str
 
 
@@ -147,13 +149,23 @@ def url_of(store: Store, comparison: str) -> str:
 
     The UI opens on generative-AI pages unless told that runs are meant.
     """
-    base = store.uri.rstrip("/") if store.uri.startswith("http") else LOCAL_UI
     query = {
         "workflowType": "machine_learning",
         "compareRunsMode": "CHART",
         "searchFilter": f"tags.comparison = '{comparison}'",
     }
-    return f"{base}/#/experiments/{store.experiment_id}/runs?{urlencode(query, quote_via=quote)}"
+    return f"{runs_page(store)}?{urlencode(query, quote_via=quote)}"
+
+
+def report_url(store: Store, run_id: str) -> str:
+    """Address of the report of a summary run in the MLflow UI."""
+    return f"{runs_page(store)}/{run_id}/artifacts/report.html"
+
+
+def runs_page(store: Store) -> str:
+    """The experiment's runs where the UI of the store is, or will be once it is started."""
+    base = store.uri.rstrip("/") if store.uri.startswith("http") else LOCAL_UI
+    return f"{base}/#/experiments/{store.experiment_id}/runs"
 
 
 def ui_command(store: Store) -> str:
