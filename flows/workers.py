@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -28,11 +29,24 @@ def one_api() -> Iterator[None]:
         return
     server = SubprocessASGIServer()
     server.start()
+    assert server.server_process is not None  # it has just answered
+    guard = end_after_us(server.server_process.pid)
     try:
         with temporary_settings({PREFECT_API_URL: server.api_url}):
             yield
     finally:
         server.stop()
+        guard.terminate()
+        guard.wait()
+
+
+def end_after_us(pid: int) -> subprocess.Popen[bytes]:
+    """Start a process that ends ``pid`` when this one is gone: killed, it cannot do it itself."""
+    wait = f"while kill -0 {os.getpid()} 2>/dev/null; do sleep 1; done; kill {pid}"
+    nowhere = subprocess.DEVNULL
+    return subprocess.Popen(
+        ["sh", "-c", wait], stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
+    )
 
 
 def task_runner(processes: int) -> TaskRunner[Any]:
