@@ -35,17 +35,23 @@ def one_api() -> Iterator[None]:
         with temporary_settings({PREFECT_API_URL: server.api_url}):
             yield
     finally:
-        server.stop()
         guard.terminate()
-        guard.wait()
+        guard.communicate()
+        server.stop()
 
 
 def end_after_us(pid: int) -> subprocess.Popen[bytes]:
-    """Start a process that ends ``pid`` when this one is gone: killed, it cannot do it itself."""
-    wait = f"while kill -0 {os.getpid()} 2>/dev/null; do sleep 1; done; kill {pid}"
+    """Start a process that ends ``pid`` when this one is gone: killed, it cannot do it itself.
+
+    It reads from a pipe that only this process holds, and that closes however it ends.
+    """
     nowhere = subprocess.DEVNULL
     return subprocess.Popen(
-        ["sh", "-c", wait], stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
+        ["sh", "-c", f"cat >/dev/null; kill {pid}"],
+        stdin=subprocess.PIPE,
+        stdout=nowhere,
+        stderr=nowhere,
+        start_new_session=True,
     )
 
 
