@@ -83,7 +83,7 @@ BAD_SETTINGS = {
     "a size that is no period": ("split.train=5Q", "5Q"),
     "no validation": ("split.validation=0", "validation"),
     "a reference variant that is not compared": (
-        "statistics.reference=cs_rank",
+        "statistics.reference=revin",
         "must be one of the variants",
     ),
     "a level of one": ("statistics.level=1", "level must lie in [0.5, 1); it is 1"),
