@@ -16,15 +16,15 @@ from tasks.diagnose import Verdict
 from tasks.diagnose.finding import overall
 from tasks.report import Results
 from tasks.split.task import Plan
-from tasks.train import TrainedUnit, code_version, digest
+from tasks.train import TrainedUnit, code_version, digest, variant_version
 
 
 def comparison_id(experiment: Experiment, fingerprint: str, plan: str) -> str:
     """Hash of all that decides a comparison; where it is logged and on how many cores does not."""
     decides = experiment.model_dump(mode="json", exclude={"tracking", "workers"})
-    return digest(decides, fingerprint, plan, code_version(("models", "tasks", "flows", "conf")))[
-        :12
-    ]
+    own = [variant_version(name) for name in experiment.variants]
+    code = code_version(("models", "tasks", "flows", "conf"))
+    return digest(decides, fingerprint, plan, own, code)[:12]
 
 
 def assemble(

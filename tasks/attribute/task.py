@@ -9,15 +9,13 @@ from tasks.attribute.spec import AttributionSpec
 from tasks.attribute.unit import Attribution, attribute_unit
 from tasks.data import load
 from tasks.timing import Timed, timed
-from tasks.train import TrainedUnit, code_version, digest
+from tasks.train import TrainedUnit, code_version, units_key
 
 
 def attribution_key(_: Any, parameters: dict[str, Any]) -> str:
     """Where Prefect keeps the attributions: the units, the spec and the code decide them."""
-    trained, spec = parameters["trained"], parameters["spec"]
-    keys = [one.unit.key for one in trained]
-    parts = digest(keys, spec.samples, spec.nodes, code_version(("tasks/attribute",)))
-    return f"attribute-{trained[0].unit.variant.replace(':', '.')}-{parts}"
+    spec, version = parameters["spec"], code_version(("tasks/attribute",))
+    return units_key("attribute", parameters["trained"], spec.samples, spec.nodes, version)
 
 
 @task(

@@ -13,17 +13,15 @@ from tasks.diagnose.spec import AuditSpec
 from tasks.diagnose.unit import diagnose_unit
 from tasks.split.fold import Fold
 from tasks.timing import Timed, timed
-from tasks.train import TrainedUnit, code_version, digest, train_unit
+from tasks.train import TrainedUnit, code_version, train_unit, units_key
 
 ROOMS = ("models", "tasks/data", "tasks/split", "tasks/train", "tasks/diagnose")
 
 
 def diagnosis_key(_: Any, parameters: dict[str, Any]) -> str:
     """Where Prefect keeps the findings: the units, the spec and the code decide them."""
-    trained, spec = parameters["trained"], parameters["spec"]
-    keys = [one.unit.key for one in trained]
-    parts = digest(keys, spec.cuts, spec.retrain_folds, code_version(ROOMS))
-    return f"diagnose-{trained[0].unit.variant.replace(':', '.')}-{parts}"
+    spec, version = parameters["spec"], code_version(ROOMS)
+    return units_key("diagnose", parameters["trained"], spec.cuts, spec.retrain_folds, version)
 
 
 @task(

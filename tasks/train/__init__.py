@@ -10,7 +10,7 @@ from tasks.train.train import (
     score,
     train_unit,
 )
-from tasks.train.unit import TrainedUnit, Unit, code_version, digest
+from tasks.train.unit import TrainedUnit, Unit, code_version, digest, units_key, variant_version
 
 __all__ = [
     "PREFIX",
@@ -28,4 +28,6 @@ __all__ = [
     "reference_forecasts",
     "score",
     "train_unit",
+    "units_key",
+    "variant_version",
 ]

@@ -1,7 +1,9 @@
 """A unit: one variant on one fold with one seed, what one worker trains."""
 
 import hashlib
+import importlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -44,7 +46,7 @@ class Unit:
         fold = [[r.start, r.stop] for r in (self.fold.train, self.fold.validation, self.fold.test)]
         decides = [
             self.variant, fold, self.seed, asdict(self.network), asdict(self.training),
-            self.panel, self.plan, code_version(),
+            self.panel, self.plan, code_version(), variant_version(self.variant),
         ]  # fmt: skip
         name = self.variant.replace(":", ".")
         return f"{name}-f{self.fold.number}-s{self.seed}-{digest(*decides)}"
@@ -81,6 +83,22 @@ def code_version(rooms: tuple[str, ...] = ROOMS) -> str:
     for file in sorted(file for room in rooms for file in root.glob(f"{room}/**/*.py")):
         content.update(file.relative_to(root).as_posix().encode() + file.read_bytes())
     return content.hexdigest()[:16]
+
+
+def variant_version(name: str) -> str:
+    """Hash of the file of one's own variant, ``package.module:attribute``; empty for built-in ones.
+
+    What that file imports is not looked at.
+    """
+    module, colon, _ = name.partition(":")
+    file = importlib.import_module(module).__file__ if colon else None
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] if file else ""
+
+
+def units_key(step: str, trained: Sequence[TrainedUnit], *decides: object) -> str:
+    """Key of what ``step`` makes of one variant's units: they and ``decides`` decide it."""
+    name = trained[0].unit.variant.replace(":", ".")
+    return f"{step}-{name}-{digest([one.unit.key for one in trained], *decides)}"
 
 
 def digest(*parts: object) -> str:

@@ -2,6 +2,7 @@ import re
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -164,3 +165,16 @@ def test_a_key_holds_everything_that_decides(unit: Unit) -> None:
     keys = {one.key for one in [unit, *others]}
     assert len(keys) == 1 + len(others)
     assert replace(unit).key == unit.key
+
+
+def test_a_key_follows_the_file_of_ones_own_variant(
+    unit: Unit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "variant_of_a_user.py"
+    file.write_text("from models.normalizers import VARIANTS\nmine = VARIANTS['zscore']\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    own = replace(unit, variant="variant_of_a_user:mine")
+    before = own.key
+    assert own.key == before
+    file.write_text(file.read_text().replace("zscore", "cs_rank"))
+    assert own.key != before
