@@ -15,6 +15,56 @@ class Verdict(StrEnum):
     CLEAN = "CLEAN"
 
 
+class Size(StrEnum):
+    """How far a result moved: not at all, in its last bits, by rounding, or for real."""
+
+    IDENTICAL = "identical"
+    BITS = "bit-different"
+    ROUNDING = "rounding only"
+    MATERIAL = "material"
+
+
+LAST_BITS = 1e-13
+"""Moves up to this many sd are the last bits of float64 results."""
+
+
+@dataclass(frozen=True)
+class Inflation:
+    """What a leak is worth: the rank IC that it reports beyond an honest day-by-day replay.
+
+    Attributes:
+        reported: Mean daily rank IC of the forecasts as they were made.
+        honest: The same dates replayed, each with nothing dated later in reach.
+        low: Lower end of the interval of the difference.
+        high: Upper end.
+        dates: Dates that were replayed.
+        abstained: Dates for which the replay has no forecast; they count as rank IC 0.
+        level: Of the interval.
+    """
+
+    reported: float
+    honest: float
+    low: float
+    high: float
+    dates: int
+    abstained: int = 0
+    level: float = 0.95
+
+    @property
+    def value(self) -> float:
+        """Reported less honest."""
+        return self.reported - self.honest
+
+    def __str__(self) -> str:
+        text = (
+            f"rank IC {self.reported:+.3f} as reported, {self.honest:+.3f} in an honest replay of "
+            f"{self.dates} dates: inflated by {self.value:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
+        )
+        return text + (
+            f"; {self.abstained} dates cannot be forecast honestly" if self.abstained else ""
+        )
+
+
 @dataclass(frozen=True)
 class Witness:
     """The one place where a leak shows most: change what is dated after ``cut``, see it move."""
@@ -40,9 +90,9 @@ class Finding:
 
     Attributes:
         test: Key of ``tasks.diagnose.DIAGNOSTICS``.
-        stage: Where in the pipeline: folds, features, input, window, network, training, scoring.
+        stage: Where in the pipeline; begins with one of ``tasks.diagnose.catalogue.STAGES``.
         verdict: LEAK, CLEAN (within ``tested``) or UNKNOWN.
-        evidence: exact, statistical, or why it is unknown.
+        evidence: exact, statistical (with p and level), or why it is unknown.
         statistic: What was measured, with its unit.
         value: Its value.
         threshold: LEAK above this value.
@@ -50,6 +100,9 @@ class Finding:
         witness: Where it shows; None when clean.
         detail: One sentence for a reader.
         counts: False for a finding that informs only, such as coupling in training batches.
+        ahead: Trading days that the result looks ahead, at least; None where that has no meaning.
+        p_value: Of a statistical test, before the adjustment for the other tests.
+        inflation: What the leak is worth, or None.
     """
 
     test: str
@@ -63,6 +116,20 @@ class Finding:
     witness: Witness | None = None
     detail: str = ""
     counts: bool = True
+    ahead: int | None = None
+    p_value: float | None = None
+    inflation: Inflation | None = None
+
+    @property
+    def size(self) -> Size | None:
+        """How far it moved, for a finding in standard deviations; else None."""
+        if "sd" not in self.statistic or self.value != self.value:
+            return None
+        if self.value == 0:
+            return Size.IDENTICAL
+        if self.value > self.threshold:
+            return Size.MATERIAL
+        return Size.BITS if self.value <= LAST_BITS else Size.ROUNDING
 
 
 def overall(findings: Iterable[Finding]) -> Verdict:

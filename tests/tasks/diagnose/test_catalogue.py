@@ -3,18 +3,15 @@ import dataclasses
 import pytest
 
 from tasks.diagnose import DIAGNOSTICS
+from tasks.diagnose.catalogue import LEVEL
 from tasks.diagnose.perturb import PERTURBATIONS
 
 
-def test_the_tests_that_every_comparison_runs():
-    assert {key: entry.number for key, entry in DIAGNOSTICS.items()} == {
-        "serve_invariance": "T1",
-        "train_invariance": "T2",
-        "batch_composition": "T3",
-        "state_purity": "T7",
-        "purge": "T8",
-        "fold_order": "T9",
-    }
+def test_the_whole_catalogue_is_there():
+    assert [entry.number for entry in DIAGNOSTICS.values()] == [f"T{n}" for n in range(1, 25)]
+    assert {entry.kind for entry in DIAGNOSTICS.values()} == {"exact", "statistical", "informs"}
+    levels = {e.threshold for e in DIAGNOSTICS.values() if e.kind == "statistical"}
+    assert levels == {LEVEL}
 
 
 @pytest.mark.parametrize("entry", [*DIAGNOSTICS.values(), *PERTURBATIONS.values()])
