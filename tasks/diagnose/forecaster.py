@@ -1,61 +1,29 @@
 """Do forecasts move when later rows change? End to end, for any library's model."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
 from tasks.diagnose.cuts import choose_rows
-from tasks.diagnose.features import Tried, checked_data
-from tasks.diagnose.finding import Finding, LeakReport, Verdict, Witness
-from tasks.diagnose.measure import NOISE_MARGIN, attempt, day, tolerance_of
-from tasks.diagnose.perturb import change_rows, checked_names, late_cells, schedule
+from tasks.diagnose.features import checked_data
+from tasks.diagnose.finding import Finding, Inflation, LeakReport, Verdict
+from tasks.diagnose.invariance import Change, Ground, answer, observe
+from tasks.diagnose.measure import day
+from tasks.diagnose.perturb import checked_names, schedule
 from tasks.diagnose.pipeline import diagnose_plan
-from tasks.diagnose.scores import apart, forecast_scale
+from tasks.diagnose.replay import honest_scores, inflation
+from tasks.diagnose.subject import Forecast, Subject
 from tasks.split import Fold
 
-Forecast = Callable[[pd.DataFrame, Fold], pd.Series]
-
-
-@dataclass
-class Seen:
-    """What the cuts of one test showed.
-
-    Attributes:
-        tried: Cuts and changes.
-        limit: Moves above it are no rounding and no noise of running twice.
-        value: Largest move, in cross-sectional sd.
-        compared: Forecasts compared.
-        witness: Where it moved most.
-    """
-
-    tried: Tried
-    limit: float
-    value: float = 0.0
-    compared: int = 0
-    witness: Witness | None = None
-
-    def add(
-        self,
-        name: str,
-        cut: np.datetime64,
-        before: pd.Series,
-        after: pd.Series | None,
-        reason: str,
-        scale: float,
-    ) -> None:
-        """Take note of a run: scores ``after`` the change ``name``, or the reason for none."""
-        if after is None:
-            self.tried.failed.setdefault(name, reason)
-            return
-        self.tried.worked[name] += 1
-        here = apart(up_to(before, cut), up_to(after, cut), scale)
-        self.compared += here.count
-        if here.value > self.value:
-            self.value, self.witness = here.value, here.witness(day(cut))
+TRACED_CUTS, UNTRACED_CUTS = 20, 4
+"""Dates to cut at by default: with a trained model to score with, and training at each cut."""
+TRACED_REPLAYS, UNTRACED_REPLAYS = 60, 6
+"""Test dates that are replayed at most to tell what a leak is worth."""
+TRAIN_CHANGES = ("noise", "flip")
+"""What is done to the future of training where training is traced."""
 
 
 def audit_forecaster(
@@ -63,25 +31,29 @@ def audit_forecaster(
     data: pd.DataFrame,
     fold: Fold,
     *,
-    cuts: int = 4,
+    cuts: int | None = None,
     seed: int = 0,
     perturbations: tuple[str, ...] = ("noise", "missing", "truncate", "flip"),
     tolerance: float | None = None,
     known_at: Mapping[str, str] = MappingProxyType({}),
     embargo: int = 0,
+    target: Callable[[pd.DataFrame], pd.Series] | None = None,
+    horizon: int = 1,
 ) -> LeakReport:
     """Change what is dated after a cut, train and forecast anew, and see whether forecasts move.
 
     The first cut is the first test date: all that comes after training and validation changes
     there, so that its forecasts show whether training saw it. The other cuts lie in the test
-    block. At each cut ``forecast`` runs twice or so: audit a small model, or few symbols.
+    block. A forecaster that marks its stages on a :class:`Trace` learns where a leak enters, and,
+    where it marks its training, is audited for the price of about three trainings; one that does
+    not trains anew at every cut.
 
     Args:
         forecast: Trains on the fold's training and validation dates and returns scores, indexed
             (date, symbol), on its test dates. It gets copies. Seed it: it must repeat.
         data: Long rows with ``date``, ``symbol`` and whatever the model reads, labels too.
         fold: Its calendar is that of ``data``.
-        cuts: Dates to cut at, the first test date included.
+        cuts: Dates to cut at, the first test date included; 20 where training is traced, else 4.
         seed: Of cuts and changes.
         perturbations: Keys of PERTURBATIONS: the first at every cut, the others in turn. One that
             the model cannot stand, such as missing values, is reported and does not count.
@@ -91,6 +63,9 @@ def audit_forecaster(
             of the date on which they are known. They are changed too where that is after the cut,
             and decide whether the fold is purged.
         embargo: Trading days that must lie between the last label and the block after it.
+        target: Rows -> what is forecast, indexed (date, symbol), to tell what a leak is worth;
+            by default the traced stage ``target``.
+        horizon: Rows that a label spans, for intervals.
 
     Returns:
         Findings on train invariance, serve invariance, purge and fold order.
@@ -99,57 +74,55 @@ def audit_forecaster(
         ValueError: Unusable data or scores, or nothing comes after the first test date.
     """
     checked_names(perturbations)
-    checked_data(data, cuts, known_at)
-    before = run(forecast, data, fold)
-    again = run(forecast, data, fold)
-    scale = forecast_scale(before)
-    rerun = apart(before, again, scale).value
-    rounding = tolerance_of(before) if tolerance is None else tolerance
-    unsteady = f"two runs on the same data differ by {rerun:.2g} sd: seed the model"
-    noise = unsteady if NOISE_MARGIN * rerun > rounding else ""
-    first, *others = dates_to_cut(data, before, cuts, seed)
-    found: list[Finding] = []
-    for test, dates, plan in (
-        ("train_invariance", [first], [(0, name) for name in perturbations]),
-        ("serve_invariance", others, schedule(len(others), perturbations)),
-    ):
-        seen = Seen(Tried(np.array(dates)), max(rounding, NOISE_MARGIN * rerun))
-        for place, name in plan:
-            cut, generator = dates[place], np.random.default_rng([seed, place, len(found)])
-            later = (data["date"] > cut).to_numpy()
-            changed = change_rows(data, later, name, generator, late_cells(data, known_at, cut))
-            after, reason = attempt(partial(run, forecast, changed, fold))
-            seen.add(name, cut, before, after, reason, scale)
-        found += [answer(test, seen, noise)] if plan else []
-    return LeakReport("forecaster", (*found, *plan_findings(data, fold, known_at, embargo)))
+    checked_data(data, 1 if cuts is None else cuts, known_at)
+    ground = Ground.of(Subject(forecast, fold), data, known_at, seed, tolerance)
+    wanted = cuts or (TRACED_CUTS if ground.traced else UNTRACED_CUTS)
+    first, *others = dates_to_cut(data, ground.base.scores, wanted, seed)
+    ways = TRAIN_CHANGES if ground.traced else perturbations
+    places = [(others[place], name) for place, name in schedule(len(others), perturbations)]
+    found = invariances(ground, [(first, name) for name in ways], places)
+    found += plan_findings(data, fold, known_at, embargo)
+    return LeakReport("forecaster", tuple(worth(found, ground, target, horizon)))
 
 
-def run(forecast: Forecast, data: pd.DataFrame, fold: Fold) -> pd.Series:
-    """Scores on the fold's test dates from a copy of ``data``, sorted.
-
-    Raises:
-        ValueError: Not scores by date and symbol, each once; or none on the test dates.
-    """
-    scores = forecast(data.copy(), fold)
-    if not isinstance(scores, pd.Series) or scores.index.nlevels != 2:
-        raise ValueError(
-            f"forecast must return a Series indexed (date, symbol); it returned "
-            f"{type(scores).__name__}"
-        )
-    if not scores.index.is_unique:
-        raise ValueError("forecast must return one score for each date and symbol; some are twice")
-    on_test = scores.index.get_level_values(0).isin(fold.test_dates)
-    if not on_test.any():
-        raise ValueError(
-            f"forecast returned {len(scores)} scores, none on the fold's test dates "
-            f"{fold.test_dates[0]} to {fold.test_dates[-1]}"
-        )
-    return scores[on_test].sort_index()
+def invariances(ground: Ground, training: list[Change], serving: list[Change]) -> list[Finding]:
+    """The findings on training and on serving; run twice on the same data only if need be."""
+    tests = [("train_invariance", training, True), ("serve_invariance", serving, False)]
+    seen = [(test, observe(ground, plan, again)) for test, plan, again in tests if plan]
+    moved = any(one.worst.value > ground.rounding or one.entry for _, one in seen)
+    rerun = ground.noise() if moved else 0.0
+    return [answer(test, one, ground, rerun) for test, one in seen]
 
 
-def up_to(scores: pd.Series, cut: np.datetime64) -> pd.Series:
-    """Scores dated up to ``cut``."""
-    return scores[scores.index.get_level_values(0) <= cut]
+def worth(
+    found: list[Finding],
+    ground: Ground,
+    target: Callable[[pd.DataFrame], pd.Series] | None,
+    horizon: int,
+) -> list[Finding]:
+    """``found``, each leak with what it is worth, where there is a target to tell it by."""
+    if all(finding.verdict is not Verdict.LEAK for finding in found):
+        return found
+    price = price_of(ground, target, horizon)
+    return [
+        replace(finding, inflation=price) if finding.verdict is Verdict.LEAK else finding
+        for finding in found
+    ]
+
+
+def price_of(
+    ground: Ground, target: Callable[[pd.DataFrame], pd.Series] | None, horizon: int
+) -> Inflation | None:
+    """Reported less honest rank IC on evenly spread test dates, or None without a target."""
+    table = ground.base.trace.table("target")
+    if target is None and table is None:
+        return None
+    labels = target(ground.data) if target is not None else table.iloc[:, 0]  # type: ignore[union-attr]
+    scored = np.unique(ground.base.scores.index.get_level_values(0).to_numpy())
+    most = TRACED_REPLAYS if ground.traced else UNTRACED_REPLAYS
+    dates = scored[np.unique(np.linspace(0, len(scored) - 1, most).round().astype(int))]
+    honest = honest_scores(ground.subject, ground.data, dates, ground.known_at, ground.traced)
+    return inflation(ground.base.scores, honest, labels, dates, horizon)
 
 
 def dates_to_cut(
@@ -169,38 +142,6 @@ def dates_to_cut(
         )
     rows = choose_rows(dates, range(first + 1, last + 1), count - 1, seed)
     return list(dates[[first, *rows]])
-
-
-def answer(test: str, seen: Seen, noise: str) -> Finding:
-    """The finding on one kind of cut; ``noise`` says that the model does not repeat."""
-    leaks = seen.value > seen.limit
-    reason = seen.tried.unknown(without_truncation=True) or noise
-    verdict = Verdict.LEAK if leaks else Verdict.UNKNOWN if reason else Verdict.CLEAN
-    training = test == "train_invariance"
-    return Finding(
-        test=test,
-        stage="training" if training else "scoring",
-        verdict=verdict,
-        evidence=reason if verdict is Verdict.UNKNOWN else "exact",
-        statistic="largest move of a past forecast when later rows change [cross-sectional sd]",
-        value=seen.value,
-        threshold=seen.limit,
-        tested=f"{seen.compared} forecasts; {seen.tried}",
-        witness=seen.witness if leaks else None,
-        detail=detail_of(seen.value, leaks, training) if verdict is not Verdict.UNKNOWN else reason,
-    )
-
-
-def detail_of(value: float, leaks: bool, training: bool) -> str:
-    """One sentence."""
-    if leaks and training:
-        return (
-            "forecasts of the first test date depend on what comes later: training, or what is "
-            "fitted with it, sees past the training dates, or features look ahead"
-        )
-    if leaks:
-        return "forecasts depend on rows dated later"
-    return "rounding only" if value > 0 else "identical to the last bit"
 
 
 def plan_findings(

@@ -1,0 +1,236 @@
+"""Train and serve invariance: change the future of a forecaster, see what moves, where first."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from tasks.diagnose.catalogue import STAGES
+from tasks.diagnose.features import Tried
+from tasks.diagnose.finding import Finding, Verdict, Witness
+from tasks.diagnose.measure import NOISE_MARGIN, attempt, day, tolerance_of
+from tasks.diagnose.perturb import change_rows, late_cells
+from tasks.diagnose.scores import Apart, apart, forecast_scale
+from tasks.diagnose.stages import Entry, entries
+from tasks.diagnose.subject import Run, Subject
+
+Change = tuple[np.datetime64, str]
+"""A cut and the key of a perturbation."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What every comparison of an audit starts from.
+
+    Attributes:
+        subject: The forecaster on its fold.
+        data: Long rows.
+        known_at: Column -> column of the date on which its cell becomes known.
+        seed: Of changes.
+        base: The run on the data as they are.
+        rounding: Moves of scores up to this many cross-sectional sd are rounding.
+        reuse: Whether serving can be tested with the model of the base run.
+    """
+
+    subject: Subject
+    data: pd.DataFrame
+    known_at: Mapping[str, str]
+    seed: int
+    base: Run
+    rounding: float
+
+    @classmethod
+    def of(
+        cls,
+        subject: Subject,
+        data: pd.DataFrame,
+        known_at: Mapping[str, str],
+        seed: int,
+        tolerance: float | None,
+    ) -> "Ground":
+        """Run the forecaster once."""
+        base = subject.run(data)
+        rounding = tolerance_of(base.scores) if tolerance is None else tolerance
+        return cls(subject, data, known_at, seed, base, rounding)
+
+    @property
+    def dates(self) -> np.ndarray:
+        """(D,) the data's dates, ascending."""
+        return np.unique(self.data["date"].to_numpy())
+
+    @property
+    def scale(self) -> float:
+        """Cross-sectional sd of the forecasts."""
+        return forecast_scale(self.base.scores)
+
+    @property
+    def traced(self) -> bool:
+        """Whether training is marked, so that serving can be tested without training again."""
+        return bool(self.base.trace.trained)
+
+    def changed(self, cut: np.datetime64, name: str, place: int) -> pd.DataFrame:
+        """The data with all that is not known at ``cut`` changed."""
+        later = (self.data["date"] > cut).to_numpy()
+        generator = np.random.default_rng([self.seed, place])
+        late = late_cells(self.data, self.known_at, cut)
+        return change_rows(self.data, later, name, generator, late)
+
+    def noise(self) -> float:
+        """How far forecasts move between two runs on the same data."""
+        again = self.subject.run(self.data)
+        return apart(self.base.scores, again.scores, self.scale).value
+
+
+@dataclass
+class Seen:
+    """What the cuts of one test showed.
+
+    Attributes:
+        tried: Cuts and changes.
+        worst: The largest move of a forecast up to its cut.
+        cut: Where it was seen.
+        compared: Forecasts compared.
+        entry: The earliest stage that moved.
+        ahead: The longest look-ahead in that stage.
+        cuts: Cuts at which a forecast moved.
+    """
+
+    tried: Tried
+    worst: Apart = field(default_factory=Apart)
+    cut: str = ""
+    compared: int = 0
+    entry: Entry | None = None
+    ahead: int | None = None
+    cuts: set[str] = field(default_factory=set)
+
+    def add(self, here: Apart, found: list[Entry], cut: np.datetime64, rounding: float) -> None:
+        """Take note of a run."""
+        self.compared += here.count
+        if here.value > rounding:
+            self.cuts.add(day(cut))
+        if here.value > self.worst.value:
+            self.worst, self.cut = here, day(cut)
+        for entry in found:
+            self.enter(entry)
+
+    def enter(self, entry: Entry) -> None:
+        """Keep the earliest stage; within it the furthest look-ahead, then the largest move."""
+        held = self.entry
+        order = STAGES.index(entry.stage)
+        if held is None or order < STAGES.index(held.stage):
+            self.entry, self.ahead = entry, entry.ahead
+        elif held.stage == entry.stage:
+            self.ahead = max((a for a in (self.ahead, entry.ahead) if a is not None), default=None)
+            if finite(entry.value) > finite(held.value):
+                self.entry = entry
+
+
+def finite(value: float) -> float:
+    """A finite move says more than values that appear or vanish."""
+    return value if np.isfinite(value) else 0.0
+
+
+def observe(ground: Ground, plan: list[Change], frozen: bool) -> Seen:
+    """Run the forecaster on changed data, change by change.
+
+    Args:
+        ground: Where it starts from.
+        plan: Cuts and perturbations.
+        frozen: Train anew and compare frozen values too; else the trained model stays where
+            training is traced.
+    """
+    seen = Seen(Tried(np.array(sorted({cut for cut, _ in plan}))))
+    models = None if frozen or not ground.traced else ground.base.trace.trained
+    for place, (cut, name) in enumerate(plan):
+        changed = ground.changed(cut, name, place)
+        run, reason = attempt(partial(ground.subject.run, changed, models))
+        if run is None:
+            seen.tried.failed.setdefault(name, reason)
+            continue
+        seen.tried.worked[name] += 1
+        before, after = (up_to(one.scores, cut) for one in (ground.base, run))
+        found = entries(ground.base.notes, run.notes, cut, ground.dates, frozen)
+        seen.add(apart(before, after, ground.scale), found, cut, ground.rounding)
+    return seen
+
+
+def up_to(scores: pd.Series, cut: np.datetime64) -> pd.Series:
+    """Scores dated up to ``cut``."""
+    return scores[scores.index.get_level_values(0) <= cut]
+
+
+def answer(test: str, seen: Seen, ground: Ground, rerun: float) -> Finding:
+    """The finding on one kind of cut; ``rerun`` is how far two runs on the same data differ."""
+    limit = max(ground.rounding, NOISE_MARGIN * rerun)
+    training = test == "train_invariance"
+    moves = seen.worst.value > limit
+    only_stage = not moves and seen.entry is not None and rerun == 0
+    stage, witness = place_of(seen, training)
+    unsteady = limit > ground.rounding
+    reason = seen.tried.unknown(without_truncation=True)
+    if unsteady and not reason:
+        reason = f"two runs on the same data differ by {rerun:.2g} sd: seed the model"
+    leaks = moves or (only_stage and (training or stage not in ("scoring",)))
+    verdict = Verdict.LEAK if leaks else Verdict.UNKNOWN if reason else Verdict.CLEAN
+    return Finding(
+        test=test,
+        stage=stage if leaks else "training" if training else "scoring",
+        verdict=verdict,
+        evidence=reason if verdict is Verdict.UNKNOWN else "exact",
+        statistic="largest move of a past forecast when later rows change [cross-sectional sd]",
+        value=seen.worst.value,
+        threshold=limit,
+        tested=f"{seen.compared} forecasts, {stages_of(ground)}; {seen.tried}",
+        witness=witness if leaks else None,
+        detail=reason
+        if verdict is Verdict.UNKNOWN
+        else detail_of(seen, leaks, moves, training)
+        if leaks
+        else "rounding only"
+        if seen.worst.value > 0
+        else "identical to the last bit",
+        counts=not (only_stage and not training),
+        ahead=seen.ahead if leaks else None,
+    )
+
+
+def place_of(seen: Seen, training: bool) -> tuple[str, Witness]:
+    """Where a leak enters, and its witness there.
+
+    A frozen value that moved although no earlier stage did is where training sees the future. A
+    forecast that moved alone is blamed on training, if all after it was changed, or on scoring.
+    """
+    entry = seen.entry
+    own = replace(seen.worst.witness(seen.cut), cut=seen.cut)
+    if entry is None or entry.stage == "scoring":
+        return ("training" if training else "scoring"), own
+    return entry.stage, entry.witness
+
+
+def stages_of(ground: Ground) -> str:
+    """Which stages were watched."""
+    names = dict.fromkeys(note.stage for note in ground.base.trace.notes)
+    return f"stages {', '.join(names)}" if names else "no stage traced"
+
+
+def detail_of(seen: Seen, leaks: bool, moves: bool, training: bool) -> str:
+    """One sentence: where it enters, how far it looks ahead, whether forecasts follow."""
+    entry = seen.entry
+    if entry is None or entry.stage == "scoring":
+        text = (
+            "forecasts of the first test date depend on what comes later: training, or what is "
+            "fitted with it, sees past the training dates, or features look ahead"
+            if training
+            else "forecasts depend on rows dated later"
+        )
+    elif entry.ahead is None:
+        text = f"{entry.witness.column} ({entry.stage}) depends on what comes after training"
+    else:
+        text = f"{entry.witness.column} ({entry.stage}) depends on later rows"
+    if seen.ahead:
+        text += f", at least {seen.ahead} trading day{'s' * (seen.ahead > 1)} ahead"
+    if not training and seen.cuts:
+        text += f"; seen at {len(seen.cuts)} of {len(seen.tried.cuts)} cuts"
+    return text if moves else f"{text}; the forecasts compared do not follow"

@@ -1,0 +1,200 @@
+"""What a forecaster notes of its stages, so that an audit can tell where a leak enters."""
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+from torch import Tensor, nn
+
+from tasks.diagnose.catalogue import STAGES
+from tasks.diagnose.frozen import Leaf, leaves
+from tasks.diagnose.perturb import KEYS
+
+T = TypeVar("T")
+
+
+class Trace:
+    """Marks the stages of a forecaster. This one keeps nothing: it costs nothing outside an audit.
+
+    Take it as third argument, ``forecast(data, fold, trace)``, and pass what each stage makes
+    through it. Every call returns its value unchanged.
+    """
+
+    def __call__(self, stage: str, value: T, name: str = "") -> T:
+        """Mark ``value`` as what ``stage`` makes.
+
+        Dated values are tables indexed (date, symbol), or with the columns date and symbol, or on
+        the rows (index) of the data; they are compared up to each cut. Anything else is frozen:
+        constants, weights, choices, sets of samples, compared when all after training changes.
+
+        Args:
+            stage: One of ``tasks.diagnose.catalogue.STAGES``.
+            value: What the stage makes.
+            name: What it is called in findings; by default the stage.
+        """
+        return value
+
+    def train(self, fit: Callable[[], T]) -> T:
+        """``fit()``; within an audit, the model trained before where only serving is tested."""
+        return fit()
+
+    def network(
+        self,
+        module: nn.Module,
+        windows: Tensor,
+        dates: Tensor,
+        target: Tensor | None = None,
+        symbols: Tensor | None = None,
+    ) -> nn.Module:
+        """Show the torch module that forecasts, in its scoring mode, with a batch of its samples.
+
+        Args:
+            module: Returned as it is.
+            windows: (B, T, F) as they are scored together.
+            dates: (B,) ints in time order.
+            target: (B,), or None.
+            symbols: (B,) ints, or None.
+        """
+        return module
+
+
+@dataclass(frozen=True, eq=False)
+class Note:
+    """What a stage made in one run.
+
+    Attributes:
+        stage: One of STAGES.
+        name: What it is called.
+        table: A dated value, indexed (date, symbol); None for a frozen one.
+        content: A frozen value, taken apart.
+        samples: A frozen value that is an index (date, symbol); else None.
+    """
+
+    stage: str
+    name: str
+    table: pd.DataFrame | None = None
+    content: Mapping[str, Leaf] = field(default_factory=dict)
+    samples: pd.MultiIndex | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A network and a batch of its samples, as :meth:`Trace.network` was given them."""
+
+    module: nn.Module
+    windows: Tensor
+    dates: Tensor
+    target: Tensor | None
+    symbols: Tensor | None
+
+
+@dataclass(eq=False)
+class Recorder(Trace):
+    """Keeps what is marked in one run on ``data``.
+
+    Attributes:
+        data: The rows of the run; values on their index are dated by them.
+        models: Trained models to use again, in the order of the calls; None to train.
+        notes: What was marked, in order.
+        trained: The models of this run, for later ones.
+        shown: The networks that were shown.
+    """
+
+    data: pd.DataFrame
+    models: list[Any] | None = None
+    notes: list[Note] = field(default_factory=list)
+    trained: list[Any] = field(default_factory=list)
+    shown: list[Shown] = field(default_factory=list)
+
+    def __call__(self, stage: str, value: T, name: str = "") -> T:
+        """Note ``value``.
+
+        Raises:
+            ValueError: No such stage.
+        """
+        if stage not in STAGES:
+            near = get_close_matches(stage, STAGES, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"stage must be one of {', '.join(STAGES)}; it is {stage!r}{hint}")
+        table = dated(value, self.data)
+        samples = value if isinstance(value, pd.MultiIndex) else None
+        content = {} if table is not None else copied(value)
+        self.notes.append(Note(stage, name or stage, table, content, samples))
+        return value
+
+    def train(self, fit: Callable[[], T]) -> T:
+        """Train and note the model, or take the one that was trained before."""
+        place = len(self.trained)
+        if self.models is not None and place < len(self.models):
+            model = copy.deepcopy(self.models[place])
+            self.trained.append(model)
+            return model
+        model = fit()
+        self.trained.append(copy.deepcopy(model))
+        self.notes.append(Note("training", "training", content=copied(model)))
+        return model
+
+    def network(
+        self,
+        module: nn.Module,
+        windows: Tensor,
+        dates: Tensor,
+        target: Tensor | None = None,
+        symbols: Tensor | None = None,
+    ) -> nn.Module:
+        """Keep a copy of the network with its batch."""
+        kept = copy.deepcopy(module), windows.detach().clone(), dates.clone(), target, symbols
+        self.shown.append(Shown(*kept))
+        return module
+
+    def table(self, stage: str) -> pd.DataFrame | None:
+        """The last dated value of ``stage``, or None."""
+        found = [n.table for n in self.notes if n.stage == stage and n.table is not None]
+        return found[-1] if found else None
+
+    def samples(self, stage: str) -> pd.MultiIndex | None:
+        """The last samples noted at ``stage``, or None."""
+        found = [n.samples for n in self.notes if n.stage == stage and n.samples is not None]
+        return found[-1] if found else None
+
+
+def dated(value: object, data: pd.DataFrame) -> pd.DataFrame | None:
+    """A copy of ``value`` indexed (date, symbol) if it is a table that can be; else None.
+
+    Raises:
+        ValueError: A date and symbol stands in it twice.
+    """
+    if not isinstance(value, pd.DataFrame | pd.Series):
+        return None
+    table = value.to_frame() if isinstance(value, pd.Series) else value
+    if table.index.nlevels == 2 and dates_first(table.index):
+        out = table.copy()
+    elif set(KEYS) <= set(table.columns):
+        out = table.set_index(list(KEYS))
+    elif len(table) and table.index.is_unique and table.index.isin(data.index).all():
+        if len(table) < len(data) / 2 and not set(table.columns) & set(data.columns):
+            return None
+        keys = data.loc[table.index, list(KEYS)]
+        out = table.set_axis(pd.MultiIndex.from_frame(keys), axis=0)
+    else:
+        return None
+    out.index.names = list(KEYS)
+    if not out.index.is_unique:
+        raise ValueError("a traced table must hold each date and symbol once; some stand twice")
+    return out.sort_index()
+
+
+def dates_first(index: pd.Index) -> bool:
+    """Whether the first level of a two-level index holds dates."""
+    return bool(pd.api.types.is_datetime64_any_dtype(index.get_level_values(0)))
+
+
+def copied(value: object) -> dict[str, Leaf]:
+    """The parts of a frozen value, safe from later changes."""
+    return {
+        path: leaf.copy() if isinstance(leaf, np.ndarray) else leaf for path, leaf in leaves(value)
+    }
