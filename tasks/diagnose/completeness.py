@@ -13,7 +13,7 @@ from tasks.diagnose.finding import Finding, Verdict, Witness
 from tasks.diagnose.network import gradients
 from tasks.diagnose.trial import ONE_DATE, Felt, Trial, unknown
 
-NODES = (20, 80)
+NODES = (20, 60)
 """Quadrature nodes; the second where the first leave a gap. Smooth networks need 20."""
 SHRINKS = 0.5
 """A gap that more nodes reduce below this share is the quadrature's: the network has kinks."""
@@ -32,12 +32,14 @@ class Split:
     Attributes:
         own: Largest gap of a sample: its attributions less the change of its forecast.
         whole: Gap of the batch, per sample.
-        kinks: More nodes reduce the batch's gap: it is the quadrature's.
+        own_shrinks: More nodes reduce ``own``: it is the quadrature's.
+        whole_shrinks: The same of ``whole``.
     """
 
     own: float
     whole: float
-    kinks: bool = False
+    own_shrinks: bool = False
+    whole_shrinks: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,9 @@ def refined(trial: Trial, start: Tensor, unit: float, floor: float) -> Split:
         if sizes[-1].whole <= floor:
             break
     first, last = sizes[0], sizes[-1]
-    return Split(last.own, last.whole, len(sizes) > 1 and last.whole < SHRINKS * first.whole)
+    return Split(
+        last.own, last.whole, last.own < SHRINKS * first.own, last.whole < SHRINKS * first.whole
+    )
 
 
 def later_effect(trial: Trial, start: Tensor, unit: float) -> Later:
@@ -204,9 +208,9 @@ def words(split: Split, floor: float) -> str:
     sizes = f"gap by sample {split.own:.1e}, of the batch {split.whole:.1e}"
     if split.own <= floor:
         return f"each forecast is explained by its own window ({sizes})"
-    if split.kinks:
+    if split.own_shrinks:
         return f"the quadrature does not resolve the network, which has kinks ({sizes})"
-    if split.whole <= floor or split.whole < 1e-3 * split.own:
+    if split.whole <= floor or split.whole_shrinks:
         return f"samples share statistics of the batch ({sizes})"
     return f"something is detached or has no derivative ({sizes})"
 

@@ -52,7 +52,7 @@ def poisoned(trial: Trial, before: np.ndarray, rows: Tensor) -> np.ndarray:
     """Outputs (B, ...) bool that turn missing when ``rows`` (B, T) of the windows are."""
     mask = rows.to(trial.windows.device).view(*rows.shape, *[1] * (trial.windows.ndim - 2))
     after = plain(trial.forward(trial.windows.masked_fill(mask, float("nan")), trial.dates))
-    return np.asarray(np.isnan(after) & ~np.isnan(before))
+    return np.isnan(after) & ~np.isnan(before)
 
 
 def by_date(trial: Trial, before: np.ndarray) -> Iterator[Taint]:
@@ -61,12 +61,11 @@ def by_date(trial: Trial, before: np.ndarray) -> Iterator[Taint]:
     for cut in some(trial.dates.unique()[:-1], PLACES):
         later = (trial.dates > cut).cpu()
         turned = poisoned(trial, before, rows & later.unsqueeze(1))
-        by_sample = turned.reshape(len(turned), -1).any(axis=1)
-        known = np.flatnonzero(~later.numpy())
-        hit = known[by_sample[known]]
+        known = ~later.numpy()
+        hit = np.flatnonzero(turned.reshape(len(turned), -1).any(axis=1) & known)
         last = trial.texts[int(torch.nonzero(trial.dates == cut)[0])]
         witness = tainted(trial, last, int(hit[0])) if len(hit) else None
-        yield Taint(len(hit), len(known), witness)
+        yield Taint(len(hit), int(known.sum()), witness)
 
 
 def by_step(trial: Trial, before: np.ndarray) -> Iterator[Taint]:
