@@ -17,6 +17,10 @@ NODES = (20, 60)
 """Quadrature nodes; the second where the first leave a gap. Smooth networks need 20."""
 SHRINKS = 0.5
 """A gap that more nodes reduce below this share is the quadrature's: the network has kinks."""
+ROUNDING = 1000.0
+"""Gaps up to this many machine epsilons are rounding."""
+SHARED = 10.0
+"""Gaps of samples that many times the batch's cancel in its sum, as those of shared statistics."""
 OPEN = 0.01
 """Share of an effect that derivatives must leave unexplained to be called detached."""
 OTHER_SEED = 104_729
@@ -31,7 +35,7 @@ class Split:
 
     Attributes:
         own: Largest gap of a sample: its attributions less the change of its forecast.
-        whole: Gap of the batch, per sample.
+        whole: Gap of the batch: of the sum of the forecasts.
         own_shrinks: More nodes reduce ``own``: it is the quadrature's.
         whole_shrinks: The same of ``whole``.
     """
@@ -67,7 +71,7 @@ def completeness_split(trial: Trial, felt: Felt) -> Finding:
     r"""Integrate the gradient of the batch's sum on the way from other windows to the given ones.
 
     .. math:: g_i = \Big| \int_0^1 \partial_{x_i} \textstyle\sum_k f_k \cdot \dot x_i \, d\alpha
-        - \Delta f_i \Big|, \quad G = \Big| \sum_i g_i^{\pm} \Big|
+        - \Delta f_i \Big|, \quad G = \Big| \sum_i \pm g_i \Big|
 
     Where a forecast depends on its own window alone, both are at the floor of the quadrature.
     Where samples share statistics, a sample's gap is large and the batch's is not; where a
@@ -89,9 +93,10 @@ def completeness_split(trial: Trial, felt: Felt) -> Finding:
     if change == 0:
         return unknown(trial, TEST.key, "no forecast changes when all windows do", counts=False)
     threshold = max(TEST.threshold, trial.tolerance)
-    split = refined(trial, start, float(change), threshold)
-    if trial.one_date and split.own > threshold:
-        return unknown(trial, TEST.key, f"{ONE_DATE}; {words(split, threshold)}", counts=False)
+    floor = max(TEST.threshold, ROUNDING * torch.finfo(trial.windows.dtype).eps)
+    split = refined(trial, start, float(change), floor)
+    if trial.one_date and split.own > floor:
+        return unknown(trial, TEST.key, f"{ONE_DATE}; {words(split, floor)}", counts=False)
     later = later_effect(trial, start, float(change))
     leaks = later.size > threshold
     return Finding(
@@ -101,11 +106,11 @@ def completeness_split(trial: Trial, felt: Felt) -> Finding:
         evidence="exact",
         statistic=TEST.statistic,
         value=split.own if trial.one_date else later.size,
-        threshold=threshold,
+        threshold=floor if trial.one_date else threshold,
         tested=f"{len(trial.dates)} samples of {len(trial.dates.unique())} dates, {NODES[0]} nodes;"
         " then windows dated after each of some dates alone",
         witness=witness_of(trial, later) if leaks else None,
-        detail=f"{words(split, threshold)}; {later_words(later, split, leaks, threshold)}",
+        detail=f"{words(split, floor)}; {later_words(later, split, leaks, floor)}",
         counts=trial.counts,
     )
 
@@ -152,7 +157,7 @@ def refined(trial: Trial, start: Tensor, unit: float, floor: float) -> Split:
     sizes = []
     for nodes in NODES:
         gap = (way(trial, start, everyone, nodes) - moved) / unit
-        sizes.append(Split(float(gap.abs().max()), float(gap.mean().abs())))
+        sizes.append(Split(float(gap.abs().max()), float(gap.sum().abs())))
         if sizes[-1].whole <= floor:
             break
     first, last = sizes[0], sizes[-1]
@@ -208,10 +213,10 @@ def words(split: Split, floor: float) -> str:
     sizes = f"gap by sample {split.own:.1e}, of the batch {split.whole:.1e}"
     if split.own <= floor:
         return f"each forecast is explained by its own window ({sizes})"
+    if split.own > SHARED * split.whole or (split.whole_shrinks and not split.own_shrinks):
+        return f"samples share statistics of the batch ({sizes})"
     if split.own_shrinks:
         return f"the quadrature does not resolve the network, which has kinks ({sizes})"
-    if split.whole <= floor or split.whole_shrinks:
-        return f"samples share statistics of the batch ({sizes})"
     return f"something is detached or has no derivative ({sizes})"
 
 
