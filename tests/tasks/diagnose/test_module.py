@@ -19,6 +19,7 @@ from tests.tasks.diagnose.modules import (
     instance_norm,
     rank,
 )
+from tests.tasks.diagnose.noise_panel import Contrarian, noise_panel
 
 COUPLED = {"batch_composition", "jacobian", "nan_taint", "completeness_split"}
 PEEKING = {"serve_invariance", "jacobian", "nan_taint"}
@@ -212,3 +213,48 @@ def test_dates_may_be_tensors_or_numbers(windows):
 def test_unusable_dates_are_refused(windows, dates, message):
     with pytest.raises(ValueError, match=message):
         audit_module(Reader(), windows, dates)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_with_targets_it_says_what_the_coupling_does_to_forecasts(training):
+    windows, dates, symbols, target = noise_panel()
+    report = audit_module(
+        Contrarian().train(training), windows, dates, target=target, symbols=symbols, batch_size=8
+    )
+    assert report.verdict is (Verdict.LEAK if training else Verdict.CLEAN)
+    found = {(f.test, f.stage): (f.verdict, f.counts) for f in report.findings if f.p_value}
+    assert found == {
+        ("composition_contrast", "network in training mode"): (Verdict.LEAK, training),
+        ("composition_contrast", "network in eval mode"): (Verdict.CLEAN, not training),
+        ("mode_gap", "network in training mode"): (Verdict.LEAK, training),
+    }
+
+
+def test_a_part_left_in_training_mode_is_scored_in_it():
+    windows, dates, _, target = noise_panel()
+    module = Contrarian().eval()
+    module.norm.train()
+    findings = audit_module(module, windows, dates, target=target, batch_size=8).findings
+    (gap,) = [f for f in findings if f.test == "mode_gap"]
+    assert (gap.verdict, gap.counts) == (Verdict.LEAK, True)
+
+
+def test_targets_that_cannot_be_ranked_take_nothing_from_the_exact_tests(windows):
+    report = audit_module(built(Reader), windows, DATES, target=torch.zeros(len(DATES)))
+    steps = audit_module(built(Stepper), windows, DATES, target=torch.zeros(len(DATES)))
+    for one in (report, steps):
+        assert one.verdict is Verdict.CLEAN
+        assert [f.verdict for f in one.findings if f.test == "mode_gap"] == [Verdict.UNKNOWN]
+
+
+def test_unusable_targets_are_refused(windows):
+    with pytest.raises(ValueError, match="target must be"):
+        audit_module(Reader(), windows, DATES, target=torch.zeros(3))
+    with pytest.raises(ValueError, match="horizon must be at least 1"):
+        audit_module(Reader(), windows, DATES, horizon=0)
+
+
+def test_one_date_never_takes_a_verdict_from_the_exact_tests(windows):
+    one = np.repeat(DATES[:1], 2)
+    report = audit_module(built(Reader), windows[:2], one, target=torch.zeros(2))
+    assert report.verdict is Verdict.CLEAN
