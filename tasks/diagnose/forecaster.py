@@ -117,7 +117,7 @@ def price_of(
     table = ground.base.trace.table("target")
     if target is None and table is None:
         return None
-    labels = target(ground.data) if target is not None else table.iloc[:, 0]  # type: ignore[union-attr]
+    labels = target(ground.data) if target is not None else table.column(table.columns[0])  # type: ignore[union-attr]
     scored = np.unique(ground.base.scores.index.get_level_values(0).to_numpy())
     most = TRACED_REPLAYS if ground.traced else UNTRACED_REPLAYS
     dates = scored[np.unique(np.linspace(0, len(scored) - 1, most).round().astype(int))]

@@ -77,6 +77,10 @@ class Ground:
         late = late_cells(self.data, self.known_at, cut)
         return change_rows(self.data, later, name, generator, late)
 
+    def trained_alike(self, seen: "Seen") -> bool:
+        """Whether training is traced and came out the same: then scoring is to blame."""
+        return self.traced and (seen.entry is None or seen.entry.stage == "scoring")
+
     def noise(self) -> float:
         """How far forecasts move between two runs on the same data."""
         again = self.subject.run(self.data)
@@ -166,13 +170,13 @@ def answer(test: str, seen: Seen, ground: Ground, rerun: float) -> Finding:
     limit = max(ground.rounding, NOISE_MARGIN * rerun)
     training = test == "train_invariance"
     moves = seen.worst.value > limit
-    only_stage = not moves and seen.entry is not None and rerun == 0
-    stage, witness = place_of(seen, training)
+    only_stage = not moves and seen.entry is not None and seen.entry.stage != "scoring"
+    stage, witness = place_of(seen, training and not ground.trained_alike(seen))
     unsteady = limit > ground.rounding
     reason = seen.tried.unknown(without_truncation=True)
     if unsteady and not reason:
         reason = f"two runs on the same data differ by {rerun:.2g} sd: seed the model"
-    leaks = moves or (only_stage and (training or stage not in ("scoring",)))
+    leaks = moves or (only_stage and rerun == 0)
     verdict = Verdict.LEAK if leaks else Verdict.UNKNOWN if reason else Verdict.CLEAN
     return Finding(
         test=test,
@@ -191,7 +195,6 @@ def answer(test: str, seen: Seen, ground: Ground, rerun: float) -> Finding:
         else "rounding only"
         if seen.worst.value > 0
         else "identical to the last bit",
-        counts=not (only_stage and not training),
         ahead=seen.ahead if leaks else None,
     )
 
