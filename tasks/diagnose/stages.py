@@ -7,10 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.diagnose.dated import Table, aligned, difference
-from tasks.diagnose.finding import Witness
+from tasks.diagnose.finding import Glimpse, Witness
 from tasks.diagnose.frozen import changes
 from tasks.diagnose.measure import day
 from tasks.diagnose.trace import Note
+
+MEMBERSHIP = ("raw data", "universe")
+"""Stages whose values are the data as they were given, and which decide about rows only."""
+BEFORE, AFTER = 24, 8
+"""Rows of a witness's series that are shown before and after the cut."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +88,14 @@ def moved_table(
 ) -> list[Entry]:
     """The column of a dated value that moved most up to ``cut``, or nothing.
 
-    Of targets, only what is known at the cut is compared.
+    Of targets, only what is known at the cut is compared; of universes, who is in them.
     """
     assert note.table is not None
     pair = note.table, other if other is not None else note.table.at(slice(0, 0))
     one, two = (t.known(cut) if note.stage == "target" else t.up_to(cut) for t in pair)
     appeared = not one.same_rows(two)
+    if note.stage in MEMBERSHIP:
+        return rows_only(note, one, two, cut, dates) if appeared else []
     before, after = aligned(one, two)
     if not before.columns:
         return rows_only(note, one, two, cut, dates) if appeared else []
@@ -104,10 +111,28 @@ def moved_table(
     new = after.values[row, after.columns.index(name)] if name in after.columns else np.nan
     witness = Witness(
         day(cut), day(before.dates[row]), str(before.symbols[row]), name,
-        float(before.values[row, column]), float(new),
+        float(before.values[row, column]), float(new), glimpse(pair, before.keys[row], name, cut),
     )  # fmt: skip
     first = before.dates[beyond.any(axis=1)].min()
     return [Entry(note.stage, note.name, value, witness, look_ahead(first, cut, dates))]
+
+
+def glimpse(
+    pair: tuple[Table, Table], key: np.uint64, name: str, cut: np.datetime64
+) -> Glimpse | None:
+    """A symbol's column around the cut in both runs; None where only one has the column."""
+    if any(name not in table.columns for table in pair):
+        return None
+    own = [table.at(np.flatnonzero(table.keys == key)) for table in pair]
+    series = [
+        dict(zip(one.dates.tolist(), one.values[:, one.columns.index(name)].tolist(), strict=True))
+        for one in own
+    ]
+    stamps = own[0].dates
+    place = int(np.searchsorted(stamps, cut, "right"))
+    shown = stamps[max(0, place - BEFORE) : place + AFTER]
+    one, two = ([found.get(d, np.nan) for d in shown.tolist()] for found in series)
+    return Glimpse(tuple(day(d) for d in shown), tuple(one), tuple(two))
 
 
 def rows_only(
