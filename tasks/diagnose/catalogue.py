@@ -274,7 +274,7 @@ DIAGNOSTICS: Mapping[str, Diagnostic] = catalogue(
         "time_reversal",
         "Time reversal",
         "T24",
-        "smaller of a feature's rank ICs with past and with future returns, of the larger [fraction]",
+        "rank ICs of a feature with past and future returns, lesser over larger [fraction]",
         "features look back: equal power both ways suggests smoothing over the future",
         "leaks whose power differs by direction; it mistakes weak honest features",
         0.5,
