@@ -88,8 +88,9 @@ def permuted(
 ) -> Iterator[pd.DataFrame]:
     """``count`` copies whose labels of ``dates`` changed symbols; each date has a random sign.
 
-    The sign turns labels about their mean. Without it the mean label of a date would stay with the
-    mean feature of that date, and a model of all dates could learn from that.
+    Without the sign the mean label of a date would stay with the mean feature of that date, and a
+    model of all dates could learn from that. The sign turns labels about zero; about their mean
+    where none is negative, as ranks and classes are.
     """
     rows = np.flatnonzero(data["date"].isin(dates).to_numpy())
     date = data["date"].to_numpy()[rows]
@@ -102,14 +103,15 @@ def permuted(
 
 
 def shuffled(labels: np.ndarray, date: np.ndarray, generator: Generator) -> np.ndarray:
-    """(n,) labels permuted within dates and turned about their mean date by date; NaN stays."""
+    """(n,) labels permuted within dates and turned date by date; NaN stays."""
     out = labels.copy()
     known = np.flatnonzero(np.isfinite(labels))
     groups, number = np.unique(date[known], return_inverse=True)
     order = np.lexsort((generator.random(len(known)), number))
     drawn = labels[known[order]]
     sign = coins(len(groups), generator)[np.sort(number)]
-    out[known[np.argsort(number, kind="stable")]] = drawn.mean() + sign * (drawn - drawn.mean())
+    centre = 0.0 if (drawn < 0).any() else drawn.mean()
+    out[known[np.argsort(number, kind="stable")]] = centre + sign * (drawn - centre)
     return out
 
 

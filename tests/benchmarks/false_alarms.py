@@ -101,12 +101,16 @@ def audit(seed: int, rank_ic: float = 0.0) -> Panel:
         seed=seed,
     )
     single = mean_test(daily_rank_ic(features["f1"], label).to_numpy(), HORIZON)
-    alone = p_above_zero(permuted_means(labelled, fold, 20, seed + 1))
+    alone = p_above_zero(permuted_means(labelled, fold, 20, seed))
+    # the same draws: where it is not significant, the first stage is the whole test
+    whole = partial(label_permutation, forecast_label, labelled, fold, "label", seed=seed)
     at = partial(feature_screen, features, label, HORIZON, seed=seed)
     findings = {
         "noise placebo, 1 twin": placebo(),
         "noise placebo, 5 twins": placebo(panels=5),
-        "label permutation": label_permutation(forecast_label, labelled, fold, "label", seed=seed),
+        "label permutation": whole(level=0.05)
+        if alone <= 0.05
+        else as_finding("label_permutation", alone),
         "mean over permutations alone": as_finding("label_permutation", alone),
         "feature screen, ceiling .30": at().finding,
         "feature screen, ceiling 0": at(ceiling=0.0).finding,
@@ -198,8 +202,8 @@ def main(arguments: list[str] | None = None) -> int:
     with ProcessPoolExecutor(given.workers) as pool:
         for rank_ic, count in (
             (0.0, given.panels),
-            (0.06, given.panels // 4),
-            (0.15, given.panels // 4),
+            (0.06, max(1, given.panels // 4)),
+            (0.15, max(1, given.panels // 4)),
         ):
             panels = list(pool.map(partial(audit, rank_ic=rank_ic), range(count)))
             print(f"\n{count} panels, rank IC of the honest signal {rank_ic:g}\n")

@@ -65,9 +65,13 @@ def features_of(data: pd.DataFrame) -> pd.DataFrame:
         "momentum": step.rolling(20).sum(),
         "volatility": step.rolling(20).std(),
     }
-    ready = data.set_index(["date", "symbol"]).filter(regex=r"^f\d")
-    frame = ready.join(pd.DataFrame({name: wide.stack() for name, wide in made.items()}))
+    frame = ready(data).join(pd.DataFrame({name: wide.stack() for name, wide in made.items()}))
     return frame.groupby(level=0).rank(pct=True) - 0.5
+
+
+def ready(data: pd.DataFrame) -> pd.DataFrame:
+    """The ready features, indexed (date, symbol)."""
+    return data.set_index(["date", "symbol"]).filter(regex=r"^f\d")
 
 
 def fold_of(data: pd.DataFrame, *, test: int = 100) -> Fold:
@@ -97,7 +101,7 @@ def forecast(data: pd.DataFrame, fold: Fold) -> pd.Series:
 
 def forecast_label(data: pd.DataFrame, fold: Fold) -> pd.Series:
     """Honest: ridge on the ready features and the column ``label``."""
-    return ridge(features_of(data), data.set_index(["date", "symbol"])["label"], fold)
+    return ridge(ready(data), data.set_index(["date", "symbol"])["label"], fold)
 
 
 def with_label(data: pd.DataFrame) -> pd.DataFrame:
