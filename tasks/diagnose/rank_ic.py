@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from tasks.cross_section import correlation, ranks
+from tasks.cross_section import correlation
 
 LEAST_NAMES = 3
 """Symbols of a date below which its rank IC says nothing."""
@@ -44,8 +44,8 @@ def rank_correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     daily = np.full(len(x), np.nan)
     usable = both.sum(axis=1) >= LEAST_NAMES
     if usable.any():
-        pair = (np.where(both, values, np.nan)[usable] for values in (x, y))
-        daily[usable] = correlation(*(np.add(*ranks(values)) for values in pair))
+        pair = (pd.DataFrame(np.where(both, values, np.nan)[usable]) for values in (x, y))
+        daily[usable] = correlation(*(values.rank(axis=1).to_numpy() for values in pair))
     return daily
 
 
