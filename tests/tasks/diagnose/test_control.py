@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
@@ -51,9 +53,10 @@ def test_what_has_no_p_value_or_does_not_count_passes():
         undecided("survivorship", "universe", "no hazard", "3 symbols", counts=False),
         informing("drift", "features", 0.8, True, "3 features", "AUC 0.8"),
         statistical(float("nan")),
+        replace(statistical(0.001), counts=False),
     ]
-    found = holm([others[0], statistical(0.004), others[1], statistical(0.009), others[2]])
-    assert [found[0], found[2], found[4]] == others
+    found = holm([others[0], statistical(0.004), others[1], statistical(0.009), *others[2:]])
+    assert [found[0], found[2], *found[4:]] == others
     assert [f.verdict for f in (found[1], found[3])] == [Verdict.LEAK, Verdict.LEAK]
     assert "for 2 tests" in found[1].evidence
     assert holm([]) == ()

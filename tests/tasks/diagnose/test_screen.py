@@ -8,12 +8,18 @@ from tasks.diagnose.rank_ic import daily_rank_ic, mean_test
 from tasks.diagnose.screen import (
     daily_by_lag,
     feature_screen,
-    indexed,
     largest_under_null,
     permuted_blocks,
     unit_ranks,
 )
-from tests.tasks.diagnose.long_panels import HORIZON, features_of, long_panel, returns, target_of
+from tests.tasks.diagnose.long_panels import (
+    HORIZON,
+    features_of,
+    long_panel,
+    ready,
+    returns,
+    target_of,
+)
 
 
 def screen(data, features=None, **given):
@@ -100,7 +106,10 @@ def test_blocks_keep_neighbours_and_lose_no_date():
 def test_draws_without_a_permutation_are_the_statistic_itself(monkeypatch):
     """With the dates left where they are, the null is the largest |t| of the table's series."""
     data = long_panel(4, dates=80, symbols=8)
-    frame, target = indexed(features_of(data)[["f0", "f1"]]), target_of(data)
+    target = target_of(data)
+    late = target.unstack().shift(-1).stack()  # largest at the longest lag
+    late += 0.03 * np.random.default_rng(0).standard_normal(len(late))
+    frame = ready(data)[["f0"]].assign(late=late)
     monkeypatch.setattr(
         "tasks.diagnose.screen.permuted_blocks", lambda length, block, generator: np.arange(length)
     )
