@@ -156,9 +156,10 @@ DIAGNOSTICS: Mapping[str, Diagnostic] = catalogue(
         "execution",
         "Execution order",
         "T12",
-        "targets that move when rows dated up to their own date change [targets]",
+        "targets whose return begins on or before their own date [targets]",
         "0: the return that is forecast begins after the last row that the forecast reads",
-        "costs, capacity and whether the price could be had",
+        "costs, capacity and whether the price could be had; what is taken off a return, such as "
+        "a rate, cannot always be told from a return that begins too early: unknown",
         0.0,
     ),
     Diagnostic(

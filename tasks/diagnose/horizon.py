@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.diagnose.catalogue import DIAGNOSTICS
-from tasks.diagnose.cuts import choose_rows
+from tasks.diagnose.cuts import calendar_strata, in_turn
 from tasks.diagnose.finding import Finding, Verdict, Witness
 from tasks.diagnose.keyed import checked_times
 from tasks.diagnose.labels import Target, TargetTransform, target_of
@@ -94,11 +94,10 @@ def label_ends(
 
 
 def chosen_days(target: Target, there: np.ndarray, count: int, seed: int) -> list[int]:
-    """Days that have a label."""
+    """Up to ``count`` days that have a label, the last day excepted: nothing comes after it."""
     labelled = set(target.row[there].tolist())
-    inside = [place for place in range(len(target.days)) if place in labelled]
-    picked = choose_rows(target.days[inside], range(len(inside)), count, seed) if inside else []
-    return [inside[place] for place in picked] or inside
+    strata = calendar_strata(target.days, np.random.default_rng(seed))
+    return in_turn([[row for row in rows if row in labelled] for rows in strata], count)
 
 
 def next_cut(low: int, high: int, guess: int) -> int:

@@ -85,7 +85,7 @@ def column_of(transform: TargetTransform, data: pd.DataFrame) -> pd.Series:
 
 
 def amounts(data: pd.DataFrame, names: Iterable[str] | None) -> list[str]:
-    """The raw columns to change: ``names``, or every column of numbers that is no flag.
+    """The raw columns to change: ``names``, or every column of numbers that is no flag or code.
 
     Raises:
         ValueError: A name is unknown or no such column, or there is none.
@@ -97,7 +97,7 @@ def amounts(data: pd.DataFrame, names: Iterable[str] | None) -> list[str]:
         and pd.api.types.is_numeric_dtype(data[name])
         and not pd.api.types.is_bool_dtype(data[name])
     ]
-    chosen = able if names is None else list(names)
+    chosen = [name for name in able if not is_code(data, name)] if names is None else list(names)
     strange = [name for name in chosen if name not in able]
     if strange or not chosen:
         raise ValueError(
@@ -105,3 +105,10 @@ def amounts(data: pd.DataFrame, names: Iterable[str] | None) -> list[str]:
             f"they are {', '.join(chosen) or 'none'}"
         )
     return chosen
+
+
+def is_code(data: pd.DataFrame, name: str) -> bool:
+    """Whether a column of whole numbers never changes within a symbol, as a sector's code."""
+    if not pd.api.types.is_integer_dtype(data[name]):
+        return False
+    return bool((data.groupby("symbol")[name].nunique() <= 1).all())
