@@ -98,18 +98,21 @@ def laid_out(
                 f"{name} needs at least one sample, each with features; {len(wanted)} are given, "
                 f"{int((place < 0).sum())} of them without"
             )
-        places.append(np.unique(place))
+        chosen = np.zeros(len(keys), bool)
+        chosen[place] = True
+        places.append(np.flatnonzero(chosen))
     columns = [name for name in features if name not in ("date", "symbol")]
     if not columns or tolerance < 0:
         raise ValueError(
             f"at least one feature and a tolerance of 0 or more are needed; there are "
             f"{len(columns)} features, tolerance {tolerance}"
         )
-    values = np.column_stack([numbers(features[name]) for name in columns])
-    there = ~np.isnan(values)
-    low = np.where(there, values, np.inf).min(axis=1)
-    high = np.where(there, values, -np.inf).max(axis=1)
-    usable = there.any(axis=1) & ((high > low) | (len(columns) == 1))
+    values = np.empty((len(keys), len(columns)), order="F")
+    low, high = np.full(len(keys), np.inf), np.full(len(keys), -np.inf)
+    for number, column in enumerate(columns):
+        values[:, number] = numbers(features[column])
+        low, high = np.fmin(low, values[:, number]), np.fmax(high, values[:, number])
+    usable = (high > low) | ((len(columns) == 1) & (high == low))
     codes = pd.MultiIndex.from_arrays([keys.get_level_values(0), keys.get_level_values(1)])
     early, late = places
     return Samples(codes, scaled(values, early, tolerance), early, late, usable)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.diagnose import Verdict
+from tasks.diagnose import Verdict, twins
 from tasks.diagnose.duplicates import duplicates
 from tasks.diagnose.twins import scaled, twins_of
 
@@ -53,7 +53,9 @@ def test_missing_values_equal_missing_values_only(table):
 
 
 @pytest.mark.parametrize("tolerance", [0.0, 1e-3, 0.3])
-def test_the_search_agrees_with_a_double_loop(tolerance):
+@pytest.mark.parametrize("chunk", [3, 10**6])
+def test_the_search_agrees_with_a_double_loop(tolerance, chunk, monkeypatch):
+    monkeypatch.setattr(twins, "CHUNK", chunk)
     draw = np.random.default_rng(1)
     values = draw.normal(size=(400, 3)).round(1)
     values[draw.random(values.shape) < 0.1] = np.nan
