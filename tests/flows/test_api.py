@@ -31,11 +31,11 @@ def all_gone(folder: Path, seconds: float = 10) -> bool:
     return not processes_in(folder)
 
 
-def wait_for_server(place: Place, seconds: float = 120) -> None:
-    """Until the embedded server's process is there, long before it answers."""
+def wait_for(text: str, place: Place, seconds: float = 200) -> None:
+    """Until there is a process whose command line contains ``text``."""
     deadline = time.monotonic() + seconds
-    while not any("server.py" in line for line in processes_in(place.folder)):
-        assert time.monotonic() < deadline, "no server was started"
+    while not any(text in line for line in processes_in(place.folder)):
+        assert time.monotonic() < deadline, f"no {text} was started"
         time.sleep(0.05)
 
 
@@ -51,7 +51,7 @@ def place(tmp_path: Path) -> Place:
 
 def test_a_mistake_is_told_while_the_server_starts_and_leaves_none(place: Place) -> None:
     process = place.start("data.source=file", "data.path=nowhere.csv")
-    wait_for_server(place)
+    wait_for("server.py", place)  # long before it answers
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 2, output
     assert "nowhere.csv" in output
@@ -63,13 +63,26 @@ def test_stopped_while_the_server_starts_nothing_is_left(
     stop: signal.Signals, place: Place
 ) -> None:
     process = place.start()
-    wait_for_server(place)
+    wait_for("server.py", place)  # long before it answers
     os.killpg(process.pid, stop)  # the whole group, as Ctrl-C in a terminal does
     output, _ = process.communicate(timeout=120)
     assert process.returncode != 0
     if stop is not signal.SIGKILL:
         assert output.startswith("interrupted"), output
         assert "Traceback" not in output
+    assert all_gone(place.folder), processes_in(place.folder)
+
+
+@pytest.mark.slow
+def test_interrupted_while_workers_start_they_say_nothing(place: Place) -> None:
+    process = place.start("workers=2")
+    wait_for("spawn_main", place)
+    time.sleep(2)  # in the middle of their imports
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert "interrupted; finished units are kept" in output
+    assert "Traceback" not in output
     assert all_gone(place.folder), processes_in(place.folder)
 
 
