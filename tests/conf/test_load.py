@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -135,3 +137,13 @@ def test_several_faults_are_told_at_once() -> None:
 
 def test_the_yaml_has_no_python_tags() -> None:
     assert yaml.safe_load(to_yaml(load("sp500")))["network"]["window"] == 20
+
+
+def test_a_configuration_is_known_before_the_slow_libraries_are_imported() -> None:
+    code = "import sys; import conf.load; print(*sorted(m for m in sys.modules if '.' not in m))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PRESETS.parent, capture_output=True, text=True, check=True
+    )
+    slow = {"arch", "matplotlib", "mlflow", "prefect", "scipy", "skfolio", "sklearn", "statsmodels"}
+    assert "torch" in done.stdout.split()
+    assert not slow & set(done.stdout.split())
