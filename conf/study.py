@@ -81,7 +81,7 @@ class BatchStudy(BaseModel):
     seeds: tuple[int, ...]
     """One network for each; at least 2, because intervals are over seeds."""
     level: float = 0.95
-    """Of each interval by itself; claims in words hold over all cells of a panel (Holm)."""
+    """Of each interval by itself; of the cells named in words a share of 1 - level may be luck."""
     expected: tuple[Expected, ...] = ()
     """Sizes stated before, to be met or corrected."""
     tracking: TrackingSpec = TrackingSpec()

@@ -70,11 +70,15 @@ def interval(values: np.ndarray, level: float) -> tuple[float, float, float]:
     return mean, half, float(2 * stats.t.sf(abs(mean) / error, n - 1))
 
 
-def holm(p: Iterable[float]) -> np.ndarray:
-    """(k,) p values adjusted for being k (Holm 1979); NaN stays NaN and does not count."""
+def false_discovery(p: Iterable[float]) -> np.ndarray:
+    """(k,) p values adjusted as by Benjamini & Hochberg 1995; NaN stays NaN and does not count.
+
+    Of all cells that are named at an adjusted value below q, an expected share of at most q is
+    named by luck, where the p values are independent or positively dependent.
+    """
     values = np.asarray([*p], dtype=np.float64)
     out = np.full(values.shape, np.nan)
-    order = np.argsort(values)[: int(np.isfinite(values).sum())]
-    steps = values[order] * np.arange(len(order), 0, -1)
-    out[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    falling = np.argsort(-np.nan_to_num(values, nan=-1.0))[: int(np.isfinite(values).sum())]
+    places = np.arange(len(falling), 0, -1)
+    out[falling] = np.minimum.accumulate(values[falling] * len(falling) / places)
     return out

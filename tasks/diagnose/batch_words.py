@@ -8,7 +8,7 @@ import pandas as pd
 
 from models.normalizers import resolve
 from models.spec import STRICT, require
-from tasks.diagnose.batch_table import holm
+from tasks.diagnose.batch_table import false_discovery
 
 MATERIAL = 0.001
 """A smaller difference in rank IC is rounding: forecasts that tie in one batch shape only."""
@@ -71,8 +71,8 @@ def answer(
 
 
 def found(cells: pd.DataFrame, measure: str, level: float, sign: int) -> pd.DataFrame:
-    """Cells whose ``measure`` has this sign: Holm over all cells, and not just rounding."""
-    sure = holm(cells[f"{measure}_p"]) < 1 - level
+    """Cells whose ``measure`` has this sign: of these, a share of 1 - ``level`` may be luck."""
+    sure = false_discovery(cells[f"{measure}_p"]) < 1 - level
     return cells[sure & (sign * cells[measure] > MATERIAL)]
 
 
@@ -87,16 +87,33 @@ def short(table: pd.DataFrame, panels: Mapping[str, About], level: float) -> str
     if len(training):
         text += (
             f"In training, yes: on noise, train-mode scores beat honest ones in {len(training)} of "
-            f"{len(noise)} cells, all of {listed(training['composition'].unique())}. "
+            f"{len(noise)} cells, on the batches {listed(training['composition'].unique())}. "
         )
     else:
         text += "In training, not that this study could see: no train-mode score beats noise. "
     if len(scoring):
-        return text + f"In scoring, yes: {len(scoring)} honest scores are above zero on noise."
-    return text + (
-        "In scoring (eval mode, running statistics), no: the honest scores of the same weights are "
-        f"nowhere told from zero ({signed(noise['honest'].min())} to "
-        f"{signed(noise['honest'].max())})."
+        text += f"In scoring, yes: {len(scoring)} honest scores are above zero on noise. "
+    else:
+        text += (
+            "In scoring (eval mode, running statistics), no: no honest score of the same weights "
+            f"is above zero ({signed(noise['honest'].min())} to {signed(noise['honest'].max())}). "
+        )
+    return text + cost(table, panels, level)
+
+
+def cost(table: pd.DataFrame, panels: Mapping[str, About], level: float) -> str:
+    """One sentence: what the normalization takes from a true signal at honest scoring."""
+    known = [name for name, about in panels.items() if about.truth]
+    cells = table[table["panel"].isin(known)]
+    worse = found(cells, "gain", level, -1)
+    if not len(cells):
+        return "What it costs a true signal was not studied."
+    if not len(worse):
+        return "What it costs a true signal is too little to be told from zero."
+    worst = worse.iloc[int(worse["gain"].to_numpy().argmin())]
+    return (
+        f"It costs true signal in {len(worse)} of {len(cells)} cells, most with {who(worst)}: "
+        f"{signed(worst['honest'])} is left, {interval_text(worst, 'gain')} on the plain network."
     )
 
 

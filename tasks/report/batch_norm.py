@@ -31,7 +31,7 @@ WAYS = {
 def batch_norm_figure(results: StudyResults) -> Figure:
     """A row a data panel, a column a normalization, a line a batch composition."""
     rows, columns = len(results.panels), len(results.normalizations)
-    height = 1.3 + rows * (0.45 + 0.21 * len(results.compositions))
+    height = 1.1 + rows * (0.6 + 0.19 * len(results.compositions))
     figure, axes = canvas(height, rows, columns, sharex=True, sharey=True)
     for row, panel in enumerate(results.panels):
         for column, normalization in enumerate(results.normalizations):
@@ -42,7 +42,7 @@ def batch_norm_figure(results: StudyResults) -> Figure:
         _name_panel(axes[row, 0], results, panel)
     axes[0, 0].set_yticks(range(len(results.compositions)), results.compositions)
     axes[0, 0].set_ylim(len(results.compositions) - 0.5, -0.5)
-    figure.supxlabel("mean daily rank IC on the test block", fontsize=NORMAL, color=MUTED)
+    figure.supxlabel(_meaning(results), fontsize=SMALL, color=MUTED)
     _legend(figure)
     return figure
 
@@ -56,7 +56,7 @@ def _cells(axis: Axes, results: StudyResults, panel: str, normalization: str) ->
     for place, composition in enumerate(results.compositions):
         cell = results.cell(panel, normalization, composition)
         if cell is None:
-            axis.text(0.01, place, "cannot be", color=MUTED, fontsize=SMALL - 2, va="center")
+            axis.text(0.01, place, "not trained", color=MUTED, fontsize=SMALL - 2, va="center")
         else:
             _marks(axis, place, cell)
     grid(axis)
@@ -74,11 +74,14 @@ def _marks(axis: Axes, place: int, cell: pd.Series) -> None:
 
 
 def _name_panel(axis: Axes, results: StudyResults, panel: str) -> None:
-    """The panel's title above its row of axes, left of everything."""
+    """The panel's title above the names of its compositions, right-aligned with them."""
     about = results.panels[panel]
-    known = "" if about.truth is None else f" (true rank IC {about.truth:.2f})"
-    axis.set_ylabel(_wrapped(about.title + known, 24), fontsize=NORMAL, color=INK)
-    axis.yaxis.label.set_fontweight("bold")
+    known = "" if about.truth is None else f"\ntrue rank IC {about.truth:.2f}"
+    axis.annotate(
+        _wrapped(about.title, 26) + known, (0, 1), (-4, 4), xycoords="axes fraction",
+        textcoords="offset points", ha="right", va="bottom", fontsize=SMALL, color=INK,
+        fontweight="bold",
+    )  # fmt: skip
 
 
 def _wrapped(text: str, width: int = 20) -> str:
@@ -89,6 +92,15 @@ def _wrapped(text: str, width: int = 20) -> str:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
     return "\n".join(lines)
+
+
+def _meaning(results: StudyResults) -> str:
+    """What is drawn, below it."""
+    return (
+        f"mean daily rank IC on the test block; mean and {results.level:.0%} interval over "
+        f"{results.seeds} seeds. Dotted: the best there is. Not trained: the normalization needs "
+        "other batches"
+    )
 
 
 def _legend(figure: Figure) -> None:

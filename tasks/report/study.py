@@ -77,7 +77,8 @@ def meaning(results: StudyResults) -> str:
     """How to read an interval of the table."""
     return (
         f"Mean daily rank IC on the test block; intervals are Student's t over {results.seeds} "
-        f"seeds at {results.level:.0%}, each by itself; what is claimed in words holds over all "
-        "cells of a panel (Holm). Synthetic panels are drawn anew for every seed. A real panel is "
-        "the same for all, so its intervals hold the luck of training and not that of the period."
+        f"seeds at {results.level:.0%}, each by itself. Of the cells that the words name on a "
+        f"panel, {1 - results.level:.0%} at most may be there by luck (Benjamini and Hochberg). "
+        "Synthetic panels are drawn anew for every seed. A real panel is the same for all, so its "
+        "intervals hold the luck of training and not that of the period."
     )
