@@ -94,9 +94,10 @@ def short(table: pd.DataFrame, panels: Mapping[str, About], level: float) -> str
     if len(scoring):
         text += f"In scoring, yes: {len(scoring)} honest scores are above zero on noise. "
     else:
+        low, high = noise["honest"].min(), noise["honest"].max()
         text += (
             "In scoring (eval mode, running statistics), no: no honest score of the same weights "
-            f"is above zero ({signed(noise['honest'].min())} to {signed(noise['honest'].max())}). "
+            f"stands out from zero ({signed(low)} to {signed(high)}). "
         )
     return text + cost(table, panels, level)
 
@@ -122,7 +123,8 @@ def in_train_mode(cells: pd.DataFrame, about: About, level: float) -> str:
     top = cells.iloc[int(cells["train_mode"].to_numpy().argmax())]
     text = (
         f"{about.title}, train mode: up to rank IC {interval_text(top, 'train_mode')} "
-        f"({who(top)}; honest {signed(top['honest'])}). "
+        f"({who(top)}; honest {signed(top['honest'])}, on batches of one date "
+        f"{signed(top['train_mode_dates'])}). "
     )
     higher, lower = found(cells, "gap", level, 1), found(cells, "gap", level, -1)
     text += f"Above honest: {grouped(higher, 'gap')}." if len(higher) else "Nowhere above honest."
