@@ -11,14 +11,9 @@ from rich.table import Table
 from conf.study import BatchStudy
 from flows.screen import Bar, Screen
 from tasks.diagnose.batch_study import Scored
+from tasks.diagnose.batch_words import interval_text, signed
 from tasks.report.study import StudyResults, meaning
 from tasks.track.store import Links
-
-SCORES = {
-    "honest": "honest",
-    "train_mode": "train mode, own batches",
-    "train_mode_dates": "train mode, date batches",
-}
 
 
 class StudyScreen:
@@ -70,13 +65,14 @@ class StudyScreen:
 
 
 def panel_table(results: StudyResults, panel: str) -> Table:
-    """One panel's cells: three scores with their intervals."""
+    """One panel's cells: honest and train-mode scores with intervals, and one date a batch."""
     table = Table(title=f"{results.panels[panel].title}: rank IC [{results.level:.0%} interval]")
     table.add_column("normalization", no_wrap=True)
     table.add_column("batches", no_wrap=True)
-    for head in SCORES.values():
+    for head in ("honest", "train mode", "by date"):
         table.add_column(head, justify="right", no_wrap=True)
     for _, row in results.table[results.table["panel"] == panel].iterrows():
-        cells = [f"{row[k]:+.3f} [{row[f'{k}_low']:+.3f}, {row[f'{k}_high']:+.3f}]" for k in SCORES]
-        table.add_row(str(row["normalization"]), str(row["composition"]), *cells)
+        cells = [interval_text(row, score) for score in ("honest", "train_mode")]
+        last = signed(row["train_mode_dates"])
+        table.add_row(str(row["normalization"]), str(row["composition"]), *cells, last)
     return table

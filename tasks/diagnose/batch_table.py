@@ -35,9 +35,10 @@ def table_of(rows: pd.DataFrame, reference: str, level: float) -> pd.DataFrame:
         level: Of each interval by itself, two-sided.
 
     Returns:
-        panel, normalization, composition, seeds, best_epoch (mean), and for each of MEASURES its
-        mean, ``_low``, ``_high`` (mean ± t sd / sqrt(seeds)) and ``_p``, the two-sided p value of
-        zero; p is NaN for a measure that is exactly the same in all seeds.
+        panel, normalization, composition, seeds, best_epoch (mean), chance (standard error of a
+        mean without skill, where panels are drawn anew), and for each of MEASURES its mean,
+        ``_low``, ``_high`` (mean ± t sd / sqrt(seeds)) and ``_p``, the two-sided p value of zero;
+        p is NaN for a measure that is exactly the same in all seeds.
     """
     paired = with_pairs(rows, reference)
     cells = paired.groupby(CELL, sort=False)
@@ -48,6 +49,7 @@ def line(key: tuple[object, ...], cell: pd.DataFrame, level: float) -> dict[str,
     """One cell."""
     out: dict[str, object] = dict(zip(CELL, key, strict=True))
     out |= {"seeds": len(cell), "best_epoch": float(cell["best_epoch"].mean())}
+    out |= {"chance": float((cell["chance"] ** 2).sum() ** 0.5) / len(cell)}
     for name in MEASURES:
         mean, half, p = interval(cell[name].to_numpy(dtype=np.float64), level)
         out |= {name: mean, f"{name}_low": mean - half, f"{name}_high": mean + half, f"{name}_p": p}

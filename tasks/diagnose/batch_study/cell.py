@@ -29,6 +29,7 @@ class Scored:
         train_mode_dates: The same on batches of one date each.
         best_epoch: The epoch whose weights were kept, by the honest validation loss.
         epochs: Epochs that were trained.
+        chance: Standard error of the rank IC where there is no skill; see :func:`chance`.
     """
 
     seed: int
@@ -37,6 +38,7 @@ class Scored:
     train_mode_dates: float
     best_epoch: int
     epochs: int
+    chance: float
 
 
 def scored_cell(unit: Unit, panel: Panel) -> Scored:
@@ -57,7 +59,11 @@ def scored_cell(unit: Unit, panel: Panel) -> Scored:
     target, dates = windows.target[samples], windows.date(samples)
     figures = {name: rank_ic(forecast, target, dates) for name, forecast in ways.items()}
     return Scored(
-        seed=unit.seed, best_epoch=trained.best_epoch, epochs=len(trained.curves), **figures
+        seed=unit.seed,
+        best_epoch=trained.best_epoch,
+        epochs=len(trained.curves),
+        chance=chance(target, dates),
+        **figures,
     )
 
 
@@ -119,6 +125,16 @@ def rank_ic(forecast: Tensor, target: Tensor, dates: Tensor) -> float:
     product = apart.prod(axis=1).groupby(date).sum()
     scale = (squares["forecast"] * squares["target"]) ** 0.5
     return float((product / scale.where(scale > 0, 1.0)).mean())
+
+
+def chance(target: Tensor, dates: Tensor) -> float:
+    """Standard error of :func:`rank_ic` of forecasts that have nothing to do with the target.
+
+    A day's Spearman correlation of n independent pairs has variance 1 / (n - 1), exactly, and the
+    days of a martingale are uncorrelated.
+    """
+    counts = dates[target.isfinite()].unique(return_counts=True)[1].double()
+    return float((1 / (counts - 1)).sum().sqrt() / len(counts))
 
 
 def row_of(panel: str, normalization: str, composition: str, scored: Scored) -> dict[str, object]:

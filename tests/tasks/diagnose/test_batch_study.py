@@ -150,6 +150,15 @@ def test_rank_ic_is_that_of_the_comparison() -> None:
     assert found == pytest.approx(correlation(*ranks).mean(), abs=1e-12)
 
 
+def test_chance_is_the_spread_of_rank_ics_without_skill() -> None:
+    draw = np.random.default_rng(1)
+    target, dates = torch.from_numpy(draw.normal(size=180)), torch.arange(180) // 9
+    target[::7] = torch.nan
+    found = [rank_ic(torch.from_numpy(draw.normal(size=180)), target, dates) for _ in range(400)]
+    assert np.std(found) == pytest.approx(cells.chance(target, dates), rel=0.12)
+    assert cells.chance(torch.ones(8), torch.zeros(8)) == pytest.approx(7**-0.5)
+
+
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_cell_is_trained_as_it_says_or_has_a_reason_not_to_be(name: str) -> None:
     for composition in COMPOSITIONS:

@@ -50,7 +50,7 @@ def rows() -> pd.DataFrame:
             out.append({
                 "panel": "p", "normalization": name, "composition": composition, "seed": seed,
                 "honest": honest, "train_mode": honest + 0.25, "train_mode_dates": honest,
-                "best_epoch": seed, "epochs": 9,
+                "best_epoch": seed, "epochs": 9, "chance": 0.02,
             })  # fmt: skip
     return pd.DataFrame(out)
 
@@ -64,6 +64,7 @@ def test_gap_and_gain_are_paired_within_a_seed() -> None:
     assert bn["gap"] == pytest.approx(0.25)
     assert bn["honest_high"] - bn["honest_low"] > 0.5
     assert (bn["seeds"], bn["best_epoch"]) == (5, 2.0)
+    assert bn["chance"] == pytest.approx(0.02 / 5**0.5)
     assert np.isnan(table.loc[("bn", "b"), "gain"])
     assert table.loc[("none", "a"), "gain"] == 0
     assert {f"{name}{part}" for name in MEASURES for part in ("", "_low", "_high", "_p")} <= {
