@@ -63,7 +63,7 @@ def answer(
     expected: tuple[Expected, ...] = (),
 ) -> list[str]:
     """The answer in paragraphs, from the table of :func:`~tasks.diagnose.batch_table.table_of`."""
-    said = [short(table, panels, level)]
+    said = [short(table, panels, reference, level)]
     for name, about in panels.items():
         own = table[table["panel"] == name]
         said += [in_train_mode(own, about, level), at_scoring(own, about, reference, level)]
@@ -86,7 +86,7 @@ def beyond_chance(cells: pd.DataFrame, level: float) -> pd.DataFrame:
     return cells[false_discovery(p) < 1 - level]
 
 
-def short(table: pd.DataFrame, panels: Mapping[str, About], level: float) -> str:
+def short(table: pd.DataFrame, panels: Mapping[str, About], reference: str, level: float) -> str:
     """One paragraph: is future data used in training, and in scoring."""
     empty = [name for name, about in panels.items() if about.truth == 0]
     if not empty:
@@ -97,36 +97,47 @@ def short(table: pd.DataFrame, panels: Mapping[str, About], level: float) -> str
     if len(training):
         text += (
             f"In training, yes: on noise, train-mode scores beat honest ones in {len(training)} of "
-            f"{len(noise)} cells, on the batches {listed(training['composition'].unique())}. "
+            f"{len(noise)} cells, on the batches {listed(quoted(training['composition']))}. "
         )
     else:
         text += "In training, not that this study could see: no train-mode score beats noise. "
     if len(scoring):
-        text += f"In scoring, yes: {len(scoring)} honest scores are above zero on noise. "
+        text += (
+            f"In scoring, yes: {len(scoring)} honest scores are above zero on noise, the first of "
+            f"them with {who(scoring.iloc[0])}. "
+        )
     else:
-        low, high = noise["honest"].min(), noise["honest"].max()
         text += (
             "In scoring (eval mode, running statistics), no: no honest score of the same weights "
-            f"stands out from zero ({signed(low)} to {signed(high)}; by chance alone they have a "
+            f"stands out from zero ({span(noise['honest'])}; by chance alone they have a "
             f"standard error of {noise['chance'].max():.3f}). "
         )
-    return text + cost(table, panels, level)
+    return text + cost(table, panels, reference, level)
 
 
-def cost(table: pd.DataFrame, panels: Mapping[str, About], level: float) -> str:
-    """One sentence: what the normalization takes from a true signal at honest scoring."""
+def cost(table: pd.DataFrame, panels: Mapping[str, About], reference: str, level: float) -> str:
+    """One sentence: what batch statistics leave of a true signal at honest scoring."""
     known = [name for name, about in panels.items() if about.truth]
-    cells = table[table["panel"].isin(known)]
-    worse = found(cells, "gain", level, -1)
+    cells = table[table["panel"].isin(known) & table["normalization"].map(is_coupled)]
     if not len(cells):
         return "What it costs a true signal was not studied."
-    if not len(worse):
-        return "What it costs a true signal is too little to be told from zero."
-    worst = worse.iloc[int(worse["gain"].to_numpy().argmin())]
-    return (
-        f"It costs true signal in {len(worse)} of {len(cells)} cells, most with {who(worst)}: "
-        f"{signed(worst['honest'])} is left, {interval_text(worst, 'gain')} on the plain network."
-    )
+    took = cells.index.isin(found(cells, "gap", level, 1).index)
+    parts = [
+        f"{span(own['honest'])} {where} ({title_of(reference)} on the same batches: "
+        f"{span(own['honest'] - own['gain'])})"
+        for where, own in (
+            ("where training took the shortcut", cells[took]),
+            ("elsewhere", cells[~took]),
+        )
+        if len(own)
+    ]
+    truth = listed([f"{panels[name].truth:.3f}" for name in known])
+    return f"Of a true rank IC of {truth} honest scores keep {' and '.join(parts)}."
+
+
+def is_coupled(normalization: str) -> bool:
+    """Whether a sample in training depends on whoever shares its batch."""
+    return resolve(normalization).training_coupling == "batch"
 
 
 def in_train_mode(cells: pd.DataFrame, about: About, level: float) -> str:
@@ -147,7 +158,7 @@ def at_scoring(cells: pd.DataFrame, about: About, reference: str, level: float) 
     plain = cells[cells["normalization"] == reference]
     text = (
         f"{about.title}, honest scores{truth_text(about)}: {title_of(reference)} earns "
-        f"{signed(plain['honest'].min())} to {signed(plain['honest'].max())}. "
+        f"{span(plain['honest'])}. "
     )
     others = cells[cells["normalization"] != reference]
     worse, better = found(others, "gain", level, -1), found(others, "gain", level, 1)
@@ -230,7 +241,17 @@ def signed(value: float) -> str:
     return f"{value:+.3f}" if np.isfinite(value) else "-"
 
 
-def listed(names: np.ndarray) -> str:
+def span(values: pd.Series) -> str:
+    """Lowest to highest."""
+    return f"{signed(values.min())} to {signed(values.max())}"
+
+
+def quoted(names: pd.Series) -> list[str]:
+    """Each name once, in quotes."""
+    return [f"'{name}'" for name in names.unique()]
+
+
+def listed(names: list[str]) -> str:
     """Names as a list within a sentence."""
-    *first, last = (f"'{name}'" for name in names)
+    *first, last = names
     return f"{', '.join(first)} and {last}" if first else last

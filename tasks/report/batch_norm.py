@@ -56,7 +56,11 @@ def _cells(axis: Axes, results: StudyResults, panel: str, normalization: str) ->
     for place, composition in enumerate(results.compositions):
         cell = results.cell(panel, normalization, composition)
         if cell is None:
-            axis.text(0.01, place, "not trained", color=MUTED, fontsize=SMALL - 2, va="center")
+            ground = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.5}
+            axis.text(
+                0.01, place, "not trained", color=MUTED, fontsize=SMALL - 2, va="center",
+                bbox=ground,
+            )  # fmt: skip
         else:
             _marks(axis, place, cell)
     grid(axis)
@@ -78,7 +82,7 @@ def _name_panel(axis: Axes, results: StudyResults, panel: str) -> None:
     about = results.panels[panel]
     known = "" if about.truth is None else f"\ntrue rank IC {about.truth:.2f}"
     axis.annotate(
-        _wrapped(about.title, 26) + known, (0, 1), (-4, 4), xycoords="axes fraction",
+        _wrapped(about.title, 26) + known, (0, 1), (-12, 4), xycoords="axes fraction",
         textcoords="offset points", ha="right", va="bottom", fontsize=SMALL, color=INK,
         fontweight="bold",
     )  # fmt: skip
@@ -98,7 +102,7 @@ def _meaning(results: StudyResults) -> str:
     """What is drawn, below it."""
     return (
         f"mean daily rank IC on the test block; mean and {results.level:.0%} interval over "
-        f"{results.seeds} seeds. Dotted: the best there is. Not trained: the normalization needs "
+        f"{results.seeds} seeds. Dotted: the best possible. Not trained: the normalization needs "
         "other batches"
     )
 
