@@ -77,6 +77,36 @@ def compare(
 
 
 @app.command()
+def audit(
+    config: Annotated[str, typer.Argument(help="A YAML file with a key study.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="key=value, such as panels=[noise]")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show Prefect's log.")] = False,
+) -> None:
+    """Study what batch statistics do to a forecast."""
+    prepare(verbose)
+    from conf.load import ConfigError
+    from conf.study import study_of
+
+    try:
+        if study_of(config) is None:
+            raise ConfigError(f"{config}: a study is needed; it has no key study")
+    except ConfigError as error:
+        fail(error)
+    from flows.batch_norm import run_study
+    from flows.compare import USER_ERRORS
+
+    try:
+        run_study(config, overrides or [])
+    except (ConfigError, *USER_ERRORS) as error:
+        fail(error)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; finished cells are kept, the same command goes on from here")
+        raise typer.Exit(130) from None
+
+
+@app.command()
 def ui(
     config: Annotated[str, typer.Argument(help="Whose tracking store to show.")] = "sp500",
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000,

@@ -9,9 +9,10 @@ import yaml
 
 from conf.load import PRESETS, ConfigError, load, to_yaml
 from conf.schema import Experiment
+from conf.study import study_of
 from models.normalizers import VARIANTS
 
-FILES = sorted(PRESETS.glob("*.yaml"))
+FILES = sorted(file for file in PRESETS.glob("*.yaml") if study_of(file) is None)
 
 
 def test_the_presets_are_there() -> None:
@@ -124,7 +125,7 @@ def test_a_bad_file_gets_one_clear_message(content: str, message: str, tmp_path:
 
 def test_a_missing_file_names_the_presets() -> None:
     with pytest.raises(
-        ConfigError, match=re.escape("did you mean quick? Presets: noise, quick, sp500")
+        ConfigError, match=re.escape("did you mean quick? Presets: batch_norm, noise, quick, sp500")
     ):
         load("conf/quik.yaml")
 
