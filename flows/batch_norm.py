@@ -1,6 +1,6 @@
 """What batch statistics do to an LSTM: every normalization on every batch composition."""
 
-from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -9,10 +9,10 @@ import pandas as pd
 from prefect import flow
 
 from conf.load import to_yaml
-from conf.study import BatchStudy, load_study
+from conf.study import BatchStudy
 from flows.schedule import Job, drive
 from flows.study_screen import StudyScreen
-from flows.workers import one_api, task_runner
+from flows.workers import task_runner
 from tasks.data import build, load
 from tasks.data.task import load_panel
 from tasks.diagnose.batch_study import Composition, Scored, row_of, why_not
@@ -178,20 +178,28 @@ def assemble(
     )
 
 
-def run_study(config: str | Path, overrides: Sequence[str] = ()) -> Links:
-    """Load a study and run it; mistakes are told before an embedded server starts.
+def check(study: BatchStudy) -> None:
+    """Raise what a user can mend, while an embedded server takes its ten seconds to start.
 
     Raises:
-        ConfigError: The configuration cannot be used.
-        DataError: Nor can the data.
+        DataError: The data cannot be used.
         PlanError: The panel is too short for its fold.
         TrackingError: There is nothing to log to.
     """
-    study = load_study(config, overrides)
     open_store(study.tracking)
     for name in study.panels:
         source = study.sources[name]
         panel = build(source.drawn(study.seeds[0]), source.target, cache=PANELS.resolve())
         source.split.folds(panel.dates, panel.label_end)
-    with one_api():
+
+
+def run_study(study: BatchStudy, api: AbstractContextManager[None]) -> Links:
+    """Run the study with as many worker processes as it asks for.
+
+    Args:
+        study: What to study.
+        api: The context in which there is a Prefect API; it is entered after the check.
+    """
+    check(study)
+    with api:
         return batch_norm.with_options(task_runner=task_runner(study.processes))(study)

@@ -86,21 +86,26 @@ def audit(
 ) -> None:
     """Study what batch statistics do to a forecast."""
     prepare(verbose)
-    from conf.load import ConfigError
-    from conf.study import study_of
-
     try:
-        if study_of(config) is None:
-            raise ConfigError(f"{config}: a study is needed; it has no key study")
-    except ConfigError as error:
-        fail(error)
-    from flows.batch_norm import run_study
-    from flows.compare import USER_ERRORS
+        with few_collections():
+            from conf.load import ConfigError
+            from conf.study import load_study, study_of
+        try:
+            if study_of(config) is None:
+                raise ConfigError(f"{config}: a study is needed; it has no key study")
+            study = load_study(config, overrides or [])
+        except ConfigError as error:
+            fail(error)
+        from flows.api import one_api
 
-    try:
-        run_study(config, overrides or [])
-    except (ConfigError, *USER_ERRORS) as error:
-        fail(error)
+        with one_api() as api:
+            with few_collections():
+                from flows.batch_norm import run_study
+                from flows.compare import USER_ERRORS
+            try:
+                run_study(study, api)
+            except USER_ERRORS as error:
+                fail(error)
     except KeyboardInterrupt:
         typer.echo("interrupted; finished cells are kept, the same command goes on from here")
         raise typer.Exit(130) from None

@@ -11,9 +11,9 @@ from scipy import stats
 from tasks.diagnose.catalogue import LEVEL
 from tasks.diagnose.control import judged, undecided
 from tasks.diagnose.finding import Finding
-from tasks.diagnose.forecaster import Forecast, run
 from tasks.diagnose.measure import attempt
 from tasks.diagnose.rank_ic import daily_rank_ic, ratio
+from tasks.diagnose.subject import Forecast, Subject
 from tasks.diagnose.twin import coins
 from tasks.split import Fold
 
@@ -64,11 +64,12 @@ def label_permutation(
         )
     tested = f"{permutations} permutations of the labels within dates"
     truth = data.set_index(["date", "symbol"])[target]
+    subject = Subject(fit_predict, fold)
     learned = (*fold.train_dates, *fold.validation_dates)
 
     def values(*dates: np.datetime64) -> np.ndarray:
         draws = permuted(data, target, np.array(dates), permutations, seed)
-        return np.array([mean_rank_ic(run(fit_predict, drawn, fold), truth) for drawn in draws])
+        return np.array([mean_rank_ic(subject.run(drawn).scores, truth) for drawn in draws])
 
     first, reason = attempt(partial(values, *learned))
     if first is None:

@@ -10,9 +10,9 @@ from scipy import stats
 from tasks.diagnose.catalogue import LEVEL
 from tasks.diagnose.control import judged, undecided
 from tasks.diagnose.finding import Finding
-from tasks.diagnose.forecaster import Forecast, run
 from tasks.diagnose.measure import attempt
 from tasks.diagnose.rank_ic import MeanTest, daily_rank_ic, mean_test, ratio
+from tasks.diagnose.subject import Forecast, Subject
 from tasks.diagnose.twin import noise_twin, target_twin
 from tasks.split import Fold
 
@@ -70,10 +70,10 @@ def noise_placebo(
             if prices
             else target_twin(data, target, generator, horizon=horizon, border=fold.test_dates[0])
         )
-        scores, reason = attempt(partial(run, forecast, twin, fold))
-        if scores is None:
+        run, reason = attempt(partial(Subject(forecast, fold).run, twin))
+        if run is None:
             return undecided(TEST, STAGE, f"it fails on a twin: {reason}", f"{panel + 1} panels")
-        daily.append(daily_rank_ic(scores, target_of(twin)))
+        daily.append(daily_rank_ic(run.scores, target_of(twin)))
     return placebo_finding(pd.concat(daily, axis=1), horizon, level)
 
 
