@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from tasks.cross_section import correlation
 
@@ -66,7 +65,9 @@ class MeanTest(NamedTuple):
 
     def critical(self, level: float) -> float:
         """The mean that a two-sided test at ``level`` would just call different from zero."""
-        return float(stats.t.isf(level / 2, self.freedom)) * self.error if self.freedom else np.nan
+        from scipy.special import stdtrit  # here: it is slow, and configurations are read first
+
+        return float(-stdtrit(self.freedom, level / 2)) * self.error if self.freedom else np.nan
 
 
 def mean_test(daily: np.ndarray, horizon: int, *, two_sided: bool = True) -> MeanTest:
@@ -91,8 +92,15 @@ def mean_test(daily: np.ndarray, horizon: int, *, two_sided: bool = True) -> Mea
         return MeanTest(float(daily.mean()) if len(daily) else np.nan, np.nan, 0, np.nan)
     mean, error = mean_and_error(daily[:, None], horizon)
     t = float(ratio(mean, error)[0])
-    p = 2 * stats.t.sf(abs(t), freedom) if two_sided else stats.t.sf(t, freedom)
+    p = 2 * upper_tail(abs(t), freedom) if two_sided else upper_tail(t, freedom)
     return MeanTest(float(mean[0]), float(error[0]), freedom, float(p))
+
+
+def upper_tail(t: float, freedom: int) -> float:
+    """Probability of more than ``t`` under Student's t with ``freedom`` degrees."""
+    from scipy.special import stdtr  # here: it is slow, and configurations are read first
+
+    return float(stdtr(freedom, -t))
 
 
 def frequencies(dates: int, horizon: int) -> int:
