@@ -1,6 +1,5 @@
 """T6: do integrated gradients explain a forecast by its own window, or only the whole batch?"""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -140,13 +139,17 @@ def way(trial: Trial, start: Tensor, watch: Tensor, nodes: int) -> Tensor:
     The batch is integrated as if it were one sample: it is never cut or mixed with other nodes.
     """
 
-    def batch_sum(points: Tensor) -> Tensor:  # (P, B, T, F) -> (P,)
-        return torch.stack([trial.one_each(trial.traced(p))[watch, 0].sum() for p in points])
-
-    forward: Callable[[Tensor], Tensor] = batch_sum
     with gradients():
-        batch = trial.windows.unsqueeze(0)
-        attributions, _ = integrated_gradients(forward, batch, start.unsqueeze(0), nodes, chunk=1)
+        # clones, as tensors made in inference mode cannot be part of a graph
+        batch, first, chosen = (part.clone() for part in (trial.windows, start, watch))
+
+        def batch_sum(points: Tensor) -> Tensor:  # (P, B, T, F) -> (P,)
+            sums = [trial.one_each(trial.traced(point))[chosen, 0].sum() for point in points]
+            return torch.stack(sums)
+
+        attributions, _ = integrated_gradients(
+            batch_sum, batch.unsqueeze(0), first.unsqueeze(0), nodes, chunk=1
+        )
     return attributions[0].flatten(1).sum(1)
 
 

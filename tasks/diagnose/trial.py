@@ -59,7 +59,7 @@ class Trial:
         Raises:
             ValueError: They are not finite floating-point numbers.
         """
-        outputs = run(copy.deepcopy(self.module), windows, self.dates, self.seed)
+        outputs = run(copy.deepcopy(self.module), windows, self.dates.clone(), self.seed)
         if not outputs.is_floating_point() or not bool(outputs.isfinite().all()):
             raise ValueError("outputs must be finite floating-point numbers to be differentiated")
         return outputs

@@ -144,6 +144,14 @@ def test_the_module_and_the_random_state_stay_as_they_are(windows):
     assert torch.equal(state, torch.get_rng_state())
 
 
+@pytest.mark.parametrize("around", [torch.no_grad, torch.inference_mode])
+def test_gradients_are_there_whatever_the_caller_switched_off(around, windows):
+    with around():
+        module = built(lambda: Dated(lambda one, other: other >= one)).eval()
+        report = audit_module(module, windows.clone(), DATES)
+    assert {f.test for f in report.findings if f.verdict is Verdict.LEAK and f.counts} == COUPLED
+
+
 def test_a_part_left_in_training_mode_is_named(windows):
     module = Reader(nn.BatchNorm1d(6)).eval()
     module.norm.train()

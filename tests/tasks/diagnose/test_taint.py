@@ -79,10 +79,12 @@ def test_the_same_taint_is_a_leak_where_changes_are_felt():
 def test_taint_of_samples_is_not_confirmed_by_what_steps_show():
     one, _ = trial(built(lambda: Dated(torch.eq)), windows(), DATES)
     assert nan_taint(one, Felt(later=False, steps=None)).verdict is Verdict.UNKNOWN
-    stepwise = Layer(lambda x: x.sum(2) - (x.sum(2) * 0).sum(0))
-    one, _ = trial(stepwise, windows(), DATES)
-    finding = nan_taint(one, Felt(later=False, steps=True))
-    assert finding.verdict is Verdict.UNKNOWN
+    by_sample = Layer(lambda x: x.sum(2) - (x.sum(2) * 0).sum(0))
+    one, _ = trial(by_sample, windows(), DATES)
+    assert nan_taint(one, Felt(later=False, steps=True)).verdict is Verdict.UNKNOWN
+    by_step = Layer(lambda x: x.sum(2) - (x.sum(2) * 0).sum(1, keepdim=True))
+    one, _ = trial(by_step, windows(), DATES)
+    assert nan_taint(one, Felt(later=True, steps=False)).verdict is Verdict.UNKNOWN
 
 
 def test_a_mean_of_what_is_not_missing_leaves_no_trace_and_that_is_said():
