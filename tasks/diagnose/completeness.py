@@ -138,7 +138,6 @@ def way(trial: Trial, start: Tensor, watch: Tensor, nodes: int) -> Tensor:
 
     The batch is integrated as if it were one sample: it is never cut or mixed with other nodes.
     """
-
     with gradients():
         # clones, as tensors made in inference mode cannot be part of a graph
         batch, first, chosen = (part.clone() for part in (trial.windows, start, watch))
