@@ -1,7 +1,9 @@
 """What a leak test answers, and the report that gathers the answers."""
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 import pandas as pd
@@ -66,6 +68,21 @@ class Inflation:
 
 
 @dataclass(frozen=True)
+class Glimpse:
+    """A series around a cut, as it is and as it comes out when what is after the cut changes.
+
+    Attributes:
+        dates: n dates, as 2020-01-31.
+        before: n values of the run on the data, NaN where missing.
+        after: n values of the run on changed data.
+    """
+
+    dates: tuple[str, ...]
+    before: tuple[float, ...]
+    after: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Witness:
     """The one place where a leak shows most: change what is dated after ``cut``, see it move."""
 
@@ -75,6 +92,7 @@ class Witness:
     column: str = ""
     before: float = float("nan")
     after: float = float("nan")
+    glimpse: Glimpse | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         where = [self.date, self.symbol, self.column]
@@ -141,12 +159,30 @@ def overall(findings: Iterable[Finding]) -> Verdict:
     return Verdict.UNKNOWN
 
 
+def finite(value: object) -> object:
+    """``value`` with numbers that JSON cannot hold as texts or null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None if math.isnan(value) else str(value)
+    if isinstance(value, dict):
+        return {str(key): finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(one) for one in value]
+    return value
+
+
 @dataclass(frozen=True)
 class LeakReport:
-    """The findings on one subject."""
+    """The findings on one subject.
+
+    Attributes:
+        subject: What was audited.
+        findings: One a test and stage, those that inform only included.
+        about: What a reader needs to know of it: data, fold, what was told and what was not.
+    """
 
     subject: str
     findings: tuple[Finding, ...]
+    about: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict:
@@ -155,10 +191,24 @@ class LeakReport:
 
     def to_frame(self) -> pd.DataFrame:
         """One row a finding; the witness as a sentence."""
+        texts = ("witness", "inflation")
         rows = [
-            asdict(finding) | {"witness": str(finding.witness or "")} for finding in self.findings
+            asdict(finding)
+            | {name: str(getattr(finding, name) or "") for name in texts}
+            | {"size": str(finding.size or "")}
+            for finding in self.findings
         ]
         return pd.DataFrame(rows)
+
+    def to_json(self) -> str:
+        """Verdict and findings for other tools; numbers that are none are null."""
+        content = {
+            "subject": self.subject,
+            "verdict": self.verdict,
+            "about": dict(self.about),
+            "findings": [asdict(f) | {"size": f.size} for f in self.findings],
+        }
+        return json.dumps(finite(content), indent=2, default=str, allow_nan=False)
 
     def to_markdown(self) -> str:
         """The verdict, then one line a finding."""

@@ -55,7 +55,7 @@ def parts_of(value: object) -> list[tuple[str, object]]:
         columns = [(str(name), numbers(value[name])) for name in value]
         return [("index", value.index), *columns]
     if isinstance(value, pd.Index):
-        return [("", str(value.tolist()))]
+        return [("", pd.util.hash_array(value.to_numpy()) if value.nlevels == 1 else hashed(value))]
     if isinstance(value, Mapping):
         return sorted(((str(key), part) for key, part in value.items()), key=lambda item: item[0])
     if isinstance(value, set | frozenset):
@@ -65,6 +65,11 @@ def parts_of(value: object) -> list[tuple[str, object]]:
     inside = getattr(value, "__dict__", None)
     # the content of a foreign object that shows none is not known: only its kind is compared
     return sorted(inside.items()) if inside else [("", type(value).__name__)]
+
+
+def hashed(index: pd.Index) -> np.ndarray:
+    """(n,) uint64, one number an entry of an index of several levels."""
+    return pd.util.hash_pandas_object(index.to_frame(index=False), index=False).to_numpy()
 
 
 @dataclass(frozen=True)
@@ -92,12 +97,11 @@ def changes(before: Mapping[str, Leaf], after: Mapping[str, Leaf]) -> list[Chang
 
 def change_of(path: str, before: Leaf | None, after: Leaf | None) -> Change | None:
     """The change of one part, or None."""
-    arrays = isinstance(before, np.ndarray) and isinstance(after, np.ndarray)
-    if not arrays or before.shape != after.shape:  # type: ignore[union-attr]  # arrays by now
-        same = not arrays and before == after
-        return None if same else Change(path, float("inf"))
-    assert isinstance(before, np.ndarray)
-    assert isinstance(after, np.ndarray)
+    if not isinstance(before, np.ndarray) or not isinstance(after, np.ndarray):
+        texts = isinstance(before, str) and isinstance(after, str)
+        return None if texts and before == after else Change(path, float("inf"))
+    if before.shape != after.shape:
+        return Change(path, float("inf"))
     old, new = (one.astype(np.float64).ravel() for one in (before, after))
     if not old.size:
         return None

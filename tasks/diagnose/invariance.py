@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from tasks.diagnose.catalogue import STAGES
+from tasks.diagnose.catalogue import DIAGNOSTICS, STAGES
 from tasks.diagnose.features import Tried
 from tasks.diagnose.finding import Finding, Verdict, Witness
 from tasks.diagnose.measure import NOISE_MARGIN, attempt, day, tolerance_of
@@ -70,12 +70,21 @@ class Ground:
         """Whether training is marked, so that serving can be tested without training again."""
         return bool(self.base.trace.trained)
 
-    def changed(self, cut: np.datetime64, name: str, place: int) -> pd.DataFrame:
-        """The data with all that is not known at ``cut`` changed."""
-        later = (self.data["date"] > cut).to_numpy()
+    def changed(
+        self, cut: np.datetime64, name: str, place: int, late_only: bool = False
+    ) -> pd.DataFrame:
+        """The data with all that is not known at ``cut`` changed, or what is known late alone."""
+        later = (self.data["date"] > cut).to_numpy() & (not late_only)
         generator = np.random.default_rng([self.seed, place])
         late = late_cells(self.data, self.known_at, cut)
+        if late_only:
+            past = (self.data["date"] <= cut).to_numpy()
+            late = {column: cells & past for column, cells in late.items()}
         return change_rows(self.data, later, name, generator, late)
+
+    def trained_alike(self, seen: "Seen") -> bool:
+        """Whether training is traced and came out the same: then scoring is to blame."""
+        return self.traced and (seen.entry is None or seen.entry.stage == "scoring")
 
     def noise(self) -> float:
         """How far forecasts move between two runs on the same data."""
@@ -132,7 +141,7 @@ def finite(value: float) -> float:
     return value if np.isfinite(value) else 0.0
 
 
-def observe(ground: Ground, plan: list[Change], frozen: bool) -> Seen:
+def observe(ground: Ground, plan: list[Change], frozen: bool, late_only: bool = False) -> Seen:
     """Run the forecaster on changed data, change by change.
 
     Args:
@@ -140,11 +149,12 @@ def observe(ground: Ground, plan: list[Change], frozen: bool) -> Seen:
         plan: Cuts and perturbations.
         frozen: Train anew and compare frozen values too; else the trained model stays where
             training is traced.
+        late_only: Change only cells of rows up to the cut that were not known then.
     """
     seen = Seen(Tried(np.array(sorted({cut for cut, _ in plan}))))
     models = None if frozen or not ground.traced else ground.base.trace.trained
     for place, (cut, name) in enumerate(plan):
-        changed = ground.changed(cut, name, place)
+        changed = ground.changed(cut, name, place, late_only)
         run, reason = attempt(partial(ground.subject.run, changed, models))
         if run is None:
             seen.tried.failed.setdefault(name, reason)
@@ -166,13 +176,13 @@ def answer(test: str, seen: Seen, ground: Ground, rerun: float) -> Finding:
     limit = max(ground.rounding, NOISE_MARGIN * rerun)
     training = test == "train_invariance"
     moves = seen.worst.value > limit
-    only_stage = not moves and seen.entry is not None and rerun == 0
-    stage, witness = place_of(seen, training)
+    only_stage = not moves and seen.entry is not None and seen.entry.stage != "scoring"
+    stage, witness = place_of(seen, training and not ground.trained_alike(seen))
     unsteady = limit > ground.rounding
     reason = seen.tried.unknown(without_truncation=True)
     if unsteady and not reason:
         reason = f"two runs on the same data differ by {rerun:.2g} sd: seed the model"
-    leaks = moves or (only_stage and (training or stage not in ("scoring",)))
+    leaks = moves or (only_stage and rerun == 0)
     verdict = Verdict.LEAK if leaks else Verdict.UNKNOWN if reason else Verdict.CLEAN
     return Finding(
         test=test,
@@ -191,7 +201,6 @@ def answer(test: str, seen: Seen, ground: Ground, rerun: float) -> Finding:
         else "rounding only"
         if seen.worst.value > 0
         else "identical to the last bit",
-        counts=not (only_stage and not training),
         ahead=seen.ahead if leaks else None,
     )
 
@@ -234,3 +243,27 @@ def detail_of(seen: Seen, leaks: bool, moves: bool, training: bool) -> str:
     if not training and seen.cuts:
         text += f"; seen at {len(seen.cuts)} of {len(seen.tried.cuts)} cuts"
     return text if moves else f"{text}; the forecasts compared do not follow"
+
+
+def selection_finding(training: Finding, ground: Ground) -> list[Finding]:
+    """T23: whether what was chosen follows what comes after training, where choices are traced.
+
+    Labels of the test block change with all else that is not known then: no choice may follow.
+    """
+    chosen = [note.name for note in ground.base.trace.notes if note.stage == "selection"]
+    if not chosen or (training.verdict is Verdict.LEAK and training.stage != "selection"):
+        return []
+    leaks = training.verdict is Verdict.LEAK
+    entry = DIAGNOSTICS["selection_audit"]
+    return [
+        replace(
+            training,
+            test=entry.key,
+            stage="selection",
+            statistic=entry.statistic,
+            value=float(leaks) if training.verdict is not Verdict.UNKNOWN else float("nan"),
+            threshold=entry.threshold,
+            detail=training.detail if leaks else f"{', '.join(chosen)}: nothing chosen follows",
+            ahead=None,
+        )
+    ]

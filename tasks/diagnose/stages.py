@@ -5,12 +5,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
-from tasks.diagnose.finding import Witness
+from tasks.diagnose.dated import Table, aligned, difference
+from tasks.diagnose.finding import Glimpse, Witness
 from tasks.diagnose.frozen import changes
-from tasks.diagnose.measure import day, largest, moved, numbers, spread, tolerance_of
+from tasks.diagnose.measure import day
 from tasks.diagnose.trace import Note
+
+MEMBERSHIP = ("raw data", "universe")
+"""Stages whose values are the data as they were given, and which decide about rows only."""
+BEFORE, AFTER = 24, 8
+"""Rows of a witness's series that are shown before and after the cut."""
 
 
 @dataclass(frozen=True)
@@ -79,79 +84,77 @@ def moved_frozen(note: Note, other: Note | None, cut: np.datetime64) -> list[Ent
 
 
 def moved_table(
-    note: Note, other: pd.DataFrame | None, cut: np.datetime64, dates: np.ndarray
+    note: Note, other: Table | None, cut: np.datetime64, dates: np.ndarray
 ) -> list[Entry]:
-    """The column of a dated value that moved most up to ``cut``, or nothing."""
+    """The column of a dated value that moved most up to ``cut``, or nothing.
+
+    Of targets, only what is known at the cut is compared; of universes, who is in them.
+    """
     assert note.table is not None
-    before = up_to(note.table, cut)
-    after = before.iloc[:0] if other is None else up_to(other, cut)
-    if note.stage == "target":
-        before, after = known(before, cut), known(after, cut)
-    index = before.index if before.index.equals(after.index) else before.index.union(after.index)
-    old, new = before.reindex(index), after.reindex(index)
-    found = [
-        entry
-        for column in before
-        if not pd.api.types.is_datetime64_any_dtype(before[column])
-        for entry in moved_column(note, old[column], new.get(column), cut, dates)
-    ]
-    found += appeared(note, before.index, after.index, cut, dates) if not found else []
-    return [max(found, key=lambda entry: rank_of(entry.value))] if found else []
-
-
-def rank_of(value: float) -> float:
-    """Finite moves say more than values that appear or vanish."""
-    return value if np.isfinite(value) else 0.0
-
-
-def moved_column(
-    note: Note,
-    before: pd.Series,
-    after: pd.Series | None,
-    cut: np.datetime64,
-    dates: np.ndarray,
-) -> list[Entry]:
-    """The largest move of a column, or nothing within rounding."""
-    old = numbers(before)
-    new = np.full(len(old), np.nan) if after is None else numbers(after)
-    sizes = moved(old, new) / spread(old)
-    beyond = sizes > tolerance_of(before.dropna())
+    pair = note.table, other if other is not None else note.table.at(slice(0, 0))
+    one, two = (t.known(cut) if note.stage == "target" else t.up_to(cut) for t in pair)
+    appeared = not one.same_rows(two)
+    if note.stage in MEMBERSHIP:
+        return rows_only(note, one, two, cut, dates) if appeared else []
+    before, after = aligned(one, two)
+    if not before.columns:
+        return rows_only(note, one, two, cut, dates) if appeared else []
+    sizes = difference(before, after, note.table.scale)
+    beyond = sizes > before.tolerance
     if not beyond.any():
-        return []
-    value = largest(sizes)
-    place = int(np.where(np.isfinite(sizes) | np.isinf(value), sizes, -1.0).argmax())
-    date, symbol = before.index[place]
-    first = before.index.get_level_values(0)[beyond].min()
-    numbers_there = float(old[place]), float(new[place])
-    witness = Witness(day(cut), day(date), str(symbol), str(before.name), *numbers_there)
+        return rows_only(note, one, two, cut, dates) if appeared else []
+    finite = np.where(np.isfinite(sizes) & beyond, sizes, -1.0)
+    shown = finite if finite.max() > 0 else np.where(beyond, 1.0, -1.0)
+    row, column = np.unravel_index(int(shown.argmax()), shown.shape)
+    value = float(finite[row, column]) if finite.max() > 0 else float("inf")
+    name = before.columns[column]
+    new = after.values[row, after.columns.index(name)] if name in after.columns else np.nan
+    witness = Witness(
+        day(cut), day(before.dates[row]), str(before.symbols[row]), name,
+        float(before.values[row, column]), float(new), glimpse(pair, before.keys[row], name, cut),
+    )  # fmt: skip
+    first = before.dates[beyond.any(axis=1)].min()
     return [Entry(note.stage, note.name, value, witness, look_ahead(first, cut, dates))]
 
 
-def appeared(
-    note: Note, before: pd.Index, after: pd.Index, cut: np.datetime64, dates: np.ndarray
+def glimpse(
+    pair: tuple[Table, Table], key: np.uint64, name: str, cut: np.datetime64
+) -> Glimpse | None:
+    """A symbol's column around the cut in both runs; None where only one has the column."""
+    if any(name not in table.columns for table in pair):
+        return None
+    own = [table.at(np.flatnonzero(table.keys == key)) for table in pair]
+    series = [
+        dict(zip(one.dates.tolist(), one.values[:, one.columns.index(name)].tolist(), strict=True))
+        for one in own
+    ]
+    stamps = own[0].dates
+    place = int(np.searchsorted(stamps, cut, "right"))
+    shown = stamps[max(0, place - BEFORE) : place + AFTER]
+    one, two = ([found.get(d, np.nan) for d in shown.tolist()] for found in series)
+    return Glimpse(tuple(day(d) for d in shown), tuple(one), tuple(two))
+
+
+def rows_only(
+    note: Note, before: Table, after: Table, cut: np.datetime64, dates: np.ndarray
 ) -> list[Entry]:
-    """Rows that only one run has, or nothing."""
-    strange = before.symmetric_difference(after)
-    if not len(strange):
+    """Rows that only one run has, where no value says so."""
+    one, two = (set(zip(t.dates.tolist(), t.symbols, strict=True)) for t in (before, after))
+    strange = sorted(one ^ two, key=str)
+    if not strange:
         return []
-    date, symbol = strange[-1]
+    kept = [
+        (d, s)
+        for t in (before, after)
+        for d, s in zip(t.dates, t.symbols, strict=True)
+        if (d.tolist() if hasattr(d, "tolist") else d, s) in set(strange)
+    ]
+    date, symbol = kept[-1]
     witness = Witness(day(cut), day(date), str(symbol), f"row of {note.name}")
-    ahead = look_ahead(strange[0][0], cut, dates)
-    return [Entry(note.stage, note.name, float("inf"), witness, ahead)]
+    first = min(d for d, _ in kept)
+    return [Entry(note.stage, note.name, float("inf"), witness, look_ahead(first, cut, dates))]
 
 
-def look_ahead(date: object, cut: np.datetime64, dates: np.ndarray) -> int:
+def look_ahead(date: np.datetime64, cut: np.datetime64, dates: np.ndarray) -> int:
     """Trading days from ``date`` to the first row after ``cut``."""
-    stamp = np.datetime64(pd.Timestamp(date))  # type: ignore[arg-type]  # any date type is taken
-    return int(np.searchsorted(dates, cut, "right") - np.searchsorted(dates, stamp))
-
-
-def up_to(table: pd.DataFrame, cut: np.datetime64) -> pd.DataFrame:
-    """Rows dated up to ``cut``."""
-    return table[table.index.get_level_values(0) <= cut]
-
-
-def known(target: pd.DataFrame, cut: np.datetime64) -> pd.DataFrame:
-    """Rows of a target whose label is known at ``cut``; none without a column of dates."""
-    ends = [c for c in target if pd.api.types.is_datetime64_any_dtype(target[c])]
-    return target[(target[ends[0]] <= cut)] if ends else target.iloc[:0]
+    return int(np.searchsorted(dates, cut, "right") - np.searchsorted(dates, date))

@@ -3,10 +3,12 @@
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
+from tasks.diagnose.dated import Table, dated
 from tasks.diagnose.trace import Note, Recorder, Trace
 from tasks.split import Fold
 
@@ -23,10 +25,17 @@ class Run:
     scores: pd.Series
     trace: Recorder
 
+    @cached_property
+    def table(self) -> Table:
+        """The scores as a dated value."""
+        found = dated(self.scores.to_frame("forecast"), self.trace.data)
+        assert found is not None  # the index was checked
+        return found
+
     @property
     def notes(self) -> list[Note]:
         """What the stages made, the scores at last."""
-        return [*self.trace.notes, Note("scoring", "forecast", self.scores.to_frame("forecast"))]
+        return [*self.trace.notes, Note("scoring", "forecast", self.table)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,8 @@ import pandas as pd
 from torch import Tensor, nn
 
 from tasks.diagnose.catalogue import STAGES
+from tasks.diagnose.dated import Table, dated
 from tasks.diagnose.frozen import Leaf, leaves
-from tasks.diagnose.perturb import KEYS
 
 T = TypeVar("T")
 
@@ -69,14 +69,14 @@ class Note:
     Attributes:
         stage: One of STAGES.
         name: What it is called.
-        table: A dated value, indexed (date, symbol); None for a frozen one.
+        table: A dated value; None for a frozen one.
         content: A frozen value, taken apart.
         samples: A frozen value that is an index (date, symbol); else None.
     """
 
     stage: str
     name: str
-    table: pd.DataFrame | None = None
+    table: Table | None = None
     content: Mapping[str, Leaf] = field(default_factory=dict)
     samples: pd.MultiIndex | None = None
 
@@ -151,7 +151,7 @@ class Recorder(Trace):
         self.shown.append(Shown(*kept))
         return module
 
-    def table(self, stage: str) -> pd.DataFrame | None:
+    def table(self, stage: str) -> Table | None:
         """The last dated value of ``stage``, or None."""
         found = [n.table for n in self.notes if n.stage == stage and n.table is not None]
         return found[-1] if found else None
@@ -160,37 +160,6 @@ class Recorder(Trace):
         """The last samples noted at ``stage``, or None."""
         found = [n.samples for n in self.notes if n.stage == stage and n.samples is not None]
         return found[-1] if found else None
-
-
-def dated(value: object, data: pd.DataFrame) -> pd.DataFrame | None:
-    """A copy of ``value`` indexed (date, symbol) if it is a table that can be; else None.
-
-    Raises:
-        ValueError: A date and symbol stands in it twice.
-    """
-    if not isinstance(value, pd.DataFrame | pd.Series):
-        return None
-    table = value.to_frame() if isinstance(value, pd.Series) else value
-    if table.index.nlevels == 2 and dates_first(table.index):
-        out = table.copy()
-    elif set(KEYS) <= set(table.columns):
-        out = table.set_index(list(KEYS))
-    elif len(table) and table.index.is_unique and table.index.isin(data.index).all():
-        if len(table) < len(data) / 2 and not set(table.columns) & set(data.columns):
-            return None
-        keys = data.loc[table.index, list(KEYS)]
-        out = table.set_axis(pd.MultiIndex.from_frame(keys), axis=0)
-    else:
-        return None
-    out.index.names = list(KEYS)
-    if not out.index.is_unique:
-        raise ValueError("a traced table must hold each date and symbol once; some stand twice")
-    return out.sort_index()
-
-
-def dates_first(index: pd.Index) -> bool:
-    """Whether the first level of a two-level index holds dates."""
-    return bool(pd.api.types.is_datetime64_any_dtype(index.get_level_values(0)))
 
 
 def copied(value: object) -> dict[str, Leaf]:

@@ -3,8 +3,11 @@
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
+from tasks.report.batch_norm import batch_norm_figure
 from tasks.report.page import Report, report_of
 from tasks.report.results import Results
+from tasks.report.study import StudyResults
+from tasks.report.style import render
 from tasks.report.words import summary_markdown
 
 
@@ -22,3 +25,9 @@ def show_summary(results: Results, link: str) -> None:
         key=f"comparison-{results.comparison_id}",
         description=results.title,
     )
+
+
+@task(name="draw study")
+def draw_study(results: StudyResults) -> dict[str, bytes]:
+    """The one figure of a study of batch statistics, as PNG by name."""
+    return {"batch_norm": render(batch_norm_figure(results))}
