@@ -110,7 +110,7 @@ def still_open(test: str, findings: list[Finding]) -> str:
             return undecided_text(finding)
     for finding in own:
         if finding.verdict is Verdict.LEAK and finding.counts:
-            return f"{title_of(test)} finds a leak at {finding.stage}, behind which none here could be told apart"
+            return f"{title_of(test)} finds a leak at {finding.stage}, which hides any other"
     if not any(f.verdict is Verdict.CLEAN and f.counts for f in own):
         return f"{title_of(test)} was not run"
     return ""
@@ -120,6 +120,12 @@ def stage_of(stage: str) -> str:
     """The entry of ``STAGES`` that a finding's stage begins with, or the stage itself."""
     known = [name for name in STAGES if stage == name or stage.startswith(f"{name} ")]
     return max(known, key=len, default=stage)
+
+
+def stages_of(findings: Iterable[Finding]) -> list[str]:
+    """Stages that findings name, in the order of ``STAGES``; others after them."""
+    named = dict.fromkeys(stage_of(finding.stage) for finding in findings)
+    return [s for s in STAGES if s in named] + [s for s in named if s not in STAGES]
 
 
 def title_of(test: str) -> str:
