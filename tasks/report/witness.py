@@ -23,9 +23,9 @@ def witness_picture(finding: Finding) -> Figure | None:
     shaded, and the vertical scale is that of the left.
     """
     witness = finding.witness
-    if finding.verdict is not Verdict.LEAK or witness is None or witness.glimpse is None:
+    glimpse = witness.glimpse if witness else None
+    if finding.verdict is not Verdict.LEAK or witness is None or not (glimpse and glimpse.dates):
         return None
-    glimpse = witness.glimpse
     past = past_of(glimpse, witness.cut)
     figure, axes = canvas(HIGH, width=WIDE)
     axis = axes[0, 0]
@@ -46,9 +46,11 @@ def shown_move(glimpse: Glimpse, witness: Witness, past: int) -> int | None:
     if witness.date in glimpse.dates:
         return glimpse.dates.index(witness.date)
     before, after = np.array(glimpse.before[:past]), np.array(glimpse.after[:past])
-    moves = np.where(np.isnan(before) != np.isnan(after), np.inf, np.abs(after - before))
-    known = np.nan_to_num(moves, nan=0.0, posinf=0.0) if (moves < np.inf).any() else moves
-    return int(known.argmax()) if past and np.nan_to_num(moves, nan=0.0).any() else None
+    with np.errstate(invalid="ignore"):  # two infinities of one sign did not move
+        moves = np.nan_to_num(np.abs(after - before), nan=0.0)
+    if not moves.any():
+        moves = (np.isnan(before) != np.isnan(after)).astype(float)
+    return int(moves.argmax()) if moves.any() else None
 
 
 def past_of(glimpse: Glimpse, cut: str) -> int:
