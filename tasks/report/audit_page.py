@@ -45,10 +45,10 @@ def audit_page(
     Raises:
         ValueError: No report, two of one subject, or sheets of other subjects.
     """
-    return drawn(reports, title, sheets).page
+    return audit_report(reports, title, sheets).page
 
 
-def drawn(
+def audit_report(
     reports: Sequence[LeakReport], title: str, sheets: Sequence[InfoSheet] | None = None
 ) -> Report:
     """The page and its pictures: ``subjects`` of several reports, then ``<subject>/<picture>``.
