@@ -4,14 +4,16 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from conf.schema import Experiment
 
 PRESETS = Path(__file__).resolve().parent
+
+Schema = TypeVar("Schema", bound=BaseModel)
 
 
 class ConfigError(ValueError):
@@ -22,6 +24,15 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Experiment:
     """The experiment in ``source`` with ``overrides`` such as ``training.epochs=5`` applied.
 
     ``source`` is a file, or the name of a preset: ``sp500``, ``quick``, ``noise``.
+
+    Raises:
+        ConfigError: No such file or preset, broken YAML, an unknown key, or a value out of bounds.
+    """
+    return load_as(Experiment, source, overrides)
+
+
+def load_as(schema: type[Schema], source: str | Path, overrides: Sequence[str] = ()) -> Schema:
+    """The same for any description that is a pydantic model.
 
     Raises:
         ConfigError: No such file or preset, broken YAML, an unknown key, or a value out of bounds.
@@ -38,9 +49,9 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Experiment:
     for text in overrides:
         apply_override(tree, text)
     try:
-        return Experiment.model_validate(tree)
+        return schema.model_validate(tree)
     except ValidationError as error:
-        faults = "\n".join(f"  {line}" for line in describe(error))
+        faults = "\n".join(f"  {line}" for line in describe(error, schema))
         raise ConfigError(f"{file}: the configuration cannot be used\n{faults}") from error
 
 
@@ -74,13 +85,13 @@ def apply_override(tree: dict[str, Any], text: str) -> None:
         raise ConfigError(f"{text!r}: the value is not readable as YAML: {error}") from error
 
 
-def describe(error: ValidationError) -> Iterable[str]:
+def describe(error: ValidationError, schema: type[BaseModel] = Experiment) -> Iterable[str]:
     """One line per fault: the dotted key, what is wrong, the nearest valid key for a typo."""
     for fault in error.errors():
         key = ".".join(str(part) for part in fault["loc"])
         if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
             *path, last = (str(part) for part in fault["loc"])
-            valid = keys_at(path)
+            valid = keys_at(path, schema)
             near = difflib.get_close_matches(last, valid, n=1)
             prefix = ".".join([*path, ""])
             hint = f"did you mean {prefix}{near[0]}?" if near else f"there are {', '.join(valid)}"
@@ -93,16 +104,19 @@ def describe(error: ValidationError) -> Iterable[str]:
             yield f"{key + ': ' if key else ''}{message}{given}"
 
 
-def keys_at(path: Sequence[str]) -> list[str]:
-    """Valid keys of the section at ``path``."""
-    section: Any = Experiment
+def keys_at(path: Sequence[str], schema: type[BaseModel] = Experiment) -> list[str]:
+    """Valid keys of the section at ``path``, through the entries of mappings and lists."""
+    section: Any = schema
     for part in path:
-        section = get_type_hints(section).get(part)
+        if get_origin(section) in (dict, tuple):
+            section = get_args(section)[get_origin(section) is dict]
+        else:
+            section = get_type_hints(section).get(part)
     if is_dataclass(section):
         return [field.name for field in fields(section)]
-    return list(Experiment.model_fields) if section is Experiment else []
+    return list(schema.model_fields) if section is schema else []
 
 
-def to_yaml(experiment: Experiment) -> str:
-    """The resolved experiment as YAML: it loads back to an equal experiment."""
+def to_yaml(experiment: BaseModel) -> str:
+    """The resolved description as YAML: it loads back to an equal one."""
     return yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

@@ -1,17 +1,25 @@
 """The command line: ``foldproof compare conf/sp500.yaml training.epochs=5``."""
 
+import gc
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryFile
+from typing import Annotated, NoReturn
 
 import typer
 
 HOME = Path(".foldproof")
 """Everything a comparison leaves on disk: panels, finished units, the embedded databases."""
+
+HOST = "127.0.0.1"
+"""Where the MLflow UI is served: this machine alone."""
 
 QUIET = {
     "DO_NOT_TRACK": "true",
@@ -47,20 +55,59 @@ def compare(
 ) -> None:
     """Compare normalization variants on one plan of walk-forward folds."""
     prepare(verbose)
-    from conf.load import ConfigError, load
-
     try:
-        experiment = load(config, overrides or [])
-    except ConfigError as error:
-        fail(error)
-    from flows.compare import USER_ERRORS, run
+        with few_collections():
+            from conf.load import ConfigError, load
+        try:
+            experiment = load(config, overrides or [])
+        except ConfigError as error:
+            fail(error)
+        from flows.api import one_api
 
-    try:
-        run(experiment)
-    except USER_ERRORS as error:
-        fail(error)
+        with one_api() as api:  # it starts while the rest is imported and the input checked
+            with few_collections():
+                from flows.compare import USER_ERRORS, run
+            try:
+                run(experiment, api)
+            except USER_ERRORS as error:
+                fail(error)
     except KeyboardInterrupt:
         typer.echo("interrupted; finished units are kept, the same command goes on from here")
+        raise typer.Exit(130) from None
+
+
+@app.command()
+def audit(
+    config: Annotated[str, typer.Argument(help="A YAML file with a key study.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="key=value, such as panels=[noise]")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show Prefect's log.")] = False,
+) -> None:
+    """Study what batch statistics do to a forecast."""
+    prepare(verbose)
+    try:
+        with few_collections():
+            from conf.load import ConfigError
+            from conf.study import load_study, study_of
+        try:
+            if study_of(config) is None:
+                raise ConfigError(f"{config}: a study is needed; it has no key study")
+            study = load_study(config, overrides or [])
+        except ConfigError as error:
+            fail(error)
+        from flows.api import one_api
+
+        with one_api() as api:
+            with few_collections():
+                from flows.batch_norm import run_study
+                from flows.compare import USER_ERRORS
+            try:
+                run_study(study, api)
+            except USER_ERRORS as error:
+                fail(error)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; finished cells are kept, the same command goes on from here")
         raise typer.Exit(130) from None
 
 
@@ -70,6 +117,8 @@ def ui(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000,
 ) -> None:
     """Open the MLflow UI on the store that comparisons are logged to."""
+    if taken(port):
+        fail(f"port {port} of {HOST} is in use; it may be this UI. If not: --port {port + 1}")
     prepare(verbose=False)
     from conf.load import ConfigError, load
     from tasks.track.store import resolve_uri
@@ -80,7 +129,7 @@ def ui(
         fail(error)
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     command = shutil.which("mlflow", path=str(Path(sys.executable).parent)) or "mlflow"
-    options = ["--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(port)]
+    options = ["--backend-store-uri", uri, "--host", HOST, "--port", str(port)]
     raise typer.Exit(subprocess.call([command, "server", *options, "--workers", "1"]))
 
 
@@ -90,14 +139,43 @@ def prepare(verbose: bool) -> None:
         os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO")
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    HOME.mkdir(exist_ok=True)  # prefect makes its home, but not the folder above it
+    try:
+        HOME.mkdir(exist_ok=True)
+        with TemporaryFile(dir=HOME):  # or Prefect and MLflow say so, each in its own pages
+            pass
+    except OSError as error:
+        fail(
+            f"results go to {HOME.resolve()}, which cannot be written ({error}): use another folder"
+        )
     if "PREFECT_API_URL" not in os.environ:
         os.environ.setdefault("PREFECT_HOME", str((HOME / "prefect").resolve()))
     os.environ.setdefault("PREFECT_RESULTS_LOCAL_STORAGE_PATH", str((HOME / "results").resolve()))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def fail(error: Exception) -> None:
+@contextmanager
+def few_collections() -> Iterator[None]:
+    """Import inside: a million objects are made and next to none is garbage.
+
+    Looking for it takes a tenth of the time, and again as long in every later collection unless
+    those objects are left out.
+    """
+    usual = gc.get_threshold()
+    gc.set_threshold(50_000, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.freeze()
+
+
+def taken(port: int) -> bool:
+    """Whether something listens on ``port``: MLflow would end in a traceback."""
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
+
+
+def fail(error: object) -> NoReturn:
     """Say what is wrong and stop with exit status 2."""
     typer.echo(f"error: {error}", err=True)
     raise typer.Exit(2)
@@ -105,4 +183,7 @@ def fail(error: Exception) -> None:
 
 def main() -> None:
     """Entry point of the ``foldproof`` command."""
-    app()
+    try:
+        app()
+    finally:
+        gc.freeze()  # or the interpreter takes seconds to collect what it imported, and then ends

@@ -1,14 +1,16 @@
 """The main flow: one plan, every variant, one answer in MLflow."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from prefect import flow
 
 from conf.schema import Experiment
+from flows.api import ServerError
 from flows.assemble import assemble
 from flows.screen import Screen
 from flows.variants import fit_variants
-from flows.workers import one_api, task_runner
+from flows.workers import task_runner
 from tasks.compare.task import compare_forecasts
 from tasks.data import DataError, build
 from tasks.data.task import load_panel
@@ -20,7 +22,7 @@ from tasks.track.store import Links, TrackingError, open_store
 from tasks.track.task import find_store, log_results
 from tasks.train import TrainingError
 
-USER_ERRORS = (DataError, PlanError, TrainingError, TrackingError)
+USER_ERRORS = (DataError, PlanError, TrainingError, TrackingError, ServerError)
 """What a user can mend: shown as one message, without a traceback."""
 
 PANELS = Path(".foldproof/panels")
@@ -52,14 +54,19 @@ def compare(experiment: Experiment) -> Links:
 
 
 def check(experiment: Experiment) -> None:
-    """Raise what a user can mend before an embedded server takes ten seconds to start."""
+    """Raise what a user can mend, while an embedded server takes its ten seconds to start."""
     open_store(experiment.tracking)
     panel = build(experiment.data, experiment.target, cache=PANELS.resolve())
     experiment.split.folds(panel.dates, panel.label_end)
 
 
-def run(experiment: Experiment) -> Links:
-    """Run the flow with as many worker processes as the experiment asks for."""
+def run(experiment: Experiment, api: AbstractContextManager[None]) -> Links:
+    """Run the flow with as many worker processes as the experiment asks for.
+
+    Args:
+        experiment: What to compare.
+        api: The context in which there is a Prefect API; it is entered after the check.
+    """
     check(experiment)
-    with one_api():
+    with api:
         return compare.with_options(task_runner=task_runner(experiment.processes))(experiment)

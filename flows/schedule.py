@@ -1,7 +1,9 @@
 """Keep a task runner busy without flooding it: work that finishes a variant goes first."""
 
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,8 +38,24 @@ def drive(jobs: Iterable[Job], width: int) -> Iterator[Job]:
     while queue or running:
         while queue and len(running) < width:
             job = queue.popleft()
-            running[job.submit()] = job
+            with interrupts_held():
+                running[job.submit()] = job
         future = next(as_completed(list(running)))
         job = running.pop(future)
         queue.extendleft(reversed(list(job.then(future.result()))))
         yield job
+
+
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits until the block ends, and never reaches what is started in it.
+
+    A terminal sends it to every process of the command. Threads and processes inherit the mask of
+    the thread that starts them, so a worker is spared while it is still importing, before it
+    could say for itself that interrupts are its parent's.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

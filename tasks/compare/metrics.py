@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.compare.aligned import Aligned, align
+from tasks.cross_section import correlation, ranks
 
 QUINTILES_FROM = 10
 """Names from which on a date is cut into quintiles; into terciles below."""
@@ -60,24 +61,6 @@ def scores_of(aligned: Aligned) -> dict[str, Scores]:
         name: scores(forecast, aligned.target, (low + high) / 2)
         for name, forecast in zip(aligned.variants, aligned.forecasts, strict=True)
     }
-
-
-def ranks(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest rank among ties, from 1, within each row; NaN stays NaN."""
-    table = pd.DataFrame(values)
-    return table.rank(axis=1, method="min").to_numpy(), table.rank(axis=1, method="max").to_numpy()
-
-
-def correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(D,) Pearson correlation of the rows of x and y, NaN at the same cells; 0 if constant."""
-    varies = (np.nanmax(x, axis=1) > np.nanmin(x, axis=1)) & (
-        np.nanmax(y, axis=1) > np.nanmin(y, axis=1)
-    )
-    x = x - np.nanmean(x, axis=1, keepdims=True)
-    y = y - np.nanmean(y, axis=1, keepdims=True)
-    covariance = np.nansum(x * y, axis=1)
-    scale = np.sqrt(np.nansum(x * x, axis=1)) * np.sqrt(np.nansum(y * y, axis=1))
-    return np.where(varies, covariance / np.where(scale > 0, scale, 1.0), 0.0)
 
 
 def quantile_spread(low: np.ndarray, high: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -1,9 +1,11 @@
-"""Inference on daily series that depend: HAC, simultaneous intervals, confidence set."""
+"""Inference on daily series that depend: HAC, simultaneous intervals, confidence set.
+
+arch is imported where it is used: it takes a second, and a configuration does not need it.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
-from arch.bootstrap import MCS, StationaryBootstrap, optimal_block_length
 
 LEAST_BLOCKS = 4
 """Blocks that must fit into the series."""
@@ -53,6 +55,8 @@ def block_length(daily: np.ndarray, horizon: int) -> int:
     Twice the horizon or the optimal length for the column that needs most (Politis & White 2004),
     whichever is more, as long as a few blocks fit in.
     """
+    from arch.bootstrap import optimal_block_length
+
     varies = daily.max(axis=0) > daily.min(axis=0)
     optimal = optimal_block_length(daily[:, varies])["stationary"] if varies.any() else [1.0]
     wanted = max(2 * horizon, int(np.ceil(np.max(optimal))))
@@ -89,6 +93,8 @@ def simultaneous_intervals(
     Raises:
         ValueError: Too few dates.
     """
+    from arch.bootstrap import StationaryBootstrap
+
     n = len(daily)
     if n < LEAST_DATES:
         raise ValueError(
@@ -121,6 +127,8 @@ def confidence_set(
     rank IC. The best column is in the set with probability ``level``. Equal columns share their
     fate.
     """
+    from arch.bootstrap import MCS
+
     distinct, group = np.unique(daily, axis=1, return_inverse=True)
     if distinct.shape[1] == 1:
         return np.ones(daily.shape[1], dtype=bool)

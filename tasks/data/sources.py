@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from tasks.data.echo import echo
 from tasks.data.files import read_file
 from tasks.data.rows import Rows
 from tasks.data.spec import DataSpec
@@ -70,6 +71,11 @@ SOURCES: Mapping[str, Source] = MappingProxyType({
     "regime": Source(
         "Synthetic features, signal that turns",
         "The linear signal changes sign in the middle of the sample.", OWN, regime,
+    ),
+    "echo": Source(
+        "Synthetic prices, the last return echoed",
+        "The label runs from the own close to the next, so it is the newest input of the next "
+        "window, and nobody can trade it.", OWN, echo,
     ),
 })  # fmt: skip
 """Keys of data.source in a configuration."""

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from models.spec import STRICT, require
 
-SourceName = Literal["sp500", "file", "noise", "linear", "lagged", "regime"]
+SourceName = Literal["sp500", "file", "noise", "linear", "lagged", "regime", "echo"]
 Kind = Literal["return", "market_relative", "cs_zscore", "cs_rank"]
 
 
@@ -108,7 +108,7 @@ class DataSpec:
     """Symbols with fewer observed rows are dropped. This looks at the whole history: a stock that
     was listed for less is never in the panel."""
     synthetic: SyntheticSpec = field(default_factory=SyntheticSpec)
-    """Size of the sources noise, linear, lagged and regime."""
+    """Size of the sources noise, linear, lagged, regime and echo."""
 
     def __post_init__(self) -> None:
         require_one_of("source", self.source, get_args(SourceName))

@@ -1,25 +1,39 @@
 """Do forecasts move when later rows change? End to end, for any library's model."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
+from tasks.diagnose.battery import (
+    Labels,
+    duplicate_findings,
+    network_findings,
+    point_in_time_findings,
+    sample_findings,
+    score_findings,
+    target_findings,
+    tried,
+)
+from tasks.diagnose.catalogue import LEVEL
+from tasks.diagnose.control import holm
 from tasks.diagnose.cuts import choose_rows
 from tasks.diagnose.features import checked_data
 from tasks.diagnose.finding import Finding, Inflation, LeakReport, Verdict
-from tasks.diagnose.invariance import Change, Ground, answer, observe
+from tasks.diagnose.invariance import Change, Ground, answer, observe, selection_finding
 from tasks.diagnose.measure import day
-from tasks.diagnose.perturb import checked_names, schedule
+from tasks.diagnose.perturb import checked_names
 from tasks.diagnose.pipeline import diagnose_plan
+from tasks.diagnose.placebo import noise_placebo
 from tasks.diagnose.replay import honest_scores, inflation
 from tasks.diagnose.subject import Forecast, Subject
+from tasks.diagnose.survivorship import survivorship
 from tasks.split import Fold
 
-TRACED_CUTS, UNTRACED_CUTS = 20, 4
-"""Dates to cut at by default: with a trained model to score with, and training at each cut."""
+TRACED_CUTS, UNTRACED_CUTS, QUICK_CUTS = 20, 4, 3
+"""Dates to cut at by default: with a trained model to score with; training at each cut; quick."""
 TRACED_REPLAYS, UNTRACED_REPLAYS = 60, 6
 """Test dates that are replayed at most to tell what a leak is worth."""
 TRAIN_CHANGES = ("noise", "flip")
@@ -34,41 +48,55 @@ def audit_forecaster(
     cuts: int | None = None,
     seed: int = 0,
     perturbations: tuple[str, ...] = ("noise", "missing", "truncate", "flip"),
+    each: int = 2,
     tolerance: float | None = None,
     known_at: Mapping[str, str] = MappingProxyType({}),
     embargo: int = 0,
-    target: Callable[[pd.DataFrame], pd.Series] | None = None,
+    target: Labels | None = None,
     horizon: int = 1,
+    prices: tuple[str, ...] = (),
+    placebo: int = 0,
+    hazard: float | None = None,
+    level: float = LEVEL,
+    quick: bool = False,
 ) -> LeakReport:
     """Change what is dated after a cut, train and forecast anew, and see whether forecasts move.
 
     The first cut is the first test date: all that comes after training and validation changes
     there, so that its forecasts show whether training saw it. The other cuts lie in the test
-    block. A forecaster that marks its stages on a :class:`Trace` learns where a leak enters, and,
-    where it marks its training, is audited for the price of about three trainings; one that does
-    not trains anew at every cut.
+    block. A forecaster that marks its stages on a :class:`tasks.diagnose.trace.Trace` learns where
+    a leak enters, and is tested stage by stage: samples, duplicates, target, features, network.
+    Where it marks its training, serving is tested with the model trained once; one that does not
+    trains anew at every cut.
 
     Args:
-        forecast: Trains on the fold's training and validation dates and returns scores, indexed
-            (date, symbol), on its test dates. It gets copies. Seed it: it must repeat.
+        forecast: ``(data, fold)`` or ``(data, fold, trace)``: trains on the fold's training and
+            validation dates and returns scores, indexed (date, symbol), on its test dates. It gets
+            copies. Seed it: it must repeat.
         data: Long rows with ``date``, ``symbol`` and whatever the model reads, labels too.
         fold: Its calendar is that of ``data``.
         cuts: Dates to cut at, the first test date included; 20 where training is traced, else 4.
         seed: Of cuts and changes.
         perturbations: Keys of PERTURBATIONS: the first at every cut, the others in turn. One that
             the model cannot stand, such as missing values, is reported and does not count.
+        each: Changes tried at each cut, 1 (all in turn) or 2.
         tolerance: Moves up to this many cross-sectional sd of the forecasts are rounding; by
             default 1e-9, and 1e-5 for forecasts in float32.
         known_at: Columns that are known later than their row's date, such as labels -> the column
             of the date on which they are known. They are changed too where that is after the cut,
             and decide whether the fold is purged.
         embargo: Trading days that must lie between the last label and the block after it.
-        target: Rows -> what is forecast, indexed (date, symbol), to tell what a leak is worth;
-            by default the traced stage ``target``.
-        horizon: Rows that a label spans, for intervals.
+        target: Rows -> what is forecast, indexed (date, symbol): cheaper than running the
+            forecaster where it is tested. By default the traced stage ``target``.
+        horizon: Rows that a label spans, for intervals and statistical tests.
+        prices: Columns of prices, the close last, of which twins without predictability are made.
+        placebo: Twins to train on (the noise placebo); 0 leaves that test out, 5 make it strong.
+        hazard: Share of symbols that end in a year, as known of the universe; None if it is not.
+        level: Chance of any false alarm among the statistical tests (Holm).
+        quick: Fewer cuts, one change of the future of training, no statistical test.
 
     Returns:
-        Findings on train invariance, serve invariance, purge and fold order.
+        One finding a test and stage; each LEAK with what it is worth where the target is known.
 
     Raises:
         ValueError: Unusable data or scores, or nothing comes after the first test date.
@@ -76,53 +104,101 @@ def audit_forecaster(
     checked_names(perturbations)
     checked_data(data, 1 if cuts is None else cuts, known_at)
     ground = Ground.of(Subject(forecast, fold), data, known_at, seed, tolerance)
-    wanted = cuts or (TRACED_CUTS if ground.traced else UNTRACED_CUTS)
+    wanted = cuts or (QUICK_CUTS if quick else TRACED_CUTS if ground.traced else UNTRACED_CUTS)
     first, *others = dates_to_cut(data, ground.base.scores, wanted, seed)
     ways = TRAIN_CHANGES if ground.traced else perturbations
-    places = [(others[place], name) for place, name in schedule(len(others), perturbations)]
-    found = invariances(ground, [(first, name) for name in ways], places)
-    found += plan_findings(data, fold, known_at, embargo)
-    return LeakReport("forecaster", tuple(worth(found, ground, target, horizon)))
+    training = [(first, name) for name in (ways[:1] if quick else ways)]
+    found, rerun = invariances(ground, training, plan_of(others, perturbations, each))
+    found += point_in_time_findings(ground, others, rerun)
+    found += plan_findings(ground, embargo)
+    found += target_findings(ground, target)
+    found += duplicate_findings(ground)
+    labels = labels_of(ground, target)
+    if not quick:
+        found += network_findings(ground, horizon)
+        found += score_findings(ground, labels, horizon)
+        found += [survivorship(data, hazard, level=level)]
+        found += placebo_findings(ground, target, prices, horizon, placebo)
+    return LeakReport("forecaster", tuple(worth(list(holm(found, level)), ground, labels, horizon)))
 
 
-def invariances(ground: Ground, training: list[Change], serving: list[Change]) -> list[Finding]:
-    """The findings on training and on serving; run twice on the same data only if need be."""
-    tests = [("train_invariance", training, True), ("serve_invariance", serving, False)]
-    seen = [(test, observe(ground, plan, again)) for test, plan, again in tests if plan]
-    moved = any(one.worst.value > ground.rounding or one.entry for _, one in seen)
-    rerun = ground.noise() if moved else 0.0
-    return [answer(test, one, ground, rerun) for test, one in seen]
-
-
-def worth(
-    found: list[Finding],
-    ground: Ground,
-    target: Callable[[pd.DataFrame], pd.Series] | None,
-    horizon: int,
-) -> list[Finding]:
-    """``found``, each leak with what it is worth, where there is a target to tell it by."""
-    if all(finding.verdict is not Verdict.LEAK for finding in found):
-        return found
-    price = price_of(ground, target, horizon)
+def plan_of(cuts: list[np.datetime64], names: tuple[str, ...], each: int) -> list[Change]:
+    """What to try at each cut: the first of ``names`` and one of the others, or all in turn."""
+    if each == 1 or len(names) == 1:
+        return [(cut, names[place % len(names)]) for place, cut in enumerate(cuts)]
+    first, *others = names
     return [
-        replace(finding, inflation=price) if finding.verdict is Verdict.LEAK else finding
-        for finding in found
+        (cut, name)
+        for place, cut in enumerate(cuts)
+        for name in (first, others[place % len(others)])
     ]
 
 
-def price_of(
-    ground: Ground, target: Callable[[pd.DataFrame], pd.Series] | None, horizon: int
-) -> Inflation | None:
-    """Reported less honest rank IC on evenly spread test dates, or None without a target."""
-    table = ground.base.trace.table("target")
-    if target is None and table is None:
-        return None
-    labels = target(ground.data) if target is not None else table.column(table.columns[0])  # type: ignore[union-attr]
+def invariances(
+    ground: Ground, training: list[Change], serving: list[Change]
+) -> tuple[list[Finding], float]:
+    """The findings on training, choices and serving, and how far two runs on the data differ."""
+    trained = observe(ground, training, frozen=True)
+    served = observe(ground, serving, frozen=False) if serving else None
+    seen = [trained, *([served] if served else [])]
+    moved = any(one.worst.value > ground.rounding or one.entry for one in seen)
+    rerun = ground.noise() if moved else 0.0
+    found = [answer("train_invariance", trained, ground, rerun)]
+    found += selection_finding(found[0], ground)
+    found += [answer("serve_invariance", served, ground, rerun)] if served else []
+    return found, rerun
+
+
+def worth(
+    found: list[Finding], ground: Ground, labels: pd.Series | None, horizon: int
+) -> list[Finding]:
+    """``found``, each leak with what it is worth, where there is a target to tell it by."""
+    leaks = [finding for finding in found if finding.verdict is Verdict.LEAK and finding.counts]
+    if not leaks or labels is None:
+        return found
+    early = any(finding.test == "execution" for finding in leaks)
+    price = price_of(ground, labels, horizon, early)
+    return [replace(f, inflation=price) if f in leaks else f for f in found]
+
+
+def price_of(ground: Ground, labels: pd.Series, horizon: int, early: bool) -> Inflation | None:
+    """Reported less honest rank IC on evenly spread test dates.
+
+    Where the return itself begins too early, what could be earned is that of the next date.
+    """
     scored = np.unique(ground.base.scores.index.get_level_values(0).to_numpy())
     most = TRACED_REPLAYS if ground.traced else UNTRACED_REPLAYS
     dates = scored[np.unique(np.linspace(0, len(scored) - 1, most).round().astype(int))]
     honest = honest_scores(ground.subject, ground.data, dates, ground.known_at, ground.traced)
-    return inflation(ground.base.scores, honest, labels, dates, horizon)
+    later = labels.groupby(level=1).shift(-1) if early else None
+    return inflation(ground.base.scores, honest, labels, dates, horizon, later)
+
+
+def labels_of(ground: Ground, target: Labels | None) -> pd.Series | None:
+    """What is forecast on the data, indexed (date, symbol), if it is known."""
+    if target is not None:
+        return target(ground.data)
+    table = ground.base.trace.table("target")
+    return table.column(table.columns[0]) if table is not None and table.columns else None
+
+
+def placebo_findings(
+    ground: Ground, target: Labels | None, prices: tuple[str, ...], horizon: int, panels: int
+) -> list[Finding]:
+    """The noise placebo, where it is asked for and there are prices to make twins of."""
+    if not panels or not prices or target is None:
+        return []
+    subject, labels = ground.subject, target
+    return tried(
+        "noise_placebo",
+        "training",
+        lambda: [
+            noise_placebo(
+                subject.forecast, ground.data, subject.fold, labels,
+                prices=prices, horizon=horizon, panels=panels, seed=ground.seed,
+            )
+        ],
+    )  # fmt: skip
 
 
 def dates_to_cut(
@@ -144,11 +220,13 @@ def dates_to_cut(
     return list(dates[[first, *rows]])
 
 
-def plan_findings(
-    data: pd.DataFrame, fold: Fold, known_at: Mapping[str, str], embargo: int
-) -> list[Finding]:
-    """Purge and order of the fold; purging is known only if it is known when labels end."""
-    ends = label_ends(data, fold.calendar, known_at) if known_at else None
+def plan_findings(ground: Ground, embargo: int) -> list[Finding]:
+    """Purge and order: of the traced samples, else of the fold by what is known of its labels."""
+    traced = sample_findings(ground, embargo)
+    if traced:
+        return traced
+    known_at, fold = ground.known_at, ground.subject.fold
+    ends = label_ends(ground.data, fold.calendar, known_at) if known_at else None
     return diagnose_plan([fold], ends, embargo)
 
 

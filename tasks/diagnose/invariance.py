@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from tasks.diagnose.catalogue import STAGES
+from tasks.diagnose.catalogue import DIAGNOSTICS, STAGES
 from tasks.diagnose.features import Tried
 from tasks.diagnose.finding import Finding, Verdict, Witness
 from tasks.diagnose.measure import NOISE_MARGIN, attempt, day, tolerance_of
@@ -70,11 +70,16 @@ class Ground:
         """Whether training is marked, so that serving can be tested without training again."""
         return bool(self.base.trace.trained)
 
-    def changed(self, cut: np.datetime64, name: str, place: int) -> pd.DataFrame:
-        """The data with all that is not known at ``cut`` changed."""
-        later = (self.data["date"] > cut).to_numpy()
+    def changed(
+        self, cut: np.datetime64, name: str, place: int, late_only: bool = False
+    ) -> pd.DataFrame:
+        """The data with all that is not known at ``cut`` changed, or what is known late alone."""
+        later = (self.data["date"] > cut).to_numpy() & (not late_only)
         generator = np.random.default_rng([self.seed, place])
         late = late_cells(self.data, self.known_at, cut)
+        if late_only:
+            past = (self.data["date"] <= cut).to_numpy()
+            late = {column: cells & past for column, cells in late.items()}
         return change_rows(self.data, later, name, generator, late)
 
     def trained_alike(self, seen: "Seen") -> bool:
@@ -136,7 +141,7 @@ def finite(value: float) -> float:
     return value if np.isfinite(value) else 0.0
 
 
-def observe(ground: Ground, plan: list[Change], frozen: bool) -> Seen:
+def observe(ground: Ground, plan: list[Change], frozen: bool, late_only: bool = False) -> Seen:
     """Run the forecaster on changed data, change by change.
 
     Args:
@@ -144,11 +149,12 @@ def observe(ground: Ground, plan: list[Change], frozen: bool) -> Seen:
         plan: Cuts and perturbations.
         frozen: Train anew and compare frozen values too; else the trained model stays where
             training is traced.
+        late_only: Change only cells of rows up to the cut that were not known then.
     """
     seen = Seen(Tried(np.array(sorted({cut for cut, _ in plan}))))
     models = None if frozen or not ground.traced else ground.base.trace.trained
     for place, (cut, name) in enumerate(plan):
-        changed = ground.changed(cut, name, place)
+        changed = ground.changed(cut, name, place, late_only)
         run, reason = attempt(partial(ground.subject.run, changed, models))
         if run is None:
             seen.tried.failed.setdefault(name, reason)
@@ -237,3 +243,27 @@ def detail_of(seen: Seen, leaks: bool, moves: bool, training: bool) -> str:
     if not training and seen.cuts:
         text += f"; seen at {len(seen.cuts)} of {len(seen.tried.cuts)} cuts"
     return text if moves else f"{text}; the forecasts compared do not follow"
+
+
+def selection_finding(training: Finding, ground: Ground) -> list[Finding]:
+    """T23: whether what was chosen follows what comes after training, where choices are traced.
+
+    Labels of the test block change with all else that is not known then: no choice may follow.
+    """
+    chosen = [note.name for note in ground.base.trace.notes if note.stage == "selection"]
+    if not chosen or (training.verdict is Verdict.LEAK and training.stage != "selection"):
+        return []
+    leaks = training.verdict is Verdict.LEAK
+    entry = DIAGNOSTICS["selection_audit"]
+    return [
+        replace(
+            training,
+            test=entry.key,
+            stage="selection",
+            statistic=entry.statistic,
+            value=float(leaks) if training.verdict is not Verdict.UNKNOWN else float("nan"),
+            threshold=entry.threshold,
+            detail=training.detail if leaks else f"{', '.join(chosen)}: nothing chosen follows",
+            ahead=None,
+        )
+    ]

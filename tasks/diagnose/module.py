@@ -1,18 +1,24 @@
 """Does a torch module's output depend on later samples of its batch, or on later steps?"""
 
 import copy
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from tasks.diagnose.catalogue import DIAGNOSTICS
+from tasks.diagnose.completeness import completeness_split
 from tasks.diagnose.composition import composition_finding
+from tasks.diagnose.contrast import composition_contrast
 from tasks.diagnose.coupling import Probe, coupling, noisy, plain, some, worst
 from tasks.diagnose.finding import Finding, LeakReport, Verdict, Witness
+from tasks.diagnose.jacobian import jacobian
 from tasks.diagnose.measure import attempt, moved, spread
+from tasks.diagnose.mode_gap import mode_gap
 from tasks.diagnose.network import (
     call,
     changed_state,
@@ -22,9 +28,14 @@ from tasks.diagnose.network import (
     state_of,
     training_parts,
 )
+from tasks.diagnose.scoring import Labels
+from tasks.diagnose.taint import nan_taint
+from tasks.diagnose.trial import STEPS, Felt, Trial, unknown
 
-STEPS = 6
-"""Steps of a window after which everything is changed."""
+EXPLAINING: Mapping[str, Callable[[Trial, Felt], Finding]] = MappingProxyType(
+    {"jacobian": jacobian, "nan_taint": nan_taint, "completeness_split": completeness_split}
+)
+"""Tests that see less than finite changes do, and say how a dependence comes about."""
 
 
 def audit_module(
@@ -35,6 +46,10 @@ def audit_module(
     seed: int = 0,
     tolerance: float | None = None,
     per_step: bool | None = None,
+    target: Tensor | np.ndarray | None = None,
+    symbols: Tensor | np.ndarray | None = None,
+    horizon: int = 1,
+    batch_size: int | None = None,
 ) -> LeakReport:
     """Change the other samples of a batch, by date, and the later steps of a window.
 
@@ -44,6 +59,9 @@ def audit_module(
 
     To depend on samples of the same date is no leak in time, as they are known together.
 
+    With targets it is also asked what the coupling does to forecasts: whether they rank better in
+    training mode, and when mixed dates share a batch.
+
     Args:
         module: Takes (B, T, F) windows, or those and (B,) int64 dates; returns (B, ...).
         windows: (B, T, F), two samples or more, best of several dates and several a date.
@@ -51,16 +69,23 @@ def audit_module(
         seed: Of what is put in the place of changed samples.
         tolerance: Moves up to this many sd of the outputs are rounding; 1e-9, float32 1e-5.
         per_step: Whether outputs (B, T, ...) are one a step; by default where the shape says so.
+        target: (B,) what is forecast, NaN where unknown; needs one output a sample.
+        symbols: (B,) whom each window is of: numbers or names.
+        horizon: Dates that a target spans.
+        batch_size: Samples that are scored together in earnest, in the order given; all by default.
 
     Returns:
-        Findings on batch composition, on steps (if there is an output a step) and on state, in
-        both modes.
+        Findings on batch composition, on state, on steps (if there is an output a step), what
+        explains them (derivatives, missing values, completeness) and, with targets, on rank IC;
+        in both modes.
 
     Raises:
-        ValueError: Shapes that do not fit, fewer than two samples.
+        ValueError: Shapes that do not fit, fewer than two samples, horizon or batch_size below 1.
     """
     numbers, texts = checked_dates(windows, dates)
+    labels = Labels.of(target, symbols, horizon, batch_size, len(windows))
     found: list[Finding] = []
+    tried: list[tuple[Trial, Felt]] = []
     for counts in (True, False):
         subject = dropout_off(copy.deepcopy(module))
         if not counts:
@@ -69,37 +94,25 @@ def audit_module(
         subject, values, rounding = precise(subject, windows.detach(), numbers, seed)
         trial = Trial(subject, values, numbers, texts, seed, tolerance or rounding, mode, counts)
         results, reason = attempt(partial(findings_of, trial, per_step))
-        found += results or [unknown(trial, reason)]
+        failed = unknown(trial, "batch_composition", reason, counts)
+        exact, felt = results or ([failed], Felt(later=False))
+        found += exact
+        tried.append((trial, felt))
+        if labels is not None:
+            contrast = partial(composition_contrast, trial, felt, labels)
+            found.append(answered(trial, "composition_contrast", contrast))
+    if labels is not None:
+        # a module that comes with parts in training mode is scored so; else the other trial trains
+        trial, felt = tried[0 if training_parts(module) else 1]
+        gap = partial(mode_gap, trial, felt, labels)
+        found.append(answered(trial, "mode_gap", gap))
     return LeakReport(type(module).__name__, tuple(found))
 
 
-@dataclass(frozen=True, eq=False)
-class Trial:
-    """A module in one mode, with the batch that it is tested on.
-
-    Attributes:
-        module: A copy, dropout off.
-        windows: (B, T, F) in the module's precision.
-        dates: (B,) int64.
-        texts: (B,) the dates for reading.
-        seed: Of random numbers within the module and of changes.
-        tolerance: LEAK above it, in sd.
-        mode: training mode or eval mode.
-        counts: Whether it is the mode that the module came in.
-    """
-
-    module: nn.Module
-    windows: Tensor
-    dates: Tensor
-    texts: list[str]
-    seed: int
-    tolerance: float
-    mode: str
-    counts: bool
-
-    def forward(self, windows: Tensor, dates: Tensor) -> Tensor:
-        """Outputs of a fresh copy, the random numbers the same each time."""
-        return fresh_call(self.module, windows, dates, self.seed)
+def answered(trial: Trial, test: str, ask: Callable[[], Finding]) -> Finding:
+    """The finding of a test beside the exact ones, or why it could not tell, which informs only."""
+    finding, reason = attempt(ask)
+    return finding or unknown(trial, test, reason, counts=False)
 
 
 def checked_dates(windows: Tensor, dates: Tensor | np.ndarray) -> tuple[Tensor, list[str]]:
@@ -122,35 +135,33 @@ def checked_dates(windows: Tensor, dates: Tensor | np.ndarray) -> tuple[Tensor, 
     return numbers, [str(date) for date in given]
 
 
-def findings_of(trial: Trial, per_step: bool | None) -> list[Finding]:
-    """Composition, steps and state of a module in one mode."""
+def findings_of(trial: Trial, per_step: bool | None) -> tuple[list[Finding], Felt]:
+    """The exact findings on a module in one mode, and what finite changes have shown."""
     once, again, otherwise = (
         plain(fresh_call(trial.module, trial.windows, trial.dates, trial.seed + seed))
         for seed in (0, 0, 1)
     )
     if moved(once, again).any():
-        return [unknown(trial, "two runs with the same random numbers differ")]
+        reason = "two runs with the same random numbers differ"
+        return [unknown(trial, "batch_composition", reason, trial.counts)], Felt(later=False)
     by_place = bool(moved(once, otherwise).any())
     found = coupling(trial.forward, trial.windows, trial.dates, trial.seed, resize=not by_place)
     samples = [(text, f"sample {place}") for place, text in enumerate(trial.texts)]
     names = dict(zip(trial.dates.tolist(), trial.texts, strict=True))
-    stage = f"network in {trial.mode}"
     results = [
-        composition_finding(found, trial.tolerance, stage, names, samples, trial.counts),
+        composition_finding(found, trial.tolerance, trial.stage, names, samples, trial.counts),
         state_finding(trial),
     ]
     steps = trial.windows.shape[1]
     per_step = once.shape[1:2] == (steps,) and steps > 1 if per_step is None else per_step
-    return [*results, steps_finding(trial)] if per_step else results
-
-
-def unknown(trial: Trial, reason: str) -> Finding:
-    """The answer on a module that could not be tested in a mode."""
-    test = DIAGNOSTICS["batch_composition"]
-    return Finding(
-        test.key, f"network in {trial.mode}", Verdict.UNKNOWN, reason, test.statistic,
-        float("nan"), trial.tolerance, "nothing", detail=reason, counts=trial.counts,
-    )  # fmt: skip
+    felt = Felt(later=found.later.size > trial.tolerance)
+    if per_step:
+        results.append(steps_finding(trial))
+        felt = replace(felt, steps=results[-1].verdict is Verdict.LEAK)
+    results += [
+        answered(trial, name, partial(ask, trial, felt)) for name, ask in EXPLAINING.items()
+    ]
+    return results, felt
 
 
 def steps_finding(trial: Trial) -> Finding:

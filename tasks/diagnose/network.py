@@ -3,6 +3,8 @@
 import copy
 import hashlib
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import torch
@@ -30,20 +32,40 @@ def takes_dates(module: nn.Module) -> bool:
     return second is not None and (second.default is second.empty or second.name == "dates")
 
 
-def call(module: nn.Module, windows: Tensor, dates: Tensor, seed: int) -> Tensor:
-    """Outputs without gradients; random numbers start from ``seed``, global ones stay as they are.
+def run(module: nn.Module, windows: Tensor, dates: Tensor, seed: int) -> Tensor:
+    """Outputs; random numbers start from ``seed``, global ones stay as they are.
 
     Of a tuple, such as an LSTM's, the first entry counts.
     """
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         out = module(windows, dates) if takes_dates(module) else module(windows)
     return out[0] if isinstance(out, tuple) else out
 
 
+def call(module: nn.Module, windows: Tensor, dates: Tensor, seed: int) -> Tensor:
+    """Outputs as of :func:`run`, without gradients."""
+    with torch.no_grad():
+        return run(module, windows, dates, seed)
+
+
 def fresh_call(module: nn.Module, windows: Tensor, dates: Tensor, seed: int) -> Tensor:
     """Outputs of a copy: whatever a pass does to the state is gone with it."""
     return call(copy.deepcopy(module), windows, dates, seed)
+
+
+@contextmanager
+def gradients() -> Iterator[None]:
+    """Autograd on, cuDNN off: it refuses the backward pass of an LSTM in eval mode.
+
+    Training mode would be no way out: it turns on batch statistics, which are what is tested.
+    """
+    with (
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        torch.backends.cudnn.flags(enabled=False),
+    ):
+        yield
 
 
 def precise(

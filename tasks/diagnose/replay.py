@@ -9,8 +9,11 @@ import pandas as pd
 from tasks.diagnose.finding import Inflation
 from tasks.diagnose.measure import attempt
 from tasks.diagnose.perturb import change_rows, late_cells
-from tasks.diagnose.rank_ic import daily_rank_ic, mean_interval
+from tasks.diagnose.rank_ic import daily_rank_ic, mean_test
 from tasks.diagnose.subject import Subject
+
+LEVEL = 0.95
+"""Of the interval of what a leak is worth."""
 
 
 def known_on(data: pd.DataFrame, date: np.datetime64, known_at: Mapping[str, str]) -> pd.DataFrame:
@@ -82,12 +85,14 @@ def inflation(
     if len(was) < 3:
         return None
     gap = was - replayed.fillna(0.0)
-    low, high = mean_interval(gap.to_numpy(), horizon)
+    tested = mean_test(gap.to_numpy(), horizon)
+    half = tested.critical(1 - LEVEL)
     return Inflation(
         reported=float(was.mean()),
         honest=float(replayed.fillna(0.0).mean()),
-        low=low,
-        high=high,
+        low=tested.mean - half,
+        high=tested.mean + half,
+        level=LEVEL,
         dates=len(was),
         abstained=int(replayed.isna().sum()),
     )

@@ -7,8 +7,11 @@ from prefect.artifacts import create_markdown_artifact
 
 from tasks.diagnose.finding import LeakReport
 from tasks.report.audit_page import audit_report
+from tasks.report.batch_norm import batch_norm_figure
 from tasks.report.page import Report, report_of
 from tasks.report.results import Results
+from tasks.report.study import StudyResults
+from tasks.report.style import render
 from tasks.report.words import summary_markdown
 
 
@@ -32,3 +35,9 @@ def show_summary(results: Results, link: str) -> None:
 def draw_audit(reports: Sequence[LeakReport], title: str) -> Report:
     """The page of a leak audit and its pictures."""
     return audit_report(reports, title)
+
+
+@task(name="draw study")
+def draw_study(results: StudyResults) -> dict[str, bytes]:
+    """The one figure of a study of batch statistics, as PNG by name."""
+    return {"batch_norm": render(batch_norm_figure(results))}

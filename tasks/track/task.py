@@ -8,10 +8,12 @@ from prefect import task
 
 from tasks.data import DataSpec, load_raw
 from tasks.report import Report, Results
+from tasks.report.study import StudyResults
 from tasks.track.forecaster import forecaster_files
 from tasks.track.log import log_comparison
 from tasks.track.spec import TrackingSpec
 from tasks.track.store import Links, open_store
+from tasks.track.study import log_batch_study, write_study
 from tasks.train import TrainedUnit
 
 
@@ -38,3 +40,12 @@ def log_results(
             for one in models
         }
         return log_comparison(store, results, report, files)
+
+
+@task(name="log study to mlflow")
+def log_study(
+    spec: TrackingSpec, results: StudyResults, figures: dict[str, bytes], folder: Path
+) -> Links:
+    """One run with everything; the same files in ``folder``."""
+    write_study(results, figures, folder)
+    return log_batch_study(open_store(spec), results, figures)

@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -7,9 +9,10 @@ import yaml
 
 from conf.load import PRESETS, ConfigError, load, to_yaml
 from conf.schema import Experiment
+from conf.study import study_of
 from models.normalizers import VARIANTS
 
-FILES = sorted(PRESETS.glob("*.yaml"))
+FILES = sorted(file for file in PRESETS.glob("*.yaml") if study_of(file) is None)
 
 
 def test_the_presets_are_there() -> None:
@@ -122,7 +125,7 @@ def test_a_bad_file_gets_one_clear_message(content: str, message: str, tmp_path:
 
 def test_a_missing_file_names_the_presets() -> None:
     with pytest.raises(
-        ConfigError, match=re.escape("did you mean quick? Presets: noise, quick, sp500")
+        ConfigError, match=re.escape("did you mean quick? Presets: batch_norm, noise, quick, sp500")
     ):
         load("conf/quik.yaml")
 
@@ -135,3 +138,13 @@ def test_several_faults_are_told_at_once() -> None:
 
 def test_the_yaml_has_no_python_tags() -> None:
     assert yaml.safe_load(to_yaml(load("sp500")))["network"]["window"] == 20
+
+
+def test_a_configuration_is_known_before_the_slow_libraries_are_imported() -> None:
+    code = "import sys; import conf.load; print(*sorted(m for m in sys.modules if '.' not in m))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PRESETS.parent, capture_output=True, text=True, check=True
+    )
+    slow = {"arch", "matplotlib", "mlflow", "prefect", "scipy", "skfolio", "sklearn", "statsmodels"}
+    assert "torch" in done.stdout.split()
+    assert not slow & set(done.stdout.split())

@@ -115,7 +115,10 @@ def test_stopped_in_the_middle_it_goes_on_to_the_same_result(
     while time.monotonic() < deadline and len(list(results.glob("train-*"))) < 3:
         assert process.poll() is None, "it ended before it could be stopped"
         time.sleep(0.2)
-    os.kill(process.pid, stop)
+    if stop is signal.SIGINT:
+        os.killpg(process.pid, stop)  # a terminal sends it to the whole group
+    else:
+        os.kill(process.pid, stop)
     output, _ = process.communicate(timeout=120)
     assert process.returncode != 0
     if stop is not signal.SIGKILL:

@@ -6,7 +6,8 @@ import pytest
 from scipy.stats import pearsonr, spearmanr
 
 from tasks.compare import METRICS, measure
-from tasks.compare.metrics import quantile_spread, ranks
+from tasks.compare.metrics import quantile_spread
+from tasks.cross_section import ranks
 
 
 def panel(dates: int = 30, symbols: int = 12, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -121,7 +121,7 @@ def test_a_planted_leak_is_caught(data, fold, forecast, options):
     report = audit_forecaster(forecast, data, fold, **options)
     assert report.verdict is Verdict.LEAK
     leaks = [f for f in report.findings if f.verdict is Verdict.LEAK]
-    assert {f.test for f in leaks} <= {"train_invariance", "serve_invariance"}
+    assert {f.test for f in leaks} <= {"train_invariance", "serve_invariance", "point_in_time"}
     assert all(f.witness.date <= f.witness.cut for f in leaks)
 
 
@@ -139,7 +139,8 @@ def test_the_first_cut_is_the_first_test_date(data, fold):
     (training, *_) = report.findings
     assert training.test == "train_invariance"
     assert training.witness.cut == training.witness.date == str(fold.test_dates[0])
-    assert [f.test for f in report.findings] == ["train_invariance", "purge", "fold_order"]
+    tests = ["train_invariance", "purge", "fold_order", "survivorship"]
+    assert [f.test for f in report.findings] == tests
 
 
 def test_the_size_by_hand(data, fold):

@@ -23,7 +23,10 @@ def test_a_leak_in_one_line_says_where_how_far_and_what_it_adds():
     )
 
 
-def test_what_is_clean_is_clean_within_what_was_tested():
+def test_what_is_clean_is_clean_within_what_counts_of_what_was_tested():
+    informs = finding("drift", "features", counts=False)
+    report = LeakReport("honest", (*honest().findings, informs))
+    assert verdict_sentence(report) == verdict_sentence(honest())
     assert verdict_sentence(honest()) == (
         "honest: did not depend on the future in what was tested: serve invariance and train "
         "invariance."

@@ -1,0 +1,166 @@
+"""The typed description of a study of batch statistics, and how its YAML is told and loaded."""
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+
+from conf.load import find, load_as
+from models.normalizers import resolve
+from models.spec import STRICT, NetworkSpec, TrainingSpec
+from tasks.data.spec import DataSpec, TargetSpec
+from tasks.diagnose.batch_study import Composition
+from tasks.diagnose.batch_words import About, Expected
+from tasks.split import WalkForward
+from tasks.track.spec import TrackingSpec
+
+DRAWN = ("noise", "linear", "lagged", "regime", "echo")
+"""Sources that are drawn anew for each seed; the others are the one panel that there is."""
+
+
+@dataclass(frozen=True)
+class PanelSpec:
+    """A panel of the study with its fold: the newest one is trained and tested."""
+
+    __pydantic_config__ = STRICT
+
+    title: str
+    """A few words for tables and figures."""
+    split: WalkForward
+    """Where the newest fold is cut."""
+    data: DataSpec = DataSpec()  # noqa: RUF009  # frozen
+    """Where the rows come from. Synthetic panels are drawn anew for every seed of the study."""
+    target: TargetSpec = TargetSpec()  # noqa: RUF009  # frozen
+    """What is forecast."""
+
+    def drawn(self, seed: int) -> DataSpec:
+        """The data for one seed of the study."""
+        if self.data.source not in DRAWN:
+            return self.data
+        size = self.data.synthetic
+        return replace(self.data, synthetic=replace(size, seed=size.seed + seed))
+
+    @property
+    def about(self) -> About:
+        """Title and the best rank IC there is: known where the draws are jointly normal."""
+        if self.data.source == "noise":
+            return About(self.title, 0.0)
+        if self.data.source != "echo":
+            return About(self.title, None)
+        return About(self.title, 6 / math.pi * math.asin(self.data.synthetic.signal / 2))
+
+
+class BatchStudy(BaseModel):
+    """Normalization x batch composition on several panels. Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    study: Literal["batch_norm"]
+    """Tells the file from a comparison's."""
+    name: str
+    """Title of the study, in the figure and the tracker."""
+    panels: tuple[str, ...]
+    """Which of the sources to run on, in this order."""
+    sources: dict[str, PanelSpec]
+    """Panels by a name of one's own."""
+    normalizations: tuple[str, ...]
+    """Keys of models.normalizers.VARIANTS, or package.module:attribute."""
+    reference: str = "none"
+    """The normalization that the honest scores of the others are paired with."""
+    compositions: tuple[Composition, ...]
+    """Which samples share a batch, in training and in train-mode scoring."""
+    network: NetworkSpec = NetworkSpec()
+    """The LSTM."""
+    training: TrainingSpec = TrainingSpec()
+    """How it is fitted; batches and batch_size are those of the compositions."""
+    seeds: tuple[int, ...]
+    """One network for each; at least 2, because intervals are over seeds."""
+    level: float = 0.95
+    """Of each interval by itself; of the cells named in words a share of 1 - level may be luck."""
+    expected: tuple[Expected, ...] = ()
+    """Sizes stated before, to be met or corrected."""
+    tracking: TrackingSpec = TrackingSpec()
+    """Where the run is logged."""
+    workers: int = 0
+    """Processes that train side by side, one thread each; 0 takes one per core."""
+
+    @field_validator("panels", "normalizations", "compositions", "seeds")
+    @classmethod
+    def distinct(cls, values: tuple[object, ...]) -> tuple[object, ...]:
+        """At least one, each once."""
+        if not values:
+            raise ValueError("at least one entry is needed")
+        twice = sorted({str(value) for value in values if values.count(value) > 1})
+        if twice:
+            raise ValueError(f"each entry may stand once; twice: {', '.join(twice)}")
+        return values
+
+    @field_validator("normalizations")
+    @classmethod
+    def known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Every one resolves."""
+        for name in names:
+            resolve(name)
+        return names
+
+    @model_validator(mode="after")
+    def fits_together(self) -> "BatchStudy":
+        """Rules across the fields."""
+        unknown = [name for name in self.panels if name not in self.sources]
+        if unknown:
+            raise ValueError(
+                f"panels names {', '.join(unknown)}; sources has {', '.join(self.sources)}"
+            )
+        if self.reference not in self.normalizations:
+            raise ValueError(
+                f"reference {self.reference!r} must be one of the normalizations "
+                f"({', '.join(self.normalizations)})"
+            )
+        if len(self.seeds) < 2 or min(self.seeds) < 0:
+            raise ValueError(
+                f"seeds must be two or more integers of at least 0, because the intervals are over "
+                f"seeds; they are {self.seeds}"
+            )
+        if not 0.5 <= self.level < 1:
+            raise ValueError(f"level must lie in [0.5, 1); it is {self.level}")
+        if self.workers < 0:
+            raise ValueError(f"workers must be at least 0 (one per core); it is {self.workers}")
+        return self
+
+    @property
+    def processes(self) -> int:
+        """Worker processes, with 0 resolved to one per core."""
+        return self.workers or os.cpu_count() or 1
+
+    @property
+    def about(self) -> dict[str, About]:
+        """What a reader must know of each panel, in the order of ``panels``."""
+        return {name: self.sources[name].about for name in self.panels}
+
+
+def study_of(source: str | Path) -> str | None:
+    """What kind of study a configuration file describes; None for a comparison or no YAML.
+
+    Raises:
+        ConfigError: No such file or preset.
+    """
+    try:
+        tree = yaml.safe_load(find(source).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError):
+        return None  # what is wrong with it is told when it is loaded
+    kind = tree.get("study") if isinstance(tree, dict) else None
+    return None if kind is None else str(kind)
+
+
+def load_study(source: str | Path, overrides: Sequence[str] = ()) -> BatchStudy:
+    """The study in ``source`` with ``overrides`` such as ``seeds=[0,1]`` applied.
+
+    Raises:
+        ConfigError: No such file or preset, broken YAML, an unknown key, or a value out of bounds.
+    """
+    return load_as(BatchStudy, source, overrides)

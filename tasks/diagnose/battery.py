@@ -1,0 +1,183 @@
+"""The tests that an audit of a forecaster adds to train and serve invariance."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from tasks.diagnose.control import undecided
+from tasks.diagnose.delay import delay_curve
+from tasks.diagnose.drift import drift
+from tasks.diagnose.duplicates import duplicates
+from tasks.diagnose.execution import execution
+from tasks.diagnose.finding import Finding, Verdict
+from tasks.diagnose.horizon import declared_against_measured, label_ends
+from tasks.diagnose.invariance import Ground, Seen, answer, observe
+from tasks.diagnose.measure import attempt
+from tasks.diagnose.module import audit_module
+from tasks.diagnose.perturb import KEYS
+from tasks.diagnose.samples import order_of_samples, purge_of_samples
+from tasks.diagnose.screen import feature_screen
+
+Labels = Callable[[pd.DataFrame], pd.Series]
+"""Long rows -> what is forecast, indexed (date, symbol)."""
+
+LATE_CUTS = 6
+"""Cuts at which cells that are known late are changed alone."""
+EXECUTION_DATES = 3
+"""Dates whose targets are tried where every try runs the forecaster."""
+SAMPLED_ROWS = 200_000
+"""Rows of features that are searched for duplicates at most."""
+
+
+def tried(test: str, stage: str, call: Callable[[], list[Finding]]) -> list[Finding]:
+    """What ``call`` finds, or that it could not be run, and why: never a traceback."""
+    found, reason = attempt(call)
+    return found if found is not None else [undecided(test, stage, reason, "", counts=False)]
+
+
+def sample_findings(ground: Ground, embargo: int) -> list[Finding]:
+    """Purge and order of the samples that were trained on, where they and the labels are traced."""
+    train, target = ground.base.trace.samples("folds"), ground.base.trace.table("target")
+    if train is None or target is None or target.ends is None:
+        return []
+    ends = pd.Series(target.ends, index=target.frame().index)
+    scored = pd.MultiIndex.from_tuples(ground.base.scores.index, names=list(KEYS))
+    known = train[train.isin(ends.index)]
+    found = tried(
+        "purge", "folds",
+        lambda: purge_of_samples(known, scored, ends, embargo, ground.dates),
+    )  # fmt: skip
+    return [*found, *tried("fold_order", "folds", lambda: [order_of_samples(train, scored)])]
+
+
+def duplicate_findings(ground: Ground) -> list[Finding]:
+    """Test rows that are training rows too, where features are traced."""
+    features = ground.base.trace.table("features")
+    if features is None:
+        return []
+    rows, fold = features.frame(), ground.subject.fold
+    noted = ground.base.trace.samples("folds")
+    learned = np.concatenate([fold.train_dates, fold.validation_dates])
+    own = rows.index.get_level_values(0).isin(learned) if noted is None else rows.index.isin(noted)
+    scored = rows.index.isin(ground.base.scores.index)
+    if len(rows) > SAMPLED_ROWS:
+        own &= np.cumsum(own[::-1])[::-1] <= SAMPLED_ROWS
+    train, test = (rows[some].reset_index()[list(KEYS)] for some in (own, scored))
+    kept = rows[own | scored]
+    return tried("duplicates", "folds", lambda: duplicates(kept, train, test))
+
+
+def point_in_time_findings(
+    ground: Ground, cuts: list[np.datetime64], rerun: float
+) -> list[Finding]:
+    """Whether forecasts read cells before they were known: these alone are changed."""
+    if not ground.known_at or not cuts:
+        return []
+    some = cuts[:: max(1, len(cuts) // LATE_CUTS)][:LATE_CUTS]
+    plan = [(cut, name) for cut in some for name in ("noise", "missing")]
+    seen = observe(ground, plan, frozen=False, late_only=True)
+    found = answer("serve_invariance", seen, ground, rerun)
+    return [in_time(found, seen, ground)]
+
+
+def in_time(found: Finding, seen: Seen, ground: Ground) -> Finding:
+    """The finding of serve invariance, read as one on knowledge times."""
+    names = ", ".join(ground.known_at)
+    leaks = found.verdict is Verdict.LEAK
+    return Finding(
+        test="point_in_time",
+        stage="raw data",
+        verdict=found.verdict,
+        evidence=found.evidence,
+        statistic="largest move of a forecast when cells not known by then change "
+        "[cross-sectional sd]",
+        value=found.value,
+        threshold=found.threshold,
+        tested=f"{names} before they were known; {seen.tried}",
+        witness=found.witness,
+        detail=f"forecasts read {names} before they were known"
+        if leaks
+        else found.detail
+        if found.verdict is Verdict.UNKNOWN
+        else f"no forecast reads {names} before they were known",
+        ahead=found.ahead,
+    )
+
+
+def target_findings(ground: Ground, labels: Labels | None) -> list[Finding]:
+    """Whether the return begins after its date; and, where labels cost no run, when they end."""
+    table = ground.base.trace.table("target")
+    if labels is None and table is None:
+        return []
+    made = labels or partial(traced_target, ground)
+    transform = partial(on_rows, made)
+    days = 6 if labels else EXECUTION_DATES
+    found = tried("execution", "target", lambda: [execution(transform, ground.data, dates=days)])
+    if labels is None or table is None or table.ends is None:
+        return found
+    stated = pd.Series(table.ends, index=table.frame().index)
+
+    def measured() -> list[Finding]:
+        ends = label_ends(transform, ground.data, dates=3)
+        keys = pd.MultiIndex.from_frame(ground.data[list(KEYS)])
+        declared = pd.Series(stated.reindex(keys).to_numpy(), index=ground.data.index)
+        return [declared_against_measured(declared, ends)]
+
+    return [*found, *tried("purge", "target", measured)]
+
+
+def traced_target(ground: Ground, rows: pd.DataFrame) -> pd.Series:
+    """The traced target of other rows.
+
+    Raises:
+        ValueError: The forecaster marks none on them.
+    """
+    run = ground.subject.run(rows, ground.base.trace.trained or None)
+    table = run.trace.table("target")
+    if table is None:
+        raise ValueError("the forecaster marks no target on changed rows")
+    return table.column(table.columns[0])
+
+
+def on_rows(labels: Labels, rows: pd.DataFrame) -> pd.Series:
+    """Labels indexed (date, symbol) on the rows that they were made from."""
+    keys = pd.MultiIndex.from_frame(rows[list(KEYS)])
+    return pd.Series(labels(rows).reindex(keys).to_numpy(dtype=np.float64), index=rows.index)
+
+
+def network_findings(ground: Ground, horizon: int) -> list[Finding]:
+    """The network tests, where a network was shown."""
+    found: list[Finding] = []
+    for shown in ground.base.trace.shown[:1]:
+        report, reason = attempt(
+            lambda one=shown: audit_module(  # type: ignore[misc]  # bound now
+                one.module, one.windows, one.dates, target=one.target, symbols=one.symbols,
+                horizon=horizon, seed=ground.seed,
+            )
+        )  # fmt: skip
+        if report is None:
+            found.append(undecided("batch_composition", "network", reason, "", counts=False))
+        else:
+            found += report.findings
+    return found
+
+
+def score_findings(ground: Ground, target: pd.Series | None, horizon: int) -> Iterator[Finding]:
+    """What scores and features say by themselves: screen, delay, drift."""
+    features = ground.base.trace.table("features")
+    fold = ground.subject.fold
+    if target is not None:
+        label = target[target.index.get_level_values(0) >= fold.train_dates[0]]
+        yield from tried(
+            "delay_curve", "scoring", lambda: [delay_curve(ground.base.scores, label, horizon)[0]]
+        )
+    if features is None:
+        return
+    rows = features.frame()
+    if target is not None:
+        yield from tried(
+            "feature_screen", "features", lambda: [feature_screen(rows, label, horizon).finding]
+        )
+    yield from tried("drift", "features", lambda: [drift(rows, fold.train_dates, fold.test_dates)])

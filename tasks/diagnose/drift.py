@@ -1,0 +1,85 @@
+"""Drift: can rows of the test block be told from rows of the training block?"""
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import roc_auc_score
+
+from tasks.diagnose.catalogue import DIAGNOSTICS
+from tasks.diagnose.control import informing, undecided
+from tasks.diagnose.finding import Finding
+from tasks.diagnose.screen import indexed
+
+TEST, STAGE = "drift", "features"
+PIECES = 20
+"""Runs of dates that are told apart in turn: even ones by what odd ones taught, and back."""
+MOST_ROWS = 5000
+"""Rows that the classifier sees; more are thinned out."""
+
+
+def drift(
+    features: pd.DataFrame,
+    train_dates: np.ndarray,
+    test_dates: np.ndarray,
+    *,
+    turns: int = 19,
+    seed: int = 0,
+) -> Finding:
+    """Area under the ROC curve of telling test rows from training rows (adversarial validation).
+
+    Boosted trees learn on every other run of dates and are asked about the rest. The null turns the
+    test block round the circle of dates: features that persist let any stretch as long be told from
+    the others. Drift is no leak; it says where a forecaster has to extrapolate. A symptom where the
+    area is above the catalogue's threshold and above that of all other places.
+
+    Args:
+        features: Indexed (date, symbol), or long with these columns.
+        train_dates: (n,) dates.
+        test_dates: (m,) dates.
+        turns: Other places of the test block that are tried, evenly spaced.
+        seed: Of the choice of rows, where there are many.
+    """
+    frame = indexed(features)
+    frame = frame[frame.index.get_level_values(0).isin([*train_dates, *test_dates])]
+    dates, row = np.unique(frame.index.get_level_values(0).to_numpy(), return_inverse=True)
+    late = np.isin(dates, np.asarray(test_dates).astype(dates.dtype))
+    tested = f"{len(frame.columns)} features, {(~late).sum()} against {late.sum()} dates"
+    if min(late.sum(), (~late).sum()) < PIECES or frame.shape[1] == 0:
+        reason = f"{PIECES} dates on either side and a feature are needed"
+        return undecided(TEST, STAGE, reason, tested, counts=False)
+    generator = np.random.default_rng(seed)
+    kept = generator.permutation(len(frame))[:MOST_ROWS]
+    values, row = frame.to_numpy(dtype=np.float64)[kept], row[kept]
+    found = told_apart(values, row, late)
+    places = np.linspace(0, len(dates), turns + 2)[1:-1].astype(int)
+    others = np.array([told_apart(values, row, np.roll(late, place)) for place in places])
+    p = (1 + int((others >= found).sum())) / (1 + turns)
+    symptom = found > max(DIAGNOSTICS[TEST].threshold, others.max())
+    detail = (
+        f"AUC {found:.2f}; other stretches as long reach {others.max():.2f} "
+        f"({np.median(others):.2f} in the median), p = {p:.2g}: drift is no leak"
+    )
+    return informing(TEST, STAGE, found, symptom, tested, detail)
+
+
+def told_apart(values: np.ndarray, row: np.ndarray, late: np.ndarray) -> float:
+    """AUC of telling rows of ``late`` dates, each asked of a model of other runs of dates.
+
+    Args:
+        values: (n, F) features, NaN where missing.
+        row: (n,) number of the date of each row.
+        late: (D,) bool, dates of the test block.
+    """
+    wanted = late[row]
+    piece = np.empty(len(late), dtype=np.int64)
+    for side in (late, ~late):  # both sides have all runs
+        piece[side] = np.arange(side.sum()) * PIECES // side.sum()
+    odd = piece[row] % 2 == 1
+    areas = []
+    for asked in (odd, ~odd):
+        model = HistGradientBoostingClassifier(
+            max_iter=30, max_leaf_nodes=8, early_stopping=False, random_state=0
+        )
+        model.fit(values[~asked], wanted[~asked])
+        areas.append(roc_auc_score(wanted[asked], model.predict_proba(values[asked])[:, 1]))
+    return float(np.mean(areas))

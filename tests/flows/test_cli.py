@@ -1,0 +1,26 @@
+"""What the command says before it starts anything."""
+
+import socket
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from flows.cli import app
+
+
+def test_a_port_in_use_is_told_with_another() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = CliRunner().invoke(app, ["ui", "--port", str(port)])
+    assert done.exit_code == 2
+    assert f"port {port} of 127.0.0.1 is in use" in done.stderr
+    assert f"--port {port + 1}" in done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / ".foldproof").write_text("a file where the folder should be")
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["compare", "quick"])
+    assert done.exit_code == 2
+    assert str(tmp_path / ".foldproof") in done.stderr
+    assert "use another folder" in done.stderr

@@ -1,0 +1,53 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks.diagnose import Verdict
+from tasks.diagnose.drift import PIECES, drift, told_apart
+from tests.tasks.diagnose.long_panels import fold_of, long_panel, ready
+
+
+def moved_features(data: pd.DataFrame, by: float) -> pd.DataFrame:
+    """Ready features, f0 higher by ``by`` sd in the test block."""
+    features = ready(data).astype(np.float64)
+    late = features.index.get_level_values(0).isin(fold_of(data).test_dates)
+    return features.assign(f0=features["f0"] + by * late)
+
+
+@pytest.mark.parametrize(("by", "symptom"), [(0.0, False), (2.0, True)])
+def test_a_shift_is_named_and_no_leak(by, symptom):
+    data = long_panel(0)
+    fold = fold_of(data)
+    found = drift(moved_features(data, by), fold.train_dates, fold.test_dates)
+    assert (found.verdict is Verdict.UNKNOWN) == symptom
+    assert not found.counts
+    assert found.p_value is None
+    assert "drift is no leak" in found.detail
+    assert (found.value > 0.85) == symptom
+    assert "4 features" in found.tested
+
+
+def test_told_apart_at_both_ends():
+    row = np.repeat(np.arange(80), 5)
+    late = np.arange(80) >= 40
+    draw = np.random.default_rng(0).normal(size=(400, 1))
+    assert told_apart(draw + 100 * late[row, None], row, late) == 1
+    assert told_apart(draw, row, late) == pytest.approx(0.5, abs=0.12)
+
+
+def test_the_same_answer_again_and_for_a_long_table():
+    data = long_panel(1, dates=120, symbols=6)
+    fold = fold_of(data, test=40)
+    given = (fold.train_dates, fold.test_dates)
+    one, again = (drift(ready(data), *given, turns=3) for _ in range(2))
+    long = drift(data.drop(columns="close"), *given, turns=3)
+    assert one == again == long
+
+
+def test_few_dates_are_unknown():
+    data = long_panel(1, dates=120, symbols=6)
+    fold = fold_of(data, test=PIECES - 1)
+    found = drift(ready(data), fold.train_dates, fold.test_dates)
+    assert found.verdict is Verdict.UNKNOWN
+    assert not found.counts
+    assert f"{PIECES} dates on either side" in found.evidence
