@@ -1,6 +1,8 @@
-"""Say and draw what a comparison found: one HTML page, its figures, its answers in words."""
+"""Say and draw what a comparison or an audit found: an HTML page, its figures, its words."""
 
 from tasks.report.attributions import heatmap_of
+from tasks.report.audit_page import audit_page, audit_report
+from tasks.report.audit_words import verdict_sentence
 from tasks.report.figures import FIGURES, ReportFigure, figures_of
 from tasks.report.page import Report, page_of, report_of
 from tasks.report.results import Results
@@ -14,10 +16,13 @@ __all__ = [
     "ReportFigure",
     "Results",
     "answers",
+    "audit_page",
+    "audit_report",
     "figures_of",
     "heatmap_of",
     "page_of",
     "render",
     "report_of",
     "summary_markdown",
+    "verdict_sentence",
 ]

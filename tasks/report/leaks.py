@@ -73,12 +73,13 @@ def leak_matrix(results: Results) -> Figure:
             found = [f for f in results.findings[subject] if f.test == test]
             answer, text = answer_of(found)
             expected = subject not in SHARED and test in own
-            _cell(axis, row, column, answer, text or "not run" * expected)
+            draw_cell(axis, row, column, answer, text or "not run" * expected)
     _name_sides(axis, results, subjects, tests)
     return figure
 
 
-def _cell(axis: Axes, row: int, column: int, answer: str, text: str) -> None:
+def draw_cell(axis: Axes, row: int, column: int, answer: str, text: str) -> None:
+    """One answer, a key of ``COLORS``, at a place of a matrix whose cells are 1 x 1."""
     ground, ink, hatch = COLORS[answer]
     edge = "#e0b93f" if hatch else ground
     place, size = (column - 0.49, row - 0.45), (0.98, 0.9)

@@ -1,14 +1,10 @@
 """The report: one HTML page that needs nothing beside it."""
 
-from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
 
 from tasks.diagnose.finding import Finding, Verdict
 from tasks.report.figures import FIGURES, figures_of
@@ -16,6 +12,7 @@ from tasks.report.glossary import COLUMNS, GLOSSARY
 from tasks.report.leaks import subjects_of
 from tasks.report.results import Results, is_reference, label
 from tasks.report.style import render
+from tasks.report.template import embedded, fill
 from tasks.report.words import QUESTIONS, answers
 
 
@@ -35,12 +32,11 @@ def report_of(results: Results) -> Report:
 
 def page_of(results: Results, figures: Mapping[str, bytes]) -> str:
     """The page, the answers first. Text from data and configuration is escaped."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    source = files("tasks.report").joinpath("page.html").read_text(encoding="utf-8")
-    return environment.from_string(source).render(
+    return fill(
+        "page.html",
         results=results,
         answers=list(zip(QUESTIONS, answers(results), strict=True)),
-        image={key: _image(key, png) for key, png in figures.items()},
+        image={key: embedded(FIGURES[key].title, png) for key, png in figures.items()},
         figures=FIGURES,
         columns={key: term for key, term in COLUMNS.items() if key in results.ranking.columns},
         ranking=[_row(results, str(name), entry) for name, entry in results.ranking.iterrows()],
@@ -50,13 +46,6 @@ def page_of(results: Results, figures: Mapping[str, bytes]) -> str:
         audit=_cells(results.plan_audit),
         facts=_facts(results),
         glossary={**GLOSSARY, **{term.title: term.meaning for term in COLUMNS.values()}},
-    )
-
-
-def _image(key: str, png: bytes) -> Markup:
-    """An embedded picture with the title as its text for readers who cannot see it."""
-    return Markup('<img alt="{}" src="data:image/png;base64,{}">').format(
-        FIGURES[key].title, b64encode(png).decode()
     )
 
 

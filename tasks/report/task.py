@@ -1,8 +1,12 @@
 """The Prefect task of this step: figures and page, and the short form that Prefect's UI shows."""
 
+from collections.abc import Sequence
+
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
+from tasks.diagnose.finding import LeakReport
+from tasks.report.audit_page import audit_report
 from tasks.report.batch_norm import batch_norm_figure
 from tasks.report.page import Report, report_of
 from tasks.report.results import Results
@@ -25,6 +29,12 @@ def show_summary(results: Results, link: str) -> None:
         key=f"comparison-{results.comparison_id}",
         description=results.title,
     )
+
+
+@task(name="draw audit")
+def draw_audit(reports: Sequence[LeakReport], title: str) -> Report:
+    """The page of a leak audit and its pictures."""
+    return audit_report(reports, title)
 
 
 @task(name="draw study")

@@ -1,0 +1,211 @@
+"""The page of a leak audit: one HTML file of one or several reports."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from tasks.diagnose.catalogue import DIAGNOSTICS
+from tasks.diagnose.finding import Finding, LeakReport, Verdict
+from tasks.diagnose.sheet import READING, InfoSheet, sheet_of, title_of
+from tasks.report.audit_figures import largest, short, size_text, stage_matrix, subject_matrix
+from tasks.report.audit_words import (
+    AUDIT_QUESTIONS,
+    ahead_clause,
+    answers_on,
+    not_run,
+    overall_sentence,
+    price_of,
+    undecided,
+    verdict_sentence,
+)
+from tasks.report.page import Report
+from tasks.report.style import render
+from tasks.report.template import embedded, fill
+from tasks.report.witness import witness_picture
+
+SUBJECTS = "subjects"
+"""Key of the picture that shows all subjects at once."""
+
+Entry = tuple[Finding, int]
+"""A finding, and how many of its test and stage came out so."""
+
+
+def audit_page(
+    reports: Sequence[LeakReport], title: str, sheets: Sequence[InfoSheet] | None = None
+) -> str:
+    """One page that needs nothing beside it, the answers first. Text from data is escaped.
+
+    Args:
+        reports: One or more, of different subjects.
+        title: The page's.
+        sheets: An information sheet a report, in their order; by default what follows from them.
+
+    Raises:
+        ValueError: No report, two of one subject, or sheets of other subjects.
+    """
+    return audit_report(reports, title, sheets).page
+
+
+def audit_report(
+    reports: Sequence[LeakReport], title: str, sheets: Sequence[InfoSheet] | None = None
+) -> Report:
+    """The page and its pictures: ``subjects`` of several reports, then ``<subject>/<picture>``.
+
+    Args:
+        reports: As for ``audit_page``.
+        title: As for ``audit_page``.
+        sheets: As for ``audit_page``.
+
+    Raises:
+        ValueError: As ``audit_page``.
+    """
+    filled = list(sheets) if sheets is not None else [sheet_of(report) for report in reports]
+    checked(reports, filled)
+    pictures = pictures_of(reports)
+    parts = [section(*pair, pictures) for pair in zip(reports, filled, strict=True)]
+    page = fill(
+        "audit.html",
+        title=title,
+        summary=overall_sentence(reports),
+        several=len(reports) > 1,
+        subjects=image(pictures, SUBJECTS, "Every test on every subject"),
+        sections=parts,
+        questions=list(AUDIT_QUESTIONS),
+        reading=READING,
+        limits=LIMITS,
+    )
+    return Report(page, pictures)
+
+
+def checked(reports: Sequence[LeakReport], sheets: Sequence[InfoSheet]) -> None:
+    """Raise unless there are reports, each of its own subject, and a sheet for each."""
+    subjects = [report.subject for report in reports]
+    if not subjects or len(set(subjects)) < len(subjects):
+        raise ValueError(
+            f"a page needs one report or more, each of a subject of its own; got {subjects}"
+        )
+    if [sheet.subject for sheet in sheets] != subjects:
+        raise ValueError(
+            f"sheets are of {[sheet.subject for sheet in sheets]}, reports of {subjects}: give a "
+            "sheet for each report, in the same order"
+        )
+
+
+def pictures_of(reports: Sequence[LeakReport]) -> dict[str, bytes]:
+    """Every figure as PNG by its key."""
+    found = {SUBJECTS: render(subject_matrix(reports))} if len(reports) > 1 else {}
+    for report in reports:
+        found[f"{slug(report.subject)}/stages"] = render(stage_matrix(report))
+        for finding, _ in gathered(report, Verdict.LEAK):
+            figure = witness_picture(finding)
+            if figure is not None:
+                found[witness_key(report, finding)] = render(figure)
+    return found
+
+
+def slug(subject: str) -> str:
+    """A subject as part of an address or a file's name."""
+    return re.sub(r"[^\w.-]+", "_", subject)
+
+
+def witness_key(report: LeakReport, finding: Finding) -> str:
+    """The key of a finding's picture."""
+    return f"{slug(report.subject)}/witness_{finding.test}_{slug(finding.stage)}"
+
+
+def image(pictures: Mapping[str, bytes], key: str, title: str) -> Markup | None:
+    """A picture inside the page, if there is one under ``key``."""
+    return embedded(title, pictures[key]) if key in pictures else None
+
+
+def gathered(report: LeakReport, verdict: Verdict, counts: bool = True) -> list[Entry]:
+    """Findings of one kind; those that differ in size only are one entry, the largest."""
+    entries: dict[tuple[str, str], list[Finding]] = {}
+    for finding in report.findings:
+        if finding.verdict is verdict and finding.counts is counts:
+            entries.setdefault((finding.test, finding.stage), []).append(finding)
+    return [(largest(found), len(found)) for found in entries.values()]
+
+
+def section(report: LeakReport, sheet: InfoSheet, pictures: Mapping[str, bytes]) -> dict[str, Any]:
+    """What the page says of one report."""
+    informs = [*gathered(report, Verdict.LEAK, False), *gathered(report, Verdict.CLEAN, False)]
+    return {
+        "subject": report.subject,
+        "anchor": slug(report.subject),
+        "verdict": str(report.verdict),
+        "sentence": verdict_sentence(report),
+        "answers": answers_on(report),
+        "about": report.about,
+        "matrix": image(pictures, f"{slug(report.subject)}/stages", "Every test by stage"),
+        "leaks": [leak_card(report, *entry, pictures) for entry in gathered(report, Verdict.LEAK)],
+        "clean": [row_of(*entry) for entry in gathered(report, Verdict.CLEAN)],
+        "unknown": [row_of(finding, 1) for finding in undecided(report)],
+        "informs": [row_of(*entry) for entry in informs],
+        "sheet": sheet.answers,
+        "blind": blind_spots(report),
+        "not_run": [f"{DIAGNOSTICS[t].number} {title_of(t)}" for t in not_run(report)],
+    }
+
+
+def leak_card(
+    report: LeakReport, finding: Finding, count: int, pictures: Mapping[str, bytes]
+) -> dict[str, Any]:
+    """A leak with its picture; what it is worth only where that differs from the report's."""
+    facts = {
+        "where it shows": str(finding.witness or ""),
+        "what": finding.detail,
+        "looks ahead": ahead_clause(finding).removeprefix(", "),
+        "statistic": finding.statistic,
+        "value": f"{size_text(finding)}; a leak above {short(finding.threshold)}",
+        "size": str(finding.size or ""),
+        "p": "" if finding.p_value is None else f"{finding.p_value:.2g}",
+        "tested": finding.tested,
+        "evidence": finding.evidence,
+        "found": f"{count} times, this is the largest" if count > 1 else "",
+        "worth": "" if finding.inflation == price_of(report) else str(finding.inflation or ""),
+    }
+    title = f"{title_of(finding.test)}: {finding.witness or finding.detail}"
+    return {
+        "head": f"{title_of(finding.test)}, at {finding.stage}",
+        "facts": {key: text for key, text in facts.items() if text},
+        "picture": image(pictures, witness_key(report, finding), title),
+    }
+
+
+def row_of(finding: Finding, count: int) -> dict[str, str]:
+    """A finding that is no leak, as cells."""
+    return {
+        "test": title_of(finding.test),
+        "stage": finding.stage,
+        "verdict": str(finding.verdict) if finding.counts else "informs only",
+        "value": size_text(finding) or "–",
+        "size": str(finding.size or ""),
+        "threshold": short(finding.threshold),
+        "tested": finding.tested,
+        "reason": finding.evidence or finding.detail,
+        "detail": finding.detail,
+        "count": f"{count} times" if count > 1 else "",
+    }
+
+
+def blind_spots(report: LeakReport) -> dict[str, str]:
+    """What each test that answered cannot see."""
+    ran = dict.fromkeys(f.test for f in report.findings if f.test in DIAGNOSTICS)
+    return {f"{DIAGNOSTICS[t].number} {title_of(t)}": DIAGNOSTICS[t].blind for t in ran}
+
+
+LIMITS = (
+    "Data that were wrong when they were recorded: restated figures, prices adjusted by later "
+    "splits and dividends, companies that failed and are missing. Running the code again on what "
+    "is left shows nothing of it.",
+    "What people chose after they had looked at the test years: features, settings, the years "
+    "themselves, and every variant that was tried and dropped.",
+    "A leak that shows on few dates, none of them near a cut. One that shows on a share p of the "
+    "dates escapes K cuts with probability (1 − p) to the power K: 36 % for p = 5 % and K = 20.",
+    "Whether a price could be had: costs, capacity, borrowing, and the time between forecast and "
+    "trade.",
+)
+"""What no audit of running code can see."""

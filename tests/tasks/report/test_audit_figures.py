@@ -1,0 +1,125 @@
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from tasks.diagnose import DIAGNOSTICS, LeakReport, Verdict
+from tasks.report.audit_figures import (
+    cell_of,
+    matrix,
+    short,
+    size_text,
+    stage_matrix,
+    subject_matrix,
+    unit_of,
+)
+from tasks.report.leaks import COLORS
+from tests.tasks.report.audit_example import LEAK, NAN, OPEN, finding, honest, leaking
+from tests.tasks.report.test_figures import texts
+
+
+def cells(figure: Figure) -> dict[tuple[str, str], str]:
+    """Row and column heads -> the text of each cell, read off where they are drawn."""
+    found = {}
+    for axis in figure.axes:
+        rows = [label.get_text() for label in axis.get_yticklabels()]
+        heads = [label.get_text().replace("\n", " ") for label in axis.get_xticklabels()]
+        for text in axis.texts:
+            column, row = text.get_position()
+            if text.get_text():
+                found[rows[row], heads[column]] = text.get_text()
+    return found
+
+
+def test_stages_and_tests_stand_in_the_order_of_the_catalogue():
+    figure = stage_matrix(leaking())
+    (axis,) = figure.axes
+    rows = [label.get_text() for label in axis.get_yticklabels()]
+    heads = [label.get_text().split("\n")[0] for label in axis.get_xticklabels()]
+    assert rows == ["folds", "features", "training"]
+    assert heads == ["T1", "T2", "T3", "T8"]
+
+
+def test_every_finding_is_in_the_cell_of_its_stage_and_test_and_nothing_else_is():
+    assert cells(stage_matrix(leaking())) == {
+        ("folds", "T8 Purge"): "informs:\nunknown",
+        ("features", "T1 Serve invariance"): "LEAK\n270 sd",
+        ("training", "T2 Train invariance"): "clean",
+        ("training", "T3 Batch composition"): "informs:\na symptom",
+    }
+
+
+def test_colour_and_hatch_follow_the_verdict():
+    undecided = finding("jacobian", "network in eval mode", Verdict.UNKNOWN, NAN)
+    (axis,) = stage_matrix(LeakReport("x", (*leaking().findings, undecided))).axes
+    drawn = {(p.get_facecolor()[:3], p.get_hatch()) for p in axis.patches}
+    assert len(drawn) == len(COLORS)
+    assert [p.get_hatch() for p in axis.patches].count("////") == 1
+
+
+def test_several_subjects_share_the_columns():
+    assert cells(subject_matrix([leaking(), honest()])) == {
+        ("leaky", "T1 Serve invariance"): "LEAK\n270 sd",
+        ("leaky", "T2 Train invariance"): "clean",
+        ("leaky", "T3 Batch composition"): "informs:\na symptom",
+        ("leaky", "T8 Purge"): "informs:\nunknown",
+        ("honest", "T1 Serve invariance"): "clean",
+        ("honest", "T2 Train invariance"): "clean",
+    }
+
+
+def test_all_24_tests_stay_readable_in_several_rows_of_columns():
+    report = LeakReport("x", tuple(finding(test, "scoring") for test in DIAGNOSTICS))
+    figure = stage_matrix(report)
+    assert len(cells(figure)) == len(DIAGNOSTICS)
+    assert [len(axis.get_xticklabels()) for axis in figure.axes] == [10, 10, 4]
+    figure.draw_without_rendering()
+    for axis in figure.axes:
+        boxes = [label.get_window_extent() for label in axis.get_xticklabels()]
+        assert all(a.x1 <= b.x0 for a, b in pairwise(boxes))
+
+
+def test_a_report_without_findings_is_an_empty_picture():
+    assert cells(stage_matrix(LeakReport("x", ()))) == {}
+    assert cells(matrix([], [], lambda row, test: [])) == {}
+
+
+def test_the_largest_leak_is_shown_and_a_missing_value_is_no_number():
+    larger = replace(LEAK, value=1234.5)
+    assert cell_of([LEAK, larger, replace(LEAK, value=NAN)]) == ("LEAK", "LEAK\n1,234 sd")
+    assert cell_of([replace(LEAK, value=NAN)]) == ("LEAK", "LEAK")
+    assert cell_of([LEAK, replace(LEAK, counts=False, value=9e3)]) == ("LEAK", "LEAK †\n270 sd")
+    assert cell_of([OPEN, LEAK])[0] == "LEAK"
+
+
+@pytest.mark.parametrize(
+    ("statistic", "unit"),
+    [
+        ("largest move [cross-sectional sd]", "sd"),
+        ("rows of the test block [rows]", "rows"),
+        ("no unit at all", ""),
+        ("gap [share of the change of the whole batch]", ""),
+    ],
+)
+def test_units_are_what_stands_in_brackets(statistic, unit):
+    assert unit_of(statistic) == unit
+    assert size_text(replace(LEAK, value=2.0, statistic=statistic)) == f"2 {unit}".strip()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (6.0, "6"), (0.04313, "0.0431"), (269.65, "270"), (3e-16, "3e-16"),
+     (1e-9, "1e-09"), (-0.5, "-0.5"), (2e7, "2e+07"), (np.inf, "inf")],
+)  # fmt: skip
+def test_numbers_are_short(value, text):
+    assert short(value) == text
+
+
+def test_the_caption_of_no_cell_is_cut_off():
+    figure = stage_matrix(leaking())
+    assert "LEAK\n270 sd" in texts(figure)
+    (axis,) = figure.axes
+    width = axis.get_window_extent().width / 6
+    assert all(text.get_window_extent().width < width for text in axis.texts)
