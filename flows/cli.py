@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -78,37 +78,83 @@ def compare(
 
 @app.command()
 def audit(
-    config: Annotated[str, typer.Argument(help="A YAML file with a key study.")],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(help="key=value, such as panels=[noise]")
+    subject: Annotated[
+        str,
+        typer.Argument(help="A YAML file, a preset, a study, or module:function of your own."),
+    ] = "",
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(help="key=value; after module:function the Parquet or CSV file first."),
     ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="For the price of one training.")] = False,
+    benchmark: Annotated[
+        bool, typer.Option("--benchmark", help="Measure the audit itself on planted leaks.")
+    ] = False,
+    seeds: Annotated[int, typer.Option(help="Markets a case, for --benchmark.")] = 1,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show Prefect's log.")] = False,
 ) -> None:
-    """Study what batch statistics do to a forecast."""
+    """Does anything see the future? Exit status 0: clean, 1: a leak, 2: it could not be told."""
     prepare(verbose)
     try:
-        with few_collections():
-            from conf.load import ConfigError
-            from conf.study import load_study, study_of
-        try:
-            if study_of(config) is None:
-                raise ConfigError(f"{config}: a study is needed; it has no key study")
-            study = load_study(config, overrides or [])
-        except ConfigError as error:
-            fail(error)
-        from flows.api import one_api
+        if benchmark:
+            from flows.benchmark import run_benchmark
 
-        with one_api() as api:
-            with few_collections():
-                from flows.batch_norm import run_study
-                from flows.compare import USER_ERRORS
-            try:
-                run_study(study, api)
-            except USER_ERRORS as error:
-                fail(error)
+            raise typer.Exit(run_benchmark(seeds, settings or [], subject))
+        raise typer.Exit(audited(subject, settings or [], quick))
     except KeyboardInterrupt:
-        typer.echo("interrupted; finished cells are kept, the same command goes on from here")
+        typer.echo("interrupted; what is finished is kept, the same command goes on from here")
         raise typer.Exit(130) from None
+
+
+def audited(subject: str, settings: list[str], quick: bool) -> int:
+    """Audit a forecaster, a configuration or a study; the exit status."""
+    with few_collections():
+        from conf.load import ConfigError
+        from conf.study import study_of
+    from flows.api import one_api
+
+    outside = ":" in subject
+    try:
+        study = not outside and study_of(subject) is not None
+        described = description_of(subject, settings, outside, study)
+    except ConfigError as error:
+        fail(error)
+    with one_api() as api:
+        with few_collections():
+            from flows.compare import USER_ERRORS
+        try:
+            if study:
+                from flows.batch_norm import run_study
+
+                run_study(described, api)
+                return 0
+            from flows.audit import run_audit, run_outside
+
+            run = run_outside if outside else run_audit
+            return {"CLEAN": 0, "LEAK": 1}.get(run(described, quick, api).verdict, 2)
+        except USER_ERRORS as error:
+            fail(error)
+
+
+def description_of(subject: str, settings: list[str], outside: bool, study: bool) -> Any:
+    """What is to be audited, read and checked.
+
+    Raises:
+        ConfigError: It cannot be used.
+    """
+    from conf.load import ConfigError, load
+
+    if outside:
+        from conf.outside import load_outside
+
+        if not settings or "=" in settings[0]:
+            raise ConfigError(f"{subject} needs the file of its rows: audit {subject} rows.parquet")
+        return load_outside(subject, settings[0], settings[1:])
+    if study:
+        from conf.study import load_study
+
+        return load_study(subject, settings)
+    return load(subject, settings)
 
 
 @app.command()

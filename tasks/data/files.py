@@ -22,7 +22,20 @@ def read_file(spec: DataSpec) -> Rows:
     Raises:
         DataError: The file is missing, empty, unreadable, of another kind, or lacks a column.
     """
-    path = Path(str(spec.path)).expanduser()
+    return in_roles(read_table(str(spec.path), spec.columns.symbol), spec)
+
+
+def read_table(name: str, symbol: str) -> Rows:
+    """The table in a Parquet or CSV file, its columns as they are called there.
+
+    Args:
+        name: Path of the file.
+        symbol: Column of symbols, which stay text as written.
+
+    Raises:
+        DataError: The file is missing, empty, unreadable or of another kind.
+    """
+    path = Path(name).expanduser()
     kind = path.suffix.lower()
     if kind not in (".csv", ".parquet"):
         raise DataError(f"{path}: {kind or 'no'} extension; a .parquet or .csv file is needed")
@@ -30,7 +43,7 @@ def read_file(spec: DataSpec) -> Rows:
         raise DataError(f"{path}: {missing_file(path)}")
     csv = kind == ".csv"
     try:
-        frame = read_csv(path, spec.columns.symbol) if csv else pd.read_parquet(path)
+        frame = read_csv(path, symbol) if csv else pd.read_parquet(path)
     except EmptyDataError:
         raise DataError(f"{path}: the file is empty; a header and rows are needed") from None
     except (ValueError, OSError, ParserWarning) as error:
@@ -38,7 +51,7 @@ def read_file(spec: DataSpec) -> Rows:
         kinds = "a CSV file in UTF-8" if csv else "a Parquet file"
         raise DataError(f"{path}: not readable as {kinds}: {reason}") from error
     unit, first = ("line", 2) if csv else ("row", 1)
-    return in_roles(Rows(flat(frame), str(path), unit, first), spec)
+    return Rows(flat(frame), str(path), unit, first)
 
 
 def read_csv(path: Path, symbol: str) -> pd.DataFrame:

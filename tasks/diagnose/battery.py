@@ -27,6 +27,8 @@ LATE_CUTS = 6
 """Cuts at which cells that are known late are changed alone."""
 EXECUTION_DATES = 3
 """Dates whose targets are tried where every try runs the forecaster."""
+DRIFT_TURNS = 9
+"""Other places of the test block against which drift is held."""
 SAMPLED_ROWS = 200_000
 """Rows of features that are searched for duplicates at most."""
 
@@ -180,4 +182,8 @@ def score_findings(ground: Ground, target: pd.Series | None, horizon: int) -> It
         yield from tried(
             "feature_screen", "features", lambda: [feature_screen(rows, label, horizon).finding]
         )
-    yield from tried("drift", "features", lambda: [drift(rows, fold.train_dates, fold.test_dates)])
+    yield from tried(
+        "drift",
+        "features",
+        lambda: [drift(rows, fold.train_dates, fold.test_dates, turns=DRIFT_TURNS)],
+    )

@@ -17,9 +17,19 @@ class AuditSpec:
     """The same for the features, over the whole panel."""
     retrain_folds: int = 1
     """Folds on which each variant is trained again on a changed future (train invariance)."""
+    placebo: int = 0
+    """Twins without predictability to train on, for foldproof audit; 5 make that test strong."""
+    hazard: float | None = None
+    """Share of symbols that end in a year, as known of the universe, for foldproof audit."""
 
     def __post_init__(self) -> None:
         for name in ("cuts", "feature_cuts"):
             value = getattr(self, name)
             require(value >= 1, f"{name} must be at least 1; it is {value}")
-        require(self.retrain_folds >= 0, f"retrain_folds must be >= 0; it is {self.retrain_folds}")
+        for name in ("retrain_folds", "placebo"):
+            value = getattr(self, name)
+            require(value >= 0, f"{name} must not be negative; it is {value}")
+        require(
+            self.hazard is None or 0 < self.hazard < 1,
+            f"hazard must lie between 0 and 1 a year; it is {self.hazard}",
+        )

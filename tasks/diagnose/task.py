@@ -1,13 +1,18 @@
 """The Prefect tasks of this step: the leak tests of the plan, the features and each variant."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from prefect import task
 
-from tasks.data import load
+from tasks.data import load, load_raw
 from tasks.data.spec import DataSpec
-from tasks.diagnose.finding import Finding
+from tasks.diagnose.finding import Finding, LeakReport
+from tasks.diagnose.forecaster import audit_forecaster
+from tasks.diagnose.outside import imported, labels_named
+from tasks.diagnose.own import OwnForecaster, around
 from tasks.diagnose.pipeline import diagnose_features, diagnose_plan
 from tasks.diagnose.spec import AuditSpec
 from tasks.diagnose.unit import diagnose_unit
@@ -60,3 +65,45 @@ def audit_folds(folds: tuple[Fold, ...], embargo: int, panel: Path) -> Timed[tup
 def audit_panel_features(data: DataSpec, spec: AuditSpec) -> Timed[tuple[Finding, ...]]:
     """Whether a feature of a past date moves when later raw rows change."""
     return timed(lambda: tuple(diagnose_features(data, cuts=spec.feature_cuts)))
+
+
+@task(name="audit variant", task_run_name="audit {forecaster.variant}")
+def audit_variant(
+    forecaster: OwnForecaster, fold: Fold, embargo: int, spec: AuditSpec, quick: bool
+) -> Timed[LeakReport]:
+    """The whole battery on one variant and fold, from raw rows on."""
+
+    def audited() -> LeakReport:
+        rows, inside = around(load_raw(forecaster.data), fold)
+        training = forecaster.training
+        short = replace(training, epochs=1) if quick else training
+        report = audit_forecaster(
+            replace(forecaster, training=short),
+            rows,
+            inside,
+            target=forecaster.labels,
+            horizon=forecaster.target.horizon,
+            embargo=embargo,
+            each=1,
+            placebo=spec.placebo,
+            prices=("price",) if "price" in rows else (),
+            hazard=spec.hazard,
+            quick=quick,
+        )
+        return replace(report, subject=forecaster.variant)
+
+    return timed(audited)
+
+
+@task(name="audit forecaster")
+def audit_outside(
+    forecaster: str, rows: pd.DataFrame, fold: Fold, target: str | None, options: dict[str, Any]
+) -> Timed[LeakReport]:
+    """The whole battery on somebody's own forecaster."""
+
+    def audited() -> LeakReport:
+        labels = labels_named(target, rows)
+        report = audit_forecaster(imported(forecaster), rows, fold, target=labels, **options)
+        return replace(report, subject=forecaster)
+
+    return timed(audited)

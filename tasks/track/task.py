@@ -9,6 +9,7 @@ from prefect import task
 from tasks.data import DataSpec, load_raw
 from tasks.report import Report, Results
 from tasks.report.study import StudyResults
+from tasks.track.audit import Audit, log_leak_audit, write_audit
 from tasks.track.forecaster import forecaster_files
 from tasks.track.log import log_comparison
 from tasks.track.spec import TrackingSpec
@@ -49,3 +50,10 @@ def log_study(
     """One run with everything; the same files in ``folder``."""
     write_study(results, figures, folder)
     return log_batch_study(open_store(spec), results, figures)
+
+
+@task(name="log audit to mlflow")
+def log_audit(spec: TrackingSpec, audit: Audit, report: Report, folder: Path) -> Links:
+    """One run with everything; the same files in ``folder``."""
+    write_audit(audit, report, folder)
+    return log_leak_audit(open_store(spec), audit, report)

@@ -1,0 +1,74 @@
+"""The typed description of an audit of somebody's own forecaster, from the command line."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from conf.load import ConfigError, apply_override, describe
+from tasks.split import WalkForward
+from tasks.track.spec import TrackingSpec
+
+
+class OutsideAudit(BaseModel):
+    """A forecaster that is somebody's own, the rows it reads, and what is known of them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    forecaster: str
+    """package.module:function, called as (data, fold) or (data, fold, trace)."""
+    path: str
+    """Parquet or CSV in long form: one row a date and symbol."""
+    date: str = "date"
+    """Column of trading days."""
+    symbol: str = "symbol"
+    """Column of stocks."""
+    start: str | None = None
+    """First date to keep."""
+    split: WalkForward | None = None
+    """The fold that is audited: the newest of this plan; by default half of the dates train, an
+    eighth validates, a quarter is forecast."""
+    known_at: dict[str, str] = {}
+    """Columns known later than their date, labels above all -> the column that says when."""
+    embargo: int = 0
+    """Trading days that must lie between the last label and the block after it."""
+    target: str | None = None
+    """A column, or package.module:function (rows -> Series on the same rows): what is forecast."""
+    horizon: int = 1
+    """Rows that a label spans."""
+    prices: tuple[str, ...] = ()
+    """Columns of prices, the close last, for the noise placebo."""
+    placebo: int = 0
+    """Twins without predictability to train on; 5 make that test strong."""
+    hazard: float | None = None
+    """Share of symbols that end in a year, if it is known of the universe."""
+    cuts: int | None = None
+    """Dates after which everything is changed; 20 where training is traced, else 4."""
+    seed: int = 0
+    """Of cuts and changes."""
+    tracking: TrackingSpec = TrackingSpec()
+    """Where the audit is logged."""
+
+    @field_validator("forecaster")
+    @classmethod
+    def named(cls, name: str) -> str:
+        """A module and what stands in it."""
+        if name.count(":") != 1 or not all(name.split(":")):
+            raise ValueError(f"forecaster must be package.module:function; it is {name!r}")
+        return name
+
+
+def load_outside(forecaster: str, path: str, overrides: Sequence[str] = ()) -> OutsideAudit:
+    """The audit of ``forecaster`` on ``path`` with settings such as ``known_at.label=known``.
+
+    Raises:
+        ConfigError: An unknown key, or a value out of bounds.
+    """
+    tree: dict[str, Any] = {"forecaster": forecaster, "path": path}
+    for text in overrides:
+        apply_override(tree, text)
+    try:
+        return OutsideAudit.model_validate(tree)
+    except ValidationError as error:
+        faults = "\n".join(f"  {line}" for line in describe(error, OutsideAudit))
+        raise ConfigError(f"the audit of {forecaster} cannot be run\n{faults}") from error

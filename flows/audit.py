@@ -1,0 +1,165 @@
+"""Audit variants, or anybody's forecaster, for information from the future."""
+
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from prefect import flow
+
+from conf.outside import OutsideAudit
+from conf.schema import Experiment
+from flows.audit_screen import AuditScreen
+from flows.schedule import Job, drive
+from flows.workers import task_runner
+from models.normalizers import resolve
+from tasks.data import build, load
+from tasks.data.task import load_panel
+from tasks.diagnose import LeakReport, Verdict
+from tasks.diagnose.finding import overall
+from tasks.diagnose.outside import imported, labels_named, long_rows, own_fold
+from tasks.diagnose.own import OwnForecaster
+from tasks.diagnose.task import audit_outside, audit_variant
+from tasks.report.task import draw_audit
+from tasks.split import Fold
+from tasks.split.task import plan_folds
+from tasks.timing import Stopwatch, Timed
+from tasks.track.audit import Audit
+from tasks.track.store import open_store
+from tasks.track.task import find_store, log_audit
+from tasks.train import code_version, digest, variant_version
+
+PANELS = Path(".foldproof/panels")
+AUDITS = Path(".foldproof/audits")
+CODE = ("models", "tasks", "flows", "conf")
+
+
+@flow(name="audit", description=__doc__)
+def audit(experiment: Experiment, quick: bool) -> Audit:
+    """Panel and newest fold, every variant audited from raw rows on, page, tracker."""
+    screen, watch = AuditScreen(), Stopwatch()
+    with watch("data and plan"):
+        find_store(experiment.tracking)
+        panel = load_panel(experiment.data, experiment.target, PANELS.resolve())
+        plan = plan_folds(experiment.split, panel)
+    screen.opening(experiment.name, experiment.variants, plan.folds[-1])
+    with watch("audits"):
+        done = audit_variants(experiment, plan.folds[-1], quick, screen)
+    settings = experiment.model_dump(mode="json", exclude={"tracking", "workers"})
+    own = [variant_version(name) for name in experiment.variants]
+    key = digest("audit", settings, load(panel).fingerprint, plan.hash, own, quick, code_of())[:12]
+    reports = tuple(done[name].value for name in experiment.variants)
+    seconds = watch.seconds | {f"cpu/{name}": one.seconds for name, one in done.items()}
+    audited = Audit(
+        f"{experiment.name}: leak audit", key, reports, verdict_of(reports), settings, seconds,
+        code_of(),
+    )  # fmt: skip
+    return finish(audited, experiment.tracking, screen)
+
+
+@flow(name="audit forecaster", description=__doc__)
+def audit_own(request: OutsideAudit, rows: pd.DataFrame, fold: Fold) -> Audit:
+    """Somebody's own forecaster on their own rows: audited, drawn, logged."""
+    screen, watch = AuditScreen(), Stopwatch()
+    screen.opening(f"audit of {request.forecaster}", (request.forecaster,), fold)
+    with watch("audits"):
+        future = audit_outside.submit(
+            request.forecaster, rows, fold, request.target, options_of(request)
+        )
+        report = future.result().value
+    settings = request.model_dump(mode="json", exclude={"tracking"})
+    content = pd.util.hash_pandas_object(rows, index=False).to_numpy()
+    key = digest("audit", settings, int(content.sum() % 2**63), str(fold), code_of())[:12]
+    audited = Audit(
+        f"leak audit of {request.forecaster}", key, (report,), report.verdict, settings,
+        watch.seconds, code_of(),
+    )  # fmt: skip
+    return finish(audited, request.tracking, screen)
+
+
+def finish(audited: Audit, tracking: Any, screen: AuditScreen) -> Audit:
+    """Draw, log and show what an audit came to."""
+    page = draw_audit(audited.reports, audited.title)
+    folder = (AUDITS / audited.audit_id).resolve()
+    links = log_audit(tracking, audited, page, folder)
+    screen.closing(audited, links, folder)
+    return audited
+
+
+def audit_variants(
+    experiment: Experiment, fold: Fold, quick: bool, screen: AuditScreen
+) -> dict[str, Timed[LeakReport]]:
+    """Every variant side by side, in as many processes as there are."""
+    done: dict[str, Timed[LeakReport]] = {}
+
+    def job(variant: str) -> Job:
+        def keep(one: Timed[LeakReport]) -> list[Job]:
+            done[variant] = one
+            screen.report(one.value)
+            return []
+
+        forecaster = OwnForecaster(
+            variant, experiment.data, experiment.target, experiment.network, experiment.training,
+            experiment.seeds[0],
+        )  # fmt: skip
+        embargo = experiment.split.embargo
+        submit = partial(audit_variant.submit, forecaster, fold, embargo, experiment.audit, quick)
+        return Job(f"audit {variant}", submit, keep)
+
+    with screen.bar(len(experiment.variants)) as bar:
+        for finished in drive(map(job, experiment.variants), width=2 * experiment.processes):
+            bar.step(finished.title)
+    return done
+
+
+def verdict_of(reports: tuple[LeakReport, ...]) -> Verdict:
+    """The worst verdict of the honest variants; UNKNOWN where a planted control is not caught."""
+    controls = [one for one in reports if resolve(one.subject).control]
+    honest = [one for one in reports if one not in controls]
+    if any(one.verdict is not Verdict.LEAK for one in controls):
+        return Verdict.UNKNOWN
+    return overall(f for one in honest or controls for f in one.findings)
+
+
+def options_of(request: OutsideAudit) -> dict[str, Any]:
+    """What ``audit_forecaster`` is told."""
+    names = ("known_at", "embargo", "horizon", "prices", "placebo", "hazard", "cuts", "seed")
+    return {name: getattr(request, name) for name in names}
+
+
+def code_of() -> str:
+    """Version of the code that decides an audit."""
+    return code_version(CODE)
+
+
+def run_audit(experiment: Experiment, quick: bool, api: AbstractContextManager[None]) -> Audit:
+    """Check what a user can mend, then run the flow."""
+    open_store(experiment.tracking)
+    panel = build(experiment.data, experiment.target, cache=PANELS.resolve())
+    experiment.split.folds(panel.dates, panel.label_end)
+    with api:
+        runner = task_runner(experiment.processes)
+        return audit.with_options(task_runner=runner)(experiment, quick)
+
+
+def run_outside(request: OutsideAudit, quick: bool, api: AbstractContextManager[None]) -> Audit:
+    """The same for somebody's own forecaster."""
+    open_store(request.tracking)
+    imported(request.forecaster)
+    rows = long_rows(request.path, request.date, request.symbol, request.start)
+    labels_named(request.target, rows)
+    dates = np.unique(rows["date"].to_numpy()).astype("datetime64[D]")
+    plan = request.split
+    fold = plan.folds(dates, shifted(dates, request.horizon))[-1] if plan else None
+    with api:
+        given = fold or own_fold(dates, request.horizon)
+        return audit_own.with_options(task_runner=task_runner(1))(request, rows, given)
+
+
+def shifted(dates: np.ndarray, horizon: int) -> np.ndarray:
+    """(D,) the date ``horizon`` + 1 rows later, when a label from the next row on is known."""
+    ends = np.full(len(dates), np.datetime64("NaT"), dates.dtype)
+    ends[: len(dates) - horizon - 1] = dates[horizon + 1 :]
+    return ends
