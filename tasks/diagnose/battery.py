@@ -27,7 +27,7 @@ LATE_CUTS = 6
 """Cuts at which cells that are known late are changed alone."""
 EXECUTION_DATES = 3
 """Dates whose targets are tried where every try runs the forecaster."""
-DRIFT_TURNS = 9
+DRIFT_TURNS = 4
 """Other places of the test block against which drift is held."""
 SAMPLED_ROWS = 200_000
 """Rows of features that are searched for duplicates at most."""

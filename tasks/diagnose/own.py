@@ -25,7 +25,7 @@ from tasks.train import (
     train_unit,
 )
 
-SHOWN_DATES, SHOWN_SYMBOLS = 6, 8
+SHOWN_DATES, SHOWN_SYMBOLS = 4, 6
 """Sizes of the batch by which the network is tested."""
 
 
