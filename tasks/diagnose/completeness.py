@@ -206,7 +206,7 @@ def unexplained(trial: Trial, start: Tensor, later: Later) -> Later:
 def witness_of(trial: Trial, later: Later) -> Witness:
     """The forecast that later windows change most."""
     cut = trial.texts[int(torch.nonzero(trial.dates == later.cut)[0])]
-    date, name = trial.texts[later.sample], f"sample {later.sample}"
+    date, name = trial.texts[later.sample], trial.name(later.sample)
     return Witness(cut, date, name, "forecast", later.before, later.after)
 
 

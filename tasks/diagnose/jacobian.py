@@ -159,10 +159,10 @@ def mass_of(trial: Trial, slopes: Tensor, sample: int, step: int | None) -> Mass
 def witness_of(trial: Trial, hidden: Tensor, sample: int, step: int | None) -> Witness:
     """The output, and the later row that it depends on most by derivative."""
     other, row = (int(place) for place in torch.unravel_index(hidden.argmax(), hidden.shape)[:2])
-    where = f"sample {other} of {trial.texts[other]}, step {row + 1}"
+    where = f"{trial.name(other)} of {trial.texts[other]}, step {row + 1}"
     return Witness(
         date=trial.texts[sample],
-        symbol=f"sample {sample}" + ("" if step is None else f", step {step + 1}"),
+        symbol=trial.name(sample) + ("" if step is None else f", step {step + 1}"),
         column=f"derivative {float(hidden.max()):.3g} to {where}",
     )
 

@@ -158,9 +158,8 @@ def findings_of(trial: Trial, per_step: bool | None) -> tuple[list[Finding], Fel
     if per_step:
         results.append(steps_finding(trial))
         felt = replace(felt, steps=results[-1].verdict is Verdict.LEAK)
-    results += [
-        answered(trial, name, partial(ask, trial, felt)) for name, ask in EXPLAINING.items()
-    ]
+    few = trial.thinned()
+    results += [answered(few, name, partial(ask, few, felt)) for name, ask in EXPLAINING.items()]
     return results, felt
 
 

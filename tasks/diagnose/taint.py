@@ -82,7 +82,7 @@ def by_step(trial: Trial, before: np.ndarray) -> Iterator[Taint]:
 
 def tainted(trial: Trial, cut: str, sample: int) -> Witness:
     """An output that turned missing."""
-    return Witness(cut, trial.texts[sample], f"sample {sample}", "output turns missing")
+    return Witness(cut, trial.texts[sample], trial.name(sample), "output turns missing")
 
 
 def within_date(trial: Trial, before: np.ndarray) -> Finding:

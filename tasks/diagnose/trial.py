@@ -1,17 +1,22 @@
 """A module in one mode with the batch that it is tested on, and what finite changes have shown."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from tasks.diagnose.catalogue import DIAGNOSTICS
+from tasks.diagnose.coupling import some
 from tasks.diagnose.finding import Finding, Verdict
 from tasks.diagnose.network import fresh_call, run
 
 STEPS = 6
 """Steps of a window after which everything is changed."""
+DATES = 8
+"""Dates that a thinned batch keeps."""
+MEMBERS = 32
+"""Samples that it keeps of each."""
 ONE_DATE = "all samples are of one date: companions of later dates could not be tried"
 
 
@@ -28,6 +33,7 @@ class Trial:
         tolerance: LEAK above it, in sd.
         mode: training mode or eval mode.
         counts: Whether it is the mode that the module came in.
+        places: Where the samples stand in the batch that was given; nothing where they are all.
     """
 
     module: nn.Module
@@ -38,6 +44,7 @@ class Trial:
     tolerance: float
     mode: str
     counts: bool
+    places: tuple[int, ...] = ()
 
     @property
     def stage(self) -> str:
@@ -48,6 +55,26 @@ class Trial:
     def one_date(self) -> bool:
         """Whether no sample is dated later than another."""
         return len(self.dates.unique()) < 2
+
+    def name(self, sample: int) -> str:
+        """What a witness calls a sample."""
+        return f"sample {self.places[sample] if self.places else sample}"
+
+    def thinned(self) -> "Trial":
+        """A batch of 8 dates with 32 samples each, evenly spread, where there are more samples."""
+        if len(self.dates) <= DATES * MEMBERS:
+            return self
+        days = some(self.dates.unique(), DATES)
+        kept = [some(torch.nonzero(self.dates == day).flatten(), MEMBERS) for day in days]
+        chosen = torch.cat(kept).sort().values
+        places = tuple(chosen.tolist())
+        return replace(
+            self,
+            windows=self.windows[chosen],
+            dates=self.dates[chosen],
+            texts=[self.texts[place] for place in places],
+            places=places,
+        )
 
     def forward(self, windows: Tensor, dates: Tensor) -> Tensor:
         """Outputs of a fresh copy, the random numbers the same each time."""

@@ -25,16 +25,16 @@ def test_the_t_value_against_statsmodels(horizon):
     np.testing.assert_allclose(newey_west_t(daily, horizon), expected, rtol=1e-9)
 
 
-@pytest.mark.parametrize(("dates", "horizon"), [(60, 1), (100, 5), (40, 10)])
+@pytest.mark.parametrize(("dates", "horizon"), [(60, 1), (60, 5), (40, 10)])
 def test_the_size_of_the_test_under_overlap(dates, horizon):
-    """Gaps whose dependence is that of labels over ``horizon`` days: 500 of them, level 10%.
+    """Gaps whose dependence is that of labels over ``horizon`` days: 400 of them, level 5%.
 
-    Held against draws that do not overlap, the last would be rejected in 16% of the cases.
+    Held against draws that do not overlap, the last would be rejected in 10% of the cases.
     """
-    draws = np.random.default_rng(1).standard_normal((500, dates + horizon))
+    draws = np.random.default_rng(1).standard_normal((400, dates + horizon))
     null = lfilter(np.ones(horizon), 1, draws, axis=1)[:, horizon:]
-    rate = np.mean([above_zero(one, horizon, seed) <= 0.1 for seed, one in enumerate(null)])
-    assert abs(rate - 0.1) < 3 * np.sqrt(0.09 / 500)
+    rate = np.mean([above_zero(one, horizon, seed) <= 0.05 for seed, one in enumerate(null)])
+    assert abs(rate - 0.05) < 3 * np.sqrt(0.05 * 0.95 / 400)
 
 
 def test_a_gap_is_found_and_one_below_zero_is_not():

@@ -266,3 +266,20 @@ def test_one_date_never_takes_a_verdict_from_the_exact_tests(windows):
     one = np.repeat(DATES[:1], 2)
     report = audit_module(built(Reader), windows[:2], one, target=torch.zeros(2))
     assert report.verdict is Verdict.CLEAN
+
+
+def test_of_a_large_batch_a_part_is_explained_and_witnesses_keep_their_names():
+    """400 samples of 20 dates: 8 dates stay whole, the first and the last among them."""
+    windows = torch.randn(400, 5, 3, generator=torch.Generator().manual_seed(0))
+    dates = np.tile(np.arange(20), 20)
+    reads_last = Layer(lambda x: x.sum((1, 2)) + x[-1, -1, -1] * (x.sum((1, 2)) * 0 + 1))
+    found = {
+        f.test: f for f in audit_module(reads_last.eval(), windows, dates).findings if f.counts
+    }
+    assert found["jacobian"].verdict is Verdict.LEAK
+    assert "with respect to 160 windows" in found["jacobian"].tested
+    assert "to sample 399 of 19, step 5" in found["jacobian"].witness.column
+    assert found["completeness_split"].tested.startswith("160 samples of 8 dates")
+    for test in ("jacobian", "nan_taint", "completeness_split"):
+        place = int(found[test].witness.symbol.removeprefix("sample "))
+        assert str(dates[place]) == found[test].witness.date

@@ -1,0 +1,152 @@
+"""A variant of the comparison as a forecaster that marks its stages, from raw rows to scores."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import torch
+
+from models.spec import NetworkSpec, TrainingSpec
+from models.windows import Windows, eligible
+from tasks.data import DataSpec, Panel, TargetSpec
+from tasks.data.grid import grid_of, members
+from tasks.data.layout import labelled, laid_out
+from tasks.data.rows import Rows
+from tasks.diagnose.coupling import some
+from tasks.diagnose.trace import Trace
+from tasks.split import Fold
+from tasks.train import (
+    TrainedUnit,
+    Unit,
+    fit_statistics,
+    network_of,
+    normalized,
+    score,
+    train_unit,
+)
+
+SHOWN_DATES, SHOWN_SYMBOLS = 8, 12
+"""Sizes of the batch by which the network is tested."""
+
+
+@dataclass(frozen=True)
+class OwnForecaster:
+    """One variant, from checked raw rows to scores; call it as any forecaster.
+
+    Attributes:
+        variant: Key of the variant.
+        data: What turns raw rows into features.
+        target: What is forecast.
+        network: The network's spec.
+        training: The training's spec.
+        seed: Of weights and batches.
+    """
+
+    variant: str
+    data: DataSpec
+    target: TargetSpec
+    network: NetworkSpec
+    training: TrainingSpec
+    seed: int
+
+    def __call__(self, rows: pd.DataFrame, fold: Fold, trace: Trace) -> pd.Series:
+        """Scores indexed (date, symbol) on the fold's test dates that ``rows`` hold."""
+        panel = self.panel(rows)
+        inside = replace(fold, test=range(fold.test.start, min(fold.test.stop, len(panel.dates))))
+        unit = Unit(
+            self.variant, inside, self.seed, self.network, self.training, panel.fingerprint, ""
+        )
+        trace("features", long_features(panel, self.network.window, inside))
+        trace("target", by_cell(panel.target, panel.dates, panel.symbols, panel.label_end))
+        statistics = trace("input normalizer", fit_statistics(unit, panel))
+        # what training decides: the forecasts of the test block are made below, as scores
+        trained = trace.train(lambda: decided(train_unit(unit, panel)))
+        current = replace(trained, unit=unit)
+        table = score(current, panel, inside.test, statistics)
+        show(trace, current, panel, statistics)
+        dates = table["date"].astype("datetime64[us]")
+        return table.assign(date=dates).set_index(["date", "symbol"])["forecast"]
+
+    def panel(self, rows: pd.DataFrame) -> Panel:
+        """The panel of ``rows``, laid out as in a comparison.
+
+        Raises:
+            DataError: Nothing is left to learn from.
+        """
+        origin = Rows(rows.sort_values(["date", "symbol"], ignore_index=True), "the audited rows")
+        names, arrays = laid_out(origin, self.data, self.target)
+        dates, symbols, values, target, label_end, member = arrays.values()
+        return Panel(dates, symbols, names, values, target, label_end, member, "audited")
+
+    def labels(self, rows: pd.DataFrame) -> pd.Series:
+        """The target of ``rows``, indexed (date, symbol), without anything else being made."""
+        frame = rows.sort_values(["date", "symbol"], ignore_index=True)
+        grid = grid_of(frame)
+        values, ends = labelled(frame, grid, members(frame, grid), self.target)
+        return by_cell(values, grid.dates, grid.symbols, ends)["target"]
+
+
+def decided(trained: TrainedUnit) -> TrainedUnit:
+    """A trained unit without its forecasts."""
+    return replace(trained, forecasts=pd.DataFrame())
+
+
+def show(
+    trace: Trace, trained: TrainedUnit, panel: Panel, statistics: dict[str, np.ndarray]
+) -> None:
+    """Show the network with a few dates and symbols of the test block."""
+    unit = trained.unit
+    values = normalized(unit, panel, statistics).values
+    member = torch.from_numpy(np.array(panel.member))
+    samples = eligible(values, member, unit.fold.test, unit.network.window)
+    target = torch.from_numpy(np.array(panel.target))
+    windows = Windows.of(values, target, unit.network.window)
+    dates = windows.date(samples)
+    chosen = [
+        some(samples[dates == date], SHOWN_SYMBOLS) for date in some(dates.unique(), SHOWN_DATES)
+    ]
+    if chosen:
+        batch = torch.cat(chosen)
+        network = network_of(trained, len(panel.features))
+        x, y = windows.gather(batch), windows.target[batch]
+        trace.network(network, x, windows.date(batch), y, windows.symbol(batch))
+
+
+def long_features(panel: Panel, window: int, fold: Fold) -> pd.DataFrame:
+    """Features of the members, indexed (date, symbol), over the rows that the fold reads."""
+    block = slice(max(0, fold.train.start - window + 1), min(fold.test.stop, len(panel.dates)))
+    place = np.nonzero(panel.member[block])
+    dates = panel.dates[block][place[0]].astype("datetime64[us]")
+    index = pd.MultiIndex.from_arrays([dates, panel.symbols[place[1]]], names=["date", "symbol"])
+    return pd.DataFrame(panel.values[block][place], index=index, columns=list(panel.features))
+
+
+def by_cell(
+    values: np.ndarray, dates: np.ndarray, symbols: np.ndarray, ends: np.ndarray
+) -> pd.DataFrame:
+    """Known cells of (D, S) targets and when they become known, indexed (date, symbol)."""
+    place = np.nonzero(np.isfinite(values))
+    stamps = dates[place[0]].astype("datetime64[us]")
+    index = pd.MultiIndex.from_arrays([stamps, symbols[place[1]]], names=["date", "symbol"])
+    known = ends[place[0]].astype("datetime64[us]")
+    return pd.DataFrame({"target": values[place], "label_end": known}, index=index)
+
+
+def around(rows: pd.DataFrame, fold: Fold, warm_up: int, after: int) -> tuple[pd.DataFrame, Fold]:
+    """The rows that a fold needs, and the fold on their own calendar.
+
+    Args:
+        rows: Long rows on the fold's calendar.
+        fold: Its ranges count rows of its calendar.
+        warm_up: Rows before training that features and statistics look back on.
+        after: Rows after the test block that are kept, to be changed.
+    """
+    first = max(0, fold.train.start - warm_up)
+    last = min(len(fold.calendar), fold.test.stop + after)
+    calendar = fold.calendar[first:last]
+    kept = rows[(rows["date"] >= calendar[0]) & (rows["date"] <= calendar[-1])]
+    train, validation, test = (
+        range(block.start - first, block.stop - first)
+        for block in (fold.train, fold.validation, fold.test)
+    )
+    return kept.reset_index(drop=True), Fold(fold.number, train, validation, test, calendar)
