@@ -70,7 +70,9 @@ def test_several_subjects_share_the_columns():
 
 
 @pytest.mark.parametrize("count", [len(DIAGNOSTICS), 20, 10])
-@pytest.mark.parametrize("subject", ["x", "a forecaster with a name that takes two lines or more"])
+@pytest.mark.parametrize(
+    "subject", ["x", "NORMALIZED_BY_ALL_OF_THE_SAMPLE_V2", "two lines of a name " * 2]
+)
 def test_many_tests_stay_readable_in_several_rows_of_columns(subject, count):
     # the longest name a cell holds is that of a leak with its unit
     leak = {"verdict": Verdict.LEAK, "value": 0.2987}
