@@ -74,6 +74,7 @@ LEAKAGE_TYPES: Mapping[str, LeakageType] = types(
             {
                 "train_invariance": ("input normalizer", "window", "network"),
                 "serve_invariance": ("input normalizer", "window", "network", "scoring"),
+                "batch_composition": ANYWHERE,
                 "state_purity": ANYWHERE,
                 "mode_gap": ANYWHERE,
                 "completeness_split": ANYWHERE,
@@ -146,6 +147,7 @@ LEAKAGE_TYPES: Mapping[str, LeakageType] = types(
                 "batch_composition": ANYWHERE,
                 "jacobian": ANYWHERE,
                 "nan_taint": ANYWHERE,
+                "completeness_split": ANYWHERE,
                 "state_purity": ANYWHERE,
                 "mode_gap": ANYWHERE,
                 "composition_contrast": ANYWHERE,
@@ -166,8 +168,6 @@ LEAKAGE_TYPES: Mapping[str, LeakageType] = types(
                 "purge": ANYWHERE,
                 "duplicates": ANYWHERE,
                 "train_invariance": FITTED,
-                "batch_composition": ANYWHERE,
-                "composition_contrast": ANYWHERE,
             }
         ),
         ("purge", "duplicates"),

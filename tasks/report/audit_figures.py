@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import ceil
+from textwrap import wrap
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,10 +12,16 @@ from tasks.diagnose.catalogue import DIAGNOSTICS
 from tasks.diagnose.finding import Finding, LeakReport, Verdict, overall
 from tasks.diagnose.sheet import stage_of, stages_of, title_of
 from tasks.report.leaks import answer_of, draw_cell
-from tasks.report.style import FAINT, NORMAL, canvas
+from tasks.report.style import FAINT, NORMAL, WIDTH, canvas
 
-FEWEST, MOST = 6, 10
-"""Columns that a row of cells has room for at least and at most; more tests continue below."""
+HEAD, ROW, COLUMN = 0.75, 0.46, 1.06
+"""Inches: heads of a panel, a row, and what a column takes at least."""
+LETTER, LINE = 0.085, 34
+"""Inches that a letter of a row's name takes; letters in a line of it."""
+FEWEST = 6
+"""Columns that there is room for at least, so that few tests do not make wide cells."""
+PLAIN = ("count", "fraction", "correlation", "AUC")
+"""Units that a number does without in a cell."""
 
 Pick = Callable[[str, str], list[Finding]]
 """Row and test -> the findings of a cell."""
@@ -48,18 +56,39 @@ def tests_of(reports: Sequence[LeakReport]) -> list[str]:
 
 
 def matrix(rows: list[str], tests: list[str], pick: Pick) -> Figure:
-    """Answers of ``tests`` on ``rows``, in as many panels as the tests need."""
-    panels = [tests[at : at + MOST] for at in range(0, len(tests), MOST)] or [[]]
-    room = min(max(len(tests), FEWEST), MOST)
-    height = len(panels) * (0.75 + 0.46 * max(len(rows), 1))
-    figure, axes = canvas(height, len(panels))
-    for axis, shown in zip(axes[:, 0], panels, strict=True):
-        for row, name in enumerate(rows):
-            for column, test in enumerate(shown):
-                answer, text = cell_of(pick(name, test))
-                draw_cell(axis, row, column, answer, text)
-        name_sides(axis, rows, shown, room)
+    """Answers of ``tests`` on ``rows``, in as many panels as the tests need.
+
+    A panel leaves out rows on which none of its tests answered.
+    """
+    room = columns_of(rows, len(tests))
+    shares = [tests[at : at + room] for at in range(0, len(tests), room)] or [[]]
+    panels = [(rows_of(rows, share, pick), share) for share in shares]
+    heights = [HEAD + ROW * max(len(kept), 1) for kept, _ in panels]
+    figure, axes = canvas(sum(heights), len(panels), heights=heights)
+    for axis, (kept, share) in zip(axes[:, 0], panels, strict=True):
+        for row, name in enumerate(kept):
+            for column, test in enumerate(share):
+                draw_cell(axis, row, column, *cell_of(pick(name, test)))
+        name_sides(axis, kept, share, room)
     return figure
+
+
+def columns_of(rows: list[str], tests: int) -> int:
+    """Columns that leave every test's name room beside those of the rows, panels alike."""
+    longest = max((len(line) for name in rows for line in wrapped(name).split("\n")), default=0)
+    most = int((WIDTH - longest * LETTER) / COLUMN)
+    even = ceil(tests / ceil(tests / most)) if tests else 0
+    return max(even, FEWEST)
+
+
+def rows_of(rows: list[str], tests: list[str], pick: Pick) -> list[str]:
+    """Rows on which one of the tests answered."""
+    return [name for name in rows if any(pick(name, test) for test in tests)]
+
+
+def wrapped(name: str) -> str:
+    """A long name in several lines."""
+    return "\n".join(wrap(name, LINE)) or name
 
 
 def cell_of(found: Sequence[Finding]) -> tuple[str, str]:
@@ -95,9 +124,10 @@ def size_text(finding: Finding) -> str:
 
 
 def unit_of(statistic: str) -> str:
-    """What stands in the brackets at a statistic's end, without what specifies it."""
+    """What stands in the brackets at a statistic's end, where it is short and says something."""
     _, bracket, unit = statistic.rstrip("]").rpartition("[")
-    return unit.replace("cross-sectional ", "") if bracket and len(unit) <= 20 else ""
+    unit = unit.replace("cross-sectional ", "")
+    return unit if bracket and len(unit) <= 8 and unit not in PLAIN else ""
 
 
 def short(value: float) -> str:
@@ -117,7 +147,7 @@ def name_sides(axis: Axes, rows: list[str], tests: list[str], columns: int) -> N
     )
     axis.xaxis.tick_top()
     axis.set_xticks(range(len(tests)), [head_of(test) for test in tests], fontsize=NORMAL)
-    axis.set_yticks(range(len(rows)), rows, fontsize=NORMAL)
+    axis.set_yticks(range(len(rows)), [wrapped(name) for name in rows], fontsize=NORMAL)
 
 
 def head_of(test: str) -> str:

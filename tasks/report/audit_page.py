@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from tasks.diagnose.catalogue import DIAGNOSTICS
-from tasks.diagnose.finding import Finding, LeakReport, Verdict
+from tasks.diagnose.finding import Finding, Inflation, LeakReport, Verdict
 from tasks.diagnose.sheet import READING, InfoSheet, sheet_of, title_of
 from tasks.report.audit_figures import largest, short, size_text, stage_matrix, subject_matrix
 from tasks.report.audit_words import (
@@ -98,10 +98,10 @@ def pictures_of(reports: Sequence[LeakReport]) -> dict[str, bytes]:
     found = {SUBJECTS: render(subject_matrix(reports))} if len(reports) > 1 else {}
     for report in reports:
         found[f"{slug(report.subject)}/stages"] = render(stage_matrix(report))
-        for finding, _ in gathered(report, Verdict.LEAK):
+        for place, (finding, _) in enumerate(gathered(report, Verdict.LEAK)):
             figure = witness_picture(finding)
             if figure is not None:
-                found[witness_key(report, finding)] = render(figure)
+                found[witness_key(report, place, finding)] = render(figure)
     return found
 
 
@@ -110,9 +110,9 @@ def slug(subject: str) -> str:
     return re.sub(r"[^\w.-]+", "_", subject)
 
 
-def witness_key(report: LeakReport, finding: Finding) -> str:
-    """The key of a finding's picture."""
-    return f"{slug(report.subject)}/witness_{finding.test}_{slug(finding.stage)}"
+def witness_key(report: LeakReport, place: int, finding: Finding) -> str:
+    """The key of the picture of a report's leak, numbered from 1."""
+    return f"{slug(report.subject)}/leak_{place + 1}_{finding.test}_{slug(finding.stage)}"
 
 
 def image(pictures: Mapping[str, bytes], key: str, title: str) -> Markup | None:
@@ -122,10 +122,11 @@ def image(pictures: Mapping[str, bytes], key: str, title: str) -> Markup | None:
 
 def gathered(report: LeakReport, verdict: Verdict, counts: bool = True) -> list[Entry]:
     """Findings of one kind; those that differ in size only are one entry, the largest."""
-    entries: dict[tuple[str, str], list[Finding]] = {}
+    entries: dict[tuple[str, str, str], list[Finding]] = {}
     for finding in report.findings:
         if finding.verdict is verdict and finding.counts is counts:
-            entries.setdefault((finding.test, finding.stage), []).append(finding)
+            key = (finding.test, finding.stage, finding.statistic)
+            entries.setdefault(key, []).append(finding)
     return [(largest(found), len(found)) for found in entries.values()]
 
 
@@ -140,7 +141,7 @@ def section(report: LeakReport, sheet: InfoSheet, pictures: Mapping[str, bytes])
         "answers": answers_on(report),
         "about": report.about,
         "matrix": image(pictures, f"{slug(report.subject)}/stages", "Every test by stage"),
-        "leaks": [leak_card(report, *entry, pictures) for entry in gathered(report, Verdict.LEAK)],
+        "leaks": leak_cards(report, pictures),
         "clean": [row_of(*entry) for entry in gathered(report, Verdict.CLEAN)],
         "unknown": [row_of(finding, 1) for finding in undecided(report)],
         "informs": [row_of(*entry) for entry in informs],
@@ -150,29 +151,34 @@ def section(report: LeakReport, sheet: InfoSheet, pictures: Mapping[str, bytes])
     }
 
 
-def leak_card(
-    report: LeakReport, finding: Finding, count: int, pictures: Mapping[str, bytes]
-) -> dict[str, Any]:
-    """A leak with its picture; what it is worth only where that differs from the report's."""
+def leak_cards(report: LeakReport, pictures: Mapping[str, bytes]) -> list[dict[str, Any]]:
+    """Every leak with its facts and its picture."""
+    cards = []
+    for place, (finding, count) in enumerate(gathered(report, Verdict.LEAK)):
+        said = f"{title_of(finding.test)}: {finding.witness or finding.detail}"
+        picture = image(pictures, witness_key(report, place, finding), said)
+        head = f"{title_of(finding.test)}, at {finding.stage}"
+        facts = facts_of(finding, count, price_of(report))
+        cards.append({"head": head, "facts": facts, "picture": picture})
+    return cards
+
+
+def facts_of(finding: Finding, count: int, price: Inflation | None) -> dict[str, str]:
+    """What is known of a leak; what it is worth only where that differs from ``price``."""
     facts = {
         "where it shows": str(finding.witness or ""),
         "what": finding.detail,
         "looks ahead": ahead_clause(finding).removeprefix(", "),
         "statistic": finding.statistic,
-        "value": f"{size_text(finding)}; a leak above {short(finding.threshold)}",
+        "value": f"{size_text(finding)}; a leak {limit_of(finding)}",
         "size": str(finding.size or ""),
-        "p": "" if finding.p_value is None else f"{finding.p_value:.2g}",
+        "p": "" if finding.p_value is None else f"{finding.p_value:.2g}, before adjustment",
         "tested": finding.tested,
         "evidence": finding.evidence,
         "found": f"{count} times, this is the largest" if count > 1 else "",
-        "worth": "" if finding.inflation == price_of(report) else str(finding.inflation or ""),
+        "worth": "" if finding.inflation == price else str(finding.inflation or ""),
     }
-    title = f"{title_of(finding.test)}: {finding.witness or finding.detail}"
-    return {
-        "head": f"{title_of(finding.test)}, at {finding.stage}",
-        "facts": {key: text for key, text in facts.items() if text},
-        "picture": image(pictures, witness_key(report, finding), title),
-    }
+    return {key: text for key, text in facts.items() if text}
 
 
 def row_of(finding: Finding, count: int) -> dict[str, str]:
@@ -183,12 +189,20 @@ def row_of(finding: Finding, count: int) -> dict[str, str]:
         "verdict": str(finding.verdict) if finding.counts else "informs only",
         "value": size_text(finding) or "–",
         "size": str(finding.size or ""),
-        "threshold": short(finding.threshold),
+        "threshold": limit_of(finding),
         "tested": finding.tested,
         "reason": finding.evidence or finding.detail,
-        "detail": finding.detail,
+        "detail": finding.detail if finding.detail != finding.evidence else "",
         "count": f"{count} times" if count > 1 else "",
     }
+
+
+def limit_of(finding: Finding) -> str:
+    """What makes a finding of this test a leak: its value, or the chance of such a value."""
+    test = DIAGNOSTICS.get(finding.test)
+    if test is not None and test.kind == "statistical":
+        return f"where p, adjusted for all tests, is below {short(finding.threshold)}"
+    return f"above {short(finding.threshold)}"
 
 
 def blind_spots(report: LeakReport) -> dict[str, str]:

@@ -7,7 +7,6 @@ from types import MappingProxyType
 from tasks.diagnose.catalogue import DIAGNOSTICS
 from tasks.diagnose.finding import Finding, Inflation, LeakReport, Verdict
 from tasks.diagnose.sheet import stage_of, stages_of, title_of
-from tasks.report.words import worst_leak
 
 
 def verdict_sentence(report: LeakReport) -> str:
@@ -16,8 +15,9 @@ def verdict_sentence(report: LeakReport) -> str:
         return f"{report.subject}: leaks {listed(entries_of(report))}.{price_clause(report)}"
     if report.verdict is Verdict.UNKNOWN:
         return f"{report.subject}: could not be judged, which is not clean: {open_clause(report)}."
-    tests = listed(title_of(f.test).lower() for f in counted(report, Verdict.CLEAN))
-    return f"{report.subject}: did not depend on the future in what was tested: {tests}."
+    tests = dict.fromkeys(title_of(f.test).lower() for f in counted(report, Verdict.CLEAN))
+    said = listed(tests) if len(tests) <= 4 else f"{len(tests)} tests, {listed(tests)}"
+    return f"{report.subject}: did not depend on the future in what was tested: {said}."
 
 
 def answers_on(report: LeakReport) -> list[str]:
@@ -39,8 +39,17 @@ def leaks_by_stage(report: LeakReport) -> list[Finding]:
     """The leak that shows most at each stage that has one, in the order in which data pass."""
     leaks = counted(report, Verdict.LEAK)
     by_stage = {s: [f for f in leaks if stage_of(f.stage) == s] for s in stages_of(leaks)}
-    worst = [worst_leak(found) for found in by_stage.values()]
-    return [finding for finding in worst if finding is not None]
+    return [max(found, key=telling) for found in by_stage.values()]
+
+
+def telling(finding: Finding) -> tuple[bool, bool, float]:
+    """How much a leak tells a reader: a value that moved first, then a size in sd, then its size.
+
+    Sizes in different units do not compare, so that the last decides only among equals.
+    """
+    witness, value = finding.witness, finding.value
+    moved = witness is not None and witness.before == witness.before
+    return moved, finding.size is not None, value if value == value else float("-inf")
 
 
 def entries_of(report: LeakReport) -> list[str]:
@@ -62,10 +71,9 @@ def ahead_clause(finding: Finding) -> str:
 
 
 def price_of(report: LeakReport) -> Inflation | None:
-    """What the leak is worth: that of the worst leak that has a price."""
+    """What the leak is worth: the price of the leak that tells most, of those that have one."""
     priced = [f for f in counted(report, Verdict.LEAK) if f.inflation is not None]
-    worst = worst_leak(priced)
-    return worst.inflation if worst else None
+    return max(priced, key=telling).inflation if priced else None
 
 
 def price_clause(report: LeakReport) -> str:
@@ -147,9 +155,11 @@ def abstained(price: Inflation) -> str:
 
 def what_is_not_known(report: LeakReport) -> str:
     """Tests that could not decide, and tests that were not run."""
-    parts = [f"Undecided: {'; '.join(map(reason_of, undecided(report)))}."] * bool(
-        undecided(report)
-    )
+    told = [reason_of(f) for f in counted(report, Verdict.UNKNOWN)]
+    others = dict.fromkeys(title_of(f.test).lower() for f in undecided(report) if not f.counts)
+    parts = [f"Undecided: {'; '.join(dict.fromkeys(told))}."] if told else []
+    if others:
+        parts.append(f"Undecided without a part in the verdict: {listed(others)}.")
     missing = not_run(report)
     if missing:
         parts.append(f"Not run: {len(missing)} of {len(DIAGNOSTICS)} tests of the catalogue.")

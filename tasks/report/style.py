@@ -28,12 +28,14 @@ def canvas(
     *,
     width: float = WIDTH,
     widths: Sequence[float] | None = None,
+    heights: Sequence[float] | None = None,
     sharex: bool = False,
     sharey: bool = False,
 ) -> tuple[Figure, np.ndarray]:
     """A white figure of ``width`` x ``height`` inches and its bare axes, (rows, columns)."""
     figure = sheet(height, width)
-    ratios = {"width_ratios": widths} if widths is not None else {}
+    given = {"width_ratios": widths, "height_ratios": heights}
+    ratios = {name: values for name, values in given.items() if values is not None}
     axes = figure.subplots(
         rows, columns, squeeze=False, sharex=sharex, sharey=sharey, gridspec_kw=ratios
     )

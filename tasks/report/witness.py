@@ -11,15 +11,15 @@ from tasks.report.audit_figures import short
 from tasks.report.style import BLUE, INK, MUTED, NORMAL, PAPER, SMALL, VERMILLION, canvas, describe
 
 SHADE = "#eef0f3"
-"""Ground of what was changed on purpose."""
+"""Ground of what is no evidence."""
 WIDE, HIGH = 8.6, 3.1
 """Inches."""
 
 
 def witness_picture(finding: Finding) -> Figure | None:
-    """The series as it is and as it comes out when later rows change; None without a glimpse.
+    """The series as it is and as it comes out when the future changes; None without a glimpse.
 
-    Only what lies left of the cut is evidence. What is right of it was changed on purpose: it is
+    Only what lies left of the cut is evidence. What is right of it may be what was changed: it is
     shaded, and the vertical scale is that of the left.
     """
     witness = finding.witness
@@ -68,12 +68,12 @@ def headline(finding: Finding, witness: Witness) -> str:
 
 
 def shade_future(axis: Axes, past: int, count: int, cut: str) -> None:
-    """The cut, and what was changed after it."""
+    """The cut, and what lies after it."""
     border = past - 0.5
     axis.axvline(border, color=INK, linewidth=1.2)
     axis.axvspan(border, max(count - 0.5, border + 0.5), color=SHADE, linewidth=0)
     label(axis, border - 0.2, f"cut {cut}", "right")
-    label(axis, border + 0.2, "changed on purpose:\nno evidence", "left")
+    label(axis, border + 0.2, "after the cut:\nno evidence", "left")
 
 
 def label(axis: Axes, place: float, text: str, side: str) -> None:
@@ -87,7 +87,12 @@ def label(axis: Axes, place: float, text: str, side: str) -> None:
 def draw_series(axis: Axes, before: np.ndarray, after: np.ndarray, past: int) -> None:
     """Both runs, (n,) each; pale after the cut."""
     runs = (
-        (after, VERMILLION, "s", "what the same code makes when only rows after the cut change"),
+        (
+            after,
+            VERMILLION,
+            "s",
+            "what the same code makes when only what becomes known after the cut changes",
+        ),
         (before, BLUE, "o", "as it is"),
     )
     for values, color, marker, name in runs:

@@ -74,6 +74,7 @@ def test_no_leak_that_counts_is_lost_and_none_that_informs_is_counted(test, stag
         ("serve_invariance", "universe", {"L3.1", "L3.3"}),
         ("point_in_time", "raw data", {"L2"}),
         ("survivorship", "universe", {"L3.3"}),
+        ("batch_composition", "network in training mode", {"L1.2", "L3.1"}),
     ],
 )
 def test_a_leak_is_of_the_types_that_its_test_and_stage_say(test, stage, types):

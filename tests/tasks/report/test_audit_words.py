@@ -85,6 +85,18 @@ def test_leaks_are_told_in_the_order_in_which_data_pass_one_a_stage():
     assert "train invariance" not in said
 
 
+def test_sizes_in_other_units_do_not_hide_a_value_that_moved():
+    count = finding(
+        "state_purity", "features", Verdict.LEAK, 900.0, statistic="buffers changed [count]"
+    )
+    assert "serve invariance: mean_5" in verdict_sentence(LeakReport("x", (count, LEAK)))
+
+
+def test_many_tests_are_counted():
+    found = tuple(finding(test, "scoring") for test in list(DIAGNOSTICS)[:6])
+    assert "tested: 6 tests, serve invariance, " in verdict_sentence(LeakReport("x", found))
+
+
 def test_the_place_of_a_leak_is_its_witness():
     assert str(LEAK.witness) in where_it_enters(leaking())
     assert "No test found" in where_it_enters(honest())
@@ -92,7 +104,8 @@ def test_the_place_of_a_leak_is_its_witness():
 
 def test_what_is_not_known_names_the_undecided_and_counts_what_did_not_run():
     said = what_is_not_known(leaking())
-    assert "purge: it is not known when labels end" in said
+    assert said.startswith("Undecided without a part in the verdict: purge. Not run")
+    assert "Undecided: serve invariance: two runs differ" in what_is_not_known(undecided())
     assert f"{len(DIAGNOSTICS) - 4} of {len(DIAGNOSTICS)} tests" in said
     whole = LeakReport("x", tuple(finding(test, "scoring") for test in DIAGNOSTICS))
     assert "Not run" not in what_is_not_known(whole)

@@ -38,11 +38,14 @@ def test_it_reads_without_the_text_around_it():
     figure = picture()
     shown = texts(figure)
     names = {text.get_text() for text in figure.legends[0].get_texts()}
-    assert names == {"as it is", "what the same code makes when only rows after the cut change"}
+    assert names == {
+        "as it is",
+        "what the same code makes when only what becomes known after the cut changes",
+    }
     assert "S03 mean_5 (features) reads the future, at least 2 trading days ahead" in shown
     assert "2020-06-05\n1 becomes 4.5" in shown
     assert f"cut {CUT}" in shown
-    assert "changed on purpose:\nno evidence" in shown
+    assert "after the cut:\nno evidence" in shown
 
 
 def test_the_cut_lies_between_its_date_and_the_next_and_the_future_is_shaded():
