@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from torch import Tensor
 
 from tasks.diagnose.control import undecided
 from tasks.diagnose.delay import delay_curve
@@ -155,7 +156,7 @@ def network_findings(ground: Ground, horizon: int) -> list[Finding]:
     for shown in ground.base.trace.shown[:1]:
         report, reason = attempt(
             lambda one=shown: audit_module(  # type: ignore[misc]  # bound now
-                one.module, one.windows, one.dates, target=one.target, symbols=one.symbols,
+                one.module, one.windows, stamps(one.dates), target=one.target, symbols=one.symbols,
                 horizon=horizon, seed=ground.seed,
             )
         )  # fmt: skip
@@ -164,6 +165,11 @@ def network_findings(ground: Ground, horizon: int) -> list[Finding]:
         else:
             found += report.findings
     return found
+
+
+def stamps(dates: Tensor) -> np.ndarray:
+    """(B,) days since 1970-01-01 as dates."""
+    return dates.cpu().numpy().astype("datetime64[D]")
 
 
 def score_findings(ground: Ground, target: pd.Series | None, horizon: int) -> Iterator[Finding]:

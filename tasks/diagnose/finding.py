@@ -99,7 +99,7 @@ class Witness:
         text = " ".join(part for part in where if part)
         if self.before == self.before or self.after == self.after:
             text += f": {self.before:.6g} becomes {self.after:.6g}"
-        return f"{text} when rows after {self.cut} change" if self.cut else text
+        return f"{text} when what is not known on {self.cut} changes" if self.cut else text
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,8 @@ def show(
         batch = torch.cat(chosen)
         network = network_of(trained, len(panel.features))
         x, y = windows.gather(batch), windows.target[batch]
-        trace.network(network, x, windows.date(batch), y, windows.symbol(batch))
+        days = panel.dates[windows.date(batch).numpy()].astype(np.int64)
+        trace.network(network, x, torch.from_numpy(days), y, windows.symbol(batch))
 
 
 def long_features(panel: Panel, window: int, fold: Fold) -> pd.DataFrame:

@@ -55,7 +55,7 @@ class Trace:
         Args:
             module: Returned as it is.
             windows: (B, T, F) as they are scored together.
-            dates: (B,) ints in time order.
+            dates: (B,) int64, the date of each window in days since 1970-01-01.
             target: (B,), or None.
             symbols: (B,) ints, or None.
         """
