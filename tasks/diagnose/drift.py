@@ -2,8 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import roc_auc_score
 
 from tasks.diagnose.catalogue import DIAGNOSTICS
 from tasks.diagnose.control import informing, undecided
@@ -70,6 +68,10 @@ def told_apart(values: np.ndarray, row: np.ndarray, late: np.ndarray) -> float:
         row: (n,) number of the date of each row.
         late: (D,) bool, dates of the test block.
     """
+    # here: they are slow, and configurations are read first
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.metrics import roc_auc_score
+
     wanted = late[row]
     piece = np.empty(len(late), dtype=np.int64)
     for side in (late, ~late):  # both sides have all runs

@@ -5,13 +5,12 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from tasks.diagnose.catalogue import LEVEL
 from tasks.diagnose.control import judged, undecided
 from tasks.diagnose.finding import Finding
 from tasks.diagnose.measure import attempt
-from tasks.diagnose.rank_ic import MeanTest, daily_rank_ic, mean_test, ratio
+from tasks.diagnose.rank_ic import MeanTest, daily_rank_ic, mean_test, ratio, upper_tail
 from tasks.diagnose.subject import Forecast, Subject
 from tasks.diagnose.twin import noise_twin, target_twin
 from tasks.split import Fold
@@ -100,9 +99,8 @@ def panel_test(means: np.ndarray) -> MeanTest:
     error = np.array([means.std(ddof=1) / np.sqrt(len(means))])
     t = ratio(means.mean(keepdims=True), error)[0]
     freedom = len(means) - 1
-    return MeanTest(
-        float(means.mean()), float(error[0]), freedom, float(2 * stats.t.sf(abs(t), freedom))
-    )
+    p = 2 * upper_tail(abs(t), freedom)
+    return MeanTest(float(means.mean()), float(error[0]), freedom, p)
 
 
 def detail_of(found: MeanTest, level: float) -> str:

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from tasks.diagnose.catalogue import LEVEL
 from tasks.diagnose.control import judged, undecided
@@ -46,10 +45,12 @@ def survivorship(data: pd.DataFrame, hazard: float | None, *, level: float = LEV
         return undecided(TEST, STAGE, reason, tested, value=rate, counts=False)
     expected = hazard * years
     detail = f"{ended} symbols ended; a hazard of {hazard:g} a year lets expect {expected:.1f}"
-    if stats.poisson.cdf(0, expected) > level:
+    from scipy.special import pdtr  # here: it is slow, and configurations are read first
+
+    if pdtr(0, expected) > level:
         reason = f"{detail}: even none would be no evidence at level {level:g}"
         return undecided(TEST, STAGE, reason, tested, value=rate)
-    p = float(stats.poisson.cdf(ended, expected))
+    p = float(pdtr(ended, expected))
     return judged(TEST, STAGE, rate, p, level, tested, detail)
 
 
