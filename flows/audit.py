@@ -69,6 +69,7 @@ def audit_own(request: OutsideAudit, rows: pd.DataFrame, fold: Fold) -> Audit:
             request.forecaster, rows, fold, request.target, options_of(request)
         )
         report = future.result().value
+    screen.report(report)
     settings = request.model_dump(mode="json", exclude={"tracking"})
     content = pd.util.hash_pandas_object(rows, index=False).to_numpy()
     key = digest("audit", settings, int(content.sum() % 2**63), str(fold), code_of())[:12]

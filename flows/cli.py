@@ -113,6 +113,10 @@ def audited(subject: str, settings: list[str], quick: bool) -> int:
         from conf.study import study_of
     from flows.api import one_api
 
+    if not subject:
+        fail(
+            "say what to audit: a YAML file, a preset, or module:function and the file of its rows"
+        )
     outside = ":" in subject
     try:
         study = not outside and study_of(subject) is not None

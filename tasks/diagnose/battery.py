@@ -15,9 +15,9 @@ from tasks.diagnose.execution import execution
 from tasks.diagnose.finding import Finding, Verdict
 from tasks.diagnose.horizon import declared_against_measured, label_ends
 from tasks.diagnose.invariance import Ground, Seen, answer, observe
-from tasks.diagnose.measure import attempt
+from tasks.diagnose.measure import attempt, moved
 from tasks.diagnose.module import audit_module
-from tasks.diagnose.perturb import KEYS
+from tasks.diagnose.perturb import KEYS, change_rows
 from tasks.diagnose.samples import order_of_samples, purge_of_samples
 from tasks.diagnose.screen import feature_screen
 
@@ -117,6 +117,9 @@ def target_findings(ground: Ground, labels: Labels | None) -> list[Finding]:
     made = labels or partial(traced_target, ground)
     transform = partial(on_rows, made)
     days = 6 if labels else EXECUTION_DATES
+    if ready_made(ground, transform):
+        reason = "the target is a column of the data; how it was made cannot be tested from them"
+        return [undecided("execution", "target", reason, "the label columns changed", counts=False)]
     found = tried("execution", "target", lambda: [execution(transform, ground.data, dates=days)])
     if labels is None or table is None or table.ends is None:
         return found
@@ -129,6 +132,25 @@ def target_findings(ground: Ground, labels: Labels | None) -> list[Finding]:
         return [declared_against_measured(declared, ends)]
 
     return [*found, *tried("purge", "target", measured)]
+
+
+def ready_made(ground: Ground, transform: Labels) -> bool:
+    """Whether the target follows the columns that are known late: labels made elsewhere."""
+    if not ground.known_at:
+        return False
+    generator = np.random.default_rng(ground.seed)
+    every = np.ones(len(ground.data), dtype=bool)
+    none = np.zeros(len(ground.data), dtype=bool)
+    changed = change_rows(
+        ground.data, none, "noise", generator, dict.fromkeys(ground.known_at, every)
+    )
+    before, _ = attempt(lambda: transform(ground.data))
+    after, _ = attempt(lambda: transform(changed))
+    return (
+        before is not None
+        and after is not None
+        and bool((moved(before.to_numpy(), after.to_numpy()) > 0).any())
+    )
 
 
 def traced_target(ground: Ground, rows: pd.DataFrame) -> pd.Series:
