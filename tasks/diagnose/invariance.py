@@ -162,6 +162,8 @@ def observe(ground: Ground, plan: list[Change], frozen: bool, late_only: bool = 
         seen.tried.worked[name] += 1
         before, after = (up_to(one.scores, cut) for one in (ground.base, run))
         found = entries(ground.base.notes, run.notes, cut, ground.dates, frozen)
+        if found and not frozen:  # something moved: a choice made before it may be the cause
+            found = entries(ground.base.notes, run.notes, cut, ground.dates, frozen=True)
         seen.add(apart(before, after, ground.scale), found, cut, ground.rounding)
     return seen
 
