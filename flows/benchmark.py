@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -31,7 +32,7 @@ def run_benchmark(seeds: int, keys: Sequence[str] = (), first: str = "") -> int:
     """
     wanted = [key for key in (first, *keys) if key] or [*CASES]
     unknown = [key for key in wanted if key not in CASES]
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 150)
     if unknown:
         console.print(f"error: no case {unknown[0]!r}; there are {', '.join(CASES)}")
         return 2
@@ -46,7 +47,7 @@ def run_benchmark(seeds: int, keys: Sequence[str] = (), first: str = "") -> int:
             mark = "" if one.right else "   <- wrong"
             tests = ", ".join(dict.fromkeys(test for test, _ in one.caught))
             console.print(f"{one.case} seed {one.seed}: {one.verdict} {tests}{mark}", markup=False)
-    for title, table in (("Cases", by_case(found)), ("Each test alone", by_test(found))):
+    for title, table in (("Cases", by_case(found)), ("Each test alone, informing ones too", by_test(found))):
         console.print(shown(title, table))
     console.print(summary(found), markup=False)
     OUT.mkdir(parents=True, exist_ok=True)
