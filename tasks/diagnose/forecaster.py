@@ -103,6 +103,10 @@ def audit_forecaster(
     """
     checked_names(perturbations)
     checked_data(data, 1 if cuts is None else cuts, known_at)
+    if data["date"].dt.tz is not None:
+        raise ValueError(
+            "data['date'] must be without time zone: data['date'].dt.tz_localize(None)"
+        )
     ground = Ground.of(Subject(forecast, fold), data, known_at, seed, tolerance)
     wanted = cuts or (QUICK_CUTS if quick else TRACED_CUTS if ground.traced else UNTRACED_CUTS)
     first, *others = dates_to_cut(data, ground.base.scores, wanted, seed)
