@@ -13,8 +13,9 @@ from tasks.diagnose.drift import drift
 from tasks.diagnose.duplicates import duplicates
 from tasks.diagnose.execution import execution
 from tasks.diagnose.finding import Finding, Verdict
+from tasks.diagnose.ground import Ground
 from tasks.diagnose.horizon import declared_against_measured, label_ends
-from tasks.diagnose.invariance import Ground, Seen, answer, observe
+from tasks.diagnose.invariance import Seen, answer, observe
 from tasks.diagnose.measure import attempt, moved
 from tasks.diagnose.module import audit_module
 from tasks.diagnose.perturb import KEYS, change_rows

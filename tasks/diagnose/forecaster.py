@@ -22,7 +22,8 @@ from tasks.diagnose.control import holm
 from tasks.diagnose.cuts import choose_rows
 from tasks.diagnose.features import checked_data
 from tasks.diagnose.finding import Finding, Inflation, LeakReport, Verdict
-from tasks.diagnose.invariance import Change, Ground, answer, observe, selection_finding
+from tasks.diagnose.ground import Ground
+from tasks.diagnose.invariance import Change, answer, observe, selection_finding
 from tasks.diagnose.measure import day
 from tasks.diagnose.perturb import checked_names
 from tasks.diagnose.pipeline import diagnose_plan
