@@ -37,7 +37,7 @@ TRACED_CUTS, UNTRACED_CUTS, QUICK_CUTS = 20, 4, 3
 """Dates to cut at by default: with a trained model to score with; training at each cut; quick."""
 TRACED_REPLAYS, UNTRACED_REPLAYS = 60, 6
 """Test dates that are replayed at most to tell what a leak is worth."""
-TRAIN_CHANGES = ("truncate", "flip")
+TRAIN_CHANGES = ("truncate", "noise")
 """What is done to the future of training where training is traced."""
 
 

@@ -97,6 +97,8 @@ def observe(ground: Ground, plan: list[Change], frozen: bool, late_only: bool = 
         found = entries(ground.base.notes, run.notes, cut, ground.dates, frozen)
         if found:
             found = entries(ground.steady, run.notes, cut, ground.dates, frozen)
+        if found and not frozen:  # something moved: a choice made before it may be the cause
+            found = entries(ground.steady, run.notes, cut, ground.dates, frozen=True)
         moves = apart(before, after, ground.scale, ground.rounding)
         seen.add(moves, found, cut, ground.rounding)
     return seen

@@ -149,7 +149,8 @@ class Recorder(Trace):
         place = len(self.trained)
         if self.models is not None and place < len(self.models):
             model = copy.deepcopy(self.models[place])
-            self.trained.append(model)
+            self.trained.append(self.models[place])
+            self.notes.append(Note("training", "training", content=copied(model)))
             return model
         model = fit()
         self.trained.append(self.copy_of("training", model))

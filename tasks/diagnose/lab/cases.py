@@ -142,7 +142,12 @@ LEAKS = by_key(
         replace(
             network_parts(lstm(VARIANTS["none"])),
             train=partial(
-                fit_windows, lstm(VARIANTS["none"]), "shuffled", 128, stop_on=planted.on_test
+                fit_windows,
+                lstm(VARIANTS["none"]),
+                "shuffled",
+                128,
+                stop_on=planted.on_test,
+                epochs=12,
             ),
         ).forecaster,
         ("training", "selection"),

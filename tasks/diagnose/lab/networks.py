@@ -61,6 +61,7 @@ def fit_windows(
     samples: Samples,
     fold: Fold,
     stop_on: Callable[[pd.DataFrame, pd.DataFrame, Fold, Samples], Samples] | None = None,
+    epochs: int = EPOCHS,
 ) -> nn.Module:
     """Train ``make(F)`` on the training dates; keep the epoch that is best on validation.
 
@@ -74,6 +75,7 @@ def fit_windows(
         fold: Its training dates are trained on.
         stop_on: (inputs, targets, fold, samples) -> samples that the epoch is chosen on; by
             default the validation dates.
+        epochs: Passes over the training samples.
     """
     whole = inputs.index[inputs.notna().all(axis=1)]
     usable = samples.intersection(whole).sort_values()
@@ -85,8 +87,8 @@ def fit_windows(
     x, dates, target = tensor(inputs, train), *batch_of(y, train)
     symbols = numbered(train)[1]
     held_x, held_dates, held_y = tensor(inputs, held), *batch_of(y, held)
-    generator, best, kept = torch.Generator().manual_seed(0), np.inf, network.state_dict()
-    for _ in range(EPOCHS):
+    generator, best, kept = torch.Generator().manual_seed(0), np.inf, snapshot(network)
+    for _ in range(epochs):
         network.train()
         places = torch.arange(len(train))
         for chosen in BATCHES[batches].cut(places, dates, symbols, size, generator):
@@ -98,9 +100,14 @@ def fit_windows(
         with torch.no_grad():
             reached = float((network(held_x, held_dates) - held_y).square().mean())
         if reached < best:
-            best, kept = reached, {k: v.clone() for k, v in network.state_dict().items()}
+            best, kept = reached, snapshot(network)
     network.load_state_dict(kept)
     return network.eval()
+
+
+def snapshot(network: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers as they are now."""
+    return {name: value.clone() for name, value in network.state_dict().items()}
 
 
 def batch_of(y: pd.DataFrame, samples: Samples) -> tuple[Tensor, Tensor]:
