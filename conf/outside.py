@@ -1,9 +1,10 @@
 """The typed description of an audit of somebody's own forecaster, from the command line."""
 
 from collections.abc import Sequence
+from datetime import date as date_of_day
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from conf.load import ConfigError, apply_override, describe
 from tasks.split import WalkForward
@@ -23,28 +24,28 @@ class OutsideAudit(BaseModel):
     """Column of trading days."""
     symbol: str = "symbol"
     """Column of stocks."""
-    start: str | None = None
+    start: date_of_day | None = None
     """First date to keep."""
     split: WalkForward | None = None
     """The fold that is audited: the newest of this plan; by default half of the dates train, an
     eighth validates, a quarter is forecast."""
     known_at: dict[str, str] = {}
     """Columns known later than their date, labels above all -> the column that says when."""
-    embargo: int = 0
+    embargo: int = Field(0, ge=0)
     """Trading days that must lie between the last label and the block after it."""
     target: str | None = None
     """A column, or package.module:function (rows -> Series on the same rows): what is forecast."""
-    horizon: int = 1
+    horizon: int = Field(1, ge=1)
     """Rows that a label spans."""
     prices: tuple[str, ...] = ()
     """Columns of prices, the close last, for the noise placebo."""
-    placebo: int = 0
+    placebo: int = Field(0, ge=0)
     """Twins without predictability to train on; 5 make that test strong."""
-    hazard: float | None = None
+    hazard: float | None = Field(None, ge=0, le=1)
     """Share of symbols that end in a year, if it is known of the universe."""
-    cuts: int | None = None
+    cuts: int | None = Field(None, ge=1)
     """Dates after which everything is changed; 20 where training is traced, else 4."""
-    seed: int = 0
+    seed: int = Field(0, ge=0)
     """Of cuts and changes."""
     tracking: TrackingSpec = TrackingSpec()
     """Where the audit is logged."""

@@ -19,7 +19,7 @@ from tasks.data import build, load
 from tasks.data.task import load_panel
 from tasks.diagnose import LeakReport, Verdict
 from tasks.diagnose.finding import overall
-from tasks.diagnose.outside import imported, labels_named, long_rows, own_fold
+from tasks.diagnose.outside import imported, labels_named, long_rows, own_fold, require_columns
 from tasks.diagnose.own import OwnForecaster
 from tasks.diagnose.task import audit_outside, audit_variant
 from tasks.report.task import draw_audit
@@ -60,19 +60,21 @@ def audit(experiment: Experiment, quick: bool) -> Audit:
 
 
 @flow(name="audit forecaster", description=__doc__)
-def audit_own(request: OutsideAudit, rows: pd.DataFrame, fold: Fold) -> Audit:
+def audit_own(request: OutsideAudit, rows: pd.DataFrame, fold: Fold, quick: bool) -> Audit:
     """Somebody's own forecaster on their own rows: audited, drawn, logged."""
     screen, watch = AuditScreen(), Stopwatch()
     screen.opening(f"audit of {request.forecaster}", (request.forecaster,), fold)
     with watch("audits"):
         future = audit_outside.submit(
-            request.forecaster, rows, fold, request.target, options_of(request)
+            request.forecaster, rows, fold, request.target, options_of(request, quick)
         )
         report = future.result().value
     screen.report(report)
     settings = request.model_dump(mode="json", exclude={"tracking"})
     content = pd.util.hash_pandas_object(rows, index=False).to_numpy()
-    key = digest("audit", settings, int(content.sum() % 2**63), str(fold), code_of())[:12]
+    # what it found is part of it: their code decides that, and may have been mended since
+    found = int(content.sum() % 2**63), list(rows), report.to_json()
+    key = digest("audit", settings, found, str(fold), quick, code_of())[:12]
     audited = Audit(
         f"leak audit of {request.forecaster}", key, (report,), report.verdict, settings,
         watch.seconds, code_of(),
@@ -124,10 +126,10 @@ def verdict_of(reports: tuple[LeakReport, ...]) -> Verdict:
     return overall(f for one in honest or controls for f in one.findings)
 
 
-def options_of(request: OutsideAudit) -> dict[str, Any]:
+def options_of(request: OutsideAudit, quick: bool) -> dict[str, Any]:
     """What ``audit_forecaster`` is told."""
     names = ("known_at", "embargo", "horizon", "prices", "placebo", "hazard", "cuts", "seed")
-    return {name: getattr(request, name) for name in names}
+    return {name: getattr(request, name) for name in names} | {"quick": quick}
 
 
 def code_of() -> str:
@@ -151,16 +153,18 @@ def run_outside(request: OutsideAudit, quick: bool, api: AbstractContextManager[
     imported(request.forecaster)
     rows = long_rows(request.path, request.date, request.symbol, request.start)
     labels_named(request.target, rows)
+    require_columns(rows, "prices", request.prices)
+    require_columns(rows, "known_at", [*request.known_at, *request.known_at.values()])
     dates = np.unique(rows["date"].to_numpy()).astype("datetime64[D]")
     plan = request.split
     fold = plan.folds(dates, shifted(dates, request.horizon))[-1] if plan else None
     with api:
         given = fold or own_fold(dates, request.horizon)
-        return audit_own.with_options(task_runner=task_runner(1))(request, rows, given)
+        return audit_own.with_options(task_runner=task_runner(1))(request, rows, given, quick)
 
 
 def shifted(dates: np.ndarray, horizon: int) -> np.ndarray:
     """(D,) the date ``horizon`` + 1 rows later, when a label from the next row on is known."""
     ends = np.full(len(dates), np.datetime64("NaT"), dates.dtype)
-    ends[: len(dates) - horizon - 1] = dates[horizon + 1 :]
+    ends[: max(0, len(dates) - horizon - 1)] = dates[horizon + 1 :]
     return ends

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,6 +105,11 @@ def audit(
     except KeyboardInterrupt:
         typer.echo("interrupted; what is finished is kept, the same command goes on from here")
         raise typer.Exit(130) from None
+    except typer.Exit:
+        raise
+    except Exception:  # exit status 1 says that there is a leak: a defect of ours must not
+        traceback.print_exc()
+        raise typer.Exit(2) from None
 
 
 def audited(subject: str, settings: list[str], quick: bool) -> int:

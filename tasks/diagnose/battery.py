@@ -13,8 +13,9 @@ from tasks.diagnose.drift import drift
 from tasks.diagnose.duplicates import duplicates
 from tasks.diagnose.execution import execution
 from tasks.diagnose.finding import Finding, Verdict
+from tasks.diagnose.ground import Ground
 from tasks.diagnose.horizon import declared_against_measured, label_ends
-from tasks.diagnose.invariance import Ground, Seen, answer, observe
+from tasks.diagnose.invariance import Seen, answer, observe
 from tasks.diagnose.measure import attempt, moved
 from tasks.diagnose.module import audit_module
 from tasks.diagnose.perturb import KEYS, change_rows
@@ -159,7 +160,7 @@ def traced_target(ground: Ground, rows: pd.DataFrame) -> pd.Series:
     Raises:
         ValueError: The forecaster marks none on them.
     """
-    run = ground.subject.run(rows, ground.base.trace.trained or None)
+    run = ground.subject.run(rows, ground.base.trace.reusable)
     table = run.trace.table("target")
     if table is None:
         raise ValueError("the forecaster marks no target on changed rows")
@@ -174,6 +175,10 @@ def on_rows(labels: Labels, rows: pd.DataFrame) -> pd.Series:
 
 def network_findings(ground: Ground, horizon: int) -> list[Finding]:
     """The network tests, where a network was shown."""
+    lost = ground.base.trace.lost.get("network")
+    if lost:
+        reason = f"the network that was shown cannot be copied: {lost}"
+        return [undecided("batch_composition", "network", reason, "", counts=False)]
     found: list[Finding] = []
     for shown in ground.base.trace.shown[:1]:
         report, reason = attempt(

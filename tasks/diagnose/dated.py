@@ -1,5 +1,6 @@
 """Dated values: tables of a stage, as plain arrays in the order of date and symbol."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,6 +9,9 @@ import pandas as pd
 
 from tasks.diagnose.measure import moved, numbers, spread, tolerance_of
 from tasks.diagnose.perturb import KEYS
+
+ISO_DATE = r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}.*)?"
+"""What a text must look like to be taken for a date."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,31 +72,36 @@ class Table:
 
 
 def aligned(before: Table, after: Table) -> tuple[Table, Table]:
-    """Both on the rows of either, missing where one has none; columns by name of ``before``."""
-    if not before.same_rows(after):
-        one, other = before.frame(), after.frame()
-        index = one.index.union(other.index)
-        tables = [table_of(frame.reindex(index), before) for frame in (one, other)]
-        return tables[0], tables[1]
-    return before, after
+    """Both on the rows and columns of either, missing where one has none."""
+    if before.same_rows(after) and before.columns == after.columns:
+        return before, after
+    tables = (before, after)
+    rounding = {
+        n: t for one in (after, before) for n, t in zip(one.columns, one.tolerance, strict=True)
+    }
+    columns = tuple(dict.fromkeys(name for one in tables for name in one.columns))
+    rows = pd.concat([pd.DataFrame({"date": t.dates, "key": t.keys}) for t in tables])
+    symbols = np.concatenate([t.symbols for t in tables])
+    kept = ~rows.duplicated().to_numpy()
+    keys, symbols = rows[kept], symbols[kept]
+    order = np.lexsort((keys["key"], keys["date"]))
+    own = keys["date"].to_numpy()[order], symbols[order], keys["key"].to_numpy()[order]
+    index = pd.MultiIndex.from_arrays([own[0], own[2]])
+    tolerance = np.array([rounding[name] for name in columns])
+    laid = [on_cells(one, index, columns) for one in tables]
+    return tuple(Table(*own, columns, values, tolerance, None) for values in laid)  # type: ignore
 
 
-def table_of(frame: pd.DataFrame, like: Table) -> Table:
-    """A table of ``frame``, indexed (date, symbol), with the columns and rounding of ``like``."""
-    values = frame.reindex(columns=list(like.columns)).to_numpy(dtype=np.float64)
-    dates = frame.index.get_level_values(0).to_numpy()
-    symbols = frame.index.get_level_values(1).to_numpy(dtype=object)
-    return Table(dates, symbols, hashes(symbols), like.columns, values, like.tolerance, None)
+def on_cells(table: Table, index: pd.MultiIndex, columns: tuple[str, ...]) -> np.ndarray:
+    """Values of a table on other rows (date, key) and columns, NaN where it has none."""
+    own = pd.MultiIndex.from_arrays([table.dates, table.keys])
+    frame = pd.DataFrame(table.values, index=own, columns=list(table.columns))
+    return frame.reindex(index=index, columns=list(columns)).to_numpy()
 
 
 def difference(before: Table, after: Table, scale: np.ndarray) -> np.ndarray:
     """(n, C) moves in ``scale`` (C,) of aligned tables; infinite where one value is missing."""
-    if before.columns == after.columns:
-        return moved(before.values, after.values) / scale
-    places = {name: k for k, name in enumerate(after.columns)}
-    missing = np.full(len(after.values), np.nan)
-    columns = [after.values[:, places[n]] if n in places else missing for n in before.columns]
-    return moved(before.values, np.column_stack(columns)) / scale
+    return moved(before.values, after.values) / scale
 
 
 def hashes(symbols: np.ndarray) -> np.ndarray:
@@ -100,20 +109,23 @@ def hashes(symbols: np.ndarray) -> np.ndarray:
     return pd.util.hash_array(symbols.astype(object))
 
 
-def dated(value: object, data: pd.DataFrame) -> Table | None:
+def dated(value: object, data: pd.DataFrame, fitted: bool = False) -> Table | None:
     """``value`` as a table, if it is one by date and symbol; else None.
 
     Args:
-        value: A table indexed (date, symbol), or with these columns, or on the rows of ``data``.
+        value: A table indexed (date, symbol) or by date, or with these columns, or on rows of
+            ``data``.
         data: Long rows that the value was made from.
+        fitted: Whether it comes from a stage that makes no rows: then a table numbered from 0 on,
+            with fewer rows than the data, is not taken for the first of them.
 
     Raises:
-        ValueError: A date and symbol stands in it twice.
+        ValueError: A date and symbol stands in it twice, or its column date holds none.
     """
     if not isinstance(value, pd.DataFrame | pd.Series):
         return None
     frame = value.to_frame() if isinstance(value, pd.Series) else value
-    keys = keys_of(frame, data)
+    keys = keys_of(frame, data, fitted)
     if keys is None:
         return None
     dates, symbols = keys
@@ -124,31 +136,81 @@ def dated(value: object, data: pd.DataFrame) -> Table | None:
         raise ValueError(
             f"a traced table must hold each date and symbol once; {int(repeated.sum())} stand twice"
         )
-    columns = [c for c in frame if c not in KEYS]
-    when = [c for c in columns if pd.api.types.is_datetime64_any_dtype(frame[c])]
-    plain = [c for c in columns if c not in when]
-    arrays = [numbers(frame[c]) for c in plain]
+    columns = [frame.iloc[:, k] for k, name in enumerate(frame) if name not in KEYS]
+    stamps = [days(one) for one in columns]
+    when = [found for found in stamps if found is not None]
+    plain = [one for one, found in zip(columns, stamps, strict=True) if found is None]
+    arrays = [numbers(one) for one in plain]
     values = np.column_stack(arrays) if arrays else np.empty((len(frame), 0))
     return Table(
         dates[order],
         symbols[order],
         names[order],
-        tuple(map(str, plain)),
+        told_apart([str(one.name) for one in plain]),
         values[order],
-        np.array([tolerance_of(frame[c].dropna()) for c in plain]),
-        frame[when[0]].to_numpy()[order] if when else None,
+        np.array([tolerance_of(one.dropna()) for one in plain]),
+        when[0][order] if when else None,
     )
 
 
-def keys_of(frame: pd.DataFrame, data: pd.DataFrame) -> tuple[np.ndarray, np.ndarray] | None:
-    """Dates and symbols of the rows, or None where they cannot be told."""
-    if frame.index.nlevels == 2:
-        dates = frame.index.get_level_values(0)
-        if pd.api.types.is_datetime64_any_dtype(dates):
-            return dates.to_numpy(), frame.index.get_level_values(1).to_numpy(dtype=object)
-        return None
+def told_apart(names: list[str]) -> tuple[str, ...]:
+    """``names``; one that stands again gets its place."""
+    return tuple(f"{n} [{k}]" if n in names[:k] else n for k, n in enumerate(names))
+
+
+def keys_of(
+    frame: pd.DataFrame, data: pd.DataFrame, fitted: bool = False
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Dates and symbols of the rows, or None where they cannot be told.
+
+    Raises:
+        ValueError: There are columns date and symbol, and the dates are none.
+    """
+    if frame.index.nlevels > 1:
+        return keys_of_index(frame.index)
     if set(KEYS) <= set(frame.columns):
-        return frame["date"].to_numpy(), frame["symbol"].to_numpy(dtype=object)
-    if not frame.index.equals(data.index):
+        dates = days(frame["date"])
+        if dates is None or np.isnat(dates).any():
+            raise ValueError(
+                f"the column date of a traced table must hold dates; it is {frame['date'].dtype}"
+            )
+        return dates, frame["symbol"].to_numpy(dtype=object)
+    anew = fitted and isinstance(frame.index, pd.RangeIndex) and len(frame) < len(data)
+    rows = None if anew else rows_of(frame.index, data.index)
+    if rows is not None:
+        return data["date"].to_numpy()[rows], data["symbol"].to_numpy(dtype=object)[rows]
+    alone = days(frame.index) if frame.index.nlevels == 1 else None
+    return None if alone is None else (alone, np.full(len(alone), "", dtype=object))
+
+
+def keys_of_index(index: pd.Index) -> tuple[np.ndarray, np.ndarray] | None:
+    """Dates and symbols of an index of these two levels, in either order; else None."""
+    for level in (0, 1) if index.nlevels == 2 else ():
+        dates = days(index.get_level_values(level))
+        if dates is not None:
+            return dates, index.get_level_values(1 - level).to_numpy(dtype=object)
+    return None
+
+
+def rows_of(index: pd.Index, rows: pd.Index) -> np.ndarray | None:
+    """(n,) places of ``index`` among the data's ``rows``, or None where it is not on them."""
+    if not len(index) or index.nlevels != rows.nlevels:
         return None
-    return data["date"].to_numpy(), data["symbol"].to_numpy(dtype=object)
+    places = rows.get_indexer(index)
+    return places if (places >= 0).all() else None
+
+
+def days(values: pd.Series | pd.Index) -> np.ndarray | None:
+    """``values`` as datetime64 without time zone, if all that are not missing are dates."""
+    series = pd.Series(values).reset_index(drop=True)
+    if pd.api.types.is_object_dtype(series) or pd.api.types.is_string_dtype(series):
+        some = series.dropna()
+        if some.empty or not re.fullmatch(ISO_DATE, str(some.iloc[0])):
+            return None
+        read = pd.to_datetime(series, format="ISO8601", errors="coerce")
+        series = read if int(read.notna().sum()) == len(some) else series
+    if isinstance(series.dtype, pd.PeriodDtype):
+        series = series.dt.to_timestamp()
+    if not pd.api.types.is_datetime64_any_dtype(series):
+        return None
+    return (series if series.dt.tz is None else series.dt.tz_localize(None)).to_numpy()

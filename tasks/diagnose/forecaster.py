@@ -22,7 +22,8 @@ from tasks.diagnose.control import holm
 from tasks.diagnose.cuts import choose_rows
 from tasks.diagnose.features import checked_data
 from tasks.diagnose.finding import Finding, Inflation, LeakReport, Verdict
-from tasks.diagnose.invariance import Change, Ground, answer, observe, selection_finding
+from tasks.diagnose.ground import Ground
+from tasks.diagnose.invariance import Change, answer, observe, selection_finding
 from tasks.diagnose.measure import day
 from tasks.diagnose.perturb import checked_names
 from tasks.diagnose.pipeline import diagnose_plan
@@ -103,6 +104,10 @@ def audit_forecaster(
     """
     checked_names(perturbations)
     checked_data(data, 1 if cuts is None else cuts, known_at)
+    if data["date"].dt.tz is not None:
+        raise ValueError(
+            "data['date'] must be without time zone: data['date'].dt.tz_localize(None)"
+        )
     ground = Ground.of(Subject(forecast, fold), data, known_at, seed, tolerance)
     wanted = cuts or (QUICK_CUTS if quick else TRACED_CUTS if ground.traced else UNTRACED_CUTS)
     first, *others = dates_to_cut(data, ground.base.scores, wanted, seed)

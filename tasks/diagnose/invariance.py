@@ -1,6 +1,5 @@
 """Train and serve invariance: change the future of a forecaster, see what moves, where first."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -10,86 +9,13 @@ import pandas as pd
 from tasks.diagnose.catalogue import DIAGNOSTICS, STAGES
 from tasks.diagnose.features import Tried
 from tasks.diagnose.finding import Finding, Verdict, Witness
-from tasks.diagnose.measure import NOISE_MARGIN, attempt, day, tolerance_of
-from tasks.diagnose.perturb import change_rows, late_cells
-from tasks.diagnose.scores import Apart, apart, forecast_scale
+from tasks.diagnose.ground import Ground
+from tasks.diagnose.measure import NOISE_MARGIN, attempt, day
+from tasks.diagnose.scores import Apart, apart
 from tasks.diagnose.stages import Entry, entries
-from tasks.diagnose.subject import Run, Subject
 
 Change = tuple[np.datetime64, str]
 """A cut and the key of a perturbation."""
-
-
-@dataclass(frozen=True, eq=False)
-class Ground:
-    """What every comparison of an audit starts from.
-
-    Attributes:
-        subject: The forecaster on its fold.
-        data: Long rows.
-        known_at: Column -> column of the date on which its cell becomes known.
-        seed: Of changes.
-        base: The run on the data as they are.
-        rounding: Moves of scores up to this many cross-sectional sd are rounding.
-        reuse: Whether serving can be tested with the model of the base run.
-    """
-
-    subject: Subject
-    data: pd.DataFrame
-    known_at: Mapping[str, str]
-    seed: int
-    base: Run
-    rounding: float
-
-    @classmethod
-    def of(
-        cls,
-        subject: Subject,
-        data: pd.DataFrame,
-        known_at: Mapping[str, str],
-        seed: int,
-        tolerance: float | None,
-    ) -> "Ground":
-        """Run the forecaster once."""
-        base = subject.run(data)
-        rounding = tolerance_of(base.scores) if tolerance is None else tolerance
-        return cls(subject, data, known_at, seed, base, rounding)
-
-    @property
-    def dates(self) -> np.ndarray:
-        """(D,) the data's dates, ascending."""
-        return np.unique(self.data["date"].to_numpy())
-
-    @property
-    def scale(self) -> float:
-        """Cross-sectional sd of the forecasts."""
-        return forecast_scale(self.base.scores)
-
-    @property
-    def traced(self) -> bool:
-        """Whether training is marked, so that serving can be tested without training again."""
-        return bool(self.base.trace.trained)
-
-    def changed(
-        self, cut: np.datetime64, name: str, place: int, late_only: bool = False
-    ) -> pd.DataFrame:
-        """The data with all that is not known at ``cut`` changed, or what is known late alone."""
-        later = (self.data["date"] > cut).to_numpy() & (not late_only)
-        generator = np.random.default_rng([self.seed, place])
-        late = late_cells(self.data, self.known_at, cut)
-        if late_only:
-            past = (self.data["date"] <= cut).to_numpy()
-            late = {column: cells & past for column, cells in late.items()}
-        return change_rows(self.data, later, name, generator, late)
-
-    def trained_alike(self, seen: "Seen") -> bool:
-        """Whether training is traced and came out the same: then scoring is to blame."""
-        return self.traced and (seen.entry is None or seen.entry.stage == "scoring")
-
-    def noise(self) -> float:
-        """How far forecasts move between two runs on the same data."""
-        again = self.subject.run(self.data)
-        return apart(self.base.scores, again.scores, self.scale).value
 
 
 @dataclass
@@ -104,6 +30,8 @@ class Seen:
         entry: The earliest stage that moved.
         ahead: The longest look-ahead in that stage.
         cuts: Cuts at which a forecast moved.
+        plan: Cuts and perturbations.
+        doubtful: A frozen value made again in the test block, which moved and no forecast did.
     """
 
     tried: Tried
@@ -113,6 +41,8 @@ class Seen:
     entry: Entry | None = None
     ahead: int | None = None
     cuts: set[str] = field(default_factory=set)
+    plan: list[Change] = field(default_factory=list)
+    doubtful: Entry | None = None
 
     def add(self, here: Apart, found: list[Entry], cut: np.datetime64, rounding: float) -> None:
         """Take note of a run."""
@@ -122,7 +52,10 @@ class Seen:
         if here.value > self.worst.value:
             self.worst, self.cut = here, day(cut)
         for entry in found:
-            self.enter(entry)
+            if entry.again and here.value <= rounding:
+                self.doubtful = entry
+            else:
+                self.enter(entry)
 
     def enter(self, entry: Entry) -> None:
         """Keep the earliest stage; within it the furthest look-ahead, then the largest move."""
@@ -151,8 +84,8 @@ def observe(ground: Ground, plan: list[Change], frozen: bool, late_only: bool = 
             training is traced.
         late_only: Change only cells of rows up to the cut that were not known then.
     """
-    seen = Seen(Tried(np.array(sorted({cut for cut, _ in plan}))))
-    models = None if frozen or not ground.traced else ground.base.trace.trained
+    seen = Seen(Tried(np.array(sorted({cut for cut, _ in plan}))), plan=plan)
+    models = None if frozen else ground.base.trace.reusable
     for place, (cut, name) in enumerate(plan):
         changed = ground.changed(cut, name, place, late_only)
         run, reason = attempt(partial(ground.subject.run, changed, models))
@@ -162,9 +95,12 @@ def observe(ground: Ground, plan: list[Change], frozen: bool, late_only: bool = 
         seen.tried.worked[name] += 1
         before, after = (up_to(one.scores, cut) for one in (ground.base, run))
         found = entries(ground.base.notes, run.notes, cut, ground.dates, frozen)
+        if found:
+            found = entries(ground.steady, run.notes, cut, ground.dates, frozen)
         if found and not frozen:  # something moved: a choice made before it may be the cause
-            found = entries(ground.base.notes, run.notes, cut, ground.dates, frozen=True)
-        seen.add(apart(before, after, ground.scale), found, cut, ground.rounding)
+            found = entries(ground.steady, run.notes, cut, ground.dates, frozen=True)
+        moves = apart(before, after, ground.scale, ground.rounding)
+        seen.add(moves, found, cut, ground.rounding)
     return seen
 
 
@@ -178,13 +114,10 @@ def answer(test: str, seen: Seen, ground: Ground, rerun: float) -> Finding:
     limit = max(ground.rounding, NOISE_MARGIN * rerun)
     training = test == "train_invariance"
     moves = seen.worst.value > limit
-    only_stage = not moves and seen.entry is not None and seen.entry.stage != "scoring"
-    stage, witness = place_of(seen, training and not ground.trained_alike(seen))
-    unsteady = limit > ground.rounding
-    reason = seen.tried.unknown(without_truncation=True)
-    if unsteady and not reason:
-        reason = f"two runs on the same data differ by {rerun:.2g} sd: seed the model"
-    leaks = moves or (only_stage and rerun == 0)
+    only_stage = not moves and by_stage_alone(seen, rerun)
+    stage, witness = place_of(seen, moves and training and not served_alike(ground, seen))
+    reason = seen.tried.unknown(without_truncation=True) or unsteadiness(ground, seen, rerun)
+    leaks = moves or only_stage
     verdict = Verdict.LEAK if leaks else Verdict.UNKNOWN if reason else Verdict.CLEAN
     return Finding(
         test=test,
@@ -207,6 +140,40 @@ def answer(test: str, seen: Seen, ground: Ground, rerun: float) -> Finding:
     )
 
 
+def by_stage_alone(seen: Seen, rerun: float) -> bool:
+    """Whether a stage moved by itself; frozen values say so only of a forecaster that repeats."""
+    entry = seen.entry
+    return (
+        entry is not None and entry.stage != "scoring" and (rerun == 0 or entry.ahead is not None)
+    )
+
+
+def unsteadiness(ground: Ground, seen: Seen, rerun: float) -> str:
+    """Why what did not move, or moved, says little; or nothing."""
+    if rerun == float("inf") and ground.again[1]:
+        return f"it does not run twice on the same data: {ground.again[1]}"
+    if NOISE_MARGIN * rerun > ground.rounding:
+        return f"two runs on the same data differ by {rerun:.2g} sd: seed the model"
+    if seen.doubtful is not None:
+        one = seen.doubtful
+        return (
+            f"{one.witness.column} ({one.stage}), marked more than once, follows what comes after "
+            "training: mark only what is fitted before the test block, or each under its own name"
+        )
+    # only where something moved was it run again
+    noisy = [n for n in ground.steady if n.noise > 0] if "steady" in vars(ground) else []
+    names = ", ".join(dict.fromkeys(f"{n.name} ({n.stage})" for n in noisy if n.table is not None))
+    return f"{names} differs between two runs on the same data: seed it" if names else ""
+
+
+def served_alike(ground: Ground, seen: Seen) -> bool:
+    """Whether forecasts move as well with the model of the base run: then scoring is to blame."""
+    if not ground.traced or (seen.entry is not None and seen.entry.stage != "scoring"):
+        return False
+    served = observe(ground, [(cut, name) for cut, name in seen.plan], frozen=False)
+    return served.worst.value > ground.rounding
+
+
 def place_of(seen: Seen, training: bool) -> tuple[str, Witness]:
     """Where a leak enters, and its witness there.
 
@@ -223,7 +190,9 @@ def place_of(seen: Seen, training: bool) -> tuple[str, Witness]:
 def stages_of(ground: Ground) -> str:
     """Which stages were watched."""
     names = dict.fromkeys(note.stage for note in ground.base.trace.notes)
-    return f"stages {', '.join(names)}" if names else "no stage traced"
+    lost = ground.base.trace.lost.get("training")
+    again = f" (trained at every cut, as its model cannot be copied: {lost})" if lost else ""
+    return f"stages {', '.join(names)}{again}" if names else "no stage traced"
 
 
 def detail_of(seen: Seen, leaks: bool, moves: bool, training: bool) -> str:
@@ -252,7 +221,8 @@ def selection_finding(training: Finding, ground: Ground) -> list[Finding]:
 
     Labels of the test block change with all else that is not known then: no choice may follow.
     """
-    chosen = [note.name for note in ground.base.trace.notes if note.stage == "selection"]
+    notes = ground.base.trace.notes
+    chosen = list(dict.fromkeys(note.name for note in notes if note.stage == "selection"))
     if not chosen or (training.verdict is Verdict.LEAK and training.stage != "selection"):
         return []
     leaks = training.verdict is Verdict.LEAK
@@ -265,7 +235,9 @@ def selection_finding(training: Finding, ground: Ground) -> list[Finding]:
             statistic=entry.statistic,
             value=float(leaks) if training.verdict is not Verdict.UNKNOWN else float("nan"),
             threshold=entry.threshold,
-            detail=training.detail if leaks else f"{', '.join(chosen)}: nothing chosen follows",
+            detail=f"{', '.join(chosen)}: nothing chosen follows"
+            if training.verdict is Verdict.CLEAN
+            else training.detail,
             ahead=None,
         )
     ]

@@ -32,11 +32,14 @@ def spread(values: np.ndarray) -> float:
     return 1.0
 
 
-def largest(sizes: np.ndarray) -> float:
-    """The largest finite size, or infinity where results only appear or vanish; 0 for none."""
+def largest(sizes: np.ndarray, rounding: float = FLOAT32) -> float:
+    """The largest finite size; 0 for none.
+
+    Infinite where results appear or vanish and no other moves beyond ``rounding``.
+    """
     finite = sizes[np.isfinite(sizes)]
     top = float(finite.max()) if finite.size else 0.0
-    return float("inf") if top == 0.0 and np.isinf(sizes).any() else top
+    return float("inf") if top <= rounding and np.isinf(sizes).any() else top
 
 
 def tolerance_of(values: pd.Series) -> float:
@@ -54,7 +57,11 @@ def numbers(column: pd.Series) -> np.ndarray:
     """A column as float64, NaN where missing; texts and dates become a number that tells apart."""
     if pd.api.types.is_numeric_dtype(column):
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    codes = pd.util.hash_pandas_object(column, index=False).to_numpy().astype(np.float64)
+    try:
+        hashes = pd.util.hash_pandas_object(column, index=False)
+    except TypeError:  # lists, arrays and the like
+        hashes = pd.util.hash_pandas_object(column.map(repr), index=False)
+    codes = hashes.to_numpy().astype(np.float64)
     return np.where(column.isna(), np.nan, codes)
 
 

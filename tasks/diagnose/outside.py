@@ -2,7 +2,10 @@
 
 import importlib
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import date as Day
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,8 +14,11 @@ import numpy as np
 import pandas as pd
 
 from tasks.data import DataError
-from tasks.data.files import read_table
+from tasks.data.files import did_you_mean, read_table
 from tasks.diagnose.battery import Labels
+from tasks.diagnose.dated import days
+from tasks.diagnose.finding import LeakReport
+from tasks.diagnose.forecaster import audit_forecaster
 from tasks.diagnose.perturb import KEYS
 from tasks.split import Fold
 
@@ -21,7 +27,8 @@ def imported(name: str) -> Callable[..., Any]:
     """What ``package.module:function`` names; the working directory is looked in first.
 
     Raises:
-        DataError: No such module, nothing of that name in it, or it cannot be called.
+        DataError: No such module, one that fails when imported, nothing of that name in it, or it
+            cannot be called.
     """
     module, _, attribute = name.partition(":")
     here = str(Path.cwd())
@@ -29,18 +36,48 @@ def imported(name: str) -> Callable[..., Any]:
         sys.path.insert(0, here)
     try:
         found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise DataError(f"{name} cannot be imported: {error}") from error
+    # anybody's module: it may raise anything, or end the program
+    except (Exception, SystemExit) as error:
+        raise DataError(f"{name} cannot be imported: {told(error)}") from error
     if not callable(found):
         raise DataError(f"{name} must be a function; it is {type(found).__name__}")
     return found
 
 
-def long_rows(path: str, date: str, symbol: str, start: str | None) -> pd.DataFrame:
+def told(error: BaseException) -> str:
+    """What went wrong and where, in one line."""
+    message = " ".join(str(error).split()) or "no message"
+    if isinstance(error, ImportError | AttributeError | SyntaxError):
+        return message
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {message} ({Path(last.filename).name}, line {last.lineno})"
+
+
+def audited(
+    forecaster: str, rows: pd.DataFrame, fold: Fold, target: str | None, options: dict[str, Any]
+) -> LeakReport:
+    """The audit of what ``forecaster`` names.
+
+    Raises:
+        DataError: It, its target or the data cannot be used: that is no leak.
+    """
+    try:
+        labels = labels_named(target, rows)
+        report = audit_forecaster(imported(forecaster), rows, fold, target=labels, **options)
+    except DataError:
+        raise
+    # anybody's forecaster: it may raise anything, or end the program
+    except (Exception, SystemExit) as error:
+        raise DataError(f"{forecaster} cannot be audited: {told(error)}") from error
+    return replace(report, subject=forecaster)
+
+
+def long_rows(path: str, date: str, symbol: str, start: Day | None) -> pd.DataFrame:
     """The rows of a file by date and symbol, under these names; other columns as they are.
 
     Raises:
-        DataError: The file cannot be read, a column is missing, or dates are none or twice.
+        DataError: The file cannot be read, a column is missing, dates are none or twice, or none
+            is left from ``start`` on.
     """
     rows = read_table(path, symbol)
     frame = rows.frame.rename(columns=str)
@@ -48,35 +85,35 @@ def long_rows(path: str, date: str, symbol: str, start: str | None) -> pd.DataFr
         if wanted not in frame:
             raise DataError(f"{path}: no column {wanted!r}; there are {', '.join(map(str, frame))}")
     frame = frame.rename(columns={date: "date", symbol: "symbol"})
-    for name in (c for c in frame if frame[c].dtype == object or c == "date"):
-        frame[name] = dates_of(frame[name], path, str(name), name == "date")
-    if start is not None:
-        frame = frame[frame["date"] >= pd.Timestamp(start)]
+    for name in (c for c in frame if c != "symbol"):
+        frame[name] = dates_of(frame[name], path, date if name == "date" else "")
+    frame = frame if start is None else frame[frame["date"] >= pd.Timestamp(start)]
     twice = frame.duplicated(list(KEYS))
     if twice.any() or frame.empty:
         row = frame.loc[twice, list(KEYS)].head(1).to_dict("records")
         raise DataError(
             f"{path}: one row a date and symbol is needed; "
-            + (f"{int(twice.sum())} stand twice, such as {row}" if twice.any() else "there is none")
+            + (f"{int(twice.sum())} stand twice, such as {row}" if twice.any() else "")
+            + (f"there is none{f' from {start} on' if start else ''}" if frame.empty else "")
         )
     return frame.sort_values(list(KEYS), ignore_index=True)
 
 
-def dates_of(column: pd.Series, path: str, name: str, needed: bool) -> pd.Series:
-    """``column`` as dates where all its values are dates.
+def dates_of(column: pd.Series, path: str, needed: str) -> pd.Series:
+    """``column`` as dates where all its values are dates; ``needed`` names one that must be.
 
     Raises:
         DataError: It must be dates and is not.
     """
-    try:
-        stamps = pd.to_datetime(column, format="ISO8601")
-    except (ValueError, TypeError) as error:
-        if needed:
-            raise DataError(f"{path}: column {name!r} must hold ISO dates: {error}") from error
-        return column
-    if needed and stamps.isna().any():
-        raise DataError(f"{path}: column {name!r} lacks {int(stamps.isna().sum())} dates")
-    return stamps.dt.as_unit("us") if stamps.dt.tz is None else stamps.dt.tz_localize(None)
+    stamps = days(column)
+    if not needed:
+        return column if stamps is None else pd.Series(stamps, column.index).dt.as_unit("us")
+    if stamps is None:
+        shown = column.dropna().head(1).tolist()
+        raise DataError(f"{path}: column {needed!r} must hold ISO dates; it begins with {shown}")
+    if np.isnat(stamps).any():
+        raise DataError(f"{path}: column {needed!r} lacks {int(np.isnat(stamps).sum())} dates")
+    return pd.Series(stamps, column.index).dt.as_unit("us")
 
 
 def own_fold(dates: np.ndarray, horizon: int) -> Fold:
@@ -85,30 +122,43 @@ def own_fold(dates: np.ndarray, horizon: int) -> Fold:
     The last dates stay after the test block, to be changed.
 
     Raises:
-        DataError: Fewer than 40 dates.
+        DataError: Fewer than 40 dates, or too few for the horizon.
     """
-    n = len(dates)
-    if n < 40:
-        raise DataError(f"{n} dates are too few for a fold of its own; at least 40 are needed")
-    gap = horizon + 1
+    n, gap = len(dates), horizon + 1
+    least = max(40, 20 * gap)
+    if n < least:
+        raise DataError(
+            f"{n} dates are too few for a fold of its own with horizon {horizon}; at least {least} "
+            "are needed"
+        )
     train = range(0, n // 2)
     validation = range(train.stop + gap, train.stop + gap + n // 8)
     test = range(validation.stop + gap, n - max(2, n // 20))
     return Fold(0, train, validation, test, dates.astype("datetime64[D]"))
 
 
+def require_columns(rows: pd.DataFrame, setting: str, names: Iterable[str]) -> None:
+    """Raise DataError where one of ``names``, as ``setting`` gives them, is no column."""
+    columns = [str(name) for name in rows]
+    for name in names:
+        if name not in columns:
+            near = did_you_mean(name, columns) or f"; there are {', '.join(columns)}"
+            raise DataError(f"{setting}: there is no column {name!r}{near}")
+
+
 def labels_named(target: str | None, rows: pd.DataFrame) -> Labels | None:
     """The target that is named: a column, or a function of the rows.
 
     Raises:
-        DataError: There is neither.
+        DataError: There is neither, or the column holds no numbers.
     """
     if target is None:
         return None
     if ":" in target:
         return partial(by_function, imported(target))
-    if target not in rows:
-        raise DataError(f"target {target!r} is no column; there are {', '.join(map(str, rows))}")
+    require_columns(rows, "target", (target,))
+    if not pd.api.types.is_numeric_dtype(rows[target]):
+        raise DataError(f"target: column {target!r} must hold numbers; it is {rows[target].dtype}")
     return partial(by_column, target)
 
 
@@ -121,7 +171,8 @@ def by_function(function: Callable[..., Any], rows: pd.DataFrame) -> pd.Series:
     """What ``function`` makes of the rows, indexed (date, symbol)."""
     made = function(rows.copy())
     index = pd.MultiIndex.from_frame(rows[list(KEYS)])
-    series = made if isinstance(made, pd.Series) else pd.DataFrame(made).iloc[:, 0]
+    own = made.index if isinstance(made, pd.Series | pd.DataFrame) else rows.index
+    series = pd.DataFrame(made, index=own).iloc[:, 0]
     if series.index.nlevels == 2:
         return series
     return pd.Series(series.reindex(rows.index).to_numpy(dtype=np.float64), index=index)

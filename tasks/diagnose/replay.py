@@ -46,7 +46,7 @@ def honest_scores(
     if traced:
         first = known_on(data, subject.fold.test_dates[0], known_at)
         run, _ = attempt(partial(subject.run, first))
-        models = run.trace.trained if run is not None else None
+        models = run.trace.reusable if run is not None else None
     found = []
     for date in dates:
         run, _ = attempt(partial(subject.run, known_on(data, date, known_at), models))

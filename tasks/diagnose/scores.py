@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from tasks.diagnose.catalogue import FLOAT32
 from tasks.diagnose.finding import Witness
 from tasks.diagnose.measure import day, largest, moved, spread
 
@@ -35,14 +36,17 @@ class Apart:
         return Witness(cut, self.date, self.symbol, "forecast", self.before, self.after)
 
 
-def apart(before: pd.Series, after: pd.Series, scale: float) -> Apart:
-    """Compare forecasts indexed (date, symbol); one that is in one set only counts as infinite."""
+def apart(before: pd.Series, after: pd.Series, scale: float, rounding: float = FLOAT32) -> Apart:
+    """Compare forecasts indexed (date, symbol); one that is in one set only counts as infinite.
+
+    Moves up to ``rounding`` do not hide that one is in one set only.
+    """
     if before.empty and after.empty:
         return Apart()
     both = pd.concat([before, after], axis=1, keys=["before", "after"], sort=False)
     old, new = (both[name].to_numpy(dtype=np.float64) for name in both)
     sizes = moved(old, new) / scale
-    value = largest(sizes)
+    value = largest(sizes, rounding)
     place = int(np.where(np.isfinite(sizes) | np.isinf(value), sizes, -1.0).argmax())
     date, symbol = both.index[place]
     return Apart(value, len(sizes), day(date), str(symbol), float(old[place]), float(new[place]))

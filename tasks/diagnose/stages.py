@@ -2,14 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
 from tasks.diagnose.dated import Table, aligned, difference
 from tasks.diagnose.finding import Glimpse, Witness
 from tasks.diagnose.frozen import changes
-from tasks.diagnose.measure import day
+from tasks.diagnose.measure import NOISE_MARGIN, day
 from tasks.diagnose.trace import Note
 
 MEMBERSHIP = ("raw data", "universe")
@@ -28,6 +29,8 @@ class Entry:
         value: Largest move, in its own sd; infinite where values only appear or vanish.
         witness: Where it moved most.
         ahead: Trading days from the oldest moved value to the first changed row; None if frozen.
+        again: A frozen value that a stage made again under the same name: one fitted anew within
+            the test block may honestly follow what came before.
     """
 
     stage: str
@@ -35,6 +38,7 @@ class Entry:
     value: float
     witness: Witness
     ahead: int | None = None
+    again: bool = False
 
 
 def entries(
@@ -53,15 +57,37 @@ def entries(
         dates: (D,) the data's dates, ascending.
         frozen: Whether frozen values are compared too: where all after training was changed.
     """
-    later = dict(numbered(after))
+    first, later = dict(numbered(before)), dict(numbered(after))
     found: list[Entry] = []
-    for key, note in numbered(before):
-        other = later.get(key)
-        if note.table is not None:
-            found += moved_table(note, other.table if other else None, cut, dates)
+    for key in {**first, **later}:
+        pair = first.get(key), later.get(key)
+        if any(note is not None and note.table is not None for note in pair):
+            found += moved_table(*pair, cut, dates)
         elif frozen:
-            found += moved_frozen(note, other, cut)
+            found += [replace(one, again=key[2] > 0) for one in moved_frozen(*pair, cut)]
     return found
+
+
+def steadied(before: Sequence[Note], again: Sequence[Note]) -> list[Note]:
+    """``before``, each note with what differs in another run on the same data.
+
+    Seconds that a search took, or a random stage without a seed, are no work of the future.
+    """
+    later = dict(numbered(again))
+    return [steady(note, later.get(key)) for key, note in numbered(before)]
+
+
+def steady(note: Note, other: Note | None) -> Note:
+    """A note with what differs in ``other``, its like in another run on the same data."""
+    if note.table is None:
+        loose = changes(note.content, other.content if other else {})
+        return replace(note, loose=frozenset(change.path for change in loose))
+    if other is None or other.table is None:
+        return replace(note, noise=float("inf"))
+    one, two = aligned(note.table, other.table)
+    sizes = difference(one, two, scale_of(one, note.table))
+    apart = not note.table.same_rows(other.table)
+    return replace(note, noise=float("inf") if apart else float(sizes.max(initial=0.0)))
 
 
 def numbered(notes: Sequence[Note]) -> Iterator[tuple[tuple[str, str, int], Note]]:
@@ -72,10 +98,12 @@ def numbered(notes: Sequence[Note]) -> Iterator[tuple[tuple[str, str, int], Note
         met[note.stage, note.name] += 1
 
 
-def moved_frozen(note: Note, other: Note | None, cut: np.datetime64) -> list[Entry]:
+def moved_frozen(before: Note | None, after: Note | None, cut: np.datetime64) -> list[Entry]:
     """The largest change of a frozen value, or nothing."""
-    found = changes(note.content, other.content if other else {})
-    if not found:
+    one, two = (note.content if note else {} for note in (before, after))
+    found = changes(one, two, before.loose if before else ())
+    note = before or after
+    if not found or note is None:
         return []
     top = max(found, key=lambda change: change.size if np.isfinite(change.size) else 0.0)
     place = f"{note.name}.{top.path}" if top.path else note.name
@@ -84,37 +112,58 @@ def moved_frozen(note: Note, other: Note | None, cut: np.datetime64) -> list[Ent
 
 
 def moved_table(
-    note: Note, other: Table | None, cut: np.datetime64, dates: np.ndarray
+    before: Note | None, after: Note | None, cut: np.datetime64, dates: np.ndarray
 ) -> list[Entry]:
     """The column of a dated value that moved most up to ``cut``, or nothing.
 
-    Of targets, only what is known at the cut is compared; of universes, who is in them.
+    Of targets, only what is known at the cut is compared; of universes, who is in them. A table
+    that only one run makes is compared if it ends by the cut: one of a later date need not be
+    made.
     """
-    assert note.table is not None
-    pair = note.table, other if other is not None else note.table.at(slice(0, 0))
+    notes = [note for note in (before, after) if note is not None]
+    note, table = next((note, note.table) for note in notes if note.table is not None)
+    if len(notes) == 1 and (not len(table.dates) or table.dates[-1] > cut):
+        return []
+    pair = tables_of(before, after, table)
+    limit = NOISE_MARGIN * max(note.noise for note in notes)
     one, two = (t.known(cut) if note.stage == "target" else t.up_to(cut) for t in pair)
-    appeared = not one.same_rows(two)
+    appeared = not one.same_rows(two) and np.isfinite(limit)
     if note.stage in MEMBERSHIP:
         return rows_only(note, one, two, cut, dates) if appeared else []
-    before, after = aligned(one, two)
-    if not before.columns:
-        return rows_only(note, one, two, cut, dates) if appeared else []
-    sizes = difference(before, after, note.table.scale)
-    beyond = sizes > before.tolerance
+    old, new = aligned(one, two)
+    sizes = difference(old, new, scale_of(old, table))
+    beyond = sizes > np.maximum(old.tolerance, limit)
     if not beyond.any():
         return rows_only(note, one, two, cut, dates) if appeared else []
     finite = np.where(np.isfinite(sizes) & beyond, sizes, -1.0)
     shown = finite if finite.max() > 0 else np.where(beyond, 1.0, -1.0)
     row, column = np.unravel_index(int(shown.argmax()), shown.shape)
     value = float(finite[row, column]) if finite.max() > 0 else float("inf")
-    name = before.columns[column]
-    new = after.values[row, after.columns.index(name)] if name in after.columns else np.nan
+    name = old.columns[column]
     witness = Witness(
-        day(cut), day(before.dates[row]), str(before.symbols[row]), name,
-        float(before.values[row, column]), float(new), glimpse(pair, before.keys[row], name, cut),
+        day(cut), day(old.dates[row]), str(old.symbols[row]), name,
+        float(old.values[row, column]), float(new.values[row, column]),
+        glimpse(pair, old.keys[row], name, cut),
     )  # fmt: skip
-    first = before.dates[beyond.any(axis=1)].min()
+    first = old.dates[beyond.any(axis=1)].min()
     return [Entry(note.stage, note.name, value, witness, look_ahead(first, cut, dates))]
+
+
+def tables_of(before: Note | None, after: Note | None, like: Table) -> tuple[Table, Table]:
+    """The tables of two notes, without rows where there is none."""
+    one, two = (
+        note.table if note is not None and note.table is not None else like.at(slice(0, 0))
+        for note in (before, after)
+    )
+    return one, two
+
+
+def scale_of(table: Table, like: Table) -> np.ndarray:
+    """(C,) sd of each column of ``table``, as ``like`` has it where it has the column."""
+    own = dict(zip(like.columns, like.scale, strict=True))
+    if table.columns == like.columns:
+        return like.scale
+    return np.array([own.get(n, s) for n, s in zip(table.columns, table.scale, strict=True)])
 
 
 def glimpse(
@@ -139,19 +188,19 @@ def rows_only(
     note: Note, before: Table, after: Table, cut: np.datetime64, dates: np.ndarray
 ) -> list[Entry]:
     """Rows that only one run has, where no value says so."""
-    one, two = (set(zip(t.dates.tolist(), t.symbols, strict=True)) for t in (before, after))
-    strange = sorted(one ^ two, key=str)
-    if not strange:
-        return []
-    kept = [
-        (d, s)
-        for t in (before, after)
-        for d, s in zip(t.dates, t.symbols, strict=True)
-        if (d.tolist() if hasattr(d, "tolist") else d, s) in set(strange)
+    pair = [
+        pd.DataFrame({"date": t.dates, "key": t.keys, "symbol": t.symbols}) for t in (before, after)
     ]
-    date, symbol = kept[-1]
+    strange = (
+        pd.concat(pair)
+        .drop_duplicates(["date", "key"], keep=False)
+        .sort_values("date", kind="stable")
+    )
+    if strange.empty:
+        return []
+    date, symbol = strange["date"].iloc[-1], strange["symbol"].iloc[-1]
     witness = Witness(day(cut), day(date), str(symbol), f"row of {note.name}")
-    first = min(d for d, _ in kept)
+    first = strange["date"].to_numpy()[0]
     return [Entry(note.stage, note.name, float("inf"), witness, look_ahead(first, cut, dates))]
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.diagnose.dated import Table, dated
+from tasks.diagnose.dated import Table, dated, keys_of_index
+from tasks.diagnose.perturb import KEYS
 from tasks.diagnose.trace import Note, Recorder, Trace
 from tasks.split import Fold
 
@@ -71,13 +72,20 @@ def on_test(scores: object, fold: Fold) -> pd.Series:
     """``scores`` on the fold's test dates, sorted.
 
     Raises:
-        ValueError: Not scores by date and symbol, each once; or none on the test dates.
+        ValueError: Not scores by date and symbol, each once; or none on the test dates; or all
+            missing.
     """
-    if not isinstance(scores, pd.Series) or scores.index.nlevels != 2:
+    keys = keys_of_index(scores.index) if isinstance(scores, pd.Series) else None
+    if not isinstance(scores, pd.Series) or keys is None:
         raise ValueError(
             f"forecast must return a Series indexed (date, symbol); it returned "
             f"{type(scores).__name__}"
         )
+    try:
+        numbers = pd.to_numeric(scores)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"forecast must return numbers: {error}") from error
+    scores = numbers.set_axis(pd.MultiIndex.from_arrays(keys, names=list(KEYS)))
     if not scores.index.is_unique:
         raise ValueError("forecast must return one score for each date and symbol; some are twice")
     there = scores.index.get_level_values(0).isin(fold.test_dates)
@@ -86,4 +94,6 @@ def on_test(scores: object, fold: Fold) -> pd.Series:
             f"forecast returned {len(scores)} scores, none on the fold's test dates "
             f"{fold.test_dates[0]} to {fold.test_dates[-1]}"
         )
+    if not scores[there].notna().any():
+        raise ValueError(f"forecast returned {int(there.sum())} scores, all of them missing")
     return scores[there].sort_index()

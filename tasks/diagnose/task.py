@@ -11,7 +11,7 @@ from tasks.data import load, load_raw
 from tasks.data.spec import DataSpec
 from tasks.diagnose.finding import Finding, LeakReport
 from tasks.diagnose.forecaster import audit_forecaster
-from tasks.diagnose.outside import imported, labels_named
+from tasks.diagnose.outside import audited
 from tasks.diagnose.own import OwnForecaster, around
 from tasks.diagnose.pipeline import diagnose_features, diagnose_plan
 from tasks.diagnose.spec import AuditSpec
@@ -73,7 +73,7 @@ def audit_variant(
 ) -> Timed[LeakReport]:
     """The whole battery on one variant and fold, from raw rows on."""
 
-    def audited() -> LeakReport:
+    def whole() -> LeakReport:
         rows, inside = around(load_raw(forecaster.data), fold)
         training = forecaster.training
         short = replace(training, epochs=1) if quick else training
@@ -92,7 +92,7 @@ def audit_variant(
         )
         return replace(report, subject=forecaster.variant)
 
-    return timed(audited)
+    return timed(whole)
 
 
 @task(name="audit forecaster")
@@ -100,10 +100,4 @@ def audit_outside(
     forecaster: str, rows: pd.DataFrame, fold: Fold, target: str | None, options: dict[str, Any]
 ) -> Timed[LeakReport]:
     """The whole battery on somebody's own forecaster."""
-
-    def audited() -> LeakReport:
-        labels = labels_named(target, rows)
-        report = audit_forecaster(imported(forecaster), rows, fold, target=labels, **options)
-        return replace(report, subject=forecaster)
-
-    return timed(audited)
+    return timed(audited, forecaster, rows, fold, target, options)

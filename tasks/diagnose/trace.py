@@ -16,6 +16,9 @@ from tasks.diagnose.frozen import Leaf, leaves
 
 T = TypeVar("T")
 
+FITTED = ("selection", "input normalizer", "training", "network", "attribution")
+"""Stages whose tables without dates are results of a fit, not rows."""
+
 
 class Trace:
     """Marks the stages of a forecaster. This one keeps nothing: it costs nothing outside an audit.
@@ -27,9 +30,11 @@ class Trace:
     def __call__(self, stage: str, value: T, name: str = "") -> T:
         """Mark ``value`` as what ``stage`` makes.
 
-        Dated values are tables indexed (date, symbol), or with the columns date and symbol, or on
-        the rows (index) of the data; they are compared up to each cut. Anything else is frozen:
-        constants, weights, choices, sets of samples, compared when all after training changes.
+        Dated values are tables indexed (date, symbol) or by date, or with the columns date and
+        symbol, or on rows (index) of the data; they are compared up to each cut. Anything else is
+        frozen: constants, weights, choices, sets of samples, compared when all after training
+        changes. Trap: rows that were sorted and then numbered anew look like the data's own; give
+        such a table its date and symbol.
 
         Args:
             stage: One of ``tasks.diagnose.catalogue.STAGES``.
@@ -72,6 +77,8 @@ class Note:
         table: A dated value; None for a frozen one.
         content: A frozen value, taken apart.
         samples: A frozen value that is an index (date, symbol); else None.
+        loose: Parts of a frozen value that differ between two runs on the same data.
+        noise: How far a dated value lies apart in two runs on the same data, in its sd.
     """
 
     stage: str
@@ -79,6 +86,8 @@ class Note:
     table: Table | None = None
     content: Mapping[str, Leaf] = field(default_factory=dict)
     samples: pd.MultiIndex | None = None
+    loose: frozenset[str] = frozenset()
+    noise: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +111,7 @@ class Recorder(Trace):
         notes: What was marked, in order.
         trained: The models of this run, for later ones.
         shown: The networks that were shown.
+        lost: Why a model or network cannot be copied, by ``training`` and ``network``.
     """
 
     data: pd.DataFrame
@@ -109,18 +119,26 @@ class Recorder(Trace):
     notes: list[Note] = field(default_factory=list)
     trained: list[Any] = field(default_factory=list)
     shown: list[Shown] = field(default_factory=list)
+    lost: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def reusable(self) -> list[Any] | None:
+        """The trained models, if training is traced and all of them can be copied."""
+        return self.trained if self.trained and "training" not in self.lost else None
 
     def __call__(self, stage: str, value: T, name: str = "") -> T:
         """Note ``value``.
 
         Raises:
-            ValueError: No such stage.
+            ValueError: No such stage, or rows that cannot be dated.
         """
         if stage not in STAGES:
             near = get_close_matches(stage, STAGES, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"stage must be one of {', '.join(STAGES)}; it is {stage!r}{hint}")
-        table = dated(value, self.data)
+        table = dated(value, self.data, stage in FITTED)
+        if table is None:
+            refuse_undated(value, len(self.data), name or stage)
         samples = value if isinstance(value, pd.MultiIndex) else None
         content = {} if table is not None else copied(value)
         self.notes.append(Note(stage, name or stage, table, content, samples))
@@ -135,7 +153,7 @@ class Recorder(Trace):
             self.notes.append(Note("training", "training", content=copied(model)))
             return model
         model = fit()
-        self.trained.append(copy.deepcopy(model))
+        self.trained.append(self.copy_of("training", model))
         self.notes.append(Note("training", "training", content=copied(model)))
         return model
 
@@ -148,9 +166,21 @@ class Recorder(Trace):
         symbols: Tensor | None = None,
     ) -> nn.Module:
         """Keep a copy of the network with its batch."""
-        kept = copy.deepcopy(module), windows.detach().clone(), dates.clone(), target, symbols
-        self.shown.append(Shown(*kept))
+        kept = self.copy_of("network", module)
+        given = (windows, dates, target, symbols)
+        tensors = [None if one is None else one.detach().clone() for one in given]
+        if kept is not None:
+            self.shown.append(Shown(kept, *tensors))  # type: ignore[arg-type]  # two are given
         return module
+
+    def copy_of(self, what: str, value: T) -> T | None:
+        """A copy that later changes do not reach, or None and the reason in ``lost``."""
+        try:
+            return copy.deepcopy(value)
+        # anybody's model: what holds a lock, a file or a generator cannot be copied
+        except Exception as error:
+            self.lost[what] = f"{type(error).__name__}: {error}"
+            return None
 
     def table(self, stage: str) -> Table | None:
         """The last dated value of ``stage``, or None."""
@@ -161,6 +191,16 @@ class Recorder(Trace):
         """The last samples noted at ``stage``, or None."""
         found = [n.samples for n in self.notes if n.stage == stage and n.samples is not None]
         return found[-1] if found else None
+
+
+def refuse_undated(value: Any, rows: int, name: str) -> None:
+    """Raise ValueError where ``value`` has a row for each of the data's and no dates."""
+    table = isinstance(value, np.ndarray | Tensor | pd.Series | pd.DataFrame)
+    if table and value.shape[:1] == (rows,):
+        raise ValueError(
+            f"the traced value {name!r} has one row for each of the {rows} of the data, but no "
+            "dates: give a table on their index, or with the columns date and symbol"
+        )
 
 
 def copied(value: object) -> dict[str, Leaf]:
