@@ -1,4 +1,4 @@
-"""The audit measured: planted leaks and clean controls, side by side in processes."""
+"""The audit measured: leaks, controls and the power of each test, side by side in processes."""
 
 import json
 import multiprocessing
@@ -15,8 +15,11 @@ from rich.table import Table
 from flows.workers import start_pool_worker
 from tasks.diagnose.lab.bench import Outcome, by_case, by_test, outcome, summary
 from tasks.diagnose.lab.cases import CASES
+from tasks.diagnose.lab.power import DIALS, Turn, rates, smallest, turn
 
 OUT = Path(".foldproof/benchmark")
+DRAWS = 20
+"""Draws a dial of the power table."""
 
 
 def measured(key: str, seed: int) -> Outcome:
@@ -59,11 +62,45 @@ def run_benchmark(seeds: int, keys: Sequence[str] = (), first: str = "") -> int:
     return 0 if all(one.right for one in found) else 1
 
 
+def turned(key: str, seed: int) -> Turn:
+    """One dial on one draw, in a worker."""
+    return turn(DIALS[key], seed)
+
+
+def run_power(draws: int, keys: Sequence[str] = (), first: str = "") -> int:
+    """Turn down every dial, or those of the tests named (T1), on ``draws`` draws; print, keep.
+
+    Returns:
+        0, or 2 where no dial has such a name.
+    """
+    wanted = [key for key in (first, *keys) if key]
+    chosen = [k for k, d in DIALS.items() if not wanted or d.number in wanted or k in wanted]
+    console = Console(highlight=False, soft_wrap=True)
+    if not chosen:
+        tests = ", ".join(dict.fromkeys(dial.number for dial in DIALS.values()))
+        console.print(f"error: no dial of {', '.join(wanted)}; there are {tests}")
+        return 2
+    found: list[Turn] = []
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(os.cpu_count() or 1, context, start_pool_worker) as pool:
+        futures = [pool.submit(turned, key, seed) for key in chosen for seed in range(draws)]
+        for future in as_completed(futures):
+            found.append(future.result())
+            if console.is_terminal:
+                console.print(f"{len(found)} of {len(futures)} turns", end="\r")
+    wide = console if console.is_terminal else Console(highlight=False, width=160)
+    wide.print(shown(f"Power: the smallest leak caught, {draws} draws", smallest(found)))
+    console.print(f"{sum(one.seconds for one in found):.0f} CPU seconds", markup=False)
+    OUT.mkdir(parents=True, exist_ok=True)
+    rates(found).to_csv(OUT / "power.csv", index=False)
+    return 0
+
+
 def shown(title: str, table: pd.DataFrame) -> Table:
     """A table for the screen."""
     out = Table(title=title)
     for name in table:
-        out.add_column(str(name), no_wrap=name != "title")
+        out.add_column(str(name), no_wrap=name not in ("title", "leak", "at"))
     for row in table.astype(str).itertuples(index=False):
         out.add_row(*row)
     return out

@@ -91,16 +91,23 @@ def audit(
     benchmark: Annotated[
         bool, typer.Option("--benchmark", help="Measure the audit itself on planted leaks.")
     ] = False,
-    seeds: Annotated[int, typer.Option(help="Markets a case, for --benchmark.")] = 1,
+    power: Annotated[
+        bool, typer.Option("--power", help="With --benchmark: the smallest leak each test sees.")
+    ] = False,
+    seeds: Annotated[
+        int, typer.Option(help="Markets a case, for --benchmark; by default 1, for --power 20.")
+    ] = 0,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show Prefect's log.")] = False,
 ) -> None:
     """Does anything see the future? Exit status 0: clean, 1: a leak, 2: it could not be told."""
     prepare(verbose)
     try:
         if benchmark:
-            from flows.benchmark import run_benchmark
+            from flows.benchmark import DRAWS, run_benchmark, run_power
 
-            raise typer.Exit(run_benchmark(seeds, settings or [], subject))
+            if power:
+                raise typer.Exit(run_power(seeds or DRAWS, settings or [], subject))
+            raise typer.Exit(run_benchmark(seeds or 1, settings or [], subject))
         raise typer.Exit(audited(subject, settings or [], quick))
     except KeyboardInterrupt:
         typer.echo("interrupted; what is finished is kept, the same command goes on from here")
