@@ -50,7 +50,8 @@ def run_benchmark(seeds: int, keys: Sequence[str] = (), first: str = "") -> int:
             mark = "" if one.right else "   <- wrong"
             tests = ", ".join(dict.fromkeys(test for test, _ in one.caught))
             console.print(f"{one.case} seed {one.seed}: {one.verdict} {tests}{mark}", markup=False)
-    for title, table in (("Cases", by_case(found)), ("Each test alone, informing ones too", by_test(found))):
+    alone = "Each test alone, informing ones too"
+    for title, table in (("Cases", by_case(found)), (alone, by_test(found))):
         console.print(shown(title, table))
     console.print(summary(found), markup=False)
     OUT.mkdir(parents=True, exist_ok=True)
