@@ -178,7 +178,8 @@ def keys_of(
     anew = fitted and isinstance(frame.index, pd.RangeIndex) and len(frame) < len(data)
     rows = None if anew else rows_of(frame.index, data.index)
     if rows is not None:
-        return data["date"].to_numpy()[rows], data["symbol"].to_numpy(dtype=object)[rows]
+        dates = data["date"].to_numpy().astype("datetime64[us]")
+        return dates[rows], data["symbol"].to_numpy(dtype=object)[rows]
     alone = days(frame.index) if frame.index.nlevels == 1 else None
     return None if alone is None else (alone, np.full(len(alone), "", dtype=object))
 
@@ -201,7 +202,7 @@ def rows_of(index: pd.Index, rows: pd.Index) -> np.ndarray | None:
 
 
 def days(values: pd.Series | pd.Index) -> np.ndarray | None:
-    """``values`` as datetime64 without time zone, if all that are not missing are dates."""
+    """``values`` as datetime64[us] without time zone, if all that are not missing are dates."""
     series = pd.Series(values).reset_index(drop=True)
     if pd.api.types.is_object_dtype(series) or pd.api.types.is_string_dtype(series):
         some = series.dropna()
@@ -213,4 +214,5 @@ def days(values: pd.Series | pd.Index) -> np.ndarray | None:
         series = series.dt.to_timestamp()
     if not pd.api.types.is_datetime64_any_dtype(series):
         return None
-    return (series if series.dt.tz is None else series.dt.tz_localize(None)).to_numpy()
+    plain = series if series.dt.tz is None else series.dt.tz_localize(None)
+    return plain.to_numpy().astype("datetime64[us]")
