@@ -1,4 +1,4 @@
-"""The cases by which the audit is measured: the catalogue's 28 leaks, more leaks, 14 controls."""
+"""The cases by which the audit is measured: 28 leaks and 14 controls of the catalogue, and more."""
 
 from dataclasses import replace
 from functools import partial
@@ -8,6 +8,7 @@ from tasks.diagnose.lab import controls
 from tasks.diagnose.lab import feature_leaks as made
 from tasks.diagnose.lab import pipeline_leaks as planted
 from tasks.diagnose.lab.case import Case, by_key
+from tasks.diagnose.lab.everyday import EVERYDAY_LEAKS, MORE_CONTROLS
 from tasks.diagnose.lab.feature_leaks import adding, making
 from tasks.diagnose.lab.market import Market
 from tasks.diagnose.lab.networks import (
@@ -278,6 +279,7 @@ MORE_LEAKS = by_key(
         ).forecaster,
         ("network", "scoring"),
     ),
+    *EVERYDAY_LEAKS.values(),
 )
 """Leaks beyond the catalogue, added until no more were missed."""
 
@@ -312,5 +314,5 @@ CONTROLS = by_key(
 )
 """The 14 clean controls of the catalogue."""
 
-CASES = by_key(*LEAKS.values(), *MORE_LEAKS.values(), *CONTROLS.values())
+CASES = by_key(*LEAKS.values(), *MORE_LEAKS.values(), *CONTROLS.values(), *MORE_CONTROLS.values())
 """Every case."""
