@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from tasks.diagnose.catalogue import DIAGNOSTICS, STAGES
+from tasks.diagnose.catalogue import DIAGNOSTICS
 from tasks.diagnose.features import Tried
 from tasks.diagnose.finding import Finding, Verdict, Witness
 from tasks.diagnose.ground import Ground
@@ -58,10 +58,9 @@ class Seen:
                 self.enter(entry)
 
     def enter(self, entry: Entry) -> None:
-        """Keep the earliest stage; within it the furthest look-ahead, then the largest move."""
+        """Keep what moved first on the way; of one stage the furthest look-ahead, largest move."""
         held = self.entry
-        order = STAGES.index(entry.stage)
-        if held is None or order < STAGES.index(held.stage):
+        if held is None or entry.place < held.place:
             self.entry, self.ahead = entry, entry.ahead
         elif held.stage == entry.stage:
             self.ahead = max((a for a in (self.ahead, entry.ahead) if a is not None), default=None)

@@ -31,6 +31,7 @@ class Entry:
         ahead: Trading days from the oldest moved value to the first changed row; None if frozen.
         again: A frozen value that a stage made again under the same name: one fitted anew within
             the test block may honestly follow what came before.
+        place: Of the value among those that the forecaster marks, from 0.
     """
 
     stage: str
@@ -39,6 +40,7 @@ class Entry:
     witness: Witness
     ahead: int | None = None
     again: bool = False
+    place: int = 0
 
 
 def entries(
@@ -59,12 +61,14 @@ def entries(
     """
     first, later = dict(numbered(before)), dict(numbered(after))
     found: list[Entry] = []
-    for key in {**first, **later}:
+    for place, key in enumerate({**first, **later}):
         pair = first.get(key), later.get(key)
+        moves: list[Entry] = []
         if any(note is not None and note.table is not None for note in pair):
-            found += moved_table(*pair, cut, dates)
+            moves = moved_table(*pair, cut, dates)
         elif frozen:
-            found += [replace(one, again=key[2] > 0) for one in moved_frozen(*pair, cut)]
+            moves = [replace(one, again=key[2] > 0) for one in moved_frozen(*pair, cut)]
+        found += [replace(one, place=place) for one in moves]
     return found
 
 
