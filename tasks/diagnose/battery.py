@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 from torch import Tensor
 
 from tasks.diagnose.control import undecided
@@ -136,22 +137,21 @@ def target_findings(ground: Ground, labels: Labels | None) -> list[Finding]:
 
 
 def ready_made(ground: Ground, transform: Labels) -> bool:
-    """Whether the target follows the columns that are known late: labels made elsewhere."""
+    """Whether the target is a column of the data, or follows those that are known late."""
+    before, _ = attempt(lambda: transform(ground.data).to_numpy())
+    if before is None:
+        return False
+    columns = [ground.data[c] for c in ground.data if c not in KEYS]
+    plain = [c.to_numpy(np.float64, na_value=np.nan) for c in columns if is_numeric_dtype(c)]
+    if any(np.array_equal(before, one, equal_nan=True) for one in plain):
+        return True
     if not ground.known_at:
         return False
-    generator = np.random.default_rng(ground.seed)
-    every = np.ones(len(ground.data), dtype=bool)
-    none = np.zeros(len(ground.data), dtype=bool)
-    changed = change_rows(
-        ground.data, none, "noise", generator, dict.fromkeys(ground.known_at, every)
-    )
-    before, _ = attempt(lambda: transform(ground.data))
-    after, _ = attempt(lambda: transform(changed))
-    return (
-        before is not None
-        and after is not None
-        and bool((moved(before.to_numpy(), after.to_numpy()) > 0).any())
-    )
+    every, none = np.ones(len(ground.data), dtype=bool), np.zeros(len(ground.data), dtype=bool)
+    late, draw = dict.fromkeys(ground.known_at, every), np.random.default_rng(ground.seed)
+    changed = change_rows(ground.data, none, "noise", draw, late)
+    after, _ = attempt(lambda: transform(changed).to_numpy())
+    return after is not None and bool((moved(before, after) > 0).any())
 
 
 def traced_target(ground: Ground, rows: pd.DataFrame) -> pd.Series:
