@@ -20,6 +20,7 @@ from tasks.diagnose.battery import (
 from tasks.diagnose.catalogue import LEVEL
 from tasks.diagnose.control import holm
 from tasks.diagnose.cuts import choose_rows
+from tasks.diagnose.deaf import heard
 from tasks.diagnose.features import checked_data
 from tasks.diagnose.finding import Finding, Inflation, LeakReport, Verdict
 from tasks.diagnose.ground import Ground
@@ -149,9 +150,9 @@ def invariances(
     moved = any(one.worst.value > ground.rounding or one.entry for one in seen)
     rerun = ground.noise() if moved else 0.0
     found = [answer("train_invariance", trained, ground, rerun)]
-    found += selection_finding(found[0], ground)
     found += [answer("serve_invariance", served, ground, rerun)] if served else []
-    return found, rerun
+    found = heard(found, ground)
+    return [*found, *selection_finding(found[0], ground)], rerun
 
 
 def worth(

@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import partial
 
 from tasks.diagnose.lab import everyday_features as made
+from tasks.diagnose.lab import everyday_rows as rows
 from tasks.diagnose.lab import everyday_training as trained
 from tasks.diagnose.lab import look_alikes as honest
 from tasks.diagnose.lab.case import Case, by_key
@@ -39,15 +40,17 @@ EVERYDAY_LEAKS = by_key(
     Case("row count", "how many rows the stock has", adding(made.row_count), F),
     Case("ungrouped", "rolling from one stock into the next", adding(made.ungrouped), F),
     case("outliers", "rows removed by a z-score of all", "universe",
-         universe=made.without_outliers),
+         universe=rows.without_outliers),
     case("index of today", "dearest stocks of the last day", "universe",
-         universe=made.index_of_today),
-    case("labelled only", "rows without a label dropped", "universe", universe=made.with_label),
-    case("target units", "target over the sd of all targets", *T, target=made.target_in_units),
-    case("target clipped", "target clipped at quantiles of all", *T, target=made.target_clipped),
-    case("long labels", "labels known later than they say", *T, target=made.longer_than_said),
-    case("smooth labels", "labels averaged with later ones", *T, target=made.smoothed_target),
-    case("other stock", "shift without groupby in the label", *T, target=made.of_other_stock),
+         universe=rows.index_of_today),
+    case("labelled only", "rows without a label dropped", "universe", universe=rows.with_label),
+    case("target units", "target over the sd of all targets", *T, target=rows.target_in_units),
+    case("target clipped", "target clipped at quantiles of all", *T, target=rows.target_clipped),
+    case("long labels", "labels known later than they say", *T, target=rows.longer_than_said),
+    case("smooth labels", "labels averaged with later ones", *T, target=rows.smoothed_target),
+    case("label gaps", "next row of a changing universe for next day", "target", "folds",
+         universe=rows.often_traded),
+    case("other stock", "shift without groupby in the label", *T, target=rows.of_other_stock),
     case("stock means", "embedding trained on all labels", "training",
          train=trained.stock_means_of_all, score=trained.with_stock_means),
     case("ensemble", "ensemble weights chosen on the test block", "training",
@@ -85,7 +88,7 @@ MORE_CONTROLS = by_key(
     Case("missing so far", "share of missing values so far", adding(honest.missing_so_far)),
     Case("high so far", "price over its highest so far", adding(honest.high_so_far)),
     Case("single", "running means in float32", making(honest.in_single)),
-    case("often traded", "universe by trailing volume", universe=honest.often_traded),
+    Case("often traded", "universe by trailing volume", making(honest.often_traded)),
     case("validation scaler", "scaler of train and validation",
          fit_scaler=honest.scaler_with_validation),
     case("stopped", "boosting stopped on validation", train=honest.stopped_on_validation,

@@ -1,4 +1,6 @@
-"""What practitioners do to features, universe and target without meaning to look ahead."""
+"""What practitioners do to features without meaning to look ahead, and how it is done right."""
+
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -7,7 +9,7 @@ from sklearn.impute import KNNImputer
 from statsmodels.tsa.filters.hp_filter import hpfilter
 
 from tasks.diagnose.lab.market import DAILY
-from tasks.diagnose.lab.parts import HONEST, by_symbol, honest_features, labelled, next_close
+from tasks.diagnose.lab.parts import by_symbol, honest_features, next_close
 
 EVENT_DAYS = 7
 """Trading days between the events of the tables that are joined."""
@@ -57,13 +59,13 @@ def clusters(rows: pd.DataFrame) -> pd.Series:
     return pd.Series(centre.reindex(rows.index.get_level_values(1)).to_numpy(), index=rows.index)
 
 
-def joined(rows: pd.DataFrame, direction: str) -> pd.Series:
+def joined(rows: pd.DataFrame, direction: Literal["nearest", "forward", "backward"]) -> pd.Series:
     """Sentiment of a table of events, one each few days, joined to each day."""
     left = rows.reset_index()[["date", "symbol"]]
     days = np.sort(left["date"].unique())[::EVENT_DAYS]
     events = rows["sentiment"].dropna().reset_index()
     events = events[events["date"].isin(days)]
-    found = pd.merge_asof(left, events, on="date", by="symbol", direction=direction)  # type: ignore[call-overload]
+    found = pd.merge_asof(left, events, on="date", by="symbol", direction=direction)
     return pd.Series(found["sentiment"].to_numpy(), index=rows.index)
 
 
@@ -82,11 +84,16 @@ def last_event(rows: pd.DataFrame) -> pd.Series:
     return joined(rows, "backward")
 
 
+def long(wide: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
+    """A table of dates and stocks on the rows."""
+    return pd.Series(wide.stack(future_stack=True)).reindex(rows.index)
+
+
 def month_end(rows: pd.DataFrame) -> pd.Series:
     """The month's last sentiment, put on the days before it."""
     wide = rows["sentiment"].unstack()
     last = wide.resample("ME").last()
-    return last.reindex(wide.index, method="bfill").stack(future_stack=True).reindex(rows.index)
+    return long(last.reindex(wide.index, method="bfill"), rows)
 
 
 def month_before(rows: pd.DataFrame) -> pd.Series:
@@ -94,7 +101,7 @@ def month_before(rows: pd.DataFrame) -> pd.Series:
     wide = rows["sentiment"].unstack()
     month = pd.DatetimeIndex(wide.index).to_period("M")
     last = wide.groupby(month).last().shift(1).reindex(month).set_axis(wide.index)
-    return last.stack(future_stack=True).reindex(rows.index)
+    return long(last, rows)
 
 
 def filtered_level(values: np.ndarray, noise: float = 4.0) -> tuple[np.ndarray, np.ndarray]:
@@ -226,50 +233,3 @@ def trend(rows: pd.DataFrame) -> pd.Series:
 def below_the_high(rows: pd.DataFrame) -> pd.Series:
     """Price against the highest price of all days."""
     return rows["close"] / by_symbol(rows["close"]).transform("max")
-
-
-def without_outliers(data: pd.DataFrame) -> pd.DataFrame:
-    """Without the rows whose volume is far from the mean of the whole sample."""
-    z = (data["volume"] - data["volume"].mean()) / data["volume"].std()
-    return data[z < 2.0]
-
-
-def index_of_today(data: pd.DataFrame) -> pd.DataFrame:
-    """The ten dearest stocks of the last day."""
-    last = data[data["date"] == data["date"].max()].nlargest(10, "close")["symbol"]
-    return data[data["symbol"].isin(last)]
-
-
-def with_label(data: pd.DataFrame) -> pd.DataFrame:
-    """Without the rows that have no label, as a dropna over features and labels does."""
-    return data[data.groupby("symbol")["close"].shift(-2).notna()]
-
-
-def target_in_units(rows: pd.DataFrame) -> pd.DataFrame:
-    """The target in standard deviations of all targets."""
-    y = next_close(rows)
-    return y.assign(target=y["target"] / y["target"].std())
-
-
-def target_clipped(rows: pd.DataFrame) -> pd.DataFrame:
-    """The target clipped at quantiles of all targets."""
-    y = next_close(rows)
-    low, high = y["target"].quantile([0.02, 0.98])
-    return y.assign(target=y["target"].clip(low, high))
-
-
-def longer_than_said(rows: pd.DataFrame) -> pd.DataFrame:
-    """Labels over five days that say they are known after one."""
-    return next_close(rows, 5).assign(label_end=next_close(rows)["label_end"])
-
-
-def of_other_stock(rows: pd.DataFrame) -> pd.DataFrame:
-    """The next row's close against this one's in a table sorted by date: no groupby."""
-    return labelled(rows, rows["close"].shift(-1) / rows["close"] - 1, 2)
-
-
-def smoothed_target(rows: pd.DataFrame) -> pd.DataFrame:
-    """The target averaged with the next two days', known when the first of them is."""
-    y = HONEST.target(rows)
-    ahead = by_symbol(y["target"])
-    return y.assign(target=(y["target"] + ahead.shift(-1) + ahead.shift(-2)) / 3)

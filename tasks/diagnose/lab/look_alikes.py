@@ -85,10 +85,13 @@ def in_single(rows: pd.DataFrame) -> pd.DataFrame:
     return x.groupby(level=1).transform(lambda one: one.expanding().mean().astype(np.float32))
 
 
-def often_traded(data: pd.DataFrame) -> pd.DataFrame:
-    """The rows whose mean volume of the last 20 days is above the date's lowest quarter."""
-    mean = data.groupby("symbol")["volume"].transform(lambda one: one.rolling(20, 1).mean())
-    return data[mean >= mean.groupby(data["date"]).transform("quantile", 0.25)]
+def often_traded(rows: pd.DataFrame) -> pd.DataFrame:
+    """Features of the stocks whose mean volume of the last 20 days is not in the lowest quarter.
+
+    Rows of the others stay, without features: so labels span as many days as they say.
+    """
+    mean = by_symbol(rows["volume"]).transform(lambda one: one.rolling(20, 1).mean())
+    return honest_features(rows).where(mean >= mean.groupby(level=0).transform("quantile", 0.25))
 
 
 def scaler_with_validation(x: pd.DataFrame, samples: Samples, fold: Fold) -> pd.DataFrame:

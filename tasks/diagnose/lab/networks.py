@@ -205,7 +205,7 @@ def fit_sequences(
     stocks = [group.index for _, group in inputs.loc[train].groupby(level=1)]
     longest = max(map(len, stocks))
     whole = [stock for stock in stocks if len(stock) == longest]
-    x = torch.stack([torch.from_numpy(inputs.loc[s].to_numpy()).float() for s in whole])
+    x = torch.stack([torch.tensor(inputs.loc[s].to_numpy()).float() for s in whole])
     target = torch.stack([batch_of(y, stock)[1] for stock in whole])
     for _ in range(3 * EPOCHS):
         optimizer.zero_grad()
@@ -222,7 +222,7 @@ def score_sequences(
     found = []
     with torch.no_grad():
         for _, group in rows.groupby(level=1):
-            x = torch.from_numpy(group.to_numpy()).float().unsqueeze(0)
+            x = torch.tensor(group.to_numpy()).float().unsqueeze(0)
             found.append(pd.Series(model(x)[0].double().numpy(), index=group.index))
     scores = pd.concat(found)
     return scores[scores.index.isin(test)].sort_index()
