@@ -60,9 +60,11 @@ def audit(experiment: Experiment, quick: bool) -> Audit:
 
 
 @flow(name="audit forecaster", description=__doc__)
-def audit_own(request: OutsideAudit, rows: pd.DataFrame, fold: Fold, quick: bool) -> Audit:
+def audit_own(request: OutsideAudit, quick: bool) -> Audit:
     """Somebody's own forecaster on their own rows: audited, drawn, logged."""
     screen, watch = AuditScreen(), Stopwatch()
+    with watch("data and plan"):
+        rows, fold = rows_and_fold(request)
     screen.opening(f"audit of {request.forecaster}", (request.forecaster,), fold)
     with watch("audits"):
         future = audit_outside.submit(
@@ -151,6 +153,16 @@ def run_outside(request: OutsideAudit, quick: bool, api: AbstractContextManager[
     """The same for somebody's own forecaster."""
     open_store(request.tracking)
     imported(request.forecaster)
+    rows_and_fold(request)
+    with api:
+        return audit_own.with_options(task_runner=task_runner(1))(request, quick)
+
+
+def rows_and_fold(request: OutsideAudit) -> tuple[pd.DataFrame, Fold]:
+    """The rows that are asked for, checked, and the fold: the newest of the plan, or our own.
+
+    Read once to check before anything starts and once in the flow, whose parameters stay small.
+    """
     rows = long_rows(request.path, request.date, request.symbol, request.start)
     labels_named(request.target, rows)
     require_columns(rows, "prices", request.prices)
@@ -158,9 +170,7 @@ def run_outside(request: OutsideAudit, quick: bool, api: AbstractContextManager[
     dates = np.unique(rows["date"].to_numpy()).astype("datetime64[D]")
     plan = request.split
     fold = plan.folds(dates, shifted(dates, request.horizon))[-1] if plan else None
-    with api:
-        given = fold or own_fold(dates, request.horizon)
-        return audit_own.with_options(task_runner=task_runner(1))(request, rows, given, quick)
+    return rows, fold or own_fold(dates, request.horizon)
 
 
 def shifted(dates: np.ndarray, horizon: int) -> np.ndarray:
