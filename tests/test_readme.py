@@ -3,11 +3,18 @@
 import re
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+import pytest
+
 from conf.load import PRESETS
 from models.normalizers import VARIANTS
+from tasks.diagnose import Verdict, audit_forecaster
+from tasks.diagnose.outside import own_fold
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def variants_table() -> str:
@@ -43,9 +50,46 @@ def test_the_presets_are_named() -> None:
 
 
 def test_the_example_variant_works() -> None:
-    code = next(
-        block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "mine" in block
-    )
+    code = next(block for block in PYTHON if "mine" in block)
     names: dict[str, object] = {}
     exec(code, names)
     assert names["mine"].formula  # type: ignore[attr-defined]
+
+
+def labelled_rows() -> pd.DataFrame:
+    """Prices of 10 stocks, with the return over the five days from the next close."""
+    dates = pd.bdate_range("2020-01-01", periods=160)
+    steps = np.random.default_rng(0).normal(0, 0.02, (len(dates), 10))
+    prices = pd.DataFrame(100 * np.exp(steps.cumsum(0)), dates, [f"S{i}" for i in range(10)])
+    rows = prices.stack().rename_axis(["date", "symbol"]).rename("close").reset_index()
+    close, date = rows.groupby("symbol")["close"], rows.groupby("symbol")["date"]
+    return rows.assign(label=close.shift(-6) / close.shift(-1) - 1, known=date.shift(-6))
+
+
+@pytest.mark.parametrize(
+    ("example", "honest", "leaky", "stage"),
+    [
+        ("sklearn", "(1, 5, 21)", "(-1, 5, 21)", "features"),
+        ("sklearn", "dates.isin(fold.train_dates) & whole", "whole", "folds"),
+        ("nn.LSTM", "return net.eval()", "return net", "network"),
+    ],
+)
+def test_an_example_forecaster_is_clean_and_leaks_with_one_line_changed(
+    example: str, honest: str, leaky: str, stage: str
+) -> None:
+    code = next(block for block in PYTHON if "def forecast(" in block and example in block)
+    assert code.count(honest) == 1
+    rows = labelled_rows()
+    fold = own_fold(np.unique(rows["date"].to_numpy()).astype("datetime64[D]"), 5)
+    for text, verdict in (code, Verdict.CLEAN), (code.replace(honest, leaky), Verdict.LEAK):
+        names: dict[str, object] = {}
+        exec(text, names)
+        report = audit_forecaster(
+            names["forecast"],  # type: ignore[arg-type]
+            rows, fold, known_at={"label": "known"}, target=lambda data: data.set_index(
+                ["date", "symbol"]
+            )["label"], horizon=5, cuts=4,
+        )  # fmt: skip
+        assert report.verdict is verdict, report.to_markdown()
+        leaks = [f.stage for f in report.findings if f.verdict is Verdict.LEAK and f.counts]
+        assert any(one.startswith(stage) for one in leaks) is (verdict is Verdict.LEAK)

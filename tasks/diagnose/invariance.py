@@ -114,7 +114,8 @@ def answer(test: str, seen: Seen, ground: Ground, rerun: float) -> Finding:
     training = test == "train_invariance"
     moves = seen.worst.value > limit
     only_stage = not moves and by_stage_alone(seen, rerun)
-    stage, witness = place_of(seen, moves and training and not served_alike(ground, seen))
+    fitted = moves and training and not served_alike(ground, seen)
+    stage, witness = place_of(seen, fitted)
     reason = seen.tried.unknown(without_truncation=True) or unsteadiness(ground, seen, rerun)
     leaks = moves or only_stage
     verdict = Verdict.LEAK if leaks else Verdict.UNKNOWN if reason else Verdict.CLEAN
@@ -130,7 +131,7 @@ def answer(test: str, seen: Seen, ground: Ground, rerun: float) -> Finding:
         witness=witness if leaks else None,
         detail=reason
         if verdict is Verdict.UNKNOWN
-        else detail_of(seen, leaks, moves, training)
+        else detail_of(seen, leaks, moves, fitted)
         if leaks
         else "rounding only"
         if seen.worst.value > 0
@@ -173,7 +174,7 @@ def served_alike(ground: Ground, seen: Seen) -> bool:
     return served.worst.value > ground.rounding
 
 
-def place_of(seen: Seen, training: bool) -> tuple[str, Witness]:
+def place_of(seen: Seen, fitted: bool) -> tuple[str, Witness]:
     """Where a leak enters, and its witness there.
 
     A frozen value that moved although no earlier stage did is where training sees the future. A
@@ -182,7 +183,7 @@ def place_of(seen: Seen, training: bool) -> tuple[str, Witness]:
     entry = seen.entry
     own = replace(seen.worst.witness(seen.cut), cut=seen.cut)
     if entry is None or entry.stage == "scoring":
-        return ("training" if training else "scoring"), own
+        return ("training" if fitted else "scoring"), own
     return entry.stage, entry.witness
 
 
@@ -194,14 +195,14 @@ def stages_of(ground: Ground) -> str:
     return f"stages {', '.join(names)}{again}" if names else "no stage traced"
 
 
-def detail_of(seen: Seen, leaks: bool, moves: bool, training: bool) -> str:
+def detail_of(seen: Seen, leaks: bool, moves: bool, fitted: bool) -> str:
     """One sentence: where it enters, how far it looks ahead, whether forecasts follow."""
     entry = seen.entry
     if entry is None or entry.stage == "scoring":
         text = (
             "forecasts of the first test date depend on what comes later: training, or what is "
             "fitted with it, sees past the training dates, or features look ahead"
-            if training
+            if fitted
             else "forecasts depend on rows dated later"
         )
     elif entry.ahead is None:
@@ -210,7 +211,7 @@ def detail_of(seen: Seen, leaks: bool, moves: bool, training: bool) -> str:
         text = f"{entry.witness.column} ({entry.stage}) depends on later rows"
     if seen.ahead:
         text += f", at least {seen.ahead} trading day{'s' * (seen.ahead > 1)} ahead"
-    if not training and seen.cuts:
+    if seen.cuts and len(seen.tried.cuts) > 1:
         text += f"; seen at {len(seen.cuts)} of {len(seen.tried.cuts)} cuts"
     return text if moves else f"{text}; the forecasts compared do not follow"
 
