@@ -41,6 +41,8 @@ class OutsideAudit(BaseModel):
     """Columns of prices, the close last, for the noise placebo."""
     placebo: int = Field(0, ge=0)
     """Twins without predictability to train on; 5 make that test strong."""
+    permutations: int = Field(0, ge=0)
+    """Trainings on permuted labels, where target is a column; 20 are usual, at least 5."""
     hazard: float | None = Field(None, ge=0, le=1)
     """Share of symbols that end in a year, if it is known of the universe."""
     cuts: int | None = Field(None, ge=1)

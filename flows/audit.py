@@ -130,7 +130,10 @@ def verdict_of(reports: tuple[LeakReport, ...]) -> Verdict:
 
 def options_of(request: OutsideAudit, quick: bool) -> dict[str, Any]:
     """What ``audit_forecaster`` is told."""
-    names = ("known_at", "embargo", "horizon", "prices", "placebo", "hazard", "cuts", "seed")
+    names = (
+        "known_at", "embargo", "horizon", "prices", "placebo", "permutations", "hazard", "cuts",
+        "seed",
+    )  # fmt: skip
     return {name: getattr(request, name) for name in names} | {"quick": quick}
 
 

@@ -56,7 +56,7 @@ def compare(
 ) -> None:
     """Compare normalization variants on one plan of walk-forward folds."""
     prepare(verbose)
-    try:
+    with stoppable("finished units are kept"):
         with few_collections():
             from conf.load import ConfigError, load
         try:
@@ -72,9 +72,6 @@ def compare(
                 run(experiment, api)
             except USER_ERRORS as error:
                 fail(error)
-    except KeyboardInterrupt:
-        typer.echo("interrupted; finished units are kept, the same command goes on from here")
-        raise typer.Exit(130) from None
 
 
 @app.command()
@@ -102,16 +99,14 @@ def audit(
     """Does anything see the future? Exit status 0: clean, 1: a leak, 2: it could not be told."""
     prepare(verbose)
     try:
-        if benchmark:
-            from flows.benchmark import DRAWS, run_benchmark, run_power
+        with stoppable("what is finished is kept"):
+            if benchmark:
+                from flows.benchmark import DRAWS, run_benchmark, run_power
 
-            if power:
-                raise typer.Exit(run_power(seeds or DRAWS, settings or [], subject))
-            raise typer.Exit(run_benchmark(seeds or 1, settings or [], subject))
-        raise typer.Exit(audited(subject, settings or [], quick))
-    except KeyboardInterrupt:
-        typer.echo("interrupted; what is finished is kept, the same command goes on from here")
-        raise typer.Exit(130) from None
+                if power:
+                    raise typer.Exit(run_power(seeds or DRAWS, settings or [], subject))
+                raise typer.Exit(run_benchmark(seeds or 1, settings or [], subject))
+            raise typer.Exit(audited(subject, settings or [], quick))
     except typer.Exit:
         raise
     except Exception:  # exit status 1 says that there is a leak: a defect of ours must not
@@ -214,6 +209,26 @@ def prepare(verbose: bool) -> None:
         os.environ.setdefault("PREFECT_HOME", str((HOME / "prefect").resolve()))
     os.environ.setdefault("PREFECT_RESULTS_LOCAL_STORAGE_PATH", str((HOME / "results").resolve()))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@contextmanager
+def stoppable(kept: str) -> Iterator[None]:
+    """Turn an interruption inside into one line and exit status 130."""
+    try:
+        yield
+    except BaseException as error:
+        if not interrupted(error):
+            raise
+        typer.echo(f"interrupted; {kept}, the same command goes on from here")
+        raise typer.Exit(130) from None
+
+
+def interrupted(error: BaseException | None) -> bool:
+    """Whether an interruption is behind ``error``; compiled code may put an error in its place."""
+    if error is None:
+        return False
+    own = isinstance(error, KeyboardInterrupt) or "KeyboardInterrupt" in str(error)
+    return own or interrupted(error.__cause__ or error.__context__)
 
 
 @contextmanager

@@ -86,9 +86,7 @@ def test_an_example_forecaster_is_clean_and_leaks_with_one_line_changed(
         exec(text, names)
         report = audit_forecaster(
             names["forecast"],  # type: ignore[arg-type]
-            rows, fold, known_at={"label": "known"}, target=lambda data: data.set_index(
-                ["date", "symbol"]
-            )["label"], horizon=5, cuts=4,
+            rows, fold, known_at={"label": "known"}, target="label", horizon=5, cuts=4,
         )  # fmt: skip
         assert report.verdict is verdict, report.to_markdown()
         leaks = [f.stage for f in report.findings if f.verdict is Verdict.LEAK and f.counts]

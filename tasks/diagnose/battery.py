@@ -1,6 +1,6 @@
-"""The tests that an audit of a forecaster adds to train and serve invariance."""
+"""The exact tests that an audit of a forecaster adds to train and serve invariance."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -9,8 +9,6 @@ from pandas.api.types import is_numeric_dtype
 from torch import Tensor
 
 from tasks.diagnose.control import undecided
-from tasks.diagnose.delay import delay_curve
-from tasks.diagnose.drift import drift
 from tasks.diagnose.duplicates import duplicates
 from tasks.diagnose.execution import execution
 from tasks.diagnose.finding import Finding, Verdict
@@ -21,7 +19,6 @@ from tasks.diagnose.measure import attempt, moved
 from tasks.diagnose.module import audit_module
 from tasks.diagnose.perturb import KEYS, change_rows
 from tasks.diagnose.samples import order_of_samples, purge_of_samples
-from tasks.diagnose.screen import feature_screen
 
 Labels = Callable[[pd.DataFrame], pd.Series]
 """Long rows -> what is forecast, indexed (date, symbol)."""
@@ -30,10 +27,13 @@ LATE_CUTS = 6
 """Cuts at which cells that are known late are changed alone."""
 EXECUTION_DATES = 3
 """Dates whose targets are tried where every try runs the forecaster."""
-DRIFT_TURNS = 4
-"""Other places of the test block against which drift is held."""
 SAMPLED_ROWS = 200_000
 """Rows of features that are searched for duplicates at most."""
+
+
+def by_column(column: str, rows: pd.DataFrame) -> pd.Series:
+    """A column of the rows as what is forecast, indexed (date, symbol)."""
+    return rows.set_index(list(KEYS))[column].astype(np.float64)
 
 
 def tried(test: str, stage: str, call: Callable[[], list[Finding]]) -> list[Finding]:
@@ -197,26 +197,3 @@ def network_findings(ground: Ground, horizon: int) -> list[Finding]:
 def stamps(dates: Tensor) -> np.ndarray:
     """(B,) days since 1970-01-01 as dates."""
     return dates.cpu().numpy().astype("datetime64[D]")
-
-
-def score_findings(ground: Ground, target: pd.Series | None, horizon: int) -> Iterator[Finding]:
-    """What scores and features say by themselves: screen, delay, drift."""
-    features = ground.base.trace.table("features")
-    fold = ground.subject.fold
-    if target is not None:
-        label = target[target.index.get_level_values(0) >= fold.train_dates[0]]
-        yield from tried(
-            "delay_curve", "scoring", lambda: [delay_curve(ground.base.scores, label, horizon)[0]]
-        )
-    if features is None:
-        return
-    rows = features.frame()
-    if target is not None:
-        yield from tried(
-            "feature_screen", "features", lambda: [feature_screen(rows, label, horizon).finding]
-        )
-    yield from tried(
-        "drift",
-        "features",
-        lambda: [drift(rows, fold.train_dates, fold.test_dates, turns=DRIFT_TURNS)],
-    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -9,13 +10,12 @@ import pandas as pd
 
 from tasks.diagnose.battery import (
     Labels,
+    by_column,
     duplicate_findings,
     network_findings,
     point_in_time_findings,
     sample_findings,
-    score_findings,
     target_findings,
-    tried,
 )
 from tasks.diagnose.catalogue import LEVEL
 from tasks.diagnose.control import holm
@@ -28,10 +28,9 @@ from tasks.diagnose.invariance import Change, answer, observe, selection_finding
 from tasks.diagnose.measure import day
 from tasks.diagnose.perturb import checked_names
 from tasks.diagnose.pipeline import diagnose_plan
-from tasks.diagnose.placebo import noise_placebo
 from tasks.diagnose.replay import honest_scores, inflation
+from tasks.diagnose.statistical import Known, statistical_findings
 from tasks.diagnose.subject import Forecast, Subject
-from tasks.diagnose.survivorship import survivorship
 from tasks.split import Fold
 
 TRACED_CUTS, UNTRACED_CUTS, QUICK_CUTS = 20, 4, 3
@@ -54,10 +53,11 @@ def audit_forecaster(
     tolerance: float | None = None,
     known_at: Mapping[str, str] = MappingProxyType({}),
     embargo: int = 0,
-    target: Labels | None = None,
+    target: Labels | str | None = None,
     horizon: int = 1,
     prices: tuple[str, ...] = (),
     placebo: int = 0,
+    permutations: int = 0,
     hazard: float | None = None,
     level: float = LEVEL,
     quick: bool = False,
@@ -83,16 +83,19 @@ def audit_forecaster(
             the model cannot stand, such as missing values, is reported and does not count.
         each: Changes tried at each cut, 1 (all in turn) or 2; with 1 training is repeated once.
         tolerance: Moves up to this many cross-sectional sd of the forecasts are rounding; by
-            default 1e-9, and 1e-5 for forecasts in float32.
+            default 1e-9, and 1e-5 for forecasts in float32; more where they hardly differ within
+            a date, by what their number format resolves.
         known_at: Columns that are known later than their row's date, such as labels -> the column
             of the date on which they are known. They are changed too where that is after the cut,
             and decide whether the fold is purged.
         embargo: Trading days that must lie between the last label and the block after it.
-        target: Rows -> what is forecast, indexed (date, symbol): cheaper than running the
-            forecaster where it is tested. By default the traced stage ``target``.
+        target: What is forecast: the column that holds it, or rows -> it, indexed (date, symbol),
+            which costs less than running the forecaster. By default the traced stage ``target``.
         horizon: Rows that a label spans, for intervals and statistical tests.
         prices: Columns of prices, the close last, of which twins without predictability are made.
         placebo: Twins to train on (the noise placebo); 0 leaves that test out, 5 make it strong.
+        permutations: Trainings on permuted labels, where ``target`` is a column; 0 leaves that test
+            out, 20 are usual.
         hazard: Share of symbols that end in a year, as known of the universe; None if it is not.
         level: Chance of any false alarm among the statistical tests (Holm).
         quick: Fewer cuts, one change of the future of training, no statistical test.
@@ -109,6 +112,10 @@ def audit_forecaster(
         raise ValueError(
             "data['date'] must be without time zone: data['date'].dt.tz_localize(None)"
         )
+    column = target if isinstance(target, str) else None
+    if column is not None and column not in data:
+        raise ValueError(f"target must be a column of the data; {column!r} is none of {[*data]}")
+    made = partial(by_column, target) if isinstance(target, str) else target
     ground = Ground.of(Subject(forecast, fold), data, known_at, seed, tolerance)
     wanted = cuts or (QUICK_CUTS if quick else TRACED_CUTS if ground.traced else UNTRACED_CUTS)
     first, *others = dates_to_cut(data, ground.base.scores, wanted, seed)
@@ -117,14 +124,15 @@ def audit_forecaster(
     found, rerun = invariances(ground, training, plan_of(others, perturbations, each))
     found += point_in_time_findings(ground, others, rerun)
     found += plan_findings(ground, embargo)
-    found += target_findings(ground, target)
+    found += target_findings(ground, made)
     found += duplicate_findings(ground)
-    labels = labels_of(ground, target)
+    labels = labels_of(ground, made)
     if not quick:
         found += network_findings(ground, horizon)
-        found += score_findings(ground, labels, horizon)
-        found += [survivorship(data, hazard, level=level)]
-        found += placebo_findings(ground, target, prices, horizon, placebo)
+        known = Known(
+            made, labels, column, horizon, prices, placebo, permutations, hazard, level
+        )  # fmt: skip
+        found += statistical_findings(ground, known)
     return LeakReport("forecaster", tuple(worth(list(holm(found, level)), ground, labels, horizon)))
 
 
@@ -186,25 +194,6 @@ def labels_of(ground: Ground, target: Labels | None) -> pd.Series | None:
         return target(ground.data)
     table = ground.base.trace.table("target")
     return table.column(table.columns[0]) if table is not None and table.columns else None
-
-
-def placebo_findings(
-    ground: Ground, target: Labels | None, prices: tuple[str, ...], horizon: int, panels: int
-) -> list[Finding]:
-    """The noise placebo, where it is asked for and there are prices to make twins of."""
-    if not panels or not prices or target is None:
-        return []
-    subject, labels = ground.subject, target
-    return tried(
-        "noise_placebo",
-        "training",
-        lambda: [
-            noise_placebo(
-                subject.forecast, ground.data, subject.fold, labels,
-                prices=prices, horizon=horizon, panels=panels, seed=ground.seed,
-            )
-        ],
-    )  # fmt: skip
 
 
 def dates_to_cut(

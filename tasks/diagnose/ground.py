@@ -46,8 +46,9 @@ class Ground:
     ) -> "Ground":
         """Run the forecaster once."""
         base = subject.run(data)
-        rounding = tolerance_of(base.scores) if tolerance is None else tolerance
-        return cls(subject, data, known_at, seed, base, rounding)
+        if tolerance is None:
+            tolerance = tolerance_of(base.scores, forecast_scale(base.scores))
+        return cls(subject, data, known_at, seed, base, tolerance)
 
     @property
     def dates(self) -> np.ndarray:

@@ -13,6 +13,8 @@ T = TypeVar("T")
 
 NOISE_MARGIN = 10.0
 """A move counts as more than the noise of running twice when it is this many times larger."""
+RESOLVED = 16
+"""Units in the last place of the largest value by which order of summation may move one."""
 
 
 def moved(before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -42,15 +44,24 @@ def largest(sizes: np.ndarray, rounding: float = FLOAT32) -> float:
     return float("inf") if top <= rounding and np.isinf(sizes).any() else top
 
 
-def tolerance_of(values: pd.Series) -> float:
-    """Rounding to allow for; floats that are all float32 numbers are taken to be float32 work."""
+def tolerance_of(values: pd.Series, scale: float | None = None) -> float:
+    """Rounding to allow for, in units of ``scale``, by default the spread of the values.
+
+    Floats that are all float32 numbers are taken to be float32 work. Values that lie closer
+    together than their size can be resolved, such as forecasts of 0.02 that differ by 1e-6 within
+    a date, move by more than a fixed share of their spread when a batch is summed in another order.
+    """
     if not pd.api.types.is_float_dtype(values):
         return FLOAT64
     finite = values.to_numpy(dtype=np.float64, na_value=np.nan)
     finite = finite[np.isfinite(finite)]
     with np.errstate(over="ignore"):
         single = bool((finite.astype(np.float32).astype(np.float64) == finite).all())
-    return FLOAT32 if single and (finite != np.rint(finite)).any() else FLOAT64
+    single &= bool((finite != np.rint(finite)).any())
+    unit = float(np.finfo(np.float32 if single else np.float64).eps)
+    size = float(np.abs(finite).max(initial=0.0))
+    resolved = RESOLVED * unit * size / (spread(finite) if scale is None else scale)
+    return max(FLOAT32 if single else FLOAT64, resolved)
 
 
 def numbers(column: pd.Series) -> np.ndarray:

@@ -146,8 +146,8 @@ def require_columns(rows: pd.DataFrame, setting: str, names: Iterable[str]) -> N
             raise DataError(f"{setting}: there is no column {name!r}{near}")
 
 
-def labels_named(target: str | None, rows: pd.DataFrame) -> Labels | None:
-    """The target that is named: a column, or a function of the rows.
+def labels_named(target: str | None, rows: pd.DataFrame) -> Labels | str | None:
+    """The target that is named: a column, or ``package.module:function`` of the rows.
 
     Raises:
         DataError: There is neither, or the column holds no numbers.
@@ -159,12 +159,7 @@ def labels_named(target: str | None, rows: pd.DataFrame) -> Labels | None:
     require_columns(rows, "target", (target,))
     if not pd.api.types.is_numeric_dtype(rows[target]):
         raise DataError(f"target: column {target!r} must hold numbers; it is {rows[target].dtype}")
-    return partial(by_column, target)
-
-
-def by_column(column: str, rows: pd.DataFrame) -> pd.Series:
-    """A column of the rows, indexed (date, symbol)."""
-    return rows.set_index(list(KEYS))[column].astype(np.float64)
+    return target
 
 
 def by_function(function: Callable[..., Any], rows: pd.DataFrame) -> pd.Series:

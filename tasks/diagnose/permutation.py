@@ -6,7 +6,6 @@ from functools import partial
 import numpy as np
 import pandas as pd
 from numpy.random import Generator
-from scipy import stats
 
 from tasks.diagnose.catalogue import LEVEL
 from tasks.diagnose.control import judged, undecided
@@ -130,6 +129,8 @@ def mean_rank_ic(scores: pd.Series, truth: pd.Series) -> float:
 
 def p_above_zero(values: np.ndarray) -> float:
     """One-sided p-value of Student's t of the mean of independent values (M,) above zero."""
+    from scipy import stats  # here: it is slow, and configurations are read first
+
     error = np.array([values.std(ddof=1) / np.sqrt(len(values))])
     return float(stats.t.sf(ratio(values.mean(keepdims=True), error)[0], len(values) - 1))
 

@@ -18,7 +18,7 @@ from tasks.diagnose.coupling import coupling, some
 from tasks.diagnose.cuts import choose_rows
 from tasks.diagnose.finding import Finding, Verdict, Witness
 from tasks.diagnose.futures import change_panel
-from tasks.diagnose.measure import day
+from tasks.diagnose.measure import day, tolerance_of
 from tasks.diagnose.network import changed_state, dropout_off, fresh_call, precise, state_of
 from tasks.diagnose.perturb import PERTURBATIONS, schedule
 from tasks.diagnose.scores import apart, forecast_scale
@@ -90,7 +90,8 @@ def serve_invariance(
         compared += seen.count
         if seen.value > worst:
             worst, witness = seen.value, seen.witness(day(panel.dates[cut]))
-    leaks = worst > FLOAT32
+    limit = max(FLOAT32, tolerance_of(before, scale))
+    leaks = worst > limit
     ways = ", ".join(PERTURBATIONS[name].title for name in dict.fromkeys(n for _, n in plan))
     return Finding(
         test=test.key,
@@ -99,7 +100,7 @@ def serve_invariance(
         evidence="exact" if compared else "no forecast to compare",
         statistic="largest move of a past forecast when later rows change [cross-sectional sd]",
         value=worst if compared else float("nan"),
-        threshold=FLOAT32,
+        threshold=limit,
         tested=f"{compared} forecasts at {len(rows)} cuts of fold {unit.fold.number}: {ways}",
         witness=witness if leaks else None,
         detail=serve_detail(worst, leaks),

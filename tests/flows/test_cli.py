@@ -3,9 +3,10 @@
 import socket
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
-from flows.cli import app
+from flows.cli import app, interrupted
 
 
 def test_a_port_in_use_is_told_with_another() -> None:
@@ -24,3 +25,20 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch) ->
     assert done.exit_code == 2
     assert str(tmp_path / ".foldproof") in done.stderr
     assert "use another folder" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (KeyboardInterrupt(), True),
+        (ValueError("Error calling function `_ser_model`: KeyboardInterrupt: "), True),
+        (ValueError("too short"), False),
+    ],
+)
+def test_an_interruption_is_known_in_the_place_of_another_error(
+    error: BaseException, expected: bool
+) -> None:
+    assert interrupted(error) is expected
+    second = RuntimeError("while importing")
+    second.__cause__ = error
+    assert interrupted(second) is expected

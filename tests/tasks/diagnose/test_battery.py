@@ -154,8 +154,9 @@ def test_a_shown_network_is_tested(share, verdict):
         trace.network(BatchMean(share), windows, dates, symbols=torch.arange(24) % 6)
 
     report = quick(forecaster(mark=mark), quick=False)
-    (composition,) = found(report, "batch_composition")
-    assert composition.verdict == verdict
+    modes = found(report, "batch_composition")
+    assert {f.stage for f in modes} == {"network in training mode", "network in eval mode"}
+    assert {f.verdict for f in modes} == {verdict}
     assert ("batch_composition" in {f.test for f in leaks(report)}) is (verdict == "LEAK")
 
 
@@ -174,3 +175,18 @@ def test_the_whole_battery_on_a_small_panel_raises_no_false_alarm():
     assert not leaks(report)
     tests = {f.test for f in report.findings}
     assert {"delay_curve", "feature_screen", "drift", "execution", "survivorship"} <= tests
+
+
+@pytest.mark.parametrize(
+    ("share", "size", "verdict"),
+    [(0.0, "identical", "CLEAN"), (1e-6, "rounding only", "CLEAN"), (1e-3, "material", "LEAK")],
+)
+def test_three_sizes_of_a_move_are_told_apart(share, size, verdict):
+    def forecast(data, fold):
+        scores = keyed(data, (data["x"] + share * data["x"].mean()).astype(np.float32))
+        return scores[scores.index.get_level_values(0).isin(fold.test_dates)]
+
+    report = quick(forecast)
+    (serving,) = found(report, "serve_invariance")
+    assert (serving.verdict, report.verdict) == (verdict, verdict)
+    assert str(serving.size) == size

@@ -38,7 +38,15 @@ def test_rounding_is_allowed_for_by_precision():
     assert tolerance_of(draw.astype("float32").astype("float64")) == 1e-5
     assert tolerance_of(pd.Series([1, 2, 3])) == 1e-9
     assert tolerance_of(pd.Series([1.0, 2.0, NAN])) == 1e-9
-    assert tolerance_of(pd.Series([1e300, 0.1])) == 1e-9
+
+
+def test_values_closer_than_their_format_resolves_are_allowed_more():
+    """Sixteen units in the last place of the largest value, in units of the scale."""
+    near = (0.02 + 1e-6 * pd.Series(np.random.default_rng(0).normal(size=50))).astype("float32")
+    assert tolerance_of(near, 1e-6) == pytest.approx(16 * 2**-23 * near.max() / 1e-6)
+    assert tolerance_of(near, 1.0) == 1e-5
+    assert tolerance_of(near) == tolerance_of(near, spread(near.to_numpy("float64")))
+    assert tolerance_of(pd.Series([1e9, 1e9 + 0.1]), 0.1) == pytest.approx(16 * 2**-52 * 1e10)
 
 
 def test_texts_and_dates_become_numbers_that_tell_apart():
