@@ -2,5 +2,16 @@
 
 from tasks.compare.comparison import CONTROLS, Comparison, compare, daily
 from tasks.compare.metrics import METRICS, Metric, measure
+from tasks.compare.selection import Selection, selection
 
-__all__ = ["CONTROLS", "METRICS", "Comparison", "Metric", "compare", "daily", "measure"]
+__all__ = [
+    "CONTROLS",
+    "METRICS",
+    "Comparison",
+    "Metric",
+    "Selection",
+    "compare",
+    "daily",
+    "measure",
+    "selection",
+]

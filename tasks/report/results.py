@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 
 from models.normalizers.variant import Variant
 from tasks.attribute import Attribution
-from tasks.compare import Comparison
+from tasks.compare import Comparison, Selection, selection
 from tasks.diagnose.finding import Finding, Verdict
 from tasks.split.fold import Fold
 from tasks.train import PREFIX, REFERENCES
@@ -116,6 +117,12 @@ class Results:
         """Candidates in the confidence set: none of them can be ruled out as the best."""
         inside = self.ranking["in_confidence_set"]
         return [name for name in self.candidates if is_true(inside[name])]
+
+    @cached_property
+    def selection(self) -> Selection:
+        """What choosing the best candidate by its past costs."""
+        horizon = int(self.config.get("target", {}).get("horizon", 1))
+        return selection(self.comparison.daily[self.candidates].dropna().to_numpy(), horizon)
 
     @property
     def base(self) -> str:

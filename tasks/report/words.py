@@ -18,7 +18,10 @@ def best_normalization(results: Results) -> str:
     if not results.candidates:
         return "None that was compared: every one of them sees the future."
     best = results.candidates[0]
-    return " ".join([_not_ruled_out(results), _skill(results, best), _gain(results, best)]).strip()
+    parts = (
+        _not_ruled_out(results), _skill(results, best), _gain(results, best), _luck(results)
+    )  # fmt: skip
+    return " ".join(part for part in parts if part)
 
 
 def _not_ruled_out(results: Results) -> str:
@@ -54,6 +57,22 @@ def _gain(results: Results, best: str) -> str:
         return ""
     shown = ", which includes zero: no gain is shown" if gain.low <= 0 <= gain.high else ""
     return f"Against {label(results.base)} it gains {gain}{shown}."
+
+
+def _luck(results: Results) -> str:
+    chosen = results.selection
+    if chosen.overfitting != chosen.overfitting:
+        return ""
+    text = (
+        f"Whoever picks the best of {chosen.trials} by one half of the dates gets one from the "
+        f"worse half of them on the other in {chosen.overfitting:.0%} of the ways to halve"
+    )
+    if chosen.deflated == chosen.deflated:
+        text += (
+            f"; the probability that its ICIR is more than the luck of {chosen.trials} trials is "
+            f"{chosen.deflated:.2f}"
+        )
+    return f"{text}."
 
 
 def sees_the_future(results: Results) -> str:

@@ -197,13 +197,15 @@ def summary_params(results: Results) -> dict[str, str]:
 
 
 def summary_values(results: Results) -> Iterator[Value]:
-    """The best candidate's rank IC, how many are left and leak, the seconds of every step."""
+    """Rank IC of the best, what choosing it costs, how many are left and leak, seconds by step."""
     if results.candidates:
         for part, value in results.rank_ic(results.candidates[0])._asdict().items():
             yield f"summary/best_rank_ic{'' if part == 'value' else f'_{part}'}", value, 0
     leaks = {name for name, verdict in results.verdicts.items() if verdict is Verdict.LEAK}
     yield "summary/candidates", float(len(results.candidates)), 0
     yield "summary/in_confidence_set", float(len(results.kept)), 0
+    for part, value in results.selection._asdict().items():
+        yield f"selection/{part}", float(value), 0
     yield "summary/leaking", float(len(leaks - set(results.controls))), 0
     for step, spent in results.seconds.items():
         yield f"seconds/{step}", float(spent), 0

@@ -1,0 +1,95 @@
+"""What choosing costs: by hand, recomputed another way, and on series where it is known."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from tasks.compare.selection import BLOCKS, deflated, overfitting, selection
+
+
+def noise(columns=8, dates=600, seed=0):
+    return np.random.default_rng(seed).normal(0, 0.2, size=(dates, columns))
+
+
+def test_one_that_is_better_throughout_is_never_overfitted():
+    daily = noise()
+    daily[:, 3] += 1.0
+    assert overfitting(daily) == 0.0
+    assert deflated(daily, 1) > 0.99
+
+
+def test_what_is_won_in_one_half_and_lost_in_the_other_always_is():
+    """Every column has the same mean over all dates, so the best here is the worst there."""
+    daily = noise()
+    assert overfitting(daily - daily.mean(axis=0)) == 1.0
+
+
+def test_columns_without_a_difference_are_at_chance():
+    found = [overfitting(noise(seed=seed)) for seed in range(60)]
+    assert np.mean(found) == pytest.approx(0.5, abs=0.12)
+    assert overfitting(np.repeat(noise(1), 5, axis=1)) == 1.0  # ties: the median, every time
+
+
+def test_another_way_to_count():
+    daily, blocks = noise(5, 60), 6
+    parts, low = np.split(daily, blocks), 0
+    halves = list(combinations(range(blocks), blocks // 2))
+    for half in halves:
+        inside = np.concatenate([parts[k] for k in half]).mean(axis=0)
+        outside = np.concatenate([parts[k] for k in range(blocks) if k not in half]).mean(axis=0)
+        omega = stats.rankdata(outside)[inside.argmax()] / 6
+        low += np.log(omega / (1 - omega)) <= 0
+    assert overfitting(daily, blocks) == pytest.approx(low / len(halves))
+
+
+def test_the_deflated_ratio_by_hand():
+    """With independent dates it is the published formula: n dates, spread of the trials' ratios."""
+    daily = noise(10, 1250, seed=5) + np.linspace(0, 0.02, 10)
+    best = daily.mean(axis=0).argmax()
+    ratios = daily.mean(axis=0) / daily.std(axis=0)
+    z = stats.norm.ppf
+    luck = ratios.std(ddof=1) * (
+        0.4227843351 * z(1 - 1 / 10) + 0.5772156649 * z(1 - 1 / (10 * np.e))
+    )
+    one = ratios[best]
+    g3, g4 = stats.skew(daily[:, best]), stats.kurtosis(daily[:, best], fisher=False)
+    expected = stats.norm.cdf(
+        (one - luck) * np.sqrt(1249) / np.sqrt(1 - g3 * one + (g4 - 1) / 4 * one**2)
+    )
+    assert deflated(daily, 1) == pytest.approx(expected, abs=0.03)
+
+
+def test_luck_alone_is_told_from_skill():
+    lucky = [deflated(noise(20, 500, seed), 1) for seed in range(40)]
+    assert np.median(lucky) < 0.7
+    assert np.mean(np.array(lucky) > 0.99) <= 0.05
+
+
+def test_overlapping_labels_count_as_fewer_dates():
+    steps = noise(4, 3000, seed=2)
+    steps[:, 1] += 0.01  # 2.7 standard errors
+    overlapping = np.stack([steps[k : k + 2980] for k in range(20)]).mean(axis=0)
+    right, naive = deflated(overlapping, 20), deflated(overlapping, 1)
+    assert right == pytest.approx(deflated(steps, 1), abs=0.15)
+    assert naive > right
+
+
+@pytest.mark.parametrize("daily", [noise(1), noise(3, 5)])
+def test_where_nothing_was_chosen_nothing_is_told(daily):
+    found = selection(daily, 1)
+    assert found.trials == daily.shape[1]
+    assert np.isnan(found.overfitting)
+    assert np.isnan(found.deflated)
+
+
+def test_a_constant_column_has_no_ratio():
+    daily = noise(3)
+    daily[:, 0] = 0.0
+    assert np.isnan(deflated(daily, 1))
+    assert 0 <= overfitting(daily) <= 1
+
+
+def test_as_many_splits_as_stated():
+    assert len(list(combinations(range(BLOCKS), BLOCKS // 2))) == 924
