@@ -136,7 +136,8 @@ def index_of(
 ) -> pd.MultiIndex:
     """(date, symbol) of cells (row, column) of a panel: by place, which costs no search."""
     levels = [pd.DatetimeIndex(dates.astype("datetime64[us]")), pd.Index(symbols)]
-    return pd.MultiIndex(levels, cells, names=["date", "symbol"], verify_integrity=False)
+    codes = [cell.tolist() for cell in cells]
+    return pd.MultiIndex(levels, codes, names=["date", "symbol"], verify_integrity=False)
 
 
 def around(
