@@ -154,7 +154,7 @@ def test_interrupted_it_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 130, output
-    assert "interrupted; what is finished is kept" in output
+    assert "interrupted; nothing half-written is left" in output
     assert "Traceback" not in output
     assert not [*(tmp_path / ".foldproof").glob("audits/*")]
 
