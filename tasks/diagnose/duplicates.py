@@ -9,11 +9,13 @@ from tasks.diagnose.catalogue import DIAGNOSTICS
 from tasks.diagnose.finding import Finding, Verdict, Witness
 from tasks.diagnose.keyed import require_unique, samples_of
 from tasks.diagnose.measure import day, numbers
-from tasks.diagnose.twins import Scaled, neighbours, scaled, twins_of
+from tasks.diagnose.twins import Scaled, distinct, neighbours, scaled, twins_of
 
 TEST = DIAGNOSTICS["duplicates"]
 CHANCE = 0.01
-"""Rows of which this many are expected by chance to equal a training row say nothing."""
+"""Test rows so common that this many of them are expected to equal a training row say nothing."""
+NEAREST = 8
+"""Values on either side by which the density of a feature is told."""
 LEAST = 20
 """Common dates that two symbols need to be called twins."""
 ALIKE = 0.99
@@ -130,7 +132,7 @@ def repeated(samples: Samples) -> Finding:
         twin[usable & ~stale] = twins_of(samples.rows, looked, train)
     found = np.flatnonzero(twin >= 0)
     common = np.zeros(len(samples.test), bool)
-    common[found] = expected(samples, twin[found]) > CHANCE
+    common[found] = expected(samples, twin[found]) * len(looked) > CHANCE
     wrong = ((twin >= 0) & ~common) | shared
     count, by_chance = int(wrong.sum()), int((common & ~shared).sum())
     unknown = ""
@@ -172,15 +174,24 @@ def unchanged(samples: Samples) -> np.ndarray:
 def expected(samples: Samples, rows: np.ndarray) -> np.ndarray:
     """(k,) training rows that would equal each of ``rows`` if features were independent.
 
-    The row itself is not counted, so a value that no other row has makes it 0.
+    By feature, the larger of two estimates: how many other rows have the value, copies of a row
+    counted once, and how many the density around it puts within the tolerance. One column of
+    returns has no value twice, and still some of ten million pairs meet within a millionth of its
+    standard deviation.
     """
-    size = len(samples.train)
+    train = distinct(samples.rows, samples.train)[0] if len(rows) else samples.train
+    size, tolerance = len(train), samples.rows.tolerance
     out = np.full(len(rows), float(size))
     for column in samples.rows.values.T if len(rows) else ():
-        known, wanted = np.sort(column[samples.train]), column[rows]
-        low = np.searchsorted(known, wanted - samples.rows.tolerance, side="left")
-        high = np.searchsorted(known, wanted + samples.rows.tolerance, side="right")
-        out *= np.maximum(high - low - 1, 0) / size
+        known, wanted = np.sort(column[train]), column[rows]
+        low = np.searchsorted(known, wanted - tolerance, side="left")
+        high = np.searchsorted(known, wanted + tolerance, side="right")
+        around = [np.clip(low + step, 0, size - 1) for step in (-NEAREST, NEAREST)]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            width = known[around[1]] - known[around[0]]
+            dense = (around[1] - around[0]) * 2 * tolerance / width
+        dense = np.nan_to_num(dense, nan=0.0, posinf=0.0)  # no width: all are that value
+        out *= np.minimum(np.maximum(high - low - 1, dense), size) / size
     return out
 
 

@@ -102,6 +102,22 @@ def test_coarse_values_coincide_by_chance(table):
     assert ", 0 of common values" not in rows.detail
 
 
+def test_one_column_of_returns_meets_itself_by_chance():
+    """Of 16 million pairs of normal numbers some lie within a millionth of their sd."""
+    draw = np.random.default_rng(0)
+    keys = pd.MultiIndex.from_product(
+        [pd.bdate_range("2020-01-01", periods=500), range(20)], names=["date", "symbol"]
+    )
+    one = pd.DataFrame({"x": draw.normal(size=10_000)}, keys)
+    (rows, _) = duplicates(one, keys[:8_000], keys[8_000:])
+    assert rows.verdict is Verdict.CLEAN
+    assert int(rows.detail.split()[-4]) > 0  # ... 9 of common values
+    two = one.assign(y=draw.normal(size=10_000))
+    two.iloc[-1] = two.iloc[5]
+    (rows, _) = duplicates(two, keys[:8_000], keys[8_000:])
+    assert (rows.verdict, rows.value) == (Verdict.LEAK, 1)
+
+
 def test_samples_of_both_sets_and_copies_of_training_rows_are_caught(table):
     train, test = sides(table)
     (rows, _) = duplicates(table, train.append(test[:4]), test)
