@@ -4,7 +4,8 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -112,6 +113,8 @@ def keys_at(path: Sequence[str], schema: type[BaseModel] = Experiment) -> list[s
             section = get_args(section)[get_origin(section) is dict]
         else:
             section = get_type_hints(section).get(part)
+        if get_origin(section) in (Union, UnionType):  # what may be left out
+            section = next(one for one in get_args(section) if one is not NoneType)
     if is_dataclass(section):
         return [field.name for field in fields(section)]
     return list(schema.model_fields) if section is schema else []

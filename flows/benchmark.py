@@ -4,8 +4,9 @@ import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -40,9 +41,7 @@ def run_benchmark(seeds: int, keys: Sequence[str] = (), first: str = "") -> int:
         console.print(f"error: no case {unknown[0]!r}; there are {', '.join(CASES)}")
         return 2
     found: list[Outcome] = []
-    context = multiprocessing.get_context("spawn")
-    workers = os.cpu_count() or 1
-    with ProcessPoolExecutor(workers, context, start_pool_worker) as pool:
+    with workers() as pool:
         futures = [pool.submit(measured, key, seed) for seed in range(seeds) for key in wanted]
         for future in as_completed(futures):
             one = future.result()
@@ -61,6 +60,20 @@ def run_benchmark(seeds: int, keys: Sequence[str] = (), first: str = "") -> int:
         json.dumps([vars(one) for one in found], default=str, indent=1), encoding="utf-8"
     )
     return 0 if all(one.right for one in found) else 1
+
+
+@contextmanager
+def workers() -> Iterator[ProcessPoolExecutor]:
+    """A process a core; an interruption ends them at once, whatever is still to be done."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(os.cpu_count() or 1, context, start_pool_worker) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
 
 
 def turned(key: str, seed: int) -> Turn:
@@ -82,8 +95,7 @@ def run_power(draws: int, keys: Sequence[str] = (), first: str = "") -> int:
         console.print(f"error: no dial of {', '.join(wanted)}; there are {tests}")
         return 2
     found: list[Turn] = []
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count() or 1, context, start_pool_worker) as pool:
+    with workers() as pool:
         futures = [pool.submit(turned, key, seed) for key in chosen for seed in range(draws)]
         for future in as_completed(futures):
             found.append(future.result())

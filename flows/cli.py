@@ -56,7 +56,7 @@ def compare(
 ) -> None:
     """Compare normalization variants on one plan of walk-forward folds."""
     prepare(verbose)
-    with stoppable("finished units are kept"):
+    with stoppable("finished units are kept, the same command goes on from here"):
         with few_collections():
             from conf.load import ConfigError, load
         try:
@@ -99,7 +99,7 @@ def audit(
     """Does anything see the future? Exit status 0: clean, 1: a leak, 2: it could not be told."""
     prepare(verbose)
     try:
-        with stoppable("what is finished is kept"):
+        with stoppable("nothing half-written is left, run the same command again"):
             if benchmark:
                 from flows.benchmark import DRAWS, run_benchmark, run_power
 
@@ -212,14 +212,14 @@ def prepare(verbose: bool) -> None:
 
 
 @contextmanager
-def stoppable(kept: str) -> Iterator[None]:
+def stoppable(left: str) -> Iterator[None]:
     """Turn an interruption inside into one line and exit status 130."""
     try:
         yield
     except BaseException as error:
         if not interrupted(error):
             raise
-        typer.echo(f"interrupted; {kept}, the same command goes on from here")
+        typer.echo(f"interrupted; {left}")
         raise typer.Exit(130) from None
 
 

@@ -143,7 +143,8 @@ def ready_made(ground: Ground, transform: Labels) -> bool:
         return False
     columns = [ground.data[c] for c in ground.data if c not in KEYS]
     plain = [c.to_numpy(np.float64, na_value=np.nan) for c in columns if is_numeric_dtype(c)]
-    if any(np.array_equal(before, one, equal_nan=True) for one in plain):
+    given = np.isfinite(before)
+    if given.any() and any(np.array_equal(before[given], one[given]) for one in plain):
         return True
     if not ground.known_at:
         return False

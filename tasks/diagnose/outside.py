@@ -84,6 +84,8 @@ def long_rows(path: str, date: str, symbol: str, start: Day | None) -> pd.DataFr
     for wanted in (date, symbol):
         if wanted not in frame:
             raise DataError(f"{path}: no column {wanted!r}; there are {', '.join(map(str, frame))}")
+    if frame.empty:
+        raise DataError(f"{path}: there are no rows")
     frame = frame.rename(columns={date: "date", symbol: "symbol"})
     for name in (c for c in frame if c != "symbol"):
         frame[name] = dates_of(frame[name], path, date if name == "date" else "")

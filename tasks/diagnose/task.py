@@ -86,6 +86,7 @@ def audit_variant(
             embargo=embargo,
             each=1,
             placebo=spec.placebo,
+            known_at={"target": "label_end"} if "target" in rows else {},
             prices=("price",) if "price" in rows else (),
             hazard=spec.hazard,
             quick=quick,

@@ -1,0 +1,226 @@
+"""The audit from the shell, as its users run it: on their rows, on variants, on the lab."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from mlflow import MlflowClient
+
+from flows.audit import verdict_of
+from flows.benchmark import run_benchmark, run_power
+from tasks.diagnose import LeakReport, Verdict
+from tests.flows.conftest import SMALL, Place
+from tests.tasks.diagnose.test_finding import finding
+from tests.tasks.track.conftest import OTHERS_WARNINGS
+
+pytestmark = [pytest.mark.filterwarnings(text) for text in OTHERS_WARNINGS]
+
+FORECASTER = """
+import pandas as pd
+
+
+def forecast(data, fold, trace):
+    rows = data.set_index(["date", "symbol"]).sort_index()
+    close = rows["close"].groupby(level=1)
+    x = trace("features", close.pct_change(5))
+    known = x.index[x.index.get_level_values(0).isin(fold.train_dates) & x.notna()]
+    y = rows["label"].reindex(known).dropna()
+    slope = trace.train(lambda: (x.reindex(y.index) * y).sum() / (x.reindex(y.index) ** 2).sum())
+    test = x.index.get_level_values(0).isin(fold.test_dates)
+    return slope * x[test]
+"""
+SETTINGS = ("known_at.label=known", "target=label", "horizon=5", "cuts=4")
+
+
+class Auditor(Place):
+    """A folder with rows and somebody's own forecasters."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        long_rows().to_parquet(folder / "rows.parquet")
+        (folder / "mine.py").write_text(FORECASTER)
+        leaky = FORECASTER.replace("pct_change(5)", "pct_change(5).groupby(level=1).shift(-2)")
+        (folder / "leaky.py").write_text(leaky)
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "flows", "audit", *arguments]
+
+
+def long_rows() -> pd.DataFrame:
+    """16 symbols x 400 dates: more than fits into the parameters of a Prefect flow."""
+    dates = pd.bdate_range("2020-01-01", periods=400)
+    steps = np.random.default_rng(0).normal(0, 0.02, (len(dates), 16))
+    prices = pd.DataFrame(100 * np.exp(steps.cumsum(0)), dates, [f"S{i:02d}" for i in range(16)])
+    rows = prices.stack().rename_axis(["date", "symbol"]).rename("close").reset_index()
+    close, date = rows.groupby("symbol")["close"], rows.groupby("symbol")["date"]
+    return rows.assign(label=close.shift(-6) / close.shift(-1) - 1, known=date.shift(-6))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Auditor:
+    return Auditor(tmp_path_factory.mktemp("auditor"))
+
+
+def findings_of(done: subprocess.CompletedProcess[str]) -> Path:
+    """The folder that is printed, with what was found."""
+    (folder,) = re.findall(r"^Findings: (.+)$", done.stdout, re.MULTILINE)
+    return Path(folder)
+
+
+def test_an_honest_forecaster_is_clean_and_a_shift_of_two_days_is_found(place: Auditor) -> None:
+    done = place.run("mine:forecast", "rows.parquet", *SETTINGS, "--quick")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    assert "verdict: CLEAN" in done.stdout
+    folder = findings_of(done)
+    assert {one.name for one in folder.iterdir()} >= {
+        "report.html", "mine_forecast.json", "mine_forecast.md"
+    }  # fmt: skip
+    content = json.loads((folder / "mine_forecast.json").read_text())
+    assert content["verdict"] == "CLEAN"
+    sheet = (folder / "mine_forecast.md").read_text().split("\n\n", 2)[-1]
+    assert "Are delisted companies and their last returns there?" in sheet  # left to people
+
+    done = place.run("leaky:forecast", "rows.parquet", *SETTINGS, "--quick")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "leaky:forecast: leaks at features" in done.stdout
+    assert "at least 2 trading days ahead" in done.stdout
+    assert "in an honest replay of" in done.stdout
+    store = MlflowClient(tracking_uri=f"sqlite:///{place.folder}/.foldproof/mlflow.db")
+    experiment = store.get_experiment_by_name("foldproof")
+    found = store.search_runs([experiment.experiment_id])
+    assert sorted(run.data.tags["verdict"] for run in found) == ["CLEAN", "LEAK"]
+    assert {run.info.status for run in found} == {"FINISHED"}
+
+
+def slow(*values: object) -> object:
+    """A case that is one of several of its kind."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("mine:forecast", "rows.parquet", "horizn=5"), "did you mean horizon?"),
+        (("mine:forecast", "rows.parquet", "target=labl"), "label"),
+        slow(("mine:forecast",), "mine:forecast needs the file of its rows"),
+        slow((), "say what to audit"),
+        slow(("mine:forecast", "rows.parquet", "known_at.label=knwon"), "known"),
+        slow(("mine:forecst", "rows.parquet"), "has no attribute 'forecst'"),
+        slow(("nobody:forecast", "rows.parquet"), "No module named 'nobody'"),
+        slow(("mine:forecast", "rws.parquet"), "rws.parquet"),
+        slow(("smal.yaml",), "smal.yaml"),
+    ],
+)
+def test_a_mistake_gets_one_message_and_exit_status_2(
+    place: Auditor, arguments: tuple[str, ...], said: str
+) -> None:
+    done = place.run(*arguments)
+    assert done.returncode == 2, done.stdout
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+@pytest.mark.slow
+def test_a_forecaster_that_fails_could_not_be_told(place: Auditor) -> None:
+    (place.folder / "fails.py").write_text(
+        "def forecast(data, fold):\n    return data['nothing']\n"
+    )
+    done = place.run("fails:forecast", "rows.parquet")
+    assert done.returncode == 2
+    assert "fails:forecast cannot be audited: KeyError: 'nothing' (" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_interrupted_it_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+    place = Auditor(tmp_path)
+    slow = "import time\n" + FORECASTER.replace("    rows =", "    time.sleep(2)\n    rows =")
+    (tmp_path / "slow.py").write_text(slow)
+    process = place.start("slow:forecast", "rows.parquet", *SETTINGS)
+    store = tmp_path / ".foldproof" / "mlflow.db"
+    deadline = time.monotonic() + 120
+    while not store.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    time.sleep(5)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, output
+    assert "interrupted; nothing half-written is left" in output
+    assert "Traceback" not in output
+    assert not [*(tmp_path / ".foldproof").glob("audits/*")]
+
+
+@pytest.mark.slow
+def test_variants_are_audited_and_the_planted_control_is_no_verdict_on_the_rest(
+    tmp_path: Path,
+) -> None:
+    place = Auditor(tmp_path)
+    small = SMALL | {"variants": ["none", "full_sample_zscore"], "training": {"epochs": 2}}
+    place.config.write_text(yaml.safe_dump(small))
+    done = place.run("small.yaml", "--quick")
+    assert re.search(r"^CLEAN +none: did not depend", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^LEAK +full_sample_zscore: leaks at", done.stdout, re.MULTILINE)
+    assert "verdict: CLEAN" in done.stdout
+    assert done.returncode == 0
+
+
+def report(subject: str, verdict: Verdict) -> LeakReport:
+    return LeakReport(subject, (finding(verdict=verdict),))
+
+
+@pytest.mark.parametrize(
+    ("honest", "control", "whole"),
+    [
+        ("CLEAN", "LEAK", "CLEAN"),
+        ("LEAK", "LEAK", "LEAK"),
+        ("UNKNOWN", "LEAK", "UNKNOWN"),
+        ("CLEAN", "CLEAN", "UNKNOWN"),  # an audit that misses what was planted proves nothing
+        ("LEAK", "CLEAN", "UNKNOWN"),
+        ("CLEAN", None, "CLEAN"),
+        (None, "LEAK", "LEAK"),
+    ],
+)
+def test_the_verdict_on_all(honest: str | None, control: str | None, whole: str) -> None:
+    pairs = (("none", honest), ("full_sample_zscore", control))
+    reports = tuple(report(name, Verdict(one)) for name, one in pairs if one is not None)
+    assert verdict_of(reports) == whole
+
+
+@pytest.mark.slow
+def test_the_benchmark_runs_named_cases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_benchmark(1, ["c01"], "01") == 0
+    shown = capsys.readouterr().out
+    assert "1 of 1 audits of the catalogue leaks caught, by a test that names the stage" in shown
+    assert "0 of 1 audits of clean controls flagged" in shown
+    kept = pd.read_csv(tmp_path / ".foldproof/benchmark/cases.csv", dtype={"case": str})
+    assert kept["case"].tolist() == ["01", "c01"]
+    assert run_benchmark(1, [], "99") == 2
+    assert "no case '99'" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_power_table_of_a_test(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_power(2, [], "T8 rows") == 0
+    shown = capsys.readouterr().out
+    assert "0/2" in shown  # flagged where nothing is planted
+    kept = pd.read_csv(tmp_path / ".foldproof/benchmark/power.csv")
+    assert set(kept["dial"]) == {"T8 rows"}
+    assert kept.loc[kept["honest"], "rate"].tolist() == [0.0]
+    assert kept.loc[~kept["honest"], "rate"].tolist() == [1.0] * 5
+    assert run_power(2, [], "T99") == 2
+    assert "no dial of T99; there are T1, " in capsys.readouterr().out
