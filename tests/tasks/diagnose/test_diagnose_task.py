@@ -1,0 +1,189 @@
+"""What the tasks of this room hand to the tests: which folds, rows, epochs and options."""
+
+import sys
+import types
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from models.spec import NetworkSpec, TrainingSpec
+from tasks.data import DataSpec, SyntheticSpec, TargetSpec, build
+from tasks.diagnose import LeakReport, Verdict, task
+from tasks.diagnose.own import OwnForecaster
+from tasks.diagnose.spec import AuditSpec
+from tasks.split import Fold, WalkForward, plan_hash
+from tasks.train import Unit, train_unit
+
+DATA = DataSpec(
+    source="linear", features="ready", min_history=50,
+    synthetic=SyntheticSpec(days=300, symbols=6, n_features=4, signal=0.3, seed=3),
+)  # fmt: skip
+TARGET = TargetSpec(horizon=1, kind="return")
+PLAN = WalkForward(train=100, validation=30, test=40, embargo=1, keep=2)
+NETWORK = NetworkSpec(window=3, hidden=4)
+TRAINING = TrainingSpec(epochs=2, batch_size=256, learning_rate=1e-2)
+
+
+@pytest.fixture(scope="module")
+def cached(tmp_path_factory):
+    """A panel and the folder that it lies in."""
+    cache = tmp_path_factory.mktemp("panels")
+    panel = build(DATA, TARGET, cache=cache)
+    (folder,) = cache.iterdir()
+    return panel, folder
+
+
+@pytest.fixture(scope="module")
+def folds(cached):
+    return PLAN.folds(cached[0].dates, cached[0].label_end)
+
+
+@pytest.fixture(scope="module")
+def units(cached, folds):
+    """Two folds by two seeds of one variant, trained."""
+    panel = cached[0]
+    given = [(fold, seed) for seed in (0, 1) for fold in folds]
+    return [
+        train_unit(
+            Unit("none", fold, seed, NETWORK, TRAINING, panel.fingerprint, plan_hash(folds)), panel
+        )
+        for fold, seed in given
+    ]
+
+
+def own(variant="none", **changes):
+    return OwnForecaster(variant, DATA, TARGET, NETWORK, replace(TRAINING, **changes), seed=0)
+
+
+def count(findings, test):
+    return sum(finding.test == test for finding in findings)
+
+
+@pytest.mark.parametrize(("retrained", "times"), [(0, 0), (1, 1), (2, 2), (9, 2)])
+def test_every_unit_is_tested_and_the_newest_folds_of_one_seed_are_trained_again(
+    cached, folds, units, retrained, times
+):
+    spec = AuditSpec(cuts=1, retrain_folds=retrained)
+    found, seconds = task.diagnose.fn(units, spec, cached[1])
+    assert count(found, "serve_invariance") == len(units) == 4
+    again = [finding for finding in found if finding.test == "train_invariance"]
+    assert len(again) == times
+    if retrained == 1:
+        eve = cached[0].dates[folds[1].test.start - 1]
+        assert f"not known on {eve};" in again[0].tested
+    assert {finding.verdict for finding in found if finding.counts} == {Verdict.CLEAN}
+    assert seconds > 0
+
+
+def test_findings_are_kept_under_what_decides_them(units):
+    def key(trained=units, **changes):
+        parameters = {"trained": trained, "spec": replace(AuditSpec(), **changes)}
+        return task.diagnosis_key(None, parameters)
+
+    same = [key(), key(placebo=5), key(hazard=0.1), key(feature_cuts=3)]
+    assert len(set(same)) == 1, "what an audit of its own is asked for decides nothing here"
+    assert len({key(), key(cuts=9), key(retrain_folds=0), key(units[:2])}) == 4
+
+
+def test_borders_of_the_plan_are_held_against_the_labels_of_the_panel(cached, folds):
+    found, _ = task.audit_folds.fn(folds, 1, cached[1])
+    assert {finding.verdict for finding in found} == {Verdict.CLEAN}
+    unpurged = tuple(
+        replace(fold, train=range(fold.train.start, fold.validation.start)) for fold in folds
+    )
+    found, _ = task.audit_folds.fn(unpurged, 1, cached[1])
+    assert [f.test for f in found if f.verdict is Verdict.LEAK][:1] == ["purge"]
+    within, _ = task.audit_folds.fn(folds, 0, cached[1])
+    too_wide, _ = task.audit_folds.fn(folds, 30, cached[1])
+    assert not [f for f in within if f.verdict is Verdict.LEAK]
+    assert [f for f in too_wide if f.verdict is Verdict.LEAK], "the embargo that is asked for"
+
+
+def test_features_are_audited_at_as_many_cuts_as_are_asked_for():
+    data = DataSpec(source="noise", synthetic=SyntheticSpec(days=400, symbols=3))
+    found, seconds = task.audit_panel_features.fn(data, AuditSpec(feature_cuts=3))
+    assert {finding.verdict for finding in found} == {Verdict.CLEAN}
+    assert any("3 cuts" in finding.tested for finding in found), [f.tested for f in found]
+    assert seconds > 0
+    (unknown,), _ = task.audit_panel_features.fn(DATA, AuditSpec())
+    assert (unknown.verdict, unknown.counts) == (Verdict.UNKNOWN, False)
+
+
+@pytest.mark.parametrize(
+    ("variant", "verdict", "stages"),
+    [("zscore", Verdict.CLEAN, set()), ("full_sample_zscore", Verdict.LEAK, {"input normalizer"})],
+)
+def test_a_variant_is_audited_from_raw_rows_on(folds, variant, verdict, stages):
+    report, seconds = task.audit_variant.fn(own(variant), folds[-1], 1, AuditSpec(), True)
+    assert report.subject == variant
+    assert report.verdict is verdict, report.to_markdown()
+    assert {f.stage for f in report.findings if f.verdict is Verdict.LEAK} == stages
+    assert seconds > 0
+
+
+@pytest.mark.parametrize(("quick", "epochs"), [(True, {1}), (False, {7})])
+def test_quick_is_one_epoch_and_the_options_are_those_of_the_spec(
+    folds, monkeypatch, quick, epochs
+):
+    asked = []
+
+    def audits(forecaster, rows, fold, **options):
+        asked.append((forecaster, rows, fold, options))
+        return LeakReport("any", ())
+
+    monkeypatch.setattr(task, "audit_forecaster", audits)
+    spec = AuditSpec(placebo=5, hazard=0.03)
+    report, _ = task.audit_variant.fn(own(epochs=7), folds[-1], 2, spec, quick)
+    ((forecaster, rows, fold, options),) = asked
+    assert {forecaster.training.epochs} == epochs
+    assert report.subject == forecaster.variant == "none"
+    assert (options["placebo"], options["hazard"]) == (5, 0.03)
+    assert (options["horizon"], options["embargo"], options["quick"]) == (1, 2, quick)
+    assert (options["known_at"], options["prices"]) == ({"target": "label_end"}, ())
+    np.testing.assert_array_equal(fold.train_dates, folds[-1].train_dates)
+    assert len(options["target"](rows)) == rows["target"].notna().sum()
+
+
+def test_prices_are_told_where_there_are_prices_and_no_ready_target(monkeypatch):
+    asked = {}
+
+    def audits(forecaster, rows, fold, **options):
+        asked.update(options)
+        return LeakReport("any", ())
+
+    monkeypatch.setattr(task, "audit_forecaster", audits)
+    data = DataSpec(source="noise", synthetic=SyntheticSpec(days=400, symbols=3))
+    panel = build(data, TARGET)
+    forecaster = replace(own(), data=data)
+    fold = PLAN.folds(panel.dates, panel.label_end)[-1]
+    task.audit_variant.fn(forecaster, fold, 0, AuditSpec(), True)
+    assert (asked["known_at"], asked["prices"]) == ({}, ("price",))
+
+
+def last_change(data, fold):
+    """Honest: yesterday's change of each price."""
+    change = data.groupby("symbol")["close"].pct_change(fill_method=None)
+    asked = data["date"].isin(fold.test_dates) & change.notna()
+    return change[asked].set_axis(pd.MultiIndex.from_frame(data.loc[asked, ["date", "symbol"]]))
+
+
+def next_change(data, fold):
+    """Tomorrow's change of each price."""
+    ahead = data.assign(close=data.groupby("symbol")["close"].shift(-1))
+    return last_change(ahead, fold)
+
+
+@pytest.mark.parametrize(("name", "verdict"), [("last_change", "CLEAN"), ("next_change", "LEAK")])
+def test_somebodys_own_forecaster_is_named_and_timed(frame, monkeypatch, name, verdict):
+    module = types.ModuleType("somebodys_own")
+    module.last_change, module.next_change = last_change, next_change
+    monkeypatch.setitem(sys.modules, "somebodys_own", module)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    dates = np.unique(frame["date"].to_numpy()).astype("datetime64[D]")
+    fold = Fold(0, range(5, 45), range(48, 60), range(63, 90), dates)
+    named = f"somebodys_own:{name}"
+    report, seconds = task.audit_outside.fn(named, frame, fold, None, {"quick": True, "cuts": 3})
+    assert (report.subject, report.verdict) == (named, verdict)
+    assert seconds > 0
