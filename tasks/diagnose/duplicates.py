@@ -6,16 +6,15 @@ import numpy as np
 import pandas as pd
 
 from tasks.diagnose.catalogue import DIAGNOSTICS
+from tasks.diagnose.coincidence import by_chance
 from tasks.diagnose.finding import Finding, Verdict, Witness
 from tasks.diagnose.keyed import require_unique, samples_of
 from tasks.diagnose.measure import day, numbers
-from tasks.diagnose.twins import Scaled, distinct, neighbours, scaled, twins_of
+from tasks.diagnose.twins import Scaled, neighbours, scaled, twins_of
 
 TEST = DIAGNOSTICS["duplicates"]
-CHANCE = 0.01
-"""Test rows so common that this many of them are expected to equal a training row say nothing."""
-NEAREST = 8
-"""Values on either side by which the density of a feature is told."""
+NATURAL = 3.0
+"""Repeats up to this many times as frequent as among the training rows themselves are natural."""
 LEAST = 20
 """Common dates that two symbols need to be called twins."""
 ALIKE = 0.99
@@ -61,7 +60,9 @@ def duplicates(
 
     Not counted are rows without values, rows of one value throughout, rows that merely did not
     change since a training date of their own symbol, and rows of such common values that equal
-    rows are no surprise. A window of several days is one sample with its days laid out as columns.
+    rows are no surprise: by chance (one feature alone, ranks of few stocks), or because training
+    rows of such values repeat among themselves as well. A window of several days is one sample with
+    its days laid out as columns.
 
     Args:
         features: (n, F) indexed by date and symbol (or with such columns), each once.
@@ -124,7 +125,8 @@ def repeated(samples: Samples) -> Finding:
     """The finding on test samples with a twin among the training samples."""
     shared = np.isin(samples.test, samples.train)
     usable = samples.usable[samples.test]
-    stale = usable & unchanged(samples)[samples.test] & ~shared
+    runs = runs_of(samples)
+    stale = usable & np.isin(runs, runs[samples.train])[samples.test] & ~shared
     looked = samples.test[usable & ~stale]
     twin = np.full(len(samples.test), -1)
     train = samples.train[samples.usable[samples.train]]
@@ -132,7 +134,7 @@ def repeated(samples: Samples) -> Finding:
         twin[usable & ~stale] = twins_of(samples.rows, looked, train)
     found = np.flatnonzero(twin >= 0)
     common = np.zeros(len(samples.test), bool)
-    common[found] = expected(samples, twin[found]) * len(looked) > CHANCE
+    common[found] = no_surprise(samples, runs, twin[found], len(looked))
     wrong = ((twin >= 0) & ~common) | shared
     count, by_chance = int(wrong.sum()), int((common & ~shared).sum())
     unknown = ""
@@ -161,38 +163,37 @@ def repeated(samples: Samples) -> Finding:
     )
 
 
-def unchanged(samples: Samples) -> np.ndarray:
-    """(n,) bool: rows equal to every row of their symbol back to (or up to) a training row."""
+def runs_of(samples: Samples) -> np.ndarray:
+    """(n,) a number for each stretch of equal rows of one symbol: values that did not change."""
     order = np.lexsort((samples.day, samples.symbol))
     same = samples.rows.equal(order[1:], order[:-1])
     same &= samples.symbol[order[1:]] == samples.symbol[order[:-1]]
     run = np.zeros(len(order), int)
     run[order] = np.concatenate([[0], np.cumsum(~same)])
-    return np.isin(run, run[samples.train])
+    return run
 
 
-def expected(samples: Samples, rows: np.ndarray) -> np.ndarray:
-    """(k,) training rows that would equal each of ``rows`` if features were independent.
+def no_surprise(samples: Samples, runs: np.ndarray, rows: np.ndarray, looked: int) -> np.ndarray:
+    """(k,) bool: training ``rows`` that a test row may equal without being a copy.
 
-    By feature, the larger of two estimates: how many other rows have the value, copies of a row
-    counted once, and how many the density around it puts within the tolerance. One column of
-    returns has no value twice, and still some of ten million pairs meet within a millionth of its
-    standard deviation.
+    Independence of features, by which chance is told, does not hold for a value beside its square:
+    so training rows are asked as well how often they repeat among themselves.
     """
-    train = distinct(samples.rows, samples.train)[0] if len(rows) else samples.train
-    size, tolerance = len(train), samples.rows.tolerance
-    out = np.full(len(rows), float(size))
-    for column in samples.rows.values.T if len(rows) else ():
-        known, wanted = np.sort(column[train]), column[rows]
-        low = np.searchsorted(known, wanted - tolerance, side="left")
-        high = np.searchsorted(known, wanted + tolerance, side="right")
-        around = [np.clip(low + step, 0, size - 1) for step in (-NEAREST, NEAREST)]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            width = known[around[1]] - known[around[0]]
-            dense = (around[1] - around[0]) * 2 * tolerance / width
-        dense = np.nan_to_num(dense, nan=0.0, posinf=0.0)  # no width: all are that value
-        out *= np.minimum(np.maximum(high - low - 1, dense), size) / size
-    return out
+    chance = by_chance(samples.rows, samples.train, rows, looked)
+    if chance.all():
+        return chance
+    return chance | (len(rows) <= NATURAL * repeating(samples, runs) * looked)
+
+
+def repeating(samples: Samples, runs: np.ndarray) -> float:
+    """Share of the later half of the training dates' rows that equal a row of the earlier half."""
+    train = samples.train[samples.usable[samples.train]]
+    late = samples.day[train] >= np.median(samples.day[train])
+    early, later = train[~late], train[late]
+    later = later[~np.isin(runs[later], runs[early])]
+    if not len(early) or not len(later):
+        return 0.0
+    return float((twins_of(samples.rows, later, early) >= 0).mean())
 
 
 def pair_at(samples: Samples, place: int, twin: np.ndarray) -> Witness:

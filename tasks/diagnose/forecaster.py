@@ -31,6 +31,7 @@ from tasks.diagnose.pipeline import diagnose_plan
 from tasks.diagnose.replay import honest_scores, inflation
 from tasks.diagnose.statistical import Known, statistical_findings
 from tasks.diagnose.subject import Forecast, Subject
+from tasks.diagnose.undeclared import undeclared_findings
 from tasks.split import Fold
 
 TRACED_CUTS, UNTRACED_CUTS, QUICK_CUTS = 20, 4, 3
@@ -123,6 +124,8 @@ def audit_forecaster(
     training = [(first, name) for name in (ways[:1] if quick or each == 1 else ways)]
     found, rerun = invariances(ground, training, plan_of(others, perturbations, each))
     found += point_in_time_findings(ground, others, rerun)
+    if not any(finding.verdict is Verdict.LEAK for finding in found):
+        found += undeclared_findings(ground, first, others, rerun)
     found += plan_findings(ground, embargo)
     found += target_findings(ground, made)
     found += duplicate_findings(ground)

@@ -87,7 +87,7 @@ def findings_of(done: subprocess.CompletedProcess[str]) -> Path:
 
 
 def test_an_honest_forecaster_is_clean_and_a_shift_of_two_days_is_found(place: Auditor) -> None:
-    done = place.run("mine:forecast", "rows.parquet", *SETTINGS)
+    done = place.run("mine:forecast", "rows.parquet", *SETTINGS, "--quick")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     assert "verdict: CLEAN" in done.stdout
     folder = findings_of(done)
@@ -99,7 +99,7 @@ def test_an_honest_forecaster_is_clean_and_a_shift_of_two_days_is_found(place: A
     sheet = (folder / "mine_forecast.md").read_text().split("\n\n", 2)[-1]
     assert "Are delisted companies and their last returns there?" in sheet  # left to people
 
-    done = place.run("leaky:forecast", "rows.parquet", *SETTINGS)
+    done = place.run("leaky:forecast", "rows.parquet", *SETTINGS, "--quick")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "leaky:forecast: leaks at features" in done.stdout
     assert "at least 2 trading days ahead" in done.stdout

@@ -102,20 +102,40 @@ def test_coarse_values_coincide_by_chance(table):
     assert ", 0 of common values" not in rows.detail
 
 
-def test_one_column_of_returns_meets_itself_by_chance():
-    """Of 16 million pairs of normal numbers some lie within a millionth of their sd."""
-    draw = np.random.default_rng(0)
-    keys = pd.MultiIndex.from_product(
-        [pd.bdate_range("2020-01-01", periods=500), range(20)], names=["date", "symbol"]
-    )
-    one = pd.DataFrame({"x": draw.normal(size=10_000)}, keys)
-    (rows, _) = duplicates(one, keys[:8_000], keys[8_000:])
-    assert rows.verdict is Verdict.CLEAN
-    assert int(rows.detail.split()[-4]) > 0  # ... 9 of common values
-    two = one.assign(y=draw.normal(size=10_000))
-    two.iloc[-1] = two.iloc[5]
-    (rows, _) = duplicates(two, keys[:8_000], keys[8_000:])
-    assert (rows.verdict, rows.value) == (Verdict.LEAK, 1)
+HONEST = {
+    "one feature": lambda x: x[:, :1],
+    "one feature in float32": lambda x: x[:, :1].astype(np.float32),
+    "ranks of 20 stocks": lambda x: x.reshape(-1, 20, 5).argsort(axis=1).argsort(axis=1),
+    "one number told thrice": lambda x: np.column_stack(
+        [x[:, 0].round(2), np.abs(x[:, 0]).round(2), x[:, 0].clip(-1, 1).round(2)]
+    ),
+}
+
+
+def market(make) -> pd.DataFrame:
+    """Features of 20 stocks on 300 days; in each kind a few rows equal by chance."""
+    drawn = np.random.default_rng(3).normal(size=(6000, 5))
+    dates = pd.bdate_range("2020-01-01", periods=300)
+    index = pd.MultiIndex.from_product([dates, range(20)], names=["date", "symbol"])
+    values = np.asarray(make(drawn)).reshape(6000, -1)
+    return pd.DataFrame(values, index=index).add_prefix("f")
+
+
+@pytest.mark.parametrize("kind", HONEST)
+def test_rows_that_are_equal_by_chance_are_no_copies(kind):
+    """Among 8 million pairs of rows some are equal; a leak is what chance does not make."""
+    rows = market(HONEST[kind])
+    (found, _) = duplicates(rows, rows.index[:4000], rows.index[4000:])
+    assert found.verdict is not Verdict.LEAK
+    assert ", 0 of common values" not in found.detail  # without them the test would be empty
+
+
+@pytest.mark.parametrize("kind", ["all five", "three"])
+def test_a_copied_day_is_caught_among_as_many_rows(kind):
+    rows = market(lambda x: x[:, : 5 if kind == "all five" else 3])
+    rows.iloc[3000:3020] = rows.iloc[5000:5020].to_numpy()
+    (found, _) = duplicates(rows, rows.index[:4000], rows.index[4000:])
+    assert (found.verdict, found.value) == (Verdict.LEAK, 20)
 
 
 def test_samples_of_both_sets_and_copies_of_training_rows_are_caught(table):

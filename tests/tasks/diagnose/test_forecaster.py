@@ -239,7 +239,7 @@ def test_single_precision_forecasts_get_more_room(data, fold):
 
     report = audit_forecaster(single, data, fold, cuts=2)
     assert report.verdict is Verdict.CLEAN
-    assert report.findings[0].threshold == 1e-5
+    assert 1e-5 <= report.findings[0].threshold < 2e-5  # and what forecasts resolve
 
 
 def test_the_data_stay_as_they_are(data, fold):
