@@ -19,7 +19,14 @@ from tasks.data import build, load
 from tasks.data.task import load_panel
 from tasks.diagnose import LeakReport, Verdict
 from tasks.diagnose.finding import overall
-from tasks.diagnose.outside import imported, labels_named, long_rows, own_fold, require_columns
+from tasks.diagnose.outside import (
+    imported,
+    labels_named,
+    long_rows,
+    own_fold,
+    require_columns,
+    require_dates,
+)
 from tasks.diagnose.own import OwnForecaster
 from tasks.diagnose.task import audit_outside, audit_variant
 from tasks.report.task import draw_audit
@@ -67,10 +74,10 @@ def audit_own(request: OutsideAudit, quick: bool) -> Audit:
         rows, fold = rows_and_fold(request)
     screen.opening(f"audit of {request.forecaster}", (request.forecaster,), fold)
     with watch("audits"):
-        future = audit_outside.submit(
+        # called, not submitted: an interruption reaches their code only in the main thread
+        report = audit_outside(
             request.forecaster, rows, fold, request.target, options_of(request, quick)
-        )
-        report = future.result().value
+        ).value
     screen.report(report)
     settings = request.model_dump(mode="json", exclude={"tracking"})
     content = pd.util.hash_pandas_object(rows, index=False).to_numpy()
@@ -170,6 +177,7 @@ def rows_and_fold(request: OutsideAudit) -> tuple[pd.DataFrame, Fold]:
     labels_named(request.target, rows)
     require_columns(rows, "prices", request.prices)
     require_columns(rows, "known_at", [*request.known_at, *request.known_at.values()])
+    require_dates(rows, "known_at", request.known_at.values())
     dates = np.unique(rows["date"].to_numpy()).astype("datetime64[D]")
     plan = request.split
     fold = plan.folds(dates, shifted(dates, request.horizon))[-1] if plan else None

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import sysconfig
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -19,8 +20,15 @@ from tasks.diagnose.battery import Labels
 from tasks.diagnose.dated import days
 from tasks.diagnose.finding import LeakReport
 from tasks.diagnose.forecaster import audit_forecaster
+from tasks.diagnose.measure import day
 from tasks.diagnose.perturb import KEYS
 from tasks.split import Fold
+
+OTHERS = (
+    str(Path(__file__).parents[1]),
+    *map(sysconfig.get_path, ("stdlib", "purelib", "platlib")),
+)
+"""Folders of code that is not theirs: ours and that of libraries."""
 
 
 def imported(name: str) -> Callable[..., Any]:
@@ -49,8 +57,19 @@ def told(error: BaseException) -> str:
     message = " ".join(str(error).split()) or "no message"
     if isinstance(error, ImportError | AttributeError | SyntaxError):
         return message
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{type(error).__name__}: {message} ({Path(last.filename).name}, line {last.lineno})"
+    return f"{type(error).__name__}: {message}{place_in(error)}"
+
+
+def place_in(error: BaseException) -> str:
+    """File and line of their own code where ``error`` was raised, or nothing.
+
+    Not of a library that they call, nor of ours, whose messages say all there is to say.
+    """
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        compiled = not Path(frame.filename).is_absolute()
+        if not compiled and not frame.filename.startswith(OTHERS):
+            return f" ({Path(frame.filename).name}, line {frame.lineno})"
+    return ""
 
 
 def audited(
@@ -92,10 +111,12 @@ def long_rows(path: str, date: str, symbol: str, start: Day | None) -> pd.DataFr
     frame = frame if start is None else frame[frame["date"] >= pd.Timestamp(start)]
     twice = frame.duplicated(list(KEYS))
     if twice.any() or frame.empty:
-        row = frame.loc[twice, list(KEYS)].head(1).to_dict("records")
+        row = [
+            f"{symbol} on {day(date)}" for date, symbol in frame.loc[twice, list(KEYS)].values[:1]
+        ]
         raise DataError(
             f"{path}: one row a date and symbol is needed; "
-            + (f"{int(twice.sum())} stand twice, such as {row}" if twice.any() else "")
+            + (f"{int(twice.sum())} stand twice, such as {row[0]}" if twice.any() else "")
             + (f"there is none{f' from {start} on' if start else ''}" if frame.empty else "")
         )
     return frame.sort_values(list(KEYS), ignore_index=True)
@@ -111,11 +132,30 @@ def dates_of(column: pd.Series, path: str, needed: str) -> pd.Series:
     if not needed:
         return column if stamps is None else pd.Series(stamps, column.index).dt.as_unit("us")
     if stamps is None:
-        shown = column.dropna().head(1).tolist()
-        raise DataError(f"{path}: column {needed!r} must hold ISO dates; it begins with {shown}")
+        raise DataError(
+            f"{path}: column {needed!r} must hold ISO dates; it holds {no_date(column)}"
+        )
     if np.isnat(stamps).any():
         raise DataError(f"{path}: column {needed!r} lacks {int(np.isnat(stamps).sum())} dates")
     return pd.Series(stamps, column.index).dt.as_unit("us")
+
+
+def no_date(column: pd.Series) -> str:
+    """The first value that keeps ``column`` from being dates."""
+    there = column.dropna()
+    read = pd.to_datetime(there.astype(str), format="ISO8601", errors="coerce")
+    numeric = pd.api.types.is_numeric_dtype(there)
+    wrong = there if numeric or read.notna().all() else there[read.isna()]
+    return f"'{wrong.iloc[0]}'" if len(wrong) else "nothing"
+
+
+def require_dates(rows: pd.DataFrame, setting: str, names: Iterable[str]) -> None:
+    """Raise DataError where one of the columns ``names`` holds anything but dates."""
+    for name in names:
+        if not pd.api.types.is_datetime64_any_dtype(rows[name]):
+            raise DataError(
+                f"{setting}: column {name!r} must hold ISO dates; it holds {no_date(rows[name])}"
+            )
 
 
 def own_fold(dates: np.ndarray, horizon: int) -> Fold:

@@ -14,6 +14,7 @@ from tasks.diagnose.outside import (
     long_rows,
     own_fold,
     require_columns,
+    require_dates,
     told,
 )
 
@@ -93,9 +94,13 @@ def test_rows_of_a_file(tmp_path, kind):
     ("change", "said"),
     [
         (lambda d: d.rename(columns={"day": "d"}), "no column 'day'; there are d, name, x, known"),
-        (lambda d: d.assign(day="soon"), "column 'day' must hold ISO dates; it begins with ['soon"),
+        (lambda d: d.assign(day="soon"), "column 'day' must hold ISO dates; it holds 'soon'"),
+        (
+            lambda d: d.assign(day=d["day"].astype(str).where(d.index != 4, "2021-13-45")),
+            "'2021-13-45'",
+        ),
         (lambda d: d.assign(day=d["day"].where(d.index != 4)), "column 'day' lacks 1 dates"),
-        (lambda d: pd.concat([d, d.iloc[[7]]]), "1 stand twice, such as"),
+        (lambda d: pd.concat([d, d.iloc[[7]]]), "1 stand twice, such as B on 2021-01-05"),
         (lambda d: d.iloc[:0].astype({"day": "datetime64[us]"}), "there are no rows"),
     ],
 )
@@ -137,6 +142,28 @@ def test_columns_that_are_not_there():
     require_columns(rows(), "prices", ("x",))
     with pytest.raises(DataError, match=r"known_at: there is no column 'knwon'.*known"):
         require_columns(rows(), "known_at", ("knwon",))
+
+
+@pytest.mark.parametrize(("value", "said"), [("soon", "it holds 'soon'"), (7, "it holds '7'")])
+def test_a_column_of_knowledge_times_holds_dates(tmp_path, value, said):
+    path = tmp_path / "rows.csv"
+    frame = rows()
+    frame["late"] = frame["known"].astype(str).where(frame.index != 5, "soon")
+    frame.assign(late=frame["late"] if value == "soon" else 7).to_csv(path, index=False)
+    read = long_rows(str(path), "day", "name", None)
+    require_dates(read, "known_at", ("known",))
+    with pytest.raises(DataError, match=f"known_at: column 'late' must hold ISO dates; {said}"):
+        require_dates(read, "known_at", ("late",))
+
+
+def test_an_error_is_placed_in_their_code_not_in_a_library(here):
+    text = "import pandas as pd\n\ndef forecast(data):\n    return pd.to_numeric(['soon'])\n"
+    with pytest.raises(ValueError, match="Unable to parse") as caught:
+        imported(f"{module(here, 'places', text)}:forecast")(rows())
+    assert told(caught.value).endswith(" (places.py, line 4)")
+    with pytest.raises(ValueError, match="must be one or more of") as caught:
+        imported("tasks.diagnose.perturb:checked_names")(("nois",))
+    assert "(perturb.py" not in told(caught.value)
 
 
 def test_a_target_is_a_column_or_a_function(here):
