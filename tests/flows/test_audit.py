@@ -257,7 +257,7 @@ def test_the_benchmark_runs_named_cases(
     kept = pd.read_csv(tmp_path / ".foldproof/benchmark/cases.csv", dtype={"case": str})
     assert kept["case"].tolist() == ["01", "c01"]
     assert run_benchmark(1, [], "99") == 2
-    assert "no case '99'" in capsys.readouterr().out
+    assert "no case '99'; there are catalogue, 01, " in capsys.readouterr().out.replace("\n", " ")
 
 
 @pytest.mark.slow
