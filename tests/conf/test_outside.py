@@ -3,7 +3,7 @@
 import pytest
 
 from conf.load import ConfigError
-from conf.outside import load_outside
+from conf.outside import OutsideAudit, load_outside
 
 
 def test_settings_are_typed_in_the_shell() -> None:
@@ -30,6 +30,18 @@ def test_settings_are_typed_in_the_shell() -> None:
         (["split.trian=200"], "split.trian: no such key; did you mean split.train?"),
         (["known_at=label"], "known_at"),
         (["target"], "target"),
+        (["qqqqqq=1"], "qqqqqq: no such key; there are forecaster, path, date, symbol"),
+        (["tracking.url=x"], "did you mean tracking.uri?"),
+        (["tracking.uri=./mlruns"], "a server or a database"),
+        (["embargo=-1"], "embargo: Input should be greater than or equal to 0 (it is -1)"),
+        (["placebo=-1"], "placebo: Input should be greater than or equal to 0 (it is -1)"),
+        (["permutations=-1"], "permutations: Input should be greater than or equal to 0"),
+        (["seed=-2"], "seed: Input should be greater than or equal to 0 (it is -2)"),
+        (["hazard=-0.1"], "hazard: Input should be greater than or equal to 0"),
+        (["start=2020-02-31"], "not readable as YAML"),
+        (["prices=close"], "prices: Input should be a valid tuple (it is 'close')"),
+        (["split.train=5Q", "split.validation=20", "split.test=20"], "5Q"),
+        (["split.train=60"], "split.validation: is missing"),
     ],
 )
 def test_a_mistake_names_the_setting(settings: list[str], said: str) -> None:
@@ -43,3 +55,19 @@ def test_a_mistake_names_the_setting(settings: list[str], said: str) -> None:
 def test_a_forecaster_is_a_module_and_what_stands_in_it(name: str) -> None:
     with pytest.raises(ConfigError, match=r"package\.module:function"):
         load_outside(name, "rows.parquet")
+
+
+def test_several_mistakes_are_told_at_once_a_line_each() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_outside("mine", "rows.parquet", ["horizn=5", "cuts=0"])
+    first, *faults = str(caught.value).splitlines()
+    assert first == "the audit of mine cannot be run"
+    assert sorted(fault.split(":")[0].strip() for fault in faults) == [
+        "cuts", "forecaster", "horizn"
+    ]  # fmt: skip
+
+
+def test_every_setting_has_a_text() -> None:
+    fields = OutsideAudit.model_json_schema()["properties"]
+    assert fields.keys() >= {"forecaster", "path", "known_at", "target"}
+    assert not [name for name, field in fields.items() if "description" not in field]

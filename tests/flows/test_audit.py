@@ -14,7 +14,8 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 
-from flows.audit import verdict_of
+from conf.outside import load_outside
+from flows.audit import rows_and_fold, shifted, verdict_of
 from flows.benchmark import run_benchmark, run_power
 from tasks.diagnose import LeakReport, Verdict
 from tests.flows.conftest import SMALL, Place
@@ -37,6 +38,16 @@ def forecast(data, fold, trace):
     test = x.index.get_level_values(0).isin(fold.test_dates)
     return slope * x[test]
 """
+DEAF = """
+import pandas as pd
+
+
+def forecast(data, fold):
+    asked = data["date"].isin(fold.test_dates)
+    place = data["symbol"].str[1:].astype(float) + data["date"].dt.day
+    return place[asked].set_axis(pd.MultiIndex.from_frame(data.loc[asked, ["date", "symbol"]]))
+"""
+"""Scores of dates and names alone: nothing that changes in the rows reaches them."""
 SETTINGS = ("known_at.label=known", "target=label", "horizon=5", "cuts=4")
 
 
@@ -129,6 +140,45 @@ def test_a_mistake_gets_one_message_and_exit_status_2(
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_scores_that_follow_no_rows_could_not_be_told(place: Auditor) -> None:
+    (place.folder / "deaf.py").write_text(DEAF)
+    done = place.run("deaf:forecast", "rows.parquet", "cuts=2", "--quick")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert not done.stderr
+    assert re.search(r"^UNKNOWN +deaf:forecast: ", done.stdout, re.MULTILINE), done.stdout
+    assert "verdict: UNKNOWN, it could not be told" in done.stdout
+    content = json.loads((findings_of(done) / "deaf_forecast.json").read_text())
+    assert content["verdict"] == "UNKNOWN"
+
+
+def test_the_newest_fold_of_a_plan_is_audited_purged_of_labels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Auditor(tmp_path).folder)
+    settings = ["horizon=5", "start=2020-03-02", "target=label", "split.train=60"]
+    plan = ["split.validation=20", "split.test=30", "split.embargo=2"]
+    rows, fold = rows_and_fold(load_outside("mine:forecast", "rows.parquet", [*settings, *plan]))
+    assert rows["date"].min() == pd.Timestamp("2020-03-02")
+    np.testing.assert_array_equal(fold.calendar, np.unique(rows["date"].to_numpy()))
+    assert (len(fold.train), len(fold.validation), len(fold.test)) == (60, 20, 30)
+    assert fold.test.stop == len(fold.calendar)
+    # a label from the next row over 5 rows is known 6 rows later; then 2 days of embargo
+    for before, after in ((fold.train, fold.validation), (fold.validation, fold.test)):
+        assert after.start - (before.stop - 1) == 6 + 2 + 1
+    _, own = rows_and_fold(load_outside("mine:forecast", "rows.parquet", settings[:3]))
+    assert own.train.start == 0
+    assert len(own.train) == len(own.calendar) // 2
+
+
+@pytest.mark.parametrize(("horizon", "known"), [(1, [2, 3, 4]), (3, [4]), (4, []), (9, [])])
+def test_a_label_is_known_a_row_after_its_horizon(horizon: int, known: list[int]) -> None:
+    dates = np.arange("2020-01-01", "2020-01-06", dtype="datetime64[D]")
+    ends = shifted(dates, horizon)
+    np.testing.assert_array_equal(ends[: len(known)], dates[known])
+    assert np.isnat(ends[len(known) :]).all()
+
+
 def test_a_forecaster_that_fails_could_not_be_told(place: Auditor) -> None:
     (place.folder / "fails.py").write_text(
         "def forecast(data, fold):\n    return data['nothing']\n"
