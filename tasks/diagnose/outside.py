@@ -18,9 +18,10 @@ from tasks.data import DataError
 from tasks.data.files import did_you_mean, read_table
 from tasks.diagnose.battery import Labels
 from tasks.diagnose.dated import days
-from tasks.diagnose.finding import LeakReport
+from tasks.diagnose.finding import LeakReport, Verdict
 from tasks.diagnose.forecaster import audit_forecaster
 from tasks.diagnose.measure import day
+from tasks.diagnose.memory import remembered
 from tasks.diagnose.perturb import KEYS
 from tasks.split import Fold
 
@@ -82,13 +83,18 @@ def audited(
     """
     try:
         labels = labels_named(target, rows)
-        report = audit_forecaster(imported(forecaster), rows, fold, target=labels, **options)
+        own = imported(forecaster)
+        report = audit_forecaster(own, rows, fold, target=labels, **options)
+        found = report.findings
+        if report.verdict is Verdict.CLEAN:
+            told_of = options.get("known_at", {}), options.get("seed", 0)
+            found += tuple(remembered(forecaster, own, rows, fold, *told_of))
     except DataError:
         raise
     # anybody's forecaster: it may raise anything, or end the program
     except (Exception, SystemExit) as error:
         raise DataError(f"{forecaster} cannot be audited: {told(error)}") from error
-    return replace(report, subject=forecaster)
+    return replace(report, subject=forecaster, findings=found)
 
 
 def long_rows(path: str, date: str, symbol: str, start: Day | None) -> pd.DataFrame:

@@ -39,11 +39,6 @@ def best_by_ic(
     return sorted(ics, key=lambda name: -ics[name])[:most]
 
 
-def honest_best(x: pd.DataFrame, y: pd.DataFrame, samples: Samples, fold: Fold) -> list[str]:
-    """The same on the training samples only."""
-    return best_by_ic(x.loc[samples], y.loc[samples], samples, fold)
-
-
 def scaler_of_all(x: pd.DataFrame, samples: Samples, fold: Fold) -> pd.DataFrame:
     """Mean and sd over train, validation and test."""
     return pd.DataFrame({"mean": x.mean(), "sd": x.std().replace(0.0, 1.0)}).T
@@ -58,11 +53,6 @@ def with_horizon(scaled: pd.DataFrame) -> pd.DataFrame:
 def own_mean(scaled: pd.DataFrame) -> pd.DataFrame:
     """Mean of the last seven rows of the stock."""
     return scaled.groupby(level=1).transform(lambda one: one.rolling(7, min_periods=1).mean())
-
-
-def own_window(scaled: pd.DataFrame) -> pd.DataFrame:
-    """Each row less the mean of the last seven rows of its stock."""
-    return scaled - own_mean(scaled)
 
 
 def tuned_on_test(x: pd.DataFrame, y: pd.DataFrame, samples: Samples, fold: Fold) -> np.ndarray:
@@ -116,12 +106,6 @@ def from_all_rows(inputs: pd.DataFrame, samples: Samples, model: np.ndarray) -> 
     """Integrated gradients of a linear model from the mean of all rows, averaged."""
     baseline = inputs.mean().to_numpy()
     return (inputs.loc[samples].to_numpy() - baseline).mean(axis=0) * model
-
-
-def from_train_rows(inputs: pd.DataFrame, samples: Samples, model: np.ndarray) -> np.ndarray:
-    """The same from the mean of the training rows."""
-    rows = inputs.loc[samples].to_numpy()
-    return (rows - rows.mean(axis=0)).mean(axis=0) * model
 
 
 def update_statistics(network: nn.Module, x: Tensor, dates: Tensor) -> None:
