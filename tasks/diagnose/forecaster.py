@@ -38,8 +38,9 @@ TRACED_CUTS, UNTRACED_CUTS, QUICK_CUTS = 20, 4, 3
 """Dates to cut at by default: with a trained model to score with; training at each cut; quick."""
 TRACED_REPLAYS, UNTRACED_REPLAYS = 60, 6
 """Test dates that are replayed at most to tell what a leak is worth."""
-TRAIN_CHANGES = ("truncate", "noise")
-"""What is done to the future of training where training is traced."""
+TRAIN_CHANGES = ("noise", "truncate")
+"""What is done to the future of training where training is traced: noise first, for it changes
+the labels of the test block too, and what was chosen by them."""
 
 
 def audit_forecaster(
@@ -202,7 +203,7 @@ def labels_of(ground: Ground, target: Labels | None) -> pd.Series | None:
 def dates_to_cut(
     data: pd.DataFrame, scores: pd.Series, count: int, seed: int
 ) -> list[np.datetime64]:
-    """The first scored date, then up to ``count`` - 1 later ones that have rows after them.
+    """The first scored date, the last that has rows after it, and others between; ``count`` or less.
 
     Raises:
         ValueError: Nothing comes after the first scored date.
@@ -214,8 +215,9 @@ def dates_to_cut(
             f"data end on {day(dates[-1])}, the first test date: nothing comes after it that could "
             "be changed; take a fold with a longer test block"
         )
-    rows = choose_rows(dates, range(first + 1, last + 1), count - 1, seed)
-    return list(dates[[first, *rows]])
+    last = min(last, len(dates) - 2)
+    rows = choose_rows(dates, range(first + 1, last), count - 2, seed) if count > 2 else []
+    return list(dates[[first, *rows, *([last] if count > 1 and last > first else [])]])
 
 
 def plan_findings(ground: Ground, embargo: int) -> list[Finding]:

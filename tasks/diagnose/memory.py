@@ -50,6 +50,8 @@ def remembered(
     draw, later = np.random.default_rng(seed), (data["date"] > cut).to_numpy()
     changed = change_rows(data, later, "noise", draw, late_cells(data, known_at, cut))
     before, _ = attempt(partial(Subject(forecast, fold).run, changed))
+    if getattr(sys.modules[name.partition(":")[0]], "__file__", None) is None:
+        return []  # made by hand, in a notebook for one: it cannot be imported anew
     with afresh(name) as new:
         after, _ = attempt(partial(Subject(new, fold).run, changed))
     if before is None or after is None:

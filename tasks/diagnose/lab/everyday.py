@@ -14,7 +14,7 @@ from tasks.diagnose.lab.parts import HONEST, Parts
 
 def case(key: str, title: str, *stages: str, **parts: object) -> Case:
     """The honest forecaster with some of its ``parts`` exchanged."""
-    changed: Parts = replace(HONEST, **parts)  # type: ignore[arg-type]
+    changed: Parts = replace(HONEST, **parts)  # type: ignore[arg-type]  # of any name
     return Case(key, title, changed.forecaster, stages, source="practice")
 
 
