@@ -203,7 +203,7 @@ def labels_of(ground: Ground, target: Labels | None) -> pd.Series | None:
 def dates_to_cut(
     data: pd.DataFrame, scores: pd.Series, count: int, seed: int
 ) -> list[np.datetime64]:
-    """The first scored date, the last that has rows after it, and others between; ``count`` or less.
+    """The first scored date, the last with rows after it, and others between: ``count`` or less.
 
     Raises:
         ValueError: Nothing comes after the first scored date.
