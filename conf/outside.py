@@ -52,6 +52,17 @@ class OutsideAudit(BaseModel):
     tracking: TrackingSpec = TrackingSpec()
     """Where the audit is logged."""
 
+    @field_validator("known_at", mode="before")
+    @classmethod
+    def paired(cls, pairs: object) -> object:
+        """Each column with the one that says when it is known."""
+        if not isinstance(pairs, dict):
+            raise ValueError(
+                "each column needs the one that says when it is known, as in "
+                f"known_at.label=known; it is {pairs!r}"
+            )
+        return pairs
+
     @field_validator("forecaster")
     @classmethod
     def named(cls, name: str) -> str:

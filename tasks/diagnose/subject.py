@@ -77,9 +77,11 @@ def on_test(scores: object, fold: Fold) -> pd.Series:
     """
     keys = keys_of_index(scores.index) if isinstance(scores, pd.Series) else None
     if not isinstance(scores, pd.Series) or keys is None:
+        index = getattr(scores, "index", None)
+        own = f" indexed {[*index.names]}, such as {[*index[:1]]}" if index is not None else ""
         raise ValueError(
-            f"forecast must return a Series indexed (date, symbol); it returned "
-            f"{type(scores).__name__}"
+            "forecast must return a Series indexed (date, symbol); it returned "
+            f"{type(scores).__name__}{own}"
         )
     try:
         numbers = pd.to_numeric(scores)
