@@ -8,6 +8,7 @@ those of the sums. One thread.
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 
@@ -39,14 +40,11 @@ def main(names: Sequence[str] | None = None) -> None:
     for name in names or experiment.variants:
         unit = Unit(name, fold, seed, network, training, panel.fingerprint, "bench")
         own = OwnForecaster(name, experiment.data, experiment.target, network, training, seed)
-        embargo, spec = experiment.split.embargo, experiment.audit
-        spent = [cpu_seconds(lambda unit=unit: train_unit(unit, panel))]
-        spent += [
-            cpu_seconds(
-                lambda own=own, quick=quick: audit_variant.fn(own, fold, embargo, spec, quick)
-            )
-            for quick in (False, True)
-        ]
+        audit = partial(
+            audit_variant.fn, own, fold, experiment.split.embargo, experiment.audit
+        )  # fmt: skip
+        calls = (partial(train_unit, unit, panel), partial(audit, False), partial(audit, True))
+        spent = [cpu_seconds(call) for call in calls]
         totals = [a + b for a, b in zip(totals, spent, strict=True)]
         show(name, *spent)
     show("all", *totals)
