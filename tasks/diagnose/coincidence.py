@@ -1,7 +1,6 @@
 """How likely chance is to make rows equal that are no copies of each other."""
 
 import numpy as np
-from scipy.stats import poisson
 
 from tasks.diagnose.twins import Scaled, distinct
 
@@ -22,6 +21,8 @@ def by_chance(rows: Scaled, train: np.ndarray, matched: np.ndarray, looked: int)
     """
     _, group = distinct(rows, train)
     times = np.bincount(group)[group][np.searchsorted(train, matched)]
+    from scipy.stats import poisson  # here: it is slow, and configurations are read first
+
     chance = poisson.sf(times - 1, expected(rows, train, matched)) * looked
     return np.asarray(chance > CHANCE)
 

@@ -1,6 +1,7 @@
 """An audit in the tracker: found by its verdict, whole or not there at all."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -20,7 +21,8 @@ from tasks.track.audit import (
     log_leak_audit,
     write_audit,
 )
-from tasks.track.store import Links, Store
+from tasks.track.spec import TrackingSpec
+from tasks.track.store import Links, Store, open_store
 from tasks.track.values import NOTE
 from tests.tasks.report.audit_example import PRICE, finding, honest, leaking, undecided
 
@@ -53,12 +55,20 @@ def folder_of(store: Store, links: Links) -> Path:
 
 
 @pytest.fixture(scope="module")
-def logged(shared: Store) -> Links:
-    return log_leak_audit(shared, AUDIT, PAGE)
+def kept(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A store for tests that only read the audit that was logged once."""
+    path = tmp_path_factory.mktemp("audits") / "mlflow.db"
+    shutil.copy(template, path)
+    return open_store(TrackingSpec(uri=f"sqlite:///{path}", experiment="audits"))
 
 
-def test_one_run_carries_the_verdicts_as_tags(shared: Store, logged: Links) -> None:
-    run = shared.client.get_run(logged.summary_run_id)
+@pytest.fixture(scope="module")
+def logged(kept: Store) -> Links:
+    return log_leak_audit(kept, AUDIT, PAGE)
+
+
+def test_one_run_carries_the_verdicts_as_tags(kept: Store, logged: Links) -> None:
+    run = kept.client.get_run(logged.summary_run_id)
     assert run.info.status == "FINISHED"
     assert run.info.run_name == "Three forecasters"
     tags = run.data.tags
@@ -71,13 +81,13 @@ def test_one_run_carries_the_verdicts_as_tags(shared: Store, logged: Links) -> N
     assert tags[NOTE].split("\n\n")[0].startswith("mine:forecast: leaks at features")
     assert len(tags[NOTE].split("\n\n")) == 3
     query = "tags.kind = 'audit' and tags.verdict = 'LEAK'"
-    assert [
-        one.info.run_id for one in shared.client.search_runs([shared.experiment_id], query)
-    ] == [logged.summary_run_id]
+    assert [one.info.run_id for one in kept.client.search_runs([kept.experiment_id], query)] == [
+        logged.summary_run_id
+    ]
 
 
-def test_statistics_price_and_seconds_arrive_as_metrics(shared: Store, logged: Links) -> None:
-    metrics = shared.client.get_run(logged.summary_run_id).data.metrics
+def test_statistics_price_and_seconds_arrive_as_metrics(kept: Store, logged: Links) -> None:
+    metrics = kept.client.get_run(logged.summary_run_id).data.metrics
     assert metrics == {
         "mine_forecast/serve_invariance.features": 269.7,
         "mine_forecast/train_invariance.training": 3e-12,
@@ -91,15 +101,15 @@ def test_statistics_price_and_seconds_arrive_as_metrics(shared: Store, logged: L
     }  # the purge of no number is in the files, not here
 
 
-def test_settings_arrive_as_parameters(shared: Store, logged: Links) -> None:
-    params = shared.client.get_run(logged.summary_run_id).data.params
+def test_settings_arrive_as_parameters(kept: Store, logged: Links) -> None:
+    params = kept.client.get_run(logged.summary_run_id).data.params
     assert params == {
         "target.horizon": "5", "quick": "False", "known_at": "{'label': 'known'}"
     }  # fmt: skip
 
 
-def test_every_report_arrives_whole(shared: Store, logged: Links) -> None:
-    folder = folder_of(shared, logged)
+def test_every_report_arrives_whole(kept: Store, logged: Links) -> None:
+    folder = folder_of(kept, logged)
     assert files_of(folder) == FILES
     assert (folder / "report.html").read_text() == PAGE.page
     assert (folder / "witness/mine.png").read_bytes() == PAGE.figures["witness/mine"]
@@ -113,7 +123,7 @@ def test_every_report_arrives_whole(shared: Store, logged: Links) -> None:
         assert f"\n# Model information sheet: {report.subject}\n" in text
 
 
-def test_the_links_lead_to_it(shared: Store, logged: Links) -> None:
+def test_the_links_lead_to_it(kept: Store, logged: Links) -> None:
     assert f"/{logged.summary_run_id}/artifacts/report.html" in logged.report
     assert AUDIT.audit_id in logged.url
     assert "mlflow ui" in logged.command
