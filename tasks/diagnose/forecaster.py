@@ -100,7 +100,7 @@ def audit_forecaster(
             out, 20 are usual.
         hazard: Share of symbols that end in a year, as known of the universe; None if it is not.
         level: Chance of any false alarm among the statistical tests (Holm).
-        quick: Fewer cuts, one change of the future of training, no statistical test.
+        quick: Fewer cuts, no statistical test, no test of the network.
 
     Returns:
         One finding a test and stage; each LEAK with what it is worth where the target is known.
@@ -122,7 +122,7 @@ def audit_forecaster(
     wanted = cuts or (QUICK_CUTS if quick else TRACED_CUTS if ground.traced else UNTRACED_CUTS)
     first, *others = dates_to_cut(data, ground.base.scores, wanted, seed)
     ways = TRAIN_CHANGES if ground.traced else perturbations
-    training = [(first, name) for name in (ways[:1] if quick or each == 1 else ways)]
+    training = [(first, name) for name in (ways[:1] if each == 1 else ways)]
     found, rerun = invariances(ground, training, plan_of(others, perturbations, each))
     found += point_in_time_findings(ground, others, rerun)
     if not any(finding.verdict is Verdict.LEAK for finding in found):
