@@ -165,7 +165,7 @@ def run_outside(request: OutsideAudit, quick: bool, api: AbstractContextManager[
     imported(request.forecaster)
     rows_and_fold(request)
     with api:
-        return audit_own.with_options(task_runner=task_runner(1))(request, quick)
+        return audit_own(request, quick)
 
 
 def rows_and_fold(request: OutsideAudit) -> tuple[pd.DataFrame, Fold]:

@@ -4,13 +4,13 @@ import re
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from conf.load import PRESETS
 from models.normalizers import VARIANTS
 from tasks.diagnose import Verdict, audit_forecaster
 from tasks.diagnose.outside import own_fold
+from tests.labelled import labelled_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -56,16 +56,6 @@ def test_the_example_variant_works() -> None:
     assert names["mine"].formula  # type: ignore[attr-defined]
 
 
-def labelled_rows() -> pd.DataFrame:
-    """Prices of 10 stocks, with the return over the five days from the next close."""
-    dates = pd.bdate_range("2020-01-01", periods=160)
-    steps = np.random.default_rng(0).normal(0, 0.02, (len(dates), 10))
-    prices = pd.DataFrame(100 * np.exp(steps.cumsum(0)), dates, [f"S{i}" for i in range(10)])
-    rows = prices.stack().rename_axis(["date", "symbol"]).rename("close").reset_index()
-    close, date = rows.groupby("symbol")["close"], rows.groupby("symbol")["date"]
-    return rows.assign(label=close.shift(-6) / close.shift(-1) - 1, known=date.shift(-6))
-
-
 @pytest.mark.parametrize(
     ("example", "honest", "leaky", "stage"),
     [
@@ -79,7 +69,7 @@ def test_an_example_forecaster_is_clean_and_leaks_with_one_line_changed(
 ) -> None:
     code = next(block for block in PYTHON if "def forecast(" in block and example in block)
     assert code.count(honest) == 1
-    rows = labelled_rows()
+    rows = labelled_rows(10, 160)
     fold = own_fold(np.unique(rows["date"].to_numpy()).astype("datetime64[D]"), 5)
     for text, verdict in (code, Verdict.CLEAN), (code.replace(honest, leaky), Verdict.LEAK):
         names: dict[str, object] = {}

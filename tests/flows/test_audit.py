@@ -19,6 +19,7 @@ from flows.audit import rows_and_fold, shifted, verdict_of
 from flows.benchmark import run_benchmark, run_power
 from tasks.diagnose import LeakReport, Verdict
 from tests.flows.conftest import SMALL, Place
+from tests.labelled import labelled_rows
 from tests.tasks.diagnose.test_finding import finding
 from tests.tasks.track.conftest import OTHERS_WARNINGS
 
@@ -56,23 +57,14 @@ class Auditor(Place):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        long_rows().to_parquet(folder / "rows.parquet")
+        # more than fits into the parameters of a Prefect flow
+        labelled_rows(16, 400).to_parquet(folder / "rows.parquet")
         (folder / "mine.py").write_text(FORECASTER)
         leaky = FORECASTER.replace("pct_change(5)", "pct_change(5).groupby(level=1).shift(-2)")
         (folder / "leaky.py").write_text(leaky)
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "flows", "audit", *arguments]
-
-
-def long_rows() -> pd.DataFrame:
-    """16 symbols x 400 dates: more than fits into the parameters of a Prefect flow."""
-    dates = pd.bdate_range("2020-01-01", periods=400)
-    steps = np.random.default_rng(0).normal(0, 0.02, (len(dates), 16))
-    prices = pd.DataFrame(100 * np.exp(steps.cumsum(0)), dates, [f"S{i:02d}" for i in range(16)])
-    rows = prices.stack().rename_axis(["date", "symbol"]).rename("close").reset_index()
-    close, date = rows.groupby("symbol")["close"], rows.groupby("symbol")["date"]
-    return rows.assign(label=close.shift(-6) / close.shift(-1) - 1, known=date.shift(-6))
 
 
 @pytest.fixture(scope="module")
