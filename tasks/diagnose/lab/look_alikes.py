@@ -65,7 +65,7 @@ def weekday(rows: pd.DataFrame) -> pd.Series:
     """Day of the week and days to the end of the month, by the calendar."""
     dates = pd.DatetimeIndex(rows.index.get_level_values(0))
     left = dates.days_in_month - dates.day
-    return pd.Series((dates.dayofweek + left / 31.0).to_numpy(dtype=np.float64), index=rows.index)
+    return pd.Series((dates.day_of_week + left / 31.0).to_numpy(dtype=np.float64), index=rows.index)
 
 
 def missing_so_far(rows: pd.DataFrame) -> pd.Series:
