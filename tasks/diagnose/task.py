@@ -23,8 +23,6 @@ from tasks.split.fold import Fold
 from tasks.timing import Timed, timed
 from tasks.train import TrainedUnit, code_version, train_unit, units_key
 
-SERVED_CUTS = 8
-"""Cuts of a variant's audit; the features that all of them start from are cut at more."""
 QUICK_ROWS = 126
 """Newest rows that a quick audit trains on: where a leak enters shows on few of them as well."""
 ROOMS = ("models", "tasks/data", "tasks/split", "tasks/train", "tasks/diagnose")
@@ -116,7 +114,7 @@ def audit_variant(
             **about_rows(own, rows),
             target=own.labels,
             embargo=embargo,
-            cuts=QUICK_CUTS if quick else SERVED_CUTS,
+            cuts=QUICK_CUTS if quick else spec.forecast_cuts,
             each=1,
             placebo=spec.placebo,
             hazard=spec.hazard,

@@ -82,7 +82,7 @@ def test_findings_are_kept_under_what_decides_them(units):
         parameters = {"trained": trained, "spec": replace(AuditSpec(), **changes)}
         return task.diagnosis_key(None, parameters)
 
-    same = [key(), key(placebo=5), key(hazard=0.1), key(feature_cuts=3)]
+    same = [key(), key(placebo=5), key(hazard=0.1), key(feature_cuts=3), key(forecast_cuts=3)]
     assert len(set(same)) == 1, "what an audit of its own is asked for decides nothing here"
     assert len({key(), key(cuts=9), key(retrain_folds=0), key(units[:2])}) == 4
 
@@ -151,12 +151,13 @@ def test_quick_is_one_epoch_on_few_rows_and_the_options_are_those_of_the_spec(
         return LeakReport("any", ())
 
     monkeypatch.setattr(task, "audit_forecaster", audits)
-    spec = AuditSpec(placebo=5, hazard=0.03)
+    spec = AuditSpec(placebo=5, hazard=0.03, forecast_cuts=5)
     report, _ = task.audit_variant.fn(own(epochs=7), folds[-1], 2, spec, quick)
     ((forecaster, given, fold, options),) = asked
     assert forecaster.training.epochs == epochs
     assert report.subject == forecaster.variant == "none"
     assert (options["placebo"], options["hazard"]) == (5, 0.03)
+    assert options["cuts"] == (3 if quick else 5)
     assert (options["horizon"], options["embargo"], options["quick"]) == (1, 2, quick)
     assert (options["known_at"], options["prices"]) == ({"target": "label_end"}, ())
     np.testing.assert_array_equal(fold.train_dates, folds[-1].train_dates[-rows:])
