@@ -16,6 +16,7 @@ from tasks.attribute.sampling import draw, spread_samples
 from tasks.attribute.supplied import (
     ORIGINS,
     TOLERANCE,
+    Frozen,
     Supplied,
     Surroundings,
     rows_at,
@@ -109,9 +110,11 @@ def one_forecast(
     same = scene.test[scene.test % days == date]
     if resolve(unit.variant).coupling == "none":
         same = torch.tensor([sample])
-    around = surroundings(scene.trained, panel, same)
+    values, member = (torch.from_numpy(np.array(one)) for one in (panel.values, panel.member))
+    values = values.double()
+    around = surroundings(Frozen.of(scene.trained), values, member, date, same // days)
     place = int((same == sample).nonzero())
-    start = rows_at(panel, reference - around.date, len(around.values))
+    start = rows_at(values, reference - around.date, len(around.values))
     who = (
         unit.variant,
         unit.fold.number,

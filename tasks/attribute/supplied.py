@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.network import Forecaster
 from models.normalizers import InputNormalizer, resolve
 from tasks.attribute.integrated import integrated_gradients
 from tasks.attribute.sampling import cut
-from tasks.data.panel import Panel
 from tasks.train import TrainedUnit, network_of
 
 CONTEXT = 1008
@@ -85,48 +85,78 @@ class Supplied:
         return sums.index_add(0, self.origin.flatten(), values.flatten(0, 1))
 
 
-def surroundings(trained: TrainedUnit, panel: Panel, samples: Tensor) -> Surroundings:
-    """What the forecasts of ``samples`` may rest on: rows before, all symbols, rows after.
+@dataclass(frozen=True, eq=False)
+class Frozen:
+    """A trained forecaster, everything in it fixed.
+
+    Attributes:
+        variant: Key of the variant.
+        network: In eval mode, float64; its parameters need no gradient.
+        state: Statistics of the input normalizer.
+        window: Rows of a window.
+        scale: Target units per unit of the network.
+        train: Rows that the statistics were fitted on; None where they are taken as constants.
+    """
+
+    variant: str
+    network: Forecaster
+    state: dict[str, Tensor]
+    window: int
+    scale: float
+    train: range | None = None
+
+    @classmethod
+    def of(cls, trained: TrainedUnit) -> "Frozen":
+        """The forecaster of a unit."""
+        unit = trained.unit
+        some = next(array for name, array in trained.weights.items() if "weight_ih_l0" in name)
+        network = network_of(trained, some.shape[1]).double().requires_grad_(False)
+        state = {name: torch.from_numpy(np.array(s)) for name, s in trained.statistics.items()}
+        return cls(
+            unit.variant, network, state, unit.network.window, trained.target_scale,
+            unit.fold.train,
+        )  # fmt: skip
+
+
+def surroundings(
+    model: Frozen, values: Tensor, member: Tensor, date: int, symbols: Tensor
+) -> Surroundings:
+    """What the forecasts of a date may rest on: rows before, all symbols, rows after.
 
     Statistics that were fitted on the training rows are constants. Where a normalizer fits on
     other rows too, its fit is part of the function, and the rows run to the end of the panel.
 
     Args:
-        trained: The unit.
-        panel: The panel that it was trained on.
-        samples: (n,) int64 samples s * D + d of one date: all that are scored on it where the
-            network couples them.
+        model: The forecaster.
+        values: (D, S, F) float64 supplied features.
+        member: (D, S) bool.
+        date: Row at which the windows end.
+        symbols: (n,) int64 columns: all that are scored on the date where the network couples them.
 
     Raises:
-        ValueError: Samples of several dates.
+        ValueError: There are not as many rows up to the date as a window has.
     """
-    days = len(panel.dates)
-    present = (samples % days).unique()
-    if len(present) != 1:
-        raise ValueError(f"samples must be of one date; they are of {len(present)}")
-    unit, date = trained.unit, int(present)
-    normalizer, window = resolve(unit.variant).input, unit.network.window
-    values = torch.from_numpy(np.array(panel.values)).double()
-    member = torch.from_numpy(np.array(panel.member))
-    whole = follows_later_rows(normalizer, values, member, unit.fold.train)
+    days, window = len(values), model.window
+    if not window <= date + 1 <= days:
+        raise ValueError(f"a window of {window} rows must end within {days} rows, at row {date}")
+    normalizer, train = resolve(model.variant).input, model.train
+    whole = train is not None and follows_later_rows(normalizer, values, member, train)
     first = max(0, date - window + 1 - CONTEXT)
     last = days if whole else min(days, date + 1 + AFTER)
-    state = {name: torch.from_numpy(np.array(part)) for name, part in trained.statistics.items()}
-    network = network_of(trained, len(panel.features)).double().requires_grad_(False)
-    ends = samples // days * (last - first) + date - first
-    dates = torch.full_like(samples, date)
+    ends = symbols * (last - first) + date - first
+    dates = torch.full_like(symbols, date)
 
     def forecast(region: Tensor) -> Tensor:
         scaled = region
         if normalizer is not None:
-            rows = torch.cat([values[:first], region, values[last:]]) if whole else region
-            known = normalizer.fit(rows, member, unit.fold.train) if whole else state
+            known = model.state
+            if whole and train is not None:
+                rows = torch.cat([values[:first], region, values[last:]])
+                known = normalizer.fit(rows, member, train)
             scaled = normalizer.apply(region, member[first:last], known).values
-        return network(cut(scaled, ends, window), dates) * trained.target_scale
+        return model.network(cut(scaled, ends, window), dates) * model.scale
 
-    return Surroundings(
-        values[first:last], first, date - first, window, samples // days, forecast
-    )  # fmt: skip
+    return Surroundings(values[first:last], first, date - first, window, symbols, forecast)
 
 
 def follows_later_rows(
@@ -141,12 +171,12 @@ def follows_later_rows(
     return any(not torch.equal(before[name], after[name]) for name in before)
 
 
-def rows_at(panel: Panel, first: int, count: int) -> Tensor:
-    """(count, S, F) float64 rows of the panel from ``first`` on; NaN where it has none."""
-    rows = torch.full((count, len(panel.symbols), len(panel.features)), torch.nan).double()
-    begin, end = max(0, first), min(len(panel.dates), first + count)
+def rows_at(values: Tensor, first: int, count: int) -> Tensor:
+    """(count, S, F) rows of ``values`` (D, S, F) from ``first`` on; NaN where it has none."""
+    rows = values.new_full((count, *values.shape[1:]), torch.nan)
+    begin, end = max(0, first), min(len(values), first + count)
     if begin < end:
-        rows[begin - first : end - first] = torch.from_numpy(np.array(panel.values[begin:end]))
+        rows[begin - first : end - first] = values[begin:end]
     return rows
 
 

@@ -18,6 +18,7 @@ from tasks.attribute.origins import (
 )
 from tasks.attribute.supplied import (
     TOLERANCE,
+    Frozen,
     Surroundings,
     follows_later_rows,
     rows_at,
@@ -48,9 +49,16 @@ def scored(unit, panel):
     return here.sort_values("symbol")["forecast"].to_numpy(), float(table["forecast"].std(ddof=0))
 
 
+def cells(panel):
+    return torch.from_numpy(panel.values).double()
+
+
 def of_date(unit, panel):
     test = scene_of(unit, panel).test
-    return surroundings(unit, panel, test[test % len(panel.dates) == DATE])
+    symbols = test[test % len(panel.dates) == DATE] // len(panel.dates)
+    return surroundings(
+        Frozen.of(unit), cells(panel), torch.from_numpy(panel.member), DATE, symbols
+    )
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -67,7 +75,7 @@ def test_the_function_is_the_scored_forecast_and_what_it_rests_on_is_what_the_va
         with pytest.raises(ValueError, match="autograd graph"):
             supplied_attributions(around, around.values + 1, [0], spread)
         return
-    reference = rows_at(panel, around.first - 60, len(around.values))
+    reference = rows_at(cells(panel), around.first - 60, len(around.values))
     for found in supplied_attributions(around, reference, [0, 3], spread):
         assert abs(found.gap) <= TOLERANCE, "of the forecasts' spread"
         assert found.attributions.sum() == pytest.approx(
@@ -87,7 +95,7 @@ def test_constant_statistics_change_no_integrated_gradient(unit, panel, variant)
     """Independent: the same from normalized windows, as an affine map of a cell changes none."""
     one = unit(variant)
     around, scene = of_date(one, panel), scene_of(one, panel)
-    reference = rows_at(panel, around.first - 60, len(around.values))
+    reference = rows_at(cells(panel), around.first - 60, len(around.values))
     (found,) = supplied_attributions(around, reference, [2], 1.0, nodes=40)
     days = len(panel.dates)
     sample = torch.tensor([2 * days + DATE])
@@ -104,7 +112,7 @@ def test_captum_finds_the_same_through_cross_sectional_and_rolling_statistics(un
     captum = pytest.importorskip("captum.attr")
     for variant in ("cs_zscore", "rolling_zscore"):
         around = of_date(unit(variant), panel)
-        reference = rows_at(panel, around.first - 60, len(around.values))
+        reference = rows_at(cells(panel), around.first - 60, len(around.values))
         (found,) = supplied_attributions(around, reference, [1], 1.0, nodes=20)
         known = reference.isfinite()
         start = torch.where(known, reference, around.values)
@@ -172,15 +180,17 @@ def test_missing_cells_do_not_move():
 
 
 def test_rows_that_the_panel_has_not_are_missing(panel):
-    rows = rows_at(panel, -2, 5)
+    rows = rows_at(cells(panel), -2, 5)
     assert rows[:2].isnan().all()
-    np.testing.assert_array_equal(rows[2:].float().numpy(), panel.values[:3])
-    assert rows_at(panel, len(panel.dates) - 1, 3)[1:].isnan().all()
+    torch.testing.assert_close(rows[2:], cells(panel)[:3])
+    assert rows_at(cells(panel), len(panel.dates) - 1, 3)[1:].isnan().all()
 
 
-def test_samples_are_of_one_date(unit, panel):
-    with pytest.raises(ValueError, match="of one date; they are of 2"):
-        surroundings(unit("zscore"), panel, torch.tensor([120, 121]))
+@pytest.mark.parametrize("date", [3, 160])
+def test_a_window_must_lie_within_the_rows(unit, panel, date):
+    model, member = Frozen.of(unit("zscore")), torch.from_numpy(panel.member)
+    with pytest.raises(ValueError, match=f"5 rows must end within 160 rows, at row {date}"):
+        surroundings(model, cells(panel), member, date, torch.tensor([0]))
 
 
 @pytest.mark.parametrize("variant", ["cs_zscore", "cs_rank", "none"])
