@@ -1,5 +1,6 @@
 """From a forecast back to the columns that were supplied, the input normalizer included."""
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +14,7 @@ from models.normalizers import InputNormalizer, resolve
 from tasks.attribute.integrated import integrated_gradients
 from tasks.attribute.sampling import cut
 from tasks.train import TrainedUnit, network_of
+from tasks.train.served import Served
 
 CONTEXT = 1008
 """Rows before a window that its statistics may rest on: 2^-16 of an exponential memory of 63."""
@@ -116,6 +118,12 @@ class Frozen:
             unit.variant, network, state, unit.network.window, trained.target_scale,
             unit.fold.train,
         )  # fmt: skip
+
+    @classmethod
+    def serving(cls, served: Served) -> "Frozen":
+        """A model that scores raw rows."""
+        network = copy.deepcopy(served.network).double().requires_grad_(False)
+        return cls(served.variant, network, served.statistics, served.window, served.target_scale)
 
 
 def surroundings(
