@@ -87,7 +87,8 @@ def explain_forecast(
 
     Integrated gradients from the same stocks' rows ``back`` dates earlier to those of the date,
     through the input normalizer and its statistics: the attributions add up to the change of the
-    forecast. Through ranks, which have no derivative, only the places are told apart.
+    forecast. Through ranks, which have no derivative, only the places are told apart. Rows that
+    would lie before the first do not move: an endless memory needs history enough.
 
     Args:
         served: The model.
