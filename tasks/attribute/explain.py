@@ -135,7 +135,8 @@ def explain_forecast(
         by_lag = found.attributions[window, column].numpy()
     else:
         shares = shapley_of_origins(around, start, place)
-        table = by_feature((EVERY,), shares.view(-1, 1), torch.full((len(shares), 1), torch.nan))
+        unknown = torch.full((len(shares), 1), torch.nan, dtype=torch.float64)
+        table = by_feature((EVERY,), shares.view(-1, 1), unknown)
         change, gap, by_lag = float(shares.sum()), 0.0, None
     return Explanation(
         served.variant, symbol, day_of(laid, end), day_of(laid, end - back), forecast,
