@@ -145,6 +145,19 @@ def explain_forecast(
     )  # fmt: skip
 
 
+def extremes(served: Served, rows: pd.DataFrame, date: np.datetime64 | None = None) -> list[str]:
+    """The symbols with the highest and the lowest forecast of a date, by default the newest.
+
+    Raises:
+        ExplainError: There is no forecast on the date.
+    """
+    laid = served.laid(rows)
+    known = forecasts_there(served, laid).any(dim=1).nonzero().flatten()
+    scores = served.scores(laid, row_of(laid, known, "any symbol", date))
+    ends = laid.symbols[[int(np.nanargmax(scores)), int(np.nanargmin(scores))]]
+    return list(dict.fromkeys(map(str, ends)))
+
+
 def by_feature(features: tuple[str, ...], signed: Tensor, size: Tensor) -> pd.DataFrame:
     """Long rows of two (4, F) tables of origins by features."""
     return pd.DataFrame(

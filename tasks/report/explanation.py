@@ -59,6 +59,16 @@ def explanation_table(one: Explanation) -> pd.DataFrame:
     return table[list(ORIGINS)].loc[one.totals().index].assign(all=one.totals())
 
 
+def explanation_text(one: Explanation) -> str:
+    """Sentence and table in Markdown."""
+    table = explanation_table(one)
+    head = ["feature", *map(str, table.columns)]
+    rows = [[str(name), *(f"{v:+.4g}" for v in values)] for name, *values in table.itertuples()]
+    lines = [head, ["---"] * len(head), *rows]
+    body = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return f"{explanation_sentence(one)}\n\n{body}"
+
+
 def explanation_figure(one: Explanation) -> Figure:
     """Left: features by size, split by place. Right: the own window, feature by lag."""
     table = explanation_table(one).drop(columns="all")
