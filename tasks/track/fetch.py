@@ -45,7 +45,7 @@ def fetch_model(store: Store, name: str, folder: Path) -> ModelPlace:
         TrackingError: There is no such run or model; says which there are.
     """
     if name.startswith(REGISTERED):
-        run_id, model_id = registered(store, name)
+        run_id, source = registered(store, name)
     else:
         run = newest_best(store) if name == LATEST else run_of(store, name)
         logged = run.outputs.model_outputs if run.outputs else []
@@ -54,28 +54,29 @@ def fetch_model(store: Store, name: str, folder: Path) -> ModelPlace:
                 f"run {run.info.run_id} ({run.info.run_name}) has no model: name a variant's run. "
                 f"{those_there(store)}"
             )
-        run_id, model_id = run.info.run_id, logged[-1].model_id
+        run_id, source = run.info.run_id, f"{REGISTERED}{logged[-1].model_id}"
     try:
         # by its place: given a model's name, MLflow looks at the process's global address
-        place = store.client.get_logged_model(model_id).artifact_location
+        place = source
+        if source.startswith(REGISTERED):
+            named = source.removeprefix(REGISTERED)
+            place = store.client.get_logged_model(named).artifact_location
         path = Path(
             mlflow.artifacts.download_artifacts(
                 artifact_uri=place, dst_path=str(folder), tracking_uri=store.uri
             )
         )
     except MlflowException as error:
-        raise TrackingError(f"the model {model_id} cannot be read: {error}") from error
+        raise TrackingError(f"the model {source} cannot be read: {error}") from error
     files = {file.name: file for file in path.rglob("artifacts/*")}
     try:
         return ModelPlace(run_id, files["weights.safetensors"], files["model.json"])
     except KeyError as error:
-        raise TrackingError(
-            f"model {model_id} is not one of this project: it lacks {error}"
-        ) from error
+        raise TrackingError(f"{source} is not one of this project: it lacks {error}") from error
 
 
 def registered(store: Store, name: str) -> tuple[str, str]:
-    """The run and the model's id of a registered version, or of a model named by its id.
+    """The run and the source of a registered version, or of a model named by its id.
 
     Raises:
         TrackingError: There is none of that name.
@@ -85,13 +86,13 @@ def registered(store: Store, name: str) -> tuple[str, str]:
     client = store.client
     try:
         if not alias and not version:
-            return str(client.get_logged_model(model).source_run_id), model
+            return str(client.get_logged_model(model).source_run_id), name
         found = (
             client.get_model_version_by_alias(model, alias)
             if alias
             else client.get_model_version(model, version)
         )
-        return str(found.run_id), str(found.model_id)
+        return str(found.run_id), str(found.source)
     except MlflowException as error:
         raise TrackingError(f"no model {name}: {error}. {those_there(store)}") from error
 
