@@ -4,12 +4,12 @@ BIN := .venv/bin
 READY := .venv/.ready
 SET ?=
 
-.PHONY: compare quick noise ui test slow check bench clean
+.PHONY: compare quick noise truth ui test slow check bench clean
 
 compare: $(READY)  ## the main job on the bundled real panel; SET="training.epochs=5" changes settings
 	$(BIN)/foldproof compare conf/sp500.yaml $(SET)
 
-quick noise: $(READY)  ## the smaller presets
+quick noise truth: $(READY)  ## the smaller presets
 	$(BIN)/foldproof compare conf/$@.yaml $(SET)
 
 ui: $(READY)  ## the MLflow UI on 127.0.0.1:5000
