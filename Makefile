@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 SET ?=
 
-.PHONY: compare quick noise truth ui test slow check bench clean
+.PHONY: compare quick noise truth ui test slow check bench bench-truth clean
 
 compare: $(READY)  ## the main job on the bundled real panel; SET="training.epochs=5" changes settings
 	$(BIN)/foldproof compare conf/sp500.yaml $(SET)
@@ -28,6 +28,9 @@ check: $(READY)  ## lint, format and types
 
 bench: $(READY)  ## speed and memory against plain alternatives, in the same run
 	$(BIN)/python -m tests.benchmarks
+
+bench-truth: $(READY)  ## do attributions find what is known to matter: white boxes, planted panels
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.bench_truth
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -62,7 +62,7 @@ def polynomial(spec: DataSpec, name: str, shape: Sequence[Term], state: bool = F
     frame = labelled(generator, size, features[oldest:], signal)
     about = {
         "truth": by_cell(relevance(terms, names, oldest + 1), names),
-        "terms": [[term.weight, [[*cell] for cell in term.cells]] for term in terms],
+        "signal": [[term.weight, [[*cell] for cell in term.cells]] for term in terms],
         "information_coefficient": size.signal,
     }
     return Rows(frame, f"the synthetic source {name}", about=about)

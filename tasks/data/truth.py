@@ -35,10 +35,10 @@ def terms_of(about: Mapping[str, Any]) -> tuple[Term, ...]:
             f"the signal of this panel turns on {about['sign_turns']}, which no cell shows: its "
             "truth depends on the date; take sign_flip, where a feature shows the sign"
         )
-    if "terms" in about:
+    if "signal" in about:
         return tuple(
             Term(weight, tuple((feature, int(lag)) for feature, lag in cells))
-            for weight, cells in about["terms"]
+            for weight, cells in about["signal"]
         )
     if "truth" not in about:
         raise ValueError(

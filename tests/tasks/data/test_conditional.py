@@ -80,3 +80,12 @@ def test_the_state_is_a_chain_of_signs_shared_by_a_date(source: str, persistence
 def test_the_seed_decides(source: str) -> None:
     assert panel_of(source).fingerprint == panel_of(source).fingerprint
     assert panel_of(source).fingerprint != panel_of(source, seed=4).fingerprint
+
+
+@pytest.mark.parametrize("source", ["linear", "lagged"])
+def test_the_truth_of_linear_panels_is_read_the_same_way(source: str) -> None:
+    panel = panel_of(source)
+    moved = np.lib.stride_tricks.sliding_window_view(panel.values, 11, axis=0)
+    windows = moved.transpose(0, 1, 3, 2)[:-1].reshape(-1, 11, len(panel.features)).astype(float)
+    best = signal_of(terms_of(panel.about), windows, panel.features)
+    assert np.corrcoef(best, panel.target[10:-1].ravel())[0, 1] == pytest.approx(0.3, abs=0.015)

@@ -65,7 +65,7 @@ def test_relevance_is_the_root_mean_square_slope(shape: tuple[Term, ...]) -> Non
 def test_terms_survive_a_cached_panel() -> None:
     """JSON has text for keys and lists for tuples."""
     linear = {"truth": {"f0": {0: 2.0}, "f2": {2: -1.5}}}
-    product = {"terms": [[2.0, [["f0", 0], ["f1", 2]]]]}
+    product = {"signal": [[2.0, [["f0", 0], ["f1", 2]]]]}
     for about in (linear, product):
         assert terms_of(json.loads(json.dumps(about))) == terms_of(about)
     assert terms_of(linear) == LAGGED
