@@ -16,7 +16,7 @@ Row b of the baseline is what sample b is held against; together they are draws 
 block, for methods that average over many. A method that takes more is given it by a lambda here.
 """
 NODES = 10
-"""Gauss-Legendre nodes: 50, which took five times as long, change no figure by more than a hundredth."""
+"""Gauss-Legendre nodes: 50, at five times the cost, change no figure by more than a hundredth."""
 
 
 def slope(forward: Forward, inputs: Tensor, baseline: Tensor) -> Tensor:

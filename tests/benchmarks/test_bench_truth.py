@@ -83,9 +83,21 @@ def test_the_hidden_markov_set_has_the_defined_moments() -> None:
         deciding = x[:, hmm.IMPORTANT[state]]
         chance = 1 / (1 + np.exp(-2 * deciding))
         assert data.label[data.state == state].mean() == pytest.approx(chance.mean(), abs=0.01)
-    before, after = data.state[:, :-1], data.state[:, 1:]
-    assert after[before == 0].mean() == pytest.approx(0.05, abs=0.005)
-    assert 0.9 < after[before == 1].mean() < 0.95  # 0.95 less what the run has lasted
+
+
+def test_a_state_that_has_lasted_is_left_more_often() -> None:
+    state = hmm.draw(3000, 1).state
+    run = np.zeros(state.shape, int)
+    for step in range(1, state.shape[1]):
+        run[:, step] = np.where(state[:, step] == state[:, step - 1], run[:, step - 1] + 1, 0)
+    left, went = state[:, 10:-1] == 1, state[:, 11:]  # by then the first, unknown state is past
+    lasted = run[:, 10:-1]
+    for low, high in ((0, 5), (15, 25), (30, 45)):
+        here = left & (lasted >= low) & (lasted < high)
+        expected = (0.95 - lasted[here] / 500).mean()
+        error = np.sqrt(expected * (1 - expected) / here.sum())
+        assert abs(went[here].mean() - expected) < 4 * error
+    assert went[~left].mean() == pytest.approx(0.05, abs=0.002)
 
 
 def test_the_true_conditional_is_the_sum_over_all_paths() -> None:
