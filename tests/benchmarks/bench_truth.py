@@ -1,6 +1,6 @@
 """Do attributions find what is known to matter? Published white boxes and planted panels.
 
-    python -m tests.benchmarks.bench_truth [--quick] [--only arma hmm panels]
+    python -m tests.benchmarks.bench_truth [--quick] [--only arma hmm panels]  # or: make bench-truth
 
 ARMA and HMM are explained by the methods of this project and printed beside the published figures.
 Then networks are trained on panels with a planted signal (conf/truth.yaml), one per normalization,
@@ -72,13 +72,13 @@ def white_box_row(who: str, mean: Sequence[float], spread: Sequence[float]) -> s
         f"{m:7.{digits}f} ±{s:6.{digits}f}" if np.isfinite(s) else f"{m:7.{digits}f}" + 8 * " "
         for m, s, digits in zip(mean, spread, (3, 4, 1, 1, 3, 3), strict=False)
     ]
-    return f"  {who:<58}" + " ".join(shown)
+    return f"  {who:<60}" + " ".join(shown)
 
 
 def print_published(name: str) -> None:
     """The head of a table and the published lines."""
     print(f"\n{name}: mean ± standard deviation", flush=True)
-    print(f"  {'':<58}" + " ".join(f"{figure:>15}" for figure in FIGURES))
+    print(f"  {'':<60}" + " ".join(f"{figure:>15}" for figure in FIGURES))
     for method, pairs in PUBLISHED[name].items():
         print(white_box_row(f"published: {method}", *zip(*pairs, strict=True)))
 
@@ -103,14 +103,25 @@ def bench_hmm(seeds: Sequence[int]) -> None:
     print_published("hmm")
     tests = [hmm.draw(hmm.TEST, 1000 + seed) for seed in seeds]
     networks = [hmm.train(hmm.draw(hmm.TRAIN, seed), seed) for seed in seeds]
-    for who, models in (("GRU", networks), ("true conditional", [None] * len(tests))):
-        for label, method in OURS.items():
-            found = [
-                hmm_figures(test.relevant, hmm.attributed(model, test.x, method))
-                for model, test in zip(models, tests, strict=True)
-            ]
-            for reading in found[0]:
-                print_ours(f"{label}, {who}, {reading}", [one[reading] for one in found])
+    for label, method in OURS.items():
+        print_hmm(f"{label}, GRU", networks, tests, method)
+    ideal = [None] * len(tests)
+    print_hmm("integrated gradients, true conditional", ideal, tests, OURS["integrated gradients"])
+
+
+def print_hmm(
+    label: str,
+    models: Sequence[hmm.Classifier | None],
+    tests: Sequence[hmm.Sequences],
+    method: Explain,
+) -> None:
+    """Our lines of the hidden Markov set, one a reading, over the models and their tests."""
+    found = [
+        hmm_figures(test.relevant, hmm.attributed(model, test.x, method))
+        for model, test in zip(models, tests, strict=True)
+    ]
+    for reading in found[0]:
+        print_ours(f"{label}, {reading}", [one[reading] for one in found])
 
 
 def trained_on(panel: Panel, experiment: Experiment, variant: str) -> TrainedUnit:
@@ -195,7 +206,7 @@ def bench_panels(panels: Sequence[str], variants: Sequence[str]) -> None:
 
 def parts(quick: bool) -> Iterator[tuple[str, Callable[[], None]]]:
     """The benchmarks by name, with less to do where it must be quick."""
-    yield "arma", lambda: bench_arma(range(2 if quick else 10))
+    yield "arma", lambda: bench_arma(range(2 if quick else 30))
     yield "hmm", lambda: bench_hmm(range(1 if quick else 3))
     some = (("linear", "switching"), ("none", "revin")) if quick else (PANELS, VARIANTS)
     yield "panels", lambda: bench_panels(*some)
