@@ -1,6 +1,6 @@
 """Do attributions find what is known to matter? Published white boxes and planted panels.
 
-    python -m tests.benchmarks.bench_truth [--quick] [--only arma hmm panels]  # or: make bench-truth
+    python -m tests.benchmarks.bench_truth [--quick] [--only arma hmm panels]
 
 ARMA and HMM are explained by the methods of this project and printed beside the published figures.
 Then networks are trained on panels with a planted signal (conf/truth.yaml), one per normalization,
