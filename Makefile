@@ -16,10 +16,10 @@ ui: $(READY)  ## the MLflow UI on 127.0.0.1:5000
 	$(BIN)/foldproof ui
 
 test: $(READY)  ## the tests that take minutes, not more
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
 
 slow: $(READY)  ## the long ones
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n auto --dist worksteal
 
 check: $(READY)  ## lint, format and types
 	$(BIN)/ruff check .
