@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
+from tasks.attribute.draws import standard_error
 from tasks.attribute.gradients import (
     CHUNK,
     Forward,
@@ -170,14 +171,6 @@ def contributions(
     samples = rows.repeat_interleave(alpha.shape[1] * alpha.shape[2])
     slopes = gradients_at(forward, points.flatten(0, 2), samples).view_as(points)
     return way * (slopes * weight.view(-1, 1, 1)).sum(2)
-
-
-def standard_error(each: Tensor) -> Tensor:
-    """Standard error of the mean over dimension 1; NaN for a single draw, which tells none."""
-    draws = each.shape[1]
-    if draws == 1:
-        return torch.full_like(each[:, 0], torch.nan)
-    return each.std(1) / draws**0.5
 
 
 def check_references(references: Tensor, inputs: Tensor) -> None:
