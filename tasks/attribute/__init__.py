@@ -5,8 +5,11 @@ from tasks.attribute.integrated import integrated_gradients
 from tasks.attribute.methods import ATTRIBUTIONS, Method
 from tasks.attribute.occlusion import feature_masks, group_masks, lag_masks, occlusion
 from tasks.attribute.partials import MeanPartials, mean_partial_derivatives
+from tasks.attribute.permutation import Permuted, permutation_importance
 from tasks.attribute.pointwise import gradient_times_input, squared_sensitivity
+from tasks.attribute.shapley import Shapley, shapley_values
 from tasks.attribute.tables import Attribution
+from tasks.attribute.temporal import temporal_integrated_gradients
 from tasks.attribute.unit import attribute_unit
 
 __all__ = [
@@ -15,6 +18,8 @@ __all__ = [
     "Expectation",
     "MeanPartials",
     "Method",
+    "Permuted",
+    "Shapley",
     "attribute_unit",
     "expected_gradients",
     "feature_masks",
@@ -24,5 +29,8 @@ __all__ = [
     "lag_masks",
     "mean_partial_derivatives",
     "occlusion",
+    "permutation_importance",
+    "shapley_values",
     "squared_sensitivity",
+    "temporal_integrated_gradients",
 ]
