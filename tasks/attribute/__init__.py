@@ -7,6 +7,7 @@ from tasks.attribute.occlusion import feature_masks, group_masks, lag_masks, occ
 from tasks.attribute.partials import MeanPartials, mean_partial_derivatives
 from tasks.attribute.permutation import Permuted, permutation_importance
 from tasks.attribute.pointwise import gradient_times_input, squared_sensitivity
+from tasks.attribute.question import Answer, Question
 from tasks.attribute.shapley import Shapley, shapley_values
 from tasks.attribute.tables import Attribution
 from tasks.attribute.temporal import temporal_integrated_gradients
@@ -14,11 +15,13 @@ from tasks.attribute.unit import attribute_unit
 
 __all__ = [
     "ATTRIBUTIONS",
+    "Answer",
     "Attribution",
     "Expectation",
     "MeanPartials",
     "Method",
     "Permuted",
+    "Question",
     "Shapley",
     "attribute_unit",
     "expected_gradients",

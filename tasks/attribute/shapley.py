@@ -122,16 +122,19 @@ def from_coalitions(worth: Callable[[Tensor], Tensor], samples: int, groups: int
         samples: B.
         groups: G.
     """
-    number = torch.arange(2**groups).unsqueeze(1)
-    present = (number >> torch.arange(groups)) % 2 == 1  # (2^G, G)
-    size = present.sum(1, keepdim=True) - present.long()  # of the coalition without the group
+    number = torch.arange(2**groups)
+    present = (number.unsqueeze(1) >> torch.arange(groups)) % 2 == 1  # (2^G, G)
     share = torch.tensor(
         [factorial(s) * factorial(groups - s - 1) / factorial(groups) for s in range(groups)],
         dtype=torch.float64,
     )
-    weight = torch.where(present, 1.0, -1.0).double() * share[size.clamp_max(groups - 1)]
-    scores = worth(~present.expand(samples, -1, -1))
-    return scores.double() @ weight.to(scores.device)
+    scores = worth(~present.expand(samples, -1, -1)).double()
+    values = []
+    for group in range(groups):
+        rest = number[~present[:, group]]  # coalitions that it can join
+        added = scores[:, rest + 2**group] - scores[:, rest]
+        values.append(added @ share[present[rest].sum(1)].to(scores.device))
+    return torch.stack(values, 1)
 
 
 def from_orders(worth: Callable[[Tensor], Tensor], orders: Tensor) -> Shapley:

@@ -1,5 +1,6 @@
 """The Prefect task of this step: attributions of one variant's trained units."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from tasks.train import TrainedUnit, code_version, units_key
 def attribution_key(_: Any, parameters: dict[str, Any]) -> str:
     """Where Prefect keeps the attributions: the units, the spec and the code decide them."""
     spec, version = parameters["spec"], code_version(("tasks/attribute",))
-    return units_key("attribute", parameters["trained"], spec.samples, spec.nodes, version)
+    return units_key("attribute", parameters["trained"], asdict(spec), version)
 
 
 @task(
@@ -27,12 +28,21 @@ def attribution_key(_: Any, parameters: dict[str, Any]) -> str:
 def attribute(
     trained: list[TrainedUnit], spec: AttributionSpec, panel: Path
 ) -> Timed[list[Attribution]]:
-    """Integrated gradients and mean partial derivatives of every unit of one variant."""
+    """Attributions of every unit of one variant, by the methods of ``spec``."""
     content = load(panel)
 
     def each() -> list[Attribution]:
         return [
-            attribute_unit(one, content, spec.samples, spec.nodes, one.unit.seed) for one in trained
+            attribute_unit(
+                one,
+                content,
+                spec.samples,
+                spec.nodes,
+                one.unit.seed,
+                spec.methods,
+                spec.groups,
+            )
+            for one in trained
         ]
 
     return timed(each)
