@@ -26,6 +26,7 @@ class Method:
         unit: What one unit of the importance is.
         source: Paper or practice.
         blind_to: What can be there without being seen.
+        cost: Gradients or forecasts a sample; a gradient takes about three times a forecast.
         answers: (question) -> answer; :meth:`run` calls it as it must be called.
         columns: What is ranked: features, groups of features, or the window's lags as a whole.
         asked_on: samples spread over dates, or whole cross-sections of a few dates.
@@ -37,6 +38,7 @@ class Method:
     unit: str
     source: str
     blind_to: str
+    cost: str
     answers: Callable[[Question], Answer]
     columns: Literal["features", "groups", "window"] = "features"
     asked_on: Literal["samples", "cross-sections"] = "samples"
@@ -63,6 +65,7 @@ ATTRIBUTIONS: Mapping[str, Method] = MappingProxyType(
             TARGET,
             "Sundararajan, Taly & Yan 2017 (ICML)",
             "what other baselines would show; lags that cancel each other count in full",
+            "nodes gradients, up to 16 times as many for hard samples",
             runs.integrated,
             adds_up_to="f(x) - f(x')",
         ),
@@ -73,6 +76,7 @@ ATTRIBUTIONS: Mapping[str, Method] = MappingProxyType(
             TARGET,
             "Erion et al. 2021 (Nature Machine Intelligence 3:620)",
             "effects that the training windows' mean cancels; anything below its Monte Carlo error",
+            "200 gradients",
             runs.expected,
             adds_up_to="f(x) - E f(x')",
         ),
@@ -83,6 +87,7 @@ ATTRIBUTIONS: Mapping[str, Method] = MappingProxyType(
             TARGET,
             "Enguehard 2023 (arXiv 2306.02968)",
             "what the network does with a step later on; short windows it was never trained on",
+            "nodes gradients for each step, of half the window's length on average",
             runs.temporal,
         ),
         "gradient_times_input": Method(
@@ -91,6 +96,7 @@ ATTRIBUTIONS: Mapping[str, Method] = MappingProxyType(
             TARGET,
             "Shrikumar et al. 2016 (arXiv 1605.01713)",
             "whatever saturates: the slope is taken at the observed window only",
+            "1 gradient",
             runs.times_input,
         ),
         "citic": Method(
@@ -99,6 +105,7 @@ ATTRIBUTIONS: Mapping[str, Method] = MappingProxyType(
             "the target's unit per standard deviation of the feature",
             "a broker's note on factor optimisation, known by an excerpt; reading A",
             "effects whose sign differs across stocks: symmetric non-linearity, interactions",
+            "1 gradient, together with the absolute one",
             runs.mean_partial,
             asked_on="cross-sections",
         ),
@@ -108,6 +115,7 @@ ATTRIBUTIONS: Mapping[str, Method] = MappingProxyType(
             "the target's unit per standard deviation of the feature",
             "reading B of the same note; as Chen, Pelger & Zhu 2024 (Management Science 70:714)",
             "direction; anything away from the observed points",
+            "1 gradient, together with the signed one",
             runs.mean_absolute_partial,
             asked_on="cross-sections",
         ),
@@ -117,6 +125,7 @@ ATTRIBUTIONS: Mapping[str, Method] = MappingProxyType(
             "the target's unit per standard deviation of the feature, squared",
             "Dimopoulos et al. 1995; as SSD in Gu, Kelly & Xiu 2020 (RFS 33:2223)",
             "direction; how common an effect is: a few steep samples can decide it",
+            "1 gradient",
             runs.squared,
         ),
         "occlusion": Method(
@@ -125,6 +134,7 @@ ATTRIBUTIONS: Mapping[str, Method] = MappingProxyType(
             TARGET,
             "feature ablation; Zeiler & Fergus 2014 (ECCV)",
             "features of which another holds the same; the lag",
+            "1 forecast a feature",
             runs.occluded_features,
         ),
         "occlusion_by_lag": Method(
@@ -133,6 +143,7 @@ ATTRIBUTIONS: Mapping[str, Method] = MappingProxyType(
             TARGET,
             "feature ablation; Zeiler & Fergus 2014 (ECCV)",
             "rows of which the neighbours hold the same; the feature",
+            "1 forecast a lag",
             runs.occluded_lags,
             columns="window",
         ),
@@ -142,6 +153,7 @@ ATTRIBUTIONS: Mapping[str, Method] = MappingProxyType(
             TARGET,
             "feature ablation; Zeiler & Fergus 2014 (ECCV)",
             "groups of which another holds the same; which feature of the group, and the lag",
+            "1 forecast a group",
             runs.occluded_groups,
             columns="groups",
         ),
@@ -152,6 +164,7 @@ ATTRIBUTIONS: Mapping[str, Method] = MappingProxyType(
             "Strumbelj & Kononenko 2010 (JMLR 11:1); antithetic orders, Mitchell et al. 2022 "
             "(JMLR 23:43)",
             "that most coalitions were never observed; which feature of the group, and the lag",
+            "2^G forecasts for up to 8 groups, 32 for each group above",
             runs.shapley,
             columns="groups",
             adds_up_to="f(x) - f(x')",
@@ -162,6 +175,7 @@ ATTRIBUTIONS: Mapping[str, Method] = MappingProxyType(
             "rank IC",
             "Breiman 2001 (Machine Learning 45:5), within dates",
             "features of which another holds the same; what moves all stocks of a date alike",
+            "2 to 10 forecasts a feature",
             runs.permuted,
             asked_on="cross-sections",
         ),

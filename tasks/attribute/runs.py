@@ -4,12 +4,15 @@ from torch import Tensor
 
 from tasks.attribute.expected import expected_gradients_of
 from tasks.attribute.occlusion import feature_masks, group_masks, lag_masks, occlusion_of
-from tasks.attribute.permutation import permutation_of
+from tasks.attribute.permutation import REPEATS, permutation_of
 from tasks.attribute.pointwise import squared_of, times_input_of
 from tasks.attribute.question import Answer, Question, answer_of
 from tasks.attribute.resolved import resolved_paths
 from tasks.attribute.shapley import shapley_of
 from tasks.attribute.temporal import temporal_of
+
+PERMUTED = 16_000
+"""Windows scored per feature by permutation at most: with thousands of samples few repeats do."""
 
 
 def integrated(question: Question) -> Answer:
@@ -99,6 +102,7 @@ def permuted(question: Question) -> Answer:
         question.dates,
         question.target,
         generator=question.generator(),
+        repeats=max(2, min(REPEATS, PERMUTED // len(question.inputs))),
     )
     return Answer(
         signed=found.importance.unsqueeze(0),

@@ -123,6 +123,35 @@ def test_answers_follow_the_unit_of_the_forecast(name: str) -> None:
     torch.testing.assert_close(answer.gross, 3**power * plain.gross, **CLOSE)
 
 
+@pytest.mark.parametrize("name", ATTRIBUTIONS)
+def test_the_unit_is_what_partials_are_per(name: str) -> None:
+    power = {"citic": 1, "citic_abs": 1, "squared_sensitivity": 2}.get(name, 0)
+    plain, question = ATTRIBUTIONS[name].run(asked()), asked()
+    answer = ATTRIBUTIONS[name].run(replace(question, unit=3 * question.unit))
+    torch.testing.assert_close(answer.absolute, 3**power * plain.absolute, **CLOSE)
+
+
+@pytest.mark.parametrize("name", ATTRIBUTIONS)
+def test_forward_is_told_the_sample_of_every_point(name: str) -> None:
+    """Each sample's forecast times a factor of its own, the same for a date's: so ranks stay."""
+    question = asked()
+    factor = torch.arange(1, DATES + 1).double().repeat_interleave(STOCKS)
+    told = replace(
+        question, forward=lambda points, rows: factor[rows] * question.forward(points, rows)
+    )
+    plain, answer = (ATTRIBUTIONS[name].run(one) for one in (question, told))
+    if plain.values is not None:
+        power = 2 if name == "squared_sensitivity" else 1
+        expected = factor.view(-1, 1, 1) ** power * plain.values
+        torch.testing.assert_close(answer.values, expected, **CLOSE)
+    elif plain.partials is not None:
+        assert answer.partials is not None
+        expected = plain.partials.absolute * factor[::STOCKS].view(-1, 1, 1)
+        torch.testing.assert_close(answer.partials.absolute, expected, **CLOSE)
+    else:
+        torch.testing.assert_close(answer.net, plain.net, **CLOSE)
+
+
 def completeness(name: str, question: Question) -> tuple[Answer, Tensor, Tensor]:
     """The answer, how far its values miss what they should add up to, and that."""
     answer, rows = ATTRIBUTIONS[name].run(question), torch.arange(len(question.inputs))

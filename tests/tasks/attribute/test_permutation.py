@@ -7,7 +7,7 @@ from scipy.stats import spearmanr
 from torch import Generator, Tensor
 
 from tasks.attribute import permutation_importance
-from tasks.attribute.permutation import date_rank_ic, swapped
+from tasks.attribute.permutation import date_rank_ic, permutation_of, swapped
 from tests.tasks.attribute.toys import Recurrent, windows
 
 EXACT = {"rtol": 0.0, "atol": 1e-12}
@@ -145,6 +145,17 @@ def test_dates_without_three_targets_are_left_out() -> None:
     assert found.dates.tolist() == [0]
     with pytest.raises(ValueError, match="no date has 3 samples with a known target among 9"):
         permutation_importance(newest, inputs, dates, target * torch.nan, generator=seeded())
+
+
+def test_forward_is_told_the_samples_that_count() -> None:
+    """Every third target is unknown: the others keep their own numbers."""
+    own = windows(24, 1, 1, seed=4).flatten()
+    target = torch.where(torch.arange(24) % 3 == 1, torch.nan, own)
+    found = permutation_of(
+        lambda _, rows: own[rows], windows(24), np.arange(24) // 12, target, generator=seeded()
+    )
+    torch.testing.assert_close(found.rank_ic, torch.ones(2).double(), **EXACT)
+    assert not found.lost.any()
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 10_000])
