@@ -1,16 +1,20 @@
-"""The Prefect task of this step: attributions of one variant's trained units."""
+"""The Prefect tasks of this step: attributions of one variant's units, and of single forecasts."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import date as date_of_day
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from prefect import task
 
+from tasks.attribute.explain import Explanation, explain_forecast, extremes
 from tasks.attribute.spec import AttributionSpec
 from tasks.attribute.unit import Attribution, attribute_unit
-from tasks.data import load
+from tasks.data import load, load_raw
 from tasks.timing import Timed, timed
 from tasks.train import TrainedUnit, code_version, units_key
+from tasks.train.served import read_served
 
 
 def attribution_key(_: Any, parameters: dict[str, Any]) -> str:
@@ -44,5 +48,27 @@ def attribute(
             )
             for one in trained
         ]
+
+    return timed(each)
+
+
+@task(name="explain forecasts")
+def explain_forecasts(
+    weights: Path,
+    notes: Path,
+    rows: str | None,
+    symbol: str | None,
+    date: date_of_day | None,
+    back: int,
+    nodes: int,
+) -> Timed[list[Explanation]]:
+    """One forecast of a logged model, or the highest and the lowest of a date."""
+    served = read_served(weights, notes)
+    data = replace(served.data, source="file", path=rows) if rows else served.data
+    raw, day = load_raw(data), None if date is None else np.datetime64(date)
+
+    def each() -> list[Explanation]:
+        named = [symbol] if symbol else extremes(served, raw, day)
+        return [explain_forecast(served, raw, name, day, back, nodes) for name in named]
 
     return timed(each)
