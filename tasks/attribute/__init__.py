@@ -1,17 +1,39 @@
-"""Which features carry a forecast: integrated gradients and mean partial derivatives."""
+"""Which features carry a forecast: attribution methods behind one interface."""
 
+from tasks.attribute.expected import Expectation, expected_gradients
 from tasks.attribute.integrated import integrated_gradients
 from tasks.attribute.methods import ATTRIBUTIONS, Method
+from tasks.attribute.occlusion import feature_masks, group_masks, lag_masks, occlusion
 from tasks.attribute.partials import MeanPartials, mean_partial_derivatives
+from tasks.attribute.permutation import Permuted, permutation_importance
+from tasks.attribute.pointwise import gradient_times_input, squared_sensitivity
+from tasks.attribute.question import Answer, Question
+from tasks.attribute.shapley import Shapley, shapley_values
 from tasks.attribute.tables import Attribution
+from tasks.attribute.temporal import temporal_integrated_gradients
 from tasks.attribute.unit import attribute_unit
 
 __all__ = [
     "ATTRIBUTIONS",
+    "Answer",
     "Attribution",
+    "Expectation",
     "MeanPartials",
     "Method",
+    "Permuted",
+    "Question",
+    "Shapley",
     "attribute_unit",
+    "expected_gradients",
+    "feature_masks",
+    "gradient_times_input",
+    "group_masks",
     "integrated_gradients",
+    "lag_masks",
     "mean_partial_derivatives",
+    "occlusion",
+    "permutation_importance",
+    "shapley_values",
+    "squared_sensitivity",
+    "temporal_integrated_gradients",
 ]

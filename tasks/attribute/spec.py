@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from models.spec import STRICT, require
+from tasks.attribute.methods import DEFAULT, check_methods
 
 
 @dataclass(frozen=True)
 class AttributionSpec:
-    """Integrated gradients and mean partial derivatives of every unit."""
+    """By which methods, and on how many windows, every unit's forecasts are attributed."""
 
     __pydantic_config__ = STRICT
 
@@ -15,7 +16,16 @@ class AttributionSpec:
     """Test windows attributed per unit, spread evenly over its dates; 0 leaves attribution out."""
     nodes: int = 20
     """Gauss-Legendre nodes on the path; doubled for samples whose completeness gap is too wide."""
+    methods: tuple[str, ...] = DEFAULT
+    """Keys of tasks.attribute.ATTRIBUTIONS; integrated_gradients must be among them."""
+    groups: tuple[tuple[str, ...], ...] = ()
+    """Features that shapley and occlusion_by_group move together; () for each feature alone."""
 
     def __post_init__(self) -> None:
         require(self.samples >= 0, f"samples must be at least 0; it is {self.samples}")
         require(self.nodes >= 1, f"nodes must be at least 1; it is {self.nodes}")
+        check_methods(self.methods)
+        require(all(self.groups), f"no group may be empty; they are {self.groups}")
+        members = [name for group in self.groups for name in group]
+        twice = sorted({name for name in members if members.count(name) > 1})
+        require(not twice, f"groups must be disjoint; in several groups: {', '.join(twice)}")

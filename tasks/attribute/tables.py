@@ -10,17 +10,20 @@ import torch
 from torch import Tensor
 
 from tasks.attribute.partials import MeanPartials
+from tasks.attribute.question import Answer
+from tasks.attribute.resolved import TOLERANCE, Paths
 from tasks.train import TrainedUnit
 
-TOLERANCE = 1e-4
-"""Completeness error, relative to the change of the forecast, that a sample may have."""
 ROUNDING = 1e-9
 """A sum over lags below this share of its terms is 0."""
 UNIT = ("variant", "fold", "seed")
 COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "lagged": (*UNIT, "method", "feature", "lag", "signed", "absolute"),
-        "importance": (*UNIT, "method", "feature", "importance", "sign_consistency"),
+        "importance": (
+            *(*UNIT, "method", "feature"),
+            *("importance", "net", "net_error", "sign_consistency"),
+        ),
         "series": ("date", "feature", *UNIT, "mean_partial"),
         "gap": (*UNIT, "samples", "nodes", "gap_median", "gap_p99", "gap_max", "unresolved"),
     }
@@ -32,18 +35,24 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 class Attribution:
     """Which features carried the test forecasts of a unit, or of several units one below another.
 
-    Integrated gradients are in the target's unit; partial derivatives are in the target's unit per
-    standard deviation of the feature (of its ranks where they are fed) in the training block. The
-    importance of a feature is the sum of its ``lagged.absolute`` over the lags, for every method:
-    the effect of a shift at all lags at once is nothing to a network that normalizes the window.
+    Each method has the unit that :data:`~tasks.attribute.ATTRIBUTIONS` tells. A standard deviation
+    of a feature is that of the training block, of its ranks where they are fed. Methods by group
+    name the group's features, those by lag all features.
+
+    The importance of a feature is gross: the sum over lags of its ``lagged.absolute``, for every
+    method, since the effect of a shift at all lags at once is nothing to a network that normalizes
+    the window. ``net`` takes the lags together before the absolute value: far below the importance
+    where lags offset each other, as in a difference of two of them.
 
     Attributes:
         lagged: variant, fold, seed, method, feature, lag (0 = newest), signed, absolute: over
-            samples the means of the attribution and of its absolute value (integrated gradients),
-            over dates those of the mean partial (citic), over dates and stocks those of the
-            partial (citic_abs).
-        importance: variant, fold, seed, method, feature, importance, sign_consistency (in [0, 1],
-            of the partials; NaN for integrated gradients, whose sign follows the baseline's).
+            samples the means of the attribution and of its absolute value, over dates those of the
+            mean partial (citic), over dates and stocks those of the partial (citic_abs). Methods
+            that move all lags at once have no rows.
+        importance: variant, fold, seed, method, feature, importance (gross), net (for permutation
+            the mean loss, below 0 where a feature does harm), net_error (standard error of net from
+            the draws; NaN where nothing is drawn), sign_consistency (in [0, 1], of the partials;
+            NaN for the others, whose sign follows the baseline's).
         series: date, feature, variant, fold, seed, mean_partial: signed, per date, of a shift at
             all lags; 0 where the window normalizer takes such a shift out.
         gap: variant, fold, seed, samples, nodes (the most used), gap_median, gap_p99, gap_max
@@ -70,58 +79,59 @@ class Attribution:
         return cls(**tables)
 
 
-@dataclass(frozen=True, eq=False)
-class Paths:
-    """Integrated gradients of a unit's samples.
-
-    Attributes:
-        attributions: (B, T, F), oldest row first.
-        error: (B,) completeness error relative to the change of the forecast.
-        nodes: The most quadrature nodes that a sample was given.
-    """
-
-    attributions: Tensor
-    error: Tensor
-    nodes: int
-
-
 def tables(
-    trained: TrainedUnit, features: tuple[str, ...], paths: Paths, partials: MeanPartials
+    trained: TrainedUnit, names: Mapping[str, tuple[str, ...]], answers: Mapping[str, Answer]
 ) -> Attribution:
-    """The tables of one unit."""
+    """The tables of one unit.
+
+    Args:
+        trained: The unit.
+        names: By method, what its columns are called.
+        answers: By method; integrated gradients among them.
+    """
     unit = trained.unit
     who = dict(zip(UNIT, (unit.variant, unit.fold.number, unit.seed), strict=True))
-    signed = partials.signed.mean(0)
-    lagged = {
-        "integrated_gradients": (paths.attributions.mean(0), paths.attributions.abs().mean(0)),
-        "citic": (signed, partials.by_lag("citic")),
-        "citic_abs": (signed, partials.by_lag("citic_abs")),
-    }
-    agreement = partials.consistency("abs_sum").numpy()
-    agreed = {"integrated_gradients": np.nan, "citic": agreement, "citic_abs": agreement}
+    lagged = [
+        lagged_rows(who, method, names[method], answer.signed, answer.absolute)
+        for method, answer in answers.items()
+        if len(answer.absolute) == unit.network.window
+    ]
+    importance = [
+        importance_rows(who, method, names[method], answer) for method, answer in answers.items()
+    ]
     return Attribution(
-        lagged=pd.concat(
-            [lagged_rows(who, method, features, *maps) for method, maps in lagged.items()],
-            ignore_index=True,
-        ),
-        importance=pd.concat(
-            [
-                pd.DataFrame(
-                    who
-                    | {
-                        "method": method,
-                        "feature": features,
-                        "importance": absolute.sum(0).numpy(),
-                        "sign_consistency": agreed[method],
-                    }
-                )
-                for method, (_, absolute) in lagged.items()
-            ],
-            ignore_index=True,
-        ),
-        series=series_rows(who, features, partials),
-        gap=gap_row(who, paths),
+        lagged=pd.concat(lagged, ignore_index=True),
+        importance=pd.concat(importance, ignore_index=True),
+        series=series_of(who, names, answers),
+        gap=pd.concat([gap_row(who, answer.paths) for answer in answers.values() if answer.paths]),
     )
+
+
+def importance_rows(
+    who: Mapping[str, object], method: str, features: tuple[str, ...], answer: Answer
+) -> pd.DataFrame:
+    """One row a column of the answer."""
+    unknown = torch.full_like(answer.net, torch.nan)
+    columns = {
+        "importance": answer.gross,
+        "net": answer.net,
+        "net_error": unknown if answer.error is None else answer.error,
+        "sign_consistency": unknown if answer.agreement is None else answer.agreement,
+    }
+    figures = {name: column.numpy() for name, column in columns.items()}
+    return pd.DataFrame({**who, "method": method, "feature": features, **figures})
+
+
+def series_of(
+    who: Mapping[str, object],
+    names: Mapping[str, tuple[str, ...]],
+    answers: Mapping[str, Answer],
+) -> pd.DataFrame:
+    """Mean partials per date; empty where no method read them."""
+    for method, answer in answers.items():
+        if answer.partials is not None:
+            return series_rows(who, names[method], answer.partials)
+    return pd.DataFrame(columns=list(COLUMNS["series"]))
 
 
 def lagged_rows(

@@ -1,6 +1,6 @@
 """The Prefect tasks of this step: attributions of one variant's units, and of single forecasts."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date as date_of_day
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from tasks.train.served import read_served
 def attribution_key(_: Any, parameters: dict[str, Any]) -> str:
     """Where Prefect keeps the attributions: the units, the spec and the code decide them."""
     spec, version = parameters["spec"], code_version(("tasks/attribute",))
-    return units_key("attribute", parameters["trained"], spec.samples, spec.nodes, version)
+    return units_key("attribute", parameters["trained"], asdict(spec), version)
 
 
 @task(
@@ -32,12 +32,21 @@ def attribution_key(_: Any, parameters: dict[str, Any]) -> str:
 def attribute(
     trained: list[TrainedUnit], spec: AttributionSpec, panel: Path
 ) -> Timed[list[Attribution]]:
-    """Integrated gradients and mean partial derivatives of every unit of one variant."""
+    """Attributions of every unit of one variant, by the methods of ``spec``."""
     content = load(panel)
 
     def each() -> list[Attribution]:
         return [
-            attribute_unit(one, content, spec.samples, spec.nodes, one.unit.seed) for one in trained
+            attribute_unit(
+                one,
+                content,
+                spec.samples,
+                spec.nodes,
+                one.unit.seed,
+                spec.methods,
+                spec.groups,
+            )
+            for one in trained
         ]
 
     return timed(each)

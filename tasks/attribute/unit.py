@@ -9,21 +9,20 @@ from torch import Tensor
 from models import engine
 from models.normalizers import Scaled, resolve
 from models.windows import eligible
-from tasks.attribute.gradients import CHUNK, ForwardOf, frozen, outputs_at
-from tasks.attribute.integrated import path_integral
-from tasks.attribute.partials import MeanPartials, partials_of
+from tasks.attribute.gradients import ForwardOf
+from tasks.attribute.methods import ATTRIBUTIONS, DEFAULT, Method, check_methods
+from tasks.attribute.question import Question
 from tasks.attribute.sampling import cut, draw, spread_cross_sections, spread_samples
 from tasks.attribute.scoring import coupled_scorer, scorer
-from tasks.attribute.tables import TOLERANCE, Attribution, Paths, tables
+from tasks.attribute.tables import Attribution, tables
+from tasks.attribute.windows import Groups, alone
 from tasks.data.panel import Panel
 from tasks.train import TrainedUnit, network_of, normalized
 
-DOUBLINGS = 4
-"""How often the nodes are doubled for samples that exceed it."""
 DATES = 64
 """Cross-sections at most for the mean partial derivatives of a unit."""
-NO_CHANGE = 1e-9
-"""A change of the forecast below this share of its size is none."""
+REFERENCES = 256
+"""Training windows that stand for the training distribution."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,41 +68,113 @@ class Scene:
 
 
 def attribute_unit(
-    trained: TrainedUnit, panel: Panel, samples: int, nodes: int, seed: int
+    trained: TrainedUnit,
+    panel: Panel,
+    samples: int,
+    nodes: int,
+    seed: int,
+    methods: tuple[str, ...] = DEFAULT,
+    groups: tuple[tuple[str, ...], ...] = (),
 ) -> Attribution:
-    """Integrated gradients and mean partial derivatives of a unit's test forecasts.
+    """Attributions of a unit's test forecasts by each of the methods.
 
     Attributed is the whole way from raw features through window and hidden normalizers to the
     forecast in target units; the input normalizer's statistics are held fixed. That map is affine
-    in a raw cell, and integrated gradients do not change under it; partial derivatives are
+    in a raw cell, and attributions by differences do not change under it; partial derivatives are
     multiplied by its slope and by the feature's standard deviation in the training block.
 
     Each sample's baseline is a window drawn from the training block: observed data, so the way is
     no artefact where a constant window is degenerate (instance norm, RevIN), and completeness
-    holds per sample. The mean partials take whole cross-sections of evenly spread test dates, for
-    at most as many gradients as the paths.
+    holds per sample. Methods on cross-sections take those of evenly spread test dates, for at most
+    as many gradients as the paths.
 
     Args:
         trained: The unit.
         panel: The panel that it was trained on.
-        samples: Test windows for integrated gradients, at most; spread evenly over dates.
+        samples: Test windows for methods on samples, at most; spread evenly over dates.
         nodes: Gauss-Legendre nodes; doubled, up to 16-fold, for samples above the tolerance.
-        seed: Seeds the choice of samples and baselines.
+        seed: Seeds the choice of samples and baselines, and whatever a method draws.
+        methods: Keys of :data:`~tasks.attribute.ATTRIBUTIONS`, in the tables' order.
+        groups: Features by name that methods by group move together; () for each alone.
 
     Raises:
-        ValueError: ``samples`` or ``nodes`` below 1; no complete window in the test or training
-            block; the panel is not the one of the unit.
+        ValueError: ``samples`` or ``nodes`` below 1; unknown method or feature; no complete window
+            in the test or training block; the panel is not the one of the unit.
     """
     if samples < 1:
         raise ValueError(f"samples must be at least 1 to attribute a unit; it is {samples}")
+    check_methods(methods)
+    numbers = group_numbers(groups, panel.features)
     scene = scene_of(trained, panel)
     generator = torch.Generator().manual_seed(seed)
     chosen = spread_samples(scene.test, samples, generator)
-    baseline = scene.windows(draw(scene.train, len(chosen), generator))
-    paths = resolved_paths(scene.forward(chosen), scene.windows(chosen), baseline, nodes)
-    whole = spread_cross_sections(scene.test, len(panel.dates), DATES, samples * nodes)
-    partials = scene_partials(scene, whole)
-    return tables(trained, panel.features, paths, partials)
+    baseline = draw(scene.train, len(chosen), generator)
+    references = scene.windows(draw(scene.train, REFERENCES, generator))
+
+    def on(picked: Tensor, against: Tensor) -> Question:
+        held = scene.windows(against), references
+        return question(scene, picked, *held, numbers, nodes, seed)
+
+    questions = {"samples": on(chosen, baseline)}
+    if any(ATTRIBUTIONS[name].asked_on == "cross-sections" for name in methods):
+        whole = spread_cross_sections(scene.test, len(panel.dates), DATES, samples * nodes)
+        questions["cross-sections"] = on(whole, draw(scene.train, len(whole), generator))
+    asked = {name: ATTRIBUTIONS[name] for name in methods}
+    return tables(
+        trained,
+        {name: column_names(one, panel.features, numbers) for name, one in asked.items()},
+        {name: one.run(questions[one.asked_on]) for name, one in asked.items()},
+    )
+
+
+def question(
+    scene: Scene,
+    samples: Tensor,
+    baseline: Tensor,
+    references: Tensor,
+    groups: Groups,
+    nodes: int,
+    seed: int,
+) -> Question:
+    """The unit's forecasts of ``samples`` (B,), held against windows of the training block."""
+    days = len(scene.panel.dates)
+    date, symbol = samples.numpy() % days, samples.numpy() // days
+    inputs = scene.windows(samples)
+    slope = scene.scaled.slope.expand_as(scene.scaled.values)
+    unit = cut(slope, samples, inputs.shape[1]).double() * feature_spread(scene)
+    return Question(
+        forward=scene.forward(samples),
+        inputs=inputs,
+        baseline=baseline,
+        references=references,
+        dates=scene.panel.dates[date],
+        target=torch.from_numpy(scene.panel.target[date, symbol].astype(np.float64)),
+        unit=unit.to(inputs.device),
+        groups=groups,
+        nodes=nodes,
+        seed=seed,
+    )
+
+
+def group_numbers(groups: tuple[tuple[str, ...], ...], features: tuple[str, ...]) -> Groups:
+    """Groups of names as groups of numbers; every feature alone where there are none."""
+    unknown = sorted({name for group in groups for name in group} - set(features))
+    if unknown:
+        raise ValueError(
+            f"groups name features that the panel does not have: {', '.join(unknown)}; it has "
+            f"{', '.join(features)}"
+        )
+    numbers = tuple(tuple(features.index(name) for name in group) for group in groups)
+    return numbers or alone(len(features))
+
+
+def column_names(method: Method, features: tuple[str, ...], groups: Groups) -> tuple[str, ...]:
+    """What the columns of a method's answer are called."""
+    if method.columns == "window":
+        return ("all features",)
+    if method.columns == "groups":
+        return tuple(" + ".join(features[number] for number in group) for group in groups)
+    return features
 
 
 def scene_of(trained: TrainedUnit, panel: Panel) -> Scene:
@@ -128,53 +199,6 @@ def scene_of(trained: TrainedUnit, panel: Panel) -> Scene:
                 f"{unit.network.window} rows in the {name} rows; nothing to attribute"
             )
     return Scene(trained, panel, scaled, found["test"], found["train"])
-
-
-def resolved_paths(forward: ForwardOf, inputs: Tensor, baseline: Tensor, nodes: int) -> Paths:
-    """Integrated gradients; samples whose completeness error is too large get more nodes."""
-    with frozen(forward):
-        attributions, gap, change = path_integral(forward, inputs, baseline, nodes)
-        floor = least_change(outputs_at(forward, inputs, CHUNK))
-        error = gap.abs() / change.abs().clamp_min(floor)
-        for _ in range(DOUBLINGS):
-            wide = (error > TOLERANCE).nonzero().squeeze(1)
-            if not len(wide):
-                break
-            nodes *= 2
-            attributions[wide], gap, change = path_integral(
-                restricted(forward, wide), inputs[wide], baseline[wide], nodes
-            )
-            error[wide] = gap.abs() / change.abs().clamp_min(floor)
-    return Paths(attributions.cpu(), error.cpu(), nodes)
-
-
-def restricted(forward: ForwardOf, samples: Tensor) -> ForwardOf:
-    """``forward`` for a selection of its samples, numbered anew."""
-    return lambda points, rows: forward(points, samples[rows])
-
-
-def least_change(forecasts: Tensor) -> float:
-    """The change of a forecast that errors are relative to at least.
-
-    A hundredth of the forecasts' spread; where they do not vary, what counts as no change.
-    """
-    spread = 0.01 * float(forecasts.std(correction=0))
-    none = NO_CHANGE * float(forecasts.abs().max())
-    return max(spread, none, torch.finfo(forecasts.dtype).tiny)
-
-
-def scene_partials(scene: Scene, samples: Tensor) -> MeanPartials:
-    """Mean partials of whole cross-sections, per standard deviation of the raw feature."""
-    forward, inputs = scene.forward(samples), scene.windows(samples)
-    slope = scene.scaled.slope.expand_as(scene.scaled.values)
-    unit = cut(slope, samples, inputs.shape[1]).double() * feature_spread(scene)
-    with frozen(forward):
-        return partials_of(
-            forward,
-            inputs,
-            scene.panel.dates[samples.numpy() % len(scene.panel.dates)],
-            scale=unit.to(inputs.device),
-        )
 
 
 def feature_spread(scene: Scene) -> Tensor:

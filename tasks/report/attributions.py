@@ -155,7 +155,7 @@ def importance_by_method(results: Results) -> Figure:
     """Left: the best candidate, every method and its range over folds. Right: every variant."""
     best = str(best_attributed(results))
     importance = results.attribution.importance
-    own = importance[importance.variant == best]
+    own = importance[(importance.variant == best) & importance.method.isin(MARKS)]
     over_folds = importance_shares(own, "method", "fold")
     order = importance_shares(own, "method").T[METHOD].sort_values(ascending=False).index
     figure, axes = canvas(1.6 + 0.3 * len(order), 1, 2, widths=[1.0, 1.25])

@@ -9,14 +9,17 @@ import torch
 from models.normalizers import VARIANTS
 from tasks.attribute import ATTRIBUTIONS, Attribution, attribute_unit
 from tasks.attribute.integrated import path_integral
+from tasks.attribute.methods import DEFAULT
+from tasks.attribute.resolved import resolved_paths
 from tasks.attribute.sampling import cut
 from tasks.attribute.tables import COLUMNS
-from tasks.attribute.unit import feature_spread, resolved_paths, scene_of
+from tasks.attribute.unit import feature_spread, scene_of
 from tasks.data.panel import Panel
 from tasks.train import TrainedUnit, fit_statistics, network_of, normalized, score
 
 Units = Callable[[str], TrainedUnit]
 SAMPLES, NODES = 40, 20
+SOMETIMES = ("sign_consistency", "net_error")  # NaN where a method has none
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -31,7 +34,7 @@ def test_every_variant_is_attributed_completely(variant: str, panel: Panel, trai
         table = getattr(attribution, name)
         assert tuple(table.columns) == columns
         assert (table["variant"] == variant).all()
-        numbers = table.select_dtypes("number").drop(columns="sign_consistency", errors="ignore")
+        numbers = table.select_dtypes("number").drop(columns=list(SOMETIMES), errors="ignore")
         assert np.isfinite(numbers.to_numpy()).all()
 
 
@@ -40,7 +43,7 @@ def test_planted_features_come_first_at_their_lags(
     variant: str, panel: Panel, trained: Units
 ) -> None:
     attribution = attribute_unit(trained(variant), panel, SAMPLES, NODES, seed=0)
-    for method in ATTRIBUTIONS:
+    for method in DEFAULT:
         importance = attribution.importance.query("method == @method")
         first = importance.nlargest(2, "importance")["feature"].tolist()
         wanted = ["planted"] if variant == "none" else ["lagged", "planted"]
@@ -69,6 +72,84 @@ def test_tables_fit_each_other(panel: Panel, trained: Units) -> None:
     signed = attribution.lagged.query("method == 'citic'").groupby("feature")["signed"].sum()
     mean = series.groupby("feature")["mean_partial"].mean()
     pd.testing.assert_series_equal(signed, mean, check_names=False)
+
+
+@pytest.fixture(scope="module")
+def asked_all(panel: Panel, trained: Units) -> Attribution:
+    groups = (("noise", "small"), ("planted",))
+    return attribute_unit(trained("zscore"), panel, SAMPLES, NODES, 0, tuple(ATTRIBUTIONS), groups)
+
+
+def test_every_method_puts_the_planted_features_first(asked_all: Attribution) -> None:
+    for method, one in ATTRIBUTIONS.items():
+        rows = asked_all.importance.query("method == @method").set_index("feature")
+        if one.columns == "features":
+            assert set(rows["importance"].nlargest(2).index) == {"planted", "lagged"}, method
+        elif one.columns == "groups":
+            assert rows["importance"].idxmax() == "planted", method
+            assert set(rows.index) == {"noise + small", "planted"}
+        else:
+            assert list(rows.index) == ["all features"]
+            lags = asked_all.lagged.query("method == @method").set_index("lag")["absolute"]
+            assert set(lags.nlargest(2).index) == {0, 1}
+
+
+def test_what_a_method_knows_is_what_its_tables_tell(asked_all: Attribution) -> None:
+    importance = asked_all.importance
+    assert list(dict.fromkeys(importance["method"])) == list(ATTRIBUTIONS)
+    assert (importance["net"] <= importance["importance"] * (1 + 1e-12)).all()
+    drawn = set(importance.loc[importance["net_error"].notna(), "method"])
+    assert drawn == {"expected_gradients", "shapley", "permutation"}
+    by_lag = set(asked_all.lagged["method"])
+    at_once = {"occlusion", "occlusion_by_group", "shapley", "permutation"}
+    assert by_lag == set(ATTRIBUTIONS) - at_once
+    keys = ["method", "feature"]
+    total = asked_all.lagged.groupby(keys)["absolute"].sum()
+    expected = importance[importance["method"].isin(by_lag)].set_index(keys)["importance"]
+    pd.testing.assert_series_equal(total, expected.sort_index(), check_names=False)
+    assert len(asked_all.gap) == 1
+
+
+def test_the_others_do_not_change_what_a_method_says(
+    asked_all: Attribution, panel: Panel, trained: Units
+) -> None:
+    alone = attribute_unit(trained("zscore"), panel, SAMPLES, NODES, seed=0)
+    for name in ("lagged", "importance"):
+        table = getattr(asked_all, name)
+        same = table[table["method"].isin(DEFAULT)]
+        same = same.set_index("method").loc[list(DEFAULT)].reset_index()[table.columns]
+        pd.testing.assert_frame_equal(getattr(alone, name), same)
+    for name in ("series", "gap"):
+        pd.testing.assert_frame_equal(getattr(alone, name), getattr(asked_all, name))
+
+
+def test_permutation_is_in_rank_ic_units(asked_all: Attribution) -> None:
+    """Together the two planted features are all of the forecast: each loses a good part of it."""
+    loss = asked_all.importance.query("method == 'permutation'").set_index("feature")["net"]
+    assert 0.1 < loss["lagged"] < 1
+    assert 0.1 < loss["planted"] < 1
+    assert loss[["noise", "small"]].abs().max() < 0.1
+
+
+def test_without_partials_there_is_no_series(panel: Panel, trained: Units) -> None:
+    only = attribute_unit(trained("zscore"), panel, 10, 4, 0, ("integrated_gradients",))
+    assert tuple(only.series.columns) == COLUMNS["series"]
+    assert only.series.empty
+    assert set(only.importance["method"]) == {"integrated_gradients"}
+    joined = Attribution.joined([only, only])
+    assert len(joined.gap) == 2
+    assert joined.series.empty
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_is_attributed_by_every_method(
+    variant: str, panel: Panel, trained: Units
+) -> None:
+    attribution = attribute_unit(trained(variant), panel, SAMPLES, NODES, 0, tuple(ATTRIBUTIONS))
+    assert set(attribution.importance["method"]) == set(ATTRIBUTIONS)
+    assert np.isfinite(attribution.importance[["importance", "net"]]).all(axis=None)
+    assert (attribution.importance.groupby("method")["importance"].max() > 0).all()
 
 
 def test_planted_directions(panel: Panel, trained: Units) -> None:
@@ -239,6 +320,10 @@ def test_what_cannot_be_attributed_is_named(panel: Panel, trained: Units) -> Non
         attribute_unit(unit, panel, 0, NODES, seed=0)
     with pytest.raises(ValueError, match="nodes must be at least 1"):
         attribute_unit(unit, panel, SAMPLES, 0, seed=0)
+    with pytest.raises(ValueError, match="no attribution method 'shap'"):
+        attribute_unit(unit, panel, SAMPLES, NODES, 0, ("integrated_gradients", "shap"))
+    with pytest.raises(ValueError, match=r"does not have: momentum; it has noise, planted"):
+        attribute_unit(unit, panel, SAMPLES, NODES, 0, groups=(("noise", "momentum"),))
     with pytest.raises(ValueError, match="trained on panel panel, this one is other"):
         attribute_unit(unit, replace(panel, fingerprint="other"), SAMPLES, NODES, seed=0)
     nobody = replace(panel, member=np.zeros_like(panel.member))

@@ -10,7 +10,7 @@ from PIL import Image
 from tasks.attribute import Attribution
 from tasks.diagnose.finding import Verdict
 from tasks.report import FIGURES, Report, Results, figures_of, heatmap_of
-from tasks.report.attributions import importance_shares, shares
+from tasks.report.attributions import importance_by_method, importance_shares, shares
 from tasks.report.leaks import answer_of, leak_matrix
 from tasks.report.ranking import KINDS, kind_of, ranking_figure
 from tests.tasks.report.example import finding
@@ -30,6 +30,19 @@ def test_every_figure_is_a_picture_with_content(report: Report) -> None:
             pixels = np.asarray(image.convert("L"))
         assert (pixels < 128).mean() > 0.002, key
         assert pixels.shape[1] == pytest.approx(1430, abs=2), key
+
+
+def test_methods_by_group_and_lag_add_no_feature_to_the_figure(results: Results) -> None:
+    attribution = results.attribution
+    mine = attribution.importance.query("method == 'citic'")
+    others = [
+        mine.assign(method=method, feature=name)
+        for method, name in (("shapley", "a + b"), ("occlusion_by_lag", "all features"))
+    ]
+    more = replace(attribution, importance=pd.concat([attribution.importance, *others]))
+    assert texts(importance_by_method(replace(results, attribution=more))) == texts(
+        importance_by_method(results)
+    )
 
 
 def test_every_figure_says_what_it_shows_and_how_to_read_it() -> None:
