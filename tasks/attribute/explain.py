@@ -9,7 +9,7 @@ from torch import Tensor
 
 from models.normalizers import resolve
 from models.windows import eligible
-from tasks.attribute.origins import EVERY, ORIGINS, shapley_of_origins
+from tasks.attribute.origins import ORIGINS, shapley_of_origins
 from tasks.attribute.supplied import (
     TOLERANCE,
     Frozen,
@@ -18,6 +18,9 @@ from tasks.attribute.supplied import (
     surroundings,
 )
 from tasks.train.served import Laid, Served
+
+PAIRS = 16
+"""Orders for Shapley values where ranks have no derivative: enough to tell features apart."""
 
 
 class ExplainError(ValueError):
@@ -40,7 +43,7 @@ class Explanation:
         spread: Standard deviation of that date's forecasts.
         gap: Completeness error of the attributions, in spreads.
         by_feature: feature, origin, attribution, absolute, in target units.
-        by_lag: (T, F) attributions of the own window, oldest row first; None through ranks.
+        by_lag: (T, F) attributions of the own window, oldest row first; None for Shapley values.
         features: F names.
     """
 
@@ -70,8 +73,12 @@ class Explanation:
 
     def shares(self) -> pd.Series:
         """Share of each place in all that moves the forecast; sums to 1."""
-        size = self.by_feature["absolute"].fillna(self.by_feature["attribution"].abs())
-        sums = size.groupby(self.by_feature["origin"], sort=False).sum().reindex(list(ORIGINS))
+        sums = (
+            self.by_feature["absolute"]
+            .groupby(self.by_feature["origin"], sort=False)
+            .sum()
+            .reindex(list(ORIGINS))
+        )
         return sums / sums.sum()
 
 
@@ -87,8 +94,9 @@ def explain_forecast(
 
     Integrated gradients from the same stocks' rows ``back`` dates earlier to those of the date,
     through the input normalizer and its statistics: the attributions add up to the change of the
-    forecast. Through ranks, which have no derivative, only the places are told apart. Rows that
-    would lie before the first do not move: an endless memory needs history enough.
+    forecast. Through ranks, which have no derivative, Shapley values of features and places stand
+    in their stead. Rows that would lie before the first do not move: an endless memory needs
+    history enough.
 
     Args:
         served: The model.
@@ -134,10 +142,11 @@ def explain_forecast(
         window = slice(around.date - served.window + 1, around.date + 1)
         by_lag = found.attributions[window, column].numpy()
     else:
-        shares = shapley_of_origins(around, start, place)
-        unknown = torch.full((len(shares), 1), torch.nan, dtype=torch.float64)
-        table = by_feature((EVERY,), shares.view(-1, 1), unknown)
-        change, gap, by_lag = float(shares.sum()), 0.0, None
+        values, _ = shapley_of_origins(
+            around, start, place, torch.Generator().manual_seed(0), PAIRS
+        )  # fmt: skip
+        table = by_feature(laid.features, values, values.abs())
+        change, gap, by_lag = float(values.sum()), 0.0, None
     return Explanation(
         served.variant, symbol, day_of(laid, end), day_of(laid, end - back), forecast,
         forecast - change, int((scores > forecast).sum()) + 1, len(scores), spread, gap,

@@ -2,22 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations
-from math import comb
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from models.normalizers import resolve
 from tasks.attribute.sampling import draw, spread_samples
+from tasks.attribute.shapley import EXACT_UP_TO, from_coalitions, from_orders
 from tasks.attribute.supplied import (
     ORIGINS,
     TOLERANCE,
     Frozen,
-    Supplied,
     Surroundings,
     rows_at,
     supplied_attributions,
@@ -28,8 +26,8 @@ from tasks.data.panel import Panel
 from tasks.train import TrainedUnit
 
 UNIT = ("variant", "fold", "seed")
-EVERY = "(all)"
-"""Stands for the feature where only all of them together could be told."""
+PAIRS = 4
+"""Orders of the cells that Shapley values are drawn from, each with its reverse."""
 COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "origins": (*UNIT, "date", "symbol", "feature", "origin", "attribution", "absolute"),
@@ -45,8 +43,8 @@ class Origins:
 
     Attributes:
         origins: variant, fold, seed, date, symbol, feature, origin (of ORIGINS), attribution (sum
-            of its cells, in target units), absolute (sum of their absolute values; NaN for
-            ranks, which have no derivative: ``feature`` is (all) there).
+            of its cells, in target units), absolute (sum of their absolute values; for ranks,
+            which have no derivative, the size of the Shapley value).
         supplied: variant, fold, seed, date, symbol, change (of the forecast from the reference
             rows), gap (completeness error in spreads of the unit's forecasts), nodes, resolved
             (gap within the tolerance), method.
@@ -58,10 +56,13 @@ class Origins:
     def shares(self) -> pd.DataFrame:
         """Share of each origin in the attributions of a variant: (variant) x (origin), sums 1.
 
-        Of absolute values; of the size of the Shapley values where there are none.
+        Of absolute values; of the size of the Shapley values for ranks.
         """
-        size = self.origins["absolute"].fillna(self.origins["attribution"].abs())
-        sums = size.groupby([self.origins["variant"], self.origins["origin"]], sort=False).sum()
+        sums = (
+            self.origins["absolute"]
+            .groupby([self.origins["variant"], self.origins["origin"]], sort=False)
+            .sum()
+        )
         table = sums.unstack().reindex(columns=list(ORIGINS))
         return table.div(table.sum(axis=1), axis=0)
 
@@ -123,24 +124,21 @@ def one_forecast(
         panel.symbols[sample // days],
     )
     if not around.differentiable:
-        values = shapley_of_origins(around, start, place)
-        rows: list[tuple[object, ...]] = [
-            (*who, EVERY, name, value, np.nan)
-            for name, value in zip(ORIGINS, values.tolist(), strict=True)
-        ]
-        return rows, (*who, float(values.sum()), 0.0, 0, True, "Shapley values of origins")
+        values, _ = shapley_of_origins(
+            around, start, place, torch.Generator().manual_seed(unit.seed)
+        )  # fmt: skip
+        rows = rows_of(who, panel.features, values, values.abs())
+        return rows, (*who, float(values.sum()), 0.0, 0, True, "Shapley values")
     (found,) = supplied_attributions(around, start, [place], spread, nodes)
     line = (found.change, found.gap, found.nodes, abs(found.gap) <= TOLERANCE)
-    return rows_of(who, panel.features, found), (*who, *line, "integrated gradients")
+    sums = found.by_origin(found.attributions), found.by_origin(found.attributions.abs())
+    return rows_of(who, panel.features, *sums), (*who, *line, "integrated gradients")
 
 
 def rows_of(
-    who: tuple[object, ...], features: tuple[str, ...], found: Supplied
+    who: tuple[object, ...], features: tuple[str, ...], signed: Tensor, size: Tensor
 ) -> list[tuple[object, ...]]:
-    """A row for each feature and origin."""
-    signed, size = (
-        found.by_origin(cells) for cells in (found.attributions, found.attributions.abs())
-    )
+    """A row for each feature and origin of two (4, F) tables."""
     return [
         (*who, feature, name, float(signed[k, f]), float(size[k, f]))
         for f, feature in enumerate(features)
@@ -148,30 +146,67 @@ def rows_of(
     ]
 
 
-def shapley_of_origins(around: Surroundings, reference: Tensor, place: int) -> Tensor:
-    """(4,) exact Shapley values of the four origins: all their cells move together or stay.
+def shapley_of_origins(
+    around: Surroundings, reference: Tensor, place: int, generator: Generator, pairs: int = PAIRS
+) -> tuple[Tensor, Tensor]:
+    """Shapley values of the cells of each feature and origin: they move together or stay.
 
-    Needs no derivative, so it holds for ranks too; 16 forecasts. They add up to the change of the
-    forecast to the last bits. Shapley 1953, as in Lundberg & Lee 2017.
+    Needs no derivative, so it holds for ranks too. Exact for up to eight players, which are the
+    pairs of feature and origin that have cells to move and, taken alone, do not leave the forecast
+    as it is; else means over random orders, each with its reverse.
+
+    Args:
+        around: The date's surroundings.
+        reference: (R, S, F) rows to start from.
+        place: Which of the date's forecasts.
+        generator: Draws the orders.
+        pairs: Orders drawn, each taken forwards and backwards.
+
+    Returns:
+        (4, F) values, which add up to the change of the forecast, and their standard errors.
     """
     moves = around.values.isfinite() & reference.isfinite()
     start = torch.where(moves, reference, around.values)
     origin = around.origin(int(around.symbols[place])).unsqueeze(-1)
-    players = range(len(ORIGINS))
-    worth: dict[frozenset[int], float] = {}
-    with torch.no_grad():
-        for size in range(len(ORIGINS) + 1):
-            for team in map(frozenset, combinations(players, size)):
-                there = torch.isin(origin, torch.tensor(sorted(team)))
-                region = torch.where(there, around.values, start)
-                worth[team] = float(around.forecast(region)[place])
-    shares = [
-        sum(
-            (worth[team | {one}] - worth[team]) / comb(len(ORIGINS) - 1, len(team))
-            for team in worth
-            if one not in team
-        )
-        / len(ORIGINS)
-        for one in players
+    features = torch.arange(around.values.shape[-1])
+    cells = [
+        (k, f, (origin == k) & (features == f) & moves)
+        for k in range(len(ORIGINS))
+        for f in features.tolist()
     ]
-    return torch.tensor(shares, dtype=torch.float64)
+
+    def forecast(region: Tensor) -> Tensor:
+        with torch.no_grad():
+            return around.forecast(region)[place].double()
+
+    whole, none = forecast(around.values), forecast(start)
+    players = [
+        (k, f, mask)
+        for k, f, mask in cells
+        if forecast(torch.where(mask, around.values, start)) != none
+        or forecast(torch.where(mask, start, around.values)) != whole
+    ]
+
+    def worth(absent: Tensor) -> Tensor:  # (1, M, G) -> (1, M)
+        scores = []
+        for gone in absent[0]:
+            away = [mask for (_, _, mask), out in zip(players, gone.tolist(), strict=True) if out]
+            region = around.values
+            for mask in away:
+                region = torch.where(mask, start, region)
+            scores.append(forecast(region))
+        return torch.stack(scores).unsqueeze(0)
+
+    values, errors = (torch.zeros(len(ORIGINS), len(features)).double() for _ in range(2))
+    if not players:
+        return values, errors
+    if len(players) <= EXACT_UP_TO:
+        found = from_coalitions(worth, 1, len(players))
+        error = torch.zeros_like(found)
+    else:
+        orders = torch.rand(1, pairs, len(players), generator=generator).argsort(-1)
+        shapley = from_orders(worth, orders)
+        found, error = shapley.values, shapley.error
+    for place_of, (k, f, _) in enumerate(players):
+        values[k, f], errors[k, f] = found[0, place_of], error[0, place_of]
+    return values, errors

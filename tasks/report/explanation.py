@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tasks.attribute.explain import Explanation
-from tasks.attribute.origins import EVERY, ORIGINS
+from tasks.attribute.origins import ORIGINS
 from tasks.report.style import (
     BLUE,
     FAINT,
@@ -35,7 +35,7 @@ def explanation_sentence(one: Explanation) -> str:
         f"{one.before:+.3g} on the rows up to {one.against}."
     )
     totals = one.totals()
-    named = [f"{name} {value:+.3g}" for name, value in totals.items() if name != EVERY][:NAMED]
+    named = [f"{name} {value:+.3g}" for name, value in totals.items()][:NAMED]
     rest = totals.iloc[NAMED:].sum()
     causes = f" Of that: {', '.join(named)}" if named else ""
     causes += f", all others {rest:+.3g}." if named and len(totals) > NAMED else "." * bool(named)
@@ -46,7 +46,7 @@ def explanation_sentence(one: Explanation) -> str:
 def completeness(one: Explanation) -> str:
     """Whether the attributions can be believed to add up."""
     if one.by_lag is None:
-        return "Through ranks, which have no derivative, only places can be told apart."
+        return "Shapley values of features and places, as ranks have no derivative."
     size = f"the attributions miss the change by {abs(one.gap):.1e} of the date's spread"
     return f"{size[0].upper()}{size[1:]}." if one.trusted else f"NOT TO BE TRUSTED: {size}."
 

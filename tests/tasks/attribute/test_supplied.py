@@ -11,7 +11,6 @@ from models.normalizers import VARIANTS
 from models.normalizers.history import RollingZScore
 from tasks.attribute import integrated_gradients
 from tasks.attribute.origins import (
-    EVERY,
     ORIGINS,
     origins_of_unit,
     shapley_of_origins,
@@ -151,13 +150,20 @@ def by_hand():
     return Surroundings(values, 0, 4, 2, torch.tensor([0]), forecast)
 
 
+def shapley(around, reference):
+    """(4,) exact Shapley values by origin."""
+    values, error = shapley_of_origins(around, reference, 0, torch.Generator())
+    assert not error.any()
+    return values.sum(1)
+
+
 def test_closed_form_of_a_linear_forecast_by_origin():
     around = by_hand()
     reference = torch.zeros_like(around.values)
     (found,) = supplied_attributions(around, reference, [0], 1.0, nodes=1)
     expected = torch.tensor([2.0 * 9, 3.0 * 1, 5.0 * 10, 7.0 * 11]).double()
     torch.testing.assert_close(found.by_origin(found.attributions).sum(1), expected)
-    torch.testing.assert_close(shapley_of_origins(around, reference, 0), expected)
+    torch.testing.assert_close(shapley(around, reference), expected)
     assert found.change == float(expected.sum())
 
 
@@ -166,7 +172,7 @@ def test_shapley_values_share_an_interaction_equally():
     together = replace(
         around, forecast=lambda rows: (rows[4, 0, 0] * rows[4, 1, 0] * rows[0, 0, 0]).unsqueeze(0)
     )
-    found = shapley_of_origins(together, torch.zeros_like(around.values), 0)
+    found = shapley(together, torch.zeros_like(around.values))
     torch.testing.assert_close(found, torch.tensor([30.0, 30.0, 30.0, 0.0]).double())
 
 
@@ -176,7 +182,7 @@ def test_missing_cells_do_not_move():
     reference[4, 0] = torch.nan
     (found,) = supplied_attributions(around, reference, [0], 1.0, nodes=1)
     assert found.by_origin(found.attributions).sum(1).tolist() == [0, 3, 50, 77]
-    assert shapley_of_origins(around, reference, 0).tolist() == pytest.approx([0, 3, 50, 77])
+    assert shapley(around, reference).tolist() == pytest.approx([0, 3, 50, 77])
 
 
 def test_rows_that_the_panel_has_not_are_missing(panel):
@@ -199,9 +205,7 @@ def test_a_units_forecasts_by_origin(unit, panel, variant):
     found = origins_of_unit(one, panel, forecasts=3, nodes=10, seed=0)
     assert len(found.supplied) == 3
     assert found.supplied["resolved"].all()
-    assert set(found.origins["feature"]) == (
-        {EVERY} if variant == "cs_rank" else set(panel.features)
-    )
+    assert set(found.origins["feature"]) == set(panel.features)
     totals = found.origins.groupby(["date", "symbol"])["attribution"].sum()
     change = found.supplied.set_index(["date", "symbol"])["change"].sort_index()
     spread = float(one.forecasts["forecast"].std(ddof=0))

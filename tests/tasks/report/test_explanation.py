@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tasks.attribute.explain import Explanation
-from tasks.attribute.origins import EVERY, ORIGINS
+from tasks.attribute.origins import ORIGINS
 from tasks.report.explanation import (
     explanation_figure,
     explanation_sentence,
@@ -51,13 +51,13 @@ def test_an_attribution_that_does_not_add_up_says_so_in_words_and_on_the_figure(
     assert "NOT TO BE TRUSTED" not in explanation_figure(ONE).get_suptitle()
 
 
-def test_ranks_are_told_by_place():
+def test_through_ranks_there_are_shapley_values_without_lags():
     through = replace(
-        ONE, by_feature=cells([EVERY], [(0.1, 0, 0.2, 0)]), by_lag=None, variant="cs_rank"
+        ONE, by_feature=cells(["large"], [(0.1, 0, 0.2, 0)]), by_lag=None, variant="cs_rank"
     )
     said = explanation_sentence(through)
-    assert "Of that" not in said
-    assert "It rests on: 33% own window, 67% other symbols. Through ranks" in said
+    assert "Of that: large +0.3 It rests" in said.replace("0.3.", "0.3")
+    assert "It rests on: 33% own window, 67% other symbols. Shapley values" in said
     assert len(explanation_figure(through).axes) == 1
 
 
