@@ -1,8 +1,6 @@
 """What forecasts rest on: their own windows, rows before, other symbols, rows not yet known."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -21,20 +19,13 @@ from tasks.attribute.supplied import (
     supplied_attributions,
     surroundings,
 )
+from tasks.attribute.tables import COLUMNS
 from tasks.attribute.unit import Scene, scene_of
 from tasks.data.panel import Panel
 from tasks.train import TrainedUnit
 
-UNIT = ("variant", "fold", "seed")
 PAIRS = 4
 """Orders of the cells that Shapley values are drawn from, each with its reverse."""
-COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "origins": (*UNIT, "date", "symbol", "feature", "origin", "attribution", "absolute"),
-        "supplied": (*UNIT, "date", "symbol", "change", "gap", "nodes", "resolved", "method"),
-    }
-)
-"""The columns of each table."""
 
 
 @dataclass(frozen=True, eq=False)

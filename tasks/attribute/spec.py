@@ -21,8 +21,13 @@ class AttributionSpec:
     groups: tuple[tuple[str, ...], ...] = ()
     """Features that shapley and occlusion_by_group move together; () for each feature alone."""
 
+    origins: int = 2
+    """Forecasts of each variant's newest unit that are taken back through the input normalizer's
+    statistics to the supplied features: own window, rows before, other symbols; 0 leaves it out."""
+
     def __post_init__(self) -> None:
         require(self.samples >= 0, f"samples must be at least 0; it is {self.samples}")
+        require(self.origins >= 0, f"origins must be at least 0; it is {self.origins}")
         require(self.nodes >= 1, f"nodes must be at least 1; it is {self.nodes}")
         check_methods(self.methods)
         require(all(self.groups), f"no group may be empty; they are {self.groups}")

@@ -149,8 +149,13 @@ def surroundings(
         raise ValueError(f"a window of {window} rows must end within {days} rows, at row {date}")
     normalizer, train = resolve(model.variant).input, model.train
     whole = train is not None and follows_later_rows(normalizer, values, member, train)
-    first = max(0, date - window + 1 - CONTEXT)
-    last = days if whole else min(days, date + 1 + AFTER)
+    first, last = date - window + 1, min(days, date + 1 + AFTER)
+    before = max(0, first - CONTEXT)
+    if looks_back(
+        normalizer, values[before:last], member[before:last], model.state, first - before
+    ):
+        first = before
+    last = days if whole else last
     ends = symbols * (last - first) + date - first
     dates = torch.full_like(symbols, date)
 
@@ -177,6 +182,22 @@ def follows_later_rows(
     changed[train.stop :] = 1 - 2 * changed[train.stop :]
     before, after = (normalizer.fit(one, member, train) for one in (values, changed))
     return any(not torch.equal(before[name], after[name]) for name in before)
+
+
+def looks_back(
+    normalizer: InputNormalizer | None,
+    values: Tensor,
+    member: Tensor,
+    state: dict[str, Tensor],
+    row: int,
+) -> bool:
+    """Whether normalized values from ``row`` on follow earlier rows: these are changed to see."""
+    if normalizer is None or not row:
+        return False
+    changed = values.clone()
+    changed[:row] = 1 - 2 * changed[:row]
+    one, two = (normalizer.apply(v, member, state).values[row:] for v in (values, changed))
+    return not torch.equal(one.nan_to_num(), two.nan_to_num())
 
 
 def rows_at(values: Tensor, first: int, count: int) -> Tensor:

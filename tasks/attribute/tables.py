@@ -1,7 +1,7 @@
 """Attributions as long tables, ready to be joined over units, plotted and logged."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
@@ -26,6 +26,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "series": ("date", "feature", *UNIT, "mean_partial"),
         "gap": (*UNIT, "samples", "nodes", "gap_median", "gap_p99", "gap_max", "unresolved"),
+        "origins": (*UNIT, "date", "symbol", "feature", "origin", "attribution", "absolute"),
+        "supplied": (*UNIT, "date", "symbol", "change", "gap", "nodes", "resolved", "method"),
     }
 )
 """The columns of each table."""
@@ -58,25 +60,34 @@ class Attribution:
         gap: variant, fold, seed, samples, nodes (the most used), gap_median, gap_p99, gap_max
             (completeness error relative to the change of the forecast), unresolved (share of
             samples above the tolerance at the most nodes).
+        origins, supplied: Some forecasts taken back through the input normalizer's statistics to
+            the supplied features; see :class:`~tasks.attribute.origins.Origins`. Empty where none
+            was.
     """
 
     lagged: pd.DataFrame
     importance: pd.DataFrame
     series: pd.DataFrame
     gap: pd.DataFrame
+    origins: pd.DataFrame = field(default_factory=lambda: empty("origins"))
+    supplied: pd.DataFrame = field(default_factory=lambda: empty("supplied"))
 
     @classmethod
     def joined(cls, parts: Iterable["Attribution"]) -> "Attribution":
         """Tables of several units one below another; without any, empty with their columns."""
         several = list(parts)
-        if not several:
-            empty = {name: pd.DataFrame(columns=list(columns)) for name, columns in COLUMNS.items()}
-            return cls(**empty)
-        tables = {
-            name: pd.concat([getattr(part, name) for part in several], ignore_index=True)
-            for name in COLUMNS
-        }
-        return cls(**tables)
+        return cls(**{name: stacked(name, several) for name in COLUMNS})
+
+
+def empty(name: str) -> pd.DataFrame:
+    """A table without rows."""
+    return pd.DataFrame(columns=list(COLUMNS[name]))
+
+
+def stacked(name: str, parts: Iterable[Attribution]) -> pd.DataFrame:
+    """A table of several attributions, one below another; empty ones have no types to add."""
+    filled = [table for part in parts if len(table := getattr(part, name))]
+    return pd.concat(filled, ignore_index=True) if filled else empty(name)
 
 
 def tables(

@@ -9,6 +9,7 @@ import numpy as np
 from prefect import task
 
 from tasks.attribute.explain import Explanation, explain_forecast, extremes
+from tasks.attribute.origins import origins_of_unit
 from tasks.attribute.spec import AttributionSpec
 from tasks.attribute.unit import Attribution, attribute_unit
 from tasks.data import load, load_raw
@@ -34,22 +35,19 @@ def attribute(
 ) -> Timed[list[Attribution]]:
     """Attributions of every unit of one variant, by the methods of ``spec``."""
     content = load(panel)
+    newest = max(trained, key=lambda one: (one.unit.fold.number, -one.unit.seed))
 
-    def each() -> list[Attribution]:
-        return [
-            attribute_unit(
-                one,
-                content,
-                spec.samples,
-                spec.nodes,
-                one.unit.seed,
-                spec.methods,
-                spec.groups,
-            )
-            for one in trained
-        ]
+    def attributed(one: TrainedUnit) -> Attribution:
+        seed = one.unit.seed
+        found = attribute_unit(
+            one, content, spec.samples, spec.nodes, seed, spec.methods, spec.groups
+        )
+        if not spec.origins or one is not newest:
+            return found
+        back = origins_of_unit(one, content, spec.origins, spec.nodes, seed)
+        return replace(found, origins=back.origins, supplied=back.supplied)
 
-    return timed(each)
+    return timed(lambda: [attributed(one) for one in trained])
 
 
 @task(name="explain forecasts")

@@ -7,20 +7,17 @@ from matplotlib.figure import Figure
 
 from tasks.attribute.explain import Explanation
 from tasks.attribute.origins import ORIGINS
+from tasks.report.origins import COLOURS
 from tasks.report.style import (
-    BLUE,
     FAINT,
-    GREEN,
     INK,
     MUTED,
-    ORANGE,
     SMALL,
     VERMILLION,
     canvas,
     describe,
 )
 
-COLOURS = dict(zip(ORIGINS, (BLUE, GREEN, ORANGE, VERMILLION), strict=True))
 NAMED = 3
 """Features that the sentence names."""
 DIVERGING = "RdBu_r"

@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 from mlflow.entities import Metric, Param, RunTag
 
+from tasks.attribute import Attribution
+from tasks.attribute.origins import Origins
 from tasks.diagnose.finding import Verdict
 from tasks.report import Results, answers, summary_markdown
 from tasks.report.attributions import METHOD, importance_shares
@@ -106,6 +108,7 @@ def variant_values(results: Results, name: str) -> Iterator[Value]:
     yield from _by_epoch(_only(results.curves, name), _only(results.best_epochs, name))
     yield from _importance(_only(results.attribution.importance, name))
     yield from _completeness(_only(results.attribution.gap, name))
+    yield from _origins(results.attribution, name)
     yield from _leaks(results, name)
 
 
@@ -152,6 +155,16 @@ def _completeness(table: pd.DataFrame) -> Iterator[Value]:
     for fold, widest in table.groupby("fold")[["gap_p99", "unresolved"]].max().iterrows():
         for column, value in widest.items():
             yield f"attribution/{column}", float(value), int(str(fold))
+
+
+def _origins(attribution: Attribution, name: str) -> Iterator[Value]:
+    """What forecasts rest on, and the widest completeness error on the way to supplied features."""
+    own = Origins(_only(attribution.origins, name), _only(attribution.supplied, name))
+    if own.supplied.empty:
+        return
+    for origin, share in own.shares().T[name].items():
+        yield f"origin/{str(origin).replace(' ', '_')}", float(share), 0
+    yield "origin/gap_max", float(own.supplied["gap"].abs().max()), 0
 
 
 def _leaks(results: Results, name: str) -> Iterator[Value]:
