@@ -8,6 +8,7 @@ from tasks.attribute.partials import MeanPartials, mean_partial_derivatives
 from tasks.attribute.permutation import Permuted, permutation_importance
 from tasks.attribute.pointwise import gradient_times_input, squared_sensitivity
 from tasks.attribute.question import Answer, Question
+from tasks.attribute.resolved import Paths, resolved_gradients
 from tasks.attribute.shapley import Shapley, shapley_values
 from tasks.attribute.tables import Attribution
 from tasks.attribute.temporal import temporal_integrated_gradients
@@ -20,6 +21,7 @@ __all__ = [
     "Expectation",
     "MeanPartials",
     "Method",
+    "Paths",
     "Permuted",
     "Question",
     "Shapley",
@@ -33,6 +35,7 @@ __all__ = [
     "mean_partial_derivatives",
     "occlusion",
     "permutation_importance",
+    "resolved_gradients",
     "shapley_values",
     "squared_sensitivity",
     "temporal_integrated_gradients",

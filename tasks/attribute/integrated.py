@@ -1,4 +1,7 @@
-"""Integrated gradients by Gauss-Legendre quadrature, with the completeness error per sample."""
+"""Integrated gradients by quadrature, with the completeness error per sample."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -21,6 +24,7 @@ def integrated_gradients(
     baseline: Tensor | float,
     nodes: int = 20,
     *,
+    rule: str = "gauss_legendre",
     chunk: int = CHUNK,
 ) -> tuple[Tensor, Tensor]:
     r"""What each input cell adds to the forecast on the straight way from the baseline.
@@ -29,7 +33,9 @@ def integrated_gradients(
 
     (Sundararajan, Taly & Yan 2017). The attributions of a sample add up to f(x) - f(x'); ``gap``
     says how far they miss. Gauss-Legendre converges spectrally on smooth networks such as an
-    LSTM (20 nodes are plenty) and slowly across the kinks of a ReLU (take hundreds).
+    LSTM (20 nodes are plenty) and slowly across the kinks of a ReLU: there, take hundreds by the
+    midpoint rule. :func:`~tasks.attribute.resolved_gradients` gives each sample the nodes that
+    it needs.
 
     .. warning::
 
@@ -42,6 +48,7 @@ def integrated_gradients(
         inputs: (B, ...), any floating-point type; all is computed in it.
         baseline: x', broadcastable to ``inputs``.
         nodes: Quadrature nodes on [0, 1].
+        rule: Key of :data:`RULES`.
         chunk: Points per backward pass.
 
     Returns:
@@ -50,7 +57,8 @@ def integrated_gradients(
 
     Raises:
         ValueError: Inputs or forecasts are not finite, the baseline cannot be broadcast, forward
-            does not return (B,), its output is not differentiable, nodes or chunk is below 1.
+            does not return (B,), its output is not differentiable, nodes or chunk is below 1, or
+            there is no such rule.
 
     Example:
         >>> import torch
@@ -61,7 +69,7 @@ def integrated_gradients(
     """
     with frozen(forward):
         attributions, gap, _ = path_integral(
-            lambda points, _: forward(points), inputs, baseline, nodes, chunk=chunk
+            lambda points, _: forward(points), inputs, baseline, nodes, rule=rule, chunk=chunk
         )
     return attributions, gap
 
@@ -72,6 +80,7 @@ def path_integral(
     baseline: Tensor | float,
     nodes: int,
     *,
+    rule: str = "gauss_legendre",
     chunk: int = CHUNK,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """As :func:`integrated_gradients` for a forward that is told which sample a point belongs to.
@@ -79,27 +88,54 @@ def path_integral(
     Returns:
         Attributions, completeness error, and f(x) - f(x') (B,).
     """
-    for name, count in (("nodes", nodes), ("chunk", chunk)):
-        if count < 1:
-            raise ValueError(f"{name} must be at least 1; it is {count}")
+    start = starting(baseline, inputs, chunk)
+    attributions = torch.empty_like(inputs, requires_grad=False)
+    everyone = torch.arange(len(inputs), device=inputs.device)
+    integrate(forward, inputs, start, everyone, attributions, nodes, rule, chunk)
+    change = outputs_at(forward, inputs, chunk) - outputs_at(forward, start, chunk)
+    return attributions, totals(attributions) - change, change
+
+
+def integrate(
+    forward: ForwardOf,
+    inputs: Tensor,
+    start: Tensor,
+    samples: Tensor,
+    into: Tensor,
+    nodes: int,
+    rule: str,
+    chunk: int,
+) -> None:
+    """Write the attributions of ``samples`` (N,) to their rows of ``into``, shape of ``inputs``."""
+    alpha, weight = quadrature(nodes, inputs, rule)
+    per_sample = (1,) * (inputs.dim() - 1)
+    for rows in samples.split(max(1, chunk // nodes)):
+        origin = start[rows]
+        way = inputs.detach()[rows].sub_(origin)
+        mean_slope = torch.zeros_like(way)
+        for a, w in zip(alpha.split(chunk), weight.split(chunk), strict=True):
+            place = a.view(1, -1, *per_sample)  # points: (rows, nodes, ...)
+            points = torch.addcmul(origin.unsqueeze(1), place, way.unsqueeze(1))
+            slopes = gradients_at(forward, points.flatten(0, 1), rows.repeat_interleave(len(a)))
+            mean_slope += torch.tensordot(slopes.view_as(points), w, ([1], [0]))
+        into[rows] = mean_slope.mul_(way)
+
+
+def totals(attributions: Tensor) -> Tensor:
+    """(B,) sums over all cells of a sample."""
+    if not len(attributions):
+        return attributions.new_zeros(0)
+    return attributions.reshape(len(attributions), -1).sum(1)
+
+
+def starting(baseline: Tensor | float, inputs: Tensor, chunk: int) -> Tensor:
+    """The checked baseline in the shape of the checked inputs, without a copy."""
+    if chunk < 1:
+        raise ValueError(f"chunk must be at least 1; it is {chunk}")
     check_inputs("inputs", inputs)
     start = broadcast(baseline, inputs)
     check_inputs("baseline", start)
-    way = (inputs - start).detach()
-    alpha, weight = quadrature(nodes, inputs)
-    mean_slope = torch.zeros_like(way)
-    per_sample = (1,) * (inputs.dim() - 1)
-    for rows in torch.arange(len(inputs), device=inputs.device).split(max(1, chunk // nodes)):
-        for a, w in zip(alpha.split(chunk), weight.split(chunk), strict=True):
-            place = a.view(1, -1, *per_sample)
-            points = start[rows].unsqueeze(1) + place * way[rows].unsqueeze(1)  # (rows, nodes, ...)
-            slopes = gradients_at(forward, points.flatten(0, 1), rows.repeat_interleave(len(a)))
-            weighted = slopes.view_as(points) * w.view(1, -1, *per_sample)
-            mean_slope[rows] += weighted.sum(1)
-    attributions = way * mean_slope
-    change = outputs_at(forward, inputs, chunk) - outputs_at(forward, start, chunk)
-    gap = attributions.flatten(1).sum(1) - change if len(inputs) else change
-    return attributions, gap, change
+    return start
 
 
 def broadcast(baseline: Tensor | float, inputs: Tensor) -> Tensor:
@@ -118,9 +154,28 @@ def broadcast(baseline: Tensor | float, inputs: Tensor) -> Tensor:
         ) from None
 
 
-def quadrature(nodes: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """Gauss-Legendre nodes and weights (nodes,) on [0, 1]: exact for degree 2 nodes - 1."""
+def gauss_legendre(nodes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Exact for polynomials of degree 2 nodes - 1, which slopes of smooth networks are close to."""
     place, weight = np.polynomial.legendre.leggauss(nodes)
-    scaled = np.stack([(place + 1) / 2, weight / 2])
-    alpha, share = torch.from_numpy(scaled).to(like)
+    return (place + 1) / 2, weight / 2
+
+
+def midpoint(nodes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Equal pieces, for slopes that jump: a jump costs at most its height times half a piece."""
+    return (np.arange(nodes) + 0.5) / nodes, np.full(nodes, 1 / nodes)
+
+
+RULES: Mapping[str, Callable[[int], tuple[np.ndarray, np.ndarray]]] = MappingProxyType(
+    {"gauss_legendre": gauss_legendre, "midpoint": midpoint}
+)
+"""Places and weights (nodes,) on [0, 1]. None has a node on an end, where a ReLU may be kinked."""
+
+
+def quadrature(nodes: int, like: Tensor, rule: str = "gauss_legendre") -> tuple[Tensor, Tensor]:
+    """Places and weights (nodes,) on [0, 1] by a key of :data:`RULES`, as ``like`` is typed."""
+    if nodes < 1:
+        raise ValueError(f"nodes must be at least 1; it is {nodes}")
+    if rule not in RULES:
+        raise ValueError(f"there is no quadrature rule {rule!r}; there are {', '.join(RULES)}")
+    alpha, share = torch.from_numpy(np.stack(RULES[rule](nodes))).to(like)
     return alpha, share

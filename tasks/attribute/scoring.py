@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from models.network import Forecaster
 from models.normalizers import HiddenNormalizer
 from tasks.attribute.gradients import CHUNK, ForwardOf
+from tasks.attribute.recurrence import quicken
 
 
 class Accompanied(HiddenNormalizer):
@@ -43,10 +44,11 @@ def scorer(network: Forecaster, dates: Tensor, scale: float) -> ForwardOf:
     """Forecasts in target units as a function of points and the rows of their samples.
 
     Args:
-        network: In eval mode; not coupled between samples.
+        network: In eval mode; not coupled between samples. Its weights get no gradient any more.
         dates: (B,) date rows of the samples.
         scale: Target units per unit of the network.
     """
+    quicken(network)
     return lambda points, rows: network(points, dates[rows]) * scale
 
 
@@ -54,7 +56,7 @@ def coupled_scorer(network: Forecaster, windows: Tensor, dates: Tensor, scale: f
     """As :func:`scorer` for a network whose hidden normalizer reads the date's cross-section.
 
     Args:
-        network: In eval mode; its hidden normalizer is replaced.
+        network: In eval mode; its hidden normalizer is replaced, its weights get no gradient.
         windows: (B, T, F) all samples of the dates in question, in the network's type and place.
         dates: (B,) their date rows.
         scale: Target units per unit of the network.
@@ -62,6 +64,7 @@ def coupled_scorer(network: Forecaster, windows: Tensor, dates: Tensor, scale: f
     normalizer = network.hidden
     assert normalizer is not None  # what couples is the hidden normalizer
     network.hidden = Accompanied(normalizer, hidden_states(network, windows, dates), dates)
+    quicken(network)
     return lambda points, rows: network(points, rows) * scale
 
 

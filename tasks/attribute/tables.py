@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tasks.attribute.partials import MeanPartials
 from tasks.attribute.question import Answer
-from tasks.attribute.resolved import TOLERANCE, Paths
+from tasks.attribute.resolved import Paths
 from tasks.train import TrainedUnit
 
 ROUNDING = 1e-9
@@ -58,7 +58,7 @@ class Attribution:
         series: date, feature, variant, fold, seed, mean_partial: signed, per date, of a shift at
             all lags; 0 where the window normalizer takes such a shift out.
         gap: variant, fold, seed, samples, nodes (the most used), gap_median, gap_p99, gap_max
-            (completeness error relative to the change of the forecast), unresolved (share of
+            (completeness error relative to the spread of the forecasts), unresolved (share of
             samples above the tolerance at the most nodes).
         origins, supplied: Some forecasts taken back through the input normalizer's statistics to
             the supplied features; see :class:`~tasks.attribute.origins.Origins`. Empty where none
@@ -186,5 +186,5 @@ def gap_row(who: Mapping[str, object], paths: Paths) -> pd.DataFrame:
     """One row on how exact the unit's integrated gradients are."""
     error = paths.error.numpy()
     median, p99, largest = np.quantile(error, [0.5, 0.99, 1.0])
-    figures = (len(error), paths.nodes, median, p99, largest, float(np.mean(error > TOLERANCE)))
+    figures = (len(error), paths.nodes, median, p99, largest, paths.unresolved)
     return pd.DataFrame([(*who.values(), *figures)], columns=list(COLUMNS["gap"]))
