@@ -43,7 +43,7 @@ TRUST: Mapping[str, Trial] = MappingProxyType(
             "mean Spearman correlation of the feature importances of the trained network and of "
             "networks with new weights, head first and then every layer",
             "rank correlation",
-            "within the central 95 % of the mean of as many random rankings",
+            "within the central 95 % of a random ranking",
             "Adebayo et al. 2018 (NeurIPS), cascading randomization",
             "the importances describe the inputs (their scale, their tails), not what was learned",
         ),
@@ -52,7 +52,7 @@ TRUST: Mapping[str, Trial] = MappingProxyType(
             "mean Spearman correlation of the feature importances of the trained network and of "
             "networks trained on labels permuted within dates",
             "rank correlation",
-            "within the central 95 % of the mean of as many random rankings",
+            "within the central 95 % of a random ranking",
             "Adebayo et al. 2018 (NeurIPS), data randomization",
             "a network that learned nothing true has the same importances",
         ),
@@ -87,7 +87,8 @@ TRUST: Mapping[str, Trial] = MappingProxyType(
             "rank IC",
             "at least the 95 % quantile of random orders, and surely above their mean",
             "DeYoung et al. 2020 (ACL); AOPC of Samek et al. 2017 (TNNLS)",
-            "the forecasts do not need the features that are called important more than others",
+            "the forecasts do not need the features that are called important more than others; "
+            "or these cancel each other, as a feature and its negative do",
         ),
         "sufficiency": Trial(
             "sufficiency",

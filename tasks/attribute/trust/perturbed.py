@@ -1,6 +1,6 @@
 """Infidelity and max-sensitivity of Yeh et al. (2019) for given perturbations."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
@@ -54,18 +54,19 @@ def infidelity(
     return error.square().mean(0)
 
 
-def max_sensitivity(
-    attribute: Attribute, forward: ForwardOf, inputs: Tensor, moved: Tensor
-) -> Tensor:
-    r"""Largest relative change (B,) of the attribution over moved windows (N, B, T, F).
+def max_sensitivity(usual: Tensor, moved: Iterable[Tensor]) -> Tensor:
+    r"""Largest relative change (B,) of an attribution when its window moves.
 
     .. math:: \max_n \| \phi(x_n) - \phi(x) \|_2 / \| \phi(x) \|_2
 
     Where an attribution is zero throughout, the change itself.
+
+    Args:
+        usual: (B, T, F) attributions of the windows.
+        moved: Attributions of the moved windows, one (B, T, F) a move.
     """
-    usual = attribute(forward, inputs).flatten(1)
-    changes = [(attribute(forward, one).flatten(1) - usual).norm(dim=1) for one in moved]
-    return torch.stack(changes).amax(0) / size(usual)
+    changes = [(one - usual).flatten(1).norm(dim=1) for one in moved]
+    return torch.stack(changes).amax(0) / size(usual.flatten(1))
 
 
 def distances(attributions: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import torch
@@ -64,9 +65,10 @@ def integrated(nodes: int, coarse: int) -> Method:
     return method
 
 
-def importance_of(attributions: Tensor) -> np.ndarray:
-    """(F,) sum over lags of the mean over samples of the absolute attributions (B, T, F)."""
-    return attributions.abs().mean(0).sum(0).cpu().numpy()
+def importance_of(attributions: Tensor, lags: Literal["gross", "net"] = "gross") -> np.ndarray:
+    """(F,) mean over samples of the attributions' (B, T, F) size: summed over lags, or of the sum."""
+    by_feature = attributions.abs().sum(1) if lags == "gross" else attributions.sum(1).abs()
+    return by_feature.mean(0).cpu().numpy()
 
 
 def trust_unit(
@@ -132,13 +134,13 @@ def checks_of(
     forward, inputs, baseline = evidence.forward, evidence.inputs, evidence.baseline
     fine, coarse = method(baseline, True), method(baseline, False)
     attributions = fine(forward, inputs)
-    importance = importance_of(attributions)
+    importance = importance_of(attributions, spec.lags)
     return (
         completeness(forward, inputs, baseline, attributions),
         model_randomization(
             importance,
             {
-                stage: [importance_of(coarse(new, inputs)) for new in networks]
+                stage: [importance_of(coarse(new, inputs), spec.lags) for new in networks]
                 for stage, networks in evidence.randomized.items()
             },
         ),
