@@ -85,7 +85,7 @@ TRUST: Mapping[str, Trial] = MappingProxyType(
             "rank IC lost when the first features of the ranking are replaced by those of training "
             "windows, mean over their number, beyond the loss for random orders",
             "rank IC",
-            "at least the 95 % quantile of random orders, and surely above their mean",
+            "above the mean of random orders, and within an error of their 95 % quantile",
             "DeYoung et al. 2020 (ACL); AOPC of Samek et al. 2017 (TNNLS)",
             "the forecasts do not need the features that are called important more than others; "
             "or these cancel each other, as a feature and its negative do",
@@ -95,7 +95,7 @@ TRUST: Mapping[str, Trial] = MappingProxyType(
             "rank IC kept when all but the first features of the ranking are replaced by those of "
             "training windows, mean over their number, beyond what random orders keep",
             "rank IC",
-            "at least the 95 % quantile of random orders, and surely above their mean",
+            "above the mean of random orders, and within an error of their 95 % quantile",
             "DeYoung et al. 2020 (ACL); AOPC of Samek et al. 2017 (TNNLS)",
             "the features that are called important do not carry the forecasts",
         ),

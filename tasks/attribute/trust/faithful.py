@@ -29,9 +29,10 @@ def faithfulness(
     honest attribution of a network that has learned nothing would fail.
 
     Random orders are the null. The difference to their mean is taken date by date, with Student's
-    t over the dates; a check passes if its interval is above zero and reaches the 95 % quantile
-    of random orders. (Beyond the leading feature an order may be arbitrary; an interval wholly
-    below the best random orders is more than that.)
+    t over the dates; a check passes if its interval is above zero and its value within one
+    standard error of the 95 % quantile of random orders. (Behind the leading features an order may
+    be arbitrary, and then some random orders are as good. In simulations of linear forecasts the
+    true order passed 79 of 80 times, without that error 73; random orders 1 in 9 and 1 in 14.)
 
     Args:
         removal: Cross-sections of dates and what removed features are replaced with.
@@ -86,7 +87,7 @@ def judged(
         removed: What is removed, in words.
     """
     better = sign * (own[0] - random[0].mean(0))
-    value, interval = mean_interval(better)
+    value, error, interval = mean_interval(better)
     by_order = np.sort(sign * (random[0].mean(1) - random[0].mean()))
     mark = float(np.quantile(by_order, 0.95))
     detail = (
@@ -97,7 +98,7 @@ def judged(
     if few or dates < 2:
         why = "too few features" if few else "one date only"
         return check(name, value, mark, None, f"{why}: {detail}", interval)
-    passed = interval[0] > ROUNDING and interval[1] >= mark - ROUNDING
+    passed = interval[0] > ROUNDING and value + error >= mark - ROUNDING
     return check(name, value, mark, passed, f"{detail}; {dates} dates", interval)
 
 
@@ -109,13 +110,13 @@ def realised(own: np.ndarray, random: np.ndarray) -> str:
     return f"; of the rank IC with the realised target {lost:.3f} and {usual:.3f}"
 
 
-def mean_interval(daily: np.ndarray) -> tuple[float, tuple[float, float]]:
-    """Mean of a series of (D,) and its 95 % interval by Student's t; NaN below two dates."""
+def mean_interval(daily: np.ndarray) -> tuple[float, float, tuple[float, float]]:
+    """Mean of (D,) dates, its standard error and 95 % interval (Student's t); NaN below two."""
     mean = float(daily.mean())
     if len(daily) < 2:
-        return mean, (np.nan, np.nan)
+        return mean, np.nan, (np.nan, np.nan)
     from scipy.special import stdtrit  # here: it is slow, and configurations are read first
 
-    error = float(daily.std(ddof=1)) / np.sqrt(len(daily))
+    error = float(daily.std(ddof=1)) / float(np.sqrt(len(daily)))
     reach = float(stdtrit(len(daily) - 1, 0.975)) * error
-    return mean, (mean - reach, mean + reach)
+    return mean, error, (mean - reach, mean + reach)

@@ -66,7 +66,7 @@ def integrated(nodes: int, coarse: int) -> Method:
 
 
 def importance_of(attributions: Tensor, lags: Literal["gross", "net"] = "gross") -> np.ndarray:
-    """(F,) mean over samples of the attributions' (B, T, F) size: summed over lags, or of the sum."""
+    """(F,) mean size over samples of attributions (B, T, F), summed over lags or of their sum."""
     by_feature = attributions.abs().sum(1) if lags == "gross" else attributions.sum(1).abs()
     return by_feature.mean(0).cpu().numpy()
 
