@@ -23,9 +23,9 @@ class TrustSpec:
     """Nodes where only a ranking or a change is compared: new weights, moved windows."""
     networks: int = 3
     """Networks with new weights in every layer."""
-    cells: int = 192
+    cells: int = 96
     """Windows from which features are removed, in cross-sections of evenly spread test dates."""
-    dates: int = 16
+    dates: int = 12
     """Test dates that they are taken from; more where a date has fewer than cells / dates."""
     orders: int = 19
     """Random orders of the features that they are compared with."""

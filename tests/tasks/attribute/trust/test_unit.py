@@ -5,11 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
 
+from models.network import Forecaster
 from models.normalizers import VARIANTS
 from tasks.attribute import attribute_unit
 from tasks.attribute.gradients import ForwardOf
+from tasks.attribute.spec import AttributionSpec
 from tasks.attribute.trust import (
     TRUST,
     TrustSpec,
@@ -75,6 +78,28 @@ def test_the_same_unit_gives_the_same_checks(wide_panel: Panel, fit: Fit) -> Non
     assert repr(first) == repr(again)
     other = trust_unit(fit(seed=1), wide_panel)
     assert first != other
+
+
+def passes(work: Callable[[], object]) -> int:
+    """Windows that a network saw in ``work``; one whose gradient is taken counts as three."""
+    seen: list[int] = []
+
+    def note(module: nn.Module, given: tuple[Tensor, ...], _: object) -> None:
+        if isinstance(module, Forecaster):
+            seen.append(len(given[0]) * (3 if given[0].requires_grad else 1))
+
+    handle = register_module_forward_hook(note)
+    work()
+    handle.remove()
+    return sum(seen)
+
+
+def test_the_checks_cost_less_than_the_attribution(wide_panel: Panel, fit: Fit) -> None:
+    default = AttributionSpec()
+    attribution = passes(
+        lambda: attribute_unit(fit(), wide_panel, default.samples, default.nodes, seed=0)
+    )
+    assert 0 < passes(lambda: trust_unit(fit(), wide_panel)) < 0.8 * attribution
 
 
 def edges(baseline: Tensor, reported: bool) -> Attribute:
@@ -156,6 +181,25 @@ def test_what_revin_feeds_past_the_network_is_no_learned_importance(
     attribute = integrated(20, 4)(evidence.baseline, False)
     firsts = [int(importance_of(attribute(one, evidence.inputs)).argmax()) for one in new]
     assert np.mean(np.array(firsts) == 0) > 0.8
+
+
+def test_lags_that_cancel_are_no_learned_importance(wide_panel: Panel, fit: Fit) -> None:
+    """Between windows of symbols on other levels instance norm has steep slopes that cancel.
+
+    Their size is the same in any network; their sum over lags is what the network makes of them.
+    """
+    level = np.random.default_rng(3).standard_normal((12, 8)) * np.geomspace(0.3, 30, 8)[::-1]
+    values = wide_panel.values + level.astype(np.float32)
+    slow = replace(wide_panel, values=values, fingerprint="slow")
+    unit = fit("instance_norm", panel=slow)
+    found = {
+        lags: {one.name: one for one in trust_unit(unit, slow, replace(SPEC, lags=lags))}
+        for lags in ("gross", "net")
+    }
+    assert found["gross"]["model_randomization"].value > 0.8
+    assert found["gross"]["model_randomization"].passed is False
+    assert abs(found["net"]["model_randomization"].value) < 0.5
+    assert found["net"]["model_randomization"].passed
 
 
 def test_lags_that_cancel_count_in_full_or_not_at_all() -> None:
