@@ -25,6 +25,9 @@ class AttributionSpec:
     """Forecasts of each variant's newest unit that are taken back through the input normalizer's
     statistics to the supplied features: own window, rows before, other symbols; 0 leaves it out."""
 
+    trust: bool = True
+    """Whether each variant's newest unit is checked: does its attribution deserve belief."""
+
     def __post_init__(self) -> None:
         require(self.samples >= 0, f"samples must be at least 0; it is {self.samples}")
         require(self.origins >= 0, f"origins must be at least 0; it is {self.origins}")

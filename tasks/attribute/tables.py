@@ -28,6 +28,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "gap": (*UNIT, "samples", "nodes", "gap_median", "gap_p99", "gap_max", "unresolved"),
         "origins": (*UNIT, "date", "symbol", "feature", "origin", "attribution", "absolute"),
         "supplied": (*UNIT, "date", "symbol", "change", "gap", "nodes", "resolved", "method"),
+        "checks": (*UNIT, "check", "value", "low", "high", "mark", "passed", "detail"),
     }
 )
 """The columns of each table."""
@@ -63,6 +64,8 @@ class Attribution:
         origins, supplied: Some forecasts taken back through the input normalizer's statistics to
             the supplied features; see :class:`~tasks.attribute.origins.Origins`. Empty where none
             was.
+        checks: Whether the newest unit's integrated gradients can be believed, a row a check of
+            :data:`~tasks.attribute.trust.TRUST`; passed is None where it cannot tell.
     """
 
     lagged: pd.DataFrame
@@ -71,6 +74,7 @@ class Attribution:
     gap: pd.DataFrame
     origins: pd.DataFrame = field(default_factory=lambda: empty("origins"))
     supplied: pd.DataFrame = field(default_factory=lambda: empty("supplied"))
+    checks: pd.DataFrame = field(default_factory=lambda: empty("checks"))
 
     @classmethod
     def joined(cls, parts: Iterable["Attribution"]) -> "Attribution":

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from prefect import task
 
 from tasks.attribute.explain import Explanation, explain_forecast, extremes
 from tasks.attribute.origins import origins_of_unit
 from tasks.attribute.spec import AttributionSpec
+from tasks.attribute.trust.table import checked
 from tasks.attribute.unit import Attribution, attribute_unit
 from tasks.data import load, load_raw
 from tasks.timing import Timed, timed
@@ -39,15 +41,23 @@ def attribute(
 
     def attributed(one: TrainedUnit) -> Attribution:
         seed = one.unit.seed
-        found = attribute_unit(
+        return attribute_unit(
             one, content, spec.samples, spec.nodes, seed, spec.methods, spec.groups
         )
-        if not spec.origins or one is not newest:
-            return found
-        back = origins_of_unit(one, content, spec.origins, spec.nodes, seed)
-        return replace(found, origins=back.origins, supplied=back.supplied)
 
-    return timed(lambda: [attributed(one) for one in trained])
+    def each() -> list[Attribution]:
+        found = [attributed(one) for one in trained]
+        place = trained.index(newest)
+        if spec.origins:
+            back = origins_of_unit(newest, content, spec.origins, spec.nodes, newest.unit.seed)
+            found[place] = replace(found[place], origins=back.origins, supplied=back.supplied)
+        if spec.trust:
+            importance = pd.concat([one.importance for one in found])
+            checks = checked(newest, content, importance)
+            found[place] = replace(found[place], checks=checks)
+        return found
+
+    return timed(each)
 
 
 @task(name="explain forecasts")

@@ -7,6 +7,7 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure, FigureBase, SubFigure
 from matplotlib.image import AxesImage
 
+from tasks.attribute.trust import TRUST
 from tasks.report.results import Results, label
 from tasks.report.style import (
     BLUE,
@@ -59,6 +60,19 @@ def best_attributed(results: Results) -> str | None:
     return next((name for name in results.candidates if name in known), None)
 
 
+def failed_checks(checks: pd.DataFrame) -> list[str]:
+    """Titles of the checks in a table of them that an attribution fails."""
+    given = zip(checks["check"], checks["passed"], strict=True)
+    return [TRUST[name].title for name, passed in given if passed is not None and not passed]
+
+
+def doubted(results: Results, name: str) -> str:
+    """What stands beside a variant's name where its attribution fails a check; else nothing."""
+    checks = results.attribution.checks
+    failed = failed_checks(checks[checks["variant"] == name])
+    return f"  NOT TO BE BELIEVED: fails {', '.join(failed)}" if failed else ""
+
+
 def heatmap_of(lagged: pd.DataFrame, title: str = "") -> Figure:
     """One heat map, feature x lag, of one variant (and fold): what a tracker shows side by side.
 
@@ -100,17 +114,20 @@ def attribution_heatmap(results: Results) -> Figure:
     ceiling = float(np.quantile([t.to_numpy().max() for t in by_variant.values()], 0.8))
     figure = sheet(max(2.0 + 0.22 * len(order), 0.6 + 0.95 * -(-len(rest) // 3)))
     left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[1.15, 1.0])[0]
-    image = _large(left.subplots(), by_variant[best], best, ceiling)
+    title = f"{label(best)}{doubted(results, best)}"
+    image = _large(left.subplots(), by_variant[best], title, ceiling)
     _scale(figure, image, left.axes[0])
-    _small_multiples(right, {name: by_variant[name].loc[order] for name in rest}, ceiling)
+    marked = {f"{label(n)}{' (fails)' * bool(doubted(results, n))}": n for n in rest}
+    tables = {title: by_variant[name].loc[order] for title, name in marked.items()}
+    _small_multiples(right, tables, ceiling)
     return figure
 
 
-def _large(axis: Axes, table: pd.DataFrame, name: str, ceiling: float) -> AxesImage:
+def _large(axis: Axes, table: pd.DataFrame, title: str, ceiling: float) -> AxesImage:
     undecorate(axis)
     image = _heat(axis, table, ceiling)
     _name_features(axis, [f"{n}  {s:.0f} %" for n, s in table.sum(axis=1).items()])
-    describe(axis, label(name), x="lag in trading days (0 = newest)")
+    describe(axis, title, x="lag in trading days (0 = newest)")
     return image
 
 
@@ -122,9 +139,9 @@ def _small_multiples(figure: SubFigure, tables: dict[str, pd.DataFrame], ceiling
     for axis in axes.flat:
         undecorate(axis)
         axis.set_axis_off()
-    for axis, (name, table) in zip(axes.flat, tables.items(), strict=False):
+    for axis, (title, table) in zip(axes.flat, tables.items(), strict=False):
         _heat(axis, table, ceiling)
-        axis.set_title(label(name), loc="left", fontsize=SMALL, color=INK)
+        axis.set_title(title, loc="left", fontsize=SMALL, color=INK)
 
 
 def _heat(axis: Axes, table: pd.DataFrame, ceiling: float) -> AxesImage:

@@ -12,7 +12,7 @@ from tasks.attribute import Attribution
 from tasks.attribute.origins import Origins
 from tasks.diagnose.finding import Verdict
 from tasks.report import Results, answers, summary_markdown
-from tasks.report.attributions import METHOD, importance_shares
+from tasks.report.attributions import METHOD, failed_checks, importance_shares
 
 NOTE = "mlflow.note.content"
 """The tag that the UI shows as a run's description, as Markdown."""
@@ -109,6 +109,7 @@ def variant_values(results: Results, name: str) -> Iterator[Value]:
     yield from _importance(_only(results.attribution.importance, name))
     yield from _completeness(_only(results.attribution.gap, name))
     yield from _origins(results.attribution, name)
+    yield from _checks(_only(results.attribution.checks, name))
     yield from _leaks(results, name)
 
 
@@ -165,6 +166,16 @@ def _origins(attribution: Attribution, name: str) -> Iterator[Value]:
     for origin, share in own.shares().T[name].items():
         yield f"origin/{str(origin).replace(' ', '_')}", float(share), 0
     yield "origin/gap_max", float(own.supplied["gap"].abs().max()), 0
+
+
+def _checks(table: pd.DataFrame) -> Iterator[Value]:
+    """Every check of the attribution with its pass mark, and how many it fails."""
+    for name, value, mark in zip(table["check"], table["value"], table["mark"], strict=True):
+        for key, number in ((name, value), (f"{name}.mark", mark)):
+            if math.isfinite(number):
+                yield f"trust/{key}", float(number), 0
+    if len(table):
+        yield "trust/failed", float(len(failed_checks(table))), 0
 
 
 def _leaks(results: Results, name: str) -> Iterator[Value]:

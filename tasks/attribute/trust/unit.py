@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 
 from tasks.attribute.gradients import ForwardOf, frozen
 from tasks.attribute.integrated import path_integral
+from tasks.attribute.resolved import resolved_paths
 from tasks.attribute.sampling import draw, spread_samples
 from tasks.attribute.trust.cascade import cascade
 from tasks.attribute.trust.check import Check
@@ -20,7 +21,7 @@ from tasks.attribute.trust.randomized import model_randomization
 from tasks.attribute.trust.removal import Removal, thinned_dates
 from tasks.attribute.trust.responsive import infidelity_check, sensitivity_check
 from tasks.attribute.trust.spec import TrustSpec
-from tasks.attribute.unit import Scene, resolved_paths, scene_of
+from tasks.attribute.unit import Scene, scene_of
 from tasks.data.panel import Panel
 from tasks.train import TrainedUnit
 
