@@ -67,10 +67,9 @@ def correlations(trained: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarra
 def against_random(name: str, rhos: np.ndarray, features: int, detail: str) -> Check:
     """Whether the mean of ``rhos`` is one that a random ranking could have.
 
-    Held against the band of a single ranking: the mean of several strays less, so a method passes
-    by luck no more often, and a slight leaning on the inputs, which every real panel brings, is
-    let pass. Up to four features a single ranking can have any rho; there the mean is held
-    against that of as many random rankings.
+    Held against the band of a single ranking, though a mean strays less: a slight leaning on the
+    inputs, which every real panel brings, is let pass. Up to four features a single ranking can
+    have any rho; there the mean is held against that of as many random rankings.
     """
     mean, single = float(rhos.mean()), random_band(features)
     band = single if single < 1 else random_band(features, len(rhos))

@@ -15,8 +15,9 @@ class TrustSpec:
     samples: int = 48
     """Test windows whose attributions are checked, spread evenly over dates."""
     lags: Literal["gross", "net"] = "gross"
-    """Importance of a feature: its attributions' sizes added up over the lags, or the size of their
-    sum. A feature is removed at all lags at once, which leaves what cancels between lags unseen."""
+    """Importance of a feature: its attributions' sizes added up over the lags (as the table of
+    importance has it), or the size of their sum. Lags that cancel each other count in the first
+    only; behind a window normalizer most of them may do, in any network."""
     nodes: int = 20
     """Gauss-Legendre nodes of the attribution that is checked."""
     coarse: int = 4
