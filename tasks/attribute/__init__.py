@@ -1,5 +1,8 @@
 """Which features carry a forecast: attribution methods behind one interface."""
 
+from tasks.attribute.agreement import agreements, rank_agreement
+from tasks.attribute.baselines import BASELINES, Baseline, Ground, baseline_of
+from tasks.attribute.degenerate import degenerate
 from tasks.attribute.expected import Expectation, expected_gradients
 from tasks.attribute.integrated import integrated_gradients
 from tasks.attribute.methods import ATTRIBUTIONS, Method
@@ -16,16 +19,22 @@ from tasks.attribute.unit import attribute_unit
 
 __all__ = [
     "ATTRIBUTIONS",
+    "BASELINES",
     "Answer",
     "Attribution",
+    "Baseline",
     "Expectation",
+    "Ground",
     "MeanPartials",
     "Method",
     "Paths",
     "Permuted",
     "Question",
     "Shapley",
+    "agreements",
     "attribute_unit",
+    "baseline_of",
+    "degenerate",
     "expected_gradients",
     "feature_masks",
     "gradient_times_input",
@@ -35,6 +44,7 @@ __all__ = [
     "mean_partial_derivatives",
     "occlusion",
     "permutation_importance",
+    "rank_agreement",
     "resolved_gradients",
     "shapley_values",
     "squared_sensitivity",
