@@ -25,6 +25,7 @@ from tasks.attribute.supplied import (
     surroundings,
 )
 from tasks.attribute.unit import scene_of
+from tasks.train import train_unit
 
 DATE = 140
 SHORT = RollingZScore(window=20, minimum=5)
@@ -38,7 +39,13 @@ def unit(trained, panel, monkeypatch):
     shorter = {**VARIANTS, "rolling_zscore": rolling}
     for module in ("tasks.train.train", "tasks.attribute.supplied", "tasks.attribute.origins"):
         monkeypatch.setattr(f"{module}.resolve", shorter.__getitem__)
-    return trained
+
+    def of(variant):
+        if variant != "rolling_zscore":
+            return trained(variant)
+        return train_unit(replace(trained("none").unit, variant=variant), panel)
+
+    return of
 
 
 def scored(unit, panel):
