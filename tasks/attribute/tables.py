@@ -28,6 +28,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "gap": (*UNIT, "samples", "nodes", "gap_median", "gap_p99", "gap_max", "unresolved"),
         "origins": (*UNIT, "date", "symbol", "feature", "origin", "attribution", "absolute"),
         "supplied": (*UNIT, "date", "symbol", "change", "gap", "nodes", "resolved", "method"),
+        "baselines": (*UNIT, "baseline", "against", "tau", "unresolved", "reason"),
         "checks": (*UNIT, "check", "value", "low", "high", "mark", "passed", "detail"),
     }
 )
@@ -64,6 +65,8 @@ class Attribution:
         origins, supplied: Some forecasts taken back through the input normalizer's statistics to
             the supplied features; see :class:`~tasks.attribute.origins.Origins`. Empty where none
             was.
+        baselines: Whether the newest unit's integrated gradients rank the features alike against
+            other baselines; see :func:`~tasks.attribute.rebased.rebased`.
         checks: Whether the newest unit's integrated gradients can be believed, a row a check of
             :data:`~tasks.attribute.trust.TRUST`; passed is None where it cannot tell.
     """
@@ -74,6 +77,7 @@ class Attribution:
     gap: pd.DataFrame
     origins: pd.DataFrame = field(default_factory=lambda: empty("origins"))
     supplied: pd.DataFrame = field(default_factory=lambda: empty("supplied"))
+    baselines: pd.DataFrame = field(default_factory=lambda: empty("baselines"))
     checks: pd.DataFrame = field(default_factory=lambda: empty("checks"))
 
     @classmethod

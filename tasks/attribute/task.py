@@ -11,6 +11,7 @@ from prefect import task
 
 from tasks.attribute.explain import Explanation, explain_forecast, extremes
 from tasks.attribute.origins import origins_of_unit
+from tasks.attribute.rebased import rebased
 from tasks.attribute.spec import AttributionSpec
 from tasks.attribute.trust.table import checked
 from tasks.attribute.unit import Attribution, attribute_unit
@@ -51,6 +52,9 @@ def attribute(
         if spec.origins:
             back = origins_of_unit(newest, content, spec.origins, spec.nodes, newest.unit.seed)
             found[place] = replace(found[place], origins=back.origins, supplied=back.supplied)
+        if spec.baselines:
+            table = rebased(newest, content, spec.baselines, spec.samples, spec.nodes)
+            found[place] = replace(found[place], baselines=table)
         if spec.trust:
             importance = pd.concat([one.importance for one in found])
             checks = checked(newest, content, importance)

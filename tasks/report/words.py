@@ -156,7 +156,7 @@ def which_features(results: Results) -> str:
         f"over {len(share)} features would give {len(top)} of them "
         f"{100 * len(top) / len(share):.0f} %. {top.index[0]} leads in {steady} of {len(leading)} "
         f"folds. {_completeness(results, best)} {_believed(results, best)}"
-        "This is what the network uses, not what causes returns."
+        f"{_rebased(results, best)}This is what the network uses, not what causes returns."
     )
 
 
@@ -181,6 +181,16 @@ def _believed(results: Results, best: str) -> str:
     failed = failed_checks(own)
     short = f"; it fails {names(failed)}: do not rely on it" if failed else ""
     return f"It passes {told - len(failed)} of {told} checks of an attribution{short}. "
+
+
+def _rebased(results: Results, best: str) -> str:
+    """Whether other baselines rank the features alike."""
+    table = results.attribution.baselines
+    own = table[(table["variant"] == best) & (table["baseline"] != table["against"])]
+    told = [f"{one.baseline} {one.tau:.2f}" for one in own.dropna(subset="tau").itertuples()]
+    if not told:
+        return ""
+    return f"Kendall's tau of its ranking with that against another baseline: {names(told)}. "
 
 
 def worth_it(results: Results) -> str:

@@ -109,6 +109,7 @@ def variant_values(results: Results, name: str) -> Iterator[Value]:
     yield from _importance(_only(results.attribution.importance, name))
     yield from _completeness(_only(results.attribution.gap, name))
     yield from _origins(results.attribution, name)
+    yield from _baselines(_only(results.attribution.baselines, name))
     yield from _checks(_only(results.attribution.checks, name))
     yield from _leaks(results, name)
 
@@ -166,6 +167,13 @@ def _origins(attribution: Attribution, name: str) -> Iterator[Value]:
     for origin, share in own.shares().T[name].items():
         yield f"origin/{str(origin).replace(' ', '_')}", float(share), 0
     yield "origin/gap_max", float(own.supplied["gap"].abs().max()), 0
+
+
+def _baselines(table: pd.DataFrame) -> Iterator[Value]:
+    """Kendall's tau of the ranking of features with that against other baselines."""
+    others = table[table["baseline"] != table["against"]].dropna(subset="tau")
+    for baseline, tau in zip(others["baseline"], others["tau"], strict=True):
+        yield f"attribution/tau.{baseline}", float(tau), 0
 
 
 def _checks(table: pd.DataFrame) -> Iterator[Value]:
