@@ -19,6 +19,7 @@ from tasks.report.style import (
     PAPER,
     PURPLE,
     SMALL,
+    VERMILLION,
     canvas,
     describe,
     grid,
@@ -67,10 +68,10 @@ def failed_checks(checks: pd.DataFrame) -> list[str]:
 
 
 def doubted(results: Results, name: str) -> str:
-    """What stands beside a variant's name where its attribution fails a check; else nothing."""
+    """What a figure says where a variant's attribution fails a check; else nothing."""
     checks = results.attribution.checks
     failed = failed_checks(checks[checks["variant"] == name])
-    return f"  NOT TO BE BELIEVED: fails {', '.join(failed)}" if failed else ""
+    return f"not to be believed: fails {', '.join(failed)}" if failed else ""
 
 
 def heatmap_of(lagged: pd.DataFrame, title: str = "") -> Figure:
@@ -114,8 +115,11 @@ def attribution_heatmap(results: Results) -> Figure:
     ceiling = float(np.quantile([t.to_numpy().max() for t in by_variant.values()], 0.8))
     figure = sheet(max(2.0 + 0.22 * len(order), 0.6 + 0.95 * -(-len(rest) // 3)))
     left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[1.15, 1.0])[0]
-    title = f"{label(best)}{doubted(results, best)}"
-    image = _large(left.subplots(), by_variant[best], title, ceiling)
+    image = _large(left.subplots(), by_variant[best], label(best), ceiling)
+    doubt = doubted(results, best)
+    if doubt:
+        words = f"{label(best)} is {doubt}"
+        figure.suptitle(words, x=0.01, ha="left", fontsize=NORMAL, color=VERMILLION)
     _scale(figure, image, left.axes[0])
     marked = {f"{label(n)}{' (fails)' * bool(doubted(results, n))}": n for n in rest}
     tables = {title: by_variant[name].loc[order] for title, name in marked.items()}
