@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import date as date_of_day
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from conf.load import ConfigError, apply_override, describe
+from conf.load import described
 from tasks.track.spec import TrackingSpec
 
 
@@ -38,11 +37,5 @@ def load_explanation(model: str, overrides: Sequence[str] = ()) -> ExplainReques
     Raises:
         ConfigError: An unknown key, or a value out of bounds.
     """
-    tree: dict[str, Any] = {"model": model}
-    for text in overrides:
-        apply_override(tree, text)
-    try:
-        return ExplainRequest.model_validate(tree)
-    except ValidationError as error:
-        faults = "\n".join(f"  {line}" for line in describe(error, ExplainRequest))
-        raise ConfigError(f"{model} cannot be explained\n{faults}") from error
+    given = {"model": model}
+    return described(ExplainRequest, given, overrides, f"{model} cannot be explained")

@@ -48,13 +48,24 @@ def load_as(schema: type[Schema], source: str | Path, overrides: Sequence[str] =
         raise ConfigError(
             f"{file}: a mapping of settings is needed; it holds {type(tree).__name__}"
         )
+    return described(schema, tree, overrides, f"{file}: the configuration cannot be used")
+
+
+def described(
+    schema: type[Schema], tree: dict[str, Any], overrides: Sequence[str], fault: str
+) -> Schema:
+    """The description in ``tree`` with ``overrides`` applied.
+
+    Raises:
+        ConfigError: ``fault`` and a line for each unknown key or value out of bounds.
+    """
     for text in overrides:
         apply_override(tree, text)
     try:
         return schema.model_validate(tree)
     except ValidationError as error:
         faults = "\n".join(f"  {line}" for line in describe(error, schema))
-        raise ConfigError(f"{file}: the configuration cannot be used\n{faults}") from error
+        raise ConfigError(f"{fault}\n{faults}") from error
 
 
 def find(source: str | Path) -> Path:

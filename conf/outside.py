@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import date as date_of_day
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from conf.load import ConfigError, apply_override, describe
+from conf.load import described
 from tasks.split import WalkForward
 from tasks.track.spec import TrackingSpec
 
@@ -78,11 +77,5 @@ def load_outside(forecaster: str, path: str, overrides: Sequence[str] = ()) -> O
     Raises:
         ConfigError: An unknown key, or a value out of bounds.
     """
-    tree: dict[str, Any] = {"forecaster": forecaster, "path": path}
-    for text in overrides:
-        apply_override(tree, text)
-    try:
-        return OutsideAudit.model_validate(tree)
-    except ValidationError as error:
-        faults = "\n".join(f"  {line}" for line in describe(error, OutsideAudit))
-        raise ConfigError(f"the audit of {forecaster} cannot be run\n{faults}") from error
+    given = {"forecaster": forecaster, "path": path}
+    return described(OutsideAudit, given, overrides, f"the audit of {forecaster} cannot be run")
