@@ -161,8 +161,8 @@ def _completeness(results: Results, best: str) -> str:
     unresolved = own["unresolved"].max()
     missed = f"; in one fold {unresolved:.1%} stayed above the tolerance" if unresolved > 0 else ""
     return (
-        "The attributions add up to the change of the forecast with a relative error of at most "
-        f"{own['gap_p99'].max():.0e} in 99 % of samples{missed}."
+        "The attributions add up to the change of the forecast within "
+        f"{own['gap_p99'].max():.0e} of the forecasts' spread in 99 % of samples{missed}."
     )
 
 

@@ -48,8 +48,8 @@ class Effort:
 
 
 EFFORTS = {
-    ("float32", "zero"): Effort(14, 4e-7, 1),
-    ("float32", "draw"): Effort(12, 6e-7, 1),
+    ("float32", "zero"): Effort(16, 4e-7, 1),
+    ("float32", "draw"): Effort(14, 5e-7, 1),
     ("float64", "zero"): Effort(14, 2e-9, 2),
     ("float64", "draw"): Effort(14, 2e-9, 2),
 }
