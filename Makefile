@@ -4,22 +4,22 @@ BIN := .venv/bin
 READY := .venv/.ready
 SET ?=
 
-.PHONY: compare quick noise ui test slow check bench clean
+.PHONY: compare quick noise truth ui test slow check bench bench-truth clean
 
 compare: $(READY)  ## the main job on the bundled real panel; SET="training.epochs=5" changes settings
 	$(BIN)/foldproof compare conf/sp500.yaml $(SET)
 
-quick noise: $(READY)  ## the smaller presets
+quick noise truth: $(READY)  ## the smaller presets
 	$(BIN)/foldproof compare conf/$@.yaml $(SET)
 
 ui: $(READY)  ## the MLflow UI on 127.0.0.1:5000
 	$(BIN)/foldproof ui
 
 test: $(READY)  ## the tests that take minutes, not more
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
 
 slow: $(READY)  ## the long ones
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n auto --dist worksteal
 
 check: $(READY)  ## lint, format and types
 	$(BIN)/ruff check .
@@ -28,6 +28,9 @@ check: $(READY)  ## lint, format and types
 
 bench: $(READY)  ## speed and memory against plain alternatives, in the same run
 	$(BIN)/python -m tests.benchmarks
+
+bench-truth: $(READY)  ## do attributions find what is known to matter: white boxes, planted panels
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.bench_truth
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -18,7 +18,7 @@ from models.normalizers import resolve
 from tasks.data import build, load
 from tasks.data.task import load_panel
 from tasks.diagnose import LeakReport, Verdict
-from tasks.diagnose.finding import overall
+from tasks.diagnose.finding import Finding, overall
 from tasks.diagnose.outside import (
     imported,
     labels_named,
@@ -27,8 +27,8 @@ from tasks.diagnose.outside import (
     require_columns,
     require_dates,
 )
-from tasks.diagnose.own import OwnForecaster
-from tasks.diagnose.task import audit_outside, audit_variant
+from tasks.diagnose.own import OwnForecaster, OwnRows
+from tasks.diagnose.task import audit_outside, audit_panel, audit_variant
 from tasks.report.task import draw_audit
 from tasks.split import Fold
 from tasks.split.task import plan_folds
@@ -53,12 +53,12 @@ def audit(experiment: Experiment, quick: bool) -> Audit:
         plan = plan_folds(experiment.split, panel)
     screen.opening(experiment.name, experiment.variants, plan.folds[-1])
     with watch("audits"):
-        done = audit_variants(experiment, plan.folds[-1], quick, screen)
+        done, spent = audit_variants(experiment, plan.folds[-1], quick, screen)
     settings = experiment.model_dump(mode="json", exclude={"tracking", "workers"})
     own = [variant_version(name) for name in experiment.variants]
     key = digest("audit", settings, load(panel).fingerprint, plan.hash, own, quick, code_of())[:12]
-    reports = tuple(done[name].value for name in experiment.variants)
-    seconds = watch.seconds | {f"cpu/{name}": one.seconds for name, one in done.items()}
+    reports = tuple(done[name] for name in experiment.variants)
+    seconds = watch.seconds | {f"cpu/{name}": one for name, one in spent.items()}
     audited = Audit(
         f"{experiment.name}: leak audit", key, reports, verdict_of(reports), settings, seconds,
         code_of(),
@@ -102,13 +102,23 @@ def finish(audited: Audit, tracking: Any, screen: AuditScreen) -> Audit:
 
 def audit_variants(
     experiment: Experiment, fold: Fold, quick: bool, screen: AuditScreen
-) -> dict[str, Timed[LeakReport]]:
-    """Every variant side by side, in as many processes as there are."""
-    done: dict[str, Timed[LeakReport]] = {}
+) -> tuple[dict[str, LeakReport], dict[str, float]]:
+    """The panel, then every variant side by side, in as many processes as there are.
 
-    def job(variant: str) -> Job:
+    Returns:
+        Reports by variant, and CPU seconds by variant and of ``panel``.
+    """
+    done: dict[str, LeakReport] = {}
+    seconds: dict[str, float] = {}
+    spec, embargo = experiment.audit, experiment.split.embargo
+
+    def of_panel(once: Timed[tuple[Finding, ...]]) -> list[Job]:
+        seconds["panel"] = once.seconds
+        return [job(variant, once.value) for variant in experiment.variants]
+
+    def job(variant: str, shared: tuple[Finding, ...]) -> Job:
         def keep(one: Timed[LeakReport]) -> list[Job]:
-            done[variant] = one
+            done[variant], seconds[variant] = one.value, one.seconds
             screen.report(one.value)
             return []
 
@@ -116,14 +126,15 @@ def audit_variants(
             variant, experiment.data, experiment.target, experiment.network, experiment.training,
             experiment.seeds[0],
         )  # fmt: skip
-        embargo = experiment.split.embargo
-        submit = partial(audit_variant.submit, forecaster, fold, embargo, experiment.audit, quick)
+        submit = partial(audit_variant.submit, forecaster, fold, embargo, spec, quick, shared)
         return Job(f"audit {variant}", submit, keep)
 
-    with screen.bar(len(experiment.variants)) as bar:
-        for finished in drive(map(job, experiment.variants), width=2 * experiment.processes):
+    own = OwnRows(experiment.data, experiment.target, experiment.network.window)
+    first = Job("audit panel", partial(audit_panel.submit, own, fold, spec, quick), of_panel)
+    with screen.bar(1 + len(experiment.variants)) as bar:
+        for finished in drive([first], width=2 * experiment.processes):
             bar.step(finished.title)
-    return done
+    return done, seconds
 
 
 def verdict_of(reports: tuple[LeakReport, ...]) -> Verdict:

@@ -170,6 +170,39 @@ def description_of(subject: str, settings: list[str], outside: bool, study: bool
 
 
 @app.command()
+def explain(
+    model: Annotated[
+        str, typer.Argument(help="latest, the id of a variant's run, or models:/name/version.")
+    ] = "latest",
+    settings: Annotated[
+        list[str] | None, typer.Argument(help="key=value: symbol=AAPL date=2022-03-01 back=21")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show Prefect's log.")] = False,
+) -> None:
+    """What changed a forecast of a logged model, feature by feature, as sentence and figure."""
+    prepare(verbose)
+    with stoppable("nothing half-written is left, run the same command again"):
+        with few_collections():
+            from conf.explanation import load_explanation
+            from conf.load import ConfigError
+        given = [*([model] if "=" in model else []), *(settings or [])]
+        try:
+            request = load_explanation("latest" if "=" in model else model, given)
+        except ConfigError as error:
+            fail(error)
+        from flows.api import one_api
+
+        with one_api() as api:
+            with few_collections():
+                from flows.compare import USER_ERRORS
+                from flows.explain import run_explain
+            try:
+                run_explain(request, api)
+            except USER_ERRORS as error:
+                fail(error)
+
+
+@app.command()
 def ui(
     config: Annotated[str, typer.Argument(help="Whose tracking store to show.")] = "sp500",
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000,

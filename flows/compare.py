@@ -11,6 +11,7 @@ from flows.assemble import assemble
 from flows.screen import Screen
 from flows.variants import fit_variants
 from flows.workers import task_runner
+from tasks.attribute.explain import ExplainError
 from tasks.compare.task import compare_forecasts
 from tasks.data import DataError, build
 from tasks.data.task import load_panel
@@ -22,7 +23,9 @@ from tasks.track.store import Links, TrackingError, open_store
 from tasks.track.task import find_store, log_results
 from tasks.train import TrainingError
 
-USER_ERRORS = (DataError, PlanError, TrainingError, TrackingError, ServerError)
+USER_ERRORS = (
+    DataError, PlanError, TrainingError, TrackingError, ServerError, ExplainError,
+)  # fmt: skip
 """What a user can mend: shown as one message, without a traceback."""
 
 PANELS = Path(".foldproof/panels")

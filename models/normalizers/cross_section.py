@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.normalizers.scaling import scaled
+from models.normalizers.scaling import root, scaled
 from models.normalizers.variant import Scaled
 
 RANK_SCALE = 3.46
@@ -30,7 +30,7 @@ class CrossSectionZScore:
         count = counted.sum(dim=1, keepdim=True)
         mean = torch.where(counted, wide, 0.0).sum(dim=1, keepdim=True) / count
         squares = torch.where(counted, wide - mean, 0.0).square().sum(dim=1, keepdim=True)
-        return scaled(values, mean, (squares / count).sqrt())
+        return scaled(values, mean, root(squares / count))
 
 
 @dataclass(frozen=True)
@@ -55,4 +55,4 @@ class CrossSectionRank:
         rank = ((below + upto + 1).double() / 2).transpose(1, 2)
         centered = (rank / counted.sum(dim=1, keepdim=True) - 0.5) * RANK_SCALE
         known = finite & counted.any(dim=1, keepdim=True)
-        return Scaled(torch.where(known, centered, torch.nan).float(), torch.ones(1))
+        return Scaled(torch.where(known, centered, torch.nan).to(values.dtype), torch.ones(1))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from models.normalizers.scaling import scaled
+from models.normalizers.scaling import root, scaled
 from models.normalizers.variant import Scaled
 from models.spec import require
 
@@ -98,7 +98,7 @@ class RollingZScore:
         """Normalize (D, S, F); the slope is (D, S, F)."""
         past = rolling(values.double(), self.window)
         center = torch.where(past.n >= self.minimum, past.mean, torch.nan)
-        return scaled(values, center, (past.squares / past.n.clamp_min(1)).sqrt())
+        return scaled(values, center, root(past.squares / past.n.clamp_min(1)))
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class EwmZScore:
     def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Normalize (D, S, F); the slope is (D, S, F)."""
         center, variance = earlier(values.double(), 0.5 ** (1 / self.half_life), self.minimum)
-        return scaled(values, center, variance.sqrt())
+        return scaled(values, center, root(variance))
 
 
 def earlier(values: Tensor, decay: float, minimum: int) -> tuple[Tensor, Tensor]:
@@ -137,11 +137,11 @@ def earlier(values: Tensor, decay: float, minimum: int) -> tuple[Tensor, Tensor]
     """
     finite = values.isfinite()
     filled = torch.where(finite, values, 0.0)
-    center, variance = torch.empty_like(values), torch.empty_like(values)
+    centers, variances = [], []
     weight, mean, squares = (torch.zeros_like(values[0]) for _ in range(3))
-    for row, (present, value) in enumerate(zip(finite.double(), filled, strict=True)):
-        center[row] = mean
-        variance[row] = squares / weight.clamp_min(torch.finfo(values.dtype).tiny)
+    for present, value in zip(finite.double(), filled, strict=True):
+        centers.append(mean)
+        variances.append(squares / weight.clamp_min(torch.finfo(values.dtype).tiny))
         carried = decay * weight
         weight = carried + present
         share = present / weight.clamp_min(torch.finfo(values.dtype).tiny)
@@ -149,4 +149,4 @@ def earlier(values: Tensor, decay: float, minimum: int) -> tuple[Tensor, Tensor]
         squares = decay * squares + carried * share * gap.square()
         mean = mean + share * gap
     seen = finite.cumsum(dim=0) - finite.long()
-    return torch.where(seen >= minimum, center, torch.nan), variance
+    return torch.where(seen >= minimum, torch.stack(centers), torch.nan), torch.stack(variances)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.normalizers.scaling import fitted_cells, scaled
+from models.normalizers.scaling import fitted_cells, root, scaled
 from models.normalizers.variant import Scaled
 
 MAD_TO_SD = 1.4826
@@ -24,8 +24,11 @@ class ZScore:
             ValueError: A feature has no such cell.
         """
         cells = fitted_cells(values, member, rows)
-        center = cells.nanmean(dim=0)
-        return {"center": center, "spread": (cells - center).square().nanmean(dim=0).sqrt()}
+        known = cells.isfinite()
+        count = known.sum(dim=0)
+        center = torch.where(known, cells, 0.0).sum(dim=0) / count
+        squares = torch.where(known, cells - center, 0.0).square().sum(dim=0)
+        return {"center": center, "spread": root(squares / count)}
 
     def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Normalize (D, S, F), members and others alike."""

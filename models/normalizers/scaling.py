@@ -1,6 +1,7 @@
 """What the input normalizers share: one guarded division, one rule for which cells are fitted on.
 
-Statistics are float64, results float32. A variance is the biased one (divided by n), everywhere.
+Statistics are float64, results of the values' type. A variance is the biased one (divided by n),
+everywhere. All of it can be differentiated: what is missing or has no spread has derivative 0.
 """
 
 import torch
@@ -21,8 +22,18 @@ def scaled(values: Tensor, center: Tensor, spread: Tensor) -> Scaled:
         spread: Broadcastable to values, in their units, not negative.
     """
     floor = (center.abs() * RELATIVE_FLOOR).clamp_min(torch.finfo(torch.float32).tiny)
-    slope = torch.where(spread > floor, 1 / spread, 0.0)
-    return Scaled(((values.double() - center) * slope).float(), slope.float())
+    varies = spread > floor
+    slope = torch.where(varies, 1 / torch.where(varies, spread, 1.0), 0.0)
+    apart = values.double() - center
+    known = apart.isfinite()
+    result = torch.where(known, torch.where(known, apart, 0.0) * slope, torch.nan)
+    return Scaled(result.to(values.dtype), slope.to(values.dtype))
+
+
+def root(variance: Tensor) -> Tensor:
+    """Square root with derivative 0 where there is no variance; 0 where it is not known."""
+    positive = variance > 0
+    return torch.where(positive, torch.where(positive, variance, 1.0).sqrt(), 0.0)
 
 
 def fitted_cells(values: Tensor, member: Tensor, rows: range) -> Tensor:

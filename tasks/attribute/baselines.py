@@ -193,6 +193,13 @@ BASELINES: Mapping[str, Baseline] = MappingProxyType(
 """Every baseline by its key; the first two are the default pair."""
 
 
+def check_baseline(name: str) -> None:
+    """Raise ValueError, naming the nearest keys, unless ``name`` is one of :data:`BASELINES`."""
+    if name not in BASELINES:
+        near = difflib.get_close_matches(name, BASELINES, n=3) or list(BASELINES)
+        raise ValueError(f"there is no baseline {name!r}; nearest: {', '.join(near)}")
+
+
 def baseline_of(name: str, ground: Ground) -> Tensor:
     """Baselines (B, T, F) of the type of ``ground.values``, finite.
 
@@ -203,9 +210,7 @@ def baseline_of(name: str, ground: Ground) -> Tensor:
     Raises:
         ValueError: There is no such baseline, no training window, or a baseline is not complete.
     """
-    if name not in BASELINES:
-        near = difflib.get_close_matches(name, BASELINES, n=3) or list(BASELINES)
-        raise ValueError(f"there is no baseline {name!r}; nearest: {', '.join(near)}")
+    check_baseline(name)
     windows = BASELINES[name].function(ground).to(ground.values.dtype)
     whole = windows.isfinite().all(2).all(1)
     if not bool(whole.all()):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from models.spec import STRICT, require
+from tasks.attribute.baselines import check_baseline
 from tasks.attribute.methods import DEFAULT, check_methods
 
 
@@ -21,10 +22,23 @@ class AttributionSpec:
     groups: tuple[tuple[str, ...], ...] = ()
     """Features that shapley and occlusion_by_group move together; () for each feature alone."""
 
+    origins: int = 2
+    """Forecasts of each variant's newest unit that are taken back through the input normalizer's
+    statistics to the supplied features: own window, rows before, other symbols; 0 leaves it out."""
+
+    baselines: tuple[str, ...] = ("train_draw", "cs_median")
+    """Keys of tasks.attribute.BASELINES: the ranking of the newest unit's features against the
+    first is compared with that against the others; () leaves that out."""
+    trust: bool = True
+    """Whether each variant's newest unit is checked: does its attribution deserve belief."""
+
     def __post_init__(self) -> None:
         require(self.samples >= 0, f"samples must be at least 0; it is {self.samples}")
+        require(self.origins >= 0, f"origins must be at least 0; it is {self.origins}")
         require(self.nodes >= 1, f"nodes must be at least 1; it is {self.nodes}")
         check_methods(self.methods)
+        for name in self.baselines:
+            check_baseline(name)
         require(all(self.groups), f"no group may be empty; they are {self.groups}")
         members = [name for group in self.groups for name in group]
         twice = sorted({name for name in members if members.count(name) > 1})

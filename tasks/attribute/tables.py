@@ -1,7 +1,7 @@
 """Attributions as long tables, ready to be joined over units, plotted and logged."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
@@ -26,6 +26,10 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "series": ("date", "feature", *UNIT, "mean_partial"),
         "gap": (*UNIT, "samples", "nodes", "gap_median", "gap_p99", "gap_max", "unresolved"),
+        "origins": (*UNIT, "date", "symbol", "feature", "origin", "attribution", "absolute"),
+        "supplied": (*UNIT, "date", "symbol", "change", "gap", "nodes", "resolved", "method"),
+        "baselines": (*UNIT, "baseline", "against", "tau", "unresolved", "reason"),
+        "checks": (*UNIT, "check", "value", "low", "high", "mark", "passed", "detail"),
     }
 )
 """The columns of each table."""
@@ -58,25 +62,40 @@ class Attribution:
         gap: variant, fold, seed, samples, nodes (the most used), gap_median, gap_p99, gap_max
             (completeness error relative to the spread of the forecasts), unresolved (share of
             samples above the tolerance at the most nodes).
+        origins, supplied: Some forecasts taken back through the input normalizer's statistics to
+            the supplied features; see :class:`~tasks.attribute.origins.Origins`. Empty where none
+            was.
+        baselines: Whether the newest unit's integrated gradients rank the features alike against
+            other baselines; see :func:`~tasks.attribute.rebased.rebased`.
+        checks: Whether the newest unit's integrated gradients can be believed, a row a check of
+            :data:`~tasks.attribute.trust.TRUST`; passed is None where it cannot tell.
     """
 
     lagged: pd.DataFrame
     importance: pd.DataFrame
     series: pd.DataFrame
     gap: pd.DataFrame
+    origins: pd.DataFrame = field(default_factory=lambda: empty("origins"))
+    supplied: pd.DataFrame = field(default_factory=lambda: empty("supplied"))
+    baselines: pd.DataFrame = field(default_factory=lambda: empty("baselines"))
+    checks: pd.DataFrame = field(default_factory=lambda: empty("checks"))
 
     @classmethod
     def joined(cls, parts: Iterable["Attribution"]) -> "Attribution":
         """Tables of several units one below another; without any, empty with their columns."""
         several = list(parts)
-        if not several:
-            empty = {name: pd.DataFrame(columns=list(columns)) for name, columns in COLUMNS.items()}
-            return cls(**empty)
-        tables = {
-            name: pd.concat([getattr(part, name) for part in several], ignore_index=True)
-            for name in COLUMNS
-        }
-        return cls(**tables)
+        return cls(**{name: stacked(name, several) for name in COLUMNS})
+
+
+def empty(name: str) -> pd.DataFrame:
+    """A table without rows."""
+    return pd.DataFrame(columns=list(COLUMNS[name]))
+
+
+def stacked(name: str, parts: Iterable[Attribution]) -> pd.DataFrame:
+    """A table of several attributions, one below another; empty ones have no types to add."""
+    filled = [table for part in parts if len(table := getattr(part, name))]
+    return pd.concat(filled, ignore_index=True) if filled else empty(name)
 
 
 def tables(

@@ -1,16 +1,24 @@
-"""The Prefect task of this step: attributions of one variant's trained units."""
+"""The Prefect tasks of this step: attributions of one variant's units, and of single forecasts."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import date as date_of_day
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 from prefect import task
 
+from tasks.attribute.explain import Explanation, explain_forecast, extremes
+from tasks.attribute.origins import origins_of_unit
+from tasks.attribute.rebased import rebased
 from tasks.attribute.spec import AttributionSpec
+from tasks.attribute.trust.table import checked
 from tasks.attribute.unit import Attribution, attribute_unit
-from tasks.data import load
+from tasks.data import load, load_raw
 from tasks.timing import Timed, timed
 from tasks.train import TrainedUnit, code_version, units_key
+from tasks.train.served import read_served
 
 
 def attribution_key(_: Any, parameters: dict[str, Any]) -> str:
@@ -30,19 +38,49 @@ def attribute(
 ) -> Timed[list[Attribution]]:
     """Attributions of every unit of one variant, by the methods of ``spec``."""
     content = load(panel)
+    newest = max(trained, key=lambda one: (one.unit.fold.number, -one.unit.seed))
+
+    def attributed(one: TrainedUnit) -> Attribution:
+        seed = one.unit.seed
+        return attribute_unit(
+            one, content, spec.samples, spec.nodes, seed, spec.methods, spec.groups
+        )
 
     def each() -> list[Attribution]:
-        return [
-            attribute_unit(
-                one,
-                content,
-                spec.samples,
-                spec.nodes,
-                one.unit.seed,
-                spec.methods,
-                spec.groups,
-            )
-            for one in trained
-        ]
+        found = [attributed(one) for one in trained]
+        place = trained.index(newest)
+        if spec.origins:
+            back = origins_of_unit(newest, content, spec.origins, spec.nodes, newest.unit.seed)
+            found[place] = replace(found[place], origins=back.origins, supplied=back.supplied)
+        if spec.baselines:
+            table = rebased(newest, content, spec.baselines, spec.samples, spec.nodes)
+            found[place] = replace(found[place], baselines=table)
+        if spec.trust:
+            importance = pd.concat([one.importance for one in found])
+            checks = checked(newest, content, importance)
+            found[place] = replace(found[place], checks=checks)
+        return found
+
+    return timed(each)
+
+
+@task(name="explain forecasts")
+def explain_forecasts(
+    weights: Path,
+    notes: Path,
+    rows: str | None,
+    symbol: str | None,
+    date: date_of_day | None,
+    back: int,
+    nodes: int,
+) -> Timed[list[Explanation]]:
+    """One forecast of a logged model, or the highest and the lowest of a date."""
+    served = read_served(weights, notes)
+    data = replace(served.data, source="file", path=rows) if rows else served.data
+    raw, day = load_raw(data), None if date is None else np.datetime64(date)
+
+    def each() -> list[Explanation]:
+        named = [symbol] if symbol else extremes(served, raw, day)
+        return [explain_forecast(served, raw, name, day, back, nodes) for name in named]
 
     return timed(each)

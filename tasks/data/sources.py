@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from tasks.data.conditional import interaction, sign_flip, switching
 from tasks.data.echo import echo
 from tasks.data.files import read_file
 from tasks.data.rows import Rows
@@ -71,6 +72,20 @@ SOURCES: Mapping[str, Source] = MappingProxyType({
     "regime": Source(
         "Synthetic features, signal that turns",
         "The linear signal changes sign in the middle of the sample.", OWN, regime,
+    ),
+    "interaction": Source(
+        "Synthetic features, interaction",
+        "The target is the product of one feature of the same day and another two days back.",
+        OWN, interaction,
+    ),
+    "sign_flip": Source(
+        "Synthetic features, sign that flips by date",
+        "The linear signal times +1 or -1, drawn by date and shown by feature f3.", OWN, sign_flip,
+    ),
+    "switching": Source(
+        "Synthetic features, regime that decides which counts",
+        "Feature f0 of the same day or f1 two days back, as feature f3 shows by date.",
+        OWN, switching,
     ),
     "echo": Source(
         "Synthetic prices, the last return echoed",

@@ -6,7 +6,10 @@ from typing import Literal, get_args
 
 from models.spec import STRICT, require
 
-SourceName = Literal["sp500", "file", "noise", "linear", "lagged", "regime", "echo"]
+SourceName = Literal[
+    "sp500", "file", "noise", "linear", "lagged", "regime",
+    "interaction", "sign_flip", "switching", "echo",
+]  # fmt: skip
 Kind = Literal["return", "market_relative", "cs_zscore", "cs_rank"]
 
 
@@ -108,7 +111,7 @@ class DataSpec:
     """Symbols with fewer observed rows are dropped. This looks at the whole history: a stock that
     was listed for less is never in the panel."""
     synthetic: SyntheticSpec = field(default_factory=SyntheticSpec)
-    """Size of the sources noise, linear, lagged, regime and echo."""
+    """Size of the synthetic sources: all but sp500 and file."""
 
     def __post_init__(self) -> None:
         require_one_of("source", self.source, get_args(SourceName))

@@ -65,7 +65,6 @@ def planted(spec: DataSpec, name: str, shape: Truth, flips: bool = False) -> Row
     """Draw features and a target whose correlation with the best forecast is ``signal``.
 
     y[d] = unit (signal g(x[d], x[d-1], ...) + sqrt(1 - signal^2) e[d]), g linear with variance 1.
-    The label of day d becomes known on the next day; the last day's is not known.
     """
     size = spec.synthetic
     generator = np.random.default_rng(size.seed)
@@ -78,18 +77,30 @@ def planted(spec: DataSpec, name: str, shape: Truth, flips: bool = False) -> Row
         for lag, weight in lags.items()
     )
     sign = np.where(flips & (np.arange(size.days) >= size.days // 2), -1.0, 1.0)[:, None]
+    about: dict[str, object] = {"truth": weights, "information_coefficient": size.signal}
+    if flips:
+        about["sign_turns"] = business_days(size.days)[size.days // 2].date().isoformat()
+    frame = labelled(generator, size, features[oldest:], sign * signal)
+    return Rows(frame, f"the synthetic source {name}", about=about)
+
+
+def labelled(
+    generator: np.random.Generator, size: SyntheticSpec, features: np.ndarray, signal: np.ndarray
+) -> pd.DataFrame:
+    """Features (D, S, F) and the signal (D, S) as long rows; the target is the signal and noise.
+
+    The noise brings the target's variance to that of ``RETURN_UNIT``. The label of a day becomes
+    known on the next day; the last day's is not known.
+    """
     error = np.sqrt(1 - size.signal**2) * generator.standard_normal((size.days, size.symbols))
-    target = sign * signal + RETURN_UNIT * error
+    target = signal + RETURN_UNIT * error
     target[-1] = np.nan
-    columns = {f"f{k}": features[oldest:, :, k] for k in range(size.n_features)}
+    columns = {f"f{k}": features[:, :, k] for k in range(size.n_features)}
     frame = long_frame(columns | {"target": target}, size)
     days = business_days(size.days)
     following = pd.Series([*days[1:], pd.NaT], index=days)
     frame["label_end"] = frame["date"].map(following)
-    about = {"truth": weights, "information_coefficient": size.signal}
-    if flips:
-        about["sign_turns"] = days[size.days // 2].date().isoformat()
-    return Rows(frame, f"the synthetic source {name}", about=about)
+    return frame
 
 
 def draw_features(generator: np.random.Generator, size: SyntheticSpec, days: int) -> np.ndarray:

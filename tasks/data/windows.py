@@ -42,9 +42,11 @@ def mean(x: np.ndarray, window: int) -> np.ndarray:
 def covariance(x: np.ndarray, y: np.ndarray, window: int) -> np.ndarray:
     """(D, S) covariance over the last ``window`` rows, in two passes, with ``window`` - 1 below."""
     x_mean, y_mean = mean(x, window), mean(y, window)
-    total = np.zeros(np.broadcast_shapes(x.shape, y.shape))
-    for lag in range(window):
-        total += (lagged(x, lag) - x_mean) * (lagged(y, lag) - y_mean)
+    total, rows = np.zeros(np.broadcast_shapes(x.shape, y.shape)), len(x)
+    for lag in range(min(window, rows)):
+        apart = x[: rows - lag] - x_mean[lag:]
+        total[lag:] += apart * (apart if x is y else y[: rows - lag] - y_mean[lag:])
+    total[: window - 1] = np.nan
     return total / (window - 1)
 
 

@@ -98,6 +98,8 @@ def completeness_split(trial: Trial, felt: Felt) -> Finding:
         return unknown(trial, TEST.key, f"{ONE_DATE}; {words(split, floor)}", counts=False)
     later = later_effect(trial, start, float(change))
     leaks = later.size > threshold
+    if leaks:
+        later = unexplained(trial, start, later)
     return Finding(
         test=TEST.key,
         stage=trial.stage,
@@ -179,8 +181,7 @@ def later_effect(trial: Trial, start: Tensor, unit: float) -> Later:
         effects.append(
             Later(float(sizes[top]) / unit, top, int(cut), float(before[top]), float(after[top]))
         )
-    worst = max(effects, key=lambda effect: effect.size)
-    return unexplained(trial, start, worst) if worst.size > 0 else worst
+    return max(effects, key=lambda effect: effect.size)
 
 
 def from_date(trial: Trial, start: Tensor, cut: Tensor | int) -> Tensor:

@@ -148,7 +148,7 @@ def dated(value: object, data: pd.DataFrame, fitted: bool = False) -> Table | No
         names[order],
         told_apart([str(one.name) for one in plain]),
         values[order],
-        np.array([tolerance_of(one.dropna()) for one in plain]),
+        np.array([tolerance_of(one) for one in plain]),
         when[0][order] if when else None,
     )
 

@@ -1,6 +1,6 @@
 """Do forecasts move when later rows change? End to end, for any library's model."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
@@ -29,7 +29,7 @@ from tasks.diagnose.measure import day
 from tasks.diagnose.perturb import checked_names
 from tasks.diagnose.pipeline import diagnose_plan
 from tasks.diagnose.replay import honest_scores, inflation
-from tasks.diagnose.statistical import Known, statistical_findings
+from tasks.diagnose.statistical import Known, data_statistics, forecast_statistics
 from tasks.diagnose.subject import Forecast, Subject
 from tasks.diagnose.undeclared import undeclared_findings
 from tasks.split import Fold
@@ -63,6 +63,7 @@ def audit_forecaster(
     hazard: float | None = None,
     level: float = LEVEL,
     quick: bool = False,
+    shared: Iterable[Finding] | None = None,
 ) -> LeakReport:
     """Change what is dated after a cut, train and forecast anew, and see whether forecasts move.
 
@@ -101,6 +102,8 @@ def audit_forecaster(
         hazard: Share of symbols that end in a year, as known of the universe; None if it is not.
         level: Chance of any false alarm among the statistical tests (Holm).
         quick: Fewer cuts, no statistical test, no test of the network.
+        shared: What :func:`data_findings` found with the features and target that this forecaster
+            traces too, on these rows and fold: these tests are then not run again.
 
     Returns:
         One finding a test and stage; each LEAK with what it is worth where the target is known.
@@ -128,16 +131,19 @@ def audit_forecaster(
     if not any(finding.verdict is Verdict.LEAK for finding in found):
         found += undeclared_findings(ground, first, others, rerun)
     found += plan_findings(ground, embargo)
-    found += target_findings(ground, made)
-    found += duplicate_findings(ground)
     labels = labels_of(ground, made)
+    known = Known(made, labels, column, horizon, prices, placebo, permutations, hazard, level)
+    found += data_findings(ground, known, quick) if shared is None else shared
     if not quick:
         found += network_findings(ground, horizon)
-        known = Known(
-            made, labels, column, horizon, prices, placebo, permutations, hazard, level
-        )  # fmt: skip
-        found += statistical_findings(ground, known)
+        found += forecast_statistics(ground, known)
     return LeakReport("forecaster", tuple(worth(list(holm(found, level)), ground, labels, horizon)))
+
+
+def data_findings(ground: Ground, known: Known, quick: bool) -> list[Finding]:
+    """What rows, features and target show by themselves, whatever is learnt from them."""
+    found = [*target_findings(ground, known.target), *duplicate_findings(ground)]
+    return found if quick else [*found, *data_statistics(ground, known)]
 
 
 def plan_of(cuts: list[np.datetime64], names: tuple[str, ...], each: int) -> list[Change]:

@@ -38,7 +38,7 @@ def leaves(
         yield path, np.asarray(value)
     elif isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
         yield path, plain(value)
-    elif value is None or isinstance(value, str | bytes | bytearray):
+    elif value is None or isinstance(value, str | bytes | bytearray | range):
         yield path, repr(value)
     elif isinstance(value, OPAQUE) or len(above) > DEEPEST or id(value) in above:
         yield path, str(getattr(value, "__qualname__", type(value).__name__))

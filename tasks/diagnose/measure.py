@@ -57,7 +57,7 @@ def tolerance_of(values: pd.Series, scale: float | None = None) -> float:
     finite = finite[np.isfinite(finite)]
     with np.errstate(over="ignore"):
         single = bool((finite.astype(np.float32).astype(np.float64) == finite).all())
-    single &= bool((finite != np.rint(finite)).any())
+    single = single and bool((finite != np.rint(finite)).any())
     unit = float(np.finfo(np.float32 if single else np.float64).eps)
     size = float(np.abs(finite).max(initial=0.0))
     resolved = RESOLVED * unit * size / (spread(finite) if scale is None else scale)

@@ -30,6 +30,56 @@ SHOWN_DATES, SHOWN_SYMBOLS = 4, 6
 
 
 @dataclass(frozen=True)
+class OwnRows:
+    """What every variant makes of checked raw rows, features and target, before it normalizes.
+
+    Called as a forecaster it forecasts with its first feature: only what it traces is of interest.
+
+    Attributes:
+        data: What turns raw rows into features.
+        target: What is forecast.
+        window: Rows of a sample.
+    """
+
+    data: DataSpec
+    target: TargetSpec
+    window: int
+
+    def __call__(self, rows: pd.DataFrame, fold: Fold, trace: Trace) -> pd.Series:
+        """The first feature, indexed (date, symbol), on the fold's test dates."""
+        features = self.marked(rows, fold, trace)[1]
+        first = features.iloc[:, 0].dropna()
+        return first[first.index.get_level_values(0).isin(fold.test_dates)]
+
+    def marked(
+        self, rows: pd.DataFrame, fold: Fold, trace: Trace
+    ) -> tuple[Panel, pd.DataFrame]:  # fmt: skip
+        """The panel of ``rows`` and its long features, these and the target marked."""
+        panel = self.panel(rows)
+        features = trace("features", long_features(panel, self.window, fold))
+        trace("target", by_cell(panel.target, panel.dates, panel.symbols, panel.label_end))
+        return panel, features
+
+    def panel(self, rows: pd.DataFrame) -> Panel:
+        """The panel of ``rows``, laid out as in a comparison.
+
+        Raises:
+            DataError: Nothing is left to learn from.
+        """
+        origin = Rows(rows.sort_values(["date", "symbol"], ignore_index=True), "the audited rows")
+        names, arrays = laid_out(origin, self.data, self.target)
+        dates, symbols, values, target, label_end, member = arrays.values()
+        return Panel(dates, symbols, names, values, target, label_end, member, "audited")
+
+    def labels(self, rows: pd.DataFrame) -> pd.Series:
+        """The target of ``rows``, indexed (date, symbol), without anything else being made."""
+        frame = rows.sort_values(["date", "symbol"], ignore_index=True)
+        grid = grid_of(frame)
+        values, ends = labelled(frame, grid, members(frame, grid), self.target)
+        return by_cell(values, grid.dates, grid.symbols, ends)["target"]
+
+
+@dataclass(frozen=True)
 class OwnForecaster:
     """One variant, from checked raw rows to scores; call it as any forecaster.
 
@@ -49,15 +99,18 @@ class OwnForecaster:
     training: TrainingSpec
     seed: int
 
+    @property
+    def rows(self) -> OwnRows:
+        """What it makes of raw rows first, as every variant does."""
+        return OwnRows(self.data, self.target, self.network.window)
+
     def __call__(self, rows: pd.DataFrame, fold: Fold, trace: Trace) -> pd.Series:
         """Scores indexed (date, symbol) on the fold's test dates that ``rows`` hold."""
-        panel = self.panel(rows)
+        panel, _ = self.rows.marked(rows, fold, trace)
         inside = replace(fold, test=range(fold.test.start, min(fold.test.stop, len(panel.dates))))
         unit = Unit(
             self.variant, inside, self.seed, self.network, self.training, panel.fingerprint, ""
         )
-        trace("features", long_features(panel, self.network.window, inside))
-        trace("target", by_cell(panel.target, panel.dates, panel.symbols, panel.label_end))
         statistics = trace("input normalizer", fit_statistics(unit, panel))
         # what training decides: the forecasts of the test block are made below, as scores
         trained = trace.train(lambda: decided(train_unit(unit, panel), fold))
@@ -66,24 +119,6 @@ class OwnForecaster:
         show(trace, current, panel, statistics)
         dates = table["date"].astype("datetime64[us]")
         return table.assign(date=dates).set_index(["date", "symbol"])["forecast"]
-
-    def panel(self, rows: pd.DataFrame) -> Panel:
-        """The panel of ``rows``, laid out as in a comparison.
-
-        Raises:
-            DataError: Nothing is left to learn from.
-        """
-        origin = Rows(rows.sort_values(["date", "symbol"], ignore_index=True), "the audited rows")
-        names, arrays = laid_out(origin, self.data, self.target)
-        dates, symbols, values, target, label_end, member = arrays.values()
-        return Panel(dates, symbols, names, values, target, label_end, member, "audited")
-
-    def labels(self, rows: pd.DataFrame) -> pd.Series:
-        """The target of ``rows``, indexed (date, symbol), without anything else being made."""
-        frame = rows.sort_values(["date", "symbol"], ignore_index=True)
-        grid = grid_of(frame)
-        values, ends = labelled(frame, grid, members(frame, grid), self.target)
-        return by_cell(values, grid.dates, grid.symbols, ends)["target"]
 
 
 def decided(trained: TrainedUnit, fold: Fold) -> TrainedUnit:
@@ -141,7 +176,12 @@ def index_of(
 
 
 def around(
-    rows: pd.DataFrame, fold: Fold, warm_up: int = 504, tested: int = 63, after: int = 12
+    rows: pd.DataFrame,
+    fold: Fold,
+    trained: int | None = None,
+    warm_up: int = 504,
+    tested: int = 63,
+    after: int = 12,
 ) -> tuple[pd.DataFrame, Fold]:
     """The rows that an audit of a fold needs, and the fold on their own calendar.
 
@@ -151,17 +191,21 @@ def around(
     Args:
         rows: Long rows on the fold's calendar.
         fold: Its ranges count rows of its calendar.
+        trained: Newest rows of the training block that are trained on; all by default.
         warm_up: Rows before training that features and statistics look back on.
         tested: Rows of the test block that are forecast, from its first on.
         after: Rows after them that are kept, to be changed.
     """
-    first = max(0, fold.train.start - warm_up)
+    begin = (
+        fold.train.start if trained is None else max(fold.train.start, fold.train.stop - trained)
+    )
+    learned = range(begin, fold.train.stop)
+    first = max(0, learned.start - warm_up)
     test = range(fold.test.start, min(fold.test.stop, fold.test.start + tested))
     last = min(len(fold.calendar), test.stop + after)
     calendar = fold.calendar[first:last]
     kept = rows[(rows["date"] >= calendar[0]) & (rows["date"] <= calendar[-1])]
     train, validation, held = (
-        range(block.start - first, block.stop - first)
-        for block in (fold.train, fold.validation, test)
+        range(block.start - first, block.stop - first) for block in (learned, fold.validation, test)
     )
     return kept.reset_index(drop=True), Fold(fold.number, train, validation, held, calendar)

@@ -15,6 +15,8 @@ class AuditSpec:
     """Dates in each test block after which everything is changed (serve invariance)."""
     feature_cuts: int = 20
     """The same for the features, over the whole panel."""
+    forecast_cuts: int = 8
+    """Dates to cut a variant's forecasts at, for foldproof audit."""
     retrain_folds: int = 1
     """Folds on which each variant is trained again on a changed future (train invariance)."""
     placebo: int = 0
@@ -23,7 +25,7 @@ class AuditSpec:
     """Share of symbols that end in a year, as known of the universe, for foldproof audit."""
 
     def __post_init__(self) -> None:
-        for name in ("cuts", "feature_cuts"):
+        for name in ("cuts", "feature_cuts", "forecast_cuts"):
             value = getattr(self, name)
             require(value >= 1, f"{name} must be at least 1; it is {value}")
         for name in ("retrain_folds", "placebo"):

@@ -50,12 +50,18 @@ class Known:
     level: float = LEVEL
 
 
-def statistical_findings(ground: Ground, known: Known) -> list[Finding]:
-    """All of them that what is known allows; those that train anew only where asked for."""
+def data_statistics(ground: Ground, known: Known) -> list[Finding]:
+    """Those of rows, features and target, which every forecaster on them shares."""
     return [
-        *delay_findings(ground, known),
         *feature_findings(ground, known),
         survivorship(ground.data, known.hazard, level=known.level),
+    ]
+
+
+def forecast_statistics(ground: Ground, known: Known) -> list[Finding]:
+    """Those of the forecasts; the ones that train anew only where asked for."""
+    return [
+        *delay_findings(ground, known),
         *placebo_findings(ground, known),
         *permutation_findings(ground, known),
     ]

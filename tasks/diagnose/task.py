@@ -10,16 +10,21 @@ from prefect import task
 from tasks.data import load, load_raw
 from tasks.data.spec import DataSpec
 from tasks.diagnose.finding import Finding, LeakReport
-from tasks.diagnose.forecaster import audit_forecaster
+from tasks.diagnose.forecaster import QUICK_CUTS, audit_forecaster, data_findings
+from tasks.diagnose.ground import Ground
 from tasks.diagnose.outside import audited
-from tasks.diagnose.own import OwnForecaster, around
+from tasks.diagnose.own import OwnForecaster, OwnRows, around
 from tasks.diagnose.pipeline import diagnose_features, diagnose_plan
 from tasks.diagnose.spec import AuditSpec
+from tasks.diagnose.statistical import Known
+from tasks.diagnose.subject import Subject
 from tasks.diagnose.unit import diagnose_unit
 from tasks.split.fold import Fold
 from tasks.timing import Timed, timed
 from tasks.train import TrainedUnit, code_version, train_unit, units_key
 
+QUICK_ROWS = 126
+"""Newest rows that a quick audit trains on: where a leak enters shows on few of them as well."""
 ROOMS = ("models", "tasks/data", "tasks/split", "tasks/train", "tasks/diagnose")
 
 
@@ -67,33 +72,67 @@ def audit_panel_features(data: DataSpec, spec: AuditSpec) -> Timed[tuple[Finding
     return timed(lambda: tuple(diagnose_features(data, cuts=spec.feature_cuts)))
 
 
+@task(name="audit panel")
+def audit_panel(
+    own: OwnRows, fold: Fold, spec: AuditSpec, quick: bool
+) -> Timed[tuple[Finding, ...]]:
+    """What raw rows, features and target show by themselves: once for all variants."""
+
+    def once() -> tuple[Finding, ...]:
+        rows, inside = around(load_raw(own.data), fold)
+        about = about_rows(own, rows)
+        cut = [] if quick else diagnose_features(own.data, cuts=spec.feature_cuts)
+        ground = Ground.of(Subject(own, inside), rows, about["known_at"], seed=0, tolerance=None)
+        known = Known(
+            own.labels, own.labels(rows), horizon=about["horizon"], prices=about["prices"],
+            hazard=spec.hazard,
+        )  # fmt: skip
+        return (*cut, *data_findings(ground, known, quick))
+
+    return timed(once)
+
+
 @task(name="audit variant", task_run_name="audit {forecaster.variant}")
 def audit_variant(
-    forecaster: OwnForecaster, fold: Fold, embargo: int, spec: AuditSpec, quick: bool
+    forecaster: OwnForecaster,
+    fold: Fold,
+    embargo: int,
+    spec: AuditSpec,
+    quick: bool,
+    shared: tuple[Finding, ...] | None = None,
 ) -> Timed[LeakReport]:
-    """The whole battery on one variant and fold, from raw rows on."""
+    """The whole battery on one variant and fold, from raw rows on; with what the panel showed."""
 
     def whole() -> LeakReport:
-        rows, inside = around(load_raw(forecaster.data), fold)
-        training = forecaster.training
+        own, training = forecaster.rows, forecaster.training
+        rows, inside = around(load_raw(own.data), fold, QUICK_ROWS if quick else None)
         short = replace(training, epochs=1) if quick else training
         report = audit_forecaster(
             replace(forecaster, training=short),
             rows,
             inside,
-            target=forecaster.labels,
-            horizon=forecaster.target.horizon,
+            **about_rows(own, rows),
+            target=own.labels,
             embargo=embargo,
+            cuts=QUICK_CUTS if quick else spec.forecast_cuts,
             each=1,
             placebo=spec.placebo,
-            known_at={"target": "label_end"} if "target" in rows else {},
-            prices=("price",) if "price" in rows else (),
             hazard=spec.hazard,
             quick=quick,
+            shared=shared,
         )
         return replace(report, subject=forecaster.variant)
 
     return timed(whole)
+
+
+def about_rows(own: OwnRows, rows: pd.DataFrame) -> dict[str, Any]:
+    """What an audit is told of checked raw rows."""
+    return {
+        "known_at": {"target": "label_end"} if "target" in rows else {},
+        "prices": ("price",) if "price" in rows else (),
+        "horizon": own.target.horizon,
+    }
 
 
 @task(name="audit forecaster")

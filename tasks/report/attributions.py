@@ -7,6 +7,7 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure, FigureBase, SubFigure
 from matplotlib.image import AxesImage
 
+from tasks.attribute.trust import TRUST
 from tasks.report.results import Results, label
 from tasks.report.style import (
     BLUE,
@@ -18,6 +19,7 @@ from tasks.report.style import (
     PAPER,
     PURPLE,
     SMALL,
+    VERMILLION,
     canvas,
     describe,
     grid,
@@ -57,6 +59,19 @@ def best_attributed(results: Results) -> str | None:
     """The best candidate whose forecasts were attributed; None when none was."""
     known = set(results.attribution.importance["variant"])
     return next((name for name in results.candidates if name in known), None)
+
+
+def failed_checks(checks: pd.DataFrame) -> list[str]:
+    """Titles of the checks in a table of them that an attribution fails."""
+    given = zip(checks["check"], checks["passed"], strict=True)
+    return [TRUST[name].title for name, passed in given if passed is not None and not passed]
+
+
+def doubted(results: Results, name: str) -> str:
+    """What a figure says where a variant's attribution fails a check; else nothing."""
+    checks = results.attribution.checks
+    failed = failed_checks(checks[checks["variant"] == name])
+    return f"not to be believed: fails {', '.join(failed)}" if failed else ""
 
 
 def heatmap_of(lagged: pd.DataFrame, title: str = "") -> Figure:
@@ -100,17 +115,23 @@ def attribution_heatmap(results: Results) -> Figure:
     ceiling = float(np.quantile([t.to_numpy().max() for t in by_variant.values()], 0.8))
     figure = sheet(max(2.0 + 0.22 * len(order), 0.6 + 0.95 * -(-len(rest) // 3)))
     left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[1.15, 1.0])[0]
-    image = _large(left.subplots(), by_variant[best], best, ceiling)
+    image = _large(left.subplots(), by_variant[best], label(best), ceiling)
+    doubt = doubted(results, best)
+    if doubt:
+        words = f"{label(best)} is {doubt}"
+        figure.suptitle(words, x=0.01, ha="left", fontsize=NORMAL, color=VERMILLION)
     _scale(figure, image, left.axes[0])
-    _small_multiples(right, {name: by_variant[name].loc[order] for name in rest}, ceiling)
+    marked = {f"{label(n)}{' (fails)' * bool(doubted(results, n))}": n for n in rest}
+    tables = {title: by_variant[name].loc[order] for title, name in marked.items()}
+    _small_multiples(right, tables, ceiling)
     return figure
 
 
-def _large(axis: Axes, table: pd.DataFrame, name: str, ceiling: float) -> AxesImage:
+def _large(axis: Axes, table: pd.DataFrame, title: str, ceiling: float) -> AxesImage:
     undecorate(axis)
     image = _heat(axis, table, ceiling)
     _name_features(axis, [f"{n}  {s:.0f} %" for n, s in table.sum(axis=1).items()])
-    describe(axis, label(name), x="lag in trading days (0 = newest)")
+    describe(axis, title, x="lag in trading days (0 = newest)")
     return image
 
 
@@ -122,9 +143,9 @@ def _small_multiples(figure: SubFigure, tables: dict[str, pd.DataFrame], ceiling
     for axis in axes.flat:
         undecorate(axis)
         axis.set_axis_off()
-    for axis, (name, table) in zip(axes.flat, tables.items(), strict=False):
+    for axis, (title, table) in zip(axes.flat, tables.items(), strict=False):
         _heat(axis, table, ceiling)
-        axis.set_title(label(name), loc="left", fontsize=SMALL, color=INK)
+        axis.set_title(title, loc="left", fontsize=SMALL, color=INK)
 
 
 def _heat(axis: Axes, table: pd.DataFrame, ceiling: float) -> AxesImage:

@@ -218,7 +218,8 @@ LIMITS = (
     "What people chose after they had looked at the test years: features, settings, the years "
     "themselves, and every variant that was tried and dropped.",
     "A leak that shows on few dates, none of them near a cut. One that shows on a share p of the "
-    "dates escapes K cuts with probability (1 − p) to the power K: 36 % for p = 5 % and K = 20.",
+    "dates escapes K cuts with probability (1 − p) to the power K: for p = 5 %, 36 % where K = 20 "
+    "and 66 % where K = 8.",
     "Whether a price could be had: costs, capacity, borrowing, and the time between forecast and "
     "trade.",
 )

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from tasks.report.attributions import attribution_heatmap, best_attributed, importance_by_method
 from tasks.report.folds import fold_plan
 from tasks.report.leaks import leak_matrix
+from tasks.report.origins import origins_figure
 from tasks.report.ranking import rank_ic_by_fold, rank_ic_cumulated, ranking_figure
 from tasks.report.results import Results
 from tasks.report.training import learning_curves
@@ -24,6 +25,10 @@ def _audited(results: Results) -> bool:
 
 def _attributed(results: Results) -> bool:
     return best_attributed(results) is not None
+
+
+def _taken_back(results: Results) -> bool:
+    return not results.attribution.origins.empty
 
 
 def _trained(results: Results) -> bool:
@@ -92,6 +97,15 @@ FIGURES: Mapping[str, ReportFigure] = MappingProxyType(
             "normalizations agree on the features.",
             importance_by_method,
             _attributed,
+        ),
+        "origins": ReportFigure(
+            "What forecasts rest on",
+            "A few forecasts of the newest fold taken back to the supplied features, statistics of "
+            "the input normalizer included: the stock's own window, its rows before (rolling "
+            "statistics), other stocks (cross-sectional statistics), and rows that were not yet "
+            "known, which only the planted control should show.",
+            origins_figure,
+            _taken_back,
         ),
         "learning_curves": ReportFigure(
             "Learning curves",

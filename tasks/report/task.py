@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
+from tasks.attribute.explain import Explanation
 from tasks.diagnose.finding import LeakReport
 from tasks.report.audit_page import audit_report
 from tasks.report.batch_norm import batch_norm_figure
+from tasks.report.explanation import explanation_figure, explanation_text
 from tasks.report.page import Report, report_of
 from tasks.report.results import Results
 from tasks.report.study import StudyResults
@@ -41,3 +43,9 @@ def draw_audit(reports: Sequence[LeakReport], title: str) -> Report:
 def draw_study(results: StudyResults) -> dict[str, bytes]:
     """The one figure of a study of batch statistics, as PNG by name."""
     return {"batch_norm": render(batch_norm_figure(results))}
+
+
+@task(name="draw explanation")
+def draw_explanation(one: Explanation) -> Report:
+    """Sentence and table as Markdown, and the figure."""
+    return Report(explanation_text(one), {"explanation": render(explanation_figure(one))})

@@ -4,7 +4,12 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from tasks.diagnose.finding import Finding, Verdict, overall
-from tasks.report.attributions import METHOD, best_attributed, importance_shares
+from tasks.report.attributions import (
+    METHOD,
+    best_attributed,
+    failed_checks,
+    importance_shares,
+)
 from tasks.report.results import Estimate, Results, label
 
 
@@ -150,8 +155,8 @@ def which_features(results: Results) -> str:
         f"In {label(best)}, {listed} carry {top.sum():.0f} % of the attribution; an even split "
         f"over {len(share)} features would give {len(top)} of them "
         f"{100 * len(top) / len(share):.0f} %. {top.index[0]} leads in {steady} of {len(leading)} "
-        f"folds. {_completeness(results, best)} This is what the network uses, not what causes "
-        "returns."
+        f"folds. {_completeness(results, best)} {_believed(results, best)}"
+        f"{_rebased(results, best)}This is what the network uses, not what causes returns."
     )
 
 
@@ -161,9 +166,31 @@ def _completeness(results: Results, best: str) -> str:
     unresolved = own["unresolved"].max()
     missed = f"; in one fold {unresolved:.1%} stayed above the tolerance" if unresolved > 0 else ""
     return (
-        "The attributions add up to the change of the forecast within "
+        "The attributions add up to the change of the forecast but for at most "
         f"{own['gap_p99'].max():.0e} of the forecasts' spread in 99 % of samples{missed}."
     )
+
+
+def _believed(results: Results, best: str) -> str:
+    """How many checks the attribution passes, and which it fails."""
+    table = results.attribution.checks
+    own = table[table["variant"] == best]
+    told = sum(passed is not None for passed in own["passed"])
+    if not told:
+        return ""
+    failed = failed_checks(own)
+    short = f"; it fails {names(failed)}: do not rely on it" if failed else ""
+    return f"It passes {told - len(failed)} of {told} checks of an attribution{short}. "
+
+
+def _rebased(results: Results, best: str) -> str:
+    """Whether other baselines rank the features alike."""
+    table = results.attribution.baselines
+    own = table[(table["variant"] == best) & (table["baseline"] != table["against"])]
+    told = [f"{one.baseline} {one.tau:.2f}" for one in own.dropna(subset="tau").itertuples()]
+    if not told:
+        return ""
+    return f"Kendall's tau of its ranking with that against another baseline: {names(told)}. "
 
 
 def worth_it(results: Results) -> str:

@@ -80,6 +80,10 @@ def write_tables(results: Results, name: str, folder: Path) -> None:
         "attribution_importance": results.attribution.importance,
         "attribution_by_date": results.attribution.series,
         "attribution_completeness": results.attribution.gap,
+        "attribution_by_origin": results.attribution.origins,
+        "attribution_to_supplied": results.attribution.supplied,
+        "attribution_by_baseline": results.attribution.baselines,
+        "attribution_checks": results.attribution.checks,
     }
     for key, table in tables.items():
         own = table[table["variant"] == name]

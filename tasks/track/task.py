@@ -10,6 +10,7 @@ from tasks.data import DataSpec, load_raw
 from tasks.report import Report, Results
 from tasks.report.study import StudyResults
 from tasks.track.audit import Audit, log_leak_audit, write_audit
+from tasks.track.fetch import ModelPlace, fetch_model
 from tasks.track.forecaster import forecaster_files
 from tasks.track.log import log_comparison
 from tasks.track.spec import TrackingSpec
@@ -57,3 +58,21 @@ def log_audit(spec: TrackingSpec, audit: Audit, report: Report, folder: Path) ->
     """One run with everything; the same files in ``folder``."""
     write_audit(audit, report, folder)
     return log_leak_audit(open_store(spec), audit, report)
+
+
+@task(name="fetch model")
+def find_model(spec: TrackingSpec, name: str, folder: Path) -> ModelPlace:
+    """A logged model's files, brought to this machine."""
+    return fetch_model(open_store(spec), name, folder)
+
+
+@task(name="log explanation to mlflow")
+def log_explanation(spec: TrackingSpec, run_id: str, name: str, report: Report, home: Path) -> Path:
+    """Text and figure to the model's run, under ``explanations``, and below ``home``."""
+    folder = home / run_id[:8] / name
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "explanation.md").write_text(report.page, encoding="utf-8")
+    for key, png in report.figures.items():
+        (folder / f"{key}.png").write_bytes(png)
+    open_store(spec).client.log_artifacts(run_id, str(folder), f"explanations/{name}")
+    return folder

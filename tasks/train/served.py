@@ -24,6 +24,25 @@ WEIGHTS, NOTES = "weights.safetensors", "model.json"
 
 
 @dataclass(frozen=True, eq=False)
+class Laid:
+    """Raw rows laid out for a model: features of D dates, S symbols.
+
+    Attributes:
+        dates: (D,) datetime64, ascending.
+        symbols: (S,) names.
+        features: F names.
+        values: (D, S, F) float32; NaN where missing.
+        member: (D, S) bool.
+    """
+
+    dates: np.ndarray
+    symbols: np.ndarray
+    features: tuple[str, ...]
+    values: np.ndarray
+    member: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Served:
     """A frozen forecaster that scores raw rows.
 
@@ -56,23 +75,38 @@ class Served:
             date, symbol, score in target units; NaN for a symbol that is not there on the last
             date or lacks history.
         """
+        laid = self.laid(rows)
+        last = len(laid.dates) - 1
+        scores = self.scores(laid, last)
+        return pd.DataFrame({"date": laid.dates[last], "symbol": laid.symbols, "score": scores})
+
+    def laid(self, rows: pd.DataFrame) -> Laid:
+        """Raw rows, in any order, as dense features."""
         frame = rows.assign(date=pd.to_datetime(rows["date"]).dt.as_unit("us"))
         frame = frame.sort_values(["date", "symbol"], ignore_index=True)
         grid = grid_of(frame)
-        values = torch.from_numpy(self.dense(frame, grid))
-        member = torch.from_numpy(members(frame, grid))
+        values, member = self.dense(frame, grid), members(frame, grid)
+        return Laid(grid.dates, grid.symbols, self.features, values, member)
+
+    def normalized(self, laid: Laid) -> torch.Tensor:
+        """(D, S, F) features as the network gets them."""
+        values, member = torch.from_numpy(laid.values), torch.from_numpy(laid.member)
         normalizer = resolve(self.variant).input
-        if normalizer is not None:
-            values = normalizer.apply(values, member, self.statistics).values
-        last = len(grid.dates) - 1
-        samples = eligible(values, member, range(last, last + 1), self.window)
-        windows = Windows.of(values, torch.full(grid.shape, torch.nan), self.window)
-        scores = np.full(len(grid.symbols), np.nan)
+        if normalizer is None:
+            return values
+        return normalizer.apply(values, member, self.statistics).values
+
+    def scores(self, laid: Laid, date: int) -> np.ndarray:
+        """(S,) scores in target units of one date row; NaN where there is no whole window."""
+        values, member = self.normalized(laid), torch.from_numpy(laid.member)
+        samples = eligible(values, member, range(date, date + 1), self.window)
+        windows = Windows.of(values, torch.full(laid.member.shape, torch.nan), self.window)
+        scores = np.full(len(laid.symbols), np.nan)
         if len(samples):
             with torch.no_grad():
                 found = self.network(windows.gather(samples), windows.date(samples))
             scores[windows.symbol(samples).numpy()] = found.numpy() * self.target_scale
-        return pd.DataFrame({"date": grid.dates[last], "symbol": grid.symbols, "score": scores})
+        return scores
 
     def dense(self, frame: pd.DataFrame, grid: Grid) -> np.ndarray:
         """(D, S, F) float32 features of long rows, carried over gaps as in training."""

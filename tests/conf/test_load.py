@@ -16,7 +16,7 @@ FILES = sorted(file for file in PRESETS.glob("*.yaml") if study_of(file) is None
 
 
 def test_the_presets_are_there() -> None:
-    assert [file.stem for file in FILES] == ["noise", "quick", "sp500"]
+    assert [file.stem for file in FILES] == ["noise", "quick", "sp500", "truth"]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

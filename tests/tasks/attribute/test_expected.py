@@ -5,7 +5,7 @@ from captum.attr import GradientShap
 from torch import Generator, Tensor
 
 from tasks.attribute import expected_gradients, integrated_gradients
-from tasks.attribute.expected import mean_over_draws
+from tasks.attribute.expected import expected_gradients_of, mean_over_draws
 from tests.tasks.attribute.toys import Recurrent, windows
 
 EXACT = {"rtol": 0.0, "atol": 1e-12}
@@ -92,6 +92,24 @@ def test_the_chunk_decides_nothing(chunk: int, nodes: int | None) -> None:
     )
     for name in ("attributions", "error", "lag_error"):
         torch.testing.assert_close(getattr(parts, name), getattr(whole, name), **EXACT)
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 40])
+def test_forward_is_told_the_sample_of_every_point(chunk: int) -> None:
+    factor = torch.arange(1, 8).double()
+    plain, told = (
+        expected_gradients_of(
+            lambda points, rows, scale=scale: scale[rows] * squares(points),
+            windows(),
+            windows(4, seed=2),
+            5,
+            generator=seeded(),
+            chunk=chunk,
+        )
+        for scale in (torch.ones(7).double(), factor)
+    )
+    expected = factor.view(-1, 1, 1) * plain.attributions
+    torch.testing.assert_close(told.attributions, expected, **EXACT)
 
 
 def test_one_draw_tells_no_error_and_no_sample_no_attribution() -> None:

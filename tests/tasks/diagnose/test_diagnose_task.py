@@ -82,7 +82,7 @@ def test_findings_are_kept_under_what_decides_them(units):
         parameters = {"trained": trained, "spec": replace(AuditSpec(), **changes)}
         return task.diagnosis_key(None, parameters)
 
-    same = [key(), key(placebo=5), key(hazard=0.1), key(feature_cuts=3)]
+    same = [key(), key(placebo=5), key(hazard=0.1), key(feature_cuts=3), key(forecast_cuts=3)]
     assert len(set(same)) == 1, "what an audit of its own is asked for decides nothing here"
     assert len({key(), key(cuts=9), key(retrain_folds=0), key(units[:2])}) == 4
 
@@ -123,9 +123,26 @@ def test_a_variant_is_audited_from_raw_rows_on(folds, variant, verdict, stages):
     assert seconds > 0
 
 
-@pytest.mark.parametrize(("quick", "epochs"), [(True, {1}), (False, {7})])
-def test_quick_is_one_epoch_and_the_options_are_those_of_the_spec(
-    folds, monkeypatch, quick, epochs
+@pytest.mark.parametrize("quick", [False, True])
+def test_what_the_panel_shows_is_found_once_and_is_what_a_variant_finds_alone(folds, quick):
+    variant = own("zscore")
+    shared, _ = task.audit_panel.fn(variant.rows, folds[-1], AuditSpec(), quick)
+    alone, _ = task.audit_variant.fn(variant, folds[-1], 1, AuditSpec(), quick)
+    with_it, _ = task.audit_variant.fn(variant, folds[-1], 1, AuditSpec(), quick, shared)
+    of_panel = {(f.test, f.stage) for f in shared}
+    assert of_panel >= {("duplicates", "folds")}
+
+    def of(report):
+        return {(f.test, f.stage): (f.verdict, str(f.value)) for f in report.findings}
+
+    found, made = of(with_it), of(alone)
+    assert found.keys() - made.keys() <= {("serve_invariance", "features")}
+    assert {key: found[key] for key in made} == made
+
+
+@pytest.mark.parametrize(("quick", "epochs", "rows"), [(True, 1, 126), (False, 7, 10_000)])
+def test_quick_is_one_epoch_on_few_rows_and_the_options_are_those_of_the_spec(
+    folds, monkeypatch, quick, epochs, rows
 ):
     asked = []
 
@@ -134,16 +151,17 @@ def test_quick_is_one_epoch_and_the_options_are_those_of_the_spec(
         return LeakReport("any", ())
 
     monkeypatch.setattr(task, "audit_forecaster", audits)
-    spec = AuditSpec(placebo=5, hazard=0.03)
+    spec = AuditSpec(placebo=5, hazard=0.03, forecast_cuts=5)
     report, _ = task.audit_variant.fn(own(epochs=7), folds[-1], 2, spec, quick)
-    ((forecaster, rows, fold, options),) = asked
-    assert {forecaster.training.epochs} == epochs
+    ((forecaster, given, fold, options),) = asked
+    assert forecaster.training.epochs == epochs
     assert report.subject == forecaster.variant == "none"
     assert (options["placebo"], options["hazard"]) == (5, 0.03)
+    assert options["cuts"] == (3 if quick else 5)
     assert (options["horizon"], options["embargo"], options["quick"]) == (1, 2, quick)
     assert (options["known_at"], options["prices"]) == ({"target": "label_end"}, ())
-    np.testing.assert_array_equal(fold.train_dates, folds[-1].train_dates)
-    assert len(options["target"](rows)) == rows["target"].notna().sum()
+    np.testing.assert_array_equal(fold.train_dates, folds[-1].train_dates[-rows:])
+    assert len(options["target"](given)) == given["target"].notna().sum()
 
 
 def test_prices_are_told_where_there_are_prices_and_no_ready_target(monkeypatch):

@@ -93,7 +93,7 @@ def test_it_is_the_comparison_bit_for_bit(way, variant):
 
 
 def test_its_panel_is_that_of_the_comparison(way):
-    made = way.own().panel(way.rows)
+    made = way.own().rows.panel(way.rows)
     assert made.features == way.panel.features
     for name in ("dates", "symbols", "values", "target", "label_end", "member"):
         np.testing.assert_array_equal(getattr(made, name), getattr(way.panel, name), err_msg=name)
@@ -113,14 +113,15 @@ def test_a_function_of_ones_own_gets_rows_by_date_whatever_their_order(ready, mo
     monkeypatch.setitem(sys.modules, "own_features", module)
     own = replace(ready.own(), data=replace(READY, features="own_features:lagged"))
     made, shuffled = (
-        own.panel(rows).values for rows in (ready.rows, ready.rows.sample(frac=1, random_state=0))
+        own.rows.panel(rows).values
+        for rows in (ready.rows, ready.rows.sample(frac=1, random_state=0))
     )
     np.testing.assert_array_equal(made, shuffled)
     np.testing.assert_array_equal(made[1:, :, 0], ready.panel.values[:-1, :, 0])
 
 
 def test_labels_alone_are_those_of_the_panel(way):
-    labels = way.own().labels(way.rows.sample(frac=1, random_state=0))
+    labels = way.own().rows.labels(way.rows.sample(frac=1, random_state=0))
     dense = labels.unstack().reindex(way.panel.dates.astype("datetime64[us]")).to_numpy()
     np.testing.assert_array_equal(dense, way.panel.target)
 

@@ -5,7 +5,12 @@ import pandas as pd
 import pytest
 
 from tasks.diagnose.ground import Ground
-from tasks.diagnose.statistical import Known, returns_around, statistical_findings
+from tasks.diagnose.statistical import (
+    Known,
+    data_statistics,
+    forecast_statistics,
+    returns_around,
+)
 from tasks.diagnose.subject import Subject
 from tests.tasks.diagnose.small import FOLD, forecaster, keyed, rows
 
@@ -27,8 +32,12 @@ def labels(data):
     return keyed(data, data["y"])
 
 
+def statistics(at, known):
+    return [*forecast_statistics(at, known), *data_statistics(at, known)]
+
+
 def run_of(forecast, **known):
-    return tuple(f.test for f in statistical_findings(ground(forecast), Known(**known)))
+    return tuple(f.test for f in statistics(ground(forecast), Known(**known)))
 
 
 def test_each_runs_where_what_it_needs_is_known():
@@ -51,7 +60,7 @@ def test_each_runs_where_what_it_needs_is_known():
 )
 def test_what_is_asked_for_and_cannot_be_done_says_why(asked, test, reason):
     known = Known(target=labels, **asked)
-    (finding,) = [f for f in statistical_findings(ground(forecaster()), known) if f.test == test]
+    (finding,) = [f for f in statistics(ground(forecaster()), known) if f.test == test]
     assert (finding.verdict, finding.counts) == ("UNKNOWN", False)
     assert reason in finding.detail
 
@@ -75,7 +84,7 @@ def test_permuted_labels_tell_who_reads_the_test_labels(forecast, leaks):
     known = Known(column="y", permutations=8)
     (finding,) = [
         f
-        for f in statistical_findings(ground(forecast), known)
+        for f in statistics(ground(forecast), known)
         if f.test == "label_permutation"
     ]  # fmt: skip
     assert (finding.p_value < 0.01) is leaks

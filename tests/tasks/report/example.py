@@ -7,6 +7,8 @@ import pandas as pd
 
 from models.normalizers.variant import Variant
 from tasks.attribute import Attribution
+from tasks.attribute.origins import ORIGINS
+from tasks.attribute.tables import COLUMNS
 from tasks.compare import compare
 from tasks.diagnose.finding import Finding, Verdict, Witness
 from tasks.report.results import Results
@@ -244,11 +246,35 @@ def attribution_of(plan, seeds: int, rng: np.random.Generator):
                      "fold": fold.number, "seed": 0, "mean_partial": own}
                 )
             )  # fmt: skip
+    origins, supplied = origins_of(plan[-1])
     return Attribution(
+        origins=origins,
+        supplied=supplied,
         lagged=pd.concat(lagged, ignore_index=True),
         importance=pd.concat(importance, ignore_index=True),
         series=pd.concat(series, ignore_index=True),
         gap=pd.DataFrame(gap),
+    )
+
+
+def origins_of(fold) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """One forecast a variant: on earlier rows, on other symbols, the control on rows to come."""
+    kinds = {
+        "rolling_zscore": (0.5, 0.5, 0, 0), "ewm_zscore": (0.6, 0.4, 0, 0),
+        "cs_zscore": (0.4, 0, 0.6, 0), "cs_rank": (0.5, 0, 0.5, 0),
+        "batch_norm_date": (0.3, 0, 0.7, 0), "full_sample_zscore": (0.8, 0.05, 0.1, 0.05),
+    }  # fmt: skip
+    rows, lines = [], []
+    for name in SKILL:
+        who = (name, fold.number, 0, fold.test_dates[0], "AAA")
+        for feature in FEATURES:
+            for origin, share in zip(ORIGINS, kinds.get(name, (1, 0, 0, 0)), strict=True):
+                rows.append((*who, feature, origin, 0.01 * share, 0.02 * share))
+        lines.append((*who, 0.1, 0.02 if name == "robust_zscore" else 1e-7, 20,
+                      name != "robust_zscore", "integrated gradients"))  # fmt: skip
+    return (
+        pd.DataFrame(rows, columns=list(COLUMNS["origins"])),
+        pd.DataFrame(lines, columns=list(COLUMNS["supplied"])),
     )
 
 

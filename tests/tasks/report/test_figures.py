@@ -8,10 +8,18 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from tasks.attribute import Attribution
+from tasks.attribute.tables import COLUMNS
 from tasks.diagnose.finding import Verdict
 from tasks.report import FIGURES, Report, Results, figures_of, heatmap_of
-from tasks.report.attributions import importance_by_method, importance_shares, shares
+from tasks.report.attributions import (
+    attribution_heatmap,
+    best_attributed,
+    importance_by_method,
+    importance_shares,
+    shares,
+)
 from tasks.report.leaks import answer_of, leak_matrix
+from tasks.report.origins import origins_figure
 from tasks.report.ranking import KINDS, kind_of, ranking_figure
 from tests.tasks.report.example import finding
 
@@ -127,5 +135,37 @@ def test_figures_without_data_are_left_out(results: Results) -> None:
     bare = replace(
         results, attribution=Attribution.joined([]), findings={}, curves=results.curves.head(0)
     )
-    left_out = {"attribution_heatmap", "importance_by_method", "leak_matrix", "learning_curves"}
+    left_out = {
+        "attribution_heatmap", "importance_by_method", "leak_matrix", "learning_curves", "origins"
+    }  # fmt: skip
     assert set(figures_of(bare)) == set(FIGURES) - left_out
+
+
+def test_what_forecasts_rest_on_is_told_with_shares_and_where_it_does_not_add_up(
+    results: Results,
+) -> None:
+    shown = texts(origins_figure(results))
+    assert {"own window", "own earlier rows", "other symbols", "rows not yet known"} <= set(shown)
+    assert "robust_zscore  (does not add up)" in shown
+    assert {"60%", "40%", "70%", "30%"} <= set(shown)
+    bars = origins_figure(results).axes[0].patches
+    ends = {round(bar.get_x() + bar.get_width(), 9) for bar in bars}
+    assert max(ends) == 1.0
+
+
+def test_an_attribution_that_fails_a_check_says_so_on_its_figure(results: Results) -> None:
+    best = str(best_attributed(results))
+    assert not attribution_heatmap(results).get_suptitle()
+    rows = [
+        (best, 1, 0, "completeness", 0.0, np.nan, np.nan, 0.0, True, "adds up"),
+        (best, 1, 0, "sufficiency", 0.1, np.nan, np.nan, 0.2, False, "no better than chance"),
+        ("zscore", 1, 0, "infidelity", 2.0, np.nan, np.nan, 1.0, False, "does not follow"),
+        ("revin", 1, 0, "infidelity", 2.0, np.nan, np.nan, 1.0, None, "cannot be told"),
+    ]
+    checks = pd.DataFrame(rows, columns=list(COLUMNS["checks"]))
+    doubtful = replace(results, attribution=replace(results.attribution, checks=checks))
+    figure = attribution_heatmap(doubtful)
+    shown = texts(figure)
+    assert figure.get_suptitle() == f"{best} is not to be believed: fails sufficiency"
+    assert "zscore (fails)" in shown
+    assert "revin" in shown

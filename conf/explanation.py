@@ -1,0 +1,48 @@
+"""The typed description of an explanation of a model's forecasts, from the command line."""
+
+from collections.abc import Sequence
+from datetime import date as date_of_day
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from conf.load import ConfigError, apply_override, describe
+from tasks.track.spec import TrackingSpec
+
+
+class ExplainRequest(BaseModel):
+    """A logged model, and which of its forecasts to explain."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    model: str
+    """latest (the best variant of the newest comparison), a run's id or the beginning of it, or
+    models:/name/version."""
+    symbol: str | None = None
+    """Whom to explain; by default the highest and the lowest forecast of the date."""
+    date: date_of_day | None = None
+    """The newest date with a forecast, by default."""
+    back: int = Field(21, ge=1)
+    """Trading days before the date: what changed since then is explained."""
+    rows: str | None = None
+    """Parquet or CSV of raw rows, as the model takes them; by default those it was made from."""
+    nodes: int = Field(10, ge=1, le=1000)
+    """Gauss-Legendre nodes, doubled where the attributions do not add up."""
+    tracking: TrackingSpec = TrackingSpec()
+    """Where the model is logged, and its explanation."""
+
+
+def load_explanation(model: str, overrides: Sequence[str] = ()) -> ExplainRequest:
+    """The request for ``model`` with settings such as ``symbol=AAPL date=2022-03-01``.
+
+    Raises:
+        ConfigError: An unknown key, or a value out of bounds.
+    """
+    tree: dict[str, Any] = {"model": model}
+    for text in overrides:
+        apply_override(tree, text)
+    try:
+        return ExplainRequest.model_validate(tree)
+    except ValidationError as error:
+        faults = "\n".join(f"  {line}" for line in describe(error, ExplainRequest))
+        raise ConfigError(f"{model} cannot be explained\n{faults}") from error

@@ -1,0 +1,49 @@
+"""Explain a logged model's forecasts: what changed them, feature by feature."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from prefect import flow
+
+from conf.explanation import ExplainRequest
+from flows.screen import Screen
+from tasks.attribute.explain import Explanation
+from tasks.attribute.task import explain_forecasts
+from tasks.report.explanation import explanation_sentence
+from tasks.report.task import draw_explanation
+from tasks.track.audit import file_name
+from tasks.track.store import open_store
+from tasks.track.task import find_model, log_explanation
+
+HOME = Path(".foldproof/explanations")
+
+
+@flow(name="explain", description=__doc__)
+def explain(request: ExplainRequest) -> list[Explanation]:
+    """Model from the tracker, rows, attributions, figure, tracker."""
+    screen = Screen()
+    with TemporaryDirectory() as folder:
+        model = find_model(request.tracking, request.model, Path(folder))
+        explained = explain_forecasts(
+            model.weights, model.notes, request.rows, request.symbol, request.date, request.back,
+            request.nodes,
+        ).value  # fmt: skip
+    for one in explained:
+        report = draw_explanation(one)
+        name = file_name(f"{one.symbol}-{one.date}")
+        place = log_explanation(
+            request.tracking, model.run_id, name, report, HOME.resolve()
+        )  # fmt: skip
+        screen.say(explanation_sentence(one))
+        screen.say(f"figure and table: {place}")
+    return explained
+
+
+def run_explain(
+    request: ExplainRequest, api: AbstractContextManager[None]
+) -> list[Explanation]:  # fmt: skip
+    """Check that there is a store, then run the flow."""
+    open_store(request.tracking)
+    with api:
+        return explain(request)

@@ -1,0 +1,123 @@
+"""The checks of an attribution: what each measures, when it passes, what a failure means."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One reason to believe an attribution, or not to.
+
+    Attributes:
+        title: A few words for tables and figures.
+        statistic: What is measured.
+        unit: What one unit of it is.
+        passes: The pass mark, or the null that has to be beaten.
+        source: Paper or practice.
+        failure: What it means that the check fails.
+    """
+
+    title: str
+    statistic: str
+    unit: str
+    passes: str
+    source: str
+    failure: str
+
+
+TRUST: Mapping[str, Trial] = MappingProxyType(
+    {
+        "completeness": Trial(
+            "completeness",
+            "share of samples whose attributions miss the change of the forecast by more than "
+            "1e-4 of the forecasts' standard deviation",
+            "share of samples",
+            "0",
+            "Sundararajan, Taly & Yan 2017 (ICML), axiom of completeness",
+            "the gradients are not those of the forecast (detached statistics, samples that share "
+            "a batch), or the path has kinks that the nodes cannot follow",
+        ),
+        "model_randomization": Trial(
+            "model randomization",
+            "mean Spearman correlation of the feature importances of the trained network and of "
+            "networks with new weights, head first and then every layer",
+            "rank correlation",
+            "within the central 95 % of a random ranking",
+            "Adebayo et al. 2018 (NeurIPS), cascading randomization",
+            "the importances describe the inputs (their scale, their tails), not what was learned",
+        ),
+        "label_randomization": Trial(
+            "label randomization",
+            "mean Spearman correlation of the feature importances of the trained network and of "
+            "networks trained on labels permuted within dates",
+            "rank correlation",
+            "within the central 95 % of a random ranking",
+            "Adebayo et al. 2018 (NeurIPS), data randomization",
+            "a network that learned nothing true has the same importances",
+        ),
+        "seed_stability": Trial(
+            "seed stability",
+            "mean Kendall's tau-b of the feature rankings of two seeds of the same fold",
+            "rank correlation",
+            "above the 95 % quantile of as many random rankings",
+            "Kendall 1938 (Biometrika); jackknife of a U-statistic, Arvesen 1969 (Ann Math Stat)",
+            "the ranking is that of one draw of initial weights",
+        ),
+        "fold_stability": Trial(
+            "fold stability",
+            "mean Kendall's tau-b of the feature rankings of two folds of the same seed",
+            "rank correlation",
+            "above the 95 % quantile of as many random rankings",
+            "as seed stability",
+            "the ranking holds for one period only, or for none",
+        ),
+        "canaries": Trial(
+            "noise canaries",
+            "share of real features whose importance is above the canaries' quantile",
+            "share of features",
+            "more features than an equal draw of noise would place there in 95 of 100 cases",
+            "Stoppiglia et al. 2003 (JMLR), random probe; order statistics of exchangeable draws",
+            "the real features are not told from columns of noise",
+        ),
+        "comprehensiveness": Trial(
+            "comprehensiveness",
+            "rank IC lost when the first features of the ranking are replaced by those of training "
+            "windows, mean over their number, beyond the loss for random orders",
+            "rank IC",
+            "above the mean of random orders, and within an error of their 95 % quantile",
+            "DeYoung et al. 2020 (ACL); AOPC of Samek et al. 2017 (TNNLS)",
+            "the forecasts do not need the features that are called important more than others; "
+            "or these cancel each other, as a feature and its negative do",
+        ),
+        "sufficiency": Trial(
+            "sufficiency",
+            "rank IC kept when all but the first features of the ranking are replaced by those of "
+            "training windows, mean over their number, beyond what random orders keep",
+            "rank IC",
+            "above the mean of random orders, and within an error of their 95 % quantile",
+            "DeYoung et al. 2020 (ACL); AOPC of Samek et al. 2017 (TNNLS)",
+            "the features that are called important do not carry the forecasts",
+        ),
+        "infidelity": Trial(
+            "infidelity",
+            "mean square by which the attributions of replaced features miss the change of the "
+            "forecast, over the mean square of that change",
+            "share of the mean squared change",
+            "below 1 (no attribution at all) and below the 5 % quantile of the same attributions "
+            "with the features exchanged",
+            "Yeh et al. 2019 (NeurIPS), perturbations to a baseline",
+            "the attributions do not say how the forecast responds to a change of several features",
+        ),
+        "sensitivity": Trial(
+            "max-sensitivity",
+            "median over samples of the largest relative change of the attribution when the window "
+            "moves by a fiftieth of a standard deviation",
+            "share of the attribution's norm",
+            "below the 5 % quantile of the distance between attributions of different windows",
+            "Yeh et al. 2019 (NeurIPS)",
+            "windows that no one could tell apart get different explanations",
+        ),
+    }
+)
+"""The checks by name, in the order in which they are reported."""

@@ -1,0 +1,44 @@
+"""How much is spent on checking the attribution of a unit."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from models.spec import STRICT, require
+
+
+@dataclass(frozen=True)
+class TrustSpec:
+    """The sizes of the checks of one unit; the defaults cost less than its attribution."""
+
+    __pydantic_config__ = STRICT
+
+    samples: int = 48
+    """Test windows whose attributions are checked, spread evenly over dates."""
+    lags: Literal["gross", "net"] = "gross"
+    """Importance of a feature: its attributions' sizes added up over the lags (as the table of
+    importance has it), or the size of their sum. Lags that cancel each other count in the first
+    only; behind a window normalizer most of them may do, in any network."""
+    nodes: int = 20
+    """Gauss-Legendre nodes of the attribution that is checked."""
+    coarse: int = 4
+    """Nodes where only a ranking or a change is compared: new weights, moved windows."""
+    networks: int = 3
+    """Networks with new weights in every layer."""
+    cells: int = 96
+    """Windows from which features are removed, in cross-sections of evenly spread test dates."""
+    dates: int = 12
+    """Test dates that they are taken from; more where a date has fewer than cells / dates."""
+    orders: int = 19
+    """Random orders of the features that they are compared with."""
+    steps: int = 4
+    """Numbers of removed features, at most."""
+    perturbations: int = 8
+    """Sets of features per sample in infidelity."""
+    moves: int = 2
+    """Moves per sample in sensitivity."""
+
+    def __post_init__(self) -> None:
+        least = {"samples": 2, "orders": 2, "steps": 2}
+        for name in self.__dataclass_fields__.keys() - {"lags"}:
+            value, minimum = getattr(self, name), least.get(name, 1)
+            require(value >= minimum, f"{name} must be at least {minimum}; it is {value}")

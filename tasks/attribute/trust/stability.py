@@ -1,0 +1,103 @@
+"""Do other seeds and other folds rank the features alike?"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from tasks.attribute.trust.check import Check, check
+from tasks.attribute.trust.ranks import mean_pairwise_tau, random_agreement
+
+LEAST_RUNS = 3
+"""Runs below which leaving one out leaves no pair."""
+
+
+def agreement(importances: np.ndarray) -> tuple[float, tuple[float, float]]:
+    """Mean pairwise Kendall's tau-b within groups, and its 95 % interval from a jackknife.
+
+    Pairs share runs, so the interval comes from leaving out one run at a time, in every group at
+    once (Arvesen 1969, for U-statistics), with Student's t.
+
+    Args:
+        importances: (G, R, F) groups, the runs that are compared within a group, features.
+
+    Returns:
+        The mean, and the ends of its interval: NaN below three runs.
+
+    Raises:
+        ValueError: Fewer than two runs or features, or an importance that is not finite.
+    """
+    if importances.ndim != 3 or importances.shape[1] < 2 or importances.shape[2] < 2:
+        raise ValueError(
+            "agreement needs importances (groups, runs, features) of two runs and two features at "
+            f"least; their shape is {importances.shape}"
+        )
+    if not np.isfinite(importances).all():
+        raise ValueError("importances must be finite to be ranked; drop or fill what is not")
+    mean, runs = float(mean_pairwise_tau(importances).mean()), importances.shape[1]
+    if runs < LEAST_RUNS:
+        return mean, (np.nan, np.nan)
+    from scipy.special import stdtrit  # here: it is slow, and configurations are read first
+
+    left = np.array(
+        [mean_pairwise_tau(np.delete(importances, run, axis=1)).mean() for run in range(runs)]
+    )
+    error = np.sqrt((runs - 1) / runs * ((left - left.mean()) ** 2).sum())
+    reach = float(stdtrit(runs - 1, 0.975)) * float(error)
+    return mean, (max(mean - reach, -1.0), min(mean + reach, 1.0))
+
+
+def stability(name: str, importances: np.ndarray) -> Check:
+    """Whether the runs of a group rank the features alike more than random rankings would.
+
+    Args:
+        name: seed_stability or fold_stability.
+        importances: (G, R, F); runs are seeds, groups folds, or the other way round.
+
+    Raises:
+        ValueError: As :func:`agreement`.
+    """
+    tau, interval = agreement(importances)
+    groups, runs, features = importances.shape
+    mark = random_agreement(features, runs, groups)
+    words = (
+        f"mean tau {tau:.2f} of {runs} rankings of {features} features, {groups} times; random "
+        f"rankings stay below {mark:.2f} in 95 of 100 cases"
+    )
+    if mark >= 1:
+        return check(name, tau, mark, None, f"too few features and rankings: {words}", interval)
+    return check(name, tau, mark, tau > mark, words, interval)
+
+
+def stabilities(importance: pd.DataFrame) -> Mapping[tuple[str, str], tuple[Check, ...]]:
+    """Seed and fold stability of every variant and method.
+
+    Args:
+        importance: variant, fold, seed, method, feature, importance: the table of this name of
+            :class:`~tasks.attribute.Attribution`, of several units.
+
+    Returns:
+        By (variant, method): seed_stability where there are two seeds, fold_stability where
+        there are two folds.
+
+    Raises:
+        ValueError: A variant lacks a seed on some fold, so that folds and seeds are confounded.
+    """
+    return {
+        (str(variant), str(method)): stabilities_of(table, f"variant {variant}, method {method}")
+        for (variant, method), table in importance.groupby(["variant", "method"], sort=False)
+    }
+
+
+def stabilities_of(table: pd.DataFrame, who: str) -> tuple[Check, ...]:
+    """The checks of one variant and method."""
+    wide = table.pivot(index=["fold", "seed"], columns="feature", values="importance")
+    folds, seeds = (wide.index.unique(level) for level in ("fold", "seed"))
+    if len(wide) != len(folds) * len(seeds):
+        raise ValueError(
+            f"{who}: {len(wide)} units on {len(folds)} folds with {len(seeds)} seeds; stability "
+            "compares the same seeds on every fold: leave out the incomplete fold or seed"
+        )
+    by_fold = wide.sort_index().to_numpy().reshape(len(folds), len(seeds), -1)
+    sides = {"seed_stability": by_fold, "fold_stability": by_fold.swapaxes(0, 1)}
+    return tuple(stability(name, side) for name, side in sides.items() if side.shape[1] > 1)

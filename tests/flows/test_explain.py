@@ -1,0 +1,122 @@
+"""``foldproof explain`` as a user calls it, on the models of a finished comparison."""
+
+import subprocess
+import sys
+
+import pytest
+
+from conf.explanation import load_explanation
+from conf.load import ConfigError
+from tasks.track.fetch import fetch_model
+from tasks.track.spec import TrackingSpec
+from tasks.track.store import TrackingError, open_store
+from tests.tasks.track.conftest import OTHERS_WARNINGS
+
+pytestmark = [pytest.mark.filterwarnings(text) for text in OTHERS_WARNINGS]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (["symbl=AAPL"], "symbl: no such key; did you mean symbol?"),
+        (["back=0"], "back: Input should be greater than or equal to 1"),
+        (["date=2020-13-01"], "not readable as YAML"),
+        (["nodes=many"], "nodes"),
+    ],
+)
+def test_a_mistake_names_the_setting(settings, said):
+    with pytest.raises(ConfigError) as caught:
+        load_explanation("latest", settings)
+    assert said in str(caught.value)
+
+
+def explain(place, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "flows", "explain", *arguments],
+        cwd=place.folder, env=place.environment, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+
+
+def test_the_best_models_forecast_as_sentence_figure_and_artifact(finished):
+    place, _ = finished
+    done = explain(place, "symbol=S003")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "S003 on " in done.stdout
+    assert "It rests on: " in done.stdout
+    (folder,) = (place.folder / ".foldproof/explanations").glob("*/S003-*")
+    assert (folder / "explanation.md").read_text().startswith("S003 on ")
+    assert (folder / "explanation.png").read_bytes().startswith(b"\x89PNG")
+    store = open_store(store_of(place))
+    run = next(
+        run.info.run_id
+        for run in store.client.search_runs([store.experiment_id], "tags.kind = 'variant'")
+        if run.info.run_id.startswith(folder.parent.name)
+    )
+    logged = store.client.list_artifacts(run, f"explanations/{folder.name}")
+    assert {file.path.split("/")[-1] for file in logged} == {"explanation.md", "explanation.png"}
+
+
+def store_of(place):
+    return TrackingSpec(uri=f"sqlite:///{place.folder}/.foldproof/mlflow.db")
+
+
+def test_models_are_found_by_run_beginning_id_and_as_the_latest(finished, tmp_path):
+    store = open_store(store_of(finished[0]))
+    runs = store.client.search_runs([store.experiment_id], "tags.variant = 'batch_norm_hidden'")
+    (run,) = runs
+    by_run = fetch_model(store, run.info.run_id, tmp_path / "a")
+    short = fetch_model(store, run.info.run_id[:9], tmp_path / "b")
+    model = run.outputs.model_outputs[-1].model_id
+    by_id = fetch_model(store, f"models:/{model}", tmp_path / "c")
+    assert by_run.run_id == short.run_id == by_id.run_id == run.info.run_id
+    notes = {one.notes.read_text() for one in (by_run, short, by_id)}
+    assert len(notes) == 1
+    assert '"variant": "batch_norm_hidden"' in notes.pop()
+    version = registered(store, model)
+    named = fetch_model(store, f"models:/forecaster/{version}", tmp_path / "d")
+    assert named.run_id == run.info.run_id
+    store.client.set_registered_model_alias("forecaster", "champion", version)
+    assert fetch_model(store, "models:/forecaster@champion", tmp_path / "e") == named.__class__(
+        run.info.run_id, *sorted((tmp_path / "e").rglob("weights.safetensors")),
+        *sorted((tmp_path / "e").rglob("model.json")),
+    )  # fmt: skip
+
+
+def registered(store, model):
+    """Registered as a user would in the UI."""
+    logged = store.client.get_logged_model(model)
+    store.client.create_registered_model("forecaster")
+    place = logged.artifact_location
+    made = store.client.create_model_version(
+        "forecaster", place, logged.source_run_id, model_id=model
+    )
+    return made.version
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("abcdef0", "0 runs begin with 'abcdef0'"),
+        ("a", "at least 6 letters"),
+        ("models:/nobody/1", "no model models:/nobody/1"),
+    ],
+)
+def test_what_is_not_there_says_what_is(finished, tmp_path, name, said):
+    store = open_store(store_of(finished[0]))
+    with pytest.raises(TrackingError, match=said) as caught:
+        fetch_model(store, name, tmp_path)
+    assert "Newest: " in str(caught.value)
+
+
+def test_a_summary_run_has_no_model(finished, tmp_path):
+    store = open_store(store_of(finished[0]))
+    (summary,) = store.client.search_runs([store.experiment_id], "tags.kind = 'summary'")
+    with pytest.raises(TrackingError, match="has no model: name a variant's run"):
+        fetch_model(store, summary.info.run_id, tmp_path)
+
+
+def test_a_typo_is_one_line_and_exit_status_2(finished):
+    done = explain(finished[0], "symbol=S99")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: no symbol 'S99' in the rows; there are ")
+    assert "Traceback" not in done.stderr

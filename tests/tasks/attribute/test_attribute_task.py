@@ -1,0 +1,57 @@
+"""What the task adds to a variant's newest unit: origins, baselines, checks."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from tasks.attribute import Attribution, task
+from tasks.attribute.spec import AttributionSpec
+from tasks.attribute.trust import TRUST
+from tasks.split import Fold
+from tasks.train import train_unit
+
+SPEC = AttributionSpec(samples=40, nodes=8, origins=2)
+
+
+@pytest.fixture(scope="module")
+def units(trained, panel):
+    """Two folds of one variant."""
+    newest = trained("zscore")
+    older = Fold(-1, range(70), range(71, 95), range(96, 115), panel.dates)
+    return [train_unit(replace(newest.unit, fold=older), panel), newest]
+
+
+@pytest.fixture
+def found(units, panel, monkeypatch):
+    monkeypatch.setattr(task, "load", lambda _: panel)
+
+    def of(spec):
+        return task.attribute.fn(units, spec, None).value
+
+    return of
+
+
+def test_the_newest_unit_alone_is_taken_back_rebased_and_checked(found):
+    parts = found(SPEC)
+    assert [len(part.importance) for part in parts] == [12, 12]
+    older, newest = parts
+    for name in ("origins", "supplied", "baselines", "checks"):
+        assert getattr(older, name).empty
+        assert set(getattr(newest, name)["fold"]) == {0}
+    assert len(newest.supplied) == 2
+    assert newest.baselines["baseline"].tolist() == ["train_draw", "cs_median"]
+    assert set(newest.checks["check"]) >= {"completeness", "model_randomization", "fold_stability"}
+    assert set(newest.checks["check"]) <= set(TRUST)
+    by_name = newest.checks.set_index("check")
+    assert by_name.loc["completeness", "passed"]
+    joined = Attribution.joined(parts)
+    pd.testing.assert_frame_equal(joined.checks, newest.checks)
+    assert len(joined.importance) == 24
+
+
+def test_each_can_be_left_out(found):
+    (_, newest) = found(replace(SPEC, origins=0, baselines=(), trust=False))
+    for name in ("origins", "supplied", "baselines", "checks"):
+        assert getattr(newest, name).empty
+        assert list(getattr(newest, name).columns)

@@ -1,0 +1,39 @@
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from tasks.attribute.trust import TRUST, Check, warning
+from tasks.attribute.trust.check import check
+
+
+def test_every_check_says_what_it_is_and_what_a_failure_means() -> None:
+    assert tuple(TRUST) == (
+        "completeness", "model_randomization", "label_randomization", "seed_stability",
+        "fold_stability", "canaries", "comprehensiveness", "sufficiency", "infidelity",
+        "sensitivity",
+    )  # fmt: skip
+    for trial in TRUST.values():
+        assert all(getattr(trial, field.name).strip() for field in fields(trial))
+    assert len({trial.title for trial in TRUST.values()}) == len(TRUST)
+    with pytest.raises(TypeError):
+        TRUST["another"] = TRUST["canaries"]  # type: ignore[index]
+
+
+def test_a_check_has_plain_numbers_and_a_known_name() -> None:
+    made = check("completeness", np.float32(0.5), np.float64(0), np.bool_(False), "words")
+    assert made.value == 0.5
+    assert made.passed is False
+    assert [type(end) for end in (made.value, made.low, made.high, made.mark)] == [float] * 4
+    with pytest.raises(ValueError, match="'complete' is not a check; there are completeness"):
+        Check("complete", 0.0, 0.0, 0.0, 0.0, True, "")
+
+
+def test_a_figure_is_told_of_failures_only() -> None:
+    passed = check("infidelity", 0, 1, True, "")
+    unknown = check("sufficiency", 0, 1, None, "")
+    failed = [check(name, 0, 1, False, "") for name in ("completeness", "sensitivity")]
+    assert warning([passed, unknown]) == ""
+    assert warning([passed, *failed, unknown]) == (
+        "Not to be believed: fails completeness, max-sensitivity"
+    )
