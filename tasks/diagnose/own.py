@@ -178,10 +178,10 @@ def index_of(
 def around(
     rows: pd.DataFrame,
     fold: Fold,
-    trained: int | None = None,
     warm_up: int = 504,
     tested: int = 63,
     after: int = 12,
+    trained: int | None = None,
 ) -> tuple[pd.DataFrame, Fold]:
     """The rows that an audit of a fold needs, and the fold on their own calendar.
 
@@ -191,10 +191,10 @@ def around(
     Args:
         rows: Long rows on the fold's calendar.
         fold: Its ranges count rows of its calendar.
-        trained: Newest rows of the training block that are trained on; all by default.
         warm_up: Rows before training that features and statistics look back on.
         tested: Rows of the test block that are forecast, from its first on.
         after: Rows after them that are kept, to be changed.
+        trained: Newest rows of the training block that are trained on; all by default.
     """
     begin = (
         fold.train.start if trained is None else max(fold.train.start, fold.train.stop - trained)

@@ -105,7 +105,7 @@ def audit_variant(
 
     def whole() -> LeakReport:
         own, training = forecaster.rows, forecaster.training
-        rows, inside = around(load_raw(own.data), fold, QUICK_ROWS if quick else None)
+        rows, inside = around(load_raw(own.data), fold, trained=QUICK_ROWS if quick else None)
         short = replace(training, epochs=1) if quick else training
         report = audit_forecaster(
             replace(forecaster, training=short),
