@@ -13,8 +13,8 @@ one thread, in alternation:
 
 Memory is the peak of the process less its peak before the work, when inputs and network are there.
 The error of all is by the same float64 network: what attributions miss of f(x) - f(x'), relative to
-the spread of the forecasts. Goal: 4 times less CPU than the faster of captum's, half its memory, at
-an error that is no larger.
+the forecasts' spread. Goal: a quarter of the CPU of the faster of captum's and half the memory
+of its one call, at an error no larger. Sliced, most of the memory is the results themselves.
 """
 
 import argparse
