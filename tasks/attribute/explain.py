@@ -10,8 +10,8 @@ from torch import Tensor
 from models.normalizers import resolve
 from models.windows import eligible
 from tasks.attribute.origins import ORIGINS, shapley_of_origins
+from tasks.attribute.resolved import TOLERANCE
 from tasks.attribute.supplied import (
-    TOLERANCE,
     Frozen,
     rows_at,
     supplied_attributions,
@@ -84,7 +84,7 @@ class Explanation:
 
 def explain_forecast(
     served: Served,
-    rows: pd.DataFrame,
+    laid: Laid,
     symbol: str,
     date: np.datetime64 | None = None,
     back: int = 21,
@@ -100,7 +100,7 @@ def explain_forecast(
 
     Args:
         served: The model.
-        rows: Raw rows as the model takes them, with enough history.
+        laid: The model's raw rows with enough history, as :meth:`Served.laid` lays them out.
         symbol: Whom to explain.
         date: The newest date on which the symbol has a forecast, by default.
         back: Dates between the rows that are held against each other.
@@ -111,7 +111,6 @@ def explain_forecast(
     """
     if back < 1:
         raise ExplainError(f"back must be at least 1 date; it is {back}")
-    laid = served.laid(rows)
     values, member = torch.from_numpy(laid.values).double(), torch.from_numpy(laid.member)
     column = column_of(laid, symbol)
     there = forecasts_there(served, laid)
@@ -154,13 +153,12 @@ def explain_forecast(
     )  # fmt: skip
 
 
-def extremes(served: Served, rows: pd.DataFrame, date: np.datetime64 | None = None) -> list[str]:
+def extremes(served: Served, laid: Laid, date: np.datetime64 | None = None) -> list[str]:
     """The symbols with the highest and the lowest forecast of a date, by default the newest.
 
     Raises:
         ExplainError: There is no forecast on the date.
     """
-    laid = served.laid(rows)
     known = forecasts_there(served, laid).any(dim=1).nonzero().flatten()
     scores = served.scores(laid, row_of(laid, known, "any symbol", date))
     ends = laid.symbols[[int(np.nanargmax(scores)), int(np.nanargmin(scores))]]

@@ -8,11 +8,11 @@ import torch
 from torch import Generator, Tensor
 
 from models.normalizers import resolve
+from tasks.attribute.resolved import TOLERANCE
 from tasks.attribute.sampling import draw, spread_samples
 from tasks.attribute.shapley import EXACT_UP_TO, from_coalitions, from_orders
 from tasks.attribute.supplied import (
     ORIGINS,
-    TOLERANCE,
     Frozen,
     Surroundings,
     rows_at,

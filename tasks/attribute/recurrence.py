@@ -128,5 +128,5 @@ def quicken(module: nn.Module) -> list[nn.Module]:
     """
     given = [part for part in module.modules() if suits(part) and "forward" not in vars(part)]
     for part in given:
-        vars(part)["forward"] = quick(part)  # type: ignore[arg-type]
+        vars(part)["forward"] = quick(part)  # type: ignore[arg-type]  # suits
     return given

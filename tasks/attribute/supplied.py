@@ -12,6 +12,7 @@ from torch import Tensor
 from models.network import Forecaster
 from models.normalizers import InputNormalizer, resolve
 from tasks.attribute.integrated import integrated_gradients
+from tasks.attribute.resolved import DOUBLINGS, TOLERANCE
 from tasks.attribute.sampling import cut
 from tasks.train import TrainedUnit, network_of
 from tasks.train.served import Served
@@ -22,10 +23,6 @@ AFTER = 21
 """Rows after the date, which nothing should rest on."""
 ORIGINS = ("own window", "own earlier rows", "other symbols", "rows not yet known")
 """Where a cell lies, as seen from the sample that is forecast."""
-DOUBLINGS = 4
-"""How often the nodes are doubled where completeness is missed."""
-TOLERANCE = 1e-4
-"""Completeness error, in spreads of the unit's forecasts, that a forecast may have."""
 
 
 @dataclass(frozen=True, eq=False)

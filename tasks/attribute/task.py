@@ -80,7 +80,8 @@ def explain_forecasts(
     raw, day = load_raw(data), None if date is None else np.datetime64(date)
 
     def each() -> list[Explanation]:
-        named = [symbol] if symbol else extremes(served, raw, day)
-        return [explain_forecast(served, raw, name, day, back, nodes) for name in named]
+        laid = served.laid(raw)
+        named = [symbol] if symbol else extremes(served, laid, day)
+        return [explain_forecast(served, laid, name, day, back, nodes) for name in named]
 
     return timed(each)

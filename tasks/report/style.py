@@ -66,7 +66,7 @@ def describe(axis: Axes, title: str = "", x: str = "", y: str = "") -> None:
 
 def grid(axis: Axes, along: str = "x") -> None:
     """Faint lines behind the data, crossing the ``along`` axis."""
-    axis.grid(True, axis=along, color=FAINT, linewidth=0.7)  # type: ignore[arg-type]
+    axis.grid(True, axis=along, color=FAINT, linewidth=0.7)  # type: ignore[arg-type]  # x or y
     axis.set_axisbelow(True)
 
 

@@ -4,12 +4,8 @@ import torch
 from torch import Tensor
 
 from tasks.attribute.gradients import CHUNK, ForwardOf, frozen, outputs_at
+from tasks.attribute.resolved import NO_CHANGE, TOLERANCE
 from tasks.attribute.trust.check import Check, check
-
-TOLERANCE = 1e-4
-"""Completeness gap in standard deviations of the forecasts that a sample may have."""
-NOTHING = 1e-9
-"""A spread of the forecasts below this share of their size is none."""
 
 
 def completeness(
@@ -53,6 +49,6 @@ def completeness(
 
 def spread(forecasts: Tensor) -> Tensor:
     """Standard deviation of the forecasts; where they do not vary, what counts as no change."""
-    none = NOTHING * forecasts.abs().max()
+    none = NO_CHANGE * forecasts.abs().max()
     floor = none.clamp_min(torch.finfo(forecasts.dtype).tiny)
     return torch.maximum(forecasts.std(correction=0), floor)

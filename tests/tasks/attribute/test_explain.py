@@ -32,10 +32,14 @@ def served(trained, panel, tmp_path):
     return of
 
 
+def explained(model, rows, *asked, **more):
+    return explain_forecast(model, model.laid(rows), *asked, **more)
+
+
 @pytest.mark.parametrize("variant", ["zscore", "cs_zscore", "batch_norm_date", "revin"])
 def test_attributions_add_up_to_the_change_of_the_models_own_scores(served, rows, panel, variant):
     model = served(variant)
-    found = explain_forecast(model, rows, "S3", panel.dates[140], back=30)
+    found = explain_forecast(model, model.laid(rows), "S3", panel.dates[140], back=30)
     then, now = (
         model.score(rows[rows["date"] <= panel.dates[end]]).set_index("symbol")["score"]
         for end in (110, 140)
@@ -50,7 +54,7 @@ def test_attributions_add_up_to_the_change_of_the_models_own_scores(served, rows
 
 
 def test_what_was_planted_comes_first(served, rows):
-    found = explain_forecast(served("zscore"), rows, "S0")
+    found = explained(served("zscore"), rows, "S0")
     assert isinstance(found, Explanation)
     assert set(found.totals().index[:2]) == {"planted", "lagged"}
     assert found.shares().to_dict() == {"own window": 1.0, **dict.fromkeys(ORIGINS[1:], 0.0)}
@@ -61,7 +65,7 @@ def test_what_was_planted_comes_first(served, rows):
 
 
 def test_ranks_are_explained_by_shapley_values(served, rows):
-    found = explain_forecast(served("cs_rank"), rows, "S5")
+    found = explained(served("cs_rank"), rows, "S5")
     sizes = found.totals().abs()
     assert sizes[["planted", "lagged"]].max() > 2 * sizes["noise"]
     assert found.by_lag is None
@@ -81,10 +85,10 @@ def test_ranks_are_explained_by_shapley_values(served, rows):
 )
 def test_what_cannot_be_explained_says_what_can(served, rows, asked, message):
     with pytest.raises(ExplainError, match=message):
-        explain_forecast(served("zscore"), rows, **{"symbol": "S0"} | asked)
+        explained(served("zscore"), rows, **{"symbol": "S0"} | asked)
 
 
 def test_a_symbol_without_a_whole_window_has_no_forecast(served, rows):
     young = rows[(rows["symbol"] != "S1") | (rows["date"] > "2020-06-06")]
     with pytest.raises(ExplainError, match="S1 has no whole window"):
-        explain_forecast(served("zscore"), young, "S1")
+        explained(served("zscore"), young, "S1")

@@ -15,8 +15,8 @@ from tasks.attribute.origins import (
     origins_of_unit,
     shapley_of_origins,
 )
+from tasks.attribute.resolved import TOLERANCE
 from tasks.attribute.supplied import (
-    TOLERANCE,
     Frozen,
     Surroundings,
     follows_later_rows,
