@@ -1,6 +1,8 @@
 """The one typed description of an experiment: presets, command line and flow parameters are it."""
 
 import os
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
@@ -12,6 +14,7 @@ from tasks.attribute.spec import AttributionSpec
 from tasks.compare.spec import StatisticsSpec
 from tasks.data.spec import DataSpec, TargetSpec
 from tasks.diagnose.spec import AuditSpec
+from tasks.operate.spec import OperationSpec
 from tasks.split import WalkForward
 from tasks.track.spec import TrackingSpec
 from tasks.train.references import REFERENCES
@@ -48,6 +51,8 @@ class Experiment(BaseModel):
     """Which variant is best, and how sure that is."""
     tracking: TrackingSpec = TrackingSpec()
     """Where runs are logged."""
+    operation: OperationSpec = OperationSpec()
+    """Retraining, scoring and monitoring of a registered model."""
     workers: int = 0
     """Processes that train side by side, one thread each; 0 takes one per core."""
 
@@ -109,6 +114,13 @@ class Experiment(BaseModel):
                     f"trains on {composition!r}"
                 )
         return self
+
+    def tonight(self) -> "Experiment":
+        """The same as of the night ``operation.as_of``, or today: later rows are not looked at."""
+        night = self.operation.as_of or date.today()
+        end = min(night, self.data.end or night)
+        operation = replace(self.operation, as_of=night)
+        return self.model_copy(update={"data": replace(self.data, end=end), "operation": operation})
 
     @property
     def controls(self) -> tuple[str, ...]:

@@ -20,8 +20,11 @@ from tasks.train import TrainedUnit, code_version, digest, variant_version
 
 
 def comparison_id(experiment: Experiment, fingerprint: str, plan: str) -> str:
-    """Hash of all that decides a comparison; where it is logged and on how many cores does not."""
-    decides = experiment.model_dump(mode="json", exclude={"tracking", "workers"})
+    """Hash of all that decides a comparison.
+
+    Where it is logged, on how many cores, and what becomes of the best afterwards does not.
+    """
+    decides = experiment.model_dump(mode="json", exclude={"tracking", "operation", "workers"})
     own = [variant_version(name) for name in experiment.variants]
     code = code_version(("models", "tasks", "flows", "conf"))
     return digest(decides, fingerprint, plan, own, code)[:12]

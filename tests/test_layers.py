@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-STEPS = ("data", "split", "train", "attribute", "diagnose", "compare", "report", "track")
+STEPS = (
+    "data", "split", "train", "attribute", "diagnose", "compare", "operate", "report", "track",
+)  # fmt: skip
 ROOMS = ("flows", "tasks", "models", "conf")
 FILES = sorted(file for room in ROOMS for file in (ROOT / room).rglob("*.py"))
 PLOTTING = {"matplotlib", "plotly", "seaborn"}

@@ -139,6 +139,7 @@ def write_served(
         "features": list(features),
         "target_scale": trained.target_scale,
         "trained_on": [str(day) for day in unit.fold.train_dates[[0, -1]]],
+        "tested_from": str(unit.fold.test_dates[0]),
         "panel": unit.panel,
         "plan": unit.plan,
         "key": unit.key,

@@ -1,0 +1,11 @@
+"""Running a model day by day: promotion with a gate, scoring within bounds, monitoring."""
+
+from tasks.operate.spec import (
+    Bound,
+    GateSpec,
+    MonitorSpec,
+    OperationSpec,
+    ScoreSpec,
+)
+
+__all__ = ["Bound", "GateSpec", "MonitorSpec", "OperationSpec", "ScoreSpec"]

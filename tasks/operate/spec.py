@@ -1,0 +1,115 @@
+"""How a model is run day by day: when it may take the champion's place, when it may score."""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from models.spec import STRICT, require
+
+
+@dataclass(frozen=True)
+class GateSpec:
+    """What a newly trained model must show before it becomes the champion."""
+
+    __pydantic_config__ = STRICT
+
+    folds: int = 2
+    """Newest folds that are trained; their test blocks are the stretch on which models are
+    compared, and the newest fold's network is the one that is registered."""
+    level: float = 0.05
+    """One-sided level of the paired test against the champion, shared among the challengers."""
+    least_gain: float = 0.0
+    """Mean daily rank IC by which a challenger must exceed the champion."""
+    min_dates: int = 40
+    """Dates with known labels that both forecast out of sample; fewer, and the champion stays."""
+    min_coverage: float = 0.9
+    """Least share of the universe's rows of the stretch that the challenger forecasts."""
+    max_age: int = 10
+    """Business days that the newest row may lie behind the night of the retraining."""
+    refresh_after: int | None = 252
+    """Trading dates after which a champion is due for renewal: a challenger that is not
+    significantly worse then takes its place. None: never."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("folds", 1), ("min_dates", 2), ("max_age", 0)):
+            value = getattr(self, name)
+            require(value >= least, f"gate.{name} must be at least {least}; it is {value}")
+        for name in ("level", "min_coverage"):
+            value = getattr(self, name)
+            require(0 < value <= 1, f"gate.{name} must lie in (0, 1]; it is {value}")
+        require(
+            self.refresh_after is None or self.refresh_after >= 1,
+            f"gate.refresh_after must be at least 1, or none; it is {self.refresh_after}",
+        )
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Where a statistic of the rows begins to be a warning, and where a reason not to score."""
+
+    __pydantic_config__ = STRICT
+
+    warn: float | None = None
+    """Beyond this it is said; none: never."""
+    refuse: float | None = None
+    """Beyond this there are no scores; none: never."""
+
+
+@dataclass(frozen=True)
+class ScoreSpec:
+    """Bounds within which the champion scores the newest rows."""
+
+    __pydantic_config__ = STRICT
+
+    staleness: Bound = field(default_factory=lambda: Bound(warn=1, refuse=5))
+    """Business days that the newest row lies behind the night."""
+    missing: Bound = field(default_factory=lambda: Bound(warn=0.05, refuse=0.5))
+    """Share of missing feature values of the newest date, over the universe."""
+    shift: Bound = field(default_factory=lambda: Bound(warn=0.25, refuse=None))
+    """Population stability index of the worst feature, newest dates against training."""
+    distance: Bound = field(default_factory=lambda: Bound(warn=0.02, refuse=0.5))
+    """Share of the newest date's feature values outside the training range."""
+    coverage: Bound = field(default_factory=lambda: Bound(warn=0.95, refuse=0.5))
+    """Share of the universe that gets a score: here less is worse."""
+    age: Bound = field(default_factory=lambda: Bound(warn=365, refuse=730))
+    """Calendar days since the model's training block, validation included, ended: beyond refuse
+    it is expired."""
+    shift_dates: int = 63
+    """Newest trading dates that the population stability index looks at."""
+
+
+@dataclass(frozen=True)
+class MonitorSpec:
+    """What is watched once labels arrive."""
+
+    __pydantic_config__ = STRICT
+
+    dates: int = 63
+    """Trading dates over which the realised rank IC is averaged."""
+    level: float = 0.05
+    """One-sided level at which that mean must not lie below zero."""
+    least_tau: float = 0.3
+    """Kendall's tau between the importance of features now and in training; below it, an alert."""
+
+
+@dataclass(frozen=True)
+class OperationSpec:
+    """Nightly operation of one registered model."""
+
+    __pydantic_config__ = STRICT
+
+    model: str = "foldproof"
+    """Name in the model registry; its alias champion scores."""
+    as_of: date | None = None
+    """The night: rows after it are not looked at, ages are counted to it. None: today."""
+    gate: GateSpec = field(default_factory=GateSpec)
+    """When a new model takes the champion's place."""
+    score: ScoreSpec = field(default_factory=ScoreSpec)
+    """When the champion may score."""
+    monitor: MonitorSpec = field(default_factory=MonitorSpec)
+    """When somebody should look."""
+
+    def __post_init__(self) -> None:
+        require(
+            bool(self.model.strip()) and not set(self.model) & set("/:@"),
+            f"operation.model must be a name without / : @; it is {self.model!r}",
+        )
