@@ -7,12 +7,16 @@ from tempfile import TemporaryDirectory
 from prefect import task
 
 from tasks.data import DataSpec, load_raw
+from tasks.operate.evidence import Champion
+from tasks.operate.record import Retraining, Settled
 from tasks.report import Report, Results
 from tasks.report.study import StudyResults
 from tasks.track.audit import Audit, log_leak_audit, write_audit
 from tasks.track.fetch import ModelPlace, fetch_model
 from tasks.track.forecaster import forecaster_files
 from tasks.track.log import log_comparison
+from tasks.track.registry import find_champion, settle
+from tasks.track.retraining import find_retraining, log_retraining
 from tasks.track.spec import TrackingSpec
 from tasks.track.store import Links, open_store
 from tasks.track.study import log_batch_study, write_study
@@ -23,6 +27,37 @@ from tasks.train import TrainedUnit
 def find_store(spec: TrackingSpec) -> str:
     """Make sure, before hours of training, that there is something to log to; its address."""
     return open_store(spec).uri
+
+
+@task(name="find champion")
+def champion_of(spec: TrackingSpec, model: str, folder: Path) -> Champion | None:
+    """The registered champion, its files brought to ``folder``; None where there is none."""
+    return find_champion(open_store(spec), model, folder)
+
+
+@task(name="find retraining")
+def retraining_of(spec: TrackingSpec, retraining_id: str) -> str | None:
+    """The finished run of the same retraining, where there is one."""
+    return find_retraining(open_store(spec), retraining_id)
+
+
+@task(name="log retraining to mlflow")
+def log_retrained(
+    spec: TrackingSpec, record: Retraining, features: tuple[str, ...], data: DataSpec
+) -> str:
+    """One run with the decision, and the best challenger as a model; the run's id."""
+    store = open_store(spec)
+    with TemporaryDirectory() as folder:
+        model = None
+        if record.chosen is not None:
+            model = forecaster_files(record.chosen, features, data, load_raw(data), Path(folder))
+        return log_retraining(store, record, model)
+
+
+@task(name="settle in registry")
+def settle_retraining(spec: TrackingSpec, run_id: str) -> Settled:
+    """Version and aliases as the run says; done again, it changes nothing."""
+    return settle(open_store(spec), run_id)
 
 
 @task(name="log to mlflow")
