@@ -137,7 +137,7 @@ def retrained(
         config=trial.model_dump(mode="json"),
         config_yaml=to_yaml(trial),
         findings=findings,
-        seconds=watch.seconds,
+        seconds=watch.seconds | {f"cpu/{step}": spent for step, spent in fitted.seconds.items()},
     )
     return log_retrained(trial.tracking, record, content.features, trial.data)
 
