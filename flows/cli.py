@@ -3,40 +3,28 @@
 import gc
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
-HOME = Path(".foldproof")
-"""Everything a comparison leaves on disk: panels, finished units, the embedded databases."""
+from flows.shell import (
+    HOST,
+    defects_told,
+    experiment_of,
+    fail,
+    few_collections,
+    prepare,
+    run_on,
+    stoppable,
+    taken,
+)
 
-HOST = "127.0.0.1"
-"""Where the MLflow UI is served: this machine alone."""
-
-QUIET = {
-    "DO_NOT_TRACK": "true",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_LOGGING_LEVEL": "WARNING",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "OMP_NUM_THREADS": "1",
-    "PREFECT_LOGGING_LEVEL": "CRITICAL",
-    "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
-    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-}
-"""Set where the user has not: no telemetry, a quiet log, one thread a process."""
+Config = Annotated[str, typer.Argument(help="A YAML file, or a preset: sp500, quick, noise.")]
+Overrides = Annotated[list[str] | None, typer.Argument(help="key=value, such as training.epochs=5")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Show Prefect's log.")]
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 
@@ -47,31 +35,11 @@ def foldproof() -> None:
 
 
 @app.command()
-def compare(
-    config: Annotated[str, typer.Argument(help="A YAML file, or a preset: sp500, quick, noise.")],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(help="key=value, such as training.epochs=5")
-    ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show Prefect's log.")] = False,
-) -> None:
+def compare(config: Config, overrides: Overrides = None, verbose: Verbose = False) -> None:
     """Compare normalization variants on one plan of walk-forward folds."""
     prepare(verbose)
     with stoppable("finished units are kept, the same command goes on from here"):
-        with few_collections():
-            from conf.load import ConfigError, load
-        try:
-            experiment = load(config, overrides or [])
-        except ConfigError as error:
-            fail(error)
-        from flows.api import one_api
-
-        with one_api() as api:  # it starts while the rest is imported and the input checked
-            with few_collections():
-                from flows.compare import USER_ERRORS, run
-            try:
-                run(experiment, api)
-            except USER_ERRORS as error:
-                fail(error)
+        run_on(lambda: experiment_of(config, overrides), "flows.compare:run")
 
 
 @app.command()
@@ -94,58 +62,41 @@ def audit(
     seeds: Annotated[
         int, typer.Option(help="Markets a case, for --benchmark; by default 1, for --power 20.")
     ] = 0,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show Prefect's log.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Does anything see the future? Exit status 0: clean, 1: a leak, 2: it could not be told."""
     prepare(verbose)
-    try:
-        with stoppable("nothing half-written is left, run the same command again"):
-            if benchmark:
-                from flows.benchmark import DRAWS, run_benchmark, run_power
+    with defects_told(), stoppable("nothing half-written is left, run the same command again"):
+        if benchmark:
+            from flows.benchmark import DRAWS, run_benchmark, run_power
 
-                if power:
-                    raise typer.Exit(run_power(seeds or DRAWS, settings or [], subject))
-                raise typer.Exit(run_benchmark(seeds or 1, settings or [], subject))
-            raise typer.Exit(audited(subject, settings or [], quick))
-    except typer.Exit:
-        raise
-    except Exception:  # exit status 1 says that there is a leak: a defect of ours must not
-        traceback.print_exc()
-        raise typer.Exit(2) from None
+            if power:
+                raise typer.Exit(run_power(seeds or DRAWS, settings or [], subject))
+            raise typer.Exit(run_benchmark(seeds or 1, settings or [], subject))
+        raise typer.Exit(audited(subject, settings or [], quick))
 
 
 def audited(subject: str, settings: list[str], quick: bool) -> int:
     """Audit a forecaster, a configuration or a study; the exit status."""
-    with few_collections():
-        from conf.load import ConfigError
-        from conf.study import study_of
-    from flows.api import one_api
-
     if not subject:
         fail(
             "say what to audit: a YAML file, a preset, or module:function and the file of its rows"
         )
+    with few_collections():
+        from conf.load import ConfigError
+        from conf.study import study_of
     outside = ":" in subject
     try:
         study = not outside and study_of(subject) is not None
-        described = description_of(subject, settings, outside, study)
     except ConfigError as error:
         fail(error)
-    with one_api() as api:
-        with few_collections():
-            from flows.compare import USER_ERRORS
-        try:
-            if study:
-                from flows.batch_norm import run_study
-
-                run_study(described, api)
-                return 0
-            from flows.audit import run_audit, run_outside
-
-            run = run_outside if outside else run_audit
-            return {"CLEAN": 0, "LEAK": 1}.get(run(described, quick, api).verdict, 2)
-        except USER_ERRORS as error:
-            fail(error)
+    runner = "run_outside" if outside else "run_audit"
+    found = run_on(
+        lambda: description_of(subject, settings, outside, study),
+        "flows.batch_norm:run_study" if study else f"flows.audit:{runner}",
+        *([] if study else [quick]),
+    )
+    return 0 if study else {"CLEAN": 0, "LEAK": 1}.get(found.verdict, 2)
 
 
 def description_of(subject: str, settings: list[str], outside: bool, study: bool) -> Any:
@@ -177,29 +128,23 @@ def explain(
     settings: Annotated[
         list[str] | None, typer.Argument(help="key=value: symbol=AAPL date=2022-03-01 back=21")
     ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show Prefect's log.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """What changed a forecast of a logged model, feature by feature, as sentence and figure."""
     prepare(verbose)
+    given = [*([model] if "=" in model else []), *(settings or [])]
     with stoppable("nothing half-written is left, run the same command again"):
-        with few_collections():
-            from conf.explanation import load_explanation
-            from conf.load import ConfigError
-        given = [*([model] if "=" in model else []), *(settings or [])]
-        try:
-            request = load_explanation("latest" if "=" in model else model, given)
-        except ConfigError as error:
-            fail(error)
-        from flows.api import one_api
+        run_on(
+            lambda: explanation_of("latest" if "=" in model else model, given),
+            "flows.explain:run_explain",
+        )
 
-        with one_api() as api:
-            with few_collections():
-                from flows.compare import USER_ERRORS
-                from flows.explain import run_explain
-            try:
-                run_explain(request, api)
-            except USER_ERRORS as error:
-                fail(error)
+
+def explanation_of(model: str, settings: list[str]) -> Any:
+    """What is to be explained, read and checked; raises ConfigError."""
+    from conf.explanation import load_explanation
+
+    return load_explanation(model, settings)
 
 
 @app.command()
@@ -222,74 +167,6 @@ def ui(
     command = shutil.which("mlflow", path=str(Path(sys.executable).parent)) or "mlflow"
     options = ["--backend-store-uri", uri, "--host", HOST, "--port", str(port)]
     raise typer.Exit(subprocess.call([command, "server", *options, "--workers", "1"]))
-
-
-def prepare(verbose: bool) -> None:
-    """Settings that must stand before prefect, mlflow and torch are imported."""
-    if verbose:
-        os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO")
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
-    try:
-        HOME.mkdir(exist_ok=True)
-        with TemporaryFile(dir=HOME):  # or Prefect and MLflow say so, each in its own pages
-            pass
-    except OSError as error:
-        fail(
-            f"results go to {HOME.resolve()}, which cannot be written ({error}): use another folder"
-        )
-    if "PREFECT_API_URL" not in os.environ:
-        os.environ.setdefault("PREFECT_HOME", str((HOME / "prefect").resolve()))
-    os.environ.setdefault("PREFECT_RESULTS_LOCAL_STORAGE_PATH", str((HOME / "results").resolve()))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-
-
-@contextmanager
-def stoppable(left: str) -> Iterator[None]:
-    """Turn an interruption inside into one line and exit status 130."""
-    try:
-        yield
-    except BaseException as error:
-        if not interrupted(error):
-            raise
-        typer.echo(f"interrupted; {left}")
-        raise typer.Exit(130) from None
-
-
-def interrupted(error: BaseException | None) -> bool:
-    """Whether an interruption is behind ``error``; compiled code may put an error in its place."""
-    if error is None:
-        return False
-    own = isinstance(error, KeyboardInterrupt) or "KeyboardInterrupt" in str(error)
-    return own or interrupted(error.__cause__ or error.__context__)
-
-
-@contextmanager
-def few_collections() -> Iterator[None]:
-    """Import inside: a million objects are made and next to none is garbage.
-
-    Looking for it takes a tenth of the time, and again as long in every later collection unless
-    those objects are left out.
-    """
-    usual = gc.get_threshold()
-    gc.set_threshold(50_000, *usual[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
-        gc.freeze()
-
-
-def taken(port: int) -> bool:
-    """Whether something listens on ``port``: MLflow would end in a traceback."""
-    with socket.socket() as probe:
-        return probe.connect_ex((HOST, port)) == 0
-
-
-def fail(error: object) -> NoReturn:
-    """Say what is wrong and stop with exit status 2."""
-    typer.echo(f"error: {error}", err=True)
-    raise typer.Exit(2)
 
 
 def main() -> None:

@@ -98,14 +98,20 @@ class Served:
 
     def scores(self, laid: Laid, date: int) -> np.ndarray:
         """(S,) scores in target units of one date row; NaN where there is no whole window."""
+        return self.block(laid, range(date, date + 1))[0]
+
+    def block(self, laid: Laid, dates: range) -> np.ndarray:
+        """(D', S) the same of every date row in ``dates``, each from the rows up to it alone."""
         values, member = self.normalized(laid), torch.from_numpy(laid.member)
-        samples = eligible(values, member, range(date, date + 1), self.window)
         windows = Windows.of(values, torch.full(laid.member.shape, torch.nan), self.window)
-        scores = np.full(len(laid.symbols), np.nan)
-        if len(samples):
-            with torch.no_grad():
-                found = self.network(windows.gather(samples), windows.date(samples))
-            scores[windows.symbol(samples).numpy()] = found.numpy() * self.target_scale
+        scores = np.full((len(dates), len(laid.symbols)), np.nan)
+        for place, date in enumerate(dates):
+            samples = eligible(values, member, range(date, date + 1), self.window)
+            if len(samples):
+                with torch.no_grad():
+                    found = self.network(windows.gather(samples), windows.date(samples))
+                names = windows.symbol(samples).numpy()
+                scores[place, names] = found.numpy() * self.target_scale
         return scores
 
     def dense(self, frame: pd.DataFrame, grid: Grid) -> np.ndarray:
