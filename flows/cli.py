@@ -16,6 +16,7 @@ from flows.shell import (
     experiment_of,
     fail,
     few_collections,
+    nightly,
     prepare,
     run_on,
     stoppable,
@@ -145,6 +146,17 @@ def explanation_of(model: str, settings: list[str]) -> Any:
     from conf.explanation import load_explanation
 
     return load_explanation(model, settings)
+
+
+@app.command()
+def score(config: Config, overrides: Overrides = None, verbose: Verbose = False) -> None:
+    """Score the newest rows with the champion. Exit status 0: scored, 1: refused, 2: could not."""
+    nightly(config, overrides, "flows.score:run_score", verbose=verbose, status=refusal)
+
+
+def refusal(scoring: Any) -> int:
+    """1 where a check refused the night."""
+    return int(scoring.refused)
 
 
 @app.command()
