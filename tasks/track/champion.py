@@ -33,12 +33,10 @@ def find_champion(store: Store, model: str, folder: Path) -> Champion:
         version = str(store.client.get_model_version_by_alias(model, ALIAS).version)
     except MlflowException as error:
         if error.error_code not in ABSENT:
-            raise TrackingError(
-                f"the registry {shown(store.uri)} cannot be used: {error}"
-            ) from error
+            raise TrackingError(f"the registry {place} cannot be used: {error}") from error
         raise NoChampion(
-            f"model {model!r} has no version with the alias {ALIAS} in {shown(store.uri)}: "
-            "foldproof retrain makes the first, or give the alias to a version in the MLflow UI"
+            f"model {model!r} has no version with the alias {ALIAS} in {place}: foldproof retrain "
+            "makes the first, or give the alias to a version in the MLflow UI"
         ) from error
     files = fetch_model(store, f"{REGISTERED}{model}/{version}", folder)
     about = json.loads(files.notes.read_text(encoding="utf-8"))
