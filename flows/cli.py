@@ -177,6 +177,17 @@ def rollback(
 
 
 @app.command()
+def score(config: Config, overrides: Overrides = None, verbose: Verbose = False) -> None:
+    """Score the newest rows with the champion. Exit status 0: scored, 1: refused, 2: could not."""
+    nightly(config, overrides, "flows.score:run_score", verbose=verbose, status=refusal)
+
+
+def refusal(scoring: Any) -> int:
+    """1 where a check refused the night."""
+    return int(scoring.refused)
+
+
+@app.command()
 def ui(
     config: Annotated[str, typer.Argument(help="Whose tracking store to show.")] = "sp500",
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000,
