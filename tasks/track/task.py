@@ -9,6 +9,7 @@ from prefect import task
 from tasks.data import DataSpec, load_raw
 from tasks.operate.evidence import Champion
 from tasks.operate.scoring import Scoring
+from tasks.operate.watch import Watch
 from tasks.report import Report, Results
 from tasks.report.study import StudyResults
 from tasks.track.audit import Audit, log_leak_audit, write_audit
@@ -16,7 +17,7 @@ from tasks.track.champion import find_champion
 from tasks.track.fetch import ModelPlace, fetch_model
 from tasks.track.forecaster import files_by_variant
 from tasks.track.log import log_comparison
-from tasks.track.scoring import log_scoring
+from tasks.track.scoring import log_scoring, log_watch
 from tasks.track.spec import TrackingSpec
 from tasks.track.store import Links, open_store
 from tasks.track.study import log_batch_study, write_study
@@ -90,3 +91,14 @@ def find_model_champion(spec: TrackingSpec, model: str, folder: Path) -> Champio
 def log_night(spec: TrackingSpec, scoring: Scoring, table: Path | None) -> str:
     """Checks and table to the run of the champion's version; its id."""
     return log_scoring(open_store(spec), scoring, table)
+
+
+@task(name="log monitoring to mlflow")
+def log_monitoring(spec: TrackingSpec, seen: Watch, report: Report, dates: int, home: Path) -> Path:
+    """Numbers, figure and alerts to the run of the champion's version, and below ``home``."""
+    log_watch(open_store(spec), seen, report, dates)
+    folder = home / seen.model
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "monitoring.md").write_text(report.page, encoding="utf-8")
+    (folder / "realised.png").write_bytes(report.figures["realised"])
+    return folder
