@@ -138,12 +138,14 @@ class Nights:
             if place % EVERY == 0 and place != leak:
                 self.retrain(night)
             if place == leak:
-                self.retrain(night, "retrain with a leak", features="tests.benchmarks.replay:peeking")
+                self.retrain(
+                    night, "retrain with a leak", features="tests.benchmarks.replay:peeking"
+                )
             if place == stale:
                 behind = np.busday_offset(night, -MISSING_DAYS, roll="backward").item()
                 self.score(night, "score without new rows", end=behind)
             scoring = self.score(night)
-            if place % EVERY == 0 and (Path(__file__).parents[2]/'flows/monitor.py').exists():
+            if place % EVERY == 0 and (Path(__file__).parents[2] / "flows/monitor.py").exists():
                 self.monitor(night)
             if waiting and place >= ROLLBACK * count and place % EVERY == 2:
                 self.roll_back(night)
@@ -201,7 +203,9 @@ def main() -> int:
         nights = Nights(asked.first, asked.last)
         nights.run()
     table = pd.DataFrame(nights.diary.rows)
-    print(table.groupby(["what", "outcome"]).agg(calls=("night", "size"), seconds=("seconds", "mean")))
+    print(
+        table.groupby(["what", "outcome"]).agg(calls=("night", "size"), seconds=("seconds", "mean"))
+    )
     found = list(faults(nights))
     print("\n".join(found) or f"{len(nights.dates)} nights, none lost, no version twice")
     return bool(found)
