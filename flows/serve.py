@@ -12,19 +12,21 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 from zoneinfo import available_timezones
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 
 from conf.load import ConfigError, load
 from conf.schema import Experiment
-from flows.api import HOST, Server, ServerError
+from flows.api import HOST, Server, ServerError, answering
 from flows.compare import USER_ERRORS
 from flows.deployments import TAG, deployments
 from flows.shell import fail, taken
@@ -86,24 +88,44 @@ def serve(
     """
     with ExitStack() as stack:
         stack.enter_context(only_one(LOGS / "lock"))
-        project = str(Path(__file__).resolve().parents[1])  # for the processes of the runs
-        os.environ["PYTHONPATH"] = os.pathsep.join(
-            [project, *filter(None, [os.environ.get("PYTHONPATH")])]
-        )
         own = not PREFECT_API_URL.value()
+        if own:  # it starts while the store is opened and the MLflow UI starts
+            server = Server(PREFECT_HOME.value() / "serve.log", prefect_port, whole=True)
+            stack.callback(server.stop)
+        ui = stack.enter_context(mlflow_ui(experiment.tracking, mlflow_port))
         if own:
-            stack.enter_context(prefect_server(prefect_port))
-        tracking = stack.enter_context(mlflow_ui(experiment.tracking, mlflow_port))
-        os.environ[UI_ADDRESS] = tracking
-        served = deployments(experiment, name, timezone)
-        if own:
+            stack.enter_context(answering(server))
             forget_others(name)
-        runner = Runner(name="foldproof", pause_on_shutdown=False)
-        ids = [runner.add_deployment(one) for one in served]
-        with get_client(sync_client=True) as client:
-            skip_missed(client, ids)
-        say_where(served, tracking)
+        served = deployments(experiment, name, timezone)
+        with for_runs(ui):
+            run_what_is_due(served, ui)
+
+
+def run_what_is_due(served: Sequence[RunnerDeployment], ui: str) -> None:
+    """Register the deployments and run them until an interruption, which ends the runs."""
+    runner = Runner(name="foldproof", pause_on_shutdown=False)
+    ids = [cast(UUID, runner.add_deployment(one)) for one in served]
+    close_interrupted(ids)  # of a start that was killed
+    skip_missed(ids)
+    say_where(served, ui)
+    try:
         asyncio.run(runner.start())
+    finally:
+        close_interrupted(ids)
+
+
+@contextmanager
+def for_runs(ui: str) -> Iterator[None]:
+    """What the processes of the runs inherit: where the project is, and where their links lead."""
+    kept = {name: os.environ.get(name) for name in ("PYTHONPATH", UI_ADDRESS)}
+    project = str(Path(__file__).resolve().parents[1])
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [project, kept["PYTHONPATH"]]))
+    os.environ[UI_ADDRESS] = ui
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 @contextmanager
@@ -126,22 +148,6 @@ def only_one(lock: Path) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
-
-
-@contextmanager
-def prefect_server(port: int) -> Iterator[None]:
-    """A whole Prefect server on ``port``; it is the Prefect API inside.
-
-    Raises:
-        ServerError: It does not start.
-    """
-    server = Server(LOGS / "prefect.log", port, whole=True)
-    try:
-        server.wait(START)
-        with temporary_settings({PREFECT_API_URL: f"http://{HOST}:{port}/api"}):
-            yield
-    finally:
-        server.stop()
 
 
 @contextmanager
@@ -210,25 +216,49 @@ def forget_others(name: str) -> None:
                 client.delete_deployment(one.id)
 
 
-def skip_missed(client: SyncPrefectClient, ids: Sequence[object]) -> None:
+def close_interrupted(ids: Sequence[UUID]) -> None:
+    """Runs whose process is gone are said to have crashed; else they would run for ever.
+
+    Nobody else runs these deployments: they have no work pool, and one process serves a folder.
+    """
+    began = (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
+    with get_client(sync_client=True) as client:
+        for one in runs_of(client, ids, began):
+            ended = State(type=StateType.CRASHED, message="interrupted with foldproof serve")
+            client.set_flow_run_state(one.id, ended, force=True)
+
+
+def skip_missed(ids: Sequence[UUID]) -> None:
     """Of the scheduled runs that were missed while nothing was served, keep the newest of each.
 
     A flow looks at the newest rows there are: seven missed nights need one run, not seven.
     """
+    now = datetime.now(UTC)
+    with get_client(sync_client=True) as client:
+        waiting = runs_of(client, ids, (StateType.SCHEDULED,))
+        late = [one for one in waiting if one.auto_scheduled and expected_start(one) < now]
+        for one in superseded(late):
+            stand_in = "a later run that was missed too stands for this one"
+            skipped = State(type=StateType.CANCELLED, name="Missed", message=stand_in)
+            client.set_flow_run_state(one.id, skipped, force=True)
+
+
+def runs_of(
+    client: SyncPrefectClient, ids: Sequence[UUID], states: Sequence[StateType]
+) -> list[FlowRun]:
+    """The runs of the deployments ``ids`` in one of ``states``, the earliest first."""
     filters = FlowRunFilter.model_validate(
-        {
-            "deployment_id": {"any_": [str(one) for one in ids]},
-            "state": {"type": {"any_": [StateType.SCHEDULED.value]}},
-            "expected_start_time": {"before_": datetime.now(UTC)},
-        }
+        {"deployment_id": {"any_": ids}, "state": {"type": {"any_": states}}}
     )
-    late = [one for one in client.read_flow_runs(flow_run_filter=filters) if one.auto_scheduled]
-    for one in superseded(late):
-        client.set_flow_run_state(
-            one.id,
-            State(type=StateType.CANCELLED, name="Missed", message="a later missed run stands in"),
-            force=True,
-        )
+    found: list[FlowRun] = []
+    while page := client.read_flow_runs(
+        flow_run_filter=filters,
+        limit=200,
+        offset=len(found),
+        sort=FlowRunSort.EXPECTED_START_TIME_ASC,
+    ):
+        found += page
+    return found
 
 
 def superseded(late: Sequence[FlowRun]) -> list[FlowRun]:
