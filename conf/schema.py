@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from models.batches import BATCHES
 from models.normalizers import VARIANTS, resolve
-from models.spec import OWN, NetworkSpec, TrainingSpec, as_form, at_least
+from models.spec import NetworkSpec, TrainingSpec, as_form, at_least, some_of
 from tasks.attribute.spec import AttributionSpec
 from tasks.compare.spec import StatisticsSpec
 from tasks.data.spec import DataSpec, TargetSpec
@@ -28,7 +28,7 @@ class Experiment(BaseModel):
         extra="forbid", frozen=True, use_attribute_docstrings=True, json_schema_extra=as_form
     )
     __form__: ClassVar[Mapping[str, Mapping[str, Any]]] = at_least(0, "workers") | {
-        "variants": {"items": {"anyOf": [{"type": "string", "enum": list(VARIANTS)}, OWN]}},
+        "variants": some_of(VARIANTS),
         "references": {"items": {"type": "string", "enum": list(REFERENCES)}},
         "seeds": {"items": {"type": "integer", "minimum": 0}, "minItems": 1},
     }

@@ -1,6 +1,6 @@
 """What decides a network and its training: the two specs that an experiment sets."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,15 +19,35 @@ def as_form(schema: dict[str, Any], spec: type) -> None:
     for name, rules in added.items():
         field = schema["properties"][name]
         if "anyOf" in rules:
-            field.pop("type", None)
+            for told_there in ("type", "items"):
+                field.pop(told_there, None)
         field.update(rules)
 
 
 STRICT = {"extra": "forbid", "use_attribute_docstrings": True, "json_schema_extra": as_form}
 """How configuration reads a spec: unknown keys are errors, texts under fields are help."""
 
-OWN = {"type": "string", "pattern": r"^[\w.]+:\w+$", "title": "your own, package.module:attribute"}
-"""JSON schema of a name that is imported."""
+
+def one_of(names: Iterable[str]) -> dict[str, Any]:
+    """JSON schema of one of ``names``, or of one's own that is imported."""
+    own = {"type": "string", "pattern": OWN, "title": "your own, package.module:attribute"}
+    return {"anyOf": [{"type": "string", "enum": list(names), "title": "built in"}, own]}
+
+
+def some_of(names: Iterable[str]) -> dict[str, Any]:
+    """JSON schema of a list of these. Prefect draws a list of plain choices, or of plain texts."""
+    built_in = {"type": "string", "enum": list(names)}
+    text = {"type": "string", "pattern": "|".join([*(f"^{name}$" for name in names), OWN])}
+    return {
+        "anyOf": [
+            {"type": "array", "title": "built in", "items": built_in},
+            {"type": "array", "title": "your own too, package.module:attribute", "items": text},
+        ]
+    }
+
+
+OWN = r"^[\w.]+:\w+$"
+"""Pattern of a name that is imported."""
 
 
 def at_least(least: float, *names: str) -> dict[str, dict[str, float]]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal, get_args
 
-from models.spec import OWN, STRICT, at_least, require
+from models.spec import STRICT, at_least, one_of, require
 
 SourceName = Literal[
     "sp500", "file", "noise", "linear", "lagged", "regime",
@@ -99,7 +99,7 @@ class DataSpec:
     __form__ = (
         at_least(0, "fill_limit")
         | at_least(1, "min_history")
-        | {"features": {"anyOf": [{"type": "string", "enum": ["price", "ready"]}, OWN]}}
+        | {"features": one_of(("price", "ready"))}
     )
 
     source: SourceName = "sp500"
