@@ -15,6 +15,7 @@ from tasks.attribute.explain import ExplainError
 from tasks.compare.task import compare_forecasts
 from tasks.data import DataError, build
 from tasks.data.task import load_panel
+from tasks.operate.night import OperationError
 from tasks.report.task import draw_report, show_summary
 from tasks.split import PlanError
 from tasks.split.task import plan_folds
@@ -24,7 +25,7 @@ from tasks.track.task import find_store, log_results
 from tasks.train import TrainingError
 
 USER_ERRORS = (
-    DataError, PlanError, TrainingError, TrackingError, ServerError, ExplainError,
+    DataError, PlanError, TrainingError, TrackingError, ServerError, ExplainError, OperationError,
 )  # fmt: skip
 """What a user can mend: shown as one message, without a traceback."""
 

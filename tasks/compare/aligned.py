@@ -10,6 +10,10 @@ MIN_NAMES = 3
 """Names that a date needs to be ranked."""
 
 
+class NothingCommon(ValueError):
+    """No date and symbols can be ranked that all variants forecast; says how many each did."""
+
+
 @dataclass(frozen=True, eq=False)
 class Aligned:
     """Forecasts of V variants on the dates x symbols that all of them scored; NaN elsewhere.
@@ -45,8 +49,9 @@ def align(forecasts: pd.DataFrame) -> Aligned:
             seed and plan.
 
     Raises:
+        NothingCommon: No cell is common to all.
         ValueError: Columns are missing, forecasts are infinite or doubled, variants disagree on a
-            target, plans differ, a date is in two folds, or no cell is common to all.
+            target, plans differ, or a date is in two folds.
     """
     check_columns(forecasts)
     check_plan(forecasts)
@@ -63,7 +68,7 @@ def align(forecasts: pd.DataFrame) -> Aligned:
     scored = np.isfinite(mean) & np.isfinite(target)
     common = rankable(scored.all(axis=0), target)
     if not common.any():
-        raise ValueError(
+        raise NothingCommon(
             f"no date has {MIN_NAMES} symbols with different targets that all variants forecast: "
             f"{named_counts(variants, scored)}. Leave out the variant that forecasts too little"
         )

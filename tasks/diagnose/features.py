@@ -114,6 +114,7 @@ def audit_features(
     cuts: int = 20,
     seed: int = 0,
     perturbations: tuple[str, ...] = ("truncate", "missing", "noise", "flip"),
+    each: int = 2,
     tolerance: float | None = None,
     known_at: Mapping[str, str] = MappingProxyType({}),
 ) -> LeakReport:
@@ -126,6 +127,7 @@ def audit_features(
         cuts: Dates to cut at: inside gaps, before gaps, Wednesdays, month ends, any.
         seed: Of the cuts and of the noise.
         perturbations: Keys of PERTURBATIONS: the first at every cut, the others in turn.
+        each: Changes tried at each cut, 1 (all in turn) or 2.
         tolerance: Moves up to this many sd of the feature are rounding; by default 1e-9, and
             1e-5 for features in float32.
         known_at: Columns that are known later than their row's date, such as labels -> the column
@@ -147,7 +149,7 @@ def audit_features(
     columns = [watched(before[name], again[name], tolerance) for name in before]
     frames = {name: numbers(before[name]) for name in before}
     tried = Tried(at)
-    for place, name in schedule(len(at), perturbations):
+    for place, name in schedule(len(at), perturbations, each):
         later = (data["date"] > at[place]).to_numpy()
         generator = np.random.default_rng([seed, place, list(PERTURBATIONS).index(name)])
         late = late_cells(data, known_at, at[place])

@@ -26,7 +26,7 @@ from tasks.diagnose.finding import Finding, Inflation, LeakReport, Verdict
 from tasks.diagnose.ground import Ground
 from tasks.diagnose.invariance import Change, answer, observe, selection_finding
 from tasks.diagnose.measure import day
-from tasks.diagnose.perturb import checked_names
+from tasks.diagnose.perturb import checked_names, schedule
 from tasks.diagnose.pipeline import diagnose_plan
 from tasks.diagnose.replay import honest_scores, inflation
 from tasks.diagnose.statistical import Known, data_statistics, forecast_statistics
@@ -36,8 +36,9 @@ from tasks.split import Fold
 
 TRACED_CUTS, UNTRACED_CUTS, QUICK_CUTS = 20, 4, 3
 """Dates to cut at by default: with a trained model to score with; training at each cut; quick."""
-TRACED_REPLAYS, UNTRACED_REPLAYS = 60, 6
-"""Test dates that are replayed at most to tell what a leak is worth."""
+TRACED_REPLAYS, UNTRACED_REPLAYS, QUICK_REPLAYS = 21, 6, 9
+"""Test dates that are replayed at most to tell what a leak is worth, evenly spread: labels of
+neighbouring dates overlap, so that more would cost much and tell little."""
 TRAIN_CHANGES = ("noise", "truncate")
 """What is done to the future of training where training is traced: noise first, for it changes
 the labels of the test block too, and what was chosen by them."""
@@ -126,7 +127,8 @@ def audit_forecaster(
     first, *others = dates_to_cut(data, ground.base.scores, wanted, seed)
     ways = TRAIN_CHANGES if ground.traced else perturbations
     training = [(first, name) for name in (ways[:1] if each == 1 else ways)]
-    found, rerun = invariances(ground, training, plan_of(others, perturbations, each))
+    serving = [(others[at], name) for at, name in schedule(len(others), perturbations, each)]
+    found, rerun = invariances(ground, training, serving)
     found += point_in_time_findings(ground, others, rerun)
     if not any(finding.verdict is Verdict.LEAK for finding in found):
         found += undeclared_findings(ground, first, others, rerun)
@@ -137,25 +139,15 @@ def audit_forecaster(
     if not quick:
         found += network_findings(ground, horizon)
         found += forecast_statistics(ground, known)
-    return LeakReport("forecaster", tuple(worth(list(holm(found, level)), ground, labels, horizon)))
+    replays = (QUICK_REPLAYS if quick else TRACED_REPLAYS) if ground.traced else UNTRACED_REPLAYS
+    priced = worth(list(holm(found, level)), ground, labels, horizon, replays)
+    return LeakReport("forecaster", tuple(priced))
 
 
 def data_findings(ground: Ground, known: Known, quick: bool) -> list[Finding]:
     """What rows, features and target show by themselves, whatever is learnt from them."""
     found = [*target_findings(ground, known.target), *duplicate_findings(ground)]
     return found if quick else [*found, *data_statistics(ground, known)]
-
-
-def plan_of(cuts: list[np.datetime64], names: tuple[str, ...], each: int) -> list[Change]:
-    """What to try at each cut: the first of ``names`` and one of the others, or all in turn."""
-    if each == 1 or len(names) == 1:
-        return [(cut, names[place % len(names)]) for place, cut in enumerate(cuts)]
-    first, *others = names
-    return [
-        (cut, name)
-        for place, cut in enumerate(cuts)
-        for name in (first, others[place % len(others)])
-    ]
 
 
 def invariances(
@@ -174,25 +166,26 @@ def invariances(
 
 
 def worth(
-    found: list[Finding], ground: Ground, labels: pd.Series | None, horizon: int
+    found: list[Finding], ground: Ground, labels: pd.Series | None, horizon: int, replays: int
 ) -> list[Finding]:
     """``found``, each leak with what it is worth, where there is a target to tell it by."""
     leaks = [finding for finding in found if finding.verdict is Verdict.LEAK and finding.counts]
     if not leaks or labels is None:
         return found
     early = any(finding.test == "execution" for finding in leaks)
-    price = price_of(ground, labels, horizon, early)
+    price = price_of(ground, labels, horizon, early, replays)
     return [replace(f, inflation=price) if f in leaks else f for f in found]
 
 
-def price_of(ground: Ground, labels: pd.Series, horizon: int, early: bool) -> Inflation | None:
-    """Reported less honest rank IC on evenly spread test dates.
+def price_of(
+    ground: Ground, labels: pd.Series, horizon: int, early: bool, replays: int
+) -> Inflation | None:
+    """Reported less honest rank IC on ``replays`` evenly spread test dates.
 
     Where the return itself begins too early, what could be earned is that of the next date.
     """
     scored = np.unique(ground.base.scores.index.get_level_values(0).to_numpy())
-    most = TRACED_REPLAYS if ground.traced else UNTRACED_REPLAYS
-    dates = scored[np.unique(np.linspace(0, len(scored) - 1, most).round().astype(int))]
+    dates = scored[np.unique(np.linspace(0, len(scored) - 1, replays).round().astype(int))]
     honest = honest_scores(ground.subject, ground.data, dates, ground.known_at, ground.traced)
     later = labels.groupby(level=1).shift(-1) if early else None
     return inflation(ground.base.scores, honest, labels, dates, horizon, later)

@@ -158,11 +158,15 @@ def changed_column(
     return pd.Series(labels, index=column.index).astype(column.dtype)
 
 
-def schedule(cuts: int, names: tuple[str, ...]) -> list[tuple[int, str]]:
-    """What to try: at every cut the first of ``names`` and, in turn, one of the others."""
-    first, others = names[0], names[1:]
-    return [
-        (cut, name)
-        for cut in range(cuts)
-        for name in (first, *((others[cut % len(others)],) if others else ()))
-    ]
+def schedule(cuts: int, names: tuple[str, ...], each: int = 2) -> list[tuple[int, str]]:
+    """What to try at each cut: the first of ``names`` and one of the others, or all in turn.
+
+    Args:
+        cuts: Number of cuts.
+        names: Keys of PERTURBATIONS.
+        each: Changes tried at a cut, 1 (all in turn) or 2.
+    """
+    first, *others = names
+    if each == 1 or not others:
+        return [(cut, names[cut % len(names)]) for cut in range(cuts)]
+    return [(cut, name) for cut in range(cuts) for name in (first, others[cut % len(others)])]

@@ -27,7 +27,8 @@ def diagnose_features(spec: DataSpec, cuts: int = 20, seed: int = 0) -> list[Fin
         return [unknown_features()]
     raw = load_raw(spec)
     known_at = dict([LABELS]) if set(LABELS) <= set(raw) else {}
-    return list(audit_features(transform, raw, cuts=cuts, seed=seed, known_at=known_at).findings)
+    report = audit_features(transform, raw, cuts=cuts, seed=seed, each=1, known_at=known_at)
+    return list(report.findings)
 
 
 def unknown_features() -> Finding:

@@ -20,6 +20,9 @@ class AuditSpec:
     """The same for the features, over the whole panel."""
     forecast_cuts: int = 8
     """Dates to cut a variant's forecasts at, for foldproof audit."""
+    rows: int = 252
+    """Newest rows of the training block that foldproof audit trains on: a leak into training shows
+    on few years as on many."""
     retrain_folds: int = 1
     """Folds on which each variant is trained again on a changed future (train invariance)."""
     placebo: int = 0
@@ -28,7 +31,7 @@ class AuditSpec:
     """Share of symbols that end in a year, as known of the universe, for foldproof audit."""
 
     def __post_init__(self) -> None:
-        for name in ("cuts", "feature_cuts", "forecast_cuts"):
+        for name in ("cuts", "feature_cuts", "forecast_cuts", "rows"):
             value = getattr(self, name)
             require(value >= 1, f"{name} must be at least 1; it is {value}")
         for name in ("retrain_folds", "placebo"):

@@ -79,7 +79,7 @@ def audit_panel(
     """What raw rows, features and target show by themselves: once for all variants."""
 
     def once() -> tuple[Finding, ...]:
-        rows, inside = around(load_raw(own.data), fold)
+        rows, inside = around(load_raw(own.data), fold, trained=spec.rows)
         about = about_rows(own, rows)
         cut = [] if quick else diagnose_features(own.data, cuts=spec.feature_cuts)
         ground = Ground.of(Subject(own, inside), rows, about["known_at"], seed=0, tolerance=None)
@@ -105,7 +105,7 @@ def audit_variant(
 
     def whole() -> LeakReport:
         own, training = forecaster.rows, forecaster.training
-        rows, inside = around(load_raw(own.data), fold, trained=QUICK_ROWS if quick else None)
+        rows, inside = around(load_raw(own.data), fold, trained=QUICK_ROWS if quick else spec.rows)
         short = replace(training, epochs=1) if quick else training
         report = audit_forecaster(
             replace(forecaster, training=short),

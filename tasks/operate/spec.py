@@ -1,7 +1,12 @@
 """How a model is run day by day: when it may take the champion's place, when it may score."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from datetime import date
+from types import MappingProxyType
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, ValidationInfo
 
 from models.spec import STRICT, require
 
@@ -53,6 +58,34 @@ class Bound:
     refuse: float | None = None
     """Beyond this there are no scores; none: never."""
 
+    def ordered(self, falling: bool) -> bool:
+        """Whether the warning comes no later than the refusal; ``falling``: less is worse."""
+        if self.warn is None or self.refuse is None:
+            return True
+        return self.warn >= self.refuse if falling else self.warn <= self.refuse
+
+
+BOUNDS: Mapping[str, Bound] = MappingProxyType({
+    "staleness": Bound(warn=1, refuse=5),
+    "missing": Bound(warn=0.05, refuse=0.5),
+    "shift": Bound(warn=0.25, refuse=None),
+    "distance": Bound(warn=0.02, refuse=0.5),
+    "coverage": Bound(warn=0.95, refuse=0.5),
+    "age": Bound(warn=365, refuse=730),
+})  # fmt: skip
+"""What holds where a configuration says nothing."""
+LESS_IS_WORSE = ("coverage",)
+"""Statistics that are beyond a bound when they lie below it."""
+
+
+def completed(given: Any, info: ValidationInfo) -> Any:
+    """A bound of which a configuration sets one side keeps the other: ``age.refuse=900``."""
+    usual = BOUNDS.get(info.field_name or "")
+    return asdict(usual) | dict(given) if usual and isinstance(given, Mapping) else given
+
+
+Bounded = Annotated[Bound, BeforeValidator(completed)]
+
 
 @dataclass(frozen=True)
 class ScoreSpec:
@@ -60,21 +93,38 @@ class ScoreSpec:
 
     __pydantic_config__ = STRICT
 
-    staleness: Bound = field(default_factory=lambda: Bound(warn=1, refuse=5))
+    staleness: Bounded = BOUNDS["staleness"]
     """Business days that the newest row lies behind the night."""
-    missing: Bound = field(default_factory=lambda: Bound(warn=0.05, refuse=0.5))
+    missing: Bounded = BOUNDS["missing"]
     """Share of missing feature values of the newest date, over the universe."""
-    shift: Bound = field(default_factory=lambda: Bound(warn=0.25, refuse=None))
+    shift: Bounded = BOUNDS["shift"]
     """Population stability index of the worst feature, newest dates against training."""
-    distance: Bound = field(default_factory=lambda: Bound(warn=0.02, refuse=0.5))
+    distance: Bounded = BOUNDS["distance"]
     """Share of the newest date's feature values outside the training range."""
-    coverage: Bound = field(default_factory=lambda: Bound(warn=0.95, refuse=0.5))
+    coverage: Bounded = BOUNDS["coverage"]
     """Share of the universe that gets a score: here less is worse."""
-    age: Bound = field(default_factory=lambda: Bound(warn=365, refuse=730))
+    age: Bounded = BOUNDS["age"]
     """Calendar days since the model's training block, validation included, ended: beyond refuse
     it is expired."""
     shift_dates: int = 63
     """Newest trading dates that the population stability index looks at."""
+
+    def __post_init__(self) -> None:
+        require(
+            self.shift_dates >= 1, f"score.shift_dates must be at least 1; it is {self.shift_dates}"
+        )
+        for name, bound in self.bounds.items():
+            require(
+                bound.ordered(falling=name in LESS_IS_WORSE),
+                f"score.{name}.warn must not lie beyond refuse, or nothing would be warned of; "
+                f"they are {bound.warn} and {bound.refuse}",
+            )
+
+    @property
+    def bounds(self) -> dict[str, Bound]:
+        """The bound of every statistic by its name."""
+        named = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {name: bound for name, bound in named.items() if isinstance(bound, Bound)}
 
 
 @dataclass(frozen=True)
@@ -89,6 +139,20 @@ class MonitorSpec:
     """One-sided level at which that mean must not lie below zero."""
     least_tau: float = 0.3
     """Kendall's tau between the importance of features now and in training; below it, an alert."""
+    most_shift: float | None = 0.25
+    """Population stability index of the worst feature; above it, an alert. None: never."""
+    samples: int = 200
+    """Windows of the newest dates whose integrated gradients give the importance now."""
+
+    def __post_init__(self) -> None:
+        for name in ("dates", "samples"):
+            value = getattr(self, name)
+            require(value >= 1, f"monitor.{name} must be at least 1; it is {value}")
+        require(0 < self.level < 0.5, f"monitor.level must lie in (0, 0.5); it is {self.level}")
+        require(
+            -1 <= self.least_tau <= 1,
+            f"monitor.least_tau must lie in [-1, 1]; it is {self.least_tau}",
+        )
 
 
 @dataclass(frozen=True)

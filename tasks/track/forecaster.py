@@ -1,26 +1,33 @@
 """A trained unit as a model for the tracker."""
 
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 
 from tasks.data import DataSpec
+from tasks.report.attributions import METHOD
 from tasks.track.model import ModelFiles
 from tasks.train import TrainedUnit
-from tasks.train.served import example_rows, read_served, write_served
+from tasks.train.record import NOTHING, background_of, served_of
+from tasks.train.served import Laid, example_rows, write_served
 
 ROOT = Path(__file__).resolve().parents[2]
-NEEDED = (
-    "torch", "numpy", "pandas", "pandera", "pydantic", "pyarrow", "safetensors",
-    "scikit-learn", "skfolio",
-)  # fmt: skip
+NEEDED = ("torch", "numpy", "pandas", "pandera", "pydantic", "pyarrow", "safetensors")
 """What scoring imports; everything else stays out of the model's environment."""
-EXAMPLE_DATES = 60
+EXAMPLE_SYMBOLS, EXAMPLE_DATES = 20, 5
+"""Symbols of the input example at most, and dates beyond the history that a score needs."""
 
 
 def forecaster_files(
-    trained: TrainedUnit, features: tuple[str, ...], data: DataSpec, raw: pd.DataFrame, folder: Path
+    trained: TrainedUnit,
+    features: tuple[str, ...],
+    data: DataSpec,
+    raw: pd.DataFrame,
+    folder: Path,
+    importance: Mapping[str, float] = NOTHING,
+    laid: Laid | None = None,
 ) -> ModelFiles:
     """Write the unit below ``folder`` and describe it as a model.
 
@@ -28,19 +35,58 @@ def forecaster_files(
         trained: The unit.
         features: Names of the panel's features.
         data: What the panel was made by.
-        raw: Rows of the panel's source; the newest give the signature.
+        raw: Rows of the panel's source, the training block's among them; the newest give the
+            signature.
         folder: Where to write; it must last until the model is logged.
+        importance: Of the features, by integrated gradients; empty where they were not attributed.
+        laid: ``raw`` laid out, where several models share it; by default it is laid out here.
     """
     place = folder / trained.unit.key
     place.mkdir()
-    artifacts = write_served(trained, features, data, place)
-    rows = example_rows(raw, features, EXAMPLE_DATES)
-    scores = read_served(artifacts["weights"], artifacts["notes"]).score(rows)
+    served = served_of(trained, features, data)
+    laid = served.laid(raw) if laid is None else laid
+    background = background_of(served, laid, trained, importance)
+    rows = example_rows(raw, data, features, background.history + EXAMPLE_DATES, EXAMPLE_SYMBOLS)
+    scores = served.table(served.laid(rows))
     return ModelFiles(
         code=Path(__file__).with_name("served_model.py"),
-        artifacts=artifacts,
+        artifacts=write_served(trained, features, data, place, background),
         example_input=rows,
         example_output=scores.assign(date=scores["date"].astype(str)),
         requirements=tuple(f"{name}=={version(name).partition('+')[0]}" for name in NEEDED),
         packages=(ROOT / "models", ROOT / "tasks"),
     )
+
+
+def files_by_variant(
+    models: Iterable[TrainedUnit],
+    features: tuple[str, ...],
+    data: DataSpec,
+    raw: pd.DataFrame,
+    folder: Path,
+    importance: pd.DataFrame,
+) -> dict[str, ModelFiles]:
+    """The same for one unit a variant; the rows, which they share, are laid out once.
+
+    Args:
+        models: One unit a variant.
+        features: See :func:`forecaster_files`.
+        data: Likewise.
+        raw: Likewise.
+        folder: Likewise.
+        importance: Table of the attributions: variant, fold, seed, method, feature, importance.
+    """
+    laid, files = None, {}
+    for one in models:
+        laid = laid or served_of(one, features, data).laid(raw)
+        own = importance_of(importance, one)
+        files[one.unit.variant] = forecaster_files(one, features, data, raw, folder, own, laid)
+    return files
+
+
+def importance_of(table: pd.DataFrame, one: TrainedUnit) -> dict[str, float]:
+    """A unit's importance of features by integrated gradients; empty where it has none."""
+    unit = one.unit
+    known = (table["variant"] == unit.variant) & (table["method"] == METHOD)
+    own = table[known & (table["fold"] == unit.fold.number) & (table["seed"] == unit.seed)]
+    return dict(zip(own["feature"].astype(str), own["importance"].astype(float), strict=True))

@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
+from tasks.data import DataError
 from tasks.train.served import read_served
 
 
@@ -24,8 +26,16 @@ class ServedForecaster(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """Scores: symbol, score in target units; NaN where history is missing."""
-        scores = self.served.score(model_input)
+        """Scores: date, symbol, score in target units; NaN where history is missing.
+
+        Raises:
+            MlflowException: What is wrong with which column. A server answers that with status 400
+                and the message; of any other error it would show the traceback.
+        """
+        try:
+            scores = self.served.score(model_input)
+        except DataError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from error
         return scores.assign(date=scores["date"].astype(str))
 
 

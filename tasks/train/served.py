@@ -17,6 +17,9 @@ from models.spec import NetworkSpec
 from models.windows import Windows, eligible
 from tasks.data import DataSpec, features_of
 from tasks.data.grid import Grid, carried, grid_of, members
+from tasks.data.rows import names_of
+from tasks.train.background import BACKGROUND, Background
+from tasks.train.intake import reads, taken, too_little
 from tasks.train.unit import TrainedUnit
 
 DATA = TypeAdapter(DataSpec)
@@ -54,6 +57,7 @@ class Served:
         features: F names, in the network's order.
         window: Rows in a window, T.
         target_scale: Multiplies the network's output to target units.
+        background: The rows it was trained on; None for a model that was written without.
     """
 
     network: Forecaster
@@ -63,6 +67,7 @@ class Served:
     features: tuple[str, ...]
     window: int
     target_scale: float
+    background: Background | None = None
 
     def score(self, rows: pd.DataFrame) -> pd.DataFrame:
         """One score per symbol for the last date of ``rows``.
@@ -74,14 +79,25 @@ class Served:
         Returns:
             date, symbol, score in target units; NaN for a symbol that is not there on the last
             date or lacks history.
+
+        Raises:
+            DataError: What is wrong with which column, in which row; or no symbol has history
+                enough, and how much that is.
         """
-        laid = self.laid(rows)
+        frame = taken(rows, self.data, self.features)
+        scores = self.table(self.laid(frame))
+        if scores["score"].isna().all():
+            raise too_little(frame, self.background.history if self.background else None)
+        return scores
+
+    def table(self, laid: Laid) -> pd.DataFrame:
+        """date, symbol, score of the last date of rows laid out."""
         last = len(laid.dates) - 1
         scores = self.scores(laid, last)
         return pd.DataFrame({"date": laid.dates[last], "symbol": laid.symbols, "score": scores})
 
     def laid(self, rows: pd.DataFrame) -> Laid:
-        """Raw rows, in any order, as dense features."""
+        """Checked raw rows, in any order, as dense features."""
         frame = rows.assign(date=pd.to_datetime(rows["date"]).dt.as_unit("us"))
         frame = frame.sort_values(["date", "symbol"], ignore_index=True)
         grid = grid_of(frame)
@@ -98,14 +114,20 @@ class Served:
 
     def scores(self, laid: Laid, date: int) -> np.ndarray:
         """(S,) scores in target units of one date row; NaN where there is no whole window."""
+        return self.block(laid, range(date, date + 1))[0]
+
+    def block(self, laid: Laid, dates: range) -> np.ndarray:
+        """(D', S) the same of every date row in ``dates``, each from the rows up to it alone."""
         values, member = self.normalized(laid), torch.from_numpy(laid.member)
-        samples = eligible(values, member, range(date, date + 1), self.window)
         windows = Windows.of(values, torch.full(laid.member.shape, torch.nan), self.window)
-        scores = np.full(len(laid.symbols), np.nan)
-        if len(samples):
-            with torch.no_grad():
-                found = self.network(windows.gather(samples), windows.date(samples))
-            scores[windows.symbol(samples).numpy()] = found.numpy() * self.target_scale
+        scores = np.full((len(dates), len(laid.symbols)), np.nan)
+        for place, date in enumerate(dates):
+            samples = eligible(values, member, range(date, date + 1), self.window)
+            if len(samples):
+                with torch.no_grad():
+                    found = self.network(windows.gather(samples), windows.date(samples))
+                names = windows.symbol(samples).numpy()
+                scores[place, names] = found.numpy() * self.target_scale
         return scores
 
     def dense(self, frame: pd.DataFrame, grid: Grid) -> np.ndarray:
@@ -119,7 +141,11 @@ class Served:
 
 
 def write_served(
-    trained: TrainedUnit, features: tuple[str, ...], data: DataSpec, folder: Path
+    trained: TrainedUnit,
+    features: tuple[str, ...],
+    data: DataSpec,
+    folder: Path,
+    background: Background | None = None,
 ) -> dict[str, Path]:
     """Write a unit's files into ``folder``; return them by the names that MLflow keeps them under.
 
@@ -143,7 +169,7 @@ def write_served(
         "panel": unit.panel,
         "plan": unit.plan,
         "key": unit.key,
-    }
+    } | (BACKGROUND.dump_python(background, mode="json") if background else {})
     (folder / NOTES).write_text(json.dumps(notes, indent=2), encoding="utf-8")
     return {"weights": folder / WEIGHTS, "notes": folder / NOTES}
 
@@ -163,6 +189,7 @@ def read_served(weights: Path, notes: Path) -> Served:
         features=tuple(about["features"]),
         window=spec.window,
         target_scale=about["target_scale"],
+        background=BACKGROUND.validate_python(about) if "reference" in about else None,
     )
 
 
@@ -175,9 +202,16 @@ def within(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Ten
     }
 
 
-def example_rows(raw: pd.DataFrame, features: tuple[str, ...], rows: int) -> pd.DataFrame:
-    """The newest ``rows`` dates of raw rows, in the columns that a served model reads."""
-    wanted = [c for c in ("date", "symbol", "price", "volume", "member", *features) if c in raw]
+def example_rows(
+    raw: pd.DataFrame, data: DataSpec, features: tuple[str, ...], rows: int, symbols: int
+) -> pd.DataFrame:
+    """The newest ``rows`` dates of raw rows, in the columns that a served model reads.
+
+    Of at most ``symbols`` symbols of the newest date, or an example of a wide panel would weigh
+    more than its model.
+    """
+    wanted = [name for name in names_of(raw) if reads(name, data, features)]
     dates = np.sort(raw["date"].unique())[-rows:]
-    newest = raw.loc[raw["date"] >= dates[0], wanted].reset_index(drop=True)
-    return newest.assign(date=newest["date"].dt.strftime("%Y-%m-%d"))
+    chosen = np.sort(raw.loc[raw["date"] == dates[-1], "symbol"].unique())[:symbols]
+    newest = raw.loc[(raw["date"] >= dates[0]) & raw["symbol"].isin(chosen), wanted]
+    return newest.reset_index(drop=True).assign(date=newest["date"].dt.strftime("%Y-%m-%d").array)

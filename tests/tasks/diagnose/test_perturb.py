@@ -102,3 +102,4 @@ def test_the_first_way_at_every_cut_and_the_others_in_turn():
     ]  # fmt: skip
     assert schedule(2, ("a",)) == [(0, "a"), (1, "a")]
     assert schedule(0, ("a", "b")) == []
+    assert schedule(3, ("a", "b"), each=1) == [(0, "a"), (1, "b"), (2, "a")]

@@ -36,7 +36,7 @@ def test_a_served_unit_scores_as_it_did_in_the_comparison(
     raw = load_raw(PRICES)
     for date in fold.test_dates[[0, 40]]:
         known = trained.forecasts[trained.forecasts["date"] == date].set_index("symbol")
-        rows = example_rows(raw[raw["date"] <= date], panel.features, rows=10_000)
+        rows = raw[raw["date"] <= date]
         scores = served.score(rows).set_index("symbol")["score"]
         spread = known["forecast"].std()
         np.testing.assert_allclose(scores, known["forecast"], atol=1e-5 * spread, rtol=1e-5)
@@ -49,7 +49,7 @@ def test_a_symbol_without_history_gets_no_score(unit: Unit, tmp_path: Path, pane
     )  # fmt: skip
     trained = train_unit(unit, panel)
     served = read_served(*write_served(trained, panel.features, spec, tmp_path).values())
-    rows = example_rows(load_raw(spec), panel.features, rows=30)
+    rows = example_rows(load_raw(spec), spec, panel.features, rows=30, symbols=20)
     late = rows["symbol"].iloc[0]
     dates = sorted(rows["date"].unique())
     rows = rows[(rows["symbol"] != late) | (rows["date"] >= dates[-2])]

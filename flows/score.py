@@ -1,0 +1,47 @@
+"""Score tonight's rows with the champion, unless a check refuses them."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from prefect import flow
+
+from conf.schema import Experiment
+from flows.screen import Screen
+from tasks.operate.checks import Result
+from tasks.operate.scoring import Scoring, sentence, told
+from tasks.operate.task import keep_scores, score_rows, show_checks
+from tasks.track.store import open_store
+from tasks.track.task import find_model_champion, log_night
+
+HOME = Path(".foldproof/scores")
+
+
+@flow(name="score", description=__doc__)
+def score(experiment: Experiment) -> Scoring:
+    """Champion from the registry, rows up to the night, scores, checks, file, tracker."""
+    tonight = experiment.tonight()
+    with TemporaryDirectory() as folder:
+        champion = find_model_champion(tonight.tracking, tonight.operation.model, Path(folder))
+        scoring = score_rows(champion, tonight.data, tonight.operation)
+    file = keep_scores(scoring, HOME.resolve())
+    show_checks(scoring)
+    log_night(tonight.tracking, scoring, file)
+    say(scoring, file, Screen())
+    return scoring
+
+
+def say(scoring: Scoring, file: Path | None, screen: Screen) -> None:
+    """The night on the screen."""
+    screen.say(sentence(scoring))
+    for one in scoring.beyond(Result.WARN):
+        screen.say(f"warning: {told(one)}")
+    if file is not None:
+        screen.say(f"scores: {file}")
+
+
+def run_score(experiment: Experiment, api: AbstractContextManager[None]) -> Scoring:
+    """Check that there is a store, then run the flow."""
+    open_store(experiment.tracking)
+    with api:
+        return score(experiment)

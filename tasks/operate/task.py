@@ -1,0 +1,85 @@
+"""The Prefect tasks of this step: champion and gate, a night scored and checked."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+
+from tasks.data import DataSpec, load, load_raw
+from tasks.operate.decision import Challenger, Decision, Incumbent
+from tasks.operate.evidence import Champion, champion_forecasts, stretch_of
+from tasks.operate.gate import decide
+from tasks.operate.night import night_of
+from tasks.operate.record import Settled
+from tasks.operate.scoring import Scoring, markdown, scoring_of, sentence, write_scores
+from tasks.operate.spec import GateSpec, OperationSpec
+from tasks.split import Fold
+from tasks.timing import Timed, timed
+from tasks.train.served import read_served
+
+
+@task(name="forecast with champion")
+def forecast_champion(
+    champion: Champion, data: DataSpec, panel: Path, folds: tuple[Fold, ...]
+) -> Timed[pd.DataFrame]:
+    """The champion's own forecasts of the stretch, from raw rows, out of its sample only."""
+
+    def forecasts() -> pd.DataFrame:
+        served = read_served(champion.weights, champion.notes)
+        rows = stretch_of(folds)
+        return champion_forecasts(served, load_raw(data), load(panel), champion, rows)
+
+    return timed(forecasts)
+
+
+@task(name="decide")
+def decide_champion(
+    challengers: Sequence[Challenger],
+    champion: Incumbent | None,
+    spec: GateSpec,
+    horizon: int,
+    stale: int,
+) -> Decision:
+    """Who is champion tomorrow, and why."""
+    return decide(challengers, champion, spec, horizon, stale)
+
+
+@task(name="show decision in prefect")
+def show_decision(settled: Settled) -> None:
+    """The decision as an artifact of the flow run."""
+    create_markdown_artifact(
+        f"{settled.sentence}\n\n{settled.page}",
+        key=f"retraining-{settled.retraining_id}",
+        description=settled.sentence,
+    )
+
+
+@task(name="score rows")
+def score_rows(champion: Champion, data: DataSpec, operation: OperationSpec) -> Scoring:
+    """The champion on the newest rows of ``data`` as of the night, and what the checks say."""
+    if operation.as_of is None:
+        raise ValueError("a flow begins with experiment.tonight(), which says what night it is")
+    night = night_of(operation.model, champion, load_raw(data), operation.as_of)
+    return scoring_of(night, operation.score)
+
+
+@task(name="keep scores")
+def keep_scores(scoring: Scoring, home: Path) -> Path | None:
+    """The file of the night's table; None where the night was refused."""
+    return None if scoring.refused else write_scores(scoring, home)
+
+
+@task(name="show checks in prefect")
+def show_checks(scoring: Scoring) -> None:
+    """The checks as an artifact of the flow run."""
+    create_markdown_artifact(
+        markdown(scoring), key=artifact_key("score", scoring.model), description=sentence(scoring)
+    )
+
+
+def artifact_key(*parts: str) -> str:
+    """What Prefect takes as a key: lower case letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", "-".join(parts).lower()).strip("-")

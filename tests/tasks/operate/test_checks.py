@@ -1,0 +1,176 @@
+"""Planted faults beside a clean night: each is told by its own check and by no other."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks.data import load_raw
+from tasks.operate.checks import CHECKS, Result, judge, run_checks
+from tasks.operate.evidence import Champion
+from tasks.operate.night import OperationError, night_of, scores_of
+from tasks.operate.spec import Bound, ScoreSpec
+from tasks.train import TrainedUnit
+from tasks.train.record import background_of, served_of
+from tasks.train.served import write_served
+from tests.champion import DATA, features, nights, trained
+
+Rows = pd.DataFrame
+
+
+@pytest.fixture(scope="module")
+def one() -> TrainedUnit:
+    return trained(epochs=1)
+
+
+@pytest.fixture(scope="module")
+def raw() -> Rows:
+    return load_raw(DATA)
+
+
+@pytest.fixture(scope="module")
+def champion(one: TrainedUnit, raw: Rows, tmp_path_factory: pytest.TempPathFactory) -> Champion:
+    names = features(raw)
+    served = served_of(one, names, DATA)
+    background = background_of(served, served.laid(raw), one)
+    files = write_served(one, names, DATA, tmp_path_factory.mktemp("model"), background)
+    first = nights(one, 0)[0]
+    return Champion("3", "zscore", first, one.unit.key, files["weights"], files["notes"])
+
+
+@pytest.fixture(scope="module")
+def when(one: TrainedUnit) -> date:
+    return nights(one, 40)[0]
+
+
+def checked(champion: Champion, rows: Rows, when: date, spec: ScoreSpec | None = None):
+    night = night_of("stocks", champion, rows, when)
+    found = run_checks(night, scores_of(night), spec or ScoreSpec())
+    return {answer.name: answer for answer in found}
+
+
+def newest(rows: Rows, when: date) -> pd.Series:
+    return rows["date"] == pd.Timestamp(when)
+
+
+def moved(rows: Rows, when: date, **columns: object) -> Rows:
+    return rows.assign(**columns).loc[lambda frame: frame["date"] <= pd.Timestamp(when)]
+
+
+def stale(rows: Rows, when: date) -> Rows:
+    return rows[rows["date"] <= pd.Timestamp(when - timedelta(days=10))]
+
+
+def holes(rows: Rows, when: date) -> Rows:
+    """Two features of five have had no value for longer than values are carried."""
+    recent = rows["date"] > pd.Timestamp(when - timedelta(days=14))
+    return rows.assign(f0=rows["f0"].mask(recent), f1=rows["f1"].mask(recent))
+
+
+def shifted(rows: Rows, when: date) -> Rows:
+    recent = rows["date"] > pd.Timestamp(when - timedelta(days=100))
+    return rows.assign(f2=rows["f2"] + 1.0 * recent)
+
+
+def extreme(rows: Rows, when: date) -> Rows:
+    return rows.assign(f3=rows["f3"] + 100.0 * newest(rows, when))
+
+
+def undelivered(rows: Rows, when: date) -> Rows:
+    return rows[~(newest(rows, when) & (rows["symbol"] > "S005"))]
+
+
+FAULTS: dict[str, tuple[Callable[[Rows, date], Rows], set[str]]] = {
+    "staleness": (stale, {"staleness"}),
+    "missing": (holes, {"missing", "coverage"}),  # without a window there is no score
+    "shift": (shifted, {"shift"}),
+    "distance": (extreme, {"distance"}),
+    "coverage": (undelivered, {"coverage"}),
+}
+
+
+def test_a_clean_night_passes_every_check(champion: Champion, raw: Rows, when: date) -> None:
+    found = checked(champion, raw, when)
+    assert list(found) == list(CHECKS)
+    assert {answer.result for answer in found.values()} == {Result.PASS}
+    assert found["coverage"].value == 1
+    assert found["staleness"].value == found["missing"].value == 0
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_told_by_its_check(name: str, champion: Champion, raw: Rows, when: date) -> None:
+    plant, told = FAULTS[name]
+    found = checked(champion, plant(raw, when), when)
+    assert {one for one, answer in found.items() if answer.result is not Result.PASS} == told
+    assert found[name].detail
+
+
+def test_the_numbers_are_those_planted(champion: Champion, raw: Rows, when: date) -> None:
+    # ten calendar days before a weekday leave six to eight business days
+    days = np.busday_count(when - timedelta(days=10), when)
+    assert checked(champion, stale(raw, when), when)["staleness"].value == days
+    assert checked(champion, holes(raw, when), when)["missing"].value == 2 / 5
+    assert checked(champion, undelivered(raw, when), when)["coverage"].value == 6 / 16
+    far = checked(champion, extreme(raw, when), when)["distance"]
+    assert (far.value, far.detail) == (1 / 5, "f3 100%")
+
+
+def test_age_counts_from_the_end_of_validation(
+    champion: Champion, one: TrainedUnit, raw: Rows
+) -> None:
+    ended = date.fromisoformat(str(one.unit.fold.validation_dates[-1]))
+    bounds = replace(ScoreSpec(), age=Bound(warn=30, refuse=60))
+    for days, result in ((30, Result.PASS), (31, Result.WARN), (61, Result.REFUSE)):
+        found = checked(champion, raw, ended + timedelta(days=days), bounds)["age"]
+        assert (found.value, found.result) == (days, result)
+
+
+def test_who_left_the_universe_is_not_missed_for_long(
+    champion: Champion, raw: Rows, when: date
+) -> None:
+    """A symbol whose last row is a week old; and one that says it is no member any more."""
+    old = raw[(raw["symbol"] != "S000") | (raw["date"] < pd.Timestamp(when - timedelta(days=14)))]
+    assert checked(champion, old, when)["coverage"].detail == "15 of 15 symbols"
+    gone = raw.assign(member=(raw["symbol"] != "S000") | ~newest(raw, when))
+    assert checked(champion, gone, when)["coverage"].detail == "15 of 15 symbols"
+
+
+def test_rows_after_the_night_do_not_count(champion: Champion, raw: Rows, when: date) -> None:
+    late = raw["date"] > pd.Timestamp(when)
+    other = raw.assign(f0=raw["f0"].mask(late, -raw["f0"]))
+    honest, changed = (night_of("stocks", champion, rows, when) for rows in (raw, other))
+    pd.testing.assert_frame_equal(scores_of(changed), scores_of(honest), check_exact=True)
+    before = raw.assign(f0=raw["f0"].mask(newest(raw, when), -raw["f0"]))
+    moved_scores = scores_of(night_of("stocks", champion, before, when))
+    assert (moved_scores["score"] != scores_of(honest)["score"]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "result"),
+    [
+        ("age", 10.0, "pass"), ("age", 10.5, "warn"), ("age", 20.0, "warn"), ("age", 21, "refuse"),
+        ("coverage", 0.9, "pass"), ("coverage", 0.8, "warn"), ("coverage", 0.4, "refuse"),
+        ("shift", float("nan"), "refuse"),
+    ],
+)  # fmt: skip
+def test_a_bound_is_passed_on_it_and_not_beyond_it(name: str, value: float, result: str) -> None:
+    bound = Bound(warn=0.9, refuse=0.5) if name == "coverage" else Bound(warn=10, refuse=20)
+    assert judge(name, value, bound) is Result(result)
+
+
+def test_no_bound_lets_everything_pass() -> None:
+    assert judge("age", float("nan"), Bound()) is Result.PASS
+    assert judge("age", float("nan"), Bound(warn=1)) is Result.WARN
+
+
+def test_a_champion_without_a_reference_cannot_be_operated(
+    champion: Champion, one: TrainedUnit, raw: Rows, when: date, tmp_path: Path
+) -> None:
+    files = write_served(one, features(raw), DATA, tmp_path)
+    bare = replace(champion, weights=files["weights"], notes=files["notes"])
+    with pytest.raises(OperationError, match="version 3 of stocks was logged without a reference"):
+        night_of("stocks", bare, raw, when)
