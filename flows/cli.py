@@ -211,7 +211,12 @@ def ui(
 
 @app.command()
 def serve(
-    config: Annotated[str, typer.Argument(help="What the forms open with.")] = "sp500",
+    config: Annotated[
+        str,
+        typer.Argument(
+            help="What all forms open with; by default sp500, and nightly for those on schedule."
+        ),
+    ] = "",
     overrides: Overrides = None,
     timezone: Annotated[
         str, typer.Option(help="Of the schedules; rows are there after the exchange closes.")

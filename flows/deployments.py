@@ -21,6 +21,8 @@ from pydantic import BaseModel
 from flows.audit import audit as audit_flow
 from flows.compare import compare as compare_flow
 from flows.explain import explain as explain_flow
+from flows.retrain import retrain as retrain_flow
+from flows.score import score as score_flow
 from flows.workers import end_with_parent
 
 P = ParamSpec("P")
@@ -66,6 +68,8 @@ def deployed(flow: Flow[P, R]) -> DeployedFlow[P, R]:
 compare = deployed(compare_flow)
 audit = deployed(audit_flow)
 explain = deployed(explain_flow)
+retrain = deployed(retrain_flow)
+score = deployed(score_flow)
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class Deployment:
     Attributes:
         flow: As it stands in this module under its own name.
         title: One line for the UI.
+        preset: What its form opens with unless a configuration is given.
         parameters: From the experiment of the deployment to the parameters that a form opens with.
         cron: When it runs by itself; None on demand only. Weekdays, since a calendar of holidays is
             one of the data: on a night without new rows the flow itself says that there is nothing
@@ -84,6 +89,7 @@ class Deployment:
 
     flow: DeployedFlow[..., Any]
     title: str
+    preset: str
     parameters: Callable[[dict[str, Any]], dict[str, Any]]
     cron: str | None = None
     alone: bool = False
@@ -101,43 +107,56 @@ def of_model(experiment: dict[str, Any]) -> dict[str, Any]:
 
 DEPLOYMENTS: Mapping[str, Deployment] = MappingProxyType(
     {
-        "compare": Deployment(compare, "Which normalization should it use?", of_experiment),
+        "compare": Deployment(
+            compare, "Which normalization should it use?", "sp500", of_experiment
+        ),
         "audit": Deployment(
             audit,
             "Does anything see the future?",
+            "sp500",
             lambda experiment: {"experiment": experiment, "quick": True},
         ),
-        "explain": Deployment(explain, "Which features carry a forecast?", of_model),
+        "explain": Deployment(explain, "Which features carry a forecast?", "sp500", of_model),
+        "retrain": Deployment(
+            retrain,
+            "A new model, and the champion only through the gate",
+            "nightly",
+            of_experiment,
+            cron="0 20 * * 5",
+            alone=True,
+        ),
+        "score": Deployment(
+            score,
+            "The champion on tonight's rows",
+            "nightly",
+            of_experiment,
+            cron="0 18 * * 1-5",
+            alone=True,
+        ),
     }
 )
 """By name of the flow; the deployment is called ``<flow>/<configuration>``."""
 
 
 def deployments(
-    experiment: BaseModel, name: str, timezone: str, pool: str | None = None
+    experiment_of: Callable[[str], tuple[str, BaseModel]], timezone: str, pool: str | None = None
 ) -> tuple[RunnerDeployment, ...]:
-    """All deployments with ``experiment`` as what their forms open with.
+    """All deployments, each with an experiment as what its form opens with.
 
     Args:
-        experiment: The experiment.
-        name: Of the configuration, and of the deployments.
+        experiment_of: From a deployment's preset to the name of the configuration, which becomes
+            the deployment's, and the experiment.
         timezone: Of the schedules, such as ``Europe/Berlin``.
         pool: The work pool; None to be served.
     """
-    tree = experiment.model_dump(mode="json")
     return tuple(
-        runner_deployment(key, one, one.parameters(tree), name, timezone, pool)
+        runner_deployment(key, one, *experiment_of(one.preset), timezone, pool)
         for key, one in DEPLOYMENTS.items()
     )
 
 
 def runner_deployment(
-    key: str,
-    one: Deployment,
-    parameters: dict[str, Any],
-    name: str,
-    timezone: str,
-    pool: str | None,
+    key: str, one: Deployment, name: str, experiment: BaseModel, timezone: str, pool: str | None
 ) -> RunnerDeployment:
     """As Prefect takes it. It finds the flow by module, so that any working directory will do."""
     limit = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
@@ -145,7 +164,7 @@ def runner_deployment(
         f"{__name__}.{key}",
         name,
         description=one.title,
-        parameters=parameters,
+        parameters=one.parameters(experiment.model_dump(mode="json")),
         schedule=Cron(one.cron, timezone=timezone) if one.cron else None,
         concurrency_limit=limit if one.alone else None,
         work_pool_name=pool,

@@ -4,49 +4,47 @@ import asyncio
 import difflib
 import fcntl
 import os
-import subprocess
-import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
-from http.client import HTTPConnection, HTTPException
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
-from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.client.schemas.sorting import FlowRunSort
 from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 
 from conf.load import ConfigError, load
-from conf.schema import Experiment
 from flows.api import HOST, Server, ServerError, answering
 from flows.compare import USER_ERRORS
-from flows.deployments import TAG, deployments
+from flows.deployments import DEPLOYMENTS, deployments
+from flows.leftover import close_interrupted, forget_others, skip_missed
+from flows.mlflow_ui import mlflow_ui
 from flows.shell import fail, taken
 from tasks.track.spec import TrackingSpec
-from tasks.track.store import UI_ADDRESS, open_store, resolve_uri
+from tasks.track.store import UI_ADDRESS, resolve_uri
 
 LOGS = Path(".foldproof/serve")
-START = 120.0
-"""Seconds that a server has to start on a busy machine."""
 
 
 def serve_config(
     config: str, overrides: Sequence[str], timezone: str, prefect_port: int, mlflow_port: int
 ) -> None:
-    """Serve what a configuration describes; what a user can mend ends with exit status 2."""
+    """Serve what a configuration describes, or without one each deployment's own preset.
+
+    What a user can mend ends with exit status 2.
+    """
     try:
         require_timezone(timezone)
-        experiment = load(config, overrides)
-        require_free(experiment.tracking, prefect_port, mlflow_port)
-        serve(experiment, Path(config).stem, timezone, prefect_port, mlflow_port)
+        given = cache(
+            lambda preset: (Path(config or preset).stem, load(config or preset, overrides))
+        )
+        served = deployments(given, timezone)
+        tracking = given(next(iter(DEPLOYMENTS.values())).preset)[1].tracking
+        require_free(tracking, prefect_port, mlflow_port)
+        serve(served, tracking, prefect_port, mlflow_port)
     except (ConfigError, *USER_ERRORS) as error:
         fail(error)
 
@@ -75,7 +73,10 @@ def require_free(tracking: TrackingSpec, prefect_port: int, mlflow_port: int) ->
 
 
 def serve(
-    experiment: Experiment, name: str, timezone: str, prefect_port: int, mlflow_port: int
+    served: Sequence[RunnerDeployment],
+    tracking: TrackingSpec,
+    prefect_port: int,
+    mlflow_port: int,
 ) -> None:
     """Start all of it, say where it is, and run what is due until an interruption.
 
@@ -92,11 +93,10 @@ def serve(
         if own:  # it starts while the store is opened and the MLflow UI starts
             server = Server(PREFECT_HOME.value() / "serve.log", prefect_port, whole=True)
             stack.callback(server.stop)
-        ui = stack.enter_context(mlflow_ui(experiment.tracking, mlflow_port))
+        ui = stack.enter_context(mlflow_ui(tracking, mlflow_port, LOGS / "mlflow.log"))
         if own:
             stack.enter_context(answering(server))
-            forget_others(name)
-        served = deployments(experiment, name, timezone)
+            forget_others({one.full_name for one in served})
         with for_runs(ui):
             run_what_is_due(served, ui)
 
@@ -148,128 +148,6 @@ def only_one(lock: Path) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
-
-
-@contextmanager
-def mlflow_ui(tracking: TrackingSpec, port: int) -> Iterator[str]:
-    """The MLflow UI on the tracking store, unless that is a server; yields its address.
-
-    Raises:
-        ServerError: It does not start.
-        TrackingError: The store cannot be used.
-    """
-    store = open_store(tracking)  # makes the database: the UI and a run would race for it
-    if store.uri.startswith("http"):
-        yield store.uri
-        return
-    log = LOGS / "mlflow.log"
-    options = ["--backend-store-uri", store.uri, "--host", HOST, "--port", str(port)]
-    command = [sys.executable, "-m", "mlflow", "server", *options, "--workers", "1"]
-    process = start_tied(command, log)
-    try:
-        wait_for(process, port, log)
-        yield f"http://{HOST}:{port}"
-    finally:
-        process.communicate()  # closes its standard input
-
-
-def start_tied(command: Sequence[str], log: Path) -> "subprocess.Popen[bytes]":
-    """Start ``command`` so that it ends when its standard input closes, as it does with us."""
-    script = str(Path(__file__).with_name("tied.py"))
-    with log.open("wb") as out:
-        return subprocess.Popen(
-            [sys.executable, "-P", script, *command],
-            env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-            stdin=subprocess.PIPE,
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-        )
-
-
-def wait_for(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
-    """Return when a server answers on ``port``.
-
-    Raises:
-        ServerError: It ended, or has not answered in time.
-    """
-    end = time.monotonic() + START
-    while process.poll() is None and time.monotonic() < end:
-        connection = HTTPConnection(HOST, port, timeout=5)
-        try:
-            connection.request("GET", "/health")
-            if connection.getresponse().status == 200:
-                return
-        except (OSError, HTTPException):
-            time.sleep(0.2)
-        finally:
-            connection.close()
-    raise ServerError(f"the MLflow UI did not start on port {port}; its log is {log}")
-
-
-def forget_others(name: str) -> None:
-    """Delete deployments that another configuration was served as: nobody would run them."""
-    with get_client(sync_client=True) as client:
-        filters = DeploymentFilter.model_validate({"tags": {"all_": [TAG]}})
-        for one in client.read_deployments(deployment_filter=filters):
-            if one.name != name and one.work_pool_name is None:
-                client.delete_deployment(one.id)
-
-
-def close_interrupted(ids: Sequence[UUID]) -> None:
-    """Runs whose process is gone are said to have crashed; else they would run for ever.
-
-    Nobody else runs these deployments: they have no work pool, and one process serves a folder.
-    """
-    began = (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
-    with get_client(sync_client=True) as client:
-        for one in runs_of(client, ids, began):
-            ended = State(type=StateType.CRASHED, message="interrupted with foldproof serve")
-            client.set_flow_run_state(one.id, ended, force=True)
-
-
-def skip_missed(ids: Sequence[UUID]) -> None:
-    """Of the scheduled runs that were missed while nothing was served, keep the newest of each.
-
-    A flow looks at the newest rows there are: seven missed nights need one run, not seven.
-    """
-    now = datetime.now(UTC)
-    with get_client(sync_client=True) as client:
-        waiting = runs_of(client, ids, (StateType.SCHEDULED,))
-        late = [one for one in waiting if one.auto_scheduled and expected_start(one) < now]
-        for one in superseded(late):
-            stand_in = "a later run that was missed too stands for this one"
-            skipped = State(type=StateType.CANCELLED, name="Missed", message=stand_in)
-            client.set_flow_run_state(one.id, skipped, force=True)
-
-
-def runs_of(
-    client: SyncPrefectClient, ids: Sequence[UUID], states: Sequence[StateType]
-) -> list[FlowRun]:
-    """The runs of the deployments ``ids`` in one of ``states``, the earliest first."""
-    filters = FlowRunFilter.model_validate(
-        {"deployment_id": {"any_": ids}, "state": {"type": {"any_": states}}}
-    )
-    found: list[FlowRun] = []
-    while page := client.read_flow_runs(
-        flow_run_filter=filters,
-        limit=200,
-        offset=len(found),
-        sort=FlowRunSort.EXPECTED_START_TIME_ASC,
-    ):
-        found += page
-    return found
-
-
-def superseded(late: Sequence[FlowRun]) -> list[FlowRun]:
-    """All but the newest run of each deployment."""
-    newest = {one.deployment_id: one.id for one in sorted(late, key=expected_start)}
-    return [one for one in late if one.id != newest[one.deployment_id]]
-
-
-def expected_start(run: FlowRun) -> datetime:
-    """When a scheduled run was to start."""
-    return run.expected_start_time or datetime.min.replace(tzinfo=UTC)
 
 
 def told(schedule: Any) -> str:

@@ -12,8 +12,8 @@ from tasks.operate.record import Retraining, Settled
 from tasks.operate.scoring import Scoring
 from tasks.report import Report, Results
 from tasks.report.study import StudyResults
-from tasks.track.audit import Audit, log_leak_audit, write_audit
 from tasks.track import champion
+from tasks.track.audit import Audit, log_leak_audit, write_audit
 from tasks.track.fetch import ModelPlace, fetch_model
 from tasks.track.forecaster import files_by_variant, forecaster_files
 from tasks.track.log import log_comparison
