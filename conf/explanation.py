@@ -6,13 +6,16 @@ from datetime import date as date_of_day
 from pydantic import BaseModel, ConfigDict, Field
 
 from conf.load import described
+from models.spec import as_form
 from tasks.track.spec import TrackingSpec
 
 
 class ExplainRequest(BaseModel):
     """A logged model, and which of its forecasts to explain."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, json_schema_extra=as_form
+    )
 
     model: str
     """latest (the best variant of the newest comparison), a run's id or the beginning of it, or

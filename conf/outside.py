@@ -6,6 +6,7 @@ from datetime import date as date_of_day
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from conf.load import described
+from models.spec import as_form
 from tasks.split import WalkForward
 from tasks.track.spec import TrackingSpec
 
@@ -13,7 +14,9 @@ from tasks.track.spec import TrackingSpec
 class OutsideAudit(BaseModel):
     """A forecaster that is somebody's own, the rows it reads, and what is known of them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, json_schema_extra=as_form
+    )
 
     forecaster: str
     """package.module:function, called as (data, fold) or (data, fold, trace)."""

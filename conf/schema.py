@@ -1,15 +1,16 @@
 """The one typed description of an experiment: presets, command line and flow parameters are it."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from models.batches import BATCHES
-from models.normalizers import resolve
-from models.spec import NetworkSpec, TrainingSpec
+from models.normalizers import VARIANTS, resolve
+from models.spec import NetworkSpec, TrainingSpec, as_form, at_least, some_of
 from tasks.attribute.spec import AttributionSpec
 from tasks.compare.spec import StatisticsSpec
 from tasks.data.spec import DataSpec, TargetSpec
@@ -23,7 +24,14 @@ from tasks.train.references import REFERENCES
 class Experiment(BaseModel):
     """Everything that decides a comparison. Unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, json_schema_extra=as_form
+    )
+    __form__: ClassVar[Mapping[str, Mapping[str, Any]]] = at_least(0, "workers") | {
+        "variants": some_of(VARIANTS),
+        "references": {"items": {"type": "string", "enum": list(REFERENCES)}},
+        "seeds": {"items": {"type": "integer", "minimum": 0}, "minItems": 1},
+    }
 
     name: str
     """Title of the comparison, in the report and the tracker."""

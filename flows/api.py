@@ -1,5 +1,6 @@
 """One Prefect API for a flow and all its workers: the configured one, or a server of their own."""
 
+import os
 import re
 import socket
 import subprocess
@@ -31,16 +32,34 @@ class Server:
     process alone, which still needs the server to end its flow in order.
     """
 
-    def __init__(self, log: Path) -> None:
-        """Start it and return at once; ``log`` takes what it writes."""
+    def __init__(self, log: Path, port: int = 0, whole: bool = False) -> None:
+        """Start it and return at once.
+
+        Args:
+            log: Takes what it writes.
+            port: Where it listens; 0 takes any that is free.
+            whole: With UI, scheduler and the other services.
+
+        Raises:
+            OSError: The port is taken.
+        """
         self.log = log
         self.answers = False
         log.parent.mkdir(parents=True, exist_ok=True)
-        with socket.create_server((HOST, 0)) as listening, log.open("wb") as out:
+        with socket.create_server((HOST, port)) as listening, log.open("wb") as out:
             self.port = listening.getsockname()[1]
             script = str(Path(__file__).with_name("server.py"))
             self.process = subprocess.Popen(
-                [sys.executable, "-P", script, str(listening.fileno())],
+                [
+                    sys.executable,
+                    "-P",
+                    script,
+                    str(listening.fileno()),
+                    *(["whole"] if whole else []),
+                ],
+                env=os.environ
+                | {"PREFECT_SERVER_API_HOST": HOST}
+                | {"PREFECT_SERVER_API_PORT": str(self.port)},
                 stdin=subprocess.PIPE,
                 stdout=out,
                 stderr=out,

@@ -13,7 +13,7 @@ from conf.outside import OutsideAudit
 from conf.schema import Experiment
 from flows.audit_screen import AuditScreen
 from flows.schedule import Job, drive
-from flows.workers import task_runner
+from flows.workers import Workers
 from models.normalizers import resolve
 from tasks.data import build, load
 from tasks.data.task import load_panel
@@ -43,7 +43,7 @@ AUDITS = Path(".foldproof/audits")
 CODE = ("models", "tasks", "flows", "conf")
 
 
-@flow(name="audit", description=__doc__)
+@flow(name="audit", description=__doc__, task_runner=Workers())
 def audit(experiment: Experiment, quick: bool) -> Audit:
     """Panel and newest fold, every variant audited from raw rows on, page, tracker."""
     screen, watch = AuditScreen(), Stopwatch()
@@ -166,8 +166,7 @@ def run_audit(experiment: Experiment, quick: bool, api: AbstractContextManager[N
     panel = build(experiment.data, experiment.target, cache=PANELS.resolve())
     experiment.split.folds(panel.dates, panel.label_end)
     with api:
-        runner = task_runner(experiment.processes)
-        return audit.with_options(task_runner=runner)(experiment, quick)
+        return audit(experiment, quick)
 
 
 def run_outside(request: OutsideAudit, quick: bool, api: AbstractContextManager[None]) -> Audit:

@@ -220,6 +220,29 @@ def ui(
     raise typer.Exit(subprocess.call([command, "server", *options, "--workers", "1"]))
 
 
+@app.command()
+def serve(
+    config: Annotated[
+        str,
+        typer.Argument(
+            help="What all forms open with; by default sp500, and nightly for those on schedule."
+        ),
+    ] = "",
+    overrides: Overrides = None,
+    timezone: Annotated[
+        str, typer.Option(help="Of the schedules; rows are there after the exchange closes.")
+    ] = "America/New_York",
+    port: Annotated[int, typer.Option(help="Of the Prefect server, on 127.0.0.1.")] = 4200,
+    mlflow_port: Annotated[int, typer.Option(help="Of the MLflow UI, on 127.0.0.1.")] = 5000,
+) -> None:
+    """Prefect server, MLflow UI and every flow on schedule or on demand, on this machine."""
+    prepare(verbose=True)
+    with stoppable("everything that was started has ended; the same command goes on from here"):
+        from flows.serve import serve_config
+
+        serve_config(config, overrides or [], timezone, port, mlflow_port)
+
+
 def main() -> None:
     """Entry point of the ``foldproof`` command."""
     try:

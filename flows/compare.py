@@ -10,7 +10,7 @@ from flows.api import ServerError
 from flows.assemble import assemble
 from flows.screen import Screen
 from flows.variants import fit_variants
-from flows.workers import task_runner
+from flows.workers import Workers
 from tasks.attribute.explain import ExplainError
 from tasks.compare.task import compare_forecasts
 from tasks.data import DataError, build
@@ -32,7 +32,7 @@ USER_ERRORS = (
 PANELS = Path(".foldproof/panels")
 
 
-@flow(name="compare", description=__doc__)
+@flow(name="compare", description=__doc__, task_runner=Workers())
 def compare(experiment: Experiment) -> Links:
     """Panel, plan, units with attribution and audit, statistics, report, tracker."""
     screen, watch = Screen(), Stopwatch()
@@ -65,7 +65,7 @@ def check(experiment: Experiment) -> None:
 
 
 def run(experiment: Experiment, api: AbstractContextManager[None]) -> Links:
-    """Run the flow with as many worker processes as the experiment asks for.
+    """Check what a user can mend, then run the flow.
 
     Args:
         experiment: What to compare.
@@ -73,4 +73,4 @@ def run(experiment: Experiment, api: AbstractContextManager[None]) -> Links:
     """
     check(experiment)
     with api:
-        return compare.with_options(task_runner=task_runner(experiment.processes))(experiment)
+        return compare(experiment)

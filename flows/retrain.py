@@ -14,7 +14,7 @@ from flows.audit import audit_variants
 from flows.audit_screen import AuditScreen
 from flows.screen import Screen
 from flows.variants import Fitted, fit_variants
-from flows.workers import task_runner
+from flows.workers import Workers
 from tasks.data import build, load
 from tasks.data.task import load_panel
 from tasks.diagnose.finding import Finding, overall
@@ -41,7 +41,7 @@ CODE = ("models", "tasks", "flows", "conf")
 Findings = dict[str, tuple[Finding, ...]]
 
 
-@flow(name="retrain", description=__doc__)
+@flow(name="retrain", description=__doc__, task_runner=Workers())
 def retrain(experiment: Experiment) -> Settled:
     """Champion, panel and plan; challengers fitted, audited, compared; the gate; the registry."""
     night, screen, watch = experiment.tonight(), Screen(), Stopwatch()
@@ -186,7 +186,7 @@ def run_retrain(experiment: Experiment, api: AbstractContextManager[None]) -> Se
     panel = build(night.data, night.target, cache=PANELS.resolve())
     trial_of(night, None).split.folds(panel.dates, panel.label_end)
     with api:
-        return retrain.with_options(task_runner=task_runner(experiment.processes))(experiment)
+        return retrain(experiment)
 
 
 def run_rollback(experiment: Experiment, version: str, api: AbstractContextManager[None]) -> str:

@@ -4,10 +4,14 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import torch
+from prefect.context import FlowRunContext
+from prefect.futures import PrefectFuture
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
+from prefect.tasks import Task
 
 from models.memory import keep_activations_mapped
 
@@ -22,6 +26,49 @@ def task_runner(processes: int) -> TaskRunner[Any]:
         start_worker()
         return ThreadPoolTaskRunner(max_workers=1)
     return ProcessPoolTaskRunner(max_workers=processes, initializer=start_pool_worker)
+
+
+class Workers(TaskRunner[PrefectFuture[Any]]):
+    """The processes that the flow's own parameter asks for, started with the first task.
+
+    A deployed flow is started by Prefect, which knows its task runner before its parameters.
+    The runner that Prefect would take otherwise has as many threads as there are tasks.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._runner: TaskRunner[Any] | None = None
+
+    def duplicate(self) -> "Workers":
+        """Another one, not yet started."""
+        return Workers()
+
+    def submit(
+        self,
+        task: Task[Any, Any],
+        parameters: dict[str, Any],
+        wait_for: Iterable[PrefectFuture[Any]] | None = None,
+        dependencies: dict[str, set[Any]] | None = None,
+    ) -> PrefectFuture[Any]:
+        """Hand the task to the workers."""
+        if self._runner is None:
+            self._runner = task_runner(processes_asked_for()).__enter__()
+        future: PrefectFuture[Any] = self._runner.submit(task, parameters, wait_for, dependencies)
+        return future
+
+    def __exit__(self, *error: Any) -> None:
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            runner.__exit__(*error)
+        super().__exit__(*error)
+
+
+def processes_asked_for() -> int:
+    """``processes`` of the running flow's first parameter that has them, else 1."""
+    context = FlowRunContext.get()
+    parameters = (context and context.parameters) or {}
+    asked = (getattr(one, "processes", None) for one in parameters.values())
+    return next((processes for processes in asked if processes is not None), 1)
 
 
 def start_worker() -> None:

@@ -1,10 +1,58 @@
 """What decides a network and its training: the two specs that an experiment sets."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-STRICT = {"extra": "forbid", "use_attribute_docstrings": True}
+
+def as_form(schema: dict[str, Any], spec: type) -> None:
+    """Make a spec's JSON schema one to fill a form by.
+
+    Nothing is required, because a form opens with values and a key that is left out takes the one
+    it opened with. Help is the first paragraph of the docstring. Bounds and choices that the types
+    do not tell are those of the class's ``__form__``: field -> JSON schema to add.
+    """
+    schema.pop("required", None)
+    if "description" in schema:
+        schema["description"] = " ".join(schema["description"].split("\n\n")[0].split())
+    added: Mapping[str, Mapping[str, Any]] = getattr(spec, "__form__", {})
+    for name, rules in added.items():
+        field = schema["properties"][name]
+        if "anyOf" in rules:
+            for told_there in ("type", "items"):
+                field.pop(told_there, None)
+        field.update(rules)
+
+
+STRICT = {"extra": "forbid", "use_attribute_docstrings": True, "json_schema_extra": as_form}
 """How configuration reads a spec: unknown keys are errors, texts under fields are help."""
+
+
+def one_of(names: Iterable[str]) -> dict[str, Any]:
+    """JSON schema of one of ``names``, or of one's own that is imported."""
+    own = {"type": "string", "pattern": OWN, "title": "your own, package.module:attribute"}
+    return {"anyOf": [{"type": "string", "enum": list(names), "title": "built in"}, own]}
+
+
+def some_of(names: Iterable[str]) -> dict[str, Any]:
+    """JSON schema of a list of these. Prefect draws a list of plain choices, or of plain texts."""
+    built_in = {"type": "string", "enum": list(names)}
+    text = {"type": "string", "pattern": "|".join([*(f"^{name}$" for name in names), OWN])}
+    return {
+        "anyOf": [
+            {"type": "array", "title": "built in", "items": built_in},
+            {"type": "array", "title": "your own too, package.module:attribute", "items": text},
+        ]
+    }
+
+
+OWN = r"^[\w.]+:\w+$"
+"""Pattern of a name that is imported."""
+
+
+def at_least(least: float, *names: str) -> dict[str, dict[str, float]]:
+    """A lower bound of the fields ``names`` for a class's ``__form__``."""
+    return {name: {"minimum": least} for name in names}
 
 
 def require(holds: bool, invariant: str) -> None:
@@ -18,6 +66,9 @@ class NetworkSpec:
     """An LSTM that reads a window of T rows and forecasts from the last step's hidden state."""
 
     __pydantic_config__ = STRICT
+    __form__ = at_least(1, "window", "hidden", "layers") | {
+        "dropout": {"minimum": 0, "exclusiveMaximum": 1}
+    }
 
     window: int = 20
     """Rows (trading days) in a window, T."""
@@ -40,6 +91,11 @@ class TrainingSpec:
     """How a network is fitted: loss, batch composition, AdamW, early stopping."""
 
     __pydantic_config__ = STRICT
+    __form__ = at_least(1, "batch_size", "epochs", "patience") | {
+        "learning_rate": {"exclusiveMinimum": 0},
+        "clip_norm": {"exclusiveMinimum": 0},
+        "weight_decay": {"minimum": 0},
+    }
 
     loss: Literal["mse", "rank_correlation"] = "mse"
     """mse, or rank_correlation: minus the correlation of forecasts with target ranks, by date."""

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from models.spec import STRICT, require
-from tasks.attribute.baselines import check_baseline
-from tasks.attribute.methods import DEFAULT, check_methods
+from models.spec import STRICT, at_least, require
+from tasks.attribute.baselines import BASELINES, check_baseline
+from tasks.attribute.methods import ATTRIBUTIONS, DEFAULT, check_methods
 
 
 @dataclass(frozen=True)
@@ -12,6 +12,14 @@ class AttributionSpec:
     """By which methods, and on how many windows, every unit's forecasts are attributed."""
 
     __pydantic_config__ = STRICT
+    __form__ = (
+        at_least(0, "samples", "origins")
+        | at_least(1, "nodes")
+        | {
+            "methods": {"items": {"type": "string", "enum": list(ATTRIBUTIONS)}},
+            "baselines": {"items": {"type": "string", "enum": list(BASELINES)}},
+        }
+    )
 
     samples: int = 400
     """Test windows attributed per unit, spread evenly over its dates; 0 leaves attribution out."""

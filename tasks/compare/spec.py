@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from models.spec import STRICT, require
+from models.spec import STRICT, at_least, require
 
 
 @dataclass(frozen=True)
@@ -10,6 +10,7 @@ class StatisticsSpec:
     """Intervals and the confidence set over the daily rank IC."""
 
     __pydantic_config__ = STRICT
+    __form__ = at_least(100, "draws") | {"level": {"minimum": 0.5, "exclusiveMaximum": 1}}
 
     reference: str = "none"
     """The variant that paired differences are taken against."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal, get_args
 
-from models.spec import STRICT, require
+from models.spec import STRICT, at_least, one_of, require
 
 SourceName = Literal[
     "sp500", "file", "noise", "linear", "lagged", "regime",
@@ -62,6 +62,12 @@ class SyntheticSpec:
     """Size and strength of the sources whose truth is known."""
 
     __pydantic_config__ = STRICT
+    __form__ = (
+        at_least(30, "days")
+        | at_least(2, "symbols")
+        | at_least(4, "n_features")
+        | {name: {"minimum": 0, "exclusiveMaximum": 1} for name in ("signal", "persistence")}
+    )
 
     days: int = 1500
     """Trading days."""
@@ -90,6 +96,11 @@ class DataSpec:
     """Where the rows come from and which features are read from them."""
 
     __pydantic_config__ = STRICT
+    __form__ = (
+        at_least(0, "fill_limit")
+        | at_least(1, "min_history")
+        | {"features": one_of(("price", "ready"))}
+    )
 
     source: SourceName = "sp500"
     """Key of tasks.data.SOURCES."""
@@ -142,6 +153,7 @@ class TargetSpec:
     """What is to be forecast at the close of day d: the return from close d+1 to d+1+horizon."""
 
     __pydantic_config__ = STRICT
+    __form__ = at_least(1, "horizon")
 
     horizon: int = 5
     """Trading days from the next close to the close that ends the return."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from models.spec import STRICT, require
+from models.spec import STRICT, at_least, require
 
 
 @dataclass(frozen=True)
@@ -10,6 +10,9 @@ class AuditSpec:
     """The exact leak tests of every comparison."""
 
     __pydantic_config__ = STRICT
+    __form__ = at_least(1, "cuts", "feature_cuts", "forecast_cuts") | at_least(
+        0, "retrain_folds", "placebo"
+    )
 
     cuts: int = 3
     """Dates in each test block after which everything is changed (serve invariance)."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from models.spec import STRICT
+from models.spec import STRICT, at_least
 from tasks.split.cut import Blocks, Cutter, PlanError, known_rows
 from tasks.split.fold import Fold
 from tasks.split.shortage import shortage
@@ -43,6 +43,7 @@ class WalkForward:
     """
 
     __pydantic_config__ = STRICT
+    __form__ = at_least(0, "embargo", "horizon")
 
     train: int | str
     """Training block: trading days, or a calendar period such as "5Y". At least, if expanding."""

@@ -18,6 +18,8 @@ SQLITE = "sqlite:///"
 PATIENCE = 5.0
 """Seconds that a tracking server has to answer."""
 LOCAL_UI = "http://127.0.0.1:5000"
+UI_ADDRESS = "FOLDPROOF_MLFLOW_UI"
+"""Environment variable: where a UI on the embedded store is running already."""
 
 
 class TrackingError(ValueError):
@@ -164,12 +166,16 @@ def report_url(store: Store, run_id: str) -> str:
 
 def runs_page(store: Store) -> str:
     """The experiment's runs where the UI of the store is, or will be once it is started."""
-    base = store.uri.rstrip("/") if store.uri.startswith("http") else LOCAL_UI
+    base = (
+        store.uri.rstrip("/")
+        if store.uri.startswith("http")
+        else os.environ.get(UI_ADDRESS, LOCAL_UI)
+    )
     return f"{base}/#/experiments/{store.experiment_id}/runs"
 
 
 def ui_command(store: Store) -> str:
-    """What starts the UI on the store; empty when the store is a server."""
-    if store.uri.startswith("http"):
+    """What starts the UI on the store; empty when one is running."""
+    if store.uri.startswith("http") or UI_ADDRESS in os.environ:
         return ""
     return f'mlflow ui --backend-store-uri "{shown(store.uri)}"'

@@ -1,0 +1,168 @@
+"""Everything on one machine: Prefect server, MLflow UI and every flow as a deployment."""
+
+import asyncio
+import difflib
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from prefect.deployments.runner import RunnerDeployment
+from prefect.runner import Runner
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME
+
+from conf.load import ConfigError, load
+from flows.api import HOST, Server, ServerError, answering
+from flows.compare import USER_ERRORS
+from flows.deployments import DEPLOYMENTS, deployments
+from flows.leftover import close_interrupted, forget_others, skip_missed
+from flows.mlflow_ui import mlflow_ui
+from flows.shell import fail, taken
+from tasks.track.spec import TrackingSpec
+from tasks.track.store import UI_ADDRESS, resolve_uri
+
+LOGS = Path(".foldproof/serve")
+
+
+def serve_config(
+    config: str, overrides: Sequence[str], timezone: str, prefect_port: int, mlflow_port: int
+) -> None:
+    """Serve what a configuration describes, or without one each deployment's own preset.
+
+    What a user can mend ends with exit status 2.
+    """
+    try:
+        require_timezone(timezone)
+        given = cache(
+            lambda preset: (Path(config or preset).stem, load(config or preset, overrides))
+        )
+        served = deployments(given, timezone)
+        tracking = given(next(iter(DEPLOYMENTS.values())).preset)[1].tracking
+        require_free(tracking, prefect_port, mlflow_port)
+        serve(served, tracking, prefect_port, mlflow_port)
+    except (ConfigError, *USER_ERRORS) as error:
+        fail(error)
+
+
+def require_timezone(name: str) -> None:
+    """Raise ConfigError unless ``name`` is an IANA time zone."""
+    if name not in available_timezones():
+        near = difflib.get_close_matches(name, available_timezones(), n=2)
+        raise ConfigError(
+            f"--timezone must be an IANA name such as Europe/Berlin; it is {name!r}"
+            + (f", did you mean {' or '.join(near)}?" if near else "")
+        )
+
+
+def require_free(tracking: TrackingSpec, prefect_port: int, mlflow_port: int) -> None:
+    """Raise ServerError if a port that we are to listen on is taken."""
+    ports = [] if PREFECT_API_URL.value() else [("--port", prefect_port)]
+    if not resolve_uri(tracking).startswith("http"):
+        ports.append(("--mlflow-port", mlflow_port))
+    for option, port in ports:
+        if taken(port):
+            raise ServerError(
+                f"port {port} of {HOST} is in use; it may be a server that runs already. "
+                f"If not: {option} {port + 1}"
+            )
+
+
+def serve(
+    served: Sequence[RunnerDeployment],
+    tracking: TrackingSpec,
+    prefect_port: int,
+    mlflow_port: int,
+) -> None:
+    """Start all of it, say where it is, and run what is due until an interruption.
+
+    Servers whose addresses are configured (PREFECT_API_URL, MLFLOW_TRACKING_URI) are used, not
+    started. What is started here ends here, the runs first and the Prefect server last.
+
+    Raises:
+        ServerError: A server does not start, or this folder is already served.
+        TrackingError: The tracking store cannot be used.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(only_one(LOGS / "lock"))
+        own = not PREFECT_API_URL.value()
+        if own:  # it starts while the store is opened and the MLflow UI starts
+            server = Server(PREFECT_HOME.value() / "serve.log", prefect_port, whole=True)
+            stack.callback(server.stop)
+        ui = stack.enter_context(mlflow_ui(tracking, mlflow_port, LOGS / "mlflow.log"))
+        if own:
+            stack.enter_context(answering(server))
+            forget_others({one.full_name for one in served})
+        with for_runs(ui):
+            run_what_is_due(served, ui)
+
+
+def run_what_is_due(served: Sequence[RunnerDeployment], ui: str) -> None:
+    """Register the deployments and run them until an interruption, which ends the runs."""
+    runner = Runner(name="foldproof", pause_on_shutdown=False)
+    ids = [cast(UUID, runner.add_deployment(one)) for one in served]
+    close_interrupted(ids)  # of a start that was killed
+    skip_missed(ids)
+    say_where(served, ui)
+    try:
+        asyncio.run(runner.start())
+    finally:
+        close_interrupted(ids)
+
+
+@contextmanager
+def for_runs(ui: str) -> Iterator[None]:
+    """What the processes of the runs inherit: where the project is, and where their links lead."""
+    kept = {name: os.environ.get(name) for name in ("PYTHONPATH", UI_ADDRESS)}
+    project = str(Path(__file__).resolve().parents[1])
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [project, kept["PYTHONPATH"]]))
+    os.environ[UI_ADDRESS] = ui
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+@contextmanager
+def only_one(lock: Path) -> Iterator[None]:
+    """Hold ``lock`` as long as this process lives.
+
+    Raises:
+        ServerError: Another process holds it: two schedulers on one database would run twice.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            raise ServerError(
+                f"{lock.parent.parent.resolve()} is already served, by process {file.read()}"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def told(schedule: Any) -> str:
+    """A cron schedule with its time zone."""
+    return f"{schedule.cron} {schedule.timezone}"
+
+
+def say_where(served: Sequence[RunnerDeployment], tracking: str) -> None:
+    """Addresses, deployments with their schedules, and how to end it."""
+    api = str(PREFECT_API_URL.value())
+    print(f"Prefect:  {api.removesuffix('/api')}")
+    print(f"MLflow:   {tracking}")
+    for one in served:
+        times = [told(plan.schedule) for plan in one.schedules or []]
+        print(f"  {one.full_name:<24} {', '.join(times) or 'on demand'}")
+    print("Run one:  open its form in Prefect, or")
+    print(f"          PREFECT_API_URL={api} prefect deployment run {served[0].full_name}")
+    print("Ctrl-C ends all of it; the same command goes on from there.", flush=True)
