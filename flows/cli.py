@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -146,6 +147,33 @@ def explanation_of(model: str, settings: list[str]) -> Any:
     from conf.explanation import load_explanation
 
     return load_explanation(model, settings)
+
+
+@app.command()
+def retrain(config: Config, overrides: Overrides = None, verbose: Verbose = False) -> None:
+    """Retrain on the newest data; a gate decides whether the champion changes, and says why."""
+    nightly(
+        config, overrides, "flows.retrain:run_retrain", verbose=verbose,
+        left="finished units are kept, the champion is as it was, the same command goes on",
+    )  # fmt: skip
+
+
+@app.command()
+def rollback(
+    config: Config,
+    settings: Annotated[
+        list[str] | None, typer.Argument(help="The version to go back to; key=value.")
+    ] = None,
+) -> None:
+    """Give the alias champion back to the version before it, or to the one named."""
+    versions = [one for one in settings or [] if "=" not in one]
+    if len(versions) > 1:
+        fail(f"one version can be champion; named are {', '.join(versions)}")
+    overrides = [one for one in settings or [] if "=" in one]
+    prepare(verbose=False)
+    with defects_told(), stoppable("the champion is as it was"):
+        read = partial(experiment_of, config, overrides)
+        run_on(read, "flows.retrain:run_rollback", "".join(versions))
 
 
 @app.command()

@@ -49,11 +49,13 @@ class Incumbent:
         variant: Key of its variant.
         behind: Trading dates from its first date out of sample to the newest fold's: how much
             more recent a challenger's training is.
+        rank_ic: Its mean daily rank IC on the stretch, out of its sample; NaN where not known.
     """
 
     version: str
     variant: str
     behind: int
+    rank_ic: float = NAN
 
 
 @dataclass(frozen=True, eq=False)

@@ -52,12 +52,15 @@ def stretch_of(folds: tuple[Fold, ...]) -> range:
     return range(folds[0].test.start, folds[-1].test.stop)
 
 
-def incumbent_of(champion: Champion, folds: tuple[Fold, ...]) -> Incumbent:
-    """The champion beside the newest fold, whose network would replace it."""
-    dates = folds[-1].calendar
-    newest = folds[-1].test_dates[0]
-    behind = int(((dates >= np.datetime64(champion.tested_from)) & (dates < newest)).sum())
-    return Incumbent(champion.version, champion.variant, behind)
+def incumbent_of(champion: Champion, forecasts: pd.DataFrame, folds: tuple[Fold, ...]) -> Incumbent:
+    """The champion with its ``forecasts``, beside the newest fold, whose network would replace it.
+
+    Versions with the same plan are as far apart as the nights on which they were trained.
+    """
+    dates, newest = folds[-1].calendar, folds[-1].test_dates[0]
+    since = np.datetime64(champion.tested_from, "D")
+    behind = int(((dates >= since) & (dates < newest)).sum())
+    return Incumbent(champion.version, champion.variant, behind, mean_of(rank_ic(forecasts)))
 
 
 def champion_forecasts(
@@ -113,11 +116,10 @@ def challenger_of(
         folds: Whose test blocks are the stretch.
     """
     own = rank_ic(forecasts.assign(variant=variant))
-    mean = float(own.to_numpy().mean()) if len(own) else float("nan")
     rows = [row for fold in folds for row in fold.test]
     coverage = len(forecasts) / max(1, int(panel.member[rows].sum()))
     difference = None if champion is None else difference_of(forecasts, champion)
-    return Challenger(variant, verdict, coverage, mean, len(own), difference)
+    return Challenger(variant, verdict, coverage, mean_of(own), len(own), difference)
 
 
 def difference_of(forecasts: pd.DataFrame, champion: pd.DataFrame) -> np.ndarray:
@@ -137,3 +139,8 @@ def rank_ic(forecasts: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame() if forecasts.empty else daily(forecasts)
     except NothingCommon:
         return pd.DataFrame()
+
+
+def mean_of(ic: pd.DataFrame) -> float:
+    """Mean over dates of one variant's rank IC; NaN without dates."""
+    return float(ic.to_numpy().mean()) if len(ic) else float("nan")

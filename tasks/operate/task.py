@@ -1,16 +1,21 @@
-"""The Prefect tasks of this step: a night scored, its table kept, a champion watched."""
+"""The Prefect tasks of this step: the gate and its decision, a night's scores, monitoring."""
 
 import re
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+import pandas as pd
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
-from tasks.data import DataSpec, TargetSpec, build, load_raw
-from tasks.operate.evidence import Champion
+from tasks.data import DataSpec, TargetSpec, build, load, load_raw
+from tasks.operate.decision import Challenger, Decision, Incumbent
+from tasks.operate.evidence import Champion, champion_forecasts, stretch_of
+from tasks.operate.gate import decide
 from tasks.operate.night import night_of
+from tasks.operate.record import Settled
 from tasks.operate.scoring import (
     Scoring,
     markdown,
@@ -19,12 +24,51 @@ from tasks.operate.scoring import (
     sentence,
     write_scores,
 )
-from tasks.operate.spec import OperationSpec
+from tasks.operate.spec import GateSpec, OperationSpec
 from tasks.operate.watch import Watch, watch_of
 from tasks.operate.watch_words import lines, page
+from tasks.split import Fold
+from tasks.timing import Timed, timed
+from tasks.train.served import read_served
 
 EVENT = "foldproof.alert."
 """Events begin with this; the alarm's key follows."""
+
+
+@task(name="forecast with champion")
+def forecast_champion(
+    champion: Champion, data: DataSpec, panel: Path, folds: tuple[Fold, ...]
+) -> Timed[pd.DataFrame]:
+    """The champion's own forecasts of the stretch, from raw rows, out of its sample only."""
+
+    def forecasts() -> pd.DataFrame:
+        served = read_served(champion.weights, champion.notes)
+        rows = stretch_of(folds)
+        return champion_forecasts(served, load_raw(data), load(panel), champion, rows)
+
+    return timed(forecasts)
+
+
+@task(name="decide")
+def decide_champion(
+    challengers: Sequence[Challenger],
+    champion: Incumbent | None,
+    spec: GateSpec,
+    horizon: int,
+    stale: int,
+) -> Decision:
+    """Who is champion tomorrow, and why."""
+    return decide(challengers, champion, spec, horizon, stale)
+
+
+@task(name="show decision in prefect")
+def show_decision(settled: Settled) -> None:
+    """The decision as an artifact of the flow run."""
+    create_markdown_artifact(
+        f"{settled.sentence}\n\n{settled.page}",
+        key=f"retraining-{settled.retraining_id}",
+        description=settled.sentence,
+    )
 
 
 @task(name="score rows")

@@ -8,15 +8,17 @@ from prefect import task
 
 from tasks.data import DataSpec, load_raw
 from tasks.operate.evidence import Champion
+from tasks.operate.record import Retraining, Settled
 from tasks.operate.scoring import Scoring
 from tasks.operate.watch import Watch
 from tasks.report import Report, Results
 from tasks.report.study import StudyResults
 from tasks.track.audit import Audit, log_leak_audit, write_audit
-from tasks.track.champion import find_champion
 from tasks.track.fetch import ModelPlace, fetch_model
-from tasks.track.forecaster import files_by_variant
+from tasks.track.forecaster import files_by_variant, forecaster_files
 from tasks.track.log import log_comparison
+from tasks.track.registry import find_champion, settle
+from tasks.track.retraining import find_retraining, log_retraining
 from tasks.track.scoring import log_scoring, log_watch
 from tasks.track.spec import TrackingSpec
 from tasks.track.store import Links, open_store
@@ -28,6 +30,37 @@ from tasks.train import TrainedUnit
 def find_store(spec: TrackingSpec) -> str:
     """Make sure, before hours of training, that there is something to log to; its address."""
     return open_store(spec).uri
+
+
+@task(name="find champion")
+def champion_of(spec: TrackingSpec, model: str, folder: Path) -> Champion | None:
+    """The registered champion, its files brought to ``folder``; None where there is none."""
+    return find_champion(open_store(spec), model, folder)
+
+
+@task(name="find retraining")
+def retraining_of(spec: TrackingSpec, retraining_id: str) -> str | None:
+    """The finished run of the same retraining, where there is one."""
+    return find_retraining(open_store(spec), retraining_id)
+
+
+@task(name="log retraining to mlflow")
+def log_retrained(
+    spec: TrackingSpec, record: Retraining, features: tuple[str, ...], data: DataSpec
+) -> str:
+    """One run with the decision, and the best challenger as a model; the run's id."""
+    store = open_store(spec)
+    with TemporaryDirectory() as folder:
+        model = None
+        if record.chosen is not None:
+            model = forecaster_files(record.chosen, features, data, load_raw(data), Path(folder))
+        return log_retraining(store, record, model)
+
+
+@task(name="settle in registry")
+def settle_retraining(spec: TrackingSpec, run_id: str) -> Settled:
+    """Version and aliases as the run says; done again, it changes nothing."""
+    return settle(open_store(spec), run_id)
 
 
 @task(name="log to mlflow")
@@ -79,12 +112,6 @@ def log_explanation(spec: TrackingSpec, run_id: str, name: str, report: Report, 
         (folder / f"{key}.png").write_bytes(png)
     open_store(spec).client.log_artifacts(run_id, str(folder), f"explanations/{name}")
     return folder
-
-
-@task(name="find champion")
-def find_model_champion(spec: TrackingSpec, model: str, folder: Path) -> Champion:
-    """The registered model that scores, brought to this machine."""
-    return find_champion(open_store(spec), model, folder)
 
 
 @task(name="log night to mlflow")

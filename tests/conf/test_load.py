@@ -16,7 +16,7 @@ FILES = sorted(file for file in PRESETS.glob("*.yaml") if study_of(file) is None
 
 
 def test_the_presets_are_there() -> None:
-    assert [file.stem for file in FILES] == ["noise", "quick", "sp500", "truth"]
+    assert [file.stem for file in FILES] == ["nightly", "noise", "quick", "sp500", "truth"]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -125,7 +125,8 @@ def test_a_bad_file_gets_one_clear_message(content: str, message: str, tmp_path:
 
 def test_a_missing_file_names_the_presets() -> None:
     with pytest.raises(
-        ConfigError, match=re.escape("did you mean quick? Presets: batch_norm, noise, quick, sp500")
+        ConfigError,
+        match=re.escape("did you mean quick? Presets: batch_norm, nightly, noise, quick, sp500"),
     ):
         load("conf/quik.yaml")
 

@@ -160,10 +160,12 @@ def test_nothing_to_rank_is_no_date_and_no_error(panel: Panel, folds: tuple[Fold
 def test_how_far_the_champion_is_behind_counts_trading_dates(
     champion: Champion, folds: tuple[Fold, ...]
 ) -> None:
-    assert incumbent_of(champion, folds).behind == 50
+    nothing = pd.DataFrame()
+    assert incumbent_of(champion, nothing, folds).behind == 50
     fresh = replace(champion, tested_from=folds[1].test_dates[0].astype(date))
-    assert incumbent_of(fresh, folds).behind == 0
-    assert incumbent_of(replace(fresh, tested_from=date(2100, 1, 1)), folds).behind == 0
+    assert incumbent_of(fresh, nothing, folds).behind == 0
+    never = replace(fresh, tested_from=date(2100, 1, 1))
+    assert incumbent_of(never, nothing, folds).behind == 0
 
 
 @pytest.mark.parametrize(

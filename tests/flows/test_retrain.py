@@ -1,0 +1,125 @@
+"""``foldproof retrain`` and ``rollback`` as a user calls them, night after night."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from mlflow import MlflowClient
+
+from conf.load import load
+from flows.retrain import trial_of
+from tests.flows.conftest import Place
+from tests.tasks.track.conftest import OTHERS_WARNINGS
+
+pytestmark = [pytest.mark.filterwarnings(text) for text in OTHERS_WARNINGS]
+
+NIGHTLY = {
+    "name": "Small nights",
+    "data": {
+        "source": "linear",
+        "features": "ready",
+        "min_history": 50,
+        "synthetic": {"days": 300, "symbols": 8, "n_features": 4, "signal": 0.3, "seed": 3},
+    },
+    "target": {"horizon": 1, "kind": "return"},
+    "split": {"train": 100, "validation": 30, "test": 45, "embargo": 1},
+    "variants": ["cs_rank"],
+    "network": {"window": 4, "hidden": 4},
+    "training": {"epochs": 1, "batch_size": 128, "learning_rate": 0.01},
+    "audit": {"cuts": 1, "feature_cuts": 2, "retrain_folds": 0},
+    "statistics": {"reference": "cs_rank"},
+    "operation": {"as_of": "2001-02-08", "gate": {"folds": 1, "min_dates": 30}},
+    "workers": 1,
+}
+
+
+class Nights(Place):
+    """A folder in which nights pass."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.config.write_text(yaml.safe_dump(NIGHTLY))
+
+    def foldproof(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "flows", command, str(self.config), *arguments],
+            cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=400,
+        )  # fmt: skip
+
+    def night(self, day: str, *arguments: str) -> str:
+        """The last line that a retraining prints."""
+        done = self.foldproof("retrain", f"operation.as_of={day}", *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.strip().splitlines()[-1]
+
+    @property
+    def client(self) -> MlflowClient:
+        return MlflowClient(tracking_uri=f"sqlite:///{self.folder}/.foldproof/mlflow.db")
+
+    @property
+    def versions(self) -> list[int]:
+        return sorted(int(one.version) for one in self.client.search_model_versions())
+
+    @property
+    def champion(self) -> str:
+        return str(self.client.get_registered_model("foldproof").aliases["champion"])
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory: pytest.TempPathFactory) -> tuple[Nights, str]:
+    """A first night, and what it said."""
+    place = Nights(tmp_path_factory.mktemp("nights"))
+    return place, place.night("2001-02-08")
+
+
+def test_the_first_night_makes_a_champion_and_the_same_again_is_the_same(nights) -> None:
+    place, said = nights
+    assert said.startswith("first: cs_rank is the first champion, mean rank IC +")
+    assert said.endswith(". Version 1 of foldproof is the champion")
+    (version,) = place.client.search_model_versions()
+    assert version.tags["tested_from"] < "2001-02-08"
+    assert version.tags["verdict"] == "CLEAN"
+    units = list((place.folder / ".foldproof/results").glob("train-*"))
+    assert place.night("2001-02-08") == said
+    assert place.versions == [1]
+    assert list((place.folder / ".foldproof/results").glob("train-*")) == units
+
+
+def test_no_champion_to_roll_back_to_and_no_server_are_told_apart(nights) -> None:
+    place, _ = nights
+    first = place.foldproof("rollback")
+    assert first.returncode == 2
+    assert first.stderr.startswith("error: version 1 of foldproof was the first champion")
+    away = place.foldproof("retrain", "tracking.uri=http://127.0.0.1:9")
+    assert away.returncode == 2
+    assert away.stderr.startswith("error: no tracking server answers at http://127.0.0.1:9")
+
+
+@pytest.mark.slow
+def test_later_nights_keep_promote_refuse_and_roll_back(tmp_path: Path) -> None:
+    place = Nights(tmp_path)
+    weak = "training.learning_rate=0.000001"
+    assert place.night("2001-02-08", weak).startswith("first: cs_rank")
+    said = place.night("2001-02-14", weak, "variants=[cs_rank, full_sample_zscore]")
+    assert said.startswith("kept (no_improvement): version 1 (cs_rank) stays; the best of 1 ")
+    assert said.endswith("Not admitted: full_sample_zscore (leak)")
+    assert (place.champion, place.versions) == ("1", [1, 2])
+    said = place.night("2001-02-20", "training.epochs=15")
+    assert said.startswith("promoted: cs_rank replaces version 1 (cs_rank), daily rank IC gains +")
+    assert place.champion == "3"
+    stale = place.night("2001-06-01", "training.epochs=15")
+    assert stale.startswith("kept (stale_data): version 3 (cs_rank) stays; the newest row lies ")
+    assert (place.champion, place.versions) == ("3", [1, 2, 3])
+    back = place.foldproof("rollback")
+    assert back.returncode == 0, back.stderr
+    assert back.stdout.strip() == "rolled back foldproof: from version 3 to version 1"
+    assert place.champion == "1"
+
+
+def test_the_champions_variant_is_tried_first_and_one_seed_only() -> None:
+    night = load("nightly", ["seeds=[3, 4]", "operation.gate.folds=3"]).tonight()
+    trial = trial_of(night, None)
+    assert trial.variants == night.variants
+    assert (trial.seeds, trial.split.keep, trial.references) == ((3,), 3, ())
