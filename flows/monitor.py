@@ -9,12 +9,13 @@ from prefect import flow
 from conf.schema import Experiment
 from flows.score import HOME as SCORES
 from flows.screen import Screen
+from tasks.operate.night import required
 from tasks.operate.task import show_alerts, watch_champion
 from tasks.operate.watch import Watch
 from tasks.operate.watch_words import alert_lines, lines
 from tasks.report.task import draw_watch
 from tasks.track.store import open_store
-from tasks.track.task import find_model_champion, log_monitoring
+from tasks.track.task import champion_of, log_monitoring
 
 HOME = Path(".foldproof/monitoring")
 
@@ -25,7 +26,9 @@ def monitor(experiment: Experiment) -> Watch:
     tonight = experiment.tonight()
     operation, dates = tonight.operation, tonight.operation.monitor.dates
     with TemporaryDirectory() as folder:
-        champion = find_model_champion(tonight.tracking, operation.model, Path(folder))
+        champion = required(
+            champion_of(tonight.tracking, operation.model, Path(folder)), operation.model
+        )
         seen = watch_champion(champion, tonight.data, tonight.target, operation, SCORES.resolve())
     report = draw_watch(seen, dates)
     show_alerts(seen)

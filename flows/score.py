@@ -9,10 +9,11 @@ from prefect import flow
 from conf.schema import Experiment
 from flows.screen import Screen
 from tasks.operate.checks import Result
+from tasks.operate.night import required
 from tasks.operate.scoring import Scoring, sentence, told
 from tasks.operate.task import keep_scores, score_rows, show_checks
 from tasks.track.store import open_store
-from tasks.track.task import find_model_champion, log_night
+from tasks.track.task import champion_of, log_night
 
 HOME = Path(".foldproof/scores")
 
@@ -22,7 +23,8 @@ def score(experiment: Experiment) -> Scoring:
     """Champion from the registry, rows up to the night, scores, checks, file, tracker."""
     tonight = experiment.tonight()
     with TemporaryDirectory() as folder:
-        champion = find_model_champion(tonight.tracking, tonight.operation.model, Path(folder))
+        found = champion_of(tonight.tracking, tonight.operation.model, Path(folder))
+        champion = required(found, tonight.operation.model)
         scoring = score_rows(champion, tonight.data, tonight.operation)
     file = keep_scores(scoring, HOME.resolve())
     show_checks(scoring)

@@ -52,6 +52,20 @@ class Night:
         return self.laid.values[-dates:][self.laid.member[-dates:]]
 
 
+def required(champion: Champion | None, model: str) -> Champion:
+    """The champion where there is one.
+
+    Raises:
+        OperationError: There is none; a registry that does not answer is another error.
+    """
+    if champion is None:
+        raise OperationError(
+            f"no version of model {model!r} has the alias champion: foldproof retrain makes the "
+            "first, or give the alias to a version in the MLflow UI"
+        )
+    return champion
+
+
 def night_of(model: str, champion: Champion, rows: pd.DataFrame, when: date) -> Night:
     """Lay out ``rows``, none of them later than the night, for the champion.
 

@@ -1,4 +1,4 @@
-"""The Prefect tasks of this step: champion and gate, a night scored, a champion watched."""
+"""The Prefect tasks of this step: the gate and its decision, a night's scores, monitoring."""
 
 import re
 from collections.abc import Sequence

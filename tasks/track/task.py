@@ -17,7 +17,7 @@ from tasks.track.audit import Audit, log_leak_audit, write_audit
 from tasks.track.fetch import ModelPlace, fetch_model
 from tasks.track.forecaster import files_by_variant, forecaster_files
 from tasks.track.log import log_comparison
-from tasks.track.registry import find_champion, settle, the_champion
+from tasks.track.registry import find_champion, settle
 from tasks.track.retraining import find_retraining, log_retraining
 from tasks.track.scoring import log_scoring, log_watch
 from tasks.track.spec import TrackingSpec
@@ -112,12 +112,6 @@ def log_explanation(spec: TrackingSpec, run_id: str, name: str, report: Report, 
         (folder / f"{key}.png").write_bytes(png)
     open_store(spec).client.log_artifacts(run_id, str(folder), f"explanations/{name}")
     return folder
-
-
-@task(name="find champion")
-def find_model_champion(spec: TrackingSpec, model: str, folder: Path) -> Champion:
-    """The registered model that scores, brought to this machine."""
-    return the_champion(open_store(spec), model, folder)
 
 
 @task(name="log night to mlflow")
