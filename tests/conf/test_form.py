@@ -1,4 +1,4 @@
-"""The JSON schema that Prefect makes a form of: bounds, choices and texts are those of the specs."""
+"""The schema that Prefect makes a form of: its bounds and choices are those of the specs."""
 
 import dataclasses
 from collections.abc import Iterator

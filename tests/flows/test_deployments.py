@@ -1,4 +1,4 @@
-"""Deployments: what they fill in, what they log, and that prefect.yaml is the same as the mapping."""
+"""Deployments: what they fill in and log, and that prefect.yaml is the same as the mapping."""
 
 import json
 from pathlib import Path
