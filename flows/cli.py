@@ -188,6 +188,17 @@ def refusal(scoring: Any) -> int:
 
 
 @app.command()
+def monitor(config: Config, overrides: Overrides = None, verbose: Verbose = False) -> None:
+    """What past scores were worth, what has moved. Exit status 0: well, 1: an alert, 2: unknown."""
+    nightly(config, overrides, "flows.monitor:run_monitor", verbose=verbose, status=alarm)
+
+
+def alarm(seen: Any) -> int:
+    """1 where there is an alert."""
+    return int(bool(seen.alerts))
+
+
+@app.command()
 def ui(
     config: Annotated[str, typer.Argument(help="Whose tracking store to show.")] = "sp500",
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000,

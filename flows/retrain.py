@@ -193,8 +193,6 @@ def run_rollback(experiment: Experiment, version: str, api: AbstractContextManag
     """Give the alias back; what was done in one sentence. Needs no Prefect API."""
     model = experiment.operation.model
     move = roll_back(open_store(experiment.tracking), model, version)
-    text = (
-        f"rolled back: the champion of {model} is version {move.after} again, after {move.before}"
-    )
+    text = f"rolled back {model}: from version {move.before} to version {move.after}"
     Screen().say(text)
     return text

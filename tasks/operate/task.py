@@ -1,24 +1,38 @@
-"""The Prefect tasks of this step: champion and gate, a night scored and checked."""
+"""The Prefect tasks of this step: champion and gate, a night scored, a champion watched."""
 
 import re
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
+from prefect.events import emit_event
 
-from tasks.data import DataSpec, load, load_raw
+from tasks.data import DataSpec, TargetSpec, build, load, load_raw
 from tasks.operate.decision import Challenger, Decision, Incumbent
 from tasks.operate.evidence import Champion, champion_forecasts, stretch_of
 from tasks.operate.gate import decide
 from tasks.operate.night import night_of
 from tasks.operate.record import Settled
-from tasks.operate.scoring import Scoring, markdown, scoring_of, sentence, write_scores
+from tasks.operate.scoring import (
+    Scoring,
+    markdown,
+    read_scores,
+    scoring_of,
+    sentence,
+    write_scores,
+)
 from tasks.operate.spec import GateSpec, OperationSpec
+from tasks.operate.watch import Watch, watch_of
+from tasks.operate.watch_words import lines, page
 from tasks.split import Fold
 from tasks.timing import Timed, timed
 from tasks.train.served import read_served
+
+EVENT = "foldproof.alert."
+"""Events begin with this; the alarm's key follows."""
 
 
 @task(name="forecast with champion")
@@ -60,10 +74,19 @@ def show_decision(settled: Settled) -> None:
 @task(name="score rows")
 def score_rows(champion: Champion, data: DataSpec, operation: OperationSpec) -> Scoring:
     """The champion on the newest rows of ``data`` as of the night, and what the checks say."""
+    night = night_of(operation.model, champion, load_raw(data), night_date(operation))
+    return scoring_of(night, operation.score)
+
+
+def night_date(operation: OperationSpec) -> date:
+    """The night.
+
+    Raises:
+        ValueError: Nobody said which.
+    """
     if operation.as_of is None:
         raise ValueError("a flow begins with experiment.tonight(), which says what night it is")
-    night = night_of(operation.model, champion, load_raw(data), operation.as_of)
-    return scoring_of(night, operation.score)
+    return operation.as_of
 
 
 @task(name="keep scores")
@@ -78,6 +101,35 @@ def show_checks(scoring: Scoring) -> None:
     create_markdown_artifact(
         markdown(scoring), key=artifact_key("score", scoring.model), description=sentence(scoring)
     )
+
+
+@task(name="watch champion")
+def watch_champion(
+    champion: Champion, data: DataSpec, target: TargetSpec, operation: OperationSpec, home: Path
+) -> Watch:
+    """What past scores were worth, and how far features and attribution have moved."""
+    night = night_of(operation.model, champion, load_raw(data), night_date(operation))
+    scores, panel = read_scores(home, operation.model), build(data, target)
+    return watch_of(night, scores, panel, target.horizon, operation)
+
+
+@task(name="show alerts in prefect")
+def show_alerts(seen: Watch) -> None:
+    """What was seen as an artifact of the flow run, and an event for each alert.
+
+    The page of the newest night replaces the last one; events are what automations listen to.
+    """
+    create_markdown_artifact(
+        page(seen), key=artifact_key("monitor", seen.model), description=lines(seen)[0]
+    )
+    for name, text in seen.alerts.items():
+        resource = {
+            "prefect.resource.id": f"foldproof.model.{seen.model}",
+            "prefect.resource.name": seen.model,
+            "foldproof.version": seen.version,
+        }
+        about = {"night": str(seen.night), "variant": seen.variant, "message": text}
+        emit_event(EVENT + name, resource, payload=about)
 
 
 def artifact_key(*parts: str) -> str:

@@ -7,10 +7,13 @@ from prefect.artifacts import create_markdown_artifact
 
 from tasks.attribute.explain import Explanation
 from tasks.diagnose.finding import LeakReport
+from tasks.operate.watch import Watch
+from tasks.operate.watch_words import page
 from tasks.report.audit_page import audit_report
 from tasks.report.batch_norm import batch_norm_figure
 from tasks.report.explanation import explanation_figure, explanation_text
 from tasks.report.page import Report, report_of
+from tasks.report.realised import realised_figure
 from tasks.report.results import Results
 from tasks.report.study import StudyResults
 from tasks.report.style import render
@@ -49,3 +52,9 @@ def draw_study(results: StudyResults) -> dict[str, bytes]:
 def draw_explanation(one: Explanation) -> Report:
     """Sentence and table as Markdown, and the figure."""
     return Report(explanation_text(one), {"explanation": render(explanation_figure(one))})
+
+
+@task(name="draw monitoring")
+def draw_watch(seen: Watch, dates: int) -> Report:
+    """What was seen as Markdown, and the figure of realised rank IC."""
+    return Report(page(seen), {"realised": render(realised_figure(seen, dates))})

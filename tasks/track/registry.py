@@ -19,7 +19,7 @@ from tasks.operate.decision import Outcome
 from tasks.operate.evidence import Champion
 from tasks.operate.record import Settled
 from tasks.track.fetch import fetch_model
-from tasks.track.store import Store, TrackingError
+from tasks.track.store import Store, TrackingError, shown
 from tasks.track.values import NOTE
 
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -33,6 +33,10 @@ LINEAGE = (
     "trained_on", "panel", "plan", "code_version", "night",
 )  # fmt: skip
 """Tags that a version takes over from its run."""
+
+
+class NoChampion(TrackingError):
+    """No version of the model has the alias; a store that does not answer is another error."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,22 @@ def find_champion(store: Store, model: str, folder: Path) -> Champion | None:
     notes = json.loads(place.notes.read_text(encoding="utf-8"))
     since = date.fromisoformat(notes["tested_from"])
     return Champion(version, notes["variant"], since, notes["key"], place.weights, place.notes)
+
+
+def the_champion(store: Store, model: str, folder: Path) -> Champion:
+    """The same where there must be one.
+
+    Raises:
+        NoChampion: There is none.
+        TrackingError: The registry or the champion's files cannot be read.
+    """
+    champion = find_champion(store, model, folder)
+    if champion is None:
+        raise NoChampion(
+            f"model {model!r} has no version with the alias {CHAMPION} in {shown(store.uri)}: "
+            "foldproof retrain makes the first, or give the alias to a version in the MLflow UI"
+        )
+    return champion
 
 
 def settle(store: Store, run_id: str) -> Settled:
@@ -168,7 +188,7 @@ def roll_back(store: Store, model: str, version: str = "") -> Move:
     to = version or store.client.get_model_version(model, now).tags.get(PREVIOUS, "")
     if not to:
         raise TrackingError(
-            f"version {now} of {model} was the first champion: there is none to go back to. Name a "
+            f"version {now} of {model} took no other's place: there is none to go back to. Name a "
             f"version: there are {named}"
         )
     if to not in there:

@@ -1,13 +1,17 @@
 """Nights in the tracker: one run a model version, one step a day."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
+from io import BytesIO
 from pathlib import Path
 
 from mlflow.entities import Metric
+from PIL import Image
 
 from tasks.operate.scoring import Scoring, markdown, sentence
-from tasks.track.runs import new_run
+from tasks.operate.watch import Watch
+from tasks.report import Report
+from tasks.track.runs import METRICS, chunks, new_run
 from tasks.track.store import Store
 from tasks.track.values import NOTE, Value, metrics, tags
 
@@ -72,7 +76,52 @@ def night_tags(scoring: Scoring) -> dict[str, str]:
     }
 
 
-def dated(values: Iterator[Value], day: date) -> list[Metric]:
+def log_watch(store: Store, seen: Watch, report: Report, dates: int) -> str:
+    """Write what monitoring saw to the run of the champion's version and return the run's id.
+
+    The realised rank IC of a date stands under the version that scored it; only the newest
+    ``dates`` are written, the earlier ones were on earlier nights. The same night again writes the
+    same.
+    """
+    for version, own in seen.daily[-dates:].groupby("version"):
+        run_id = scoring_run(store, seen.model, str(version), "")
+        points = [
+            metric
+            for stamp, value in zip(own["date"], own["rank_ic"], strict=True)
+            for metric in dated([("realised/rank_ic", value, step_of(stamp.date()))], stamp.date())
+        ]
+        for chunk in chunks(points, METRICS):
+            store.client.log_batch(run_id, metrics=chunk)
+    run_id = scoring_run(store, seen.model, seen.version, seen.variant)
+    store.client.log_batch(run_id, metrics=dated(watch_values(seen), seen.night))
+    with Image.open(BytesIO(report.figures["realised"])) as image:
+        store.client.log_image(run_id, image, "monitoring/realised.png")
+    store.client.log_text(run_id, report.page, "monitoring/monitoring.md")
+    for tag in tags(watch_tags(seen)):
+        store.client.set_tag(run_id, tag.key, tag.value)
+    return run_id
+
+
+def watch_values(seen: Watch) -> Iterator[Value]:
+    """Mean realised rank IC with its interval, drift, and the number of alerts."""
+    step, found = step_of(seen.night), seen.worth
+    for name in ("mean", "low", "high", "dates"):
+        yield f"realised/{name}", float(getattr(found, name)), step
+    yield "monitor/shift", float(seen.shift.iloc[0]), step
+    yield "monitor/tau", seen.tau, step
+    yield "monitor/alerts", float(len(seen.alerts)), step
+
+
+def watch_tags(seen: Watch) -> dict[str, str]:
+    """Which alerts the newest night of monitoring gave, and in words."""
+    return {
+        "monitored": str(seen.night),
+        "alerts": ", ".join(seen.alerts),
+        "alert": "; ".join(seen.alerts.values()),
+    }
+
+
+def dated(values: Iterable[Value], day: date) -> list[Metric]:
     """Metrics with the time of ``day``, not the clock's: written again, they are the same."""
     moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
     return metrics(values, int(moment.timestamp() * 1000))

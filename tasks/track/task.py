@@ -10,16 +10,16 @@ from tasks.data import DataSpec, load_raw
 from tasks.operate.evidence import Champion
 from tasks.operate.record import Retraining, Settled
 from tasks.operate.scoring import Scoring
+from tasks.operate.watch import Watch
 from tasks.report import Report, Results
 from tasks.report.study import StudyResults
-from tasks.track import champion
 from tasks.track.audit import Audit, log_leak_audit, write_audit
 from tasks.track.fetch import ModelPlace, fetch_model
 from tasks.track.forecaster import files_by_variant, forecaster_files
 from tasks.track.log import log_comparison
-from tasks.track.registry import find_champion, settle
+from tasks.track.registry import find_champion, settle, the_champion
 from tasks.track.retraining import find_retraining, log_retraining
-from tasks.track.scoring import log_scoring
+from tasks.track.scoring import log_scoring, log_watch
 from tasks.track.spec import TrackingSpec
 from tasks.track.store import Links, open_store
 from tasks.track.study import log_batch_study, write_study
@@ -117,10 +117,21 @@ def log_explanation(spec: TrackingSpec, run_id: str, name: str, report: Report, 
 @task(name="find champion")
 def find_model_champion(spec: TrackingSpec, model: str, folder: Path) -> Champion:
     """The registered model that scores, brought to this machine."""
-    return champion.find_champion(open_store(spec), model, folder)
+    return the_champion(open_store(spec), model, folder)
 
 
 @task(name="log night to mlflow")
 def log_night(spec: TrackingSpec, scoring: Scoring, table: Path | None) -> str:
     """Checks and table to the run of the champion's version; its id."""
     return log_scoring(open_store(spec), scoring, table)
+
+
+@task(name="log monitoring to mlflow")
+def log_monitoring(spec: TrackingSpec, seen: Watch, report: Report, dates: int, home: Path) -> Path:
+    """Numbers, figure and alerts to the run of the champion's version, and below ``home``."""
+    log_watch(open_store(spec), seen, report, dates)
+    folder = home / seen.model
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "monitoring.md").write_text(report.page, encoding="utf-8")
+    (folder / "realised.png").write_bytes(report.figures["realised"])
+    return folder

@@ -38,6 +38,7 @@ class Background:
     """What a model's scores on new rows are held against.
 
     Attributes:
+        trained_on: First and last date of the training block.
         fitted_to: Last date that fitting looked at: the end of validation.
         history: Trading dates that a symbol needs up to a date to be scored on it.
         reference: Profile of every feature over the training rows.
@@ -45,6 +46,7 @@ class Background:
             1. Empty where it was not attributed.
     """
 
+    trained_on: tuple[date, date]
     fitted_to: date
     history: int
     reference: Mapping[str, Profile]
@@ -81,6 +83,12 @@ def counted(known: np.ndarray, edges: np.ndarray) -> np.ndarray:
 def profiles(cells: np.ndarray, features: tuple[str, ...]) -> dict[str, Profile]:
     """A profile for every column of (N, F) cells."""
     return {name: profile(cells[:, k]) for k, name in enumerate(features)}
+
+
+def trained_on(fold: Fold) -> tuple[date, date]:
+    """First and last date of a fold's training block."""
+    first, last = (date.fromisoformat(str(day)) for day in fold.train_dates[[0, -1]])
+    return first, last
 
 
 def fitted_to(fold: Fold) -> date:

@@ -8,7 +8,7 @@ import torch
 
 from models.windows import eligible
 from tasks.data import DataSpec
-from tasks.train.background import Background, fitted_to, profiles
+from tasks.train.background import Background, fitted_to, profiles, trained_on
 from tasks.train.served import Laid, Served
 from tasks.train.train import network_of
 from tasks.train.unit import TrainedUnit
@@ -42,14 +42,14 @@ def background_of(
         importance: Of its features, by integrated gradients, in any unit; sized to sum to 1.
     """
     fold = trained.unit.fold
-    first, last = fold.train_dates[[0, -1]]
-    days = laid.dates.astype("datetime64[D]")
-    block = (days >= first) & (days <= last)
+    block = laid.between(*trained_on(fold))
+    cut = slice(block.start, block.stop)
     total = sum(importance.values())
     return Background(
+        trained_on=trained_on(fold),
         fitted_to=fitted_to(fold),
         history=history_needed(served, laid),
-        reference=profiles(laid.values[block][laid.member[block]], laid.features),
+        reference=profiles(laid.values[cut][laid.member[cut]], laid.features),
         importance={name: value / total for name, value in importance.items()} if total else {},
     )
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,12 @@ class Laid:
     features: tuple[str, ...]
     values: np.ndarray
     member: np.ndarray
+
+    def between(self, first: date, last: date) -> range:
+        """The date rows from ``first`` to ``last``, both included."""
+        days = self.dates.astype("datetime64[D]")
+        start = np.searchsorted(days, np.datetime64(first))
+        return range(int(start), int(np.searchsorted(days, np.datetime64(last), side="right")))
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,17 +119,17 @@ class Served:
             return values
         return normalizer.apply(values, member, self.statistics).values
 
-    def scores(self, laid: Laid, date: int) -> np.ndarray:
+    def scores(self, laid: Laid, row: int) -> np.ndarray:
         """(S,) scores in target units of one date row; NaN where there is no whole window."""
-        return self.block(laid, range(date, date + 1))[0]
+        return self.block(laid, range(row, row + 1))[0]
 
-    def block(self, laid: Laid, dates: range) -> np.ndarray:
-        """(D', S) the same of every date row in ``dates``, each from the rows up to it alone."""
+    def block(self, laid: Laid, rows: range) -> np.ndarray:
+        """(D', S) the same of every date row in ``rows``, each from the rows up to it alone."""
         values, member = self.normalized(laid), torch.from_numpy(laid.member)
         windows = Windows.of(values, torch.full(laid.member.shape, torch.nan), self.window)
-        scores = np.full((len(dates), len(laid.symbols)), np.nan)
-        for place, date in enumerate(dates):
-            samples = eligible(values, member, range(date, date + 1), self.window)
+        scores = np.full((len(rows), len(laid.symbols)), np.nan)
+        for place, row in enumerate(rows):
+            samples = eligible(values, member, range(row, row + 1), self.window)
             if len(samples):
                 with torch.no_grad():
                     found = self.network(windows.gather(samples), windows.date(samples))

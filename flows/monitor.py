@@ -1,0 +1,48 @@
+"""What the champion's past scores were worth, and whether features or attribution have moved."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from prefect import flow
+
+from conf.schema import Experiment
+from flows.score import HOME as SCORES
+from flows.screen import Screen
+from tasks.operate.task import show_alerts, watch_champion
+from tasks.operate.watch import Watch
+from tasks.operate.watch_words import alert_lines, lines
+from tasks.report.task import draw_watch
+from tasks.track.store import open_store
+from tasks.track.task import find_model_champion, log_monitoring
+
+HOME = Path(".foldproof/monitoring")
+
+
+@flow(name="monitor", description=__doc__)
+def monitor(experiment: Experiment) -> Watch:
+    """Champion from the registry, its past scores against labels, drift, alerts, tracker."""
+    tonight = experiment.tonight()
+    operation, dates = tonight.operation, tonight.operation.monitor.dates
+    with TemporaryDirectory() as folder:
+        champion = find_model_champion(tonight.tracking, operation.model, Path(folder))
+        seen = watch_champion(champion, tonight.data, tonight.target, operation, SCORES.resolve())
+    report = draw_watch(seen, dates)
+    show_alerts(seen)
+    place = log_monitoring(tonight.tracking, seen, report, dates, HOME.resolve())
+    say(seen, place, Screen())
+    return seen
+
+
+def say(seen: Watch, place: Path, screen: Screen) -> None:
+    """What was seen on the screen, alerts last."""
+    for line in [*lines(seen), *alert_lines(seen)]:
+        screen.say(line)
+    screen.say(f"figure and page: {place}")
+
+
+def run_monitor(experiment: Experiment, api: AbstractContextManager[None]) -> Watch:
+    """Check that there is a store, then run the flow."""
+    open_store(experiment.tracking)
+    with api:
+        return monitor(experiment)
