@@ -193,10 +193,8 @@ def filled(default: Any, given: Any) -> Any:
 @contextmanager
 def printing_to_log() -> Iterator[None]:
     """Lines printed inside go to the flow run's log, and from there wherever its log goes."""
-    lines = LogLines(get_run_logger().info)
-    with redirect_stdout(lines):
+    with LogLines(get_run_logger().info) as lines, redirect_stdout(lines):
         yield
-    lines.flush()
 
 
 class LogLines(io.TextIOBase):
@@ -213,3 +211,9 @@ class LogLines(io.TextIOBase):
             if line.strip():
                 self.say(line)
         return len(text)
+
+    def close(self) -> None:
+        """Hand over what is left; asked for by ``with``."""
+        if not self.closed:
+            self.write("\n")
+        super().close()

@@ -57,6 +57,8 @@ def runs_of(
         {"deployment_id": {"any_": ids}, "state": {"type": {"any_": states}}}
     )
     found: list[FlowRun] = []
+    if not ids:  # an empty filter would be all runs there are
+        return found
     while page := client.read_flow_runs(
         flow_run_filter=filters,
         limit=200,

@@ -49,7 +49,6 @@ def start_tied(command: Sequence[str], log: Path) -> "subprocess.Popen[bytes]":
             stdin=subprocess.PIPE,
             stdout=out,
             stderr=out,
-            start_new_session=True,
         )
 
 

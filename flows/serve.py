@@ -41,10 +41,9 @@ def serve_config(
         given = cache(
             lambda preset: (Path(config or preset).stem, load(config or preset, overrides))
         )
-        served = deployments(given, timezone)
         tracking = given(next(iter(DEPLOYMENTS.values())).preset)[1].tracking
         require_free(tracking, prefect_port, mlflow_port)
-        serve(served, tracking, prefect_port, mlflow_port)
+        serve(deployments(given, timezone), tracking, prefect_port, mlflow_port)
     except (ConfigError, *USER_ERRORS) as error:
         fail(error)
 
@@ -98,20 +97,25 @@ def serve(
             stack.enter_context(answering(server))
             forget_others({one.full_name for one in served})
         with for_runs(ui):
-            run_what_is_due(served, ui)
+            run_what_is_due(served, ui, own)
 
 
-def run_what_is_due(served: Sequence[RunnerDeployment], ui: str) -> None:
-    """Register the deployments and run them until an interruption, which ends the runs."""
+def run_what_is_due(served: Sequence[RunnerDeployment], ui: str, own: bool) -> None:
+    """Register the deployments and run them until an interruption, which ends the runs.
+
+    What an earlier start left is put in order on a server of our ``own`` only: on another, somebody
+    else may be running the same deployments.
+    """
     runner = Runner(name="foldproof", pause_on_shutdown=False)
     ids = [cast(UUID, runner.add_deployment(one)) for one in served]
-    close_interrupted(ids)  # of a start that was killed
-    skip_missed(ids)
+    left = ids if own else []
+    close_interrupted(left)  # of a start that was killed
+    skip_missed(left)
     say_where(served, ui)
     try:
         asyncio.run(runner.start())
     finally:
-        close_interrupted(ids)
+        close_interrupted(left)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """A command that ends with whoever started it: ``python -P tied.py <command> [argument ...]``.
 
-It is started in a session of its own, so that Ctrl-C in a terminal reaches its starter alone. The
+It makes a process group of its own, so that Ctrl-C in a terminal reaches its starter alone. The
 starter holds the other end of this process's standard input: when that closes, however the starter
 ended, the command and all that it started are told to end, and killed if they have not after
 seconds.
@@ -19,14 +19,16 @@ PATIENCE = 5.0
 
 def main(command: list[str]) -> int:
     """Run ``command`` to its end, or to the end of standard input; its exit status."""
-    signal.signal(signal.SIGTERM, lambda *_: None)  # sent to the whole session: outlive the others
+    if os.getpgrp() != os.getpid():
+        os.setpgrp()  # what is ended below must not be the starter
+    signal.signal(signal.SIGTERM, lambda *_: None)  # sent to the whole group: outlive the others
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     threading.Thread(target=end_with_input, args=[process], daemon=True).start()
     return process.wait()
 
 
 def end_with_input(process: "subprocess.Popen[bytes]") -> None:
-    """Wait for the end of standard input, then end everything in this session."""
+    """Wait for the end of standard input, then end everything in this group."""
     while os.read(0, 1):
         pass
     os.killpg(0, signal.SIGTERM)

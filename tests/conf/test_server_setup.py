@@ -1,0 +1,84 @@
+"""The servers of ``conf/server/run`` on PostgreSQL, and the same flow from two workers at once."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import httpx
+import pytest
+import yaml
+from mlflow import MlflowClient
+
+from conf.load import load
+from tests.flows.served import ROOT, SMALL, Api, environment, free_port, running, until
+from tests.tasks.track.conftest import OTHERS_WARNINGS
+
+pytestmark = [pytest.mark.filterwarnings(text) for text in OTHERS_WARNINGS]
+
+RUN = str(ROOT / "conf" / "server" / "run")
+BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+
+
+def test_the_compose_file_describes_the_same_servers():
+    """Read as YAML only: there is no engine here to run it."""
+    services = yaml.safe_load((ROOT / "conf" / "server" / "compose.yaml").read_text())["services"]
+    assert list(services) == ["postgres", "mlflow", "prefect"]
+    for name in ("mlflow", "prefect"):
+        assert all(port.startswith("127.0.0.1:") for port in services[name]["ports"])
+        assert services[name]["depends_on"]["postgres"]["condition"] == "service_healthy"
+
+
+def test_what_to_run_must_be_said(tmp_path):
+    done = subprocess.run([RUN], cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert (done.returncode, "say what to run" in done.stderr) == (2, True)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not BINARIES, reason="PostgreSQL's binaries are not there")
+def test_two_workers_lose_no_run_and_double_none():
+    with TemporaryDirectory() as place, ExitStack() as stack:
+        os.chmod(place, 0o755)  # PostgreSQL's user must be able to enter
+        folder = Path(place)
+        (folder / "small.yaml").write_text(yaml.safe_dump(SMALL))
+        ports = {name: free_port() for name in ("PG", "MLFLOW_", "PREFECT_")}
+        more = {f"FOLDPROOF_{name}PORT": str(port) for name, port in ports.items()}
+        more["PYTHON"] = sys.executable
+
+        def start(*command):
+            log = folder / f"{'-'.join(command)}.log"
+            stack.enter_context(running([RUN, *command], folder, log, **more))
+            return log
+
+        log = start("postgres")
+        until(lambda: "ready to accept connections" in log.read_text(), 60, log)
+        mlflow, prefect = start("mlflow"), start("prefect")
+        api, tracking = Api(ports["PREFECT_"]), f"http://127.0.0.1:{ports['MLFLOW_']}"
+        until(lambda: api.client.get("/health").is_success, 120, prefect)
+        until(lambda: httpx.get(f"{tracking}/health").is_success, 120, mlflow)
+        deployed = subprocess.run(
+            [RUN, "deploy"], cwd=folder, env=environment(**more), capture_output=True, text=True
+        )
+        assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+        workers = [start("worker", name) for name in ("one", "two")]
+        small = load(folder / "small.yaml").model_dump(mode="json")
+        runs = [
+            api.run("compare/sp500", {"experiment": small | {"seeds": [seed]}}) for seed in range(3)
+        ]
+        for run in runs:
+            ended = until(lambda run=run: api.ended(run), 400, workers[0])
+            assert (ended["state_type"], ended["run_count"]) == ("COMPLETED", 1)
+        assert all("submitting flow run" in one.read_text() for one in workers)
+        client = MlflowClient(tracking)
+        found = client.get_experiment_by_name("foldproof")
+        assert found is not None
+        logged = client.search_runs([found.experiment_id])
+        counts = Counter((one.data.tags["comparison"], one.data.tags["kind"]) for one in logged)
+        assert sorted(counts.values()) == [1, 1, 1, 2, 2, 2]
+        assert {one.info.status for one in logged} == {"FINISHED"}
+        summary = next(one for one in logged if one.data.tags["kind"] == "summary")
+        assert client.list_artifacts(summary.info.run_id)
+        assert (folder / ".foldproof" / "artifacts").is_dir()

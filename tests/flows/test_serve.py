@@ -1,0 +1,150 @@
+"""``foldproof serve`` as a user starts it, asks it for runs, stops it and starts it again."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+import yaml
+from mlflow import MlflowClient
+from prefect.client.schemas.objects import FlowRun
+
+from conf.load import ConfigError
+from flows.api import ServerError
+from flows.leftover import superseded
+from flows.serve import only_one, require_free, require_timezone
+from tasks.track.spec import TrackingSpec
+from tests.flows.served import SMALL, Api, environment, foldproof, free_port, running, until
+from tests.tasks.track.conftest import OTHERS_WARNINGS
+
+pytestmark = [pytest.mark.filterwarnings(text) for text in OTHERS_WARNINGS]
+
+
+def test_a_folder_is_served_once(tmp_path):
+    lock = tmp_path / ".foldproof" / "serve" / "lock"
+    told = pytest.raises(ServerError, match=f"already served, by process {os.getpid()}")
+    with only_one(lock), told, only_one(lock):
+        pass
+    with only_one(lock):
+        pass
+
+
+def test_a_time_zone_that_is_none_gets_the_nearest():
+    require_timezone("Europe/Berlin")
+    with pytest.raises(ConfigError, match="did you mean Europe/Berlin"):
+        require_timezone("Europe/Berlln")
+
+
+@pytest.mark.parametrize(("taken", "option"), [(0, "--port"), (1, "--mlflow-port")])
+def test_a_port_that_is_taken_is_named_with_its_option(taken, option):
+    ports = [free_port(), free_port()]
+    require_free(TrackingSpec(), *ports)
+    told = pytest.raises(ServerError, match=rf"{ports[taken]} .* {option} {ports[taken] + 1}")
+    with socket.create_server(("127.0.0.1", ports[taken])), told:
+        require_free(TrackingSpec(), *ports)
+
+
+def test_of_missed_nights_the_newest_of_each_deployment_stands():
+    score, retrain = uuid4(), uuid4()
+    runs = [
+        FlowRun(
+            flow_id=uuid4(), deployment_id=deployment,
+            expected_start_time=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day),
+        )
+        for deployment, day in [(score, 2), (score, 0), (retrain, 1), (score, 1)]
+    ]  # fmt: skip
+    assert superseded(runs) == [runs[1], runs[3]]
+    assert superseded([]) == []
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(SMALL))
+    return tmp_path
+
+
+def serving(folder, ports, log):
+    options = ["--port", str(ports[0]), "--mlflow-port", str(ports[1])]
+    return running(foldproof("serve", "small.yaml", *options), folder, folder / log)
+
+
+def up(folder, log):
+    return until(lambda: "Ctrl-C ends" in (folder / log).read_text(), 240, folder / log)
+
+
+def answer(folder, experiment):
+    """Verdicts and metrics of every run in an MLflow experiment, by the run's variant."""
+    client = MlflowClient(f"sqlite:///{folder}/.foldproof/mlflow.db")
+    found = client.get_experiment_by_name(experiment)
+    assert found is not None
+    told = {}
+    for run in client.search_runs([found.experiment_id]):
+        tags = run.data.tags
+        seconds = {name for name in run.data.metrics if "second" in name}
+        kept = {name: run.data.metrics[name] for name in run.data.metrics.keys() - seconds}
+        key = tags["kind"], run.data.params.get("variant")
+        assert key not in told, "a run was logged twice"
+        told[key] = tags["comparison"], kept
+    return told
+
+
+@pytest.mark.slow
+def test_a_flow_gives_the_same_by_shell_deployment_and_api(folder):
+    """The shell's in a folder of its own: nothing that it trained is there to be found again."""
+    alone = folder / "alone"
+    alone.mkdir()
+    done = subprocess.run(
+        foldproof("compare", "../small.yaml", "tracking.experiment=shell"), cwd=alone,
+        env=environment(), capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    ports, log = (free_port(), free_port()), folder / "serve.log"
+    with serving(folder, ports, "serve.log") as process:
+        up(folder, "serve.log")
+        api = Api(ports[0])
+        over_http = api.run("compare/small", {"experiment": {"tracking": {"experiment": "http"}}})
+        assert until(lambda: api.ended(over_http), 300, log)["state_type"] == "COMPLETED"
+        given = {"tracking": {"experiment": "command"}}
+        asked = subprocess.run(
+            [sys.executable, "-m", "prefect", "deployment", "run", "compare/small", "-p",
+             f"experiment={json.dumps(given)}"],
+            cwd=folder, capture_output=True, text=True, timeout=120,
+            env=environment(PREFECT_API_URL=api.url, PREFECT_HOME=str(folder / "home")),
+        )  # fmt: skip
+        assert asked.returncode == 0, asked.stdout
+        (by_command,) = re.findall(r"runs/flow-run/([0-9a-f-]+)", asked.stdout.replace("\n", ""))
+        assert until(lambda: api.ended(by_command), 300, log)["state_type"] == "COMPLETED"
+        refused = api.ask("compare/small", {"experiment": {"training": {"epochs": 0}}})
+        assert (refused.status_code, "experiment.training.epochs" in refused.text) == (409, True)
+        assert process.poll() is None
+    assert len(answer(folder, "http")) == 3
+    assert answer(folder, "http") == answer(folder, "command") == answer(alone, "shell")
+
+
+@pytest.mark.slow
+def test_it_ends_with_all_that_it_started_and_goes_on(folder):
+    ports, log = (free_port(), free_port()), folder / "first.log"
+    with serving(folder, ports, "first.log") as process:
+        up(folder, "first.log")
+        api = Api(ports[0])
+        long = {"epochs": 5000, "patience": 5000}
+        run = api.run("compare/small", {"experiment": {"training": long}})
+        until(lambda: "Synthetic features" in log.read_text(), 120, log)
+        schedule = api.get("/deployments/name/score/small")["schedules"][0]
+        assert schedule["schedule"]["timezone"] == "America/New_York"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    assert "everything that was started has ended" in log.read_text()
+    left = subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True).stdout
+    assert not [line for line in left.splitlines() if str(folder) in line or str(ports[1]) in line]
+    with serving(folder, ports, "second.log"):
+        up(folder, "second.log")
+        assert api.ended(run)["state_type"] == "CRASHED"
+        assert api.get("/deployments/name/score/small")["schedules"][0]["active"]
+        assert not api.get("/deployments/name/score/small")["paused"]
