@@ -23,7 +23,9 @@ from tasks.train.references import REFERENCES
 class Experiment(BaseModel):
     """Everything that decides a comparison. Unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True
+    )  # a value that is refused may be a password
 
     name: str
     """Title of the comparison, in the report and the tracker."""
