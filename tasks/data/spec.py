@@ -102,6 +102,12 @@ class DataSpec:
     query names."""
     query: str | None = None
     """The SELECT of source query; its rows are long, its columns play the roles below."""
+    incremental: bool = False
+    """Keep the checked rows of a file or query from run to run: only what was appended is read and
+    checked. A restated history is noticed, read anew and reported."""
+    overlap: int = 10
+    """Newest dates of a query that are read again and compared when incremental. Values restated
+    before them are not noticed; rows added or removed there are."""
     start: date | None = None
     """First date to keep; None for the source's own."""
     end: date | None = None
@@ -129,6 +135,11 @@ class DataSpec:
         )
         require(self.fill_limit >= 0, f"fill_limit must not be negative; it is {self.fill_limit}")
         require(self.min_history >= 1, f"min_history must be at least 1; it is {self.min_history}")
+        require(
+            not self.incremental or self.source in ("file", "query"),
+            f"incremental goes with source 'file' or 'query'; source is {self.source!r}",
+        )
+        require(self.overlap >= 1, f"overlap must be at least 1; it is {self.overlap}")
         for name in ("start", "end"):
             value = getattr(self, name)
             require(

@@ -97,6 +97,10 @@ BAD_SETTINGS = {
         "data={source: query, path: 'postgresql://me:s3cret@host/prices', query: select 1}",
         "path holds a password, which would be logged with the configuration; write the name",
     ),
+    "rows kept of what does not grow": (
+        "data.incremental=true",
+        "incremental goes with source 'file' or 'query'; source is 'sp500'",
+    ),
     "a file without a path": ("data.source=file", "path goes with source 'file'"),
     "a date that is none": ("data.start=2020-02-31", "not readable as YAML: day"),
     "start after end": ("data.end=2001-01-01", "start must lie before end"),
