@@ -25,7 +25,11 @@ class Experiment(BaseModel):
     """Everything that decides a comparison. Unknown keys are errors."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, json_schema_extra=as_form
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,  # a value that is refused may be a password
+        json_schema_extra=as_form,
     )
     __form__: ClassVar[Mapping[str, Mapping[str, Any]]] = at_least(0, "workers") | {
         "variants": some_of(VARIANTS),

@@ -92,7 +92,7 @@ def check_knowledge(rows: Rows) -> None:
 def ordered(rows: Rows) -> Rows:
     """Sort by date and symbol; count the rows that were dated before the symbol's row above."""
     step = rows.frame.groupby("symbol", sort=False)["date"].diff()
-    back = int((step < pd.Timedelta(0)).sum())
+    back = int((step < pd.Timedelta(0)).sum()) if rows.in_order else 0
     warnings = [f"{back} rows stood after a later row of their symbol: sorted"] if back else []
     frame = rows.frame.sort_values(["date", "symbol"], ignore_index=True)
     return rows.with_frame(frame, warnings)

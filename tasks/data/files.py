@@ -2,9 +2,11 @@
 
 import difflib
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 from pandas.errors import EmptyDataError, ParserWarning
@@ -54,11 +56,22 @@ def read_table(name: str, symbol: str) -> Rows:
     return Rows(flat(frame), str(path), unit, first)
 
 
-def read_csv(path: Path, symbol: str) -> pd.DataFrame:
-    """Read a CSV file; the symbol stays text as written, so that 000001 and NA survive."""
+def read_csv(
+    path: Path | BytesIO, symbol: str, types: Mapping[str, type] = MappingProxyType({})
+) -> pd.DataFrame:
+    """Read a CSV file; the symbol stays text as written, so that 000001 and NA survive.
+
+    Args:
+        path: The file, or what it holds.
+        symbol: Column of symbols.
+        types: Types of other columns that are not to be found out.
+    """
     header = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].fillna("").tolist()
+    if isinstance(path, BytesIO):
+        path.seek(0)
     nulls = {name: NULLS for name in header if name != symbol}
-    text = {symbol: str} if symbol in header else {}
+    text = {name: kind for name, kind in types.items() if name in header}
+    text |= {symbol: str} if symbol in header else {}
     with warnings.catch_warnings():
         warnings.simplefilter("error", ParserWarning)  # else cells beyond the header are cut off
         frame = pd.read_csv(

@@ -1,13 +1,11 @@
 """The panel: dates x symbols x features, dense, fingerprinted, memory-mapped when on disk."""
 
-import hashlib
 import json
 import os
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass, field
 from datetime import date
-from functools import cache as once
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from tasks.data.layout import ARRAYS, fingerprint, laid_out
 from tasks.data.read import accepted, features_version, read
 from tasks.data.rows import DataError, Rows
 from tasks.data.spec import ColumnsSpec, DataSpec, TargetSpec
+from tasks.data.version import code_version
 
 NOTES = "panel.json"
 
@@ -65,12 +64,13 @@ def build(
         spec: Source and features.
         target: What is to be forecast.
         now: No row may be dated later; None for the clock's date.
-        cache: Folder of panels; a panel of the same rows, specs and code is loaded from it.
+        cache: Folder of panels; a panel of the same rows, specs and code is loaded from it. With
+            ``spec.incremental`` the checked rows are kept in it, too.
 
     Raises:
         DataError: What is wrong with the data, where, and what to do.
     """
-    return panel_of(read(spec, now), spec, target, cache)
+    return panel_of(read(spec, now, cache), spec, target, cache)
 
 
 def from_frame(
@@ -120,19 +120,10 @@ def key_of(rows: Rows, spec: DataSpec, target: TargetSpec) -> str:
     """Hash of the checked rows, the specs and the code: what decides a panel and its notes."""
     frame = rows.frame
     content = pd.util.hash_pandas_object(frame, index=False).to_numpy()
-    settings = asdict(spec) | {"path": None}
+    settings = asdict(spec) | dict.fromkeys(("path", "query", "incremental", "overlap"))
     decides = [[*frame.columns], settings, asdict(target), rows.about, features_version(spec)]
     text = json.dumps([decides, code_version()], default=str, sort_keys=True)
     return fingerprint(text, [content])[:20]
-
-
-@once
-def code_version() -> str:
-    """Hash of the source files of this room."""
-    digest = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(file.name.encode() + file.read_bytes())
-    return digest.hexdigest()
 
 
 def save(panel: Panel, folder: Path) -> Panel:

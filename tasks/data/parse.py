@@ -60,7 +60,9 @@ def dates(rows: Rows, name: str) -> tuple[pd.Series, list[str]]:
     days = stamps.dt.normalize()
     with_time = int((stamps != days).sum() - stamps.isna().sum())
     if with_time:
-        warnings.append(f"{rows.called(name)}: time of day dropped in {with_time} rows")
+        every = with_time == int(stamps.notna().sum())
+        where = "every row" if every else f"{with_time} rows"
+        warnings.append(f"{rows.called(name)}: time of day dropped in {where}")
     return days.dt.as_unit("us"), warnings
 
 

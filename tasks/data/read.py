@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from tasks.data.append import followed
 from tasks.data.checks import checked, with_content
 from tasks.data.features import price_features
 from tasks.data.history import as_known, between, with_history
@@ -22,22 +24,26 @@ from tasks.data.spec import DataSpec
 Transform = Callable[[pd.DataFrame], pd.DataFrame]
 
 
-def read(spec: DataSpec, today: date | None = None) -> Rows:
+def read(spec: DataSpec, today: date | None = None, kept: Path | None = None) -> Rows:
     """Stage 1: the checked rows of ``spec.source``, by date and symbol.
 
     Args:
         spec: Where the rows come from.
         today: No row may be dated later; None for the clock's.
+        kept: Folder of the rows that ``spec.incremental`` keeps; None: everything is read.
 
     Raises:
         DataError: The first thing that is wrong with the rows.
     """
     source = SOURCES[spec.source]
-    rows = source.load(spec)
+    if kept is not None and spec.incremental:
+        rows = followed(spec, today or latest_today(), kept, source.load)
+    else:
+        rows = sound(source.load(spec), spec, today)
     start = spec.start or (date.fromisoformat(source.start) if source.start else None)
     origin = {"source": spec.source, "title": source.title, "notes": source.notes}
     rows = replace(rows, about=origin | {"terms": source.terms, "origin": rows.origin} | rows.about)
-    return accepted(rows, spec, start, today)
+    return counted(rows, spec, start)
 
 
 def accepted(rows: Rows, spec: DataSpec, start: date | None, today: date | None) -> Rows:
@@ -46,11 +52,27 @@ def accepted(rows: Rows, spec: DataSpec, start: date | None, today: date | None)
     Raises:
         DataError: The first thing that is wrong with the rows.
     """
-    ready = spec.features == "ready"
+    return counted(sound(rows, spec, today), spec, start)
+
+
+def sound(rows: Rows, spec: DataSpec, today: date | None) -> Rows:
+    """Parse and check rows whose columns are in their roles, each row on its own.
+
+    Raises:
+        DataError: The first thing that is wrong with the rows.
+    """
     if spec.features == "price" and "price" not in rows.frame:
         raise DataError(f"{rows.origin} has no prices to make features from; set features: ready")
-    rows = checked(parsed(rows, ready), today or latest_today())
-    rows = with_content(rows, ready, spec.columns.features)
+    return checked(parsed(rows, spec.features == "ready"), today or latest_today())
+
+
+def counted(rows: Rows, spec: DataSpec, start: date | None) -> Rows:
+    """Which of the checked rows and columns count.
+
+    Raises:
+        DataError: Nothing is left.
+    """
+    rows = with_content(rows, spec.features == "ready", spec.columns.features)
     return with_history(between(as_known(rows), start, spec.end), spec.min_history)
 
 

@@ -36,6 +36,8 @@ class Rows:
         first: Number of the first data row there: 2 in a CSV file, below its header, else 1.
         about: What a report says of it; ``warnings`` gathers one counted sentence a cause.
         written: Role -> name of its column in the origin.
+        in_order: Whether the rows stand in an order that their owner chose; those of a query do
+            not.
     """
 
     frame: pd.DataFrame
@@ -44,6 +46,7 @@ class Rows:
     first: int = 1
     about: dict[str, Any] = field(default_factory=dict)
     written: dict[str, str] = field(default_factory=dict)
+    in_order: bool = True
 
     def called(self, name: str) -> str:
         """The name of a role's column as its owner wrote it; any other name as it is."""

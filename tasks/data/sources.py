@@ -7,6 +7,7 @@ from types import MappingProxyType
 from tasks.data.conditional import interaction, sign_flip, switching
 from tasks.data.echo import echo
 from tasks.data.files import read_file
+from tasks.data.query import read_query
 from tasks.data.rows import Rows
 from tasks.data.spec import DataSpec
 from tasks.data.synthetic import lagged, linear, noise, regime
@@ -55,6 +56,10 @@ SOURCES: Mapping[str, Source] = MappingProxyType({
     "file": Source(
         "Your own Parquet or CSV file", "Long form: one row a date and symbol.",
         "The file's own.", read_file,
+    ),
+    "query": Source(
+        "Your own query of a database", "Long form: one row a date and symbol.",
+        "The database's own.", read_query,
     ),
     "noise": Source(
         "Synthetic prices, nothing to find",

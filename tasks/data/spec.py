@@ -5,9 +5,11 @@ from datetime import date
 from typing import Literal, get_args
 
 from models.spec import STRICT, at_least, one_of, require
+from tasks.data.address import holds_password, kind_of
+from tasks.data.sql import why_not_reading
 
 SourceName = Literal[
-    "sp500", "file", "noise", "linear", "lagged", "regime",
+    "sp500", "file", "query", "noise", "linear", "lagged", "regime",
     "interaction", "sign_flip", "switching", "echo",
 ]  # fmt: skip
 Kind = Literal["return", "market_relative", "cs_zscore", "cs_rank"]
@@ -105,7 +107,18 @@ class DataSpec:
     source: SourceName = "sp500"
     """Key of tasks.data.SOURCES."""
     path: str | None = None
-    """The Parquet or CSV file of source file."""
+    """The Parquet or CSV file of source file. For source query the database: sqlite:///prices.db,
+    postgresql+psycopg://reader:${PRICES_PASSWORD}@host/prices with the name of a variable of the
+    environment where the password goes, or a .duckdb file; None for DuckDB over the files that the
+    query names."""
+    query: str | None = None
+    """The SELECT of source query; its rows are long, its columns play the roles below."""
+    incremental: bool = False
+    """Keep the checked rows of a file or query from run to run: only what was appended is read and
+    checked. A restated history is noticed, read anew and reported."""
+    overlap: int = 10
+    """Newest dates of a query that are read again and compared when incremental. Values restated
+    before them are not noticed; rows added or removed there are."""
     start: date | None = None
     """First date to keep; None for the source's own."""
     end: date | None = None
@@ -122,20 +135,22 @@ class DataSpec:
     """Symbols with fewer observed rows are dropped. This looks at the whole history: a stock that
     was listed for less is never in the panel."""
     synthetic: SyntheticSpec = field(default_factory=SyntheticSpec)
-    """Size of the synthetic sources: all but sp500 and file."""
+    """Size of the synthetic sources: all but sp500, file and query."""
 
     def __post_init__(self) -> None:
         require_one_of("source", self.source, get_args(SourceName))
-        require(
-            (self.source == "file") == (self.path is not None),
-            f"path goes with source 'file'; source is {self.source!r} and path is {self.path!r}",
-        )
+        self.check_origin()
         require(
             self.features in ("price", "ready") or self.features.count(":") == 1,
             f"features must be price, ready or package.module:function; it is {self.features!r}",
         )
         require(self.fill_limit >= 0, f"fill_limit must not be negative; it is {self.fill_limit}")
         require(self.min_history >= 1, f"min_history must be at least 1; it is {self.min_history}")
+        require(
+            not self.incremental or self.source in ("file", "query"),
+            f"incremental goes with source 'file' or 'query'; source is {self.source!r}",
+        )
+        require(self.overlap >= 1, f"overlap must be at least 1; it is {self.overlap}")
         for name in ("start", "end"):
             value = getattr(self, name)
             require(
@@ -146,6 +161,30 @@ class DataSpec:
             self.start is None or self.end is None or self.start < self.end,
             f"start must lie before end; they are {self.start} and {self.end}",
         )
+
+    def check_origin(self) -> None:
+        """Source, path and query fit together, and neither holds a password."""
+        for name in ("path", "query"):
+            require(
+                not holds_password(getattr(self, name) or ""),
+                f"{name} holds a password, which would be logged with the configuration; write the "
+                "name of a variable of the environment in the address, such as "
+                "postgresql+psycopg://reader:${PRICES_PASSWORD}@host/prices",
+            )
+        require(
+            self.source == "query" or (self.source == "file") == (self.path is not None),
+            "path goes with source 'file' or 'query'; source is "
+            f"{self.source!r} and path is {self.path!r}",
+        )
+        require(
+            (self.source == "query") == (self.query is not None),
+            f"query goes with source 'query'; source is {self.source!r} and query is "
+            f"{self.query!r}",
+        )
+        if self.query is not None:
+            kind_of(self.path)
+            why = why_not_reading(self.query)
+            require(not why, f"query {why}")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 import re
 import subprocess
 import sys
+import traceback
 from datetime import date
 from pathlib import Path
 
@@ -79,6 +80,27 @@ BAD_SETTINGS = {
     "dropout of one": ("network.dropout=1", "dropout must lie in [0, 1); it is 1"),
     "an unknown loss": ("training.loss=mae", "'mse' or 'rank_correlation'"),
     "an unknown source": ("data.source=yahoo", "data.source"),
+    "a query without a query": ("data.source=query", "query goes with source 'query'"),
+    "a query that changes data": (
+        "data={source: query, query: delete from prices}",
+        "query begins with 'delete': it must read rows, as select ... does",
+    ),
+    "two statements": (
+        "data={source: query, query: select 1; drop table prices}",
+        "query has a semicolon within: it must be one statement",
+    ),
+    "a database that cannot be locked": (
+        "data={source: query, path: 'mysql://host/prices', query: select 1}",
+        "path must be a database that can be opened for reading only; it is mysql://...",
+    ),
+    "a password in an address": (
+        "data={source: query, path: 'postgresql://me:s3cret@host/prices', query: select 1}",
+        "path holds a password, which would be logged with the configuration; write the name",
+    ),
+    "rows kept of what does not grow": (
+        "data.incremental=true",
+        "incremental goes with source 'file' or 'query'; source is 'sp500'",
+    ),
     "a file without a path": ("data.source=file", "path goes with source 'file'"),
     "a date that is none": ("data.start=2020-02-31", "not readable as YAML: day"),
     "start after end": ("data.end=2001-01-01", "start must lie before end"),
@@ -105,6 +127,15 @@ def test_a_bad_setting_gets_one_clear_message(case: str) -> None:
     override, message = BAD_SETTINGS[case]
     with pytest.raises(ConfigError, match=re.escape(message)):
         load("quick", [override])
+
+
+@pytest.mark.parametrize("source", ["query", "file", "noise"])
+def test_a_password_is_not_said_even_where_it_is_refused(source: str) -> None:
+    """Nor by the error of pydantic behind the message, which a traceback would show."""
+    data = f"data={{path: 'x://u:s3cret@h/d', source: {source}, query: select 1}}"
+    with pytest.raises(ConfigError, match="path holds a password") as caught:
+        load("quick", [data])
+    assert "s3c" not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,14 @@ its folder.
 """
 # ruff: noqa: E501  # messages stand whole, as their reader sees them
 
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from tasks.data import ColumnsSpec, DataSpec
 
@@ -31,7 +35,7 @@ def table(**columns: list[Any]) -> str:
 
 @dataclass(frozen=True)
 class Case:
-    """A file, how it is read, and what is said of it."""
+    """A file, how it is read, and what is said of it; with a query it is a SQLite database."""
 
     name: str
     content: str | bytes | None
@@ -39,6 +43,7 @@ class Case:
     file: str = "prices.csv"
     columns: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    query: str | None = None
 
     def spec(self, folder: Path) -> DataSpec:
         """Write the file and return the spec that reads it."""
@@ -48,11 +53,23 @@ class Case:
         elif self.content is not None:
             path.write_bytes(self.content)
         settings = {"min_history": 1, "columns": ColumnsSpec(**self.columns)} | self.settings
+        if self.query is not None:
+            if path.is_file():
+                into_sqlite(path)
+            return DataSpec("query", f"sqlite:///{path}", query=self.query, **settings)
         return DataSpec(source="file", path=str(path), **settings)
 
     def expected(self, folder: Path) -> str:
         """The message, with the paths put in."""
         return self.message.format(path=folder / self.file, folder=folder)
+
+
+def into_sqlite(path: Path) -> None:
+    """Turn a CSV file into a database whose table ``prices`` holds it."""
+    frame = pd.read_csv(path)
+    path.unlink()
+    with closing(sqlite3.connect(path)) as connection:
+        frame.to_sql("prices", connection, index=False)
 
 
 READY: dict[str, Any] = {"settings": {"features": "ready"}}
@@ -281,6 +298,55 @@ CASES = [
         table(f=range(12)),
         "{path}: 6 dates are too few for a horizon of 5, which needs 7: shorten target.horizon or bring more history",
         **READY,
+    ),
+    Case(
+        "missing database",
+        None,
+        "{path}: there is no such file; set path to one",
+        file="prices.db",
+        query="select * from prices",
+    ),
+    Case(
+        "query of a column that is not there",
+        GOOD,
+        "line 3 of the query on sqlite:///{path}: no such column: clsoe",
+        file="prices.db",
+        query="select date,\n  symbol,\n  clsoe as close\nfrom prices",
+    ),
+    Case(
+        "query of a table that is not there",
+        GOOD,
+        "line 1 of the query on sqlite:///{path}: no such table: price",
+        file="prices.db",
+        query="select * from price",
+    ),
+    Case(
+        "query with a change in it",
+        GOOD,
+        'line 1 of the query on sqlite:///{path}: near "delete": syntax error',
+        file="prices.db",
+        query="with gone as (delete from prices returning *) select * from gone",
+    ),
+    Case(
+        "query without a role",
+        GOOD,
+        "the query on sqlite:///{path}: no column 'close' (columns.price); the table must be long, one row a date and symbol. There are date, symbol",
+        file="prices.db",
+        query="select date, symbol from prices",
+    ),
+    Case(
+        "query without an answer",
+        GOOD,
+        "the query on sqlite:///{path}: the table has no rows; bring some",
+        file="prices.db",
+        query="select * from prices where close < 0",
+    ),
+    Case(
+        "bad cell of a query",
+        GOOD.replace("2020-01-06,BBB,22", "2020-01-06,BBB,n.v."),
+        "row 6 of the query on sqlite:///{path} (2020-01-06, BBB): close 'n.v.' is not a number; write 1234.5 and leave missing cells empty",
+        file="prices.db",
+        query="select * from prices",
     ),
 ]
 

@@ -1,0 +1,52 @@
+import pytest
+
+from tasks.data.address import filled, holds_password, kind_of, masked
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [
+        (None, "duckdb"), ("prices.duckdb", "duckdb"), ("duckdb:///a/prices.DDB", "duckdb"),
+        ("sqlite:///prices.db", "sqlite"), ("sqlite+pysqlite:////a/b.db", "sqlite"),
+        ("postgresql://h/d", "postgresql"), ("postgresql+psycopg://u@h:5432/d", "postgresql"),
+    ],
+)  # fmt: skip
+def test_kinds(address: str | None, kind: str) -> None:
+    assert kind_of(address) == kind
+
+
+@pytest.mark.parametrize("address", ["mysql://h/d", "prices.db", "", "sqlite+other:///x.db"])
+def test_what_cannot_be_opened_for_reading_only_is_refused(address: str) -> None:
+    with pytest.raises(ValueError, match="a database that can be opened for reading only"):
+        kind_of(address)
+
+
+BARE = [
+    "postgresql://u:p@h/d", "postgresql+psycopg://u:p#%40ss@h:5432/d", "postgresql://u:p@ss@h/d",
+    "postgresql://:p@h/d", "postgresql://u@h/d?password=p", "postgresql://u@h/d?sslpassword=p",
+    "postgresql://u@h/d?x=1&PASSWORD%3Dp", "postgresql://u:${A}b@h/d", "postgresql://u:a${B}@h/d",
+    "select * from postgres_scan('host=h password=p', 'public', 'prices')",
+]  # fmt: skip
+CLEAN = [
+    "postgresql://u@h/d", "postgresql://u:${A}@h/d", "postgresql://u@h:5432/d",
+    "postgresql://u@h/d?password=${A}", "sqlite:////home/a:b@c/x.db", "sqlite:///x.db",
+    "select 'a:b@c' as symbol from prices", "prices.duckdb", "",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", BARE)
+def test_a_password_is_seen(text: str) -> None:
+    assert holds_password(text)
+
+
+@pytest.mark.parametrize("text", CLEAN)
+def test_nothing_else_is_taken_for_one(text: str) -> None:
+    assert not holds_password(text)
+
+
+def test_variables_are_put_in_as_an_address_writes_them() -> None:
+    text, secrets = filled("postgresql://u:${A}@h/d", {"A": "p@s/s"})
+    assert text == "postgresql://u:p%40s%2Fs@h/d"
+    assert masked(f"{text} and p@s/s", secrets) == "postgresql://u:***@h/d and ***"
+    with pytest.raises(KeyError, match="A"):
+        filled("postgresql://u:${A}@h/d", {})
