@@ -6,9 +6,11 @@ from types import MappingProxyType
 
 from matplotlib.figure import Figure
 
-from tasks.report.attributions import attribution_heatmap, best_attributed, importance_by_method
+from tasks.report.attributions import attribution_heatmap, importance_by_method
 from tasks.report.folds import fold_plan
+from tasks.report.importances import best_attributed
 from tasks.report.leaks import leak_matrix
+from tasks.report.net_gross import net_gross_figure
 from tasks.report.origins import origins_figure
 from tasks.report.ranking import rank_ic_by_fold, rank_ic_cumulated, ranking_figure
 from tasks.report.results import Results
@@ -85,8 +87,9 @@ FIGURES: Mapping[str, ReportFigure] = MappingProxyType(
         "attribution_heatmap": ReportFigure(
             "Feature and lag",
             "Share of the absolute integrated gradients, through the normalizer, by feature and "
-            "lag; mean over folds and seeds. Large: the best candidate. Small: all others, "
-            "features in the same order and colours on the same scale.",
+            "lag; mean over folds and seeds. Beside a name: the feature's net share, all its lags "
+            "taken together, by which features are ranked. Large: the best candidate. Small: all "
+            "others, features in the same order and colours on the same scale.",
             attribution_heatmap,
             _attributed,
         ),
@@ -96,6 +99,15 @@ FIGURES: Mapping[str, ReportFigure] = MappingProxyType(
             "|partial|, the feature's sign differs between stocks. Right: whether the "
             "normalizations agree on the features.",
             importance_by_method,
+            _attributed,
+        ),
+        "net_gross": ReportFigure(
+            "Net and gross",
+            "Filled: net, what the feature as a whole moves the forecast by, which ranks it. Open: "
+            "gross, the sizes of its lags added up. A long line: lags that take back what others "
+            "give. Left: the best candidate. Right: the variant whose lags cancel most; behind a "
+            "window normalizer they do so in any network, and gross ranks features by that.",
+            net_gross_figure,
             _attributed,
         ),
         "origins": ReportFigure(

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
+from tasks.attribute.methods import MAIN
 from tasks.diagnose.finding import Finding, Verdict, overall
-from tasks.report.attributions import (
-    METHOD,
+from tasks.report.importances import (
     best_attributed,
     failed_checks,
     importance_shares,
+    ranked_features,
 )
 from tasks.report.results import Estimate, Results, label
 
@@ -145,14 +146,15 @@ def which_features(results: Results) -> str:
     if best is None:
         return "Not asked: attribution was left out, or no candidate was attributed."
     table = results.attribution.importance
-    own = table[(table["variant"] == best) & (table["method"] == METHOD)]
-    share = importance_shares(own, "variant").T[best].sort_values(ascending=False)
+    own = table[(table["variant"] == best) & (table["method"] == MAIN)]
+    share = ranked_features(table, best)
     leading = importance_shares(own, "fold").idxmax(axis=1)
     top = share.head(3)
     listed = names(f"{name} ({value:.0f} %)" for name, value in top.items())
     steady = int((leading == top.index[0]).sum())
     return (
-        f"In {label(best)}, {listed} carry {top.sum():.0f} % of the attribution; an even split "
+        f"In {label(best)}, {listed} carry {top.sum():.0f} % of the attribution, lags of a "
+        f"feature taken together; an even split "
         f"over {len(share)} features would give {len(top)} of them "
         f"{100 * len(top) / len(share):.0f} %. {top.index[0]} leads in {steady} of {len(leading)} "
         f"folds. {_completeness(results, best)} {_believed(results, best)}"

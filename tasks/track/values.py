@@ -9,10 +9,11 @@ import pandas as pd
 from mlflow.entities import Metric, Param, RunTag
 
 from tasks.attribute import Attribution
+from tasks.attribute.methods import MAIN
 from tasks.attribute.origins import Origins
 from tasks.diagnose.finding import Verdict
 from tasks.report import Results, answers, summary_markdown
-from tasks.report.attributions import METHOD, failed_checks, importance_shares
+from tasks.report.importances import failed_checks, importance_shares
 
 NOTE = "mlflow.note.content"
 """The tag that the UI shows as a run's description, as Markdown."""
@@ -142,12 +143,12 @@ def _by_epoch(curves: pd.DataFrame, best: pd.DataFrame) -> Iterator[Value]:
 
 
 def _importance(table: pd.DataFrame) -> Iterator[Value]:
-    """Each feature's share by integrated gradients, so that variants compare.
+    """Each feature's net share by integrated gradients, so that variants compare.
 
-    The other methods are in the run's tables: a chart for each feature and method would bury the
-    rest.
+    Gross and the other methods are in the run's tables: a chart for each feature and method would
+    bury the rest.
     """
-    own = table[table["method"] == METHOD]
+    own = table[table["method"] == MAIN]
     for feature, percent in importance_shares(own, "variant").sum().items():
         yield f"importance_ig/{feature}", percent / 100, 0
 
