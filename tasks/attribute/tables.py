@@ -26,10 +26,12 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             *("importance", "net", "gross", "net_error", "sign_consistency"),
         ),
         "series": ("date", "feature", *UNIT, "mean_partial"),
+        "periods": (*UNIT, "period", "first", "samples", "feature", "up", "down"),
         "gap": (*UNIT, "samples", "nodes", "gap_median", "gap_p99", "gap_max", "unresolved"),
         "origins": (*UNIT, "date", "symbol", "feature", "origin", "attribution", "absolute"),
         "supplied": (*UNIT, "date", "symbol", "change", "gap", "nodes", "resolved", "method"),
         "baselines": (*UNIT, "baseline", "against", "tau", "unresolved", "reason"),
+        "drift": ("variant", "before", "fold", "moved", "mark", "p", "tau", "alert", "detail"),
         "checks": (*UNIT, "check", "value", "low", "high", "mark", "passed", "detail"),
     }
 )
@@ -70,6 +72,11 @@ class Attribution:
             was.
         baselines: Whether the newest unit's integrated gradients rank the features alike against
             other baselines; see :func:`~tasks.attribute.rebased.rebased`.
+        periods: variant, fold, seed, period, first, samples, feature, up, down: net importance by
+            stretches of the test block and by direction; see
+            :func:`~tasks.attribute.periods.directed`.
+        drift: Whether importance moved between consecutive folds, with the newest unit; see
+            :func:`~tasks.attribute.trust.drift.drifts`.
         checks: Whether the newest unit's integrated gradients can be believed, a row a check of
             :data:`~tasks.attribute.trust.TRUST`; passed is None where it cannot tell.
     """
@@ -81,6 +88,8 @@ class Attribution:
     origins: pd.DataFrame = field(default_factory=lambda: empty("origins"))
     supplied: pd.DataFrame = field(default_factory=lambda: empty("supplied"))
     baselines: pd.DataFrame = field(default_factory=lambda: empty("baselines"))
+    periods: pd.DataFrame = field(default_factory=lambda: empty("periods"))
+    drift: pd.DataFrame = field(default_factory=lambda: empty("drift"))
     checks: pd.DataFrame = field(default_factory=lambda: empty("checks"))
 
     @classmethod

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from matplotlib.figure import Figure
 
 from tasks.report.attributions import attribution_heatmap, importance_by_method
+from tasks.report.drift import drift_figure
 from tasks.report.folds import fold_plan
 from tasks.report.importances import best_attributed
 from tasks.report.leaks import leak_matrix
@@ -31,6 +32,10 @@ def _attributed(results: Results) -> bool:
 
 def _taken_back(results: Results) -> bool:
     return not results.attribution.origins.empty
+
+
+def _followed(results: Results) -> bool:
+    return best_attributed(results) in set(results.attribution.drift["variant"])
 
 
 def _trained(results: Results) -> bool:
@@ -109,6 +114,15 @@ FIGURES: Mapping[str, ReportFigure] = MappingProxyType(
             "window normalizer they do so in any network, and gross ranks features by that.",
             net_gross_figure,
             _attributed,
+        ),
+        "drift": ReportFigure(
+            "Importance over the folds",
+            "Of the best candidate. Above: share of the importance that went to other features or "
+            "to the other direction since the fold before, and what resampled dates and seeds move "
+            "it by when nothing changes; an alert in red. Below: each feature's net share; blue "
+            "raises the forecast when high, red lowers it, pale does both.",
+            drift_figure,
+            _followed,
         ),
         "origins": ReportFigure(
             "What forecasts rest on",

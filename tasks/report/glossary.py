@@ -88,6 +88,9 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
         "Gross importance": "The sizes of a feature's lags added up. Above net where lags offset "
         "each other, as in a difference of two days; behind a window normalizer most do, in any "
         "network, so that gross can rank features without anything learned.",
+        "Drift of importance": "Share of the net importance that went from one fold to the next to "
+        "other features or to the other direction. An alert when it is above what resampled dates "
+        "and seeds move it by, and above attribution.drift_alert.",
         "|mean partial derivative|": "Mean over a date's symbols of the forecast's derivative by a "
         "feature, its absolute value averaged over dates. Small where the sign differs between "
         "symbols.",

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from tasks.attribute.methods import MAIN
 from tasks.attribute.trust import TRUST
-from tasks.report.results import Results
+from tasks.report.results import Results, is_true
 
 
 def shares(lagged: pd.DataFrame, order: Sequence[str] | None = None) -> pd.DataFrame:
@@ -45,6 +46,11 @@ def failed_checks(checks: pd.DataFrame) -> list[str]:
     """Titles of the checks in a table of them that an attribution fails."""
     given = zip(checks["check"], checks["passed"], strict=True)
     return [TRUST[name].title for name, passed in given if passed is not None and not passed]
+
+
+def drifted(drift: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table of drift that alert."""
+    return drift[np.array([is_true(alert) for alert in drift["alert"]], dtype=bool)]
 
 
 def doubted(results: Results, name: str) -> str:

@@ -84,6 +84,8 @@ def write_tables(results: Results, name: str, folder: Path) -> None:
         "attribution_by_origin": results.attribution.origins,
         "attribution_to_supplied": results.attribution.supplied,
         "attribution_by_baseline": results.attribution.baselines,
+        "attribution_by_period": results.attribution.periods,
+        "attribution_drift": results.attribution.drift,
         "attribution_checks": results.attribution.checks,
     }
     for key, table in tables.items():

@@ -9,6 +9,7 @@ from models.normalizers.variant import Variant
 from tasks.attribute import Attribution
 from tasks.attribute.origins import ORIGINS
 from tasks.attribute.tables import COLUMNS
+from tasks.attribute.trust.drift import drifts
 from tasks.compare import compare
 from tasks.diagnose.finding import Finding, Verdict, Witness
 from tasks.report.results import Results
@@ -251,7 +252,13 @@ def attribution_of(plan, seeds: int, rng: np.random.Generator):
                 )
             )  # fmt: skip
     origins, supplied = origins_of(plan[-1])
+    periods = periods_of(plan, seeds, rng)
     return Attribution(
+        periods=periods,
+        drift=pd.concat(
+            [drifts(rows, 0.2) for _, rows in periods.groupby("variant", sort=False)],
+            ignore_index=True,
+        ),
         origins=origins,
         supplied=supplied,
         lagged=pd.concat(lagged, ignore_index=True),
@@ -259,6 +266,25 @@ def attribution_of(plan, seeds: int, rng: np.random.Generator):
         series=pd.concat(series, ignore_index=True),
         gap=pd.DataFrame(gap),
     )
+
+
+def periods_of(plan, seeds: int, rng: np.random.Generator) -> pd.DataFrame:
+    """Eight stretches a fold; the first feature turns its direction in the last fold of many."""
+    rows = []
+    for name in SKILL:
+        weight = np.exp(-np.arange(len(FEATURES)) / 4)
+        sign = np.where(np.arange(len(FEATURES)) % 3, 1, -1)
+        for fold in plan:
+            turned = sign * np.where(fold is plan[-1] and name != "none", [-1] + 11 * [1], 1)
+            for seed in range(seeds):
+                for period in range(8):
+                    size = weight * rng.gamma(25, 0.04, len(FEATURES))
+                    rows += [
+                        (name, fold.number, seed, period, fold.test_dates[7 * period], 50, feature,
+                         one * (0.9 if way > 0 else 0.1), one * (0.1 if way > 0 else 0.9))
+                        for feature, one, way in zip(FEATURES, size, turned, strict=True)
+                    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=list(COLUMNS["periods"]))
 
 
 def cancelled(name: str) -> float:

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from tasks.report import Results
+from tasks.report.feature_words import which_features
 from tasks.report.importances import importance_shares, ranked_features, shares
-from tasks.report.words import which_features
 
 
 def test_shares_add_up_and_put_the_newest_lag_last() -> None:
