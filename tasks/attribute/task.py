@@ -60,7 +60,7 @@ def attribute(
         found[place] = replace(found[place], drift=moved)
         if spec.trust:
             importance = pd.concat([one.importance for one in found])
-            checks = checked(newest, content, importance)
+            checks = checked(newest, content, importance, spec)
             found[place] = replace(found[place], checks=checks)
         return found
 
