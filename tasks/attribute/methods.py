@@ -180,7 +180,7 @@ ATTRIBUTIONS: Mapping[str, Method] = MappingProxyType(
         ),
         "permutation": Method(
             "permutation within dates",
-            "|mean over dates of rank IC - rank IC with the feature permuted across stocks|",
+            "mean over dates of rank IC - that with the feature permuted across stocks, 0 or more",
             "rank IC",
             "Breiman 2001 (Machine Learning 45:5), within dates",
             "features of which another holds the same; what moves all stocks of a date alike",

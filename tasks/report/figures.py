@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 from matplotlib.figure import Figure
@@ -11,6 +12,14 @@ from tasks.report.drift import drift_figure
 from tasks.report.folds import fold_plan
 from tasks.report.importances import best_attributed
 from tasks.report.leaks import leak_matrix
+from tasks.report.methods import (
+    has_drawn,
+    has_more_methods,
+    lag_profile_figure,
+    methods_figure,
+    permutation_figure,
+    shapley_figure,
+)
 from tasks.report.net_gross import net_gross_figure
 from tasks.report.origins import origins_figure
 from tasks.report.ranking import rank_ic_by_fold, rank_ic_cumulated, ranking_figure
@@ -114,6 +123,35 @@ FIGURES: Mapping[str, ReportFigure] = MappingProxyType(
             "window normalizer they do so in any network, and gross ranks features by that.",
             net_gross_figure,
             _attributed,
+        ),
+        "methods": ReportFigure(
+            "What other methods say",
+            "Of the best candidate. Left: each feature's share by every method that was asked for. "
+            "Right: how far two of them rank the features alike, 1 in the same order; what "
+            "all agree on is not of one method's making.",
+            methods_figure,
+            has_more_methods,
+        ),
+        "lag_profile": ReportFigure(
+            "Which days count",
+            "Of the best candidate: share of each method's sizes by lag, all features together.",
+            lag_profile_figure,
+            _attributed,
+        ),
+        "permutation": ReportFigure(
+            "What the forecast loses without a feature",
+            "Of the best candidate: mean daily rank IC lost when the feature is exchanged between "
+            "the stocks of a date, with two standard errors of the draws. Grey and open: they "
+            "reach zero. Below zero, the forecast is better without it.",
+            permutation_figure,
+            partial(has_drawn, method="permutation"),
+        ),
+        "shapley": ReportFigure(
+            "Shapley values of the groups",
+            "Of the best candidate: what each group of features adds when it enters, averaged over "
+            "orders, with two standard errors where orders are drawn; its mean size.",
+            shapley_figure,
+            partial(has_drawn, method="shapley"),
         ),
         "drift": ReportFigure(
             "Importance over the folds",

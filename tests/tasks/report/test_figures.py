@@ -40,7 +40,7 @@ def test_methods_by_group_and_lag_add_no_feature_to_the_figure(results: Results)
     mine = attribution.importance.query("method == 'citic'")
     others = [
         mine.assign(method=method, feature=name)
-        for method, name in (("shapley", "a + b"), ("occlusion_by_lag", "all features"))
+        for method, name in (("occlusion_by_group", "a + b"), ("occlusion_by_lag", "all features"))
     ]
     more = replace(attribution, importance=pd.concat([attribution.importance, *others]))
     assert texts(importance_by_method(replace(results, attribution=more))) == texts(
@@ -125,7 +125,7 @@ def test_figures_without_data_are_left_out(results: Results) -> None:
     )
     left_out = {
         "attribution_heatmap", "importance_by_method", "net_gross", "leak_matrix",
-        "learning_curves", "origins", "drift",
+        "learning_curves", "origins", "drift", "methods", "permutation", "shapley", "lag_profile",
     }  # fmt: skip
     assert set(figures_of(bare)) == set(FIGURES) - left_out
 
