@@ -31,6 +31,10 @@ class Method:
         columns: What is ranked: features, groups of features, or the window's lags as a whole.
         asked_on: samples spread over dates, or whole cross-sections of a few dates.
         adds_up_to: What the values of a sample sum to.
+        lags: How the importance takes the lags of a feature together. ``net``, the size of their
+            sum, for attributions, which are parts of a change of the forecast and may cancel.
+            ``gross``, the sum of their sizes, for slopes, whose sum is the response to a shift at
+            all lags at once: nothing to a network that normalizes the window.
     """
 
     title: str
@@ -43,6 +47,7 @@ class Method:
     columns: Literal["features", "groups", "window"] = "features"
     asked_on: Literal["samples", "cross-sections"] = "samples"
     adds_up_to: Literal["f(x) - f(x')", "f(x) - E f(x')", "nothing"] = "nothing"
+    lags: Literal["net", "gross"] = "gross"
 
     def run(self, question: Question) -> Answer:
         """The method's answer, with every statistic of the forecaster frozen.
@@ -60,18 +65,19 @@ ATTRIBUTIONS: Mapping[str, Method] = MappingProxyType(
     {
         "integrated_gradients": Method(
             "integrated gradients",
-            "sum over lags of the mean over samples of |(x - x') ∫ ∂f/∂x(x' + α(x - x')) dα|, "
+            "mean over samples of |sum over lags of (x - x') ∫ ∂f/∂x(x' + α(x - x')) dα|, "
             "x' a window drawn from the training block",
             TARGET,
             "Sundararajan, Taly & Yan 2017 (ICML)",
-            "what other baselines would show; lags that cancel each other count in full",
+            "what other baselines would show; lags that cancel each other, which gross tells",
             "nodes gradients, up to 16 times as many for hard samples",
             runs.integrated,
             adds_up_to="f(x) - f(x')",
+            lags="net",
         ),
         "expected_gradients": Method(
             "expected gradients",
-            "sum over lags of the mean over samples of |E (x - x') ∂f/∂x(x' + α(x - x'))|, "
+            "mean over samples of |sum over lags of E (x - x') ∂f/∂x(x' + α(x - x'))|, "
             "x' drawn from the training windows, α uniform",
             TARGET,
             "Erion et al. 2021 (Nature Machine Intelligence 3:620)",
@@ -79,25 +85,28 @@ ATTRIBUTIONS: Mapping[str, Method] = MappingProxyType(
             "200 gradients",
             runs.expected,
             adds_up_to="f(x) - E f(x')",
+            lags="net",
         ),
         "temporal_integrated_gradients": Method(
             "temporal integrated gradients",
-            "sum over steps of the mean over samples of the attribution of step t to the forecast "
-            "of the window cropped to 1..t",
+            "mean over samples of |sum over steps of the attribution of step t to the forecast "
+            "of the window cropped to 1..t|",
             TARGET,
             "Enguehard 2023 (arXiv 2306.02968)",
             "what the network does with a step later on; short windows it was never trained on",
             "nodes gradients for each step, of half the window's length on average",
             runs.temporal,
+            lags="net",
         ),
         "gradient_times_input": Method(
             "gradient x input",
-            "sum over lags of the mean over samples of |(x - x') ∂f/∂x(x)|",
+            "mean over samples of |sum over lags of (x - x') ∂f/∂x(x)|",
             TARGET,
             "Shrikumar et al. 2016 (arXiv 1605.01713)",
             "whatever saturates: the slope is taken at the observed window only",
             "1 gradient",
             runs.times_input,
+            lags="net",
         ),
         "citic": Method(
             "mean partial derivative",
@@ -171,7 +180,7 @@ ATTRIBUTIONS: Mapping[str, Method] = MappingProxyType(
         ),
         "permutation": Method(
             "permutation within dates",
-            "|mean over dates of rank IC - rank IC with the feature permuted across stocks|",
+            "mean over dates of rank IC - that with the feature permuted across stocks, 0 or more",
             "rank IC",
             "Breiman 2001 (Machine Learning 45:5), within dates",
             "features of which another holds the same; what moves all stocks of a date alike",

@@ -9,6 +9,7 @@ import torch
 from tasks.attribute.agreement import rank_agreement
 from tasks.attribute.baselines import Ground, baseline_of
 from tasks.attribute.degenerate import degenerate
+from tasks.attribute.question import answer_of
 from tasks.attribute.resolved import resolved_paths
 from tasks.attribute.sampling import spread_samples
 from tasks.attribute.tables import COLUMNS
@@ -20,7 +21,7 @@ from tasks.train import TrainedUnit
 def rebased(
     trained: TrainedUnit, panel: Panel, names: Sequence[str], samples: int, nodes: int
 ) -> pd.DataFrame:
-    """Kendall's tau of the features' importances by integrated gradients against each baseline.
+    """Kendall's tau of the features' net importances by integrated gradients and baselines.
 
     A baseline is a hidden setting of every path method (Sturmfels, Lundberg & Lee 2020, Distill):
     what holds against one only is of the baseline's making. A pair of variant and baseline that
@@ -55,7 +56,7 @@ def rebased(
         unresolved = tau = float("nan")
         if not reason:
             paths = resolved_paths(forward, inputs, baseline_of(name, ground).to(inputs), nodes)
-            importances[name] = paths.attributions.abs().sum(1).mean(0)
+            importances[name] = answer_of(paths.attributions).net
             unresolved = paths.unresolved
         if names[0] in importances and name in importances:
             tau = rank_agreement(importances[names[0]], importances[name])

@@ -92,7 +92,7 @@ def covered(question: Question, masks: Tensor) -> Tensor:
 
 
 def permuted(question: Question) -> Answer:
-    """Mean rank IC lost, below 0 where a feature does harm; ``absolute`` is its size.
+    """Mean rank IC lost, below 0 where a feature does harm, which ``absolute`` counts as nothing.
 
     The mean of the dates' absolute losses would count the noise of each date as importance.
     """
@@ -106,7 +106,7 @@ def permuted(question: Question) -> Answer:
     )
     return Answer(
         signed=found.importance.unsqueeze(0),
-        absolute=found.importance.abs().unsqueeze(0),
+        absolute=found.importance.clamp_min(0).unsqueeze(0),
         net=found.importance,
         error=found.error,
     )

@@ -37,13 +37,31 @@ class AttributionSpec:
     baselines: tuple[str, ...] = ("train_draw", "cs_median")
     """Keys of tasks.attribute.BASELINES: the ranking of the newest unit's features against the
     first is compared with that against the others; () leaves that out."""
+    drift_alert: float = 0.2
+    """Least share of the importance that must move to other features, or to the other direction,
+    from a fold to the next for an alert, if resampled dates do not explain it; 1 for no alert."""
     trust: bool = True
     """Whether each variant's newest unit is checked: does its attribution deserve belief."""
+
+    canaries: int = 0
+    """Columns of noise beside the features that the newest unit is trained with once more: what is
+    not above them is not believed. A training a variant; 20 tell one feature among empty ones."""
+    permuted_labels: int = 0
+    """Trainings of the newest unit on labels permuted within dates: a ranking that they share was
+    not learned. Each costs a training; 2 or 3 tell."""
 
     def __post_init__(self) -> None:
         require(self.samples >= 0, f"samples must be at least 0; it is {self.samples}")
         require(self.origins >= 0, f"origins must be at least 0; it is {self.origins}")
+        for name in ("canaries", "permuted_labels"):
+            count = getattr(self, name)
+            require(count >= 0, f"{name} must be at least 0; it is {count}")
+            require(self.trust or not count, f"{name} is a check: set trust to true, or it to 0")
         require(self.nodes >= 1, f"nodes must be at least 1; it is {self.nodes}")
+        require(
+            0 <= self.drift_alert <= 1,
+            f"drift_alert must be a share, in [0, 1]; it is {self.drift_alert:g}",
+        )
         check_methods(self.methods)
         for name in self.baselines:
             check_baseline(name)

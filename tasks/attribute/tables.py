@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from tasks.attribute.methods import ATTRIBUTIONS
 from tasks.attribute.partials import MeanPartials
 from tasks.attribute.question import Answer
 from tasks.attribute.resolved import Paths
@@ -22,13 +23,15 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "lagged": (*UNIT, "method", "feature", "lag", "signed", "absolute"),
         "importance": (
             *(*UNIT, "method", "feature"),
-            *("importance", "net", "net_error", "sign_consistency"),
+            *("importance", "net", "gross", "net_error", "sign_consistency"),
         ),
         "series": ("date", "feature", *UNIT, "mean_partial"),
+        "periods": (*UNIT, "period", "first", "samples", "feature", "up", "down"),
         "gap": (*UNIT, "samples", "nodes", "gap_median", "gap_p99", "gap_max", "unresolved"),
         "origins": (*UNIT, "date", "symbol", "feature", "origin", "attribution", "absolute"),
         "supplied": (*UNIT, "date", "symbol", "change", "gap", "nodes", "resolved", "method"),
         "baselines": (*UNIT, "baseline", "against", "tau", "unresolved", "reason"),
+        "drift": ("variant", "before", "fold", "moved", "mark", "p", "tau", "alert", "detail"),
         "checks": (*UNIT, "check", "value", "low", "high", "mark", "passed", "detail"),
     }
 )
@@ -43,18 +46,20 @@ class Attribution:
     of a feature is that of the training block, of its ranks where they are fed. Methods by group
     name the group's features, those by lag all features.
 
-    The importance of a feature is gross: the sum over lags of its ``lagged.absolute``, for every
-    method, since the effect of a shift at all lags at once is nothing to a network that normalizes
-    the window. ``net`` takes the lags together before the absolute value: far below the importance
-    where lags offset each other, as in a difference of two of them.
+    Two readings tell how much a feature carries. ``net`` takes its lags together before the
+    absolute value: what the feature as a whole moved the forecast by. ``gross`` adds up the sizes
+    of its lags, ``lagged.absolute``: never below net, and far above where lags offset each other,
+    as in a difference of two of them, or behind a window normalizer, which does so in any network,
+    trained or not. ``importance`` is the one that the method ranks features by
+    (``Method.lags``): net for attributions, gross for slopes.
 
     Attributes:
         lagged: variant, fold, seed, method, feature, lag (0 = newest), signed, absolute: over
             samples the means of the attribution and of its absolute value, over dates those of the
             mean partial (citic), over dates and stocks those of the partial (citic_abs). Methods
             that move all lags at once have no rows.
-        importance: variant, fold, seed, method, feature, importance (gross), net (for permutation
-            the mean loss, below 0 where a feature does harm), net_error (standard error of net from
+        importance: variant, fold, seed, method, feature, importance, net (for permutation the mean
+            loss, below 0 where a feature does harm), gross, net_error (standard error of net from
             the draws; NaN where nothing is drawn), sign_consistency (in [0, 1], of the partials;
             NaN for the others, whose sign follows the baseline's).
         series: date, feature, variant, fold, seed, mean_partial: signed, per date, of a shift at
@@ -67,6 +72,11 @@ class Attribution:
             was.
         baselines: Whether the newest unit's integrated gradients rank the features alike against
             other baselines; see :func:`~tasks.attribute.rebased.rebased`.
+        periods: variant, fold, seed, period, first, samples, feature, up, down: net importance by
+            stretches of the test block and by direction; see
+            :func:`~tasks.attribute.periods.directed`.
+        drift: Whether importance moved between consecutive folds, with the newest unit; see
+            :func:`~tasks.attribute.trust.drift.drifts`.
         checks: Whether the newest unit's integrated gradients can be believed, a row a check of
             :data:`~tasks.attribute.trust.TRUST`; passed is None where it cannot tell.
     """
@@ -78,6 +88,8 @@ class Attribution:
     origins: pd.DataFrame = field(default_factory=lambda: empty("origins"))
     supplied: pd.DataFrame = field(default_factory=lambda: empty("supplied"))
     baselines: pd.DataFrame = field(default_factory=lambda: empty("baselines"))
+    periods: pd.DataFrame = field(default_factory=lambda: empty("periods"))
+    drift: pd.DataFrame = field(default_factory=lambda: empty("drift"))
     checks: pd.DataFrame = field(default_factory=lambda: empty("checks"))
 
     @classmethod
@@ -132,8 +144,9 @@ def importance_rows(
     """One row a column of the answer."""
     unknown = torch.full_like(answer.net, torch.nan)
     columns = {
-        "importance": answer.gross,
+        "importance": getattr(answer, ATTRIBUTIONS[method].lags),
         "net": answer.net,
+        "gross": answer.gross,
         "net_error": unknown if answer.error is None else answer.error,
         "sign_consistency": unknown if answer.agreement is None else answer.agreement,
     }

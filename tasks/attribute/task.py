@@ -13,6 +13,7 @@ from tasks.attribute.explain import Explanation, explain_forecast, extremes
 from tasks.attribute.origins import origins_of_unit
 from tasks.attribute.rebased import rebased
 from tasks.attribute.spec import AttributionSpec
+from tasks.attribute.trust.drift import drifts
 from tasks.attribute.trust.table import checked
 from tasks.attribute.unit import Attribution, attribute_unit
 from tasks.data import load, load_raw
@@ -55,9 +56,11 @@ def attribute(
         if spec.baselines:
             table = rebased(newest, content, spec.baselines, spec.samples, spec.nodes)
             found[place] = replace(found[place], baselines=table)
+        moved = drifts(pd.concat([one.periods for one in found]), spec.drift_alert)
+        found[place] = replace(found[place], drift=moved)
         if spec.trust:
             importance = pd.concat([one.importance for one in found])
-            checks = checked(newest, content, importance)
+            checks = checked(newest, content, importance, spec)
             found[place] = replace(found[place], checks=checks)
         return found
 

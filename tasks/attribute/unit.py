@@ -1,8 +1,9 @@
 """Attribution of a trained unit's test forecasts to raw features and lags."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -10,11 +11,12 @@ from models import engine
 from models.normalizers import Scaled, resolve
 from models.windows import eligible
 from tasks.attribute.gradients import ForwardOf
-from tasks.attribute.methods import ATTRIBUTIONS, DEFAULT, Method, check_methods
-from tasks.attribute.question import Question
+from tasks.attribute.methods import ATTRIBUTIONS, DEFAULT, MAIN, Method, check_methods
+from tasks.attribute.periods import directed, period_rows
+from tasks.attribute.question import Answer, Question
 from tasks.attribute.sampling import cut, draw, spread_cross_sections, spread_samples
 from tasks.attribute.scoring import coupled_scorer, scorer
-from tasks.attribute.tables import Attribution, tables
+from tasks.attribute.tables import UNIT, Attribution, tables
 from tasks.attribute.windows import Groups, alone
 from tasks.data.panel import Panel
 from tasks.train import TrainedUnit, network_of, normalized
@@ -120,11 +122,23 @@ def attribute_unit(
         whole = spread_cross_sections(scene.test, len(panel.dates), DATES, samples * nodes)
         questions["cross-sections"] = on(whole, draw(scene.train, len(whole), generator))
     asked = {name: ATTRIBUTIONS[name] for name in methods}
-    return tables(
-        trained,
-        {name: column_names(one, panel.features, numbers) for name, one in asked.items()},
-        {name: one.run(questions[one.asked_on]) for name, one in asked.items()},
-    )
+    answers = {name: one.run(questions[one.asked_on]) for name, one in asked.items()}
+    names = {name: column_names(one, panel.features, numbers) for name, one in asked.items()}
+    found = tables(trained, names, answers)
+    return replace(found, periods=periods(trained, panel, questions["samples"], answers[MAIN]))
+
+
+def periods(trained: TrainedUnit, panel: Panel, asked: Question, answer: Answer) -> pd.DataFrame:
+    """The main method's importance by stretches of the test block as long as a window."""
+    unit = trained.unit
+    who = dict(zip(UNIT, (unit.variant, unit.fold.number, unit.seed), strict=True))
+    values = answer.values
+    if values is None:  # of the main method there always are
+        raise ValueError(f"{MAIN} must tell values by sample; it told aggregates only")
+    moved = (asked.inputs - asked.baseline).cpu()
+    parts = directed(values, moved)
+    length = unit.network.window
+    return period_rows(who, panel.features, asked.dates, unit.fold.test_dates, length, parts)
 
 
 def question(

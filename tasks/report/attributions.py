@@ -1,5 +1,7 @@
 """Figures of the attributions: which features, at which lags, by which method."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -7,7 +9,14 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure, FigureBase, SubFigure
 from matplotlib.image import AxesImage
 
-from tasks.attribute.trust import TRUST
+from tasks.attribute.methods import MAIN
+from tasks.report.importances import (
+    best_attributed,
+    doubted,
+    importance_shares,
+    ranked_features,
+    shares,
+)
 from tasks.report.results import Results, label
 from tasks.report.style import (
     BLUE,
@@ -29,52 +38,14 @@ from tasks.report.style import (
 )  # fmt: skip
 
 HEAT = "Blues"
-METHOD = "integrated_gradients"
 MARKS = {
-    "integrated_gradients": ("integrated gradients", BLUE, "o"),
+    MAIN: ("integrated gradients", BLUE, "o"),
     "citic": ("|mean partial derivative|", ORANGE, "s"),
     "citic_abs": ("mean |partial derivative|", PURPLE, "^"),
 }
 
 
-def shares(lagged: pd.DataFrame) -> pd.DataFrame:
-    """Share of the absolute attribution (percent) by feature (rows) and lag (columns, newest last).
-
-    Args:
-        lagged: Rows of one method: feature, lag, absolute; folds and seeds are averaged.
-    """
-    table = lagged.pivot_table(index="feature", columns="lag", values="absolute", aggfunc="mean")
-    table = 100 * table / table.to_numpy().sum()
-    by_feature = table.sum(axis=1).sort_values(ascending=False)
-    return table.loc[by_feature.index, sorted(table.columns, reverse=True)]
-
-
-def importance_shares(importance: pd.DataFrame, *keys: str) -> pd.DataFrame:
-    """Each feature's share (percent) of the importance within every combination of ``keys``."""
-    means = importance.groupby([*keys, "feature"])["importance"].mean().unstack("feature")
-    return 100 * means.div(means.sum(axis=1), axis=0)
-
-
-def best_attributed(results: Results) -> str | None:
-    """The best candidate whose forecasts were attributed; None when none was."""
-    known = set(results.attribution.importance["variant"])
-    return next((name for name in results.candidates if name in known), None)
-
-
-def failed_checks(checks: pd.DataFrame) -> list[str]:
-    """Titles of the checks in a table of them that an attribution fails."""
-    given = zip(checks["check"], checks["passed"], strict=True)
-    return [TRUST[name].title for name, passed in given if passed is not None and not passed]
-
-
-def doubted(results: Results, name: str) -> str:
-    """What a figure says where a variant's attribution fails a check; else nothing."""
-    checks = results.attribution.checks
-    failed = failed_checks(checks[checks["variant"] == name])
-    return f"not to be believed: fails {', '.join(failed)}" if failed else ""
-
-
-def heatmap_of(lagged: pd.DataFrame, title: str = "") -> Figure:
+def heatmap_of(lagged: pd.DataFrame, title: str = "", order: Sequence[str] | None = None) -> Figure:
     """One heat map, feature x lag, of one variant (and fold): what a tracker shows side by side.
 
     It is drawn for every variant and fold, so places are computed here instead of by a layout
@@ -84,8 +55,9 @@ def heatmap_of(lagged: pd.DataFrame, title: str = "") -> Figure:
         lagged: Rows of one variant: method, feature, lag, absolute. Integrated gradients are
             drawn.
         title: Words above it.
+        order: Features from the top down; by their gross share unless told.
     """
-    table = shares(lagged[lagged.method == METHOD])
+    table = shares(lagged[lagged.method == MAIN], order)
     rows, names = 0.26 * len(table), 0.3 + 0.075 * max(map(len, table.index))
     height, width = rows + 1.0, names + 5.2
     figure = Figure(figsize=(width, height), dpi=100, facecolor=PAPER)
@@ -106,31 +78,35 @@ def attribution_heatmap(results: Results) -> Figure:
     """The best candidate large, all others small beside it, on one colour scale."""
     best = str(best_attributed(results))
     lagged = results.attribution.lagged
+    net = ranked_features(results.attribution.importance, best)
+    order = list(net.index)
     by_variant = {
-        name: shares(rows[rows.method == METHOD])
+        name: shares(rows[rows.method == MAIN], order)
         for name, rows in lagged.groupby("variant", sort=False)
     }
-    order = by_variant[best].index
     rest = [n for n in results.ranking.index if n in by_variant and n != best]
     ceiling = float(np.quantile([t.to_numpy().max() for t in by_variant.values()], 0.8))
     figure = sheet(max(2.0 + 0.22 * len(order), 0.6 + 0.95 * -(-len(rest) // 3)))
     left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[1.15, 1.0])[0]
-    image = _large(left.subplots(), by_variant[best], label(best), ceiling)
+    image = _large(left.subplots(), by_variant[best], net, label(best), ceiling)
     doubt = doubted(results, best)
     if doubt:
         words = f"{label(best)} is {doubt}"
         figure.suptitle(words, x=0.01, ha="left", fontsize=NORMAL, color=VERMILLION)
     _scale(figure, image, left.axes[0])
     marked = {f"{label(n)}{' (fails)' * bool(doubted(results, n))}": n for n in rest}
-    tables = {title: by_variant[name].loc[order] for title, name in marked.items()}
+    tables = {title: by_variant[name] for title, name in marked.items()}
     _small_multiples(right, tables, ceiling)
     return figure
 
 
-def _large(axis: Axes, table: pd.DataFrame, title: str, ceiling: float) -> AxesImage:
+def _large(
+    axis: Axes, table: pd.DataFrame, net: pd.Series, title: str, ceiling: float
+) -> AxesImage:
+    """Cells are sizes, which add up to gross; the figure beside a name is its net share."""
     undecorate(axis)
     image = _heat(axis, table, ceiling)
-    _name_features(axis, [f"{n}  {s:.0f} %" for n, s in table.sum(axis=1).items()])
+    _name_features(axis, [f"{name}  {share:.0f} %" for name, share in net.items()])
     describe(axis, title, x="lag in trading days (0 = newest)")
     return image
 
@@ -178,10 +154,10 @@ def importance_by_method(results: Results) -> Figure:
     importance = results.attribution.importance
     own = importance[(importance.variant == best) & importance.method.isin(MARKS)]
     over_folds = importance_shares(own, "method", "fold")
-    order = importance_shares(own, "method").T[METHOD].sort_values(ascending=False).index
+    order = ranked_features(importance, best).index
     figure, axes = canvas(1.6 + 0.3 * len(order), 1, 2, widths=[1.0, 1.25])
     _methods(axes[0, 0], over_folds[order], best)
-    by_variant = importance_shares(importance[importance.method == METHOD], "variant")
+    by_variant = importance_shares(importance[importance.method == MAIN], "variant")
     names = [name for name in results.ranking.index if name in by_variant.index]
     _across_variants(axes[0, 1], by_variant.loc[names, order].T)
     return figure

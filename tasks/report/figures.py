@@ -2,13 +2,25 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 from matplotlib.figure import Figure
 
-from tasks.report.attributions import attribution_heatmap, best_attributed, importance_by_method
+from tasks.report.attributions import attribution_heatmap, importance_by_method
+from tasks.report.drift import drift_figure
 from tasks.report.folds import fold_plan
+from tasks.report.importances import best_attributed
 from tasks.report.leaks import leak_matrix
+from tasks.report.methods import (
+    has_drawn,
+    has_more_methods,
+    lag_profile_figure,
+    methods_figure,
+    permutation_figure,
+    shapley_figure,
+)
+from tasks.report.net_gross import net_gross_figure
 from tasks.report.origins import origins_figure
 from tasks.report.ranking import rank_ic_by_fold, rank_ic_cumulated, ranking_figure
 from tasks.report.results import Results
@@ -29,6 +41,10 @@ def _attributed(results: Results) -> bool:
 
 def _taken_back(results: Results) -> bool:
     return not results.attribution.origins.empty
+
+
+def _followed(results: Results) -> bool:
+    return best_attributed(results) in set(results.attribution.drift["variant"])
 
 
 def _trained(results: Results) -> bool:
@@ -85,8 +101,9 @@ FIGURES: Mapping[str, ReportFigure] = MappingProxyType(
         "attribution_heatmap": ReportFigure(
             "Feature and lag",
             "Share of the absolute integrated gradients, through the normalizer, by feature and "
-            "lag; mean over folds and seeds. Large: the best candidate. Small: all others, "
-            "features in the same order and colours on the same scale.",
+            "lag; mean over folds and seeds. Beside a name: the feature's net share, all its lags "
+            "taken together, by which features are ranked. Large: the best candidate. Small: all "
+            "others, features in the same order and colours on the same scale.",
             attribution_heatmap,
             _attributed,
         ),
@@ -97,6 +114,53 @@ FIGURES: Mapping[str, ReportFigure] = MappingProxyType(
             "normalizations agree on the features.",
             importance_by_method,
             _attributed,
+        ),
+        "net_gross": ReportFigure(
+            "Net and gross",
+            "Filled: net, what the feature as a whole moves the forecast by, which ranks it. Open: "
+            "gross, the sizes of its lags added up. A long line: lags that take back what others "
+            "give. Left: the best candidate. Right: the variant whose lags cancel most; behind a "
+            "window normalizer they do so in any network, and gross ranks features by that.",
+            net_gross_figure,
+            _attributed,
+        ),
+        "methods": ReportFigure(
+            "What other methods say",
+            "Of the best candidate. Left: each feature's share by every method that was asked for. "
+            "Right: how far two of them rank the features alike, 1 in the same order; what "
+            "all agree on is not of one method's making.",
+            methods_figure,
+            has_more_methods,
+        ),
+        "lag_profile": ReportFigure(
+            "Which days count",
+            "Of the best candidate: share of each method's sizes by lag, all features together.",
+            lag_profile_figure,
+            _attributed,
+        ),
+        "permutation": ReportFigure(
+            "What the forecast loses without a feature",
+            "Of the best candidate: mean daily rank IC lost when the feature is exchanged between "
+            "the stocks of a date, with two standard errors of the draws. Grey and open: they "
+            "reach zero. Below zero, the forecast is better without it.",
+            permutation_figure,
+            partial(has_drawn, method="permutation"),
+        ),
+        "shapley": ReportFigure(
+            "Shapley values of the groups",
+            "Of the best candidate: what each group of features adds when it enters, averaged over "
+            "orders, with two standard errors where orders are drawn; its mean size.",
+            shapley_figure,
+            partial(has_drawn, method="shapley"),
+        ),
+        "drift": ReportFigure(
+            "Importance over the folds",
+            "Of the best candidate. Above: share of the importance that went to other features or "
+            "to the other direction since the fold before, and what resampled dates and seeds move "
+            "it by when nothing changes; an alert in red. Below: each feature's net share; blue "
+            "raises the forecast when high, red lowers it, pale does both.",
+            drift_figure,
+            _followed,
         ),
         "origins": ReportFigure(
             "What forecasts rest on",

@@ -83,6 +83,14 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
         "Integrated gradients": "The forecast less that of a reference window, split over features "
         "and lags along the straight path between them (Sundararajan et al. 2017); the reference "
         "windows come from the training block.",
+        "Net importance": "Mean over samples of the size of a feature's attribution, lags taken "
+        "together: what the feature as a whole moved the forecast by. Features are ranked by it.",
+        "Gross importance": "The sizes of a feature's lags added up. Above net where lags offset "
+        "each other, as in a difference of two days; behind a window normalizer most do, in any "
+        "network, so that gross can rank features without anything learned.",
+        "Drift of importance": "Share of the net importance that went from one fold to the next to "
+        "other features or to the other direction. An alert when it is above what resampled dates "
+        "and seeds move it by, and above attribution.drift_alert.",
         "|mean partial derivative|": "Mean over a date's symbols of the forecast's derivative by a "
         "feature, its absolute value averaged over dates. Small where the sign differs between "
         "symbols.",

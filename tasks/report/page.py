@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from tasks.diagnose.finding import Finding, Verdict
+from tasks.report.checks import checks_table
 from tasks.report.figures import FIGURES, figures_of
 from tasks.report.glossary import COLUMNS, GLOSSARY
 from tasks.report.leaks import subjects_of
@@ -41,6 +42,7 @@ def page_of(results: Results, figures: Mapping[str, bytes]) -> str:
         columns={key: term for key, term in COLUMNS.items() if key in results.ranking.columns},
         ranking=[_row(results, str(name), entry) for name, entry in results.ranking.iterrows()],
         findings=worth_reading(results),
+        checks=checks_table(results),
         variants=results.variants,
         label=label,
         audit=_cells(results.plan_audit),

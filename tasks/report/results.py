@@ -1,7 +1,7 @@
 """What a comparison knows at its end: all that the report draws and the tracker logs."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -168,3 +168,9 @@ def label(name: str) -> str:
         key = name.removeprefix(PREFIX)
         return REFERENCES[key].title if key in REFERENCES else key
     return name.rpartition(":")[2]
+
+
+def names(keys: Iterable[str]) -> str:
+    """A, B and C."""
+    *head, last = [label(key) for key in keys]
+    return f"{', '.join(head)} and {last}" if head else last

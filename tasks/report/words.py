@@ -4,13 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from tasks.diagnose.finding import Finding, Verdict, overall
-from tasks.report.attributions import (
-    METHOD,
-    best_attributed,
-    failed_checks,
-    importance_shares,
-)
-from tasks.report.results import Estimate, Results, label
+from tasks.report.feature_words import which_features
+from tasks.report.results import Estimate, Results, label, names
 
 
 def answers(results: Results) -> list[str]:
@@ -139,60 +134,6 @@ def _features_note(results: Results) -> str:
     return ""
 
 
-def which_features(results: Results) -> str:
-    """What carries the best candidate's forecast, and how steadily over the folds."""
-    best = best_attributed(results)
-    if best is None:
-        return "Not asked: attribution was left out, or no candidate was attributed."
-    table = results.attribution.importance
-    own = table[(table["variant"] == best) & (table["method"] == METHOD)]
-    share = importance_shares(own, "variant").T[best].sort_values(ascending=False)
-    leading = importance_shares(own, "fold").idxmax(axis=1)
-    top = share.head(3)
-    listed = names(f"{name} ({value:.0f} %)" for name, value in top.items())
-    steady = int((leading == top.index[0]).sum())
-    return (
-        f"In {label(best)}, {listed} carry {top.sum():.0f} % of the attribution; an even split "
-        f"over {len(share)} features would give {len(top)} of them "
-        f"{100 * len(top) / len(share):.0f} %. {top.index[0]} leads in {steady} of {len(leading)} "
-        f"folds. {_completeness(results, best)} {_believed(results, best)}"
-        f"{_rebased(results, best)}This is what the network uses, not what causes returns."
-    )
-
-
-def _completeness(results: Results, best: str) -> str:
-    gap = results.attribution.gap
-    own = gap[gap["variant"] == best]
-    unresolved = own["unresolved"].max()
-    missed = f"; in one fold {unresolved:.1%} stayed above the tolerance" if unresolved > 0 else ""
-    return (
-        "The attributions add up to the change of the forecast but for at most "
-        f"{own['gap_p99'].max():.0e} of the forecasts' spread in 99 % of samples{missed}."
-    )
-
-
-def _believed(results: Results, best: str) -> str:
-    """How many checks the attribution passes, and which it fails."""
-    table = results.attribution.checks
-    own = table[table["variant"] == best]
-    told = sum(passed is not None for passed in own["passed"])
-    if not told:
-        return ""
-    failed = failed_checks(own)
-    short = f"; it fails {names(failed)}: do not rely on it" if failed else ""
-    return f"It passes {told - len(failed)} of {told} checks of an attribution{short}. "
-
-
-def _rebased(results: Results, best: str) -> str:
-    """Whether other baselines rank the features alike."""
-    table = results.attribution.baselines
-    own = table[(table["variant"] == best) & (table["baseline"] != table["against"])]
-    told = [f"{one.baseline} {one.tau:.2f}" for one in own.dropna(subset="tau").itertuples()]
-    if not told:
-        return ""
-    return f"Kendall's tau of its ranking with that against another baseline: {names(told)}. "
-
-
 def worth_it(results: Results) -> str:
     """The best candidate against the best forecaster without an LSTM."""
     references = [name for name in results.references if results.rank_ic(name).known]
@@ -222,12 +163,6 @@ QUESTIONS: Mapping[str, Callable[[Results], str]] = MappingProxyType(
         "Is the LSTM worth it?": worth_it,
     }
 )
-
-
-def names(keys: Iterable[str]) -> str:
-    """A, B and C."""
-    *head, last = [label(key) for key in keys]
-    return f"{', '.join(head)} and {last}" if head else last
 
 
 def counted(keys: list[str]) -> str:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from tasks.diagnose.finding import Finding
 from tasks.report import Report, Results, heatmap_of, render
+from tasks.report.importances import ranked_features
 from tasks.report.leaks import SHARED
 from tasks.track.model import ModelFiles, log_model
 from tasks.track.runs import SUMMARY, finished_runs, log_values, new_run
@@ -83,6 +84,8 @@ def write_tables(results: Results, name: str, folder: Path) -> None:
         "attribution_by_origin": results.attribution.origins,
         "attribution_to_supplied": results.attribution.supplied,
         "attribution_by_baseline": results.attribution.baselines,
+        "attribution_by_period": results.attribution.periods,
+        "attribution_drift": results.attribution.drift,
         "attribution_checks": results.attribution.checks,
     }
     for key, table in tables.items():
@@ -102,11 +105,14 @@ def log_heatmaps(store: Store, run_id: str, results: Results, name: str) -> None
     """The attribution of every fold under one key: the UI shows a slider over folds, side by side.
 
     The slash puts the pictures into a section of their own in front; without one they come last.
-    Colours are scaled within each picture.
+    Colours are scaled within each picture; features stand in one order on all folds.
     """
     lagged = results.attribution.lagged
+    if name not in set(lagged["variant"]):
+        return
+    order = list(ranked_features(results.attribution.importance, name).index)
     for fold, rows in lagged[lagged["variant"] == name].groupby("fold"):
-        png = render(heatmap_of(rows, f"{name}, fold {fold}"))
+        png = render(heatmap_of(rows, f"{name}, fold {fold}", order))
         with Image.open(BytesIO(png)) as image:
             store.client.log_image(run_id, image, key="attribution/heatmap", step=int(str(fold)))
 

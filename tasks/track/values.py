@@ -8,20 +8,15 @@ from typing import Any
 import pandas as pd
 from mlflow.entities import Metric, Param, RunTag
 
-from tasks.attribute import Attribution
-from tasks.attribute.origins import Origins
 from tasks.diagnose.finding import Verdict
 from tasks.report import Results, answers, summary_markdown
-from tasks.report.attributions import METHOD, failed_checks, importance_shares
+from tasks.track.attributed import Value, attribution_values
 
 NOTE = "mlflow.note.content"
 """The tag that the UI shows as a run's description, as Markdown."""
 LONGEST = {"key": 250, "param": 6000, "tag": 8000}
 INTERVAL = {"low": "rank_ic_low", "high": "rank_ic_high"}
 """Columns of the ranking whose own name would not say whose bound they are."""
-
-Value = tuple[str, float, int]
-"""A metric's name, value and step."""
 
 
 def key_of(name: str) -> str:
@@ -106,11 +101,7 @@ def variant_values(results: Results, name: str) -> Iterator[Value]:
     yield from _overall(results.ranking.T[name])
     yield from _by_fold(_only(results.comparison.by_fold, name))
     yield from _by_epoch(_only(results.curves, name), _only(results.best_epochs, name))
-    yield from _importance(_only(results.attribution.importance, name))
-    yield from _completeness(_only(results.attribution.gap, name))
-    yield from _origins(results.attribution, name)
-    yield from _baselines(_only(results.attribution.baselines, name))
-    yield from _checks(_only(results.attribution.checks, name))
+    yield from attribution_values(results.attribution, name)
     yield from _leaks(results, name)
 
 
@@ -139,51 +130,6 @@ def _by_epoch(curves: pd.DataFrame, best: pd.DataFrame) -> Iterator[Value]:
         yield "validation/loss", losses["validation_loss"], int(str(epoch))
     for fold, epoch in best.groupby("fold")["best_epoch"].mean().items():
         yield "train/best_epoch", float(epoch), int(str(fold))
-
-
-def _importance(table: pd.DataFrame) -> Iterator[Value]:
-    """Each feature's share by integrated gradients, so that variants compare.
-
-    The other methods are in the run's tables: a chart for each feature and method would bury the
-    rest.
-    """
-    own = table[table["method"] == METHOD]
-    for feature, percent in importance_shares(own, "variant").sum().items():
-        yield f"importance_ig/{feature}", percent / 100, 0
-
-
-def _completeness(table: pd.DataFrame) -> Iterator[Value]:
-    """Step is the fold: the widest completeness error over its seeds."""
-    for fold, widest in table.groupby("fold")[["gap_p99", "unresolved"]].max().iterrows():
-        for column, value in widest.items():
-            yield f"attribution/{column}", float(value), int(str(fold))
-
-
-def _origins(attribution: Attribution, name: str) -> Iterator[Value]:
-    """What forecasts rest on, and the widest completeness error on the way to supplied features."""
-    own = Origins(_only(attribution.origins, name), _only(attribution.supplied, name))
-    if own.supplied.empty:
-        return
-    for origin, share in own.shares().T[name].items():
-        yield f"origin/{str(origin).replace(' ', '_')}", float(share), 0
-    yield "origin/gap_max", float(own.supplied["gap"].abs().max()), 0
-
-
-def _baselines(table: pd.DataFrame) -> Iterator[Value]:
-    """Kendall's tau of the ranking of features with that against other baselines."""
-    others = table[table["baseline"] != table["against"]].dropna(subset="tau")
-    for baseline, tau in zip(others["baseline"], others["tau"], strict=True):
-        yield f"attribution/tau.{baseline}", float(tau), 0
-
-
-def _checks(table: pd.DataFrame) -> Iterator[Value]:
-    """Every check of the attribution with its pass mark, and how many it fails."""
-    for name, value, mark in zip(table["check"], table["value"], table["mark"], strict=True):
-        for key, number in ((name, value), (f"{name}.mark", mark)):
-            if math.isfinite(number):
-                yield f"trust/{key}", float(number), 0
-    if len(table):
-        yield "trust/failed", float(len(failed_checks(table))), 0
 
 
 def _leaks(results: Results, name: str) -> Iterator[Value]:

@@ -14,9 +14,9 @@ class TrustSpec:
 
     samples: int = 48
     """Test windows whose attributions are checked, spread evenly over dates."""
-    lags: Literal["gross", "net"] = "gross"
-    """Importance of a feature: its attributions' sizes added up over the lags (as the table of
-    importance has it), or the size of their sum. Lags that cancel each other count in the first
+    lags: Literal["net", "gross"] = "net"
+    """Importance of a feature: the size of the sum of its attributions over the lags, by which
+    features are ranked, or the sum of their sizes. Lags that cancel each other count in the second
     only; behind a window normalizer most of them may do, in any network."""
     nodes: int = 20
     """Gauss-Legendre nodes of the attribution that is checked."""

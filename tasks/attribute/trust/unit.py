@@ -66,8 +66,8 @@ def integrated(nodes: int, coarse: int) -> Method:
     return method
 
 
-def importance_of(attributions: Tensor, lags: Literal["gross", "net"] = "gross") -> np.ndarray:
-    """(F,) mean size over samples of attributions (B, T, F), summed over lags or of their sum."""
+def importance_of(attributions: Tensor, lags: Literal["net", "gross"] = "net") -> np.ndarray:
+    """(F,) mean over samples of attributions (B, T, F): size of the lags' sum, or sum of sizes."""
     by_feature = attributions.abs().sum(1) if lags == "gross" else attributions.sum(1).abs()
     return by_feature.mean(0).cpu().numpy()
 

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.attribute import Attribution, task
 from tasks.attribute.spec import AttributionSpec
-from tasks.attribute.trust import TRUST
+from tasks.attribute.trust import TRUST, retrained, with_canaries
 from tasks.split import Fold
 from tasks.train import train_unit
 
@@ -48,6 +48,25 @@ def test_the_newest_unit_alone_is_taken_back_rebased_and_checked(found):
     joined = Attribution.joined(parts)
     pd.testing.assert_frame_equal(joined.checks, newest.checks)
     assert len(joined.importance) == 24
+
+
+def test_trainings_with_noise_and_without_labels_are_checks_when_asked_for(found):
+    (_, usual) = found(SPEC)
+    (_, newest) = found(replace(SPEC, canaries=3, permuted_labels=1))
+    extra = ["canaries", "label_randomization"]
+    assert newest.checks["check"].tolist() == usual.checks["check"].tolist() + extra
+    noise, labels = newest.checks.set_index("check").loc[extra].itertuples()
+    assert "of 4 features above 3 canaries" in noise.detail
+    assert "1 trainings on permuted labels" in labels.detail
+    assert -1 <= labels.value <= 1
+
+
+def test_a_check_that_cannot_be_made_says_why(found, panel, monkeypatch):
+    monkeypatch.setattr(retrained, "with_canaries", lambda *_: with_canaries(panel, 0, 0))
+    (_, newest) = found(replace(SPEC, canaries=3))
+    (row,) = newest.checks[newest.checks["check"] == "canaries"].itertuples()
+    assert row.passed is None
+    assert "1 canary or more" in row.detail
 
 
 def test_each_can_be_left_out(found):

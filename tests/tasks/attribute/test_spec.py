@@ -32,6 +32,8 @@ def test_lists_of_a_configuration_file_are_read() -> None:
         ({"methods": ["citic"]}, "must contain 'integrated_gradients'"),
         ({"groups": [["a", "b"], ["b"]]}, "in several groups: b"),
         ({"groups": [["a"], []]}, "no group may be empty"),
+        ({"canaries": -1}, "canaries must be at least 0; it is -1"),
+        ({"permuted_labels": 1, "trust": False}, "permuted_labels is a check: set trust to true"),
     ],
 )
 def test_what_cannot_be_asked_is_named(change: dict, message: str) -> None:
@@ -47,6 +49,9 @@ def test_what_cannot_be_asked_is_named(change: dict, message: str) -> None:
         {"methods": ("integrated_gradients",)},
         {"methods": ("integrated_gradients", "citic_abs", "citic")},
         {"groups": (("planted",),)},
+        {"drift_alert": 0.5},
+        {"canaries": 3},
+        {"permuted_labels": 2},
     ],
 )
 def test_whatever_decides_the_tables_decides_where_they_are_kept(

@@ -59,8 +59,8 @@ def test_tables_fit_each_other(panel: Panel, trained: Units) -> None:
     attribution = attribute_unit(trained("zscore"), panel, SAMPLES, NODES, seed=0)
     keys = ["method", "feature"]
     total = attribution.lagged.groupby(keys)["absolute"].sum()
-    importance = attribution.importance.set_index(keys)["importance"]
-    pd.testing.assert_series_equal(total, importance.sort_index(), check_names=False)
+    gross = attribution.importance.set_index(keys)["gross"]
+    pd.testing.assert_series_equal(total, gross.sort_index(), check_names=False)
     assert set(attribution.lagged["lag"]) == set(range(5))
     assert len(attribution.lagged) == 3 * 5 * 4
     partials = attribution.importance.query("method != 'integrated_gradients'")
@@ -97,7 +97,10 @@ def test_every_method_puts_the_planted_features_first(asked_all: Attribution) ->
 def test_what_a_method_knows_is_what_its_tables_tell(asked_all: Attribution) -> None:
     importance = asked_all.importance
     assert list(dict.fromkeys(importance["method"])) == list(ATTRIBUTIONS)
-    assert (importance["net"] <= importance["importance"] * (1 + 1e-12)).all()
+    assert (importance["net"] <= importance["gross"] * (1 + 1e-12)).all()
+    for method, rows in importance.groupby("method"):
+        told = rows[ATTRIBUTIONS[str(method)].lags]
+        pd.testing.assert_series_equal(rows["importance"], told, check_names=False)
     drawn = set(importance.loc[importance["net_error"].notna(), "method"])
     assert drawn == {"expected_gradients", "shapley", "permutation"}
     by_lag = set(asked_all.lagged["method"])
@@ -105,7 +108,7 @@ def test_what_a_method_knows_is_what_its_tables_tell(asked_all: Attribution) -> 
     assert by_lag == set(ATTRIBUTIONS) - at_once
     keys = ["method", "feature"]
     total = asked_all.lagged.groupby(keys)["absolute"].sum()
-    expected = importance[importance["method"].isin(by_lag)].set_index(keys)["importance"]
+    expected = importance[importance["method"].isin(by_lag)].set_index(keys)["gross"]
     pd.testing.assert_series_equal(total, expected.sort_index(), check_names=False)
     assert len(asked_all.gap) == 1
 

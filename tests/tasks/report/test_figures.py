@@ -11,13 +11,8 @@ from tasks.attribute import Attribution
 from tasks.attribute.tables import COLUMNS
 from tasks.diagnose.finding import Verdict
 from tasks.report import FIGURES, Report, Results, figures_of, heatmap_of
-from tasks.report.attributions import (
-    attribution_heatmap,
-    best_attributed,
-    importance_by_method,
-    importance_shares,
-    shares,
-)
+from tasks.report.attributions import attribution_heatmap, importance_by_method
+from tasks.report.importances import best_attributed, ranked_features
 from tasks.report.leaks import answer_of, leak_matrix
 from tasks.report.origins import origins_figure
 from tasks.report.ranking import KINDS, kind_of, ranking_figure
@@ -45,7 +40,7 @@ def test_methods_by_group_and_lag_add_no_feature_to_the_figure(results: Results)
     mine = attribution.importance.query("method == 'citic'")
     others = [
         mine.assign(method=method, feature=name)
-        for method, name in (("shapley", "a + b"), ("occlusion_by_lag", "all features"))
+        for method, name in (("occlusion_by_group", "a + b"), ("occlusion_by_lag", "all features"))
     ]
     more = replace(attribution, importance=pd.concat([attribution.importance, *others]))
     assert texts(importance_by_method(replace(results, attribution=more))) == texts(
@@ -107,28 +102,21 @@ def test_a_test_that_did_not_run_is_not_clean(results: Results) -> None:
     assert texts(leak_matrix(without)).count("not run") == 1
 
 
-def test_shares_add_up_and_put_the_newest_lag_last() -> None:
-    lagged = pd.DataFrame(
-        {"feature": ["a", "a", "b", "b"], "lag": [0, 1, 0, 1], "absolute": [1.0, 1.0, 5.0, 3.0]}
-    )
-    table = shares(lagged)
-    assert list(table.index) == ["b", "a"]
-    assert list(table.columns) == [1, 0]
-    assert table.loc["b", 0] == pytest.approx(50.0, abs=1e-12)
-    assert table.to_numpy().sum() == pytest.approx(100.0, abs=1e-12)
-
-
-def test_importance_shares_average_seeds_before_they_divide() -> None:
-    importance = pd.DataFrame(
-        {"fold": 0, "seed": [0, 0, 1, 1], "feature": ["a", "b"] * 2, "importance": [1.0, 3, 3, 1]}
-    )
-    assert importance_shares(importance, "fold").loc[0].tolist() == [50.0, 50.0]
-
-
 def test_heatmap_of_one_fold_names_features_and_lags(results: Results) -> None:
     lagged = results.attribution.lagged.query("variant == 'none' and fold == 1")
     shown = texts(heatmap_of(lagged, "none, fold 1"))
     assert {"none, fold 1", "return_1", "15", "0"} <= set(shown)
+
+
+def test_features_stand_in_the_order_of_their_net_share(results: Results) -> None:
+    best = str(best_attributed(results))
+    net = ranked_features(results.attribution.importance, best)
+    (large, *_) = attribution_heatmap(results).axes
+    named = [text.get_text() for text in large.get_yticklabels()]
+    assert named == [f"{name}  {share:.0f} %" for name, share in net.items()]
+    lagged = results.attribution.lagged.query("variant == @best")
+    (axis, _) = heatmap_of(lagged, order=list(net.index)[::-1]).axes
+    assert [text.get_text() for text in axis.get_yticklabels()] == list(net.index)[::-1]
 
 
 def test_figures_without_data_are_left_out(results: Results) -> None:
@@ -136,7 +124,8 @@ def test_figures_without_data_are_left_out(results: Results) -> None:
         results, attribution=Attribution.joined([]), findings={}, curves=results.curves.head(0)
     )
     left_out = {
-        "attribution_heatmap", "importance_by_method", "leak_matrix", "learning_curves", "origins"
+        "attribution_heatmap", "importance_by_method", "net_gross", "leak_matrix",
+        "learning_curves", "origins", "drift", "methods", "permutation", "shapley", "lag_profile",
     }  # fmt: skip
     assert set(figures_of(bare)) == set(FIGURES) - left_out
 

@@ -85,6 +85,16 @@ def test_numbers_of_a_variant(results: Results) -> None:
     assert found["leak/found"] == {0: 0.0}
 
 
+def test_drift_is_told_by_fold_with_its_mark(results: Results) -> None:
+    table = results.attribution.drift.query("variant == 'zscore'")
+    found = by_name(variant_values(results, "zscore"))
+    for column, key in (("moved", "drift"), ("mark", "drift.mark"), ("p", "drift.p")):
+        told = dict(zip(table["fold"], table[column], strict=True))
+        assert found[f"trust/{key}"] == told
+    assert found["trust/drift.alerts"] == {0: float(sum(table["alert"]))}
+    assert sum(table["alert"]) == 1
+
+
 def test_leaks_are_counted_and_sized(results: Results) -> None:
     found = by_name(variant_values(results, "full_sample_zscore"))
     assert found["leak/found"] == {0: 4.0}

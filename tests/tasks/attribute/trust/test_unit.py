@@ -204,8 +204,8 @@ def test_lags_that_cancel_are_no_learned_importance(wide_panel: Panel, fit: Fit)
 
 def test_lags_that_cancel_count_in_full_or_not_at_all() -> None:
     attributions = torch.tensor([[[1.0, 2.0], [-1.0, 1.0]], [[3.0, 0.0], [-1.0, -1.0]]])
-    np.testing.assert_allclose(importance_of(attributions), [3, 2])
-    np.testing.assert_allclose(importance_of(attributions, "net"), [1, 2])
+    np.testing.assert_allclose(importance_of(attributions), [1, 2])
+    np.testing.assert_allclose(importance_of(attributions, "gross"), [3, 2])
 
 
 def test_the_ranking_that_is_judged_is_the_one_asked_for(wide_panel: Panel, fit: Fit) -> None:

@@ -1,0 +1,156 @@
+"""Did the importance of the features move from one fold to the next, more than chance moves it?"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from tasks.attribute.tables import COLUMNS
+from tasks.attribute.trust.ranks import kendall
+
+LEVEL = 0.05
+"""Chance that a variant whose importance did not move has any drift beyond the mark."""
+DRAWS = 1999
+"""Resamplings of periods and seeds."""
+LEAST_PERIODS = 6
+"""Whole windows in a test block below which their resamplings say little."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far the importance moved between two folds.
+
+    Attributes:
+        moved: Share of the importance that went to other features or to the other direction, in
+            [0, 1]: half the sum of the absolute changes of all shares.
+        mark: What resampled periods stay below but for the level; NaN where there are too few.
+        p: Chance that resampled periods move as much or more; NaN where there are too few.
+        tau: Kendall's tau-b of the two rankings of features, directions taken together.
+    """
+
+    moved: float
+    mark: float
+    p: float
+    tau: float
+
+
+def drift(before: np.ndarray, after: np.ndarray, level: float, seed: int = 0) -> Drift:
+    """Share of importance that moved, against a bootstrap of both folds about themselves.
+
+    Each fold's periods are drawn anew with replacement, whole, since samples of neighbouring
+    dates see the same rows (Carlstein 1986); so are its seeds, whose networks share the periods.
+    What the shares move by in that, less where they stood, is what they move by when nothing
+    changes.
+
+    .. warning::
+
+        With one seed the null holds the noise of the dates and not that of the training: another
+        draw of initial weights would move the importance too. The least share that alerts stands
+        for it, see ``AttributionSpec.drift_alert``. Features that stay away from their mean for
+        longer than a period make the null too narrow.
+
+    Args:
+        before: (R, P, 2, F) sums over samples by seed, period and direction (up, down).
+        after: (R', P', 2, F) of the later fold.
+        level: Chance of a share beyond the mark when nothing changed.
+        seed: Of the resamplings.
+
+    Raises:
+        ValueError: Features differ in number, or a fold has no importance at all.
+    """
+    if before.shape[2:] != after.shape[2:]:
+        raise ValueError(
+            "folds are compared on the same features, shape (seeds, periods, 2, F); the shapes are "
+            f"{before.shape} and {after.shape}"
+        )
+    shares = [shares_of(fold.sum((0, 1))) for fold in (before, after)]
+    moved = distance(shares[1] - shares[0])
+    by_feature = [share.sum(0) for share in shares]
+    tau = kendall(*by_feature) if before.shape[3] > 1 else np.nan
+    if min(before.shape[1], after.shape[1]) < LEAST_PERIODS:
+        return Drift(float(moved), np.nan, np.nan, tau)
+    generator = np.random.default_rng(seed)
+    strays = [
+        resampled(fold, generator) - share
+        for fold, share in zip((before, after), shares, strict=True)
+    ]
+    null = distance(strays[1] - strays[0])
+    p = (1 + np.sum(null >= moved)) / (1 + DRAWS)
+    return Drift(float(moved), float(np.quantile(null, 1 - level)), float(p), tau)
+
+
+def resampled(fold: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """(DRAWS, 2, F) shares of drawn periods and seeds of a fold (R, P, 2, F).
+
+    R drawn of R seeds vary by (R - 1) / R of what new seeds would; strays from the fold's shares
+    are stretched by its root.
+    """
+    seeds, periods = fold.shape[:2]
+    counts = [
+        generator.multinomial(size, np.full(size, 1 / size), DRAWS) for size in (seeds, periods)
+    ]
+    drawn = shares_of(np.einsum("dr,dp,rpuf->duf", *counts, fold))
+    if seeds == 1:
+        return drawn
+    share = shares_of(fold.sum((0, 1)))
+    return share + (drawn - share) * np.sqrt(seeds / (seeds - 1))
+
+
+def shares_of(sums: np.ndarray) -> np.ndarray:
+    """(..., 2, F) sums as shares of their total."""
+    total = sums.sum((-1, -2), keepdims=True)
+    if not (total > 0).all():
+        raise ValueError("a fold without any importance has no shares; its forecasts are constant")
+    return sums / total
+
+
+def distance(changes: np.ndarray) -> np.ndarray:
+    """(...) share that went elsewhere, of changes (..., 2, F) of all shares."""
+    return np.abs(changes).sum((-1, -2)) / 2
+
+
+def drifts(periods: pd.DataFrame, alert: float) -> pd.DataFrame:
+    """Drift between consecutive folds of a variant.
+
+    Args:
+        periods: The table of this name of :class:`~tasks.attribute.Attribution`, of all units of
+            one variant.
+        alert: Least share that must move for an alert, beyond the mark at that.
+
+    Returns:
+        variant, before, fold, moved, mark, p, tau, alert (None where it cannot tell), detail; a
+        row a pair of consecutive folds.
+
+    Raises:
+        ValueError: As :func:`drift`.
+    """
+    folds = {int(str(number)): sums_of(rows) for number, rows in periods.groupby("fold")}
+    pairs = list(pairwise(sorted(folds)))
+    rows = []
+    for before, after in pairs:
+        found = drift(folds[before], folds[after], LEVEL / len(pairs))
+        told = None if np.isnan(found.mark) else bool(found.moved > max(found.mark, alert))
+        detail = words(found, len(folds[after]))
+        figures = (found.moved, found.mark, found.p, found.tau)
+        rows.append((periods["variant"].iloc[0], before, after, *figures, told, detail))
+    return pd.DataFrame(rows, columns=list(COLUMNS["drift"]))
+
+
+def sums_of(rows: pd.DataFrame) -> np.ndarray:
+    """(R, P, 2, F) sums over samples, of the periods that every seed has."""
+    weighed = rows.assign(up=rows["up"] * rows["samples"], down=rows["down"] * rows["samples"])
+    wide = weighed.pivot(index=["seed", "period"], columns="feature", values=["up", "down"])
+    seeds = wide.index.get_level_values("seed").nunique()
+    counts = wide.groupby(level="period").size()
+    shared = wide[wide.index.get_level_values("period").isin(counts.index[counts == seeds])]
+    return shared.sort_index().to_numpy(dtype=np.float64).reshape(seeds, -1, 2, wide.shape[1] // 2)
+
+
+def words(found: Drift, seeds: int) -> str:
+    """One sentence for people, without a full stop."""
+    start = f"{found.moved:.0%} of the importance moved"
+    if np.isnan(found.mark):
+        return f"{start}; fewer than {LEAST_PERIODS} whole windows in a test block: no null"
+    noise = "dates alone" if seeds == 1 else f"dates and {seeds} seeds"
+    return f"{start}; {noise} move up to {found.mark:.0%} (p {found.p:.2g})"

@@ -1,0 +1,84 @@
+"""What is logged of a variant's attribution: the numbers that compare; the rest is in tables."""
+
+import math
+from collections.abc import Iterator
+
+import pandas as pd
+
+from tasks.attribute import Attribution
+from tasks.attribute.methods import MAIN
+from tasks.attribute.origins import Origins
+from tasks.report.importances import failed_checks, importance_shares
+from tasks.report.results import is_true
+
+Value = tuple[str, float, int]
+"""A metric's name, value and step."""
+
+
+def attribution_values(attribution: Attribution, name: str) -> Iterator[Value]:
+    """Every number of the attribution of one variant."""
+    own = {
+        field: table[table["variant"] == name]
+        for field in ("importance", "gap", "origins", "supplied", "baselines", "checks", "drift")
+        for table in (getattr(attribution, field),)
+    }
+    yield from _importance(own["importance"])
+    yield from _completeness(own["gap"])
+    yield from _origins(Origins(own["origins"], own["supplied"]), name)
+    yield from _baselines(own["baselines"])
+    yield from _checks(own["checks"])
+    yield from _drift(own["drift"])
+
+
+def _importance(table: pd.DataFrame) -> Iterator[Value]:
+    """Each feature's net share by integrated gradients, so that variants compare.
+
+    Gross and the other methods are in the run's tables: a chart for each feature and method would
+    bury the rest.
+    """
+    own = table[table["method"] == MAIN]
+    for feature, percent in importance_shares(own, "variant").sum().items():
+        yield f"importance_ig/{feature}", percent / 100, 0
+
+
+def _completeness(table: pd.DataFrame) -> Iterator[Value]:
+    """Step is the fold: the widest completeness error over its seeds."""
+    for fold, widest in table.groupby("fold")[["gap_p99", "unresolved"]].max().iterrows():
+        for column, value in widest.items():
+            yield f"attribution/{column}", float(value), int(str(fold))
+
+
+def _origins(own: Origins, name: str) -> Iterator[Value]:
+    """What forecasts rest on, and the widest completeness error on the way to supplied features."""
+    if own.supplied.empty:
+        return
+    for origin, share in own.shares().T[name].items():
+        yield f"origin/{str(origin).replace(' ', '_')}", float(share), 0
+    yield "origin/gap_max", float(own.supplied["gap"].abs().max()), 0
+
+
+def _baselines(table: pd.DataFrame) -> Iterator[Value]:
+    """Kendall's tau of the ranking of features with that against other baselines."""
+    others = table[table["baseline"] != table["against"]].dropna(subset="tau")
+    for baseline, tau in zip(others["baseline"], others["tau"], strict=True):
+        yield f"attribution/tau.{baseline}", float(tau), 0
+
+
+def _checks(table: pd.DataFrame) -> Iterator[Value]:
+    """Every check of the attribution with its pass mark, and how many it fails."""
+    for name, value, mark in zip(table["check"], table["value"], table["mark"], strict=True):
+        for key, number in ((name, value), (f"{name}.mark", mark)):
+            if math.isfinite(number):
+                yield f"trust/{key}", float(number), 0
+    if len(table):
+        yield "trust/failed", float(len(failed_checks(table))), 0
+
+
+def _drift(table: pd.DataFrame) -> Iterator[Value]:
+    """Step is the later fold: share of the importance that moved, what chance moves, their p."""
+    keys = {"moved": "drift", "mark": "drift.mark", "p": "drift.p", "tau": "drift.tau"}
+    for column, key in keys.items():
+        for fold, value in zip(table["fold"], table[column], strict=True):
+            yield f"trust/{key}", float(value), int(fold)
+    if len(table):
+        yield "trust/drift.alerts", float(sum(map(is_true, table["alert"]))), 0
