@@ -27,7 +27,7 @@ from tasks.report.style import (
 )
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
-"""Of the versions, in turn."""
+"""Of the versions, in turn; with more versions than colours, only the marks above name them."""
 
 
 def realised_figure(seen: Watch, dates: int) -> Figure:
@@ -55,7 +55,7 @@ def _bars(axis: Axes, daily: pd.DataFrame) -> None:
     for number, version in enumerate(versions):
         own = daily[daily["version"] == version]
         colour = COLOURS[number % len(COLOURS)]
-        label = f"version {version}"
+        label = f"version {version}" if len(versions) <= len(COLOURS) else None
         axis.bar(own["date"], own["rank_ic"], width=1.0, color=colour, alpha=0.45, label=label)
     for version, begins in _takeovers(daily):
         axis.axvline(date2num(begins), color=FAINT, linewidth=1.0, zorder=0)

@@ -1,5 +1,6 @@
 """A trained unit as a model for the tracker."""
 
+import shutil
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +15,8 @@ from tasks.train.record import NOTHING, background_of, served_of
 from tasks.train.served import Laid, example_rows, write_served
 
 ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("data", "split", "train")
+"""Of the tasks, those whose code scores; the rest does not travel with a model."""
 NEEDED = ("torch", "numpy", "pandas", "pandera", "pydantic", "pyarrow", "safetensors")
 """What scoring imports; everything else stays out of the model's environment."""
 EXAMPLE_SYMBOLS, EXAMPLE_DATES = 20, 5
@@ -54,8 +57,20 @@ def forecaster_files(
         example_input=rows,
         example_output=scores.assign(date=scores["date"].astype(str)),
         requirements=tuple(f"{name}=={version(name).partition('+')[0]}" for name in NEEDED),
-        packages=(ROOT / "models", ROOT / "tasks"),
+        packages=(ROOT / "models", staged_tasks(place)),
     )
+
+
+def staged_tasks(place: Path) -> Path:
+    """A copy of ``tasks`` below ``place`` with the rooms that score alone; returns its folder."""
+    target = place / "code" / "tasks"
+    for room in ROOMS:
+        shutil.copytree(
+            ROOT / "tasks" / room, target / room, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    for file in (ROOT / "tasks").glob("*.py"):
+        shutil.copy(file, target)
+    return target
 
 
 def files_by_variant(

@@ -9,37 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.data import load_raw
 from tasks.operate.checks import CHECKS, Result, judge, run_checks
 from tasks.operate.evidence import Champion
 from tasks.operate.night import OperationError, night_of, scores_of
 from tasks.operate.spec import Bound, ScoreSpec
 from tasks.train import TrainedUnit
-from tasks.train.record import background_of, served_of
 from tasks.train.served import write_served
-from tests.champion import DATA, features, nights, trained
+from tests.champion import DATA, features, nights
 
 Rows = pd.DataFrame
-
-
-@pytest.fixture(scope="module")
-def one() -> TrainedUnit:
-    return trained(epochs=1)
-
-
-@pytest.fixture(scope="module")
-def raw() -> Rows:
-    return load_raw(DATA)
-
-
-@pytest.fixture(scope="module")
-def champion(one: TrainedUnit, raw: Rows, tmp_path_factory: pytest.TempPathFactory) -> Champion:
-    names = features(raw)
-    served = served_of(one, names, DATA)
-    background = background_of(served, served.laid(raw), one)
-    files = write_served(one, names, DATA, tmp_path_factory.mktemp("model"), background)
-    first = nights(one, 0)[0]
-    return Champion("3", "zscore", first, one.unit.key, files["weights"], files["notes"])
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,65 @@
+import math
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks.attribute import attribute_unit
+from tasks.operate.evidence import Champion
+from tasks.operate.importance import agreement, importance_of_rows
+from tasks.operate.night import night_of
+from tasks.train import TrainedUnit
+from tasks.train.record import served_of
+from tests.champion import DATA, features, nights, panel, trained
+
+
+@pytest.mark.parametrize("variant", ["zscore", "batch_norm_date"])
+def test_it_is_the_attribution_of_the_trained_unit(variant: str, raw: pd.DataFrame) -> None:
+    """Of all windows of the test block: both draw other baselines, so within two hundredths.
+
+    One network reads its own window, the other the companions of the date as well.
+    """
+    one = trained(variant)
+    served, fold = served_of(one, features(raw), DATA), one.unit.fold
+    laid = served.laid(raw)
+    rows, training = (laid.between(*ends(days)) for days in (fold.test_dates, fold.train_dates))
+    found = importance_of_rows(served, laid, rows, training, samples=600)
+    table = attribute_unit(one, panel(), 600, 8, 1, ("integrated_gradients",)).importance
+    known = table.set_index("feature")["importance"]
+    known = known / known.sum()
+    assert sum(found.values()) == pytest.approx(1)
+    assert max(abs(found[name] - known[name]) for name in known.index) < 0.02
+    assert list(known.sort_values(ascending=False).index[:2]) == ["f0", "f1"]  # as planted
+    assert sorted(found, key=found.__getitem__)[-2:] == ["f1", "f0"]
+
+
+def ends(days: np.ndarray) -> tuple[date, date]:
+    first, last = (date.fromisoformat(str(day)) for day in days[[0, -1]])
+    return first, last
+
+
+def test_the_served_network_is_left_as_it_was(
+    champion: Champion, one: TrainedUnit, raw: pd.DataFrame
+) -> None:
+    night = night_of("stocks", champion, raw, nights(one, 40)[0])
+    before = night.served.table(night.laid)
+    training = night.laid.between(*night.background.trained_on)
+    importance_of_rows(night.served, night.laid, range(350, 380), training, 20)
+    pd.testing.assert_frame_equal(night.served.table(night.laid), before, check_exact=True)
+    assert all(weight.requires_grad for weight in night.served.network.parameters())
+
+
+def test_without_windows_it_is_unknown(champion: Champion, one: TrainedUnit, raw: pd.DataFrame):
+    night = night_of("stocks", champion, raw, nights(one, 40)[0])
+    assert importance_of_rows(night.served, night.laid, range(2), range(100, 200), 20) == {}
+    assert importance_of_rows(night.served, night.laid, range(100, 200), range(0), 20) == {}
+
+
+def test_agreement_in_closed_form() -> None:
+    """Of three pairs one is turned: tau is a third. What one of both lacks does not count."""
+    one = {"a": 0.5, "b": 0.3, "c": 0.2}
+    assert agreement(one, {"a": 0.3, "b": 0.5, "c": 0.2}) == pytest.approx(1 / 3)
+    assert agreement(one, {"a": 5.0, "c": 1.0, "new": 9.0}) == 1
+    assert agreement(one, {"a": 0.1, "b": 0.2, "c": 0.7}) == -1
+    assert math.isnan(agreement(one, {"a": 1.0}))

@@ -1,0 +1,130 @@
+"""Each alarm goes off on its planted drift, and none on a quiet stretch."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks.data import Panel
+from tasks.operate.evidence import Champion
+from tasks.operate.night import night_of
+from tasks.operate.spec import MonitorSpec, OperationSpec
+from tasks.operate.watch import ALARMS, Watch, watch_of
+from tasks.operate.watch_words import alert_lines, lines, page
+from tasks.train import TrainedUnit
+from tests.champion import nights
+from tests.champion import panel as built
+
+SPEC = OperationSpec(monitor=MonitorSpec(dates=30, samples=100))
+
+
+@pytest.fixture(scope="module")
+def panel() -> Panel:
+    return built()
+
+
+@pytest.fixture(scope="module")
+def past(champion: Champion, one: TrainedUnit, raw: pd.DataFrame) -> pd.DataFrame:
+    """Scores of forty nights, of which each rests on its own rows: see Served.block."""
+    days = nights(one, *range(40))
+    night = night_of("stocks", champion, raw, days[-1])
+    rows = night.laid.between(days[0], days[-1])
+    symbols = night.laid.symbols
+    return pd.DataFrame(
+        {
+            "date": np.repeat(night.laid.dates[list(rows)], len(symbols)),
+            "symbol": np.tile(symbols, len(rows)),
+            "score": night.served.block(night.laid, rows).ravel(),
+            "version": "3",
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def when(one: TrainedUnit) -> date:
+    return nights(one, 39)[0]
+
+
+def watch(
+    champion: Champion,
+    rows: pd.DataFrame,
+    past: pd.DataFrame,
+    panel: Panel,
+    when: date,
+    spec: OperationSpec = SPEC,
+) -> Watch:
+    return watch_of(night_of("stocks", champion, rows, when), past, panel, 1, spec)
+
+
+def test_a_quiet_stretch_gives_no_alert(
+    champion: Champion, raw: pd.DataFrame, past: pd.DataFrame, panel: Panel, when: date
+) -> None:
+    seen = watch(champion, raw, past, panel, when)
+    assert not seen.alerts
+    assert len(seen.daily) == 39  # tonight's label is not known yet
+    assert seen.worth.dates == 30
+    assert seen.worth.mean == pytest.approx(seen.daily["rank_ic"].astype(float)[-30:].mean())
+    assert seen.worth.low > 0  # a planted signal, found
+    assert seen.tau > 0.5
+    assert seen.source == "its training windows"
+    assert "No alert." in page(seen)
+    assert "over its newest 30 dates with labels" in lines(seen)[1]
+
+
+def turned(past: pd.DataFrame) -> pd.DataFrame:
+    return past.assign(score=-past["score"])
+
+
+def shifted(rows: pd.DataFrame, when: date) -> pd.DataFrame:
+    recent = rows["date"] > pd.Timestamp(when - timedelta(days=100))
+    return rows.assign(f2=rows["f2"] + 2.0 * recent)
+
+
+def test_scores_that_are_worth_less_than_nothing(
+    champion: Champion, raw: pd.DataFrame, past: pd.DataFrame, panel: Panel, when: date
+) -> None:
+    seen = watch(champion, raw, turned(past), panel, when)
+    assert list(seen.alerts) == ["realised"]
+    assert "below operation.monitor.level = 0.05" in seen.alerts["realised"]
+    assert alert_lines(seen)[0].startswith("ALERT realised rank IC: the mean realised rank IC of ")
+    other = watch(champion, raw, turned(past).assign(version="2"), panel, when)
+    assert not other.alerts  # they are not this version's
+    assert other.worth.dates == 0
+    assert "no score of this version has a label yet" in lines(other)[1]
+
+
+def test_a_moved_feature(
+    champion: Champion, raw: pd.DataFrame, past: pd.DataFrame, panel: Panel, when: date
+) -> None:
+    seen = watch(champion, shifted(raw, when), past, panel, when)
+    assert "shift" in seen.alerts
+    assert seen.shift.index[0] == "f2"
+    assert "f2 " in seen.alerts["shift"]
+    assert "f0 " not in seen.alerts["shift"]
+    never = replace(SPEC, monitor=replace(SPEC.monitor, most_shift=None))
+    assert "shift" not in watch(champion, shifted(raw, when), past, panel, when, never).alerts
+
+
+def test_features_that_change_places(
+    champion: Champion, raw: pd.DataFrame, past: pd.DataFrame, panel: Panel, when: date
+) -> None:
+    """What carried the forecasts stands still, what did not swings widely: the order turns."""
+    recent = (raw["date"] > pd.Timestamp(when - timedelta(days=100))).to_numpy()
+    swing = np.where(recent, 4.0, 1.0)
+    quiet = np.where(recent, 0.0, 1.0)
+    rows = raw.assign(f0=raw["f0"] * quiet, f1=raw["f1"] * quiet, f4=raw["f4"] * swing,
+                      f3=raw["f3"] * swing)  # fmt: skip
+    seen = watch(champion, rows, past, panel, when)
+    honest = watch(champion, raw, past, panel, when)
+    assert seen.tau < honest.tau
+    strict = replace(SPEC, monitor=replace(SPEC.monitor, least_tau=honest.tau - 0.01))
+    alerts = watch(champion, rows, past, panel, when, strict).alerts
+    assert "below operation.monitor.least_tau" in alerts["attribution"]
+    assert "attribution" not in watch(champion, raw, past, panel, when, strict).alerts
+
+
+def test_every_alarm_was_planted() -> None:
+    assert list(ALARMS) == ["realised", "shift", "attribution"]
+    assert all(alarm.title and alarm.meaning for alarm in ALARMS.values())

@@ -1,0 +1,40 @@
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tasks.report.realised import COLOURS, realised_figure
+from tasks.report.style import render
+from tests.tasks.report.watch_example import seen
+
+
+@pytest.mark.parametrize("alerts", [{}, {"realised": "below zero"}])
+def test_the_figure_shows_every_date_and_says_alert_where_there_is_one(
+    alerts: Mapping[str, str],
+) -> None:
+    one = seen(alerts)
+    figure = realised_figure(one, 20)
+    axis = figure.axes[0]
+    heights = [bar.get_height() for group in axis.containers for bar in group]
+    np.testing.assert_allclose(heights, one.daily["rank_ic"])
+    (line,) = [line for line in axis.lines if str(line.get_label()).startswith("mean of")]
+    assert line.get_ydata()[-1] == pytest.approx(one.daily["rank_ic"][-20:].mean())
+    assert ("ALERT: realised" in figure.get_supxlabel()) == bool(alerts)
+    assert len(render(figure)) > 10_000
+
+
+def test_many_versions_are_named_at_their_beginnings_only() -> None:
+    one = seen({})
+    versions = np.array([str(k // 4) for k in range(len(one.daily))])
+    figure = realised_figure(replace(one, daily=one.daily.assign(version=versions)), 20)
+    axis = figure.axes[0]
+    assert [text.get_text() for text in axis.texts] == [f"v{k}" for k in dict.fromkeys(versions)]
+    assert len(dict.fromkeys(versions)) > len(COLOURS)
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["mean of 20 dates"]
+
+
+def test_without_labels_it_says_so() -> None:
+    one = seen({})
+    figure = realised_figure(replace(one, daily=one.daily.head(0)), 20)
+    assert [text.get_text() for text in figure.axes[0].texts] == ["no labels yet"]
