@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from flows.audit import audit as audit_flow
 from flows.compare import compare as compare_flow
 from flows.explain import explain as explain_flow
+from flows.monitor import monitor as monitor_flow
 from flows.retrain import retrain as retrain_flow
 from flows.score import score as score_flow
 from flows.workers import end_with_parent
@@ -70,6 +71,7 @@ audit = deployed(audit_flow)
 explain = deployed(explain_flow)
 retrain = deployed(retrain_flow)
 score = deployed(score_flow)
+monitor = deployed(monitor_flow)
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,14 @@ DEPLOYMENTS: Mapping[str, Deployment] = MappingProxyType(
             "nightly",
             of_experiment,
             cron="0 18 * * 1-5",
+            alone=True,
+        ),
+        "monitor": Deployment(
+            monitor,
+            "What past scores were worth, and what drifts",
+            "nightly",
+            of_experiment,
+            cron="0 19 * * 1-5",
             alone=True,
         ),
     }
