@@ -33,6 +33,11 @@ class Grid:
         out[self.row, self.column] = values.to_numpy(np.float64, na_value=np.nan)
         return out
 
+    def since(self, first: int) -> "Grid":
+        """The dates from position ``first`` on, and all symbols, for long rows in order of date."""
+        at = int(np.searchsorted(self.row, first))
+        return Grid(self.dates[first:], self.symbols, self.row[at:] - first, self.column[at:])
+
     def long(self, values: np.ndarray) -> np.ndarray:
         """(D, S) -> (N,) in the order of the long rows."""
         return values[self.row, self.column]

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from tasks.data.files import flat, in_roles
-from tasks.data.layout import ARRAYS, fingerprint, laid_out
+from tasks.data.layout import ARRAYS, Laid, fingerprint, laid_out
+from tasks.data.newest import newest, note_newest, row_hashes
 from tasks.data.read import accepted, features_version, read
 from tasks.data.rows import DataError, Rows
 from tasks.data.spec import ColumnsSpec, DataSpec, TargetSpec
@@ -100,15 +101,27 @@ def from_frame(
 
 def panel_of(rows: Rows, spec: DataSpec, target: TargetSpec, cache: Path | None) -> Panel:
     """Lay out checked rows as a panel, or load the same one from ``cache``."""
-    key = key_of(rows, spec, target)
+    content, line = row_hashes(rows.frame), line_of(rows, spec, target)
+    key = fingerprint([line, str(spec.end), about_text(rows)], [content])[:20]
     found = kept(cache / f"panel-{key}") if cache else None
     if found is not None:
         return found
-    names, arrays = laid_out(rows, spec, target)
+    before = newest(cache, line, content) if cache else None
+    earlier = kept(cache / before) if cache and before else None
+    names, arrays = laid_out(rows, spec, target, None if earlier is None else parts_of(earlier))
     decides = [names, rows.about["source"], spec.features, asdict(target)]
     digest = fingerprint(decides, (arrays[name] for name in ARRAYS))
     panel = Panel(features=names, fingerprint=digest, about=rows.about | {"key": key}, **arrays)
-    return save(panel, folder_of(panel, cache)) if cache else panel
+    if cache is None:
+        return panel
+    saved = save(panel, folder_of(panel, cache))
+    note_newest(cache, line, folder_of(panel, cache).name, content)
+    return saved
+
+
+def parts_of(panel: Panel) -> Laid:
+    """What :func:`laid_out` made of it."""
+    return panel.features, {name: getattr(panel, name) for name in ARRAYS}
 
 
 def folder_of(panel: Panel, cache: Path) -> Path:
@@ -116,14 +129,18 @@ def folder_of(panel: Panel, cache: Path) -> Path:
     return cache / f"panel-{panel.about['key']}"
 
 
-def key_of(rows: Rows, spec: DataSpec, target: TargetSpec) -> str:
-    """Hash of the checked rows, the specs and the code: what decides a panel and its notes."""
-    frame = rows.frame
-    content = pd.util.hash_pandas_object(frame, index=False).to_numpy()
-    settings = asdict(spec) | dict.fromkeys(("path", "query", "incremental", "overlap"))
-    decides = [[*frame.columns], settings, asdict(target), rows.about, features_version(spec)]
+def line_of(rows: Rows, spec: DataSpec, target: TargetSpec) -> str:
+    """Hash of the specs and the code: what decides a panel but the rows, their end and notes."""
+    apart = ("path", "query", "incremental", "overlap", "end")
+    settings = asdict(spec) | dict.fromkeys(apart)
+    decides = [[*rows.frame.columns], settings, asdict(target), features_version(spec)]
     text = json.dumps([decides, code_version()], default=str, sort_keys=True)
-    return fingerprint(text, [content])[:20]
+    return fingerprint(text, [])[:20]
+
+
+def about_text(rows: Rows) -> str:
+    """What a report says of the rows, as text."""
+    return json.dumps(rows.about, default=str, sort_keys=True)
 
 
 def save(panel: Panel, folder: Path) -> Panel:
