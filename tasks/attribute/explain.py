@@ -9,7 +9,7 @@ from torch import Tensor
 
 from models.normalizers import resolve
 from models.windows import eligible
-from tasks.attribute.origins import ORIGINS, shapley_of_origins
+from tasks.attribute.origins import ORIGINS, origin_shares, shapley_of_origins
 from tasks.attribute.resolved import TOLERANCE
 from tasks.attribute.supplied import (
     Frozen,
@@ -73,13 +73,7 @@ class Explanation:
 
     def shares(self) -> pd.Series:
         """Share of each place in all that moves the forecast; sums to 1."""
-        sums = (
-            self.by_feature["absolute"]
-            .groupby(self.by_feature["origin"], sort=False)
-            .sum()
-            .reindex(list(ORIGINS))
-        )
-        return sums / sums.sum()
+        return origin_shares(self.by_feature)
 
 
 def explain_forecast(

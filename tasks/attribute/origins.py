@@ -49,13 +49,14 @@ class Origins:
 
         Of absolute values; of the size of the Shapley values for ranks.
         """
-        sums = (
-            self.origins["absolute"]
-            .groupby([self.origins["variant"], self.origins["origin"]], sort=False)
-            .sum()
-        )
-        table = sums.unstack().reindex(columns=list(ORIGINS))
-        return table.div(table.sum(axis=1), axis=0)
+        by_variant = self.origins.groupby("variant", sort=False)
+        return pd.DataFrame({name: origin_shares(rows) for name, rows in by_variant}).T
+
+
+def origin_shares(rows: pd.DataFrame) -> pd.Series:
+    """Share of each of ORIGINS in all that moves the forecasts of rows of origin and absolute."""
+    sums = rows.groupby("origin")["absolute"].sum().reindex(list(ORIGINS))
+    return sums / sums.sum()
 
 
 def origins_of_unit(

@@ -104,10 +104,12 @@ def resolved_paths(
     doublings: int = DOUBLINGS,
     rule: str = "gauss_legendre",
     chunk: int = CHUNK,
+    spread: float | None = None,
 ) -> Paths:
     """As :func:`resolved_gradients` for a forward that is told the rows of its samples.
 
-    The result lies on the CPU.
+    The result lies on the CPU. ``spread`` is what errors are relative to where it is not that of
+    the forecasts at hand.
     """
     check_effort(tolerance, doublings)
     start = starting(baseline, inputs, chunk)
@@ -117,11 +119,11 @@ def resolved_paths(
     with frozen(forward):
         forecasts = outputs_at(forward, inputs, chunk)
         change = forecasts - outputs_at(forward, start, chunk)
-        spread = forecast_spread(forecasts, change)
+        unit = forecast_spread(forecasts, change) if spread is None else spread
         for doubling in range(doublings + 1):
             integrate(forward, inputs, start, rows, attributions, nodes << doubling, rule, chunk)
             points += len(rows) * (nodes << doubling)
-            error = (totals(attributions) - change).abs() / spread
+            error = (totals(attributions) - change).abs() / unit
             rows = (error > tolerance).nonzero().squeeze(1)
             if not len(rows):
                 break

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from models.network import Forecaster
 from models.normalizers import InputNormalizer, resolve
-from tasks.attribute.integrated import integrated_gradients
-from tasks.attribute.resolved import DOUBLINGS, TOLERANCE
+from tasks.attribute.resolved import resolved_paths
 from tasks.attribute.sampling import cut
 from tasks.train import TrainedUnit, network_of
 from tasks.train.served import Served
@@ -235,24 +234,20 @@ def supplied_attributions(
     moves = around.values.isfinite() & reference.isfinite()
     start = torch.where(moves, reference, around.values)
 
-    def forward(points: Tensor, place: int) -> Tensor:
+    def forward(points: Tensor, _: Tensor, place: int) -> Tensor:
         """(P, K) cells that move, in the midst of those that do not -> (P,)."""
         regions = [around.values.masked_scatter(moves, point) for point in points]
         return torch.stack([around.forecast(region)[place] for region in regions])
 
     def one(place: int) -> Supplied:
-        count = nodes
-        for _ in range(1 + DOUBLINGS):
-            cells, error = integrated_gradients(
-                partial(forward, place=place), around.values[moves].unsqueeze(0),
-                start[moves].unsqueeze(0), count, chunk=1,
-            )  # fmt: skip
-            gap = float(error) / spread
-            if abs(gap) <= TOLERANCE:
-                break
-            count *= 2
-        whole = torch.zeros_like(around.values).masked_scatter(moves, cells[0])
-        origin = around.origin(int(around.symbols[place]))
-        return Supplied(whole, float(whole.sum() - error), gap, count, origin)
+        inputs, held = (rows[moves].unsqueeze(0) for rows in (around.values, start))
+        paths = resolved_paths(
+            partial(forward, place=place), inputs, held, nodes, chunk=1, spread=spread
+        )
+        with torch.no_grad():
+            after, before = (around.forecast(rows)[place] for rows in (around.values, start))
+        whole = torch.zeros_like(around.values).masked_scatter(moves, paths.attributions[0])
+        change, origin = float(after - before), around.origin(int(around.symbols[place]))
+        return Supplied(whole, change, (float(whole.sum()) - change) / spread, paths.nodes, origin)
 
     return [one(place) for place in places]

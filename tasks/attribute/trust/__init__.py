@@ -2,7 +2,7 @@
 
 from tasks.attribute.trust.canaries import believed, canaries, with_canaries
 from tasks.attribute.trust.catalogue import TRUST, Trial
-from tasks.attribute.trust.check import Check, warning
+from tasks.attribute.trust.check import Check
 from tasks.attribute.trust.complete import completeness
 from tasks.attribute.trust.faithful import faithfulness
 from tasks.attribute.trust.labels import with_permuted_target
@@ -34,7 +34,6 @@ __all__ = [
     "stabilities",
     "stability",
     "trust_unit",
-    "warning",
     "with_canaries",
     "with_permuted_target",
 ]

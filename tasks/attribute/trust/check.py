@@ -1,6 +1,5 @@
 """The outcome of a check of an attribution."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,9 +46,3 @@ def check(
     low, high = (float(end) for end in interval)
     told = None if passed is None else bool(passed)
     return Check(name, float(value), low, high, float(mark), told, detail)
-
-
-def warning(checks: Iterable[Check]) -> str:
-    """What a figure of the attribution has to say; empty where no check fails."""
-    failed = [TRUST[one.name].title for one in checks if one.passed is False]
-    return f"Not to be believed: fails {', '.join(failed)}" if failed else ""

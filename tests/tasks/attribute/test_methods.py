@@ -245,3 +245,12 @@ def test_the_default_methods_pass_and_others_are_named() -> None:
         check_methods(("citic",))
     with pytest.raises(ValueError, match="they are none"):
         check_methods(())
+
+
+def test_attributions_rank_by_net_and_slopes_by_gross() -> None:
+    """A sum of slopes over lags is nothing to a network that normalizes the window."""
+    net = {name for name, one in ATTRIBUTIONS.items() if one.lags == "net"}
+    assert net == {
+        "integrated_gradients", "expected_gradients", "temporal_integrated_gradients",
+        "gradient_times_input",
+    }  # fmt: skip

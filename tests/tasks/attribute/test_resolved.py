@@ -177,3 +177,17 @@ def test_bad_arguments_are_named(change: dict, message: str) -> None:
     arguments = {"forward": lambda x: x.sum(1), "inputs": cells(), "baseline": 0.0, **change}
     with pytest.raises(ValueError, match=message):
         resolved_gradients(**arguments)
+
+
+def test_errors_are_relative_to_the_spread_that_is_told() -> None:
+    """As where single forecasts of a unit are explained: the spread is that of all of its."""
+    inputs = torch.tensor([[1.0], [3.0]]).double()
+
+    def fourth(points: Tensor, _: Tensor) -> Tensor:
+        return points.squeeze(1) ** 4
+
+    own, told = (
+        resolved_paths(fourth, inputs, 0.0, 1, doublings=0, spread=spread) for spread in (None, 8.0)
+    )
+    torch.testing.assert_close(own.error * 40, told.error * 8)  # 1 and 81 deviate by 40
+    assert told.error[0] == pytest.approx((1 - 4 * 0.5**3) / 8, abs=1e-12)

@@ -3,7 +3,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from tasks.attribute.trust import TRUST, Check, warning
+from tasks.attribute.trust import TRUST, Check
 from tasks.attribute.trust.check import check
 
 
@@ -27,13 +27,3 @@ def test_a_check_has_plain_numbers_and_a_known_name() -> None:
     assert [type(end) for end in (made.value, made.low, made.high, made.mark)] == [float] * 4
     with pytest.raises(ValueError, match="'complete' is not a check; there are completeness"):
         Check("complete", 0.0, 0.0, 0.0, 0.0, True, "")
-
-
-def test_a_figure_is_told_of_failures_only() -> None:
-    passed = check("infidelity", 0, 1, True, "")
-    unknown = check("sufficiency", 0, 1, None, "")
-    failed = [check(name, 0, 1, False, "") for name in ("completeness", "sensitivity")]
-    assert warning([passed, unknown]) == ""
-    assert warning([passed, *failed, unknown]) == (
-        "Not to be believed: fails completeness, max-sensitivity"
-    )

@@ -212,6 +212,7 @@ def test_the_ranking_that_is_judged_is_the_one_asked_for(wide_panel: Panel, fit:
     marks = [trust_unit(fit(), wide_panel, TrustSpec(lags=lags)) for lags in ("gross", "net")]
     by_name = [{one.name: one for one in checks} for checks in marks]
     assert by_name[0]["infidelity"] == by_name[1]["infidelity"]
+    assert trust_unit(fit(), wide_panel) == marks[1]  # net, unless told
     assert all(outcome(marks[1]).values())
 
 
