@@ -57,7 +57,7 @@ def test_two_workers_lose_no_run_and_double_none():
         until(lambda: "ready to accept connections" in log.read_text(), 60, log)
         mlflow, prefect = start("mlflow"), start("prefect")
         api, tracking = Api(ports["PREFECT_"]), f"http://127.0.0.1:{ports['MLFLOW_']}"
-        until(lambda: api.client.get("/health").is_success, 120, prefect)
+        until(lambda: api.get("/health"), 120, prefect)
         until(lambda: httpx.get(f"{tracking}/health").is_success, 120, mlflow)
         deployed = subprocess.run(
             [RUN, "deploy"], cwd=folder, env=environment(**more), capture_output=True, text=True

@@ -90,17 +90,26 @@ class Api:
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}/api"
-        self.client = httpx.Client(base_url=self.url, timeout=30)
 
     def get(self, path: str) -> Any:
-        return self.client.get(path).raise_for_status().json()
+        return httpx.get(self.url + path, timeout=30).raise_for_status().json()
 
     def ask(self, deployment: str, parameters: dict[str, Any]) -> httpx.Response:
-        """A run of a deployment such as ``compare/small``."""
+        """A run of a deployment such as ``compare/small``.
+
+        A busy SQLite answers 503, on which Prefect's own clients ask again, too.
+        """
         found = self.get(f"/deployments/name/{deployment}")["id"]
-        return self.client.post(
-            f"/deployments/{found}/create_flow_run", json={"parameters": parameters}
-        )
+        for _ in range(10):
+            answer = httpx.post(
+                f"{self.url}/deployments/{found}/create_flow_run",
+                json={"parameters": parameters},
+                timeout=30,
+            )
+            if answer.status_code != 503:
+                break
+            time.sleep(1)
+        return answer
 
     def run(self, deployment: str, parameters: dict[str, Any]) -> str:
         """The id of a run that was asked for."""
