@@ -31,7 +31,7 @@ def cached(tmp_path_factory):
     """A panel and the folder that it lies in."""
     cache = tmp_path_factory.mktemp("panels")
     panel = build(DATA, TARGET, cache=cache)
-    (folder,) = cache.iterdir()
+    (folder,) = cache.glob("panel-*")
     return panel, folder
 
 
