@@ -28,6 +28,7 @@ HOME = Path(".foldproof/replay")
 SETTINGS = (
     "data.start=2017-06-01",
     "variants=[cs_rank]",
+    "statistics.reference=cs_rank",
     "operation.gate.folds=1",
     "operation.gate.refresh_after=126",
     "workers=1",
