@@ -49,12 +49,7 @@ def laid_out(rows: Rows, spec: DataSpec, target: TargetSpec, earlier: Laid | Non
     grid = grid_of(frame)
     cells = extended(frame, grid, spec, target, earlier) if earlier else None
     cells = cells or cells_of(frame, grid, spec, target)
-    given = "target" in frame
-    ends = (
-        given_label_ends(frame["label_end"], grid)
-        if given
-        else label_ends(grid.dates, target.horizon)
-    )
+    ends = ends_of(frame, grid, target)
     require_enough(rows, cells, target)
     found = (grid.dates, grid.symbols, cells.values, cells.target, ends, cells.member)
     for array in found:
@@ -69,7 +64,8 @@ def cells_of(frame: pd.DataFrame, grid: Grid, spec: DataSpec, target: TargetSpec
     features = frame[free_columns(frame)] if transform is None else transform(frame)
     values = dense_features(features, grid, spec.fill_limit)
     names = tuple(str(name) for name in features.columns)
-    return Cells(names, values, labelled(frame, grid, member, target), member)
+    labels, _ = labelled(frame, grid, member, target)
+    return Cells(names, values, labels, member)
 
 
 def extended(
@@ -109,14 +105,23 @@ def dense_features(features: pd.DataFrame, grid: Grid, fill_limit: int) -> np.nd
     return out
 
 
-def labelled(frame: pd.DataFrame, grid: Grid, member: np.ndarray, target: TargetSpec) -> np.ndarray:
-    """(D, S) float32 target of the members."""
+def labelled(
+    frame: pd.DataFrame, grid: Grid, member: np.ndarray, target: TargetSpec
+) -> tuple[np.ndarray, np.ndarray]:
+    """The (D, S) float32 target of the members and the (D,) dates on which it becomes known."""
     if "target" in frame:
         values = grid.dense(frame["target"])
     else:
         values = forward_return(grid.dense(frame["price"]), target.horizon)
     values = np.where(member, values, np.nan)
-    return KINDS[target.kind](values).astype(np.float32)
+    return KINDS[target.kind](values).astype(np.float32), ends_of(frame, grid, target)
+
+
+def ends_of(frame: pd.DataFrame, grid: Grid, target: TargetSpec) -> np.ndarray:
+    """The (D,) dates on which the targets become known; NaT where that lies beyond the data."""
+    if "target" in frame:
+        return given_label_ends(frame["label_end"], grid)
+    return label_ends(grid.dates, target.horizon)
 
 
 def require_enough(rows: Rows, cells: Cells, target: TargetSpec) -> None:
