@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from tasks.attribute.methods import MAIN
 from tasks.data import DataSpec
-from tasks.report.attributions import METHOD
 from tasks.track.model import ModelFiles
 from tasks.train import TrainedUnit
 from tasks.train.record import NOTHING, background_of, served_of
@@ -102,6 +102,6 @@ def files_by_variant(
 def importance_of(table: pd.DataFrame, one: TrainedUnit) -> dict[str, float]:
     """A unit's importance of features by integrated gradients; empty where it has none."""
     unit = one.unit
-    known = (table["variant"] == unit.variant) & (table["method"] == METHOD)
+    known = (table["variant"] == unit.variant) & (table["method"] == MAIN)
     own = table[known & (table["fold"] == unit.fold.number) & (table["seed"] == unit.seed)]
     return dict(zip(own["feature"].astype(str), own["importance"].astype(float), strict=True))
