@@ -68,7 +68,7 @@ class Bound:
 BOUNDS: Mapping[str, Bound] = MappingProxyType({
     "staleness": Bound(warn=1, refuse=5),
     "missing": Bound(warn=0.05, refuse=0.5),
-    "shift": Bound(warn=0.25, refuse=None),
+    "shift": Bound(warn=1.0, refuse=None),
     "distance": Bound(warn=0.02, refuse=0.5),
     "coverage": Bound(warn=0.95, refuse=0.5),
     "age": Bound(warn=365, refuse=730),
@@ -98,7 +98,9 @@ class ScoreSpec:
     missing: Bounded = BOUNDS["missing"]
     """Share of missing feature values of the newest date, over the universe."""
     shift: Bounded = BOUNDS["shift"]
-    """Population stability index of the worst feature, newest dates against training."""
+    """Population stability index of the worst feature, newest dates against training. The usual
+    0.25 is for independent values: of the bundled panel's slow features, such as volatility over a
+    quarter, the worst has 0.1 to 1.2 over 252 dates from one year to the next."""
     distance: Bounded = BOUNDS["distance"]
     """Share of the newest date's feature values outside the training range."""
     coverage: Bounded = BOUNDS["coverage"]
@@ -106,8 +108,9 @@ class ScoreSpec:
     age: Bounded = BOUNDS["age"]
     """Calendar days since the model's training block, validation included, ended: beyond refuse
     it is expired."""
-    shift_dates: int = 63
-    """Newest trading dates that the population stability index looks at."""
+    shift_dates: int = 252
+    """Newest trading dates that the population stability index looks at; over a quarter, a slow
+    feature looks moved in every quarter."""
 
     def __post_init__(self) -> None:
         require(
@@ -134,12 +137,12 @@ class MonitorSpec:
     __pydantic_config__ = STRICT
 
     dates: int = 63
-    """Trading dates over which the realised rank IC is averaged."""
+    """Trading dates over which the realised rank IC is averaged and forecasts are attributed."""
     level: float = 0.05
     """One-sided level at which that mean must not lie below zero."""
     least_tau: float = 0.3
     """Kendall's tau between the importance of features now and in training; below it, an alert."""
-    most_shift: float | None = 0.25
+    most_shift: float | None = 1.0
     """Population stability index of the worst feature; above it, an alert. None: never."""
     samples: int = 200
     """Windows of the newest dates whose integrated gradients give the importance now."""

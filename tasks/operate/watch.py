@@ -115,8 +115,8 @@ ALARMS: Mapping[str, Alarm] = MappingProxyType({
     ),
     "shift": Alarm(
         "drift of features",
-        "Population stability index of a feature above monitor.most_shift. Market-wide features "
-        "have one value a date, and look moved after few dates.",
+        "Population stability index of a feature above monitor.most_shift, over score.shift_dates. "
+        "A feature that hardly changes from day to day looks moved over few dates.",
         moved,
     ),
     "attribution": Alarm(
@@ -178,7 +178,7 @@ def importances(
     """
     laid, count = night.laid, spec.monitor.samples
     training = laid.between(*night.background.trained_on)
-    newest = range(max(0, len(laid.dates) - spec.score.shift_dates), len(laid.dates))
+    newest = range(max(0, len(laid.dates) - spec.monitor.dates), len(laid.dates))
     now = importance_of_rows(night.served, laid, newest, training, count)
     known = dict(night.background.importance)
     if known:

@@ -18,6 +18,8 @@ from tasks.train.served import write_served
 from tests.champion import DATA, features, nights
 
 Rows = pd.DataFrame
+SPEC = ScoreSpec(shift=Bound(warn=0.25), shift_dates=63)
+"""Drawn anew every date, so the usual bound holds over a quarter."""
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,7 @@ def when(one: TrainedUnit) -> date:
 
 def checked(champion: Champion, rows: Rows, when: date, spec: ScoreSpec | None = None):
     night = night_of("stocks", champion, rows, when)
-    found = run_checks(night, scores_of(night), spec or ScoreSpec())
+    found = run_checks(night, scores_of(night), spec or SPEC)
     return {answer.name: answer for answer in found}
 
 
@@ -101,7 +103,7 @@ def test_age_counts_from_the_end_of_validation(
     champion: Champion, one: TrainedUnit, raw: Rows
 ) -> None:
     ended = date.fromisoformat(str(one.unit.fold.validation_dates[-1]))
-    bounds = replace(ScoreSpec(), age=Bound(warn=30, refuse=60))
+    bounds = replace(SPEC, age=Bound(warn=30, refuse=60))
     for days, result in ((30, Result.PASS), (31, Result.WARN), (61, Result.REFUSE)):
         found = checked(champion, raw, ended + timedelta(days=days), bounds)["age"]
         assert (found.value, found.result) == (days, result)

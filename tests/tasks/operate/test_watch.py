@@ -10,14 +10,16 @@ import pytest
 from tasks.data import Panel
 from tasks.operate.evidence import Champion
 from tasks.operate.night import night_of
-from tasks.operate.spec import MonitorSpec, OperationSpec
+from tasks.operate.spec import MonitorSpec, OperationSpec, ScoreSpec
 from tasks.operate.watch import ALARMS, Watch, watch_of
 from tasks.operate.watch_words import alert_lines, lines, page
 from tasks.train import TrainedUnit
 from tests.champion import nights
 from tests.champion import panel as built
 
-SPEC = OperationSpec(monitor=MonitorSpec(dates=30, samples=100))
+SPEC = OperationSpec(
+    score=ScoreSpec(shift_dates=63), monitor=MonitorSpec(dates=30, most_shift=0.25, samples=100)
+)
 
 
 @pytest.fixture(scope="module")
