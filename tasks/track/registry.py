@@ -168,7 +168,7 @@ def roll_back(store: Store, model: str, version: str = "") -> Move:
     to = version or store.client.get_model_version(model, now).tags.get(PREVIOUS, "")
     if not to:
         raise TrackingError(
-            f"version {now} of {model} was the first champion: there is none to go back to. Name a "
+            f"version {now} of {model} took no other's place: there is none to go back to. Name a "
             f"version: there are {named}"
         )
     if to not in there:

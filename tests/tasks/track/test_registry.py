@@ -187,7 +187,7 @@ def test_rollback_goes_back_step_by_step_or_to_a_version(store: Store, tmp_path:
         move = roll_back(store, MODEL)
         assert (move.before, move.after) == expected
         assert aliases(store, MODEL)[CHAMPION] == move.after
-    with pytest.raises(TrackingError, match=r"was the first champion.*there are 1, 2, 3"):
+    with pytest.raises(TrackingError, match=r"took no other's place.*there are 1, 2, 3"):
         roll_back(store, MODEL)
     assert roll_back(store, MODEL, "3").before == "1"
     with pytest.raises(TrackingError, match="version 3 of forecaster is the champion already"):
