@@ -276,7 +276,9 @@ def nightly(spark, rows: pd.DataFrame, uri: str, history: int = 5):
     windows = [(dates[end], day) for end in ends for day in dates[end - history + 1 : end + 1]]
 
     def score(window: pd.DataFrame) -> pd.DataFrame:
-        return pyfunc.load_model(uri).predict(window.drop(columns="night"))
+        from mlflow.pyfunc import load_model  # here: Spark cannot send MLflow's lazy modules
+
+        return load_model(uri).predict(window.drop(columns="night"))
 
     return (
         spark.createDataFrame(rows)
