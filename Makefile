@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 SET ?=
 
-.PHONY: compare quick noise truth ui test slow servers replay check bench bench-truth clean
+.PHONY: compare quick noise truth ui test slow long replay check bench bench-truth clean
 
 compare: $(READY)  ## the main job on the bundled real panel; SET="training.epochs=5" changes settings
 	$(BIN)/foldproof compare conf/sp500.yaml $(SET)
@@ -16,13 +16,13 @@ ui: $(READY)  ## the MLflow UI on 127.0.0.1:5000
 	$(BIN)/foldproof ui
 
 test: $(READY)  ## the tests that take minutes, not more
-	$(BIN)/python -m pytest -m "not slow and not servers" -n auto --dist loadfile
+	$(BIN)/python -m pytest -m "not slow and not long" -n auto --dist loadfile
 
 slow: $(READY)  ## the long ones
-	$(BIN)/python -m pytest -m 'slow and not servers' -n auto --dist worksteal
+	$(BIN)/python -m pytest -m 'slow and not long' -n auto --dist worksteal
 
-servers: $(READY)  ## tests with real servers: PostgreSQL, serve, models over HTTP, a fresh environment
-	$(BIN)/python -m pytest -m servers
+long: $(READY)  ## real servers (PostgreSQL, serve, models over HTTP), a fresh environment, simulations
+	$(BIN)/python -m pytest -m long
 
 replay: $(READY)  ## two years of nights in fast motion, about an hour
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.replay

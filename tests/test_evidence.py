@@ -95,7 +95,7 @@ def test_planted_lags_come_first(variant: str) -> None:
     assert min(abs(first["f2"]["lag"].item() - lag) for lag in truth["f2"]) <= 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_in_noise_no_honest_interval_excludes_zero(tmp_path: Path) -> None:
     """The preset noise.yaml as a user runs it: every variant and reference, jointly."""
     place = Place(tmp_path)

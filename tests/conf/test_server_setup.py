@@ -37,7 +37,7 @@ def test_what_to_run_must_be_said(tmp_path):
     assert (done.returncode, "say what to run" in done.stderr) == (2, True)
 
 
-@pytest.mark.servers
+@pytest.mark.long
 @pytest.mark.skipif(not BINARIES, reason="PostgreSQL's binaries are not there")
 def test_two_workers_lose_no_run_and_double_none():
     with TemporaryDirectory() as place, ExitStack() as stack:

@@ -94,7 +94,7 @@ def answer(folder, experiment):
     return told
 
 
-@pytest.mark.servers
+@pytest.mark.long
 def test_a_flow_gives_the_same_by_shell_deployment_and_api(folder):
     """The shell's in a folder of its own: nothing that it trained is there to be found again."""
     alone = folder / "alone"
@@ -127,7 +127,7 @@ def test_a_flow_gives_the_same_by_shell_deployment_and_api(folder):
     assert answer(folder, "http") == answer(folder, "command") == answer(alone, "shell")
 
 
-@pytest.mark.servers
+@pytest.mark.long
 def test_it_ends_with_all_that_it_started_and_goes_on(folder):
     ports, log = (free_port(), free_port()), folder / "first.log"
     with serving(folder, ports, "first.log") as process:

@@ -13,7 +13,7 @@ def test_a_rate_is_within_its_level_where_its_interval_reaches_down():
         assert f"| {hits} / 200 |" in text
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_honest_pipelines_are_not_called_leaks(capsys):
     noise = [audit(seed) for seed in range(100, 124)]
     assert table(noise)

@@ -195,7 +195,7 @@ def ask(address: str, rows: pd.DataFrame) -> tuple[int, dict]:
         return error.code, json.load(error)
 
 
-@pytest.mark.servers
+@pytest.mark.long
 def test_over_http_it_scores_the_same_and_names_what_is_wrong(
     address: str, rows: pd.DataFrame, own: pd.DataFrame
 ) -> None:
@@ -219,7 +219,7 @@ model.predict(rows).to_csv(sys.argv[3], index=False)
 """
 
 
-@pytest.mark.servers
+@pytest.mark.long
 def test_a_fresh_environment_of_its_own_requirements_scores_the_same(
     folder: Path, rows: pd.DataFrame, own: pd.DataFrame, tmp_path: Path
 ) -> None:
@@ -238,7 +238,7 @@ def test_a_fresh_environment_of_its_own_requirements_scores_the_same(
     agree(pd.read_csv(tmp_path / "scores.csv"), own)
 
 
-@pytest.mark.servers
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_in_spark_a_group_a_night_scores_the_same(
     folder: Path, rows: pd.DataFrame, own: pd.DataFrame
