@@ -21,7 +21,7 @@ def importance_of_rows(
     """Share of every feature in the integrated gradients of the forecasts of some rows.
 
     As the attribution of a trained unit: from windows drawn from the training block, in float64,
-    the absolute attributions of a feature added over lags and averaged over samples.
+    the attributions of a feature added over its lags, then the size, averaged over samples (net).
 
     Args:
         served: The model.
@@ -43,7 +43,7 @@ def importance_of_rows(
     baseline = draw(past, len(chosen), generator)
     inputs, start = (cut(values, which, served.window).double() for which in (chosen, baseline))
     paths = resolved_paths(forward_of(served, values, chosen, here), inputs, start, NODES)
-    sizes = paths.attributions.abs().sum(dim=1).mean(dim=0)  # (F,)
+    sizes = paths.attributions.sum(dim=1).abs().mean(dim=0)  # (F,), net
     total = float(sizes.sum())
     shares = (sizes / total).tolist() if total > 0 else []
     return dict(zip(served.features, shares, strict=True)) if shares else {}
