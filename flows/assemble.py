@@ -16,7 +16,7 @@ from tasks.diagnose import Verdict
 from tasks.diagnose.finding import overall
 from tasks.report import Results
 from tasks.split.task import Plan
-from tasks.train import TrainedUnit, code_version, digest, variant_version
+from tasks.train import HOUSE, TrainedUnit, code_version, digest, variant_version
 
 
 def comparison_id(experiment: Experiment, fingerprint: str, plan: str) -> str:
@@ -26,7 +26,7 @@ def comparison_id(experiment: Experiment, fingerprint: str, plan: str) -> str:
     """
     decides = experiment.model_dump(mode="json", exclude={"tracking", "operation", "workers"})
     own = [variant_version(name) for name in experiment.variants]
-    code = code_version(("models", "tasks", "flows", "conf"))
+    code = code_version(HOUSE)
     return digest(decides, fingerprint, plan, own, code)[:12]
 
 
@@ -80,7 +80,7 @@ def assemble(
         verdicts=verdicts,
         audit_trusted=bool(own) and all(verdict is Verdict.LEAK for verdict in own.values()),
         seconds=dict(seconds),
-        code_version=code_version(("models", "tasks", "flows", "conf")),
+        code_version=code_version(HOUSE),
     )
 
 

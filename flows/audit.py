@@ -36,11 +36,10 @@ from tasks.timing import Stopwatch, Timed
 from tasks.track.audit import Audit
 from tasks.track.store import open_store
 from tasks.track.task import find_store, log_audit
-from tasks.train import code_version, digest, variant_version
+from tasks.train import HOUSE, code_version, digest, variant_version
 
 PANELS = Path(".foldproof/panels")
 AUDITS = Path(".foldproof/audits")
-CODE = ("models", "tasks", "flows", "conf")
 
 
 @flow(name="audit", description=__doc__, task_runner=Workers())
@@ -157,7 +156,7 @@ def options_of(request: OutsideAudit, quick: bool) -> dict[str, Any]:
 
 def code_of() -> str:
     """Version of the code that decides an audit."""
-    return code_version(CODE)
+    return code_version(HOUSE)
 
 
 def run_audit(experiment: Experiment, quick: bool, api: AbstractContextManager[None]) -> Audit:

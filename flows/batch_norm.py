@@ -25,11 +25,10 @@ from tasks.split.task import plan_folds
 from tasks.timing import Stopwatch, Timed
 from tasks.track.store import Links, open_store
 from tasks.track.task import find_store, log_study
-from tasks.train import Unit, code_version, digest, variant_version
+from tasks.train import HOUSE, Unit, code_version, digest, variant_version
 
 PANELS = Path(".foldproof/panels")
 STUDIES = Path(".foldproof/studies")
-CODE = ("models", "tasks", "flows", "conf")
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +155,7 @@ def assemble(
     decides = {k: v for k, v in config.items() if k not in ("tracking", "workers")}
     panels = [one.unit.panel for every in grounds.values() for one in every]
     own = [variant_version(name) for name in study.normalizations]
-    code = code_version(CODE)
+    code = code_version(HOUSE)
     rows = measured.rows(study)
     table = table_of(rows, study.reference, study.level)
     return StudyResults(

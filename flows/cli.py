@@ -2,11 +2,8 @@
 
 import gc
 import os
-import shutil
 import subprocess
-import sys
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -208,16 +205,14 @@ def ui(
         fail(f"port {port} of {HOST} is in use; it may be this UI. If not: --port {port + 1}")
     prepare(verbose=False)
     from conf.load import ConfigError, load
+    from flows.mlflow_ui import ALONE, ui_command
     from tasks.track.store import resolve_uri
 
     try:
         uri = resolve_uri(load(config).tracking)
     except ConfigError as error:
         fail(error)
-    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
-    command = shutil.which("mlflow", path=str(Path(sys.executable).parent)) or "mlflow"
-    options = ["--backend-store-uri", uri, "--host", HOST, "--port", str(port)]
-    raise typer.Exit(subprocess.call([command, "server", *options, "--workers", "1"]))
+    raise typer.Exit(subprocess.call(ui_command(uri, port), env=ALONE | os.environ))
 
 
 @app.command()

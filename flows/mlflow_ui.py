@@ -13,6 +13,8 @@ from flows.api import HOST, ServerError
 from tasks.track.spec import TrackingSpec
 from tasks.track.store import open_store
 
+ALONE = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""Set for the UI: without it MLflow starts eight more processes for jobs."""
 START = 120.0
 """Seconds that it has to start on a busy machine."""
 
@@ -29,14 +31,18 @@ def mlflow_ui(tracking: TrackingSpec, port: int, log: Path) -> Iterator[str]:
     if store.uri.startswith("http"):
         yield store.uri
         return
-    options = ["--backend-store-uri", store.uri, "--host", HOST, "--port", str(port)]
-    command = [sys.executable, "-m", "mlflow", "server", *options, "--workers", "1"]
-    process = start_tied(command, log)
+    process = start_tied(ui_command(store.uri, port), log)
     try:
         wait_for(process, port, log)
         yield f"http://{HOST}:{port}"
     finally:
         process.communicate()  # closes its standard input
+
+
+def ui_command(uri: str, port: int) -> list[str]:
+    """What serves the UI of the store at ``uri``, in one process."""
+    options = ["--backend-store-uri", uri, "--host", HOST, "--port", str(port), "--workers", "1"]
+    return [sys.executable, "-m", "mlflow", "server", *options]
 
 
 def start_tied(command: Sequence[str], log: Path) -> "subprocess.Popen[bytes]":
@@ -45,7 +51,7 @@ def start_tied(command: Sequence[str], log: Path) -> "subprocess.Popen[bytes]":
     with log.open("wb") as out:
         return subprocess.Popen(
             [sys.executable, "-P", script, *command],
-            env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            env=os.environ | ALONE,
             stdin=subprocess.PIPE,
             stdout=out,
             stderr=out,

@@ -33,10 +33,9 @@ from tasks.track.task import (
     retraining_of,
     settle_retraining,
 )
-from tasks.train import code_version, digest, variant_version
+from tasks.train import HOUSE, code_version, digest, variant_version
 
 PANELS = Path(".foldproof/panels")
-CODE = ("models", "tasks", "flows", "conf")
 
 Findings = dict[str, tuple[Finding, ...]]
 
@@ -93,7 +92,7 @@ def retraining_id(night: Experiment, panel: Path, plan: Plan) -> str:
     rules = operation.model, str(operation.as_of), str(operation.gate)
     own = [variant_version(name) for name in night.variants]
     fingerprint = load(panel).fingerprint
-    code = code_version(CODE)
+    code = code_version(HOUSE)
     return digest("retraining", settings, rules, fingerprint, plan.hash, own, code)[:12]
 
 
@@ -133,7 +132,7 @@ def retrained(
         chosen=chosen,
         panel=content.fingerprint,
         plan=plan.hash,
-        code_version=code_version(CODE),
+        code_version=code_version(HOUSE),
         config=trial.model_dump(mode="json"),
         config_yaml=to_yaml(trial),
         findings=findings,

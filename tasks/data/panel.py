@@ -18,7 +18,7 @@ from tasks.data.newest import newest, note_newest, row_hashes
 from tasks.data.read import accepted, features_version, read
 from tasks.data.rows import DataError, Rows
 from tasks.data.spec import ColumnsSpec, DataSpec, TargetSpec
-from tasks.data.version import code_version
+from tasks.data.version import ROOM, code_version
 
 NOTES = "panel.json"
 
@@ -134,7 +134,7 @@ def line_of(rows: Rows, spec: DataSpec, target: TargetSpec) -> str:
     apart = ("path", "query", "incremental", "overlap", "end")
     settings = asdict(spec) | dict.fromkeys(apart)
     decides = [[*rows.frame.columns], settings, asdict(target), features_version(spec)]
-    text = json.dumps([decides, code_version()], default=str, sort_keys=True)
+    text = json.dumps([decides, code_version(ROOM)], default=str, sort_keys=True)
     return fingerprint(text, [])[:20]
 
 

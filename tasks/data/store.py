@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from tasks.data.rows import Rows
 from tasks.data.spec import DataSpec
-from tasks.data.version import code_version
+from tasks.data.version import ROOM, code_version
 
 NOTES = "rows.json"
 ORIGIN = ("origin", "unit", "first", "about", "written", "in_order")
@@ -52,7 +52,7 @@ def load(place: Path) -> Kept | None:
     """What is kept in ``place``; None where that is nothing, broken, or of other code."""
     try:
         notes = json.loads((place / NOTES).read_text(encoding="utf-8"))
-        if notes["code"] != code_version():
+        if notes["code"] != code_version(ROOM):
             return None
         parts = [pd.read_feather(place / name) for name in notes["pieces"].values()]
         frame = pd.concat(parts, ignore_index=True)
@@ -113,7 +113,7 @@ def write(part: pd.DataFrame, place: Path, year: int) -> str:
 def note(kept: Kept, place: Path) -> None:
     """Write what goes with the rows; from then on the new files count, not the old ones."""
     notes = {
-        "code": code_version(),
+        "code": code_version(ROOM),
         "marks": kept.marks,
         "kinds": kept.kinds,
         "restated": kept.restated,

@@ -1,5 +1,6 @@
 """Train one unit (variant x fold x seed) and score with it; reference forecasters beside it."""
 
+from tasks.data.version import HOUSE, code_version
 from tasks.train.references import PREFIX, REFERENCES, Reference, reference_forecasts
 from tasks.train.train import (
     TrainingError,
@@ -10,9 +11,10 @@ from tasks.train.train import (
     score,
     train_unit,
 )
-from tasks.train.unit import TrainedUnit, Unit, code_version, digest, units_key, variant_version
+from tasks.train.unit import TrainedUnit, Unit, digest, units_key, variant_version
 
 __all__ = [
+    "HOUSE",
     "PREFIX",
     "REFERENCES",
     "Reference",

@@ -7,11 +7,12 @@ import pandas as pd
 from prefect import task
 
 from tasks.data import load
+from tasks.data.version import code_version
 from tasks.split.fold import Fold
 from tasks.timing import Timed, timed
 from tasks.train.references import reference_forecasts
 from tasks.train.train import train_unit
-from tasks.train.unit import TrainedUnit, Unit, code_version
+from tasks.train.unit import ROOMS, TrainedUnit, Unit
 
 
 def unit_key(_: Any, parameters: dict[str, Any]) -> str:
@@ -34,7 +35,7 @@ def reference_key(_: Any, parameters: dict[str, Any]) -> str:
             f"w{p['window']}",
             f"s{p['seed']}",
             Path(p["panel"]).name[:20],
-            code_version(),
+            code_version(ROOMS),
         ]
     )
 

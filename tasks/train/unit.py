@@ -5,13 +5,13 @@ import importlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from models.spec import NetworkSpec, TrainingSpec
+from tasks.data.version import code_version
 from tasks.split.fold import Fold
 
 ROOMS = ("models", "tasks/data", "tasks/split", "tasks/train")
@@ -46,7 +46,7 @@ class Unit:
         fold = [[r.start, r.stop] for r in (self.fold.train, self.fold.validation, self.fold.test)]
         decides = [
             self.variant, fold, self.seed, asdict(self.network), asdict(self.training),
-            self.panel, self.plan, code_version(), variant_version(self.variant),
+            self.panel, self.plan, code_version(ROOMS), variant_version(self.variant),
         ]  # fmt: skip
         name = self.variant.replace(":", ".")
         return f"{name}-f{self.fold.number}-s{self.seed}-{digest(*decides)}"
@@ -73,16 +73,6 @@ class TrainedUnit:
     curves: pd.DataFrame
     best_epoch: int
     forecasts: pd.DataFrame
-
-
-@cache
-def code_version(rooms: tuple[str, ...] = ROOMS) -> str:
-    """Hash of the source files of ``rooms``, by default those that decide what a unit comes to."""
-    root = Path(__file__).resolve().parents[2]
-    content = hashlib.sha256()
-    for file in sorted(file for room in rooms for file in root.glob(f"{room}/**/*.py")):
-        content.update(file.relative_to(root).as_posix().encode() + file.read_bytes())
-    return content.hexdigest()[:16]
 
 
 def variant_version(name: str) -> str:

@@ -3,13 +3,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "name": "A small comparison",
     "data": {
         "source": "linear",

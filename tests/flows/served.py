@@ -13,28 +13,21 @@ from typing import Any
 
 import httpx
 
+from tests.flows import conftest
+
 ROOT = Path(__file__).resolve().parents[2]
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
-SMALL: dict[str, Any] = {
-    "name": "A small comparison",
-    "data": {
-        "source": "linear",
-        "features": "ready",
-        "min_history": 50,
-        "synthetic": {"days": 420, "symbols": 16, "n_features": 5, "signal": 0.3, "seed": 3},
-    },
-    "target": {"horizon": 1, "kind": "return"},
-    "split": {"train": 200, "validation": 50, "test": 60, "embargo": 1, "keep": 1},
+SMALL: dict[str, Any] = conftest.SMALL | {
+    "split": conftest.SMALL["split"] | {"keep": 1},
     "variants": ["none", "full_sample_zscore"],
     "references": ["zero"],
     "network": {"window": 5, "hidden": 8},
-    "training": {"epochs": 2, "batch_size": 256, "learning_rate": 0.01},
+    "training": conftest.SMALL["training"] | {"epochs": 2},
     "attribution": {"samples": 0, "origins": 0, "baselines": [], "trust": False},
     "audit": {"cuts": 1, "feature_cuts": 2, "retrain_folds": 0},
-    "statistics": {"draws": 200},
-    "workers": 1,
 }
+"""The same smaller still: servers are what is tested."""
 
 
 def free_port() -> int:

@@ -6,12 +6,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import tasks.data.store
 from tasks.data import DataError, DataSpec, TargetSpec, build
 from tasks.data.append import followed
 from tasks.data.read import read, sound
 from tasks.data.rows import Rows
 from tasks.data.sources import SOURCES
+from tasks.data.version import ROOM, code_version
 from tests.tasks.data.growing import COLUMNS, WAYS, in_csv, nights
 
 TODAY = date(2026, 1, 1)
@@ -270,7 +270,7 @@ def gone(place: Path) -> None:
 
 def of_other_code(place: Path) -> None:
     notes = next(place.glob("rows-*/rows.json"))
-    notes.write_text(notes.read_text().replace(tasks.data.store.code_version(), "another"))
+    notes.write_text(notes.read_text().replace(code_version(ROOM), "another"))
 
 
 def no_notes(place: Path) -> None:
