@@ -138,7 +138,8 @@ def retrained(
         findings=findings,
         seconds=watch.seconds | {f"cpu/{step}": spent for step, spent in fitted.seconds.items()},
     )
-    return log_retrained(trial.tracking, record, content.features, trial.data)
+    samples = trial.operation.monitor.samples
+    return log_retrained(trial.tracking, record, content.features, trial.data, samples)
 
 
 def audited(trial: Experiment, plan: Plan, fitted: Fitted) -> Findings:

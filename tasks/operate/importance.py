@@ -1,6 +1,7 @@
 """Which features carry a registered model's forecasts now, as they were found in training."""
 
 import copy
+from datetime import date
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from tasks.attribute.gradients import ForwardOf
 from tasks.attribute.resolved import NODES, resolved_paths
 from tasks.attribute.sampling import cut, draw, spread_samples
 from tasks.attribute.scoring import coupled_scorer, scorer
+from tasks.split import Fold
 from tasks.train.served import Laid, Served
 
 
@@ -47,6 +49,20 @@ def importance_of_rows(
     total = float(sizes.sum())
     shares = (sizes / total).tolist() if total > 0 else []
     return dict(zip(served.features, shares, strict=True)) if shares else {}
+
+
+def importance_when_tested(
+    served: Served, laid: Laid, fold: Fold, samples: int
+) -> dict[str, float]:
+    """The same of the forecasts of a fold's test block, from its training block.
+
+    This is what :func:`importance_of_rows` of later rows is compared with.
+    """
+    test, training = (
+        laid.between(*(date.fromisoformat(str(day)) for day in days[[0, -1]]))
+        for days in (fold.test_dates, fold.train_dates)
+    )
+    return importance_of_rows(served, laid, test, training, samples)
 
 
 def forward_of(served: Served, values: Tensor, chosen: Tensor, everyone: Tensor) -> ForwardOf:

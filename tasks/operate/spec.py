@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ValidationInfo
 
-from models.spec import STRICT, require
+from models.spec import STRICT, at_least, require
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,12 @@ class GateSpec:
     """What a newly trained model must show before it becomes the champion."""
 
     __pydantic_config__ = STRICT
+    __form__ = (
+        at_least(1, "folds", "refresh_after")
+        | at_least(2, "min_dates")
+        | at_least(0, "max_age")
+        | {name: {"exclusiveMinimum": 0, "maximum": 1} for name in ("level", "min_coverage")}
+    )
 
     folds: int = 2
     """Newest folds that are trained; their test blocks are the stretch on which models are
@@ -92,6 +98,7 @@ class ScoreSpec:
     """Bounds within which the champion scores the newest rows."""
 
     __pydantic_config__ = STRICT
+    __form__ = at_least(1, "shift_dates")
 
     staleness: Bounded = BOUNDS["staleness"]
     """Business days that the newest row lies behind the night."""
@@ -135,6 +142,10 @@ class MonitorSpec:
     """What is watched once labels arrive."""
 
     __pydantic_config__ = STRICT
+    __form__ = at_least(1, "dates", "samples") | {
+        "level": {"exclusiveMinimum": 0, "exclusiveMaximum": 0.5},
+        "least_tau": {"minimum": -1, "maximum": 1},
+    }
 
     dates: int = 63
     """Trading dates over which the realised rank IC is averaged and forecasts are attributed."""

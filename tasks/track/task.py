@@ -8,6 +8,7 @@ from prefect import task
 
 from tasks.data import DataSpec, load_raw
 from tasks.operate.evidence import Champion
+from tasks.operate.importance import importance_when_tested
 from tasks.operate.record import Retraining, Settled
 from tasks.operate.scoring import Scoring
 from tasks.operate.watch import Watch
@@ -24,6 +25,7 @@ from tasks.track.spec import TrackingSpec
 from tasks.track.store import Links, open_store
 from tasks.track.study import log_batch_study, write_study
 from tasks.train import TrainedUnit
+from tasks.train.record import served_of
 
 
 @task(name="find tracking store")
@@ -46,14 +48,25 @@ def retraining_of(spec: TrackingSpec, retraining_id: str) -> str | None:
 
 @task(name="log retraining to mlflow")
 def log_retrained(
-    spec: TrackingSpec, record: Retraining, features: tuple[str, ...], data: DataSpec
+    spec: TrackingSpec,
+    record: Retraining,
+    features: tuple[str, ...],
+    data: DataSpec,
+    samples: int,
 ) -> str:
-    """One run with the decision, and the best challenger as a model; the run's id."""
-    store = open_store(spec)
+    """One run with the decision, and the best challenger as a model; the run's id.
+
+    The model holds what its features were worth in its test block, of ``samples`` windows, so that
+    monitoring has something to compare with.
+    """
+    store, chosen = open_store(spec), record.chosen
     with TemporaryDirectory() as folder:
         model = None
-        if record.chosen is not None:
-            model = forecaster_files(record.chosen, features, data, load_raw(data), Path(folder))
+        if chosen is not None:
+            raw, served = load_raw(data), served_of(chosen, features, data)
+            laid = served.laid(raw)
+            own = importance_when_tested(served, laid, chosen.unit.fold, samples)
+            model = forecaster_files(chosen, features, data, raw, Path(folder), own, laid)
         return log_retraining(store, record, model)
 
 

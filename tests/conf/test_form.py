@@ -20,12 +20,13 @@ from tasks.attribute.spec import AttributionSpec
 from tasks.compare.spec import StatisticsSpec
 from tasks.data.spec import DataSpec, SyntheticSpec, TargetSpec
 from tasks.diagnose.spec import AuditSpec
+from tasks.operate.spec import GateSpec, MonitorSpec, ScoreSpec
 from tasks.split import WalkForward
 from tasks.train.references import REFERENCES
 
 SPECS = (
     NetworkSpec, TrainingSpec, SyntheticSpec, DataSpec, TargetSpec, AttributionSpec, AuditSpec,
-    StatisticsSpec, WalkForward,
+    StatisticsSpec, WalkForward, GateSpec, ScoreSpec, MonitorSpec,
 )  # fmt: skip
 SIZES = {"train": 100, "validation": 20, "test": 20}
 

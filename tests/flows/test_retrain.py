@@ -10,6 +10,10 @@ from mlflow import MlflowClient
 
 from conf.load import load
 from flows.retrain import trial_of
+from tasks.track.registry import find_champion
+from tasks.track.spec import TrackingSpec
+from tasks.track.store import open_store
+from tasks.train.served import read_served
 from tests.flows.conftest import Place
 from tests.tasks.track.conftest import OTHERS_WARNINGS
 
@@ -85,6 +89,18 @@ def test_the_first_night_makes_a_champion_and_the_same_again_is_the_same(nights)
     assert place.night("2001-02-08") == said
     assert place.versions == [1]
     assert list((place.folder / ".foldproof/results").glob("train-*")) == units
+
+
+def test_what_is_registered_knows_what_its_features_were_worth(nights, tmp_path: Path) -> None:
+    place, _ = nights
+    store = open_store(TrackingSpec(uri=f"sqlite:///{place.folder}/.foldproof/mlflow.db"))
+    champion = find_champion(store, "foldproof", tmp_path)
+    assert champion is not None
+    background = read_served(champion.weights, champion.notes).background
+    assert background is not None
+    known = background.importance
+    assert sum(known.values()) == pytest.approx(1)
+    assert sorted(known) == ["f0", "f1", "f2", "f3"]
 
 
 def test_no_champion_to_roll_back_to_and_no_server_are_told_apart(nights) -> None:

@@ -1,13 +1,11 @@
 import math
-from datetime import date
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from tasks.attribute import attribute_unit
 from tasks.operate.evidence import Champion
-from tasks.operate.importance import agreement, importance_of_rows
+from tasks.operate.importance import agreement, importance_of_rows, importance_when_tested
 from tasks.operate.night import night_of
 from tasks.train import TrainedUnit
 from tasks.train.record import served_of
@@ -23,8 +21,7 @@ def test_it_is_the_attribution_of_the_trained_unit(variant: str, raw: pd.DataFra
     one = trained(variant)
     served, fold = served_of(one, features(raw), DATA), one.unit.fold
     laid = served.laid(raw)
-    rows, training = (laid.between(*ends(days)) for days in (fold.test_dates, fold.train_dates))
-    found = importance_of_rows(served, laid, rows, training, samples=600)
+    found = importance_when_tested(served, laid, fold, samples=600)
     table = attribute_unit(one, panel(), 600, 8, 1, ("integrated_gradients",)).importance
     known = table.set_index("feature")["importance"]
     known = known / known.sum()
@@ -32,11 +29,6 @@ def test_it_is_the_attribution_of_the_trained_unit(variant: str, raw: pd.DataFra
     assert max(abs(found[name] - known[name]) for name in known.index) < 0.02
     assert list(known.sort_values(ascending=False).index[:2]) == ["f0", "f1"]  # as planted
     assert sorted(found, key=found.__getitem__)[-2:] == ["f1", "f0"]
-
-
-def ends(days: np.ndarray) -> tuple[date, date]:
-    first, last = (date.fromisoformat(str(day)) for day in days[[0, -1]])
-    return first, last
 
 
 def test_the_served_network_is_left_as_it_was(
