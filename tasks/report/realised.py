@@ -29,6 +29,9 @@ from tasks.report.style import (
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY)
 """Of the versions, in turn; with more versions than colours, only the marks above name them."""
 
+LABEL_ROOM = 0.03
+"""Width of a version's label, as a share of the dates shown."""
+
 
 def realised_figure(seen: Watch, dates: int) -> Figure:
     """Daily rank IC as bars coloured by version, its mean over the newest ``dates`` as a line."""
@@ -50,18 +53,22 @@ def realised_figure(seen: Watch, dates: int) -> Figure:
 
 
 def _bars(axis: Axes, daily: pd.DataFrame) -> None:
-    """A bar a date; a label where a version begins to score."""
+    """A bar a date; a label where a version begins to score, below the one that it would cover."""
     versions = list(dict.fromkeys(daily["version"]))
     for number, version in enumerate(versions):
         own = daily[daily["version"] == version]
         colour = COLOURS[number % len(COLOURS)]
         label = f"version {version}" if len(versions) <= len(COLOURS) else None
         axis.bar(own["date"], own["rank_ic"], width=1.0, color=colour, alpha=0.45, label=label)
+    room = LABEL_ROOM * (daily["date"].max() - daily["date"].min())
+    before, line = None, 0
     for version, begins in _takeovers(daily):
+        line = line + 1 if before is not None and begins - before < room else 0
+        before = begins
         axis.axvline(date2num(begins), color=FAINT, linewidth=1.0, zorder=0)
         axis.annotate(
-            f"v{version}", (begins, 1.0), xycoords=("data", "axes fraction"), xytext=(2, -8),
-            textcoords="offset points", fontsize=SMALL, color=MUTED,
+            f"v{version}", (begins, 1.0), xycoords=("data", "axes fraction"),
+            xytext=(2, -8 - 10 * line), textcoords="offset points", fontsize=SMALL, color=MUTED,
         )  # fmt: skip
 
 

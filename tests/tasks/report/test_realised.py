@@ -34,6 +34,17 @@ def test_many_versions_are_named_at_their_beginnings_only() -> None:
     assert [text.get_text() for text in axis.get_legend().get_texts()] == ["mean of 20 dates"]
 
 
+def test_two_versions_at_nearly_one_time_do_not_cover_each_other() -> None:
+    one = seen({})
+    versions = np.where(np.arange(len(one.daily)) < 20, "101", "103")
+    versions[19] = "102"
+    figure = realised_figure(replace(one, daily=one.daily.assign(version=versions)), 20)
+    render(figure)
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["v101", "v102", "v103"]
+    assert not any(a.overlaps(b) for k, a in enumerate(boxes) for b in boxes[:k])
+
+
 def test_without_labels_it_says_so() -> None:
     one = seen({})
     figure = realised_figure(replace(one, daily=one.daily.head(0)), 20)
