@@ -36,8 +36,8 @@ def test_many_versions_are_named_at_their_beginnings_only() -> None:
 
 def test_two_versions_at_nearly_one_time_do_not_cover_each_other() -> None:
     one = seen({})
-    versions = np.where(np.arange(len(one.daily)) < 20, "101", "103")
-    versions[19] = "102"
+    versions = np.where(np.arange(len(one.daily)) < 19, "101", "103")
+    versions[18] = "102"  # a Thursday, and the next one from Friday on
     figure = realised_figure(replace(one, daily=one.daily.assign(version=versions)), 20)
     render(figure)
     boxes = [text.get_window_extent() for text in figure.axes[0].texts]
