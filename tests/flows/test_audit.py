@@ -132,7 +132,6 @@ def test_a_mistake_gets_one_message_and_exit_status_2(
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_scores_that_follow_no_rows_could_not_be_told(place: Auditor) -> None:
     (place.folder / "deaf.py").write_text(DEAF)
     done = place.run("deaf:forecast", "rows.parquet", "cuts=2", "--quick")

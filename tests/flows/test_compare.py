@@ -133,13 +133,18 @@ def test_stopped_in_the_middle_it_goes_on_to_the_same_result(
     pd.testing.assert_frame_equal(forecasts(place), forecasts(finished[0]), check_exact=True)
 
 
+def slow(*values: object) -> object:
+    """A case that is one of several of its kind."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["training.epoch=5"], "training.epoch: no such key; did you mean training.epochs?"),
         (["split.train=5000"], "short"),
-        (["data.source=file", "data.path=nowhere.csv"], "nowhere.csv"),
-        (["tracking.uri=http://127.0.0.1:9"], "no tracking server answers"),
+        slow(["data.source=file", "data.path=nowhere.csv"], "nowhere.csv"),
+        slow(["tracking.uri=http://127.0.0.1:9"], "no tracking server answers"),
     ],
 )
 def test_a_mistake_gets_one_message_and_exit_status_2(

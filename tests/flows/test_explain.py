@@ -37,6 +37,7 @@ def explain(place, *arguments):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_best_models_forecast_as_sentence_figure_and_artifact(finished):
     place, _ = finished
     done = explain(place, "symbol=S003")
@@ -60,6 +61,7 @@ def store_of(place):
     return TrackingSpec(uri=f"sqlite:///{place.folder}/.foldproof/mlflow.db")
 
 
+@pytest.mark.slow
 def test_models_are_found_by_run_beginning_id_and_as_the_latest(finished, tmp_path):
     store = open_store(store_of(finished[0]))
     runs = store.client.search_runs([store.experiment_id], "tags.variant = 'batch_norm_hidden'")
@@ -93,6 +95,7 @@ def registered(store, model):
     return made.version
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "said"),
     [
@@ -108,6 +111,7 @@ def test_what_is_not_there_says_what_is(finished, tmp_path, name, said):
     assert "Newest: " in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_summary_run_has_no_model(finished, tmp_path):
     store = open_store(store_of(finished[0]))
     (summary,) = store.client.search_runs([store.experiment_id], "tags.kind = 'summary'")
@@ -115,6 +119,7 @@ def test_a_summary_run_has_no_model(finished, tmp_path):
         fetch_model(store, summary.info.run_id, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_typo_is_one_line_and_exit_status_2(finished):
     done = explain(finished[0], "symbol=S99")
     assert done.returncode == 2

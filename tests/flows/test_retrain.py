@@ -103,6 +103,7 @@ def test_what_is_registered_knows_what_its_features_were_worth(nights, tmp_path:
     assert sorted(known) == ["f0", "f1", "f2", "f3"]
 
 
+@pytest.mark.slow
 def test_no_champion_to_roll_back_to_and_no_server_are_told_apart(nights) -> None:
     place, _ = nights
     first = place.foldproof("rollback")
