@@ -24,8 +24,8 @@ class ConfigError(ValueError):
 def load(source: str | Path, overrides: Sequence[str] = ()) -> Experiment:
     """The experiment in ``source`` with ``overrides`` such as ``training.epochs=5`` applied.
 
-    ``source`` is a file, or the name of a preset: ``sp500``, ``quick``, ``noise``,
-    ``truth``.
+    ``source`` is a file, or the name of a preset: ``sp500``, ``quick``, ``noise``, ``truth``,
+    ``nightly``.
 
     Raises:
         ConfigError: No such file or preset, broken YAML, an unknown key, or a value out of bounds.

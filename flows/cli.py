@@ -38,7 +38,7 @@ def compare(config: Config, overrides: Overrides = None, verbose: Verbose = Fals
     """Compare normalization variants on one plan of walk-forward folds."""
     prepare(verbose)
     with stoppable("finished units are kept, the same command goes on from here"):
-        run_on(lambda: experiment_of(config, overrides), "flows.compare:run")
+        run_on(lambda: experiment_of(config, overrides), "flows.compare:run_compare")
 
 
 @app.command()

@@ -64,7 +64,7 @@ def check(experiment: Experiment) -> None:
     experiment.split.folds(panel.dates, panel.label_end)
 
 
-def run(experiment: Experiment, api: AbstractContextManager[None]) -> Links:
+def run_compare(experiment: Experiment, api: AbstractContextManager[None]) -> Links:
     """Check what a user can mend, then run the flow.
 
     Args:

@@ -19,8 +19,10 @@ pytestmark = [
 
 FROM_PYTHON = """
 from conf.load import load
-from flows.score import score
-scoring = score(load("small.yaml", ["operation.as_of=2001-02-08"]))
+from flows.api import one_api
+from flows.score import run_score
+with one_api() as api:
+    scoring = run_score(load("small.yaml", ["operation.as_of=2001-02-08"]), api)
 print(f"version {scoring.version}, {len(scoring.scores)} scores")
 """
 
