@@ -1,6 +1,7 @@
 """Keep a task runner busy without flooding it: work that finishes a variant goes first."""
 
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -52,10 +53,21 @@ def interrupts_held() -> Iterator[None]:
 
     A terminal sends it to every process of the command. Threads and processes inherit the mask of
     the thread that starts them, so a worker is spared while it is still importing, before it
-    could say for itself that interrupts are its parent's.
+    could say for itself that interrupts are its parent's. The mask alone would not do: another
+    thread takes the signal then, and Python raises it in the main one all the same, perhaps in the
+    middle of what a worker is told to begin with.
     """
+    came: list[int] = []
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    main = threading.current_thread() is threading.main_thread()
+    usual = signal.getsignal(signal.SIGINT) if main else None
+    if usual is not None:
+        signal.signal(signal.SIGINT, lambda number, _: came.append(number))
     try:
         yield
     finally:
+        if usual is not None:
+            signal.signal(signal.SIGINT, usual)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)
