@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterable
+from multiprocessing import resource_tracker
 from typing import Any
 
 import torch
@@ -25,6 +26,7 @@ def task_runner(processes: int) -> TaskRunner[Any]:
     if processes == 1:
         start_worker()
         return ThreadPoolTaskRunner(max_workers=1)
+    start_tracker()
     return ProcessPoolTaskRunner(max_workers=processes, initializer=start_pool_worker)
 
 
@@ -69,6 +71,17 @@ def processes_asked_for() -> int:
     parameters = (context and context.parameters) or {}
     asked = (getattr(one, "processes", None) for one in parameters.values())
     return next((processes for processes in asked if processes is not None), 1)
+
+
+def start_tracker() -> None:
+    """Start the process by which Python tidies up after others, and keep the mask of signals.
+
+    Else the first worker's start starts it, which lets interrupts through: in Python 3.11 to 3.13
+    the tracker's start ends with unblocking them, whatever the mask was.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    resource_tracker.ensure_running()
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def start_worker() -> None:

@@ -56,6 +56,26 @@ def test_what_is_started_inside_is_spared() -> None:
     assert told.stdout == "True\n"
 
 
+FIRST_WORKER = """
+import signal
+from multiprocessing import get_context
+from flows.schedule import interrupts_held
+from flows.workers import task_runner
+with interrupts_held():
+    task_runner(2)
+    worker = get_context("spawn").Process(target=signal.raise_signal, args=(signal.SIGINT,))
+    worker.start()
+worker.join()
+print(worker.exitcode)
+"""
+
+
+def test_the_first_worker_is_spared_too() -> None:
+    """It starts Python's resource tracker, unless that runs, which lets interrupts through."""
+    told = subprocess.run([sys.executable, "-c", FIRST_WORKER], capture_output=True, text=True)
+    assert told.stdout == "0\n", told.stderr
+
+
 def test_without_an_interrupt_nothing_is_left_changed() -> None:
     before = signal.getsignal(signal.SIGINT), signal.pthread_sigmask(signal.SIG_BLOCK, [])
     with interrupts_held():
