@@ -1,6 +1,7 @@
 """A variant of the comparison as a forecaster that marks its stages, from raw rows to scores."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -171,7 +172,7 @@ def index_of(
 ) -> pd.MultiIndex:
     """(date, symbol) of cells (row, column) of a panel: by place, which costs no search."""
     levels = [pd.DatetimeIndex(dates.astype("datetime64[us]")), pd.Index(symbols)]
-    codes = [cell.tolist() for cell in cells]
+    codes: list[Any] = [*cells]  # arrays will do, and are not copied one by one as lists are
     return pd.MultiIndex(levels, codes, names=["date", "symbol"], verify_integrity=False)
 
 

@@ -17,7 +17,8 @@ class AuditSpec:
     cuts: int = 3
     """Dates in each test block after which everything is changed (serve invariance)."""
     feature_cuts: int = 20
-    """The same for the features, over the whole panel."""
+    """The same for the features: over the whole panel in a comparison, over the years that the
+    fold trains on in foldproof audit."""
     forecast_cuts: int = 8
     """Dates to cut a variant's forecasts at, for foldproof audit."""
     rows: int = 252

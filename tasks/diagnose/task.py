@@ -76,12 +76,17 @@ def audit_panel_features(data: DataSpec, spec: AuditSpec) -> Timed[tuple[Finding
 def audit_panel(
     own: OwnRows, fold: Fold, spec: AuditSpec, quick: bool
 ) -> Timed[tuple[Finding, ...]]:
-    """What raw rows, features and target show by themselves: once for all variants."""
+    """What raw rows, features and target show by themselves: once for all variants.
+
+    Features are cut over all years that the fold trains on, the rest is tested on the newest.
+    """
 
     def once() -> tuple[Finding, ...]:
-        rows, inside = around(load_raw(own.data), fold, trained=spec.rows)
+        raw = load_raw(own.data)
+        rows, inside = around(raw, fold, trained=spec.rows)
         about = about_rows(own, rows)
-        cut = [] if quick else diagnose_features(own.data, cuts=spec.feature_cuts)
+        read, _ = around(raw, fold)
+        cut = [] if quick else diagnose_features(own.data, spec.feature_cuts, rows=read)
         ground = Ground.of(Subject(own, inside), rows, about["known_at"], seed=0, tolerance=None)
         known = Known(
             own.labels, own.labels(rows), horizon=about["horizon"], prices=about["prices"],
