@@ -37,7 +37,7 @@ from tasks.split import Fold
 
 TRACED_CUTS, UNTRACED_CUTS, QUICK_CUTS = 20, 4, 3
 """Dates to cut at by default: with a trained model to score with; training at each cut; quick."""
-TRACED_REPLAYS, UNTRACED_REPLAYS, QUICK_REPLAYS = 13, 6, 9
+TRACED_REPLAYS, UNTRACED_REPLAYS, QUICK_REPLAYS = 13, 6, 7
 """Test dates that are replayed at most to tell what a leak is worth, evenly spread. Labels of
 neighbouring dates overlap, so that more would cost much and tell little: 13 dates of a quarter lie
 a week apart."""

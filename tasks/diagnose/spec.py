@@ -22,8 +22,8 @@ class AuditSpec:
     forecast_cuts: int = 8
     """Dates to cut a variant's forecasts at, for foldproof audit."""
     rows: int = 252
-    """Newest rows of the training block that foldproof audit trains on: a leak into training shows
-    on few years as on many."""
+    """Newest rows that foldproof audit trains on; it validates on half as many. A leak into
+    training shows on few years as on many."""
     retrain_folds: int = 1
     """Folds on which each variant is trained again on a changed future (train invariance)."""
     placebo: int = 0

@@ -23,8 +23,11 @@ from tasks.split.fold import Fold
 from tasks.timing import Timed, timed
 from tasks.train import TrainedUnit, code_version, train_unit, units_key
 
+EPOCHS, QUICK_EPOCHS = 3, 1
+"""Epochs that an audit trains at most: where the future enters, weights of the first show it. One
+would leave no choice among them to follow it."""
 QUICK_ROWS = 126
-"""Newest rows that a quick audit trains on: where a leak enters shows on few of them as well."""
+"""Rows that a quick audit trains on: where a leak enters shows on few of them as well."""
 ROOMS = ("models", "tasks/data", "tasks/split", "tasks/train", "tasks/diagnose")
 
 
@@ -111,9 +114,9 @@ def audit_variant(
     def whole() -> LeakReport:
         own, training = forecaster.rows, forecaster.training
         rows, inside = around(load_raw(own.data), fold, trained=QUICK_ROWS if quick else spec.rows)
-        short = replace(training, epochs=1) if quick else training
+        epochs = min(training.epochs, QUICK_EPOCHS if quick else EPOCHS)
         report = audit_forecaster(
-            replace(forecaster, training=short),
+            replace(forecaster, training=replace(training, epochs=epochs)),
             rows,
             inside,
             **about_rows(own, rows),
