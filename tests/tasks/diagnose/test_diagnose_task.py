@@ -182,6 +182,25 @@ def test_prices_are_told_where_there_are_prices_and_no_ready_target(monkeypatch)
     assert (asked["known_at"], asked["prices"]) == ({}, ("price",))
 
 
+@pytest.mark.parametrize("quick", [False, True])
+def test_features_are_cut_over_all_rows_that_the_fold_reads(monkeypatch, quick):
+    asked = []
+
+    def cuts(data, cuts, rows):
+        asked.append((cuts, np.unique(rows["date"].to_numpy()).astype("datetime64[D]")))
+        return []
+
+    monkeypatch.setattr(task, "diagnose_features", cuts)
+    data = DataSpec(source="noise", synthetic=SyntheticSpec(days=900, symbols=3))
+    panel = build(data, TARGET)
+    fold = PLAN.folds(panel.dates, panel.label_end)[-1]
+    task.audit_panel.fn(replace(own(), data=data).rows, fold, AuditSpec(rows=20), quick)
+    read = fold.calendar[fold.train.start - 504 : fold.test.stop]  # none of it is left out
+    assert [(one, dates.tolist()) for one, dates in asked] == (
+        [] if quick else [(20, read.tolist())]
+    )
+
+
 def last_change(data, fold):
     """Honest: yesterday's change of each price."""
     change = data.groupby("symbol")["close"].pct_change(fill_method=None)
