@@ -86,7 +86,7 @@ def audit_panel(
 
     def once() -> tuple[Finding, ...]:
         raw = load_raw(own.data)
-        rows, inside = around(raw, fold, trained=spec.rows)
+        rows, inside = around(raw, fold, trained=QUICK_ROWS if quick else spec.rows)
         about = about_rows(own, rows)
         read, _ = around(raw, fold)
         cut = [] if quick else diagnose_features(own.data, spec.feature_cuts, rows=read)
