@@ -21,7 +21,7 @@ class AuditSpec:
     fold trains on in foldproof audit."""
     forecast_cuts: int = 8
     """Dates to cut a variant's forecasts at, for foldproof audit."""
-    rows: int = 252
+    rows: int = 189
     """Newest rows that foldproof audit trains on; it validates on half as many. A leak into
     training shows on few years as on many."""
     retrain_folds: int = 1

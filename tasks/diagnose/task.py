@@ -26,7 +26,7 @@ from tasks.train import TrainedUnit, code_version, train_unit, units_key
 EPOCHS, QUICK_EPOCHS = 3, 1
 """Epochs that an audit trains at most: where the future enters, weights of the first show it. One
 would leave no choice among them to follow it."""
-QUICK_ROWS = 126
+QUICK_ROWS = 63
 """Rows that a quick audit trains on: where a leak enters shows on few of them as well."""
 ROOMS = ("models", "tasks/data", "tasks/split", "tasks/train", "tasks/diagnose")
 
