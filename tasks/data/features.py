@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tasks.data.grid import Grid, carried, grid_of, members
-from tasks.data.windows import covariance, deviation, lagged, mean, rolling
+from tasks.data.windows import covariance, deviation, extreme, lagged, mean, rolling
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,11 +95,11 @@ FEATURES: Mapping[str, Feature] = MappingProxyType({
     "volatility_63": Feature("sd(r, 63)", "log return a day", 64, "practice",
                              lambda p: deviation(p.returns, 63)),
     "max_return_21": Feature("max(r, 21)", "log return", 22, "Bali, Cakici and Whitelaw 2011",
-                             lambda p: rolling(p.returns, 21, np.maximum)),
+                             lambda p: extreme(p.returns, 21, np.maximum)),
     "drawdown_252": Feature("P[d] / max(P, 252) - 1", "fraction", 252, "George and Hwang 2004",
-                            lambda p: p.close / rolling(p.close, 252, np.maximum) - 1),
+                            lambda p: p.close / extreme(p.close, 252, np.maximum) - 1),
     "rise_252": Feature("P[d] / min(P, 252) - 1", "fraction", 252, "practice",
-                        lambda p: p.close / rolling(p.close, 252, np.minimum) - 1),
+                        lambda p: p.close / extreme(p.close, 252, np.minimum) - 1),
     "relative_5": Feature("sum(r - m, 5)", "log return", 6, "practice",
                           lambda p: relative(p, 5)),
     "relative_21": Feature("sum(r - m, 21)", "log return", 22, "practice",

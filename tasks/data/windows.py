@@ -22,7 +22,7 @@ def rolling(x: np.ndarray, window: int, combine: Callable[..., np.ndarray]) -> n
     Args:
         x: (D, S).
         window: Rows, the own one included.
-        combine: A ufunc of two arrays such as np.add or np.maximum; NaN must stay NaN.
+        combine: A ufunc of two arrays such as np.add; NaN must stay NaN.
 
     Returns:
         (D, S); NaN where the window is not full or holds a NaN.
@@ -34,6 +34,20 @@ def rolling(x: np.ndarray, window: int, combine: Callable[..., np.ndarray]) -> n
     return out
 
 
+def extreme(x: np.ndarray, window: int, pick: Callable[..., np.ndarray]) -> np.ndarray:
+    """(D, S) np.maximum or np.minimum of the last ``window`` rows; NaN as in :func:`rolling`.
+
+    A value may be met twice here, so that each step doubles the rows seen: 8 steps for 252 rows.
+    """
+    out, seen = x.copy(), 1
+    while seen < window:
+        step = min(seen, window - seen)
+        out[step:] = pick(out[step:], out[:-step])
+        seen += step
+    out[: window - 1] = np.nan
+    return out
+
+
 def mean(x: np.ndarray, window: int) -> np.ndarray:
     """(D, S) mean over the last ``window`` rows."""
     return rolling(x, window, np.add) / window
@@ -41,11 +55,13 @@ def mean(x: np.ndarray, window: int) -> np.ndarray:
 
 def covariance(x: np.ndarray, y: np.ndarray, window: int) -> np.ndarray:
     """(D, S) covariance over the last ``window`` rows, in two passes, with ``window`` - 1 below."""
-    x_mean, y_mean = mean(x, window), mean(y, window)
+    x_mean = mean(x, window)
+    y_mean = x_mean if x is y else mean(y, window)
     total, rows = np.zeros(np.broadcast_shapes(x.shape, y.shape)), len(x)
     for lag in range(min(window, rows)):
         apart = x[: rows - lag] - x_mean[lag:]
-        total[lag:] += apart * (apart if x is y else y[: rows - lag] - y_mean[lag:])
+        apart *= apart if x is y else y[: rows - lag] - y_mean[lag:]
+        total[lag:] += apart
     total[: window - 1] = np.nan
     return total / (window - 1)
 

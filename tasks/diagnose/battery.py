@@ -128,12 +128,20 @@ def target_findings(ground: Ground, labels: Labels | None) -> list[Finding]:
     stated = pd.Series(table.ends, index=table.frame().index)
 
     def measured() -> list[Finding]:
-        ends = label_ends(transform, ground.data, dates=3)
         keys = pd.MultiIndex.from_frame(ground.data[list(KEYS)])
         declared = pd.Series(stated.reindex(keys).to_numpy(), index=ground.data.index)
+        ends = label_ends(transform, ground.data, dates=3, guess=usual_ahead(declared, ground))
         return [declared_against_measured(declared, ends)]
 
     return [*found, *tried("purge", "target", measured)]
+
+
+def usual_ahead(ends: pd.Series, ground: Ground) -> int:
+    """Trading days from a row's date to its stated end, in the median; 1 where none is stated."""
+    known = ends.notna().to_numpy()
+    dates = ground.data["date"].to_numpy()[known]
+    ahead = np.searchsorted(ground.dates, ends[known]) - np.searchsorted(ground.dates, dates)
+    return max(1, int(np.median(ahead))) if known.any() else 1
 
 
 def ready_made(ground: Ground, transform: Labels) -> bool:

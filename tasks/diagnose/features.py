@@ -33,6 +33,7 @@ class Column:
 
     Attributes:
         name: Of the feature.
+        scale: Its standard deviation.
         tolerance: LEAK above it.
         rerun: How far it moves between two runs on the same data.
         tested: Past values compared.
@@ -44,6 +45,7 @@ class Column:
     """
 
     name: str
+    scale: float
     tolerance: float
     rerun: float
     tested: int = 0
@@ -207,9 +209,10 @@ def run(transform: Transform, data: pd.DataFrame) -> pd.DataFrame:
 def watched(before: pd.Series, again: pd.Series, tolerance: float | None) -> Column:
     """A feature with its tolerance and its noise between two runs."""
     values = numbers(before)
-    rerun = float(np.max(moved(values, numbers(again)), initial=0.0)) / spread(values)
+    scale = spread(values)
+    rerun = float(np.max(moved(values, numbers(again)), initial=0.0)) / scale
     limit = tolerance_of(before) if tolerance is None else tolerance
-    return Column(str(before.name), limit, rerun)
+    return Column(str(before.name), scale, limit, rerun)
 
 
 def watch(
@@ -222,7 +225,7 @@ def watch(
     dates: np.ndarray,
 ) -> None:
     """Compare (n,) ``before`` and ``after`` on the ``past`` rows; keep the worst in ``column``."""
-    sizes = moved(before, after)[past] / spread(before)
+    sizes = moved(before[past], after[past]) / column.scale
     column.tested += int(np.isfinite(before[past]).sum())
     finite = np.where(np.isinf(sizes), -1.0, sizes)
     column.vanished |= bool(np.isinf(sizes).any())

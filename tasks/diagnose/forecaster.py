@@ -1,5 +1,6 @@
 """Do forecasts move when later rows change? End to end, for any library's model."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -36,9 +37,10 @@ from tasks.split import Fold
 
 TRACED_CUTS, UNTRACED_CUTS, QUICK_CUTS = 20, 4, 3
 """Dates to cut at by default: with a trained model to score with; training at each cut; quick."""
-TRACED_REPLAYS, UNTRACED_REPLAYS, QUICK_REPLAYS = 21, 6, 9
-"""Test dates that are replayed at most to tell what a leak is worth, evenly spread: labels of
-neighbouring dates overlap, so that more would cost much and tell little."""
+TRACED_REPLAYS, UNTRACED_REPLAYS, QUICK_REPLAYS = 13, 6, 7
+"""Test dates that are replayed at most to tell what a leak is worth, evenly spread. Labels of
+neighbouring dates overlap, so that more would cost much and tell little: 13 dates of a quarter lie
+a week apart."""
 TRAIN_CHANGES = ("noise", "truncate")
 """What is done to the future of training where training is traced: noise first, for it changes
 the labels of the test block too, and what was chosen by them."""
@@ -182,13 +184,16 @@ def price_of(
 ) -> Inflation | None:
     """Reported less honest rank IC on ``replays`` evenly spread test dates.
 
-    Where the return itself begins too early, what could be earned is that of the next date.
+    Where the return itself begins too early, what could be earned is that of the next date. Labels
+    of the replayed dates overlap less than those of neighbours do, or not at all.
     """
     scored = np.unique(ground.base.scores.index.get_level_values(0).to_numpy())
-    dates = scored[np.unique(np.linspace(0, len(scored) - 1, replays).round().astype(int))]
+    places = np.unique(np.linspace(0, len(scored) - 1, replays).round().astype(int))
+    spanned = math.ceil(horizon / np.diff(places).min(initial=horizon))  # of the replayed dates
+    dates = scored[places]
     honest = honest_scores(ground.subject, ground.data, dates, ground.known_at, ground.traced)
     later = labels.groupby(level=1).shift(-1) if early else None
-    return inflation(ground.base.scores, honest, labels, dates, horizon, later)
+    return inflation(ground.base.scores, honest, labels, dates, spanned, later)
 
 
 def labels_of(ground: Ground, target: Labels | None) -> pd.Series | None:

@@ -47,6 +47,7 @@ def label_ends(
     seed: int = 0,
     perturbations: tuple[str, ...] = WAYS,
     known_at: Mapping[str, str] = MappingProxyType({}),
+    guess: int = 1,
 ) -> Measured:
     """Find the last row that labels read, by bisection over the date after which rows change.
 
@@ -63,6 +64,8 @@ def label_ends(
         seed: Of the dates and of the noise.
         perturbations: Keys of ``tasks.diagnose.perturb.PERTURBATIONS``, all of them at every cut.
         known_at: Raw columns that are known later than their date -> the column that says when.
+        guess: Trading days ahead at which the first label is tried: where it is right, that costs
+            two cuts, else a bisection.
 
     Raises:
         ValueError: Unusable data, or a target that is not one column on the rows given.
@@ -74,7 +77,7 @@ def label_ends(
     there = np.isfinite(target.values)
     chosen = there & np.isin(target.row, chosen_days(target, there, dates, seed))
     low, high = target.row.copy(), np.full(len(data), len(target.days) - 1)
-    guess, used, failed = 1, 0, ""
+    used, failed = 0, ""
     while (open_rows := np.flatnonzero(chosen & (low < high))).size and used < runs:
         first = int(open_rows[0])
         cut = next_cut(low[first], high[first], target.row[first] + guess)

@@ -1,6 +1,7 @@
 """A variant of the comparison as a forecaster that marks its stages, from raw rows to scores."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -171,7 +172,7 @@ def index_of(
 ) -> pd.MultiIndex:
     """(date, symbol) of cells (row, column) of a panel: by place, which costs no search."""
     levels = [pd.DatetimeIndex(dates.astype("datetime64[us]")), pd.Index(symbols)]
-    codes = [cell.tolist() for cell in cells]
+    codes: list[Any] = [*cells]  # arrays will do, and are not copied one by one as lists are
     return pd.MultiIndex(levels, codes, names=["date", "symbol"], verify_integrity=False)
 
 
@@ -194,18 +195,26 @@ def around(
         warm_up: Rows before training that features and statistics look back on.
         tested: Rows of the test block that are forecast, from its first on.
         after: Rows after them that are kept, to be changed.
-        trained: Newest rows of the training block that are trained on; all by default.
+        trained: Rows that are trained on, see :func:`newest`; all by default.
     """
-    begin = (
-        fold.train.start if trained is None else max(fold.train.start, fold.train.stop - trained)
-    )
-    learned = range(begin, fold.train.stop)
-    first = max(0, learned.start - warm_up)
+    blocks = (fold.train, fold.validation) if trained is None else newest(fold, trained)
+    first = max(0, blocks[0].start - warm_up)
     test = range(fold.test.start, min(fold.test.stop, fold.test.start + tested))
     last = min(len(fold.calendar), test.stop + after)
     calendar = fold.calendar[first:last]
     kept = rows[(rows["date"] >= calendar[0]) & (rows["date"] <= calendar[-1])]
     train, validation, held = (
-        range(block.start - first, block.stop - first) for block in (learned, fold.validation, test)
+        range(block.start - first, block.stop - first) for block in (*blocks, test)
     )
     return kept.reset_index(drop=True), Fold(fold.number, train, validation, held, calendar)
+
+
+def newest(fold: Fold, trained: int) -> tuple[range, range]:
+    """The newest ``trained`` rows to train on and half as many to validate on, at most.
+
+    Blocks are as far apart as those of the fold, so that what its purge lets through shows here.
+    """
+    begin, stop = fold.validation.start, fold.validation.stop
+    validation = range(max(begin, stop - (trained + 1) // 2), stop)
+    end = fold.train.stop + validation.start - begin
+    return range(max(fold.train.start, end - trained), end), validation

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 
 from tasks.data import DataSpec, features_of, load_raw
 from tasks.diagnose.catalogue import DIAGNOSTICS
@@ -16,16 +17,25 @@ LABELS = ("target", "label_end")
 """The column of ready-made labels and the one that says when each becomes known."""
 
 
-def diagnose_features(spec: DataSpec, cuts: int = 20, seed: int = 0) -> list[Finding]:
+def diagnose_features(
+    spec: DataSpec, cuts: int = 20, seed: int = 0, rows: pd.DataFrame | None = None
+) -> list[Finding]:
     """Whether a feature of a past date moves when later raw rows change.
 
     How ready-made features were made cannot be tested from the data: that is UNKNOWN. It informs
     only, so that the verdicts on what is tested remain readable.
+
+    Args:
+        spec: What turns raw rows into features.
+        cuts: Dates after which rows change.
+        seed: Of the cuts and of the noise.
+        rows: Checked raw rows, of which all features are made anew at every cut; by default those
+            of the whole panel.
     """
     transform = features_of(spec)
     if transform is None:
         return [unknown_features()]
-    raw = load_raw(spec)
+    raw = load_raw(spec) if rows is None else rows
     known_at = dict([LABELS]) if set(LABELS) <= set(raw) else {}
     report = audit_features(transform, raw, cuts=cuts, seed=seed, each=1, known_at=known_at)
     return list(report.findings)

@@ -11,6 +11,7 @@ from tasks.diagnose.measure import attempt
 from tasks.diagnose.perturb import change_rows, late_cells
 from tasks.diagnose.rank_ic import daily_rank_ic, mean_test
 from tasks.diagnose.subject import Subject
+from tasks.diagnose.trace import Reused
 
 LEVEL = 0.95
 """Of the interval of what a leak is worth."""
@@ -49,9 +50,10 @@ def honest_scores(
         models = run.trace.reusable if run is not None else None
     found = []
     for date in dates:
-        run, _ = attempt(partial(subject.run, known_on(data, date, known_at), models))
-        if run is not None:
-            found.append(run.scores[run.scores.index.get_level_values(0) == date])
+        data_then = known_on(data, date, known_at)
+        scores, _ = attempt(partial(subject.scores, data_then, Reused(models)))
+        if scores is not None:
+            found.append(scores[scores.index.get_level_values(0) == date])
     return pd.concat(found) if found else pd.Series(dtype=np.float64)
 
 

@@ -6,8 +6,8 @@ import pandas as pd
 from tasks.diagnose.catalogue import DIAGNOSTICS, LEVEL
 from tasks.diagnose.control import informing, undecided
 from tasks.diagnose.finding import Finding
-from tasks.diagnose.rank_ic import MeanTest, daily_rank_ic, mean_test
-from tasks.diagnose.screen import indexed
+from tasks.diagnose.rank_ic import MeanTest, mean_test
+from tasks.diagnose.screen import daily_by_lag, indexed
 
 TEST, STAGE = "time_reversal", "features"
 
@@ -39,12 +39,10 @@ def time_reversal(
         ``future`` and ``share`` by feature.
     """
     frame = indexed(features)
+    both = [daily_by_lag(frame, goal, 0) for goal in (past_return, future_return)]
     pairs = {
-        str(name): tuple(
-            mean_test(daily_rank_ic(frame[name], goal).to_numpy(), horizon)
-            for goal in (past_return, future_return)
-        )
-        for name in frame
+        name: tuple(mean_test(daily[name][np.isfinite(daily[name])], horizon) for daily in both)
+        for name in both[0]
     }
     table = pd.DataFrame.from_dict(
         {

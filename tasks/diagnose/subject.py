@@ -52,10 +52,18 @@ class Subject:
         Raises:
             ValueError: Not scores by date and symbol, each once; or none on the test dates.
         """
-        rows = data.copy()
         trace = Recorder(data, models)
+        return Run(self.scores(data, trace), trace)
+
+    def scores(self, data: pd.DataFrame, trace: Trace) -> pd.Series:
+        """Scores from a copy of ``data``, the stages marked on ``trace``.
+
+        Raises:
+            ValueError: Not scores by date and symbol, each once; or none on the test dates.
+        """
+        rows = data.copy()
         given = (rows, self.fold, trace) if takes_trace(self.forecast) else (rows, self.fold)
-        return Run(on_test(self.forecast(*given), self.fold), trace)
+        return on_test(self.forecast(*given), self.fold)
 
 
 def takes_trace(forecast: Callable[..., object]) -> bool:

@@ -3,7 +3,8 @@
 ``python -m tests.benchmarks.bench_audit [VARIANT ...]`` trains each variant of the default
 comparison before and after an audit of it, audits it with ``--quick`` too, and prints CPU seconds
 and their ratios, and those of the sums. What the panel shows is tested once for all variants,
-before them, and has a line of its own. One thread.
+before them, and has a line of its own; ``alone`` is the ratio of a variant's audit with it. One
+thread.
 """
 
 import argparse
@@ -47,7 +48,7 @@ def main(names: Sequence[str] | None = None) -> None:
         start = time.process_time()
         shared[quick] = audit_panel.fn(rows, fold, spec, quick).value
         panels.append(time.process_time() - start)
-    print(f"{'variant':<20} training   audit (ratio)   quick (ratio)   [CPU seconds]", flush=True)
+    print(f"{'variant':<20} training   audit (ratio, alone)   quick (ratio, alone)   [CPU seconds]")
     for name in names or experiment.variants:
         unit = Unit(name, fold, seed, network, training, panel.fingerprint, "bench")
         own = OwnForecaster(name, experiment.data, experiment.target, network, training, seed)
@@ -59,18 +60,19 @@ def main(names: Sequence[str] | None = None) -> None:
         once, whole, again, quickly = map(cpu_seconds, (train, next(audits), train, next(audits)))
         spent = ((once + again) / 2, whole, quickly)
         totals = [a + b for a, b in zip(totals, spent, strict=True)]
-        show(name, *spent)
-    show("all", *totals)
-    print(f"{'the panel, once':<29}   {panels[0]:5.1f}           {panels[1]:5.1f}")
+        show(name, spent, panels)
+    show("all", totals, panels)
+    print(f"{'the panel, once':<29}   {panels[0]:5.1f}                  {panels[1]:5.1f}")
 
 
-def show(name: str, training: float, audit: float, quick: float) -> None:
-    """One line."""
-    print(
-        f"{name:<20} {training:8.1f}   {audit:5.1f} ({audit / training:.2f})    "
-        f"{quick:5.1f} ({quick / training:.2f})",
-        flush=True,
+def show(name: str, spent: Sequence[float], panels: Sequence[float]) -> None:
+    """One line: CPU seconds of training, audit and quick audit, and of the panel's two audits."""
+    training, *audits = spent
+    cells = (
+        f"{own:5.1f} ({own / training:.2f}, {(own + panel) / training:.2f})"
+        for own, panel in zip(audits, panels, strict=True)
     )
+    print(f"{name:<20} {training:8.1f}   {'     '.join(cells)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.data.windows import covariance, deviation, lagged, mean, rolling
+from tasks.data.windows import covariance, deviation, extreme, lagged, mean, rolling
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((60, 3))
@@ -17,7 +17,16 @@ def test_equals_pandas(window: int) -> None:
     np.testing.assert_allclose(deviation(X, window), frame.rolling(window).std(), **same)
     expected = frame.rolling(window).cov(pd.DataFrame(Y), pairwise=False)
     np.testing.assert_allclose(covariance(X, Y, window), expected, **same)
-    np.testing.assert_array_equal(rolling(X, window, np.maximum), frame.rolling(window).max())
+    np.testing.assert_array_equal(extreme(X, window, np.maximum), frame.rolling(window).max())
+    np.testing.assert_array_equal(extreme(X, window, np.minimum), frame.rolling(window).min())
+
+
+@pytest.mark.parametrize("window", [1, 2, 3, 13, 60, 61, 252])
+def test_doubling_meets_every_row_and_no_other(window: int) -> None:
+    x = X.copy()
+    x[20, 1] = np.nan
+    expected = rolling(x, window, np.maximum)
+    np.testing.assert_array_equal(extreme(x, window, np.maximum), expected)
 
 
 def test_closed_form_of_a_line() -> None:
@@ -36,6 +45,6 @@ def test_a_row_is_the_same_whatever_came_long_before() -> None:
 def test_a_gap_is_never_skipped() -> None:
     x = X.copy()
     x[30, 1] = np.nan
-    for result in (mean(x, 5), deviation(x, 5), rolling(x, 5, np.maximum)):
+    for result in (mean(x, 5), deviation(x, 5), extreme(x, 5, np.maximum)):
         assert np.isnan(result[30:35, 1]).all()
         assert not np.isnan(result[35:]).any()

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from tasks.diagnose.battery import ready_made, tried
+from tasks.diagnose.battery import ready_made, tried, usual_ahead
 from tasks.diagnose.ground import Ground
 from tasks.diagnose.subject import Subject
 from tests.tasks.diagnose.small import DATES, FOLD, forecaster, keyed, leaks, quick, rows
@@ -126,6 +126,15 @@ def test_ready_made_is_told_from_made():
     assert not ready_made(ground, lambda rows: 1 / 0)
 
 
+def test_the_usual_distance_to_stated_ends():
+    data = rows()
+    ground = Ground.of(Subject(forecaster(), FOLD), data, {}, 0, None)
+    ends = data.groupby("symbol")["date"].shift(-3)
+    assert usual_ahead(ends, ground) == 3
+    assert usual_ahead(data["date"], ground) == 1  # a cut lies after the row
+    assert usual_ahead(ends.where(data["date"] < DATES[0]), ground) == 1
+
+
 def test_declared_label_ends_are_held_against_measured_ones():
     for known, verdict in ((None, "CLEAN"), (1, "LEAK")):
         marked = marking(("target", target(3, known)))
@@ -133,6 +142,8 @@ def test_declared_label_ends_are_held_against_measured_ones():
         report = quick(marked, target=lambda rows, labels=labels: labels(rows)["target"])
         declared = [f for f in found(report, "purge") if f.stage == "target"]
         assert [f.verdict for f in declared] == [verdict]
+        if verdict == "CLEAN":
+            assert declared[0].tested.endswith("3 dates; 6 cuts"), "looked for where it is stated"
 
 
 class BatchMean(torch.nn.Module):

@@ -140,9 +140,9 @@ def test_what_the_panel_shows_is_found_once_and_is_what_a_variant_finds_alone(fo
     assert {key: found[key] for key in made} == made
 
 
-@pytest.mark.parametrize(("quick", "epochs", "rows"), [(True, 1, 126), (False, 7, 10_000)])
-def test_quick_is_one_epoch_on_few_rows_and_the_options_are_those_of_the_spec(
-    folds, monkeypatch, quick, epochs, rows
+@pytest.mark.parametrize(("quick", "epochs", "blocks"), [(True, 1, (14, 7)), (False, 3, (16, 8))])
+def test_few_epochs_on_few_rows_are_trained_and_the_options_are_those_of_the_spec(
+    folds, monkeypatch, quick, epochs, blocks
 ):
     asked = []
 
@@ -151,7 +151,8 @@ def test_quick_is_one_epoch_on_few_rows_and_the_options_are_those_of_the_spec(
         return LeakReport("any", ())
 
     monkeypatch.setattr(task, "audit_forecaster", audits)
-    spec = AuditSpec(placebo=5, hazard=0.03, forecast_cuts=5)
+    monkeypatch.setattr(task, "QUICK_ROWS", 14)
+    spec = AuditSpec(placebo=5, hazard=0.03, forecast_cuts=5, rows=16)
     report, _ = task.audit_variant.fn(own(epochs=7), folds[-1], 2, spec, quick)
     ((forecaster, given, fold, options),) = asked
     assert forecaster.training.epochs == epochs
@@ -160,7 +161,8 @@ def test_quick_is_one_epoch_on_few_rows_and_the_options_are_those_of_the_spec(
     assert options["cuts"] == (3 if quick else 5)
     assert (options["horizon"], options["embargo"], options["quick"]) == (1, 2, quick)
     assert (options["known_at"], options["prices"]) == ({"target": "label_end"}, ())
-    np.testing.assert_array_equal(fold.train_dates, folds[-1].train_dates[-rows:])
+    assert (len(fold.train), len(fold.validation)) == blocks
+    assert fold.validation_dates[-1] == folds[-1].validation_dates[-1]
     assert len(options["target"](given)) == given["target"].notna().sum()
 
 
@@ -178,6 +180,25 @@ def test_prices_are_told_where_there_are_prices_and_no_ready_target(monkeypatch)
     fold = PLAN.folds(panel.dates, panel.label_end)[-1]
     task.audit_variant.fn(forecaster, fold, 0, AuditSpec(), True)
     assert (asked["known_at"], asked["prices"]) == ({}, ("price",))
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_features_are_cut_over_all_rows_that_the_fold_reads(monkeypatch, quick):
+    asked = []
+
+    def cuts(data, cuts, rows):
+        asked.append((cuts, np.unique(rows["date"].to_numpy()).astype("datetime64[D]")))
+        return []
+
+    monkeypatch.setattr(task, "diagnose_features", cuts)
+    data = DataSpec(source="noise", synthetic=SyntheticSpec(days=900, symbols=3))
+    panel = build(data, TARGET)
+    fold = PLAN.folds(panel.dates, panel.label_end)[-1]
+    task.audit_panel.fn(replace(own(), data=data).rows, fold, AuditSpec(rows=20), quick)
+    read = fold.calendar[fold.train.start - 504 : fold.test.stop]  # none of it is left out
+    assert [(one, dates.tolist()) for one, dates in asked] == (
+        [] if quick else [(20, read.tolist())]
+    )
 
 
 def last_change(data, fold):

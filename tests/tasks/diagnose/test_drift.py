@@ -1,9 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from tasks.diagnose import Verdict
-from tasks.diagnose.drift import PIECES, drift, told_apart
+from tasks.diagnose.drift import PIECES, area, drift, shapes, told_apart
 from tests.tasks.diagnose.long_panels import fold_of, long_panel, ready
 
 
@@ -31,8 +32,31 @@ def test_told_apart_at_both_ends():
     row = np.repeat(np.arange(80), 5)
     late = np.arange(80) >= 40
     draw = np.random.default_rng(0).normal(size=(400, 1))
-    assert told_apart(draw + 100 * late[row, None], row, late) == 1
-    assert told_apart(draw, row, late) == pytest.approx(0.5, abs=0.12)
+    for values, expected in (
+        (draw + 100 * late[row, None], 1.0),
+        (np.where(late[row, None], np.nan, draw), 1.0),  # missing there alone
+        (draw, pytest.approx(0.5, abs=0.12)),
+    ):
+        assert told_apart(shapes(values, np.random.default_rng(1)), row, late) == expected
+
+
+@pytest.mark.parametrize("kind", ["spread", "together"])
+def test_what_moves_no_mean_is_told_apart(kind):
+    """Twice the spread, or two features that turn from like to opposite."""
+    row = np.repeat(np.arange(80), 20)
+    late = np.arange(80) >= 40
+    values = np.random.default_rng(0).normal(size=(1600, 2))
+    if kind == "spread":
+        values *= 1.0 + late[row, None]
+    else:
+        values[:, 1] = 0.5 * values[:, 1] + np.where(late[row], 1, -1) * values[:, 0]
+    assert told_apart(shapes(values, np.random.default_rng(1)), row, late) > 0.7
+
+
+def test_the_area_is_that_of_scikit_learn():
+    draw = np.random.default_rng(0)
+    scores, wanted = draw.integers(0, 9, 200).astype(float), draw.random(200) < 0.3
+    assert area(scores, wanted) == pytest.approx(roc_auc_score(wanted, scores))
 
 
 def test_the_same_answer_again_and_for_a_long_table():

@@ -50,6 +50,15 @@ def test_a_constant_horizon_is_found_exactly(frame, days):
     assert int(measured.tested.split()[-2]) <= 2 * 8 + 8
 
 
+@pytest.mark.parametrize(("guess", "cuts"), [(4, 2 * 3), (1, None), (2, None), (90, None)])
+def test_a_right_guess_costs_two_cuts_a_date_and_a_wrong_one_changes_no_answer(frame, guess, cuts):
+    measured = label_ends(forward(3), frame, dates=3, guess=guess)
+    assert set(measured.table["ahead"]) == {4}
+    assert measured.table["exact"].all()
+    used = int(measured.tested.split()[-2])
+    assert used == cuts if cuts else used > 2 * 3
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_foldproofs_own_targets_end_when_they_say(frame, kind):
     dates = np.unique(frame["date"].to_numpy())

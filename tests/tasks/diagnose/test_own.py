@@ -11,9 +11,9 @@ import torch
 
 from models.spec import NetworkSpec, TrainingSpec
 from tasks.data import DataSpec, SyntheticSpec, TargetSpec, build, load_raw
-from tasks.diagnose.own import SHOWN_DATES, SHOWN_SYMBOLS, OwnForecaster, around
+from tasks.diagnose.own import SHOWN_DATES, SHOWN_SYMBOLS, OwnForecaster, around, newest
 from tasks.diagnose.trace import Recorder, Trace
-from tasks.split import WalkForward
+from tasks.split import Fold, WalkForward
 from tasks.train import Unit, train_unit
 
 NETWORK = NetworkSpec(window=4, hidden=6, dropout=0.1)
@@ -234,3 +234,29 @@ def test_the_fold_on_the_calendar_around_it_has_the_same_dates(ready, sizes, fir
     np.testing.assert_array_equal(held, inside.calendar)
     assert rows.index.equals(pd.RangeIndex(len(rows)))
     assert inside.number == fold.number
+
+
+@pytest.mark.parametrize(
+    ("trained", "train", "validation"),
+    [
+        (10, range(81, 91), range(95, 100)),
+        (9, range(82, 91), range(95, 100)),
+        (60, range(16, 76), range(80, 100)),  # no more than the fold validates on
+        (500, range(10, 76), range(80, 100)),  # all there is
+    ],
+)
+def test_the_newest_rows_are_as_far_apart_as_those_of_the_fold(trained, train, validation):
+    fold = Fold(0, range(10, 76), range(80, 100), range(104, 120), np.arange(130).astype("M8[D]"))
+    assert newest(fold, trained) == (train, validation)
+    bare = replace(fold, train=range(10, 100), validation=range(100, 100))
+    assert newest(bare, 20) == (range(80, 100), range(100, 100))
+
+
+def test_the_rows_around_the_newest_hold_their_dates(ready):
+    _, inside = around(ready.rows, ready.fold, warm_up=5, tested=15, after=3, trained=30)
+    train, validation = newest(ready.fold, 30)
+    assert (len(train), len(validation)) == (30, 15)
+    calendar = ready.fold.calendar
+    np.testing.assert_array_equal(inside.train_dates, calendar[list(train)])
+    np.testing.assert_array_equal(inside.validation_dates, calendar[list(validation)])
+    assert inside.calendar[0] == calendar[train.start - 5]

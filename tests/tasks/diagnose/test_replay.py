@@ -6,6 +6,8 @@ import pytest
 from scipy.stats import spearmanr
 from scipy.stats import t as student
 
+from tasks.diagnose import forecaster as audits
+from tasks.diagnose.ground import Ground
 from tasks.diagnose.rank_ic import frequencies
 from tasks.diagnose.replay import honest_scores, inflation, known_on
 from tasks.diagnose.subject import Subject
@@ -123,6 +125,20 @@ def test_a_forecaster_that_cannot_do_without_the_future_abstains():
         return honest(data, fold, trace)
 
     assert honest_scores(Subject(needs, FOLD), DATA, TEST[:5], {}, False).empty
+
+
+@pytest.mark.parametrize(
+    ("replays", "horizon", "spanned"),
+    [(22, 5, 5), (22, 1, 1), (5, 5, 1), (5, 6, 2), (8, 5, 2), (1, 5, 1)],
+)
+def test_labels_of_dates_that_lie_apart_overlap_less(monkeypatch, replays, horizon, spanned):
+    """22 test dates: every one, every fifth, every third."""
+    asked = []
+    monkeypatch.setattr(audits, "inflation", lambda *given: asked.append(given))
+    ground = Ground.of(Subject(honest, FOLD), DATA, {}, 0, None)
+    audits.price_of(ground, tomorrow(DATA), horizon, False, replays)
+    assert len(asked[0][3]) == replays
+    assert asked[0][4] == spanned
 
 
 def test_the_audit_prices_the_oracle():

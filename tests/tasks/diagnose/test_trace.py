@@ -9,7 +9,7 @@ import torch
 
 from tasks.diagnose.catalogue import STAGES
 from tasks.diagnose.frozen import changes
-from tasks.diagnose.trace import FITTED, Recorder, Trace, copied
+from tasks.diagnose.trace import FITTED, Recorder, Reused, Trace, copied
 from tests.tasks.diagnose.small import DATES, features, forecaster, keyed, leaks, quick, rows
 
 DATA = rows()
@@ -115,6 +115,17 @@ def test_training_is_done_once_and_its_model_used_again(recorder):
     further = again.train(lambda: "another")  # more trainings than before: the rest are done
     assert further == "another"
     assert Trace().train(lambda: 3) == 3
+
+
+def test_models_are_used_again_in_turn_without_a_note():
+    models = [{"a": [1.0]}, {"b": [2.0]}]
+    trace = Reused(models)
+    found = [trace.train(lambda: {"c": [3.0]}) for _ in range(3)]
+    assert found == [{"a": [1.0]}, {"b": [2.0]}, {"c": [3.0]}]  # there is no third
+    found[0]["a"][0] = 9.0
+    assert models[0] == {"a": [1.0]}, "a copy"
+    assert Reused(None).train(lambda: 4) == 4
+    assert trace("no such stage", rows().to_numpy()) is not None, "what is not kept is not checked"
 
 
 def test_a_model_that_cannot_be_copied_is_trained_anew(recorder):
