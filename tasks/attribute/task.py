@@ -76,6 +76,7 @@ def explain_forecasts(
     date: date_of_day | None,
     back: int,
     nodes: int,
+    prices: bool,
 ) -> Timed[list[Explanation]]:
     """One forecast of a logged model, or the highest and the lowest of a date."""
     served = read_served(weights, notes)
@@ -85,6 +86,7 @@ def explain_forecasts(
     def each() -> list[Explanation]:
         laid = served.laid(raw)
         named = [symbol] if symbol else extremes(served, laid, day)
-        return [explain_forecast(served, laid, name, day, back, nodes) for name in named]
+        known = raw if prices else None
+        return [explain_forecast(served, laid, name, day, back, nodes, known) for name in named]
 
     return timed(each)
