@@ -151,9 +151,14 @@ def explain_forecast(
         change, gap, by_lag = float(values.sum()), 0.0, None
     prices, stops = None, ""
     if raw is not None:
+        columns = torch.arange(len(laid.symbols)) if coupled else torch.tensor([column])
+        if not coupled:  # a network that reads one stock is spared the normalizing of all
+            own = values[:, columns], member[:, columns]
+            around = surroundings(Frozen.serving(served), *own, end, torch.tensor([0]))
         prices, stops = prices_or_why(
-            served.data, raw, around, laid.features, around.first - back, place, spread, nodes
-        )
+            served.data, raw, around, laid.features, around.first - back, place, spread, nodes,
+            columns,
+        )  # fmt: skip
     return Explanation(
         served.variant, symbol, day_of(laid, end), day_of(laid, end - back), forecast,
         forecast - change, int((scores > forecast).sum()) + 1, len(scores), spread, gap,

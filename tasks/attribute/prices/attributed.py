@@ -129,6 +129,7 @@ def price_attributions(
     place: int,
     spread: float,
     nodes: int = 10,
+    columns: Tensor | None = None,
 ) -> FromPrices:
     r"""Integrated gradients of a forecast by the daily log returns that its features are made of.
 
@@ -154,6 +155,7 @@ def price_attributions(
         place: Which of the date's forecasts.
         spread: Standard deviation of forecasts, for the completeness error.
         nodes: Gauss-Legendre nodes, doubled up to 16-fold while completeness is missed.
+        columns: Places among the symbols of ``quotes`` of those of ``around``; None for all.
 
     Raises:
         StopsAtFeaturesError: The forecast has no derivative, as with ranks; the quotes do not make
@@ -165,7 +167,8 @@ def price_attributions(
     here = quotes.rows(around.first - before, before + rows)
     steps, other = here.steps, quotes.rows(reference - before, before + rows).steps
     read = columns_read(around, place)
-    made = Made.near(here, names, rows, read)
+    columns = torch.arange(len(quotes.symbols)) if columns is None else columns
+    made = Made.near(here, names, rows, columns[read])
     moves = steps.moving(other)
     start = torch.where(moves, other.cells, steps.cells)
 
@@ -179,12 +182,12 @@ def price_attributions(
 
     ends = start, steps.cells
     check_made(around, *(made.values(steps, cells) for cells in ends), read, names)
-    date, symbol = before + around.date, int(around.symbols[place])
+    date, symbol = before + around.date, int(columns[around.symbols[place]])
     first = before - quotes.fill_limit
     logs = [made.log_prices(steps, cells) for cells in ends]
     found = kinks(*logs, range(first, date + 1), names)
     newest = kinks(*logs, range(first + around.date + 1 - around.window, date + 1), names)
-    own = newest[int((read == symbol).nonzero())]
+    own = newest[int((read == around.symbols[place]).nonzero())]
     rule = pieces(cuts(own, [place for places in found for place in places]))
     came, went = steps.cells[moves], other.cells[moves]
     inputs, held = (torch.cat(one)[None] for one in ((came, 0 * went), (0 * came, went)))
@@ -212,6 +215,7 @@ def prices_or_why(
     place: int,
     spread: float,
     nodes: int,
+    columns: Tensor | None = None,
 ) -> tuple[FromPrices | None, str]:
     """:func:`price_attributions` from raw rows; or None, and why it stops at the features."""
     stops = stops_at_features(data)
@@ -219,7 +223,9 @@ def prices_or_why(
         return None, stops
     quotes = Quotes.of(raw, data.fill_limit)
     try:
-        return price_attributions(around, quotes, names, reference, place, spread, nodes), ""
+        return price_attributions(
+            around, quotes, names, reference, place, spread, nodes, columns
+        ), ""
     except StopsAtFeaturesError as error:
         return None, str(error)
 
