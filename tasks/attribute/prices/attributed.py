@@ -73,6 +73,13 @@ class FromPrices:
         """Whether the attributions add up to the change."""
         return abs(self.gap) <= TOLERANCE
 
+    def parts(self, values: Tensor) -> np.ndarray:
+        """(R, 4) sums by place and PARTS of cells (R, S, C)."""
+        levels = (values[..., 0] * self.steps.anchor).sum(1)
+        own = values[:, self.symbol, 0] * ~self.steps.anchor[:, self.symbol]
+        sums = [own, values[..., 0].sum(1) - levels - own, levels, values[..., 1:].sum((1, 2))]
+        return torch.stack(sums, dim=1).numpy()
+
     def of_returns(self) -> Tensor:
         """(R + shift, S) attributions of returns by the day of the return."""
         days = self.came.new_zeros(len(self.dates), len(self.symbols))
@@ -91,18 +98,15 @@ class FromPrices:
         """
         days = self.of_returns()
         own = days[:, self.symbol]
-        others = (
-            (self.attributions[..., 0] * self.steps.anchor).sum(1),
-            self.attributions[..., 1:].sum((1, 2)),
-        )
-        blank = days.new_zeros(self.shift)
-        parts = [own, days.sum(1) - own, *(torch.cat([blank, one]) for one in others)]
+        parts = torch.zeros(len(days), len(PARTS), dtype=days.dtype)
+        parts[self.shift :] = torch.from_numpy(self.parts(self.attributions))
+        parts[:, :2] = torch.stack([own, days.sum(1) - own], dim=1)
         moved = days.new_full((len(days),), torch.nan)
         for first, one in ((0, self.reference), (self.shift, self.steps)):
             moved[first : first + len(self.left)] = one.returns[:, self.symbol]
         lag = self.shift + self.date - np.arange(len(days))
         table = pd.DataFrame({"date": self.dates, "lag": lag, "moved": moved.numpy()})
-        table[list(PARTS)] = torch.stack(parts, dim=1).numpy()
+        table[list(PARTS)] = parts.numpy()
         used = np.flatnonzero(table[list(PARTS)].any(axis=1) | (table["lag"] == 0))
         return table.iloc[used[0] : used[-1] + 1].iloc[::-1].reset_index(drop=True)
 

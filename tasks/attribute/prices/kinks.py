@@ -9,7 +9,7 @@ import numpy as np
 from tasks.attribute.integrated import gauss_legendre
 from tasks.attribute.prices.twin import LogPrices
 
-NEAR = (1e-9, 2e-4)
+NEAR = (1e-9, 1e-6)
 """Cuts nearer to each other are one: of the own window, and of what else a forecast rests on."""
 MOST = 600
 """Pieces of a way; where there would be more, kinks of other cells are told apart less finely."""

@@ -59,7 +59,7 @@ def test_weights_add_up_and_places_ascend(nodes):
 
 
 def test_kinks_of_others_give_way_to_the_own_and_to_the_most_pieces():
-    assert cuts([0.5], [0.5 + 1e-5, 0.7]).tolist() == [0, 0.5, 0.7, 1]
+    assert cuts([0.5], [0.5 + 1e-7, 0.7]).tolist() == [0, 0.5, 0.7, 1]
     many = cuts([0.5], np.linspace(0.001, 0.999, 4000))
     assert 100 < len(many) <= MOST
     assert 0.5 in many
