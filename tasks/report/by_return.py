@@ -17,7 +17,7 @@ def age_shares(table: pd.DataFrame) -> pd.DataFrame:
     """(variant) x (age, all else): shares of the absolute attribution, each row adds up to 1."""
     age = np.array(list(AGES))[np.searchsorted(list(AGES.values()), table["lag"].astype(int))]
     kind = np.where(table["part"] == "own returns", age, "all else")
-    sums = table.groupby(["variant", kind], sort=False)["absolute"].sum().unstack(fill_value=0.0)
+    sums = table.groupby(["variant", kind], sort=False)["absolute"].sum().unstack(fill_value=0)
     shares = sums.reindex(columns=list(COLOURS), fill_value=0.0).astype(float)
     return shares.div(shares.sum(axis=1), axis=0)
 

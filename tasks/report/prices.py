@@ -51,7 +51,7 @@ def told(days: pd.DataFrame) -> list[str]:
 
 def _largest(days: pd.DataFrame) -> str:
     """The own return that most rests on."""
-    day = days.loc[days["own returns"].abs().idxmax()]
+    day = days.iloc[int(days["own returns"].abs().to_numpy().argmax())]
     return (
         f"Most on one day: {day['own returns']:+.3g} on its return of {day['moved']:+.2%} of "
         f"{day['date']:%Y-%m-%d}, {day['lag']} trading days back."

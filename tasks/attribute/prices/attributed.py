@@ -184,13 +184,14 @@ def price_attributions(
         sums = points.unflatten(1, (2, -1)).sum(1)
         return torch.stack([forecast(steps.cells.masked_scatter(moves, one)) for one in sums])
 
-    ends = start, steps.cells
-    check_made(around, *(made.values(steps, cells) for cells in ends), read, names)
+    values, held = made.values(steps, steps.cells), made.values(steps, start)
+    check_made(around, held, values, read, names)
     date, symbol = before + around.date, int(columns[around.symbols[place]])
     first = before - quotes.fill_limit
-    logs = [made.log_prices(steps, cells) for cells in ends]
-    found = kinks(*logs, range(first, date + 1), names)
-    newest = kinks(*logs, range(first + around.date + 1 - around.window, date + 1), names)
+    then, now = (made.log_prices(steps, cells) for cells in (start, steps.cells))
+    found = kinks(then, now, range(first, date + 1), names)
+    window = range(first + around.date + 1 - around.window, date + 1)
+    newest = kinks(then, now, window, names)
     own = newest[int((read == around.symbols[place]).nonzero())]
     rule = pieces(cuts(own, [place for places in found for place in places]))
     came, went = steps.cells[moves], other.cells[moves]
@@ -198,7 +199,7 @@ def price_attributions(
     paths = resolved_paths(forward, inputs, held, nodes, rule=rule, chunk=1, spread=spread)
     with torch.no_grad():
         change = float(forecast(steps.cells) - forecast(start))
-    shares = (
+    arrived, gone = (
         torch.zeros_like(steps.cells).masked_scatter(moves, one)
         for one in paths.attributions[0].chunk(2)
     )
@@ -206,7 +207,18 @@ def price_attributions(
     shift = around.first - reference
     dates = quotes.rows(reference - before, shift + before + rows).dates
     return FromPrices(
-        dates, quotes.symbols, steps, other, *shares, shift, date, symbol, change, gap, paths.nodes
+        dates,
+        quotes.symbols,
+        steps,
+        other,
+        arrived,
+        gone,
+        shift,
+        date,
+        symbol,
+        change,
+        gap,
+        paths.nodes,
     )
 
 

@@ -98,6 +98,5 @@ def lagged(found: FromPrices, who: tuple[object, ...]) -> pd.DataFrame:
     lag = found.date - np.arange(len(size))
     row, part = np.nonzero(size)
     columns = [lag[row], np.array(PARTS, dtype=object)[part], signed[row, part], size[row, part]]
-    table = pd.DataFrame(dict(zip(COLUMNS["by_return"][len(who) :], columns, strict=True)))
-    named = dict(zip(COLUMNS["by_return"], who, strict=False))
-    return table.assign(**named)[list(COLUMNS["by_return"])]
+    cells = [[*who, *one] for one in zip(*columns, strict=True)]
+    return pd.DataFrame(cells, columns=list(COLUMNS["by_return"]))
