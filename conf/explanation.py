@@ -30,6 +30,9 @@ class ExplainRequest(BaseModel):
     """Parquet or CSV of raw rows, as the model takes them; by default those it was made from."""
     nodes: int = Field(10, ge=1, le=1000)
     """Gauss-Legendre nodes, doubled where the attributions do not add up."""
+    prices: bool = True
+    """Whether it goes on from the features to the daily returns that they were made of. Seconds;
+    up to a minute where a normalizer mixes stocks or looks far back."""
     tracking: TrackingSpec = TrackingSpec()
     """Where the model is logged, and its explanation."""
 

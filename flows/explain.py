@@ -27,7 +27,7 @@ def explain(request: ExplainRequest) -> list[Explanation]:
         model = find_model(request.tracking, request.model, Path(folder))
         explained = explain_forecasts(
             model.weights, model.notes, request.rows, request.symbol, request.date, request.back,
-            request.nodes,
+            request.nodes, request.prices,
         ).value  # fmt: skip
     for one in explained:
         report = draw_explanation(one)

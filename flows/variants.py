@@ -124,7 +124,7 @@ def variant_jobs(
         return []
 
     def submit_attribution() -> PrefectFuture[Timed[list[Attribution]]]:
-        return attribute.submit(trained, experiment.attribution, panel)
+        return attribute.submit(trained, experiment.attribution, panel, experiment.data)
 
     def keep_attributions(done: Timed[list[Attribution]]) -> list[Job]:
         fitted.attributions[variant] = done.value

@@ -10,6 +10,7 @@ from torch import Tensor
 from models.normalizers import resolve
 from models.windows import eligible
 from tasks.attribute.origins import ORIGINS, origin_shares, shapley_of_origins
+from tasks.attribute.prices.attributed import FromPrices, prices_or_why
 from tasks.attribute.resolved import TOLERANCE
 from tasks.attribute.supplied import (
     Frozen,
@@ -45,6 +46,9 @@ class Explanation:
         by_feature: feature, origin, attribution, absolute, in target units.
         by_lag: (T, F) attributions of the own window, oldest row first; None for Shapley values.
         features: F names.
+        prices: The same change by the daily returns that the features were made of; None where
+            that was not asked for, or cannot be told.
+        stops: Why it cannot be told; empty where it can, or was not asked for.
     """
 
     variant: str
@@ -60,6 +64,8 @@ class Explanation:
     by_feature: pd.DataFrame
     by_lag: np.ndarray | None
     features: tuple[str, ...]
+    prices: FromPrices | None = None
+    stops: str = ""
 
     @property
     def trusted(self) -> bool:
@@ -83,6 +89,7 @@ def explain_forecast(
     date: np.datetime64 | None = None,
     back: int = 21,
     nodes: int = 10,
+    raw: pd.DataFrame | None = None,
 ) -> Explanation:
     """Explain what changed a forecast since ``back`` rows earlier.
 
@@ -99,6 +106,8 @@ def explain_forecast(
         date: The newest date on which the symbol has a forecast, by default.
         back: Dates between the rows that are held against each other.
         nodes: Gauss-Legendre nodes, doubled where completeness is missed.
+        raw: The raw rows themselves: the forecast is taken back to their daily returns, too, or it
+            is said why it cannot be. None: it stops at the features.
 
     Raises:
         ExplainError: No such symbol or date, or no forecast of it.
@@ -140,10 +149,20 @@ def explain_forecast(
         )  # fmt: skip
         table = by_feature(laid.features, values, values.abs())
         change, gap, by_lag = float(values.sum()), 0.0, None
+    prices, stops = None, ""
+    if raw is not None:
+        columns = torch.arange(len(laid.symbols)) if coupled else torch.tensor([column])
+        if not coupled:  # a network that reads one stock is spared the normalizing of all
+            own = values[:, columns], member[:, columns]
+            around = surroundings(Frozen.serving(served), *own, end, torch.tensor([0]))
+        prices, stops = prices_or_why(
+            served.data, raw, around, laid.features, around.first - back, place, spread, nodes,
+            columns,
+        )  # fmt: skip
     return Explanation(
         served.variant, symbol, day_of(laid, end), day_of(laid, end - back), forecast,
         forecast - change, int((scores > forecast).sum()) + 1, len(scores), spread, gap,
-        table, by_lag, laid.features,
+        table, by_lag, laid.features, prices, stops,
     )  # fmt: skip
 
 

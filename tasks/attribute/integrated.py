@@ -17,6 +17,9 @@ from tasks.attribute.gradients import (
     outputs_at,
 )
 
+Rule = Callable[[int], tuple[np.ndarray, np.ndarray]]
+"""Nodes asked for -> places on [0, 1] and their weights, which add up to 1."""
+
 
 def integrated_gradients(
     forward: Forward,
@@ -103,7 +106,7 @@ def integrate(
     samples: Tensor,
     into: Tensor,
     nodes: int,
-    rule: str,
+    rule: str | Rule,
     chunk: int,
 ) -> None:
     """Write the attributions of ``samples`` (N,) to their rows of ``into``, shape of ``inputs``."""
@@ -165,17 +168,21 @@ def midpoint(nodes: int) -> tuple[np.ndarray, np.ndarray]:
     return (np.arange(nodes) + 0.5) / nodes, np.full(nodes, 1 / nodes)
 
 
-RULES: Mapping[str, Callable[[int], tuple[np.ndarray, np.ndarray]]] = MappingProxyType(
+RULES: Mapping[str, Rule] = MappingProxyType(
     {"gauss_legendre": gauss_legendre, "midpoint": midpoint}
 )
 """Places and weights (nodes,) on [0, 1]. None has a node on an end, where a ReLU may be kinked."""
 
 
-def quadrature(nodes: int, like: Tensor, rule: str = "gauss_legendre") -> tuple[Tensor, Tensor]:
-    """Places and weights (nodes,) on [0, 1] by a key of :data:`RULES`, as ``like`` is typed."""
+def quadrature(
+    nodes: int, like: Tensor, rule: str | Rule = "gauss_legendre"
+) -> tuple[Tensor, Tensor]:
+    """Places and weights on [0, 1] by a rule or a key of :data:`RULES`, as ``like`` is typed."""
     if nodes < 1:
         raise ValueError(f"nodes must be at least 1; it is {nodes}")
-    if rule not in RULES:
-        raise ValueError(f"there is no quadrature rule {rule!r}; there are {', '.join(RULES)}")
-    alpha, share = torch.from_numpy(np.stack(RULES[rule](nodes))).to(like)
+    if isinstance(rule, str):
+        if rule not in RULES:
+            raise ValueError(f"there is no quadrature rule {rule!r}; there are {', '.join(RULES)}")
+        rule = RULES[rule]
+    alpha, share = torch.from_numpy(np.stack(rule(nodes))).to(like)
     return alpha, share

@@ -79,19 +79,25 @@ def origins_of_unit(
     """
     if forecasts < 1:
         raise ValueError(f"forecasts must be at least 1; it is {forecasts}")
-    scene, generator = scene_of(trained, panel), torch.Generator().manual_seed(seed)
-    chosen = spread_samples(scene.test, forecasts, generator)
-    references = draw(scene.train, len(chosen), generator) % len(panel.dates)
+    scene = scene_of(trained, panel)
     spread = float(trained.forecasts["forecast"].std(ddof=0)) or 1.0
     parts = [
         one_forecast(scene, sample, reference, spread, nodes)
-        for sample, reference in zip(chosen.tolist(), references.tolist(), strict=True)
+        for sample, reference in chosen_forecasts(scene, forecasts, seed)
     ]
     rows, lines = zip(*parts, strict=True)
     return Origins(
         pd.DataFrame([row for part in rows for row in part], columns=list(COLUMNS["origins"])),
         pd.DataFrame(lines, columns=list(COLUMNS["supplied"])),
     )
+
+
+def chosen_forecasts(scene: Scene, forecasts: int, seed: int) -> list[tuple[int, int]]:
+    """Evenly spread test samples, each with the row of a date drawn from the training block."""
+    generator = torch.Generator().manual_seed(seed)
+    chosen = spread_samples(scene.test, forecasts, generator)
+    references = draw(scene.train, len(chosen), generator) % len(scene.panel.dates)
+    return list(zip(chosen.tolist(), references.tolist(), strict=True))
 
 
 def one_forecast(

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from tasks.attribute.gradients import CHUNK, Forward, ForwardOf, frozen, outputs_at
-from tasks.attribute.integrated import integrate, starting, totals
+from tasks.attribute.integrated import Rule, integrate, quadrature, starting, totals
 
 NODES = 8
 """Nodes to start with. Over LSTMs trained gently and hard, 6 to 9 come to some 9 gradients a sample
@@ -102,7 +102,7 @@ def resolved_paths(
     *,
     tolerance: float = TOLERANCE,
     doublings: int = DOUBLINGS,
-    rule: str = "gauss_legendre",
+    rule: str | Rule = "gauss_legendre",
     chunk: int = CHUNK,
     spread: float | None = None,
 ) -> Paths:
@@ -122,7 +122,7 @@ def resolved_paths(
         unit = forecast_spread(forecasts, change) if spread is None else spread
         for doubling in range(doublings + 1):
             integrate(forward, inputs, start, rows, attributions, nodes << doubling, rule, chunk)
-            points += len(rows) * (nodes << doubling)
+            points += len(rows) * len(quadrature(nodes << doubling, inputs, rule)[0])
             error = (totals(attributions) - change).abs() / unit
             rows = (error > tolerance).nonzero().squeeze(1)
             if not len(rows):

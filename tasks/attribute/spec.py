@@ -34,6 +34,10 @@ class AttributionSpec:
     """Forecasts of each variant's newest unit that are taken back through the input normalizer's
     statistics to the supplied features: own window, rows before, other symbols; 0 leaves it out."""
 
+    prices: bool = False
+    """Whether these forecasts are taken on to the daily returns that price features are made of: a
+    second each, up to a minute where a normalizer mixes stocks or looks far back."""
+
     baselines: tuple[str, ...] = ("train_draw", "cs_median")
     """Keys of tasks.attribute.BASELINES: the ranking of the newest unit's features against the
     first is compared with that against the others; () leaves that out."""
@@ -53,6 +57,11 @@ class AttributionSpec:
     def __post_init__(self) -> None:
         require(self.samples >= 0, f"samples must be at least 0; it is {self.samples}")
         require(self.origins >= 0, f"origins must be at least 0; it is {self.origins}")
+        require(
+            self.origins > 0 or not self.prices,
+            "prices takes the forecasts of origins further: set origins to 1 or more, or prices to "
+            "false",
+        )
         for name in ("canaries", "permuted_labels"):
             count = getattr(self, name)
             require(count >= 0, f"{name} must be at least 0; it is {count}")

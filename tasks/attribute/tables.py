@@ -30,6 +30,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "gap": (*UNIT, "samples", "nodes", "gap_median", "gap_p99", "gap_max", "unresolved"),
         "origins": (*UNIT, "date", "symbol", "feature", "origin", "attribution", "absolute"),
         "supplied": (*UNIT, "date", "symbol", "change", "gap", "nodes", "resolved", "method"),
+        "by_return": (*UNIT, "date", "symbol", "lag", "part", "attribution", "absolute"),
+        "to_prices": (*UNIT, "date", "symbol", "change", "gap", "nodes", "resolved", "stops"),
         "baselines": (*UNIT, "baseline", "against", "tau", "unresolved", "reason"),
         "drift": ("variant", "before", "fold", "moved", "mark", "p", "tau", "alert", "detail"),
         "checks": (*UNIT, "check", "value", "low", "high", "mark", "passed", "detail"),
@@ -70,6 +72,9 @@ class Attribution:
         origins, supplied: Some forecasts taken back through the input normalizer's statistics to
             the supplied features; see :class:`~tasks.attribute.origins.Origins`. Empty where none
             was.
+        by_return, to_prices: The same forecasts taken on to the daily returns that the features are
+            made of, or why not; see :func:`~tasks.attribute.prices.unit.prices_of_unit`. Empty
+            where that was not asked for.
         baselines: Whether the newest unit's integrated gradients rank the features alike against
             other baselines; see :func:`~tasks.attribute.rebased.rebased`.
         periods: variant, fold, seed, period, first, samples, feature, up, down: net importance by
@@ -87,6 +92,8 @@ class Attribution:
     gap: pd.DataFrame
     origins: pd.DataFrame = field(default_factory=lambda: empty("origins"))
     supplied: pd.DataFrame = field(default_factory=lambda: empty("supplied"))
+    by_return: pd.DataFrame = field(default_factory=lambda: empty("by_return"))
+    to_prices: pd.DataFrame = field(default_factory=lambda: empty("to_prices"))
     baselines: pd.DataFrame = field(default_factory=lambda: empty("baselines"))
     periods: pd.DataFrame = field(default_factory=lambda: empty("periods"))
     drift: pd.DataFrame = field(default_factory=lambda: empty("drift"))

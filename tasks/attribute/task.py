@@ -11,12 +11,13 @@ from prefect import task
 
 from tasks.attribute.explain import Explanation, explain_forecast, extremes
 from tasks.attribute.origins import origins_of_unit
+from tasks.attribute.prices.unit import prices_of_unit
 from tasks.attribute.rebased import rebased
 from tasks.attribute.spec import AttributionSpec
 from tasks.attribute.trust.drift import drifts
 from tasks.attribute.trust.table import checked
 from tasks.attribute.unit import Attribution, attribute_unit
-from tasks.data import load, load_raw
+from tasks.data import DataSpec, load, load_raw
 from tasks.timing import Timed, timed
 from tasks.train import TrainedUnit, code_version, units_key
 from tasks.train.served import read_served
@@ -35,7 +36,7 @@ def attribution_key(_: Any, parameters: dict[str, Any]) -> str:
     cache_key_fn=attribution_key,
 )
 def attribute(
-    trained: list[TrainedUnit], spec: AttributionSpec, panel: Path
+    trained: list[TrainedUnit], spec: AttributionSpec, panel: Path, data: DataSpec
 ) -> Timed[list[Attribution]]:
     """Attributions of every unit of one variant, by the methods of ``spec``."""
     content = load(panel)
@@ -53,6 +54,12 @@ def attribute(
         if spec.origins:
             back = origins_of_unit(newest, content, spec.origins, spec.nodes, newest.unit.seed)
             found[place] = replace(found[place], origins=back.origins, supplied=back.supplied)
+        if spec.prices:
+            rows = load_raw(data)
+            by_return, to_prices = prices_of_unit(
+                newest, content, data, rows, spec.origins, spec.nodes, newest.unit.seed
+            )
+            found[place] = replace(found[place], by_return=by_return, to_prices=to_prices)
         if spec.baselines:
             table = rebased(newest, content, spec.baselines, spec.samples, spec.nodes)
             found[place] = replace(found[place], baselines=table)
@@ -76,6 +83,7 @@ def explain_forecasts(
     date: date_of_day | None,
     back: int,
     nodes: int,
+    prices: bool,
 ) -> Timed[list[Explanation]]:
     """One forecast of a logged model, or the highest and the lowest of a date."""
     served = read_served(weights, notes)
@@ -85,6 +93,7 @@ def explain_forecasts(
     def each() -> list[Explanation]:
         laid = served.laid(raw)
         named = [symbol] if symbol else extremes(served, laid, day)
-        return [explain_forecast(served, laid, name, day, back, nodes) for name in named]
+        known = raw if prices else None
+        return [explain_forecast(served, laid, name, day, back, nodes, known) for name in named]
 
     return timed(each)

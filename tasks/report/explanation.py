@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from tasks.attribute.explain import Explanation
 from tasks.attribute.origins import ORIGINS
 from tasks.report.origins import COLOURS
+from tasks.report.prices import prices_sentence, prices_table
 from tasks.report.style import (
     FAINT,
     INK,
@@ -37,7 +38,8 @@ def explanation_sentence(one: Explanation) -> str:
     causes = f" Of that: {', '.join(named)}" if named else ""
     causes += f", all others {rest:+.3g}." if named and len(totals) > NAMED else "." * bool(named)
     places = ", ".join(f"{share:.0%} {name}" for name, share in one.shares().items() if share > 0)
-    return f"{opening}{causes} It rests on: {places}. {completeness(one)}"
+    said = f"{opening}{causes} It rests on: {places}. {completeness(one)}"
+    return f"{said} {prices_sentence(one)}".rstrip()
 
 
 def completeness(one: Explanation) -> str:
@@ -57,13 +59,14 @@ def explanation_table(one: Explanation) -> pd.DataFrame:
 
 
 def explanation_text(one: Explanation) -> str:
-    """Sentence and table in Markdown."""
+    """Sentence and tables in Markdown."""
     table = explanation_table(one)
     head = ["feature", *map(str, table.columns)]
     rows = [[str(name), *(f"{v:+.4g}" for v in values)] for name, *values in table.itertuples()]
     lines = [head, ["---"] * len(head), *rows]
     body = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    return f"{explanation_sentence(one)}\n\n{body}"
+    days = f"\n{prices_table(one.prices)}" if one.prices else ""
+    return f"{explanation_sentence(one)}\n\n{body}{days}"
 
 
 def explanation_figure(one: Explanation) -> Figure:

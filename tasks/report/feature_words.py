@@ -1,6 +1,7 @@
 """Which features carry the forecast, in words, and whether to believe that."""
 
 from tasks.attribute.methods import MAIN
+from tasks.report.by_return import stops_sentence
 from tasks.report.importances import (
     best_attributed,
     drifted,
@@ -29,7 +30,7 @@ def which_features(results: Results) -> str:
         f"over {len(share)} features would give {len(top)} of them "
         f"{100 * len(top) / len(share):.0f} %. {top.index[0]} leads in {steady} of {len(leading)} "
         f"folds. {_completeness(results, best)} {_believed(results, best)}"
-        f"{_rebased(results, best)}{_drifted(results, best)}"
+        f"{_rebased(results, best)}{_drifted(results, best)}{stops_sentence(results)}"
         "This is what the network uses, not what causes returns."
     )
 

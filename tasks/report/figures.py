@@ -8,6 +8,7 @@ from types import MappingProxyType
 from matplotlib.figure import Figure
 
 from tasks.report.attributions import attribution_heatmap, importance_by_method
+from tasks.report.by_return import by_return_figure
 from tasks.report.drift import drift_figure
 from tasks.report.folds import fold_plan
 from tasks.report.importances import best_attributed
@@ -41,6 +42,10 @@ def _attributed(results: Results) -> bool:
 
 def _taken_back(results: Results) -> bool:
     return not results.attribution.origins.empty
+
+
+def _on_to_prices(results: Results) -> bool:
+    return not results.attribution.by_return.empty
 
 
 def _followed(results: Results) -> bool:
@@ -170,6 +175,14 @@ FIGURES: Mapping[str, ReportFigure] = MappingProxyType(
             "known, which only the planted control should show.",
             origins_figure,
             _taken_back,
+        ),
+        "by_return": ReportFigure(
+            "How far back the returns stand that forecasts rest on",
+            "The same forecasts taken on through the price features to the daily returns of the "
+            "stock, by age, and to what else there is: other stocks' returns, through the market "
+            "or the cross-section, price levels and volumes.",
+            by_return_figure,
+            _on_to_prices,
         ),
         "learning_curves": ReportFigure(
             "Learning curves",

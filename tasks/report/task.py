@@ -13,6 +13,7 @@ from tasks.report.audit_page import audit_report
 from tasks.report.batch_norm import batch_norm_figure
 from tasks.report.explanation import explanation_figure, explanation_text
 from tasks.report.page import Report, report_of
+from tasks.report.prices import prices_figure
 from tasks.report.realised import realised_figure
 from tasks.report.results import Results
 from tasks.report.study import StudyResults
@@ -50,8 +51,11 @@ def draw_study(results: StudyResults) -> dict[str, bytes]:
 
 @task(name="draw explanation")
 def draw_explanation(one: Explanation) -> Report:
-    """Sentence and table as Markdown, and the figure."""
-    return Report(explanation_text(one), {"explanation": render(explanation_figure(one))})
+    """Sentence and tables as Markdown, and the figures."""
+    figures = {"explanation": render(explanation_figure(one))}
+    if one.prices:
+        figures["prices"] = render(prices_figure(one, one.prices))
+    return Report(explanation_text(one), figures)
 
 
 @task(name="draw monitoring")

@@ -83,6 +83,8 @@ def write_tables(results: Results, name: str, folder: Path) -> None:
         "attribution_completeness": results.attribution.gap,
         "attribution_by_origin": results.attribution.origins,
         "attribution_to_supplied": results.attribution.supplied,
+        "attribution_by_return": results.attribution.by_return,
+        "attribution_to_prices": results.attribution.to_prices,
         "attribution_by_baseline": results.attribution.baselines,
         "attribution_by_period": results.attribution.periods,
         "attribution_drift": results.attribution.drift,

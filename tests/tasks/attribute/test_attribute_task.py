@@ -8,9 +8,11 @@ import pytest
 from tasks.attribute import Attribution, task
 from tasks.attribute.spec import AttributionSpec
 from tasks.attribute.trust import TRUST, retrained, with_canaries
+from tasks.data import DataSpec
 from tasks.split import Fold
 from tasks.train import train_unit
 
+READY = DataSpec(source="file", path="rows.csv", features="ready")
 SPEC = AttributionSpec(samples=40, nodes=8, origins=2)
 
 
@@ -27,7 +29,7 @@ def found(units, panel, monkeypatch):
     monkeypatch.setattr(task, "load", lambda _: panel)
 
     def of(spec):
-        return task.attribute.fn(units, spec, None).value
+        return task.attribute.fn(units, spec, None, READY).value
 
     return of
 
@@ -69,8 +71,20 @@ def test_a_check_that_cannot_be_made_says_why(found, panel, monkeypatch):
     assert "1 canary or more" in row.detail
 
 
+def test_going_on_to_prices_says_why_it_stops(found, monkeypatch):
+    monkeypatch.setattr(task, "load_raw", lambda _: pd.DataFrame())
+    (_, newest) = found(replace(SPEC, prices=True))
+    assert newest.by_return.empty
+    assert len(newest.to_prices) == 2
+    assert newest.to_prices["stops"].str.contains("supplied ready-made").all()
+    same = ["date", "symbol"]
+    pd.testing.assert_frame_equal(newest.to_prices[same], newest.supplied[same])
+    with pytest.raises(ValueError, match="set origins to 1 or more"):
+        replace(SPEC, origins=0, prices=True)
+
+
 def test_each_can_be_left_out(found):
     (_, newest) = found(replace(SPEC, origins=0, baselines=(), trust=False))
-    for name in ("origins", "supplied", "baselines", "checks"):
+    for name in ("origins", "supplied", "by_return", "to_prices", "baselines", "checks"):
         assert getattr(newest, name).empty
         assert list(getattr(newest, name).columns)

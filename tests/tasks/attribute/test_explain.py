@@ -92,3 +92,12 @@ def test_a_symbol_without_a_whole_window_has_no_forecast(served, rows):
     young = rows[(rows["symbol"] != "S1") | (rows["date"] > "2020-06-06")]
     with pytest.raises(ExplainError, match="S1 has no whole window"):
         explained(served("zscore"), young, "S1")
+
+
+@pytest.mark.parametrize("variant", ["zscore", "cs_rank"])
+def test_ready_features_are_where_it_stops_and_it_says_so_when_asked(served, rows, variant):
+    model = served(variant)
+    found = explained(model, rows, "S0", raw=rows)
+    assert found.prices is None
+    assert "supplied ready-made" in found.stops
+    assert explained(model, rows, "S0").stops == ""

@@ -253,6 +253,7 @@ def attribution_of(plan, seeds: int, rng: np.random.Generator):
                 )
             )  # fmt: skip
     origins, supplied = origins_of(plan[-1])
+    by_return, to_prices = prices_of(plan[-1])
     periods = periods_of(plan, seeds, rng)
     return Attribution(
         periods=periods,
@@ -262,6 +263,8 @@ def attribution_of(plan, seeds: int, rng: np.random.Generator):
         ),
         origins=origins,
         supplied=supplied,
+        by_return=by_return,
+        to_prices=to_prices,
         lagged=pd.concat(lagged, ignore_index=True),
         importance=pd.concat(importance, ignore_index=True),
         series=pd.concat(series, ignore_index=True),
@@ -342,6 +345,24 @@ def origins_of(fold) -> tuple[pd.DataFrame, pd.DataFrame]:
     return (
         pd.DataFrame(rows, columns=list(COLUMNS["origins"])),
         pd.DataFrame(lines, columns=list(COLUMNS["supplied"])),
+    )
+
+
+def prices_of(fold) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """One forecast a variant, less on older returns; ranks stop at the features."""
+    rows, lines = [], []
+    for name in SKILL:
+        who = (name, fold.number, 0, fold.test_dates[0], "AAA")
+        if name == "cs_rank":
+            lines.append((*who, np.nan, np.nan, 0, False, "ranks have no derivative"))
+            continue
+        for lag in range(70):
+            size = 0.01 / (1 + lag)
+            rows += [(*who, lag, part, size, size) for part in ("own returns", "other returns")]
+        lines.append((*who, 0.1, 1e-7, 20, True, ""))
+    return (
+        pd.DataFrame(rows, columns=list(COLUMNS["by_return"])),
+        pd.DataFrame(lines, columns=list(COLUMNS["to_prices"])),
     )
 
 

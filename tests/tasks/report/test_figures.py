@@ -125,7 +125,8 @@ def test_figures_without_data_are_left_out(results: Results) -> None:
     )
     left_out = {
         "attribution_heatmap", "importance_by_method", "net_gross", "leak_matrix",
-        "learning_curves", "origins", "drift", "methods", "permutation", "shapley", "lag_profile",
+        "learning_curves", "origins", "by_return", "drift", "methods", "permutation",
+        "shapley", "lag_profile",
     }  # fmt: skip
     assert set(figures_of(bare)) == set(FIGURES) - left_out
 
