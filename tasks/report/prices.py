@@ -23,6 +23,8 @@ from tasks.report.style import (
 COLOURS = dict(zip(PARTS, (BLUE, ORANGE, PURPLE, SKY), strict=True))
 DAYS = 10
 """Days that the table shows."""
+TAIL = 0.01
+"""Share of the sizes that rests on days so old that the figure leaves them out."""
 NEGLIGIBLE = 1e-9
 """A part below this share of all is not told of."""
 
@@ -78,9 +80,20 @@ def prices_table(found: FromPrices) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
+def drawn(days: pd.DataFrame, shift: int) -> tuple[pd.DataFrame, float]:
+    """The newest days, on which all but TAIL of the absolute attribution rests; and what is left.
+
+    What came new is drawn whole, whatever rests on it.
+    """
+    size = days[list(PARTS)].abs().sum(axis=1)
+    older = 1 - size.cumsum() / size.sum() if size.sum() > 0 else 0 * size
+    kept = (older.shift(fill_value=1.0) > TAIL) | (days["lag"] <= shift)
+    return days[kept], float(size[~kept].sum() / size.sum()) if not kept.all() else 0.0
+
+
 def prices_figure(one: Explanation, found: FromPrices) -> Figure:
     """A bar a day, the newest at the right, split by what the day's attribution is of."""
-    days = found.by_day().iloc[::-1]
+    days, left = drawn(found.by_day(), found.shift)
     figure, axes = canvas(3.4)
     axis = axes[0, 0]
     above, below = np.zeros(len(days)), np.zeros(len(days))
@@ -95,7 +108,8 @@ def prices_figure(one: Explanation, found: FromPrices) -> Figure:
     grid(axis, "y")
     describe(
         axis,
-        x="trading days back; new at the right of the dotted line",
+        x="trading days back; new at the right of the dotted line"
+        + (f"; on older days than shown rests {left:.1%} of the sizes" if left else ""),
         y="attribution, target units",
     )
     axis.legend(frameon=False, fontsize=SMALL, loc="upper left")

@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from tasks.attribute.prices.attributed import FromPrices
+from tasks.attribute.prices.attributed import PARTS, FromPrices
 from tasks.attribute.prices.quotes import Steps
 from tasks.report.explanation import explanation_sentence, explanation_text
-from tasks.report.prices import prices_figure, prices_sentence, prices_table
+from tasks.report.prices import drawn, prices_figure, prices_sentence, prices_table
 from tests.tasks.report.test_explanation import ONE
 
 
@@ -76,3 +77,14 @@ def test_a_bar_a_day_stacked_to_both_sides():
     assert {(0, -0.1), (0, 0.02), (1, 0.04), (2, 0.34)} <= bars
     left, right = axis.get_xlim()
     assert left > right, "time runs to the right"
+
+
+def test_old_days_on_which_next_to_nothing_rests_are_left_out_and_told() -> None:
+    none = dict.fromkeys(PARTS, 0.0)
+    own = [0.5, 0.0, -0.4, 0.095, 0.003, 0.002]
+    days = pd.DataFrame([none | {"lag": k, "own returns": part} for k, part in enumerate(own)])
+    shown, left = drawn(days, 2)
+    assert shown["lag"].tolist() == [0, 1, 2, 3]
+    assert left == pytest.approx(0.005)
+    assert drawn(days, 5)[1] == 0, "all of them are new"
+    assert len(drawn(days.assign(**none), 5)[0]) == 6, "nothing moved"
