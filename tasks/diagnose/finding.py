@@ -37,7 +37,7 @@ class Inflation:
     Attributes:
         reported: Mean daily rank IC of the forecasts as they were made.
         honest: The same dates replayed, each with nothing dated later in reach.
-        low: Lower end of the interval of the difference.
+        low: Lower end of the interval of the difference; NaN where dates are too few for one.
         high: Upper end.
         dates: Dates that were replayed.
         abstained: Dates for which the replay has no forecast; they count as rank IC 0.
@@ -57,10 +57,16 @@ class Inflation:
         """Reported less honest."""
         return self.reported - self.honest
 
+    @property
+    def told(self) -> bool:
+        """Whether there is an interval."""
+        return math.isfinite(self.low)
+
     def __str__(self) -> str:
+        interval = f" [{self.low:+.3f}, {self.high:+.3f}]" if self.told else ", too few to judge it"
         text = (
             f"rank IC {self.reported:+.3f} as reported, {self.honest:+.3f} in an honest replay of "
-            f"{self.dates} dates: inflated by {self.value:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
+            f"{self.dates} dates: inflated by {self.value:+.3f}{interval}"
         )
         return text + (
             f"; {self.abstained} dates cannot be forecast honestly" if self.abstained else ""

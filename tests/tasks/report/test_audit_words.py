@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ from tasks.report.audit_words import (
     AUDIT_QUESTIONS,
     answers_on,
     overall_sentence,
+    price_of,
     verdict_sentence,
     what_is_not_known,
     what_it_is_worth,
@@ -61,6 +63,15 @@ def test_a_price_is_read_by_its_interval(low, high, line, paragraph):
     assert paragraph in what_it_is_worth(report)
     assert "+0.300 is reported" in what_it_is_worth(report)
     assert "gives +0.020" in what_it_is_worth(report)
+
+
+def test_a_price_of_few_dates_is_not_read_by_an_interval_that_it_has_not():
+    report = priced(Inflation(0.3, 0.02, math.nan, math.nan, 7))
+    for said in (verdict_sentence(report), what_it_is_worth(report), str(price_of(report))):
+        assert "nan" not in said
+    assert "cannot be told from zero: +0.280 (7 dates are too few" in verdict_sentence(report)
+    assert what_it_is_worth(report).endswith("for an interval), which may be chance.")
+    assert str(price_of(report)).endswith("inflated by +0.280, too few to judge it")
 
 
 def test_a_price_that_was_not_measured_is_not_made_up():
