@@ -12,6 +12,14 @@ import pytest
 from flows.schedule import interrupts_held
 
 
+@pytest.fixture(autouse=True)
+def usual() -> Iterator[None]:
+    """A shell that starts the tests in the background has them ignore interrupts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def other() -> Iterator[threading.Thread]:
     """A thread whose mask lets interrupts through, as those of Prefect do."""
