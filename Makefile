@@ -24,7 +24,7 @@ slow: $(READY)  ## the long ones
 long: $(READY)  ## real servers (PostgreSQL, serve, models over HTTP), a fresh environment, simulations
 	$(BIN)/python -m pytest -m long
 
-replay: $(READY)  ## two years of nights in fast motion, about an hour
+replay: $(READY)  ## two years of nights in fast motion, half an hour
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.replay
 
 check: $(READY)  ## lint, format and types
