@@ -10,7 +10,8 @@ from torch import Tensor
 from models.normalizers import resolve
 from models.windows import eligible
 from tasks.attribute.origins import ORIGINS, origin_shares, shapley_of_origins
-from tasks.attribute.prices.attributed import FromPrices, prices_or_why
+from tasks.attribute.prices.attributed import prices_or_why
+from tasks.attribute.prices.found import FromPrices
 from tasks.attribute.resolved import TOLERANCE
 from tasks.attribute.supplied import (
     Frozen,

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tasks.attribute.explain import Explanation
-from tasks.attribute.prices.attributed import PARTS, FromPrices
+from tasks.attribute.prices.found import PARTS, FromPrices
 from tasks.report.style import (
     BLUE,
     INK,

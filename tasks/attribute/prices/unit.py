@@ -6,7 +6,8 @@ import torch
 
 from models.normalizers import resolve
 from tasks.attribute.origins import chosen_forecasts
-from tasks.attribute.prices.attributed import PARTS, FromPrices, prices_or_why
+from tasks.attribute.prices.attributed import prices_or_why
+from tasks.attribute.prices.found import PARTS, FromPrices
 from tasks.attribute.supplied import Frozen, follows_later_rows, surroundings
 from tasks.attribute.tables import COLUMNS
 from tasks.attribute.unit import Scene, scene_of

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from tasks.attribute.prices.attributed import PARTS, FromPrices
+from tasks.attribute.prices.found import PARTS, FromPrices
 from tasks.attribute.prices.quotes import Steps
 from tasks.report.explanation import explanation_sentence, explanation_text
 from tasks.report.prices import drawn, prices_figure, prices_sentence, prices_table

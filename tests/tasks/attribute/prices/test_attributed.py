@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from tasks.attribute.prices.attributed import (
-    PARTS,
     StopsAtFeaturesError,
     price_attributions,
     prices_or_why,
 )
+from tasks.attribute.prices.found import PARTS
 from tasks.attribute.prices.quotes import Quotes
 from tasks.attribute.supplied import Surroundings
 from tasks.data import DataSpec

@@ -9,7 +9,7 @@ import torch
 
 from models.spec import NetworkSpec, TrainingSpec
 from tasks.attribute.explain import explain_forecast
-from tasks.attribute.prices.attributed import PARTS
+from tasks.attribute.prices.found import PARTS
 from tasks.data import ColumnsSpec, DataSpec, TargetSpec, from_frame
 from tasks.split import Fold
 from tasks.train import Unit, train_unit

@@ -9,7 +9,7 @@ import torch
 
 from models.spec import NetworkSpec, TrainingSpec
 from tasks.attribute.origins import origins_of_unit
-from tasks.attribute.prices.attributed import PARTS
+from tasks.attribute.prices.found import PARTS
 from tasks.attribute.prices.unit import prices_of_unit
 from tasks.attribute.resolved import TOLERANCE
 from tasks.attribute.tables import COLUMNS
