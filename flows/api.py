@@ -54,12 +54,11 @@ class Server:
                     sys.executable,
                     "-P",
                     script,
+                    "embedded",
                     str(listening.fileno()),
                     *(["whole"] if whole else []),
                 ],
-                env=os.environ
-                | {"PREFECT_SERVER_API_HOST": HOST}
-                | {"PREFECT_SERVER_API_PORT": str(self.port)},
+                env=os.environ | {"PREFECT_SERVER_API_HOST": HOST},
                 stdin=subprocess.PIPE,
                 stdout=out,
                 stderr=out,

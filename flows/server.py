@@ -1,8 +1,12 @@
-"""The embedded Prefect server: ``python -P server.py <fd> [whole]``, started by flows.api.
+"""The Prefect server, closed to foreign web pages. Started by flows.api and by conf/server/run.
 
-It listens on a socket that it was given and lives as long as somebody holds the other end of its
-standard input. ``whole`` adds the UI, the scheduler and the other services. What is imported late
-is imported late so that the watch stands from the beginning.
+``python -P server.py embedded FD [whole]`` listens on a socket that it was given and lives as long
+as somebody holds the other end of its standard input. ``python -P server.py HOST PORT`` runs on its
+own until it is interrupted. ``whole`` adds the UI, the scheduler and the other services, which the
+second form always has.
+
+Prefect's API runs shell commands for whoever may change a deployment, and Prefect itself answers
+pages of every origin under every host name. ``OwnPagesOnly`` refuses both.
 """
 
 import gc
@@ -10,32 +14,137 @@ import os
 import socket
 import sys
 import threading
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+LOCAL_HOSTS = ("127.0.0.1", "localhost")
+MORE_HOSTS = "FOLDPROOF_SERVER_HOSTS"
+"""Environment variable: further host names of this server, separated by commas."""
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-def main(descriptor: int, whole: bool) -> None:
-    """Serve on the listening socket ``descriptor``; exit status 3 if the start failed."""
-    threading.Thread(target=end_with_parent, daemon=True).start()
-    gc.disable()  # a tenth of the imports' time, and there is nothing to collect yet
+class OwnPagesOnly:
+    """ASGI application that refuses foreign hosts and foreign origins with status 403.
+
+    The Host header must name this server, or a page whose own name was rebound to 127.0.0.1 could
+    read and write (DNS rebinding). An Origin header, which browsers send with every request of a
+    page that can change something and with every WebSocket, must name this server too. Programs
+    send no Origin. The check comes before any route, so it also covers requests that a browser
+    sends without asking first (a form, ``fetch`` with ``no-cors``).
+    """
+
+    def __init__(self, app: App, hosts: Iterable[str]) -> None:
+        self.app = app
+        self.hosts = frozenset(host.lower() for host in hosts)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        if scope["type"] in ("http", "websocket"):
+            reason = self.refusal(scope["headers"])
+            if reason:
+                await refuse(scope["type"], reason, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+    def refusal(self, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+        """Why a request with these headers is refused; None if it is not."""
+        found = [(name.lower(), value.decode("latin-1")) for name, value in headers]
+        hosts = [value for name, value in found if name == b"host"]
+        origins = [value for name, value in found if name == b"origin"]
+        if len(hosts) != 1 or self.address(f"//{hosts[0]}") is None:
+            return f"foreign Host; a further name of this server goes into {MORE_HOSTS}"
+        port = self.address(f"//{hosts[0]}")
+        if any(self.address(origin, scheme=True) != port for origin in origins):
+            return "foreign Origin: only this server's own pages may use its API"
+        return None
+
+    def address(self, url: str, scheme: bool = False) -> tuple[int | None] | None:
+        """The port of a URL that names one of our hosts; None for any other."""
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            return None
+        if scheme and parts.scheme not in ("http", "https"):
+            return None
+        known = parts.hostname in self.hosts and parts.username is None
+        return (port,) if known else None
+
+
+async def refuse(kind: str, reason: str, receive: Receive, send: Send) -> None:
+    """Answer 403 with the reason; a WebSocket is closed before it is accepted."""
+    if kind == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008, "reason": reason})
+        return
+    start = {"type": "http.response.start", "status": 403}
+    await send(start | {"headers": [(b"content-type", b"text/plain; charset=utf-8")]})
+    await send({"type": "http.response.body", "body": f"{reason}\n".encode()})
+
+
+def own_hosts() -> tuple[str, ...]:
+    """Names under which this server may be asked."""
+    more = os.environ.get(MORE_HOSTS, "").split(",")
+    return (*LOCAL_HOSTS, *filter(None, (name.strip() for name in more)))
+
+
+def own_origins(port: int) -> str:
+    """The origins of the server's own pages, as Prefect's setting takes them."""
+    return ",".join(f"http://{host}:{port}" for host in own_hosts())
+
+
+def serve(listening: socket.socket, whole: bool, log_level: str) -> None:
+    """Serve on a listening socket; exit status 3 if the start failed."""
+    port = listening.getsockname()[1]
+    os.environ["PREFECT_SERVER_API_PORT"] = str(port)
+    os.environ["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"] = own_origins(port)
+    # Imported here: end_with_parent must run before these seconds of imports.
+    gc.disable()  # saves a tenth of the time of the imports; there is nothing to collect yet
     import uvicorn
     from prefect.server.api.server import create_app
 
-    app = create_app(ephemeral=not whole, final=True)
+    app = OwnPagesOnly(create_app(ephemeral=not whole, final=True), own_hosts())
     gc.freeze()
     gc.enable()
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on"))
-    server.run(sockets=[socket.socket(fileno=descriptor)])
+    server = uvicorn.Server(uvicorn.Config(app, log_level=log_level, lifespan="on"))
+    server.run(sockets=[listening])
     sys.exit(0 if server.started else 3)
 
 
 def end_with_parent() -> None:
-    """Wait for the end of standard input: the parent is gone, however it ended, and so are we.
+    """Wait for the end of standard input, which means that the parent is gone, and exit.
 
-    At once, even in the middle of setting up the database: every step of that is a transaction.
+    At once, even while the database is being set up: every step of that is a transaction.
     """
     while os.read(0, 1):
         pass
     os._exit(1)
 
 
+def embedded(descriptor: int, whole: bool) -> None:
+    """Serve a parent process on the socket that it opened."""
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    serve(socket.socket(fileno=descriptor), whole, log_level="error")
+
+
+def alone(host: str, port: int) -> None:
+    """Serve until an interruption."""
+    os.environ["PREFECT_SERVER_API_HOST"] = host
+    try:
+        listening = socket.create_server((host, port))
+    except OSError as error:
+        sys.exit(f"error: {host}:{port} cannot be listened on ({error}); is a server running?")
+    print(f"Prefect server: http://{host}:{port}", flush=True)
+    serve(listening, whole=True, log_level="warning")
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2:] == ["whole"])
+    if sys.argv[1] == "embedded":
+        embedded(int(sys.argv[2]), sys.argv[3:] == ["whole"])
+    else:
+        alone(sys.argv[1], int(sys.argv[2]))

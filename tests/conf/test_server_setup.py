@@ -32,6 +32,12 @@ def test_the_compose_file_describes_the_same_servers():
         assert services[name]["depends_on"]["postgres"]["condition"] == "service_healthy"
 
 
+def test_a_worker_without_the_password_is_told_where_it_comes_from(tmp_path):
+    asked = [RUN, "worker", "one"]
+    done = subprocess.run(asked, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert (done.returncode, "start 'prefect' first" in done.stderr) == (2, True)
+
+
 def test_what_to_run_must_be_said(tmp_path):
     done = subprocess.run([RUN], cwd=tmp_path, env=environment(), capture_output=True, text=True)
     assert (done.returncode, "say what to run" in done.stderr) == (2, True)
@@ -58,6 +64,11 @@ def test_two_workers_lose_no_run_and_double_none():
         mlflow, prefect = start("mlflow"), start("prefect")
         api, tracking = Api(ports["PREFECT_"]), f"http://127.0.0.1:{ports['MLFLOW_']}"
         until(lambda: api.get("/health"), 120, prefect)
+        assert httpx.post(f"{api.url}/flows/filter", json={}).status_code == 401
+        password = folder / ".foldproof" / "prefect.pass"
+        assert password.stat().st_mode & 0o077 == 0
+        user, _, secret = password.read_text().strip().partition(":")
+        api.auth = (user, secret)
         until(lambda: httpx.get(f"{tracking}/health").is_success, 120, mlflow)
         deployed = subprocess.run(
             [RUN, "deploy"], cwd=folder, env=environment(**more), capture_output=True, text=True

@@ -81,11 +81,12 @@ def until(holds: Callable[[], Any], seconds: float, log: Path) -> Any:
 class Api:
     """The Prefect API, asked over HTTP."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, auth: tuple[str, str] | None = None) -> None:
         self.url = f"http://127.0.0.1:{port}/api"
+        self.auth = auth
 
     def get(self, path: str) -> Any:
-        return httpx.get(self.url + path, timeout=30).raise_for_status().json()
+        return httpx.get(self.url + path, timeout=30, auth=self.auth).raise_for_status().json()
 
     def ask(self, deployment: str, parameters: dict[str, Any]) -> httpx.Response:
         """A run of a deployment such as ``compare/small``.
@@ -98,6 +99,7 @@ class Api:
                 f"{self.url}/deployments/{found}/create_flow_run",
                 json={"parameters": parameters},
                 timeout=30,
+                auth=self.auth,
             )
             if answer.status_code != 503:
                 break
