@@ -30,6 +30,7 @@ replay: $(READY)  ## two years of nights in fast motion, half an hour
 check: $(READY)  ## lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	mkdir -p .venv/typed/foldproof && ln -sfn $(addprefix $(CURDIR)/,flows tasks models conf) .venv/typed/foldproof/
 	$(BIN)/mypy
 
 bench: $(READY)  ## speed and memory against plain alternatives, in the same run
@@ -38,7 +39,7 @@ bench: $(READY)  ## speed and memory against plain alternatives, in the same run
 bench-truth: $(READY)  ## do attributions find what is known to matter: white boxes, planted panels
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.bench_truth
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $(READY)

@@ -5,9 +5,9 @@ from datetime import date as date_of_day
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from conf.load import described
-from models.spec import as_form
-from tasks.track.spec import TrackingSpec
+from foldproof.conf.load import described
+from foldproof.models.spec import as_form
+from foldproof.tasks.track.spec import TrackingSpec
 
 
 class ExplainRequest(BaseModel):

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from conf.schema import Experiment
+from foldproof.conf.schema import Experiment
 
 PRESETS = Path(__file__).resolve().parent
 

@@ -5,10 +5,10 @@ from datetime import date as date_of_day
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from conf.load import described
-from models.spec import as_form
-from tasks.split import WalkForward
-from tasks.track.spec import TrackingSpec
+from foldproof.conf.load import described
+from foldproof.models.spec import as_form
+from foldproof.tasks.split import WalkForward
+from foldproof.tasks.track.spec import TrackingSpec
 
 
 class OutsideAudit(BaseModel):

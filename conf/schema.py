@@ -8,17 +8,17 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
-from models.batches import BATCHES
-from models.normalizers import VARIANTS, resolve
-from models.spec import NetworkSpec, TrainingSpec, as_form, at_least, some_of
-from tasks.attribute.spec import AttributionSpec
-from tasks.compare.spec import StatisticsSpec
-from tasks.data.spec import DataSpec, TargetSpec
-from tasks.diagnose.spec import AuditSpec
-from tasks.operate.spec import OperationSpec
-from tasks.split import WalkForward
-from tasks.track.spec import TrackingSpec
-from tasks.train.references import REFERENCES
+from foldproof.models.batches import BATCHES
+from foldproof.models.normalizers import VARIANTS, resolve
+from foldproof.models.spec import NetworkSpec, TrainingSpec, as_form, at_least, some_of
+from foldproof.tasks.attribute.spec import AttributionSpec
+from foldproof.tasks.compare.spec import StatisticsSpec
+from foldproof.tasks.data.spec import DataSpec, TargetSpec
+from foldproof.tasks.diagnose.spec import AuditSpec
+from foldproof.tasks.operate.spec import OperationSpec
+from foldproof.tasks.split import WalkForward
+from foldproof.tasks.track.spec import TrackingSpec
+from foldproof.tasks.train.references import REFERENCES
 
 
 class Experiment(BaseModel):

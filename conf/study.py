@@ -10,14 +10,14 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
-from conf.load import find, load_as
-from models.normalizers import resolve
-from models.spec import STRICT, NetworkSpec, TrainingSpec
-from tasks.data.spec import DataSpec, TargetSpec
-from tasks.diagnose.batch_study import Composition
-from tasks.diagnose.batch_words import About, Expected
-from tasks.split import WalkForward
-from tasks.track.spec import TrackingSpec
+from foldproof.conf.load import find, load_as
+from foldproof.models.normalizers import resolve
+from foldproof.models.spec import STRICT, NetworkSpec, TrainingSpec
+from foldproof.tasks.batch_study import Composition
+from foldproof.tasks.batch_study.answer import ExpectedSize, StudySettings
+from foldproof.tasks.data.spec import DataSpec, TargetSpec
+from foldproof.tasks.split import WalkForward
+from foldproof.tasks.track.spec import TrackingSpec
 
 DRAWN = ("noise", "linear", "lagged", "regime", "echo")
 """Sources that are drawn anew for each seed; the others are the one panel that there is."""
@@ -46,13 +46,13 @@ class PanelSpec:
         return replace(self.data, synthetic=replace(size, seed=size.seed + seed))
 
     @property
-    def about(self) -> About:
+    def about(self) -> StudySettings:
         """Title and the best rank IC there is: known where the draws are jointly normal."""
         if self.data.source == "noise":
-            return About(self.title, 0.0)
+            return StudySettings(self.title, 0.0)
         if self.data.source != "echo":
-            return About(self.title, None)
-        return About(self.title, 6 / math.pi * math.asin(self.data.synthetic.signal / 2))
+            return StudySettings(self.title, None)
+        return StudySettings(self.title, 6 / math.pi * math.asin(self.data.synthetic.signal / 2))
 
 
 class BatchStudy(BaseModel):
@@ -82,7 +82,7 @@ class BatchStudy(BaseModel):
     """One network for each; at least 2, because intervals are over seeds."""
     level: float = 0.95
     """Of each interval by itself; of the cells named in words a share of 1 - level may be luck."""
-    expected: tuple[Expected, ...] = ()
+    expected: tuple[ExpectedSize, ...] = ()
     """Sizes stated before, to be met or corrected."""
     tracking: TrackingSpec = TrackingSpec()
     """Where the run is logged."""
@@ -138,7 +138,7 @@ class BatchStudy(BaseModel):
         return self.workers or os.cpu_count() or 1
 
     @property
-    def about(self) -> dict[str, About]:
+    def about(self) -> dict[str, StudySettings]:
         """What a reader must know of each panel, in the order of ``panels``."""
         return {name: self.sources[name].about for name in self.panels}
 

@@ -1,5 +1,5 @@
-"""``python -m flows`` is ``foldproof``."""
+"""``python -m foldproof.flows`` is ``foldproof``."""
 
-from flows.cli import main
+from foldproof.flows.cli import main
 
 main()

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from conf.load import to_yaml
-from conf.schema import Experiment
-from flows.variants import Fitted
-from models.normalizers import resolve
-from tasks.attribute import Attribution
-from tasks.compare import Comparison
-from tasks.data import load
-from tasks.diagnose import Verdict
-from tasks.diagnose.finding import overall
-from tasks.report import Results
-from tasks.split.task import Plan
-from tasks.train import HOUSE, TrainedUnit, code_version, digest, variant_version
+from foldproof.conf.load import to_yaml
+from foldproof.conf.schema import Experiment
+from foldproof.flows.variants import Fitted
+from foldproof.models.normalizers import resolve
+from foldproof.tasks.attribute import Attribution
+from foldproof.tasks.compare import Comparison
+from foldproof.tasks.data import load
+from foldproof.tasks.diagnose import Verdict
+from foldproof.tasks.diagnose.findings.finding import overall
+from foldproof.tasks.report import Results
+from foldproof.tasks.split.task import Plan
+from foldproof.tasks.train import HOUSE, TrainedUnit, code_version, digest, variant_version
 
 
 def comparison_id(experiment: Experiment, fingerprint: str, plan: str) -> str:

@@ -9,17 +9,17 @@ import numpy as np
 import pandas as pd
 from prefect import flow
 
-from conf.outside import OutsideAudit
-from conf.schema import Experiment
-from flows.audit_screen import AuditScreen
-from flows.schedule import Job, drive
-from flows.workers import Workers
-from models.normalizers import resolve
-from tasks.data import build, load
-from tasks.data.task import load_panel
-from tasks.diagnose import LeakReport, Verdict
-from tasks.diagnose.finding import Finding, overall
-from tasks.diagnose.outside import (
+from foldproof.conf.outside import OutsideAudit
+from foldproof.conf.schema import Experiment
+from foldproof.flows.processes.schedule import Job, drive
+from foldproof.flows.processes.workers import Workers
+from foldproof.flows.screens.audit import AuditScreen
+from foldproof.models.normalizers import resolve
+from foldproof.tasks.data import build, load
+from foldproof.tasks.data.task import load_panel
+from foldproof.tasks.diagnose import LeakReport, Verdict
+from foldproof.tasks.diagnose.findings.finding import Finding, overall
+from foldproof.tasks.diagnose.imported import (
     imported,
     labels_named,
     long_rows,
@@ -27,16 +27,16 @@ from tasks.diagnose.outside import (
     require_columns,
     require_dates,
 )
-from tasks.diagnose.own import OwnForecaster, OwnRows
-from tasks.diagnose.task import audit_outside, audit_panel, audit_variant
-from tasks.report.task import draw_audit
-from tasks.split import Fold
-from tasks.split.task import plan_folds
-from tasks.timing import Stopwatch, Timed
-from tasks.track.audit import Audit
-from tasks.track.store import open_store
-from tasks.track.task import find_store, log_audit
-from tasks.train import HOUSE, code_version, digest, variant_version
+from foldproof.tasks.diagnose.task import audit_outside, audit_panel, audit_variant
+from foldproof.tasks.diagnose.variant import OwnForecaster, OwnRows
+from foldproof.tasks.report.task import draw_audit
+from foldproof.tasks.split import Fold
+from foldproof.tasks.split.task import plan_folds
+from foldproof.tasks.timing import Stopwatch, Timed
+from foldproof.tasks.track.audit import Audit
+from foldproof.tasks.track.store import open_store
+from foldproof.tasks.track.task import find_store, log_audit
+from foldproof.tasks.train import HOUSE, code_version, digest, variant_version
 
 PANELS = Path(".foldproof/panels")
 AUDITS = Path(".foldproof/audits")

@@ -8,31 +8,31 @@ from pathlib import Path
 import pandas as pd
 from prefect import flow
 
-from conf.load import to_yaml
-from conf.study import BatchStudy
-from flows.schedule import Job, drive
-from flows.study_screen import StudyScreen
-from flows.workers import task_runner
-from tasks.data import build, load
-from tasks.data.task import load_panel
-from tasks.diagnose.batch_study import Composition, Scored, row_of, why_not
-from tasks.diagnose.batch_study.task import study_cell
-from tasks.diagnose.batch_table import table_of
-from tasks.diagnose.batch_words import answer
-from tasks.report.study import StudyResults
-from tasks.report.task import draw_study
-from tasks.split.task import plan_folds
-from tasks.timing import Stopwatch, Timed
-from tasks.track.store import Links, open_store
-from tasks.track.task import find_store, log_study
-from tasks.train import HOUSE, Unit, code_version, digest, variant_version
+from foldproof.conf.load import to_yaml
+from foldproof.conf.study import BatchStudy
+from foldproof.flows.processes.schedule import Job, drive
+from foldproof.flows.processes.workers import task_runner
+from foldproof.flows.screens.study import StudyScreen
+from foldproof.tasks.batch_study import Composition, Scored, row_of, why_not
+from foldproof.tasks.batch_study.answer import answer
+from foldproof.tasks.batch_study.table import table_of
+from foldproof.tasks.batch_study.task import study_cell
+from foldproof.tasks.data import build, load
+from foldproof.tasks.data.task import load_panel
+from foldproof.tasks.report.batch_study.results import StudyResults
+from foldproof.tasks.report.task import draw_study
+from foldproof.tasks.split.task import plan_folds
+from foldproof.tasks.timing import Stopwatch, Timed
+from foldproof.tasks.track.store import Links, open_store
+from foldproof.tasks.track.task import find_store, log_study
+from foldproof.tasks.train import HOUSE, Unit, code_version, digest, variant_version
 
 PANELS = Path(".foldproof/panels")
 STUDIES = Path(".foldproof/studies")
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
+class DrawnData:
     """A panel on disk with its newest fold: what the networks of one seed are trained on."""
 
     path: Path
@@ -83,7 +83,7 @@ def batch_norm(study: BatchStudy) -> Links:
     return links
 
 
-def grounds_of(study: BatchStudy, name: str) -> list[Ground]:
+def grounds_of(study: BatchStudy, name: str) -> list[DrawnData]:
     """The panel of every seed with its newest fold; a real panel is the same for all."""
     source, found = study.sources[name], []
     for seed in study.seeds:
@@ -93,7 +93,7 @@ def grounds_of(study: BatchStudy, name: str) -> list[Ground]:
             study.reference, plan.folds[-1], seed, study.network, study.training,
             content.fingerprint, plan.hash,
         )  # fmt: skip
-        found.append(Ground(path, unit, len(content.symbols)))
+        found.append(DrawnData(path, unit, len(content.symbols)))
     return found
 
 
@@ -108,7 +108,9 @@ def skipped_cells(study: BatchStudy) -> pd.DataFrame:
     return table[table["reason"].notna()].reset_index(drop=True)
 
 
-def measure(study: BatchStudy, grounds: dict[str, list[Ground]], screen: StudyScreen) -> Measured:
+def measure(
+    study: BatchStudy, grounds: dict[str, list[DrawnData]], screen: StudyScreen
+) -> Measured:
     """Train and score every possible cell, as many side by side as there are processes."""
     measured = Measured()
     jobs = [
@@ -127,7 +129,7 @@ def measure(study: BatchStudy, grounds: dict[str, list[Ground]], screen: StudySc
 def cell_job(
     study: BatchStudy,
     panel: str,
-    grounds: list[Ground],
+    grounds: list[DrawnData],
     name: str,
     composition: Composition,
     measured: Measured,
@@ -148,7 +150,7 @@ def cell_job(
 
 
 def assemble(
-    study: BatchStudy, grounds: dict[str, list[Ground]], measured: Measured, watch: Stopwatch
+    study: BatchStudy, grounds: dict[str, list[DrawnData]], measured: Measured, watch: Stopwatch
 ) -> StudyResults:
     """Everything that the study came to as one value."""
     config = study.model_dump(mode="json")

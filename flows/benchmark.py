@@ -13,10 +13,10 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from flows.workers import start_pool_worker
-from tasks.diagnose.lab.bench import Outcome, by_case, by_test, outcome, summary
-from tasks.diagnose.lab.cases import CASES, CONTROLS, LEAKS
-from tasks.diagnose.lab.power import DIALS, Turn, rates, smallest, turn
+from foldproof.flows.processes.workers import start_pool_worker
+from foldproof.tasks.benchmark.cases import CASES, CONTROLS, LEAKS
+from foldproof.tasks.benchmark.power.run import DIALS, Turn, rates, smallest, turn
+from foldproof.tasks.benchmark.run import Outcome, by_case, by_test, outcome, summary
 
 OUT = Path(".foldproof/benchmark")
 DRAWS = 20

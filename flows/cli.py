@@ -8,17 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.shell import (
+from foldproof.flows.shell import (
     HOST,
     defects_told,
     experiment_of,
     fail,
     few_collections,
     nightly,
+    port_in_use,
     prepare,
     run_on,
     stoppable,
-    taken,
 )
 
 Config = Annotated[str, typer.Argument(help="A YAML file, or a preset: sp500, quick, noise.")]
@@ -38,7 +38,7 @@ def compare(config: Config, overrides: Overrides = None, verbose: Verbose = Fals
     """Compare normalization variants on one plan of walk-forward folds."""
     prepare(verbose)
     with stoppable("finished units are kept, the same command goes on from here"):
-        run_on(lambda: experiment_of(config, overrides), "flows.compare:run_compare")
+        run_on(lambda: experiment_of(config, overrides), "foldproof.flows.compare:run_compare")
 
 
 @app.command()
@@ -67,7 +67,7 @@ def audit(
     prepare(verbose)
     with defects_told(), stoppable("nothing half-written is left, run the same command again"):
         if benchmark:
-            from flows.benchmark import DRAWS, run_benchmark, run_power
+            from foldproof.flows.benchmark import DRAWS, run_benchmark, run_power
 
             if power:
                 raise typer.Exit(run_power(seeds or DRAWS, settings or [], subject))
@@ -82,8 +82,8 @@ def audited(subject: str, settings: list[str], quick: bool) -> int:
             "say what to audit: a YAML file, a preset, or module:function and the file of its rows"
         )
     with few_collections():
-        from conf.load import ConfigError
-        from conf.study import study_of
+        from foldproof.conf.load import ConfigError
+        from foldproof.conf.study import study_of
     outside = ":" in subject
     try:
         study = not outside and study_of(subject) is not None
@@ -92,7 +92,7 @@ def audited(subject: str, settings: list[str], quick: bool) -> int:
     runner = "run_outside" if outside else "run_audit"
     found = run_on(
         lambda: description_of(subject, settings, outside, study),
-        "flows.batch_norm:run_study" if study else f"flows.audit:{runner}",
+        "foldproof.flows.batch_norm:run_study" if study else f"foldproof.flows.audit:{runner}",
         *([] if study else [quick]),
     )
     return 0 if study else {"CLEAN": 0, "LEAK": 1}.get(found.verdict, 2)
@@ -104,16 +104,16 @@ def description_of(subject: str, settings: list[str], outside: bool, study: bool
     Raises:
         ConfigError: It cannot be used.
     """
-    from conf.load import ConfigError, load
+    from foldproof.conf.load import ConfigError, load
 
     if outside:
-        from conf.outside import load_outside
+        from foldproof.conf.outside import load_outside
 
         if not settings or "=" in settings[0]:
             raise ConfigError(f"{subject} needs the file of its rows: audit {subject} rows.parquet")
         return load_outside(subject, settings[0], settings[1:])
     if study:
-        from conf.study import load_study
+        from foldproof.conf.study import load_study
 
         return load_study(subject, settings)
     return load(subject, settings)
@@ -135,13 +135,13 @@ def explain(
     with stoppable("nothing half-written is left, run the same command again"):
         run_on(
             lambda: explanation_of("latest" if "=" in model else model, given),
-            "flows.explain:run_explain",
+            "foldproof.flows.explain:run_explain",
         )
 
 
 def explanation_of(model: str, settings: list[str]) -> Any:
     """What is to be explained, read and checked; raises ConfigError."""
-    from conf.explanation import load_explanation
+    from foldproof.conf.explanation import load_explanation
 
     return load_explanation(model, settings)
 
@@ -150,7 +150,7 @@ def explanation_of(model: str, settings: list[str]) -> Any:
 def retrain(config: Config, overrides: Overrides = None, verbose: Verbose = False) -> None:
     """Retrain on the newest data; a gate decides whether the champion changes, and says why."""
     nightly(
-        config, overrides, "flows.retrain:run_retrain", verbose=verbose,
+        config, overrides, "foldproof.flows.retrain:run_retrain", verbose=verbose,
         left="finished units are kept, the champion is as it was, the same command goes on",
     )  # fmt: skip
 
@@ -170,13 +170,13 @@ def rollback(
     prepare(verbose=False)
     with defects_told(), stoppable("the champion is as it was"):
         read = partial(experiment_of, config, overrides)
-        run_on(read, "flows.retrain:run_rollback", "".join(versions))
+        run_on(read, "foldproof.flows.retrain:run_rollback", "".join(versions))
 
 
 @app.command()
 def score(config: Config, overrides: Overrides = None, verbose: Verbose = False) -> None:
     """Score the newest rows with the champion. Exit status 0: scored, 1: refused, 2: could not."""
-    nightly(config, overrides, "flows.score:run_score", verbose=verbose, status=refusal)
+    nightly(config, overrides, "foldproof.flows.score:run_score", verbose=verbose, status=refusal)
 
 
 def refusal(scoring: Any) -> int:
@@ -187,7 +187,7 @@ def refusal(scoring: Any) -> int:
 @app.command()
 def monitor(config: Config, overrides: Overrides = None, verbose: Verbose = False) -> None:
     """What past scores were worth, what has moved. Exit status 0: well, 1: an alert, 2: unknown."""
-    nightly(config, overrides, "flows.monitor:run_monitor", verbose=verbose, status=alarm)
+    nightly(config, overrides, "foldproof.flows.monitor:run_monitor", verbose=verbose, status=alarm)
 
 
 def alarm(seen: Any) -> int:
@@ -201,12 +201,12 @@ def ui(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000,
 ) -> None:
     """Open the MLflow UI on the store that comparisons are logged to."""
-    if taken(port):
+    if port_in_use(port):
         fail(f"port {port} of {HOST} is in use; it may be this UI. If not: --port {port + 1}")
     prepare(verbose=False)
-    from conf.load import ConfigError, load
-    from flows.mlflow_ui import ALONE, ui_command
-    from tasks.track.store import resolve_uri
+    from foldproof.conf.load import ConfigError, load
+    from foldproof.flows.processes.mlflow_ui import ALONE, ui_command
+    from foldproof.tasks.track.store import resolve_uri
 
     try:
         uri = resolve_uri(load(config).tracking)
@@ -233,7 +233,7 @@ def serve(
     """Prefect server, MLflow UI and every flow on schedule or on demand, on this machine."""
     prepare(verbose=True)
     with stoppable("everything that was started has ended; the same command goes on from here"):
-        from flows.serve import serve_config
+        from foldproof.flows.serve import serve_config
 
         serve_config(config, overrides or [], timezone, port, mlflow_port)
 

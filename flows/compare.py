@@ -5,24 +5,24 @@ from pathlib import Path
 
 from prefect import flow
 
-from conf.schema import Experiment
-from flows.api import ServerError
-from flows.assemble import assemble
-from flows.screen import Screen
-from flows.variants import fit_variants
-from flows.workers import Workers
-from tasks.attribute.explain import ExplainError
-from tasks.compare.task import compare_forecasts
-from tasks.data import DataError, build
-from tasks.data.task import load_panel
-from tasks.operate.night import OperationError
-from tasks.report.task import draw_report, show_summary
-from tasks.split import PlanError
-from tasks.split.task import plan_folds
-from tasks.timing import Stopwatch
-from tasks.track.store import Links, TrackingError, open_store
-from tasks.track.task import find_store, log_results
-from tasks.train import TrainingError
+from foldproof.conf.schema import Experiment
+from foldproof.flows.assemble import assemble
+from foldproof.flows.processes.api import ServerError
+from foldproof.flows.processes.workers import Workers
+from foldproof.flows.screens.comparison import Screen
+from foldproof.flows.variants import fit_variants
+from foldproof.tasks.attribute.explain import ExplainError
+from foldproof.tasks.compare.task import compare_forecasts
+from foldproof.tasks.data import DataError, build
+from foldproof.tasks.data.task import load_panel
+from foldproof.tasks.operate.night import OperationError
+from foldproof.tasks.report.task import draw_report, show_summary
+from foldproof.tasks.split import PlanError
+from foldproof.tasks.split.task import plan_folds
+from foldproof.tasks.timing import Stopwatch
+from foldproof.tasks.track.store import Links, TrackingError, open_store
+from foldproof.tasks.track.task import find_store, log_results
+from foldproof.tasks.train import TrainingError
 
 USER_ERRORS = (
     DataError, PlanError, TrainingError, TrackingError, ServerError, ExplainError, OperationError,

@@ -18,13 +18,13 @@ from prefect.runtime import deployment as running
 from prefect.schedules import Cron
 from pydantic import BaseModel
 
-from flows.audit import audit as audit_flow
-from flows.compare import compare as compare_flow
-from flows.explain import explain as explain_flow
-from flows.monitor import monitor as monitor_flow
-from flows.retrain import retrain as retrain_flow
-from flows.score import score as score_flow
-from flows.workers import end_with_parent
+from foldproof.flows.audit import audit as audit_flow
+from foldproof.flows.compare import compare as compare_flow
+from foldproof.flows.explain import explain as explain_flow
+from foldproof.flows.monitor import monitor as monitor_flow
+from foldproof.flows.processes.workers import end_with_parent
+from foldproof.flows.retrain import retrain as retrain_flow
+from foldproof.flows.score import score as score_flow
 
 P = ParamSpec("P")
 R = TypeVar("R")

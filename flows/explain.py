@@ -6,15 +6,15 @@ from tempfile import TemporaryDirectory
 
 from prefect import flow
 
-from conf.explanation import ExplainRequest
-from flows.screen import Screen
-from tasks.attribute.explain import Explanation
-from tasks.attribute.task import explain_forecasts
-from tasks.report.explanation import explanation_sentence
-from tasks.report.task import draw_explanation
-from tasks.track.audit import file_name
-from tasks.track.store import open_store
-from tasks.track.task import find_model, log_explanation
+from foldproof.conf.explanation import ExplainRequest
+from foldproof.flows.screens.comparison import Screen
+from foldproof.tasks.attribute.explain import Explanation
+from foldproof.tasks.attribute.task import explain_forecasts
+from foldproof.tasks.report.attribution.explanation import explanation_sentence
+from foldproof.tasks.report.task import draw_explanation
+from foldproof.tasks.track.audit import file_name
+from foldproof.tasks.track.store import open_store
+from foldproof.tasks.track.task import find_model, log_explanation
 
 HOME = Path(".foldproof/explanations")
 

@@ -6,16 +6,16 @@ from tempfile import TemporaryDirectory
 
 from prefect import flow
 
-from conf.schema import Experiment
-from flows.score import HOME as SCORES
-from flows.screen import Screen
-from tasks.operate.night import required
-from tasks.operate.task import show_alerts, watch_champion
-from tasks.operate.watch import Watch
-from tasks.operate.watch_words import alert_lines, lines
-from tasks.report.task import draw_watch
-from tasks.track.store import open_store
-from tasks.track.task import champion_of, log_monitoring
+from foldproof.conf.schema import Experiment
+from foldproof.flows.score import HOME as SCORES
+from foldproof.flows.screens.comparison import Screen
+from foldproof.tasks.operate.night import required
+from foldproof.tasks.operate.task import show_alerts, watch_champion
+from foldproof.tasks.operate.watch import Watch
+from foldproof.tasks.operate.watch_words import alert_lines, lines
+from foldproof.tasks.report.task import draw_watch
+from foldproof.tasks.track.store import open_store
+from foldproof.tasks.track.task import champion_of, log_monitoring
 
 HOME = Path(".foldproof/monitoring")
 

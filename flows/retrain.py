@@ -8,32 +8,32 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 from prefect import flow
 
-from conf.load import to_yaml
-from conf.schema import Experiment
-from flows.audit import audit_variants
-from flows.audit_screen import AuditScreen
-from flows.screen import Screen
-from flows.variants import Fitted, fit_variants
-from flows.workers import Workers
-from tasks.data import build, load
-from tasks.data.task import load_panel
-from tasks.diagnose.finding import Finding, overall
-from tasks.operate.decision import Challenger, Incumbent
-from tasks.operate.evidence import Champion, business_days, challenger_of, incumbent_of
-from tasks.operate.record import Retraining, Settled
-from tasks.operate.task import decide_champion, forecast_champion, show_decision
-from tasks.split.task import Plan, plan_folds
-from tasks.timing import Stopwatch
-from tasks.track.registry import roll_back
-from tasks.track.store import open_store
-from tasks.track.task import (
+from foldproof.conf.load import to_yaml
+from foldproof.conf.schema import Experiment
+from foldproof.flows.audit import audit_variants
+from foldproof.flows.processes.workers import Workers
+from foldproof.flows.screens.audit import AuditScreen
+from foldproof.flows.screens.comparison import Screen
+from foldproof.flows.variants import Fitted, fit_variants
+from foldproof.tasks.data import build, load
+from foldproof.tasks.data.task import load_panel
+from foldproof.tasks.diagnose.findings.finding import Finding, overall
+from foldproof.tasks.operate.decision import Challenger, Incumbent
+from foldproof.tasks.operate.evidence import Champion, business_days, challenger_of, incumbent_of
+from foldproof.tasks.operate.record import Retraining, Settled
+from foldproof.tasks.operate.task import decide_champion, forecast_champion, show_decision
+from foldproof.tasks.split.task import Plan, plan_folds
+from foldproof.tasks.timing import Stopwatch
+from foldproof.tasks.track.registry import roll_back
+from foldproof.tasks.track.store import open_store
+from foldproof.tasks.track.task import (
     champion_of,
     find_store,
     log_retrained,
     retraining_of,
     settle_retraining,
 )
-from tasks.train import HOUSE, code_version, digest, variant_version
+from foldproof.tasks.train import HOUSE, code_version, digest, variant_version
 
 PANELS = Path(".foldproof/panels")
 

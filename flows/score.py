@@ -6,14 +6,14 @@ from tempfile import TemporaryDirectory
 
 from prefect import flow
 
-from conf.schema import Experiment
-from flows.screen import Screen
-from tasks.operate.checks import Result
-from tasks.operate.night import required
-from tasks.operate.scoring import Scoring, sentence, told
-from tasks.operate.task import keep_scores, score_rows, show_checks
-from tasks.track.store import open_store
-from tasks.track.task import champion_of, log_night
+from foldproof.conf.schema import Experiment
+from foldproof.flows.screens.comparison import Screen
+from foldproof.tasks.operate.checks import Result
+from foldproof.tasks.operate.night import required
+from foldproof.tasks.operate.scoring import Scoring, sentence, told
+from foldproof.tasks.operate.task import keep_scores, score_rows, show_checks
+from foldproof.tasks.track.store import open_store
+from foldproof.tasks.track.task import champion_of, log_night
 
 HOME = Path(".foldproof/scores")
 

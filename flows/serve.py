@@ -16,15 +16,15 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 
-from conf.load import ConfigError, load
-from flows.api import HOST, Server, ServerError, answering
-from flows.compare import USER_ERRORS
-from flows.deployments import DEPLOYMENTS, deployments
-from flows.leftover import close_interrupted, forget_others, skip_missed
-from flows.mlflow_ui import mlflow_ui
-from flows.shell import fail, taken
-from tasks.track.spec import TrackingSpec
-from tasks.track.store import UI_ADDRESS, resolve_uri
+from foldproof.conf.load import ConfigError, load
+from foldproof.flows.cleanup import close_interrupted, delete_stale_deployments, skip_missed
+from foldproof.flows.compare import USER_ERRORS
+from foldproof.flows.deployments import DEPLOYMENTS, deployments
+from foldproof.flows.processes.api import HOST, Server, ServerError, answering
+from foldproof.flows.processes.mlflow_ui import mlflow_ui
+from foldproof.flows.shell import fail, port_in_use
+from foldproof.tasks.track.spec import TrackingSpec
+from foldproof.tasks.track.store import UI_ADDRESS, resolve_uri
 
 LOGS = Path(".foldproof/serve")
 
@@ -64,7 +64,7 @@ def require_free(tracking: TrackingSpec, prefect_port: int, mlflow_port: int) ->
     if not resolve_uri(tracking).startswith("http"):
         ports.append(("--mlflow-port", mlflow_port))
     for option, port in ports:
-        if taken(port):
+        if port_in_use(port):
             raise ServerError(
                 f"port {port} of {HOST} is in use; it may be a server that runs already. "
                 f"If not: {option} {port + 1}"
@@ -95,7 +95,7 @@ def serve(
         ui = stack.enter_context(mlflow_ui(tracking, mlflow_port, LOGS / "mlflow.log"))
         if own:
             stack.enter_context(answering(server))
-            forget_others({one.full_name for one in served})
+            delete_stale_deployments({one.full_name for one in served})
         with for_runs(ui):
             run_what_is_due(served, ui, own)
 
@@ -120,16 +120,13 @@ def run_what_is_due(served: Sequence[RunnerDeployment], ui: str, own: bool) -> N
 
 @contextmanager
 def for_runs(ui: str) -> Iterator[None]:
-    """What the processes of the runs inherit: where the project is, and where their links lead."""
-    kept = {name: os.environ.get(name) for name in ("PYTHONPATH", UI_ADDRESS)}
-    project = str(Path(__file__).resolve().parents[1])
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [project, kept["PYTHONPATH"]]))
+    """What the processes of the runs inherit: where their links lead."""
+    before = os.environ.get(UI_ADDRESS)
     os.environ[UI_ADDRESS] = ui
     try:
         yield
     finally:
-        for name, value in kept.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
+        os.environ.pop(UI_ADDRESS) if before is None else os.environ.update({UI_ADDRESS: before})
 
 
 @contextmanager

@@ -67,7 +67,7 @@ def nightly(
 
 def experiment_of(config: str, overrides: Sequence[str] | None) -> Any:
     """The experiment of a file or preset with its overrides; raises ConfigError."""
-    from conf.load import load
+    from foldproof.conf.load import load
 
     return load(config, overrides or [])
 
@@ -83,17 +83,17 @@ def run_on(describe: Callable[[], Any], runner: str, *options: Any) -> Any:
     The API starts while the rest is imported and the input checked.
     """
     with few_collections():
-        from conf.load import ConfigError
+        from foldproof.conf.load import ConfigError
     try:
         with few_collections():
             described = describe()
     except ConfigError as error:
         fail(error)
-    from flows.api import one_api
+    from foldproof.flows.processes.api import one_api
 
     with one_api() as api:
         with few_collections():
-            from flows.compare import USER_ERRORS
+            from foldproof.flows.compare import USER_ERRORS
 
             module, _, name = runner.partition(":")
             run = getattr(import_module(module), name)
@@ -171,7 +171,7 @@ def few_collections() -> Iterator[None]:
         gc.freeze()
 
 
-def taken(port: int) -> bool:
+def port_in_use(port: int) -> bool:
     """Whether something listens on ``port``: MLflow would end in a traceback."""
     with socket.socket() as probe:
         return probe.connect_ex((HOST, port)) == 0

@@ -8,20 +8,20 @@ from pathlib import Path
 import pandas as pd
 from prefect.futures import PrefectFuture
 
-from conf.schema import Experiment
-from flows.schedule import Job, drive
-from flows.screen import Screen
-from tasks.attribute import Attribution
-from tasks.attribute.task import attribute
-from tasks.compare import daily
-from tasks.data import load
-from tasks.diagnose import Finding
-from tasks.diagnose.finding import overall
-from tasks.diagnose.task import audit_folds, audit_panel_features, diagnose
-from tasks.split.task import Plan
-from tasks.timing import Timed
-from tasks.train import TrainedUnit, Unit
-from tasks.train.task import forecast_reference, train
+from foldproof.conf.schema import Experiment
+from foldproof.flows.processes.schedule import Job, drive
+from foldproof.flows.screens.comparison import Screen
+from foldproof.tasks.attribute import Attribution
+from foldproof.tasks.attribute.task import attribute
+from foldproof.tasks.compare import daily
+from foldproof.tasks.data import load
+from foldproof.tasks.diagnose import Finding
+from foldproof.tasks.diagnose.findings.finding import overall
+from foldproof.tasks.diagnose.task import audit_folds, audit_panel_features, diagnose
+from foldproof.tasks.split.task import Plan
+from foldproof.tasks.timing import Timed
+from foldproof.tasks.train import TrainedUnit, Unit
+from foldproof.tasks.train.task import forecast_reference, train
 
 
 @dataclass(eq=False)

@@ -7,11 +7,11 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from models.batches import BATCHES, Batches
-from models.losses import LOSSES, Loss
-from models.network import Forecaster
-from models.spec import TrainingSpec, require
-from models.windows import Windows
+from foldproof.models.batches import BATCHES, Batches
+from foldproof.models.losses import LOSSES, Loss
+from foldproof.models.network import Forecaster
+from foldproof.models.spec import TrainingSpec, require
+from foldproof.models.windows import Windows
 
 SCORED_TOGETHER = 256
 """Slots in a forward pass of scoring at most, when at least two dates fit in."""
@@ -68,7 +68,7 @@ def fit(
         validation: (M,) samples that decide when to stop.
         spec: Loss, batches, optimizer, stopping.
         seed: Of the order of batches and of dropout; the global random state is left as it was.
-        batches: Key of ``models.batches.BATCHES`` that overrules ``spec.batches``.
+        batches: Key of ``foldproof.models.batches.BATCHES`` that overrules ``spec.batches``.
 
     Raises:
         ValueError: Too few samples, or a loss that is not finite.

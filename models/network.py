@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from models.normalizers.variant import HiddenNormalizer, Variant, WindowNormalizer
-from models.spec import NetworkSpec
+from foldproof.models.normalizers.variant import HiddenNormalizer, Variant, WindowNormalizer
+from foldproof.models.spec import NetworkSpec
 
 
 class Forecaster(nn.Module):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.spec import require
+from foldproof.models.spec import require
 
 
 @dataclass(frozen=True, eq=False)

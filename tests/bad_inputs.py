@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from conf.load import ConfigError, load
-from tasks.data import DataError, TargetSpec, build
-from tasks.data.read import read
-from tasks.split import WalkForward
+from foldproof.conf.load import ConfigError, load
+from foldproof.tasks.data import DataError, TargetSpec, build
+from foldproof.tasks.data.panel.read import read
+from foldproof.tasks.split import WalkForward
 from tests.conf.test_load import BAD_SETTINGS
 from tests.tasks.data.bad_inputs import CASES, WARNED
 

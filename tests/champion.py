@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from models.spec import NetworkSpec, TrainingSpec
-from tasks.data import DataSpec, Panel, SyntheticSpec, TargetSpec, build, load_raw
-from tasks.split import Fold, WalkForward, plan_hash
-from tasks.track.forecaster import forecaster_files
-from tasks.track.model import log_model
-from tasks.track.store import Store
-from tasks.train import TrainedUnit, Unit, train_unit
+from foldproof.models.spec import NetworkSpec, TrainingSpec
+from foldproof.tasks.data import DataSpec, Panel, SyntheticSpec, TargetSpec, build, load_raw
+from foldproof.tasks.split import Fold, WalkForward, plan_hash
+from foldproof.tasks.track.forecaster import forecaster_files
+from foldproof.tasks.track.model import log_model
+from foldproof.tasks.track.store import Store
+from foldproof.tasks.train import TrainedUnit, Unit, train_unit
 
 DATA = DataSpec(
     source="linear", features="ready", min_history=50,

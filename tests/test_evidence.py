@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 import torch
 
-from models.normalizers import VARIANTS
-from models.spec import NetworkSpec, TrainingSpec
-from tasks.attribute import attribute_unit
-from tasks.compare import daily
-from tasks.data import DataSpec, Panel, SyntheticSpec, TargetSpec, build
-from tasks.split import WalkForward, plan_hash
-from tasks.train import TrainedUnit, Unit, train_unit
+from foldproof.models.normalizers import VARIANTS
+from foldproof.models.spec import NetworkSpec, TrainingSpec
+from foldproof.tasks.attribute import attribute_unit
+from foldproof.tasks.compare import daily
+from foldproof.tasks.data import DataSpec, Panel, SyntheticSpec, TargetSpec, build
+from foldproof.tasks.split import WalkForward, plan_hash
+from foldproof.tasks.train import TrainedUnit, Unit, train_unit
 from tests.flows.conftest import Place
 
 HONEST = [name for name, variant in VARIANTS.items() if not variant.control]

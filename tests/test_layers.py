@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = (
-    "data", "split", "train", "attribute", "diagnose", "compare", "operate", "report", "track",
+    "statistics", "data", "split", "train", "attribute", "diagnose", "batch_study", "benchmark",
+    "compare", "operate", "report", "track",
 )  # fmt: skip
 ROOMS = ("flows", "tasks", "models", "conf")
 FILES = sorted(file for room in ROOMS for file in (ROOT / room).rglob("*.py"))
@@ -17,14 +18,21 @@ PLOTTING = {"matplotlib", "plotly", "seaborn"}
 
 
 def imported(file: Path) -> set[str]:
-    """Dotted names of the modules that a file imports, wherever the statement stands."""
+    """Dotted names of the modules that a file imports, wherever the statement stands.
+
+    Ours without the package's own name: ``foldproof.tasks.data`` is ``tasks.data``.
+    """
     names: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
+            found = {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}: relative import"
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+            found = {f"{node.module}.{alias.name}" for alias in node.names}
+        else:
+            continue
+        assert not {name.partition(".")[0] for name in found} & set(ROOMS), f"{file}: no foldproof."
+        names |= {name.removeprefix("foldproof.") for name in found}
     return names
 
 
@@ -63,9 +71,49 @@ def breaks(file: Path) -> list[str]:
     return faults
 
 
+def folder_imports(files: list[Path]) -> dict[tuple[str, ...], set[tuple[str, ...]]]:
+    """Folders inside a step of tasks -> folders of the same step that their files import.
+
+    The files at the top of a step are each a folder of their own: they are its ground and its roof.
+    A package's ``__init__`` only re-exports and counts for nothing.
+    """
+    known = {room(file): file for file in files}
+    found: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+    for file in files:
+        where = room(file)
+        if where[0] != "tasks" or len(where) < 3 or where[-1] == "__init__":
+            continue
+        for name in imported(file):
+            parts = tuple(name.split("."))
+            target = next((parts[:n] for n in range(len(parts), 2, -1) if parts[:n] in known), ())
+            if target[:2] == where[:2] and folder(target) != folder(where):
+                found.setdefault(folder(where), set()).add(folder(target))
+    return found
+
+
+def folder(where: tuple[str, ...]) -> tuple[str, ...]:
+    """What a file belongs to: a folder such as ``tasks/diagnose/trace``, at the top itself."""
+    return where[:3]
+
+
+def mutual(files: list[Path]) -> set[tuple[str, str]]:
+    """Pairs of folders of one step of which each imports the other."""
+    found = folder_imports(files)
+    return {
+        ("/".join(one), "/".join(other))
+        for one, others in found.items()
+        for other in others
+        if one < other and one in found.get(other, set())
+    }
+
+
 def test_every_room_is_looked_at() -> None:
     assert {room(file)[0] for file in FILES} == set(ROOMS)
     assert {room(file)[1] for file in FILES if room(file)[0] == "tasks"} >= set(STEPS)
+
+
+def test_no_folder_of_a_step_imports_one_that_imports_it_back() -> None:
+    assert mutual(FILES) == set()
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: "/".join(room(file)))
@@ -78,9 +126,9 @@ def test_imports_run_one_way(file: Path) -> None:
     [
         ("models/x.py", "import pandas"),
         ("models/x.py", "from pathlib import Path"),
-        ("tasks/split/x.py", "from tasks.train import score"),
-        ("tasks/split/x.py", "def f():\n    import tasks.train.train"),
-        ("tasks/data/x.py", "from conf.schema import Experiment"),
+        ("tasks/split/x.py", "from foldproof.tasks.train import score"),
+        ("tasks/split/x.py", "def f():\n    import foldproof.tasks.train.train"),
+        ("tasks/data/x.py", "from foldproof.conf.schema import Experiment"),
         ("tasks/data/x.py", "import prefect"),
         ("tasks/compare/x.py", "import mlflow.tracking"),
         ("tasks/compare/x.py", "from matplotlib.figure import Figure"),
@@ -94,6 +142,25 @@ def test_a_breach_is_seen(where: str, code: str, tmp_path: Path, monkeypatch) ->
     assert breaks(file)
 
 
+def test_mutual_imports_of_folders_are_seen(tmp_path: Path, monkeypatch) -> None:
+    for where, code in {
+        "tasks/data/panel/a.py": "from foldproof.tasks.data.sources.b import f",
+        "tasks/data/sources/b.py": "def f(): ...",
+        "tasks/data/sources/c.py": "from foldproof.tasks.data.panel import a",
+    }.items():
+        (tmp_path / where).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / where).write_text(code)
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    assert mutual(sorted(tmp_path.rglob("*.py"))) == {("tasks/data/panel", "tasks/data/sources")}
+
+
+def test_a_user_folder_of_the_same_name_is_not_taken_for_ours(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "x.py").write_text("from tasks.data import load")
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    with pytest.raises(AssertionError, match=r"no foldproof\."):
+        imported(tmp_path / "x.py")
+
+
 def test_nothing_works_at_import(tmp_path: Path) -> None:
     """Importing the whole house writes no file, sets no variable and configures no logging."""
     code = """
@@ -104,12 +171,12 @@ def state():
 before = state()
 for name in ("models.engine", "tasks.data", "tasks.split", "tasks.train", "tasks.attribute",
              "tasks.diagnose", "tasks.compare", "conf.schema", "flows.cli"):
-    importlib.import_module(name)
+    importlib.import_module("foldproof." + name)
 assert state() == before
 import sys
 assert "prefect" not in sys.modules and "mlflow" not in sys.modules, "imported without need"
 """
-    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
     files = {file.relative_to(tmp_path) for file in tmp_path.rglob("*") if file.is_file()}
     assert not {file for file in files if file.parts[0] != ".cache"}  # matplotlib's font list

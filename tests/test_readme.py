@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conf.load import PRESETS
-from models.normalizers import VARIANTS
-from tasks.diagnose import Verdict, audit_forecaster
-from tasks.diagnose.outside import own_fold
+from foldproof.conf.load import PRESETS
+from foldproof.models.normalizers import VARIANTS
+from foldproof.tasks.diagnose import Verdict, audit_forecaster
+from foldproof.tasks.diagnose.imported import own_fold
 from tests.labelled import labelled_rows
 
 ROOT = Path(__file__).resolve().parents[1]

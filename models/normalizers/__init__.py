@@ -1,7 +1,7 @@
 """Normalizations of the LSTM: the catalogue and the types a variant is made of."""
 
-from models.normalizers.catalogue import VARIANTS, resolve
-from models.normalizers.variant import (
+from foldproof.models.normalizers.catalogue import VARIANTS, resolve
+from foldproof.models.normalizers.variant import (
     HiddenNormalizer,
     InputNormalizer,
     Scaled,

@@ -5,17 +5,17 @@ import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from models.normalizers.cross_section import CrossSectionRank, CrossSectionZScore
-from models.normalizers.hidden import (
+from foldproof.models.normalizers.cross_section import CrossSectionRank, CrossSectionZScore
+from foldproof.models.normalizers.hidden import (
     CausalBatchNorm,
     DateBatchNorm,
     HiddenBatchNorm,
     HiddenLayerNorm,
 )
-from models.normalizers.history import EwmZScore, RollingZScore
-from models.normalizers.pooled import FullSampleZScore, RobustZScore, ZScore
-from models.normalizers.variant import Variant
-from models.normalizers.window import FeatureBatchNorm, InstanceNorm, RevIN
+from foldproof.models.normalizers.history import EwmZScore, RollingZScore
+from foldproof.models.normalizers.pooled import FullSampleZScore, RobustZScore, ZScore
+from foldproof.models.normalizers.variant import Variant
+from foldproof.models.normalizers.window import FeatureBatchNorm, InstanceNorm, RevIN
 
 VARIANTS: Mapping[str, Variant] = MappingProxyType(
     {

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from models.normalizers.scaling import root, scaled
-from models.normalizers.variant import Scaled
+from foldproof.models.normalizers.scaling import root, scaled
+from foldproof.models.normalizers.variant import Scaled
 
 RANK_SCALE = 3.46
 """About sqrt(12): brings uniform ranks to unit variance (qlib CSRankNorm)."""

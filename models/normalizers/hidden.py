@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from models.normalizers.variant import HiddenNormalizer
+from foldproof.models.normalizers.variant import HiddenNormalizer
 
 EPSILON = 1e-5
 """Added to every variance."""

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from models.normalizers.scaling import root, scaled
-from models.normalizers.variant import Scaled
-from models.spec import require
+from foldproof.models.normalizers.scaling import root, scaled
+from foldproof.models.normalizers.variant import Scaled
+from foldproof.models.spec import require
 
 
 class Moments(NamedTuple):

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.normalizers.scaling import fitted_cells, root, scaled
-from models.normalizers.variant import Scaled
+from foldproof.models.normalizers.scaling import fitted_cells, root, scaled
+from foldproof.models.normalizers.variant import Scaled
 
 MAD_TO_SD = 1.4826
 """The standard deviation of a Gaussian in units of its median absolute deviation."""

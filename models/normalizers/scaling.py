@@ -7,7 +7,7 @@ everywhere. All of it can be differentiated: what is missing or has no spread ha
 import torch
 from torch import Tensor
 
-from models.normalizers.variant import Scaled
+from foldproof.models.normalizers.variant import Scaled
 
 RELATIVE_FLOOR = 1e-10
 """A spread below this share of the centre is rounding, not variation."""

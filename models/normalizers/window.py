@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from models.normalizers.variant import WindowNormalizer
+from foldproof.models.normalizers.variant import WindowNormalizer
 
 EPSILON = 1e-5
 """Added to every variance, so windows want features of about unit scale."""

@@ -1,21 +1,34 @@
 """Which features carry a forecast: attribution methods behind one interface."""
 
-from tasks.attribute.agreement import agreements, rank_agreement
-from tasks.attribute.baselines import BASELINES, Baseline, Ground, baseline_of
-from tasks.attribute.degenerate import degenerate
-from tasks.attribute.expected import Expectation, expected_gradients
-from tasks.attribute.integrated import integrated_gradients
-from tasks.attribute.methods import ATTRIBUTIONS, Method
-from tasks.attribute.occlusion import feature_masks, group_masks, lag_masks, occlusion
-from tasks.attribute.partials import MeanPartials, mean_partial_derivatives
-from tasks.attribute.permutation import Permuted, permutation_importance
-from tasks.attribute.pointwise import gradient_times_input, squared_sensitivity
-from tasks.attribute.question import Answer, Question
-from tasks.attribute.resolved import Paths, resolved_gradients
-from tasks.attribute.shapley import Shapley, shapley_values
-from tasks.attribute.tables import Attribution
-from tasks.attribute.temporal import temporal_integrated_gradients
-from tasks.attribute.unit import attribute_unit
+from foldproof.tasks.attribute.baselines.catalogue import (
+    BASELINES,
+    Baseline,
+    BaselineInputs,
+    baseline_of,
+)
+from foldproof.tasks.attribute.baselines.degenerate import degenerate
+from foldproof.tasks.attribute.methods.adaptive import Paths, resolved_gradients
+from foldproof.tasks.attribute.methods.catalogue import ATTRIBUTIONS, Method
+from foldproof.tasks.attribute.methods.expected import Expectation, expected_gradients
+from foldproof.tasks.attribute.methods.integrated import integrated_gradients
+from foldproof.tasks.attribute.methods.local_gradients import (
+    gradient_times_input,
+    squared_sensitivity,
+)
+from foldproof.tasks.attribute.methods.occlusion import (
+    feature_masks,
+    group_masks,
+    lag_masks,
+    occlusion,
+)
+from foldproof.tasks.attribute.methods.partials import MeanPartials, mean_partial_derivatives
+from foldproof.tasks.attribute.methods.permutation import Permuted, permutation_importance
+from foldproof.tasks.attribute.methods.question import Answer, Question
+from foldproof.tasks.attribute.methods.shapley import Shapley, shapley_values
+from foldproof.tasks.attribute.methods.temporal import temporal_integrated_gradients
+from foldproof.tasks.attribute.unit.attribution import attribute_unit
+from foldproof.tasks.attribute.unit.tables import Attribution
+from foldproof.tasks.statistics.agreement import agreements, rank_agreement
 
 __all__ = [
     "ATTRIBUTIONS",
@@ -23,8 +36,8 @@ __all__ = [
     "Answer",
     "Attribution",
     "Baseline",
+    "BaselineInputs",
     "Expectation",
-    "Ground",
     "MeanPartials",
     "Method",
     "Paths",

@@ -7,19 +7,19 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from models.normalizers import resolve
-from models.windows import eligible
-from tasks.attribute.origins import ORIGINS, origin_shares, shapley_of_origins
-from tasks.attribute.prices.attributed import prices_or_why
-from tasks.attribute.prices.found import FromPrices
-from tasks.attribute.resolved import TOLERANCE
-from tasks.attribute.supplied import (
-    Frozen,
+from foldproof.models.normalizers import resolve
+from foldproof.models.windows import eligible
+from foldproof.tasks.attribute.methods.adaptive import TOLERANCE
+from foldproof.tasks.attribute.origins.by_return import prices_or_why
+from foldproof.tasks.attribute.origins.origins import ORIGINS, origin_shares, shapley_of_origins
+from foldproof.tasks.attribute.origins.price_result import FromPrices
+from foldproof.tasks.attribute.origins.raw_rows import (
+    FixedStatistics,
     rows_at,
     supplied_attributions,
     surroundings,
 )
-from tasks.train.served import Laid, Served
+from foldproof.tasks.train.serving.model import Laid, Served
 
 PAIRS = 16
 """Orders for Shapley values where ranks have no derivative: enough to tell features apart."""
@@ -127,7 +127,7 @@ def explain_forecast(
     everyone = there[end].nonzero().flatten()
     coupled = resolve(served.variant).coupling != "none"
     around = surroundings(
-        Frozen.serving(served), values, member, end,
+        FixedStatistics.serving(served), values, member, end,
         everyone if coupled else torch.tensor([column]),
     )  # fmt: skip
     place = int((around.symbols == column).nonzero())
@@ -155,7 +155,7 @@ def explain_forecast(
         columns = torch.arange(len(laid.symbols)) if coupled else torch.tensor([column])
         if not coupled:  # a network that reads one stock is spared the normalizing of all
             own = values[:, columns], member[:, columns]
-            around = surroundings(Frozen.serving(served), *own, end, torch.tensor([0]))
+            around = surroundings(FixedStatistics.serving(served), *own, end, torch.tensor([0]))
         prices, stops = prices_or_why(
             served.data, raw, around, laid.features, around.first - back, place, spread, nodes,
             columns,

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from models.spec import STRICT, at_least, require
-from tasks.attribute.baselines import BASELINES, check_baseline
-from tasks.attribute.methods import ATTRIBUTIONS, DEFAULT, check_methods
+from foldproof.models.spec import STRICT, at_least, require
+from foldproof.tasks.attribute.baselines.catalogue import BASELINES, check_baseline
+from foldproof.tasks.attribute.methods.catalogue import ATTRIBUTIONS, DEFAULT, check_methods
 
 
 @dataclass(frozen=True)

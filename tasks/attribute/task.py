@@ -9,18 +9,18 @@ import numpy as np
 import pandas as pd
 from prefect import task
 
-from tasks.attribute.explain import Explanation, explain_forecast, extremes
-from tasks.attribute.origins import origins_of_unit
-from tasks.attribute.prices.unit import prices_of_unit
-from tasks.attribute.rebased import rebased
-from tasks.attribute.spec import AttributionSpec
-from tasks.attribute.trust.drift import drifts
-from tasks.attribute.trust.table import checked
-from tasks.attribute.unit import Attribution, attribute_unit
-from tasks.data import DataSpec, load, load_raw
-from tasks.timing import Timed, timed
-from tasks.train import TrainedUnit, code_version, units_key
-from tasks.train.served import read_served
+from foldproof.tasks.attribute.explain import Explanation, explain_forecast, extremes
+from foldproof.tasks.attribute.origins.origins import origins_of_unit
+from foldproof.tasks.attribute.origins.prices import prices_of_unit
+from foldproof.tasks.attribute.spec import AttributionSpec
+from foldproof.tasks.attribute.trust.baselines import rebased
+from foldproof.tasks.attribute.trust.checks import checked
+from foldproof.tasks.attribute.trust.drift import drifts
+from foldproof.tasks.attribute.unit.attribution import Attribution, attribute_unit
+from foldproof.tasks.data import DataSpec, load, load_raw
+from foldproof.tasks.timing import Timed, timed
+from foldproof.tasks.train import TrainedUnit, code_version, units_key
+from foldproof.tasks.train.serving.model import read_served
 
 
 def attribution_key(_: Any, parameters: dict[str, Any]) -> str:

@@ -1,8 +1,8 @@
 """Compare forecasts on the same cells, with intervals that survive overlap and many tries."""
 
-from tasks.compare.comparison import CONTROLS, Comparison, compare, daily
-from tasks.compare.metrics import METRICS, Metric, measure
-from tasks.compare.selection import Selection, selection
+from foldproof.tasks.compare.comparison import CONTROLS, Comparison, compare, daily
+from foldproof.tasks.compare.metrics import METRICS, Metric, measure
+from foldproof.tasks.compare.selection import Selection, selection
 
 __all__ = [
     "CONTROLS",

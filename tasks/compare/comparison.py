@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from models.normalizers import VARIANTS
-from tasks.compare.aligned import Aligned, align
-from tasks.compare.metrics import Scores, figures, scores_of
-from tasks.compare.statistics import confidence_set, hac_t, simultaneous_intervals
-from tasks.train import PREFIX
+from foldproof.models.normalizers import VARIANTS
+from foldproof.tasks.compare.aligned import Aligned, align
+from foldproof.tasks.compare.intervals import confidence_set, simultaneous_intervals
+from foldproof.tasks.compare.metrics import Scores, figures, scores_of
+from foldproof.tasks.statistics.mean_test import hac_t
+from foldproof.tasks.train import PREFIX
 
 CONTROLS = tuple(name for name, variant in VARIANTS.items() if variant.control)
 """Variants that leak on purpose: ranked, but no candidates."""

@@ -7,8 +7,8 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from tasks.compare.aligned import Aligned, align
-from tasks.cross_section import correlation, ranks
+from foldproof.tasks.compare.aligned import Aligned, align
+from foldproof.tasks.statistics.rank_ic import correlation, ranks
 
 QUINTILES_FROM = 10
 """Names from which on a date is cut into quintiles; into terciles below."""

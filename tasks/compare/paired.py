@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.compare.statistics import LEAST_DATES
+from foldproof.tasks.statistics.mean_test import LEAST_DATES
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tasks.compare.statistics import LEAST_DATES, hac_error, lags_for
+from foldproof.tasks.statistics.mean_test import LEAST_DATES, hac_error, lags_for
 
 BLOCKS = 12
 """Blocks of dates of which one half chooses and the other judges: 924 splits."""

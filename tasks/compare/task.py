@@ -3,8 +3,8 @@
 import pandas as pd
 from prefect import task
 
-from tasks.compare.comparison import Comparison, compare
-from tasks.compare.spec import StatisticsSpec
+from foldproof.tasks.compare.comparison import Comparison, compare
+from foldproof.tasks.compare.spec import StatisticsSpec
 
 
 @task(name="compare forecasts")

@@ -1,11 +1,11 @@
 """Step 1: from rows with dates and symbols to a checked, dense, fingerprinted panel."""
 
-from tasks.data.features import FEATURES, price_features
-from tasks.data.panel import Panel, build, folder_of, from_frame, load, save
-from tasks.data.read import features_of, load_raw
-from tasks.data.rows import DataError
-from tasks.data.sources import SOURCES
-from tasks.data.spec import ColumnsSpec, DataSpec, SyntheticSpec, TargetSpec
+from foldproof.tasks.data.features.features import FEATURES, price_features
+from foldproof.tasks.data.panel.panel import Panel, build, folder_of, from_frame, load, save
+from foldproof.tasks.data.panel.read import features_of, load_raw
+from foldproof.tasks.data.rows import DataError
+from foldproof.tasks.data.sources.catalogue import SOURCES
+from foldproof.tasks.data.spec import ColumnsSpec, DataSpec, SyntheticSpec, TargetSpec
 
 __all__ = [
     "FEATURES",

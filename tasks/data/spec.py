@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal, get_args
 
-from models.spec import STRICT, at_least, one_of, require
-from tasks.data.address import holds_password, kind_of
-from tasks.data.sql import why_not_reading
+from foldproof.models.spec import STRICT, at_least, one_of, require
+from foldproof.tasks.data.address import holds_password, kind_of
+from foldproof.tasks.data.sql import why_not_reading
 
 SourceName = Literal[
     "sp500", "file", "query", "noise", "linear", "lagged", "regime",

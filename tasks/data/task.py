@@ -4,11 +4,11 @@ from pathlib import Path
 
 from prefect import task
 
-from tasks.data import build, folder_of
-from tasks.data.spec import DataSpec, TargetSpec
+from foldproof.tasks.data import build, folder_of
+from foldproof.tasks.data.spec import DataSpec, TargetSpec
 
 
 @task(name="load panel")
 def load_panel(data: DataSpec, target: TargetSpec, cache: Path) -> Path:
-    """Build or find the panel in ``cache``; return the folder that ``tasks.data.load`` reads."""
+    """Build or find the panel in ``cache``; return its folder, which :func:`load` reads."""
     return folder_of(build(data, target, cache=cache), cache)

@@ -1,10 +1,10 @@
 """Leak tests: does anything see the future?"""
 
-from tasks.diagnose.catalogue import DIAGNOSTICS, Diagnostic
-from tasks.diagnose.features import audit_features
-from tasks.diagnose.finding import Finding, LeakReport, Verdict, Witness
-from tasks.diagnose.forecaster import audit_forecaster
-from tasks.diagnose.module import audit_module
+from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS, Diagnostic
+from foldproof.tasks.diagnose.findings.finding import Finding, LeakReport, Verdict, Witness
+from foldproof.tasks.diagnose.forecaster import audit_forecaster
+from foldproof.tasks.diagnose.lookahead.features import audit_features
+from foldproof.tasks.diagnose.network.audit import audit_module
 
 __all__ = [
     "DIAGNOSTICS",

@@ -9,31 +9,30 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from tasks.diagnose.battery import (
-    Labels,
-    by_column,
+from foldproof.tasks.diagnose.data.labels import Labels, by_column
+from foldproof.tasks.diagnose.data.plan import diagnose_plan
+from foldproof.tasks.diagnose.exact import (
     duplicate_findings,
     network_findings,
     point_in_time_findings,
     sample_findings,
     target_findings,
 )
-from tasks.diagnose.catalogue import LEVEL
-from tasks.diagnose.control import holm
-from tasks.diagnose.cuts import choose_rows
-from tasks.diagnose.deaf import heard
-from tasks.diagnose.features import checked_data
-from tasks.diagnose.finding import Finding, Inflation, LeakReport, Verdict
-from tasks.diagnose.ground import Ground
-from tasks.diagnose.invariance import Change, answer, observe, selection_finding
-from tasks.diagnose.measure import day
-from tasks.diagnose.perturb import checked_names, schedule
-from tasks.diagnose.pipeline import diagnose_plan
-from tasks.diagnose.replay import honest_scores, inflation
-from tasks.diagnose.statistical import Known, data_statistics, forecast_statistics
-from tasks.diagnose.subject import Forecast, Subject
-from tasks.diagnose.undeclared import undeclared_findings
-from tasks.split import Fold
+from foldproof.tasks.diagnose.findings.catalogue import LEVEL
+from foldproof.tasks.diagnose.findings.finding import Finding, Inflation, LeakReport, Verdict
+from foldproof.tasks.diagnose.findings.verdicts import holm
+from foldproof.tasks.diagnose.lookahead.controls import require_reading
+from foldproof.tasks.diagnose.lookahead.forecasts import Change, answer, observe, selection_finding
+from foldproof.tasks.diagnose.lookahead.late_columns import undeclared_findings
+from foldproof.tasks.diagnose.perturb.attempt import checked_data
+from foldproof.tasks.diagnose.perturb.compare import day
+from foldproof.tasks.diagnose.perturb.cuts import choose_rows
+from foldproof.tasks.diagnose.perturb.rows import checked_names, schedule
+from foldproof.tasks.diagnose.statistical.battery import Known, data_statistics, forecast_statistics
+from foldproof.tasks.diagnose.statistical.leak_price import honest_scores, inflation
+from foldproof.tasks.diagnose.trace.reference_run import ReferenceRun
+from foldproof.tasks.diagnose.trace.run import BoundForecaster, Forecast
+from foldproof.tasks.split import Fold
 
 TRACED_CUTS, UNTRACED_CUTS, QUICK_CUTS = 20, 4, 3
 """Dates to cut at by default: with a trained model to score with; training at each cut; quick."""
@@ -72,7 +71,7 @@ def audit_forecaster(
 
     The first cut is the first test date: all that comes after training and validation changes
     there, so that its forecasts show whether training saw it. The other cuts lie in the test
-    block. A forecaster that marks its stages on a :class:`tasks.diagnose.trace.Trace` learns where
+    block. A forecaster that marks its stages on a :class:`Trace` (trace/trace.py) learns where
     a leak enters, and is tested stage by stage: samples, duplicates, target, features, network.
     Where it marks its training, serving is tested with the model trained once; one that does not
     trains anew at every cut.
@@ -124,7 +123,7 @@ def audit_forecaster(
     if column is not None and column not in data:
         raise ValueError(f"target must be a column of the data; {column!r} is none of {[*data]}")
     made = partial(by_column, target) if isinstance(target, str) else target
-    ground = Ground.of(Subject(forecast, fold), data, known_at, seed, tolerance)
+    ground = ReferenceRun.of(BoundForecaster(forecast, fold), data, known_at, seed, tolerance)
     wanted = cuts or (QUICK_CUTS if quick else TRACED_CUTS if ground.traced else UNTRACED_CUTS)
     first, *others = dates_to_cut(data, ground.base.scores, wanted, seed)
     ways = TRAIN_CHANGES if ground.traced else perturbations
@@ -146,14 +145,14 @@ def audit_forecaster(
     return LeakReport("forecaster", tuple(priced))
 
 
-def data_findings(ground: Ground, known: Known, quick: bool) -> list[Finding]:
+def data_findings(ground: ReferenceRun, known: Known, quick: bool) -> list[Finding]:
     """What rows, features and target show by themselves, whatever is learnt from them."""
     found = [*target_findings(ground, known.target), *duplicate_findings(ground)]
     return found if quick else [*found, *data_statistics(ground, known)]
 
 
 def invariances(
-    ground: Ground, training: list[Change], serving: list[Change]
+    ground: ReferenceRun, training: list[Change], serving: list[Change]
 ) -> tuple[list[Finding], float]:
     """The findings on training, choices and serving, and how far two runs on the data differ."""
     trained = observe(ground, training, frozen=True)
@@ -163,12 +162,12 @@ def invariances(
     rerun = ground.noise() if moved else 0.0
     found = [answer("train_invariance", trained, ground, rerun)]
     found += [answer("serve_invariance", served, ground, rerun)] if served else []
-    found = heard(found, ground)
+    found = require_reading(found, ground)
     return [*found, *selection_finding(found[0], ground)], rerun
 
 
 def worth(
-    found: list[Finding], ground: Ground, labels: pd.Series | None, horizon: int, replays: int
+    found: list[Finding], ground: ReferenceRun, labels: pd.Series | None, horizon: int, replays: int
 ) -> list[Finding]:
     """``found``, each leak with what it is worth, where there is a target to tell it by."""
     leaks = [finding for finding in found if finding.verdict is Verdict.LEAK and finding.counts]
@@ -180,7 +179,7 @@ def worth(
 
 
 def price_of(
-    ground: Ground, labels: pd.Series, horizon: int, early: bool, replays: int
+    ground: ReferenceRun, labels: pd.Series, horizon: int, early: bool, replays: int
 ) -> Inflation | None:
     """Reported less honest rank IC on ``replays`` evenly spread test dates.
 
@@ -196,7 +195,7 @@ def price_of(
     return inflation(ground.base.scores, honest, labels, dates, spanned, later)
 
 
-def labels_of(ground: Ground, target: Labels | None) -> pd.Series | None:
+def labels_of(ground: ReferenceRun, target: Labels | None) -> pd.Series | None:
     """What is forecast on the data, indexed (date, symbol), if it is known."""
     if target is not None:
         return target(ground.data)
@@ -224,7 +223,7 @@ def dates_to_cut(
     return list(dates[[first, *rows, *([last] if count > 1 and last > first else [])]])
 
 
-def plan_findings(ground: Ground, embargo: int) -> list[Finding]:
+def plan_findings(ground: ReferenceRun, embargo: int) -> list[Finding]:
     """Purge and order: of the traced samples, else of the fold by what is known of its labels."""
     traced = sample_findings(ground, embargo)
     if traced:

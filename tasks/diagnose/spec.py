@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from models.spec import STRICT, at_least, require
+from foldproof.models.spec import STRICT, at_least, require
 
 
 @dataclass(frozen=True)

@@ -7,21 +7,26 @@ from typing import Any
 import pandas as pd
 from prefect import task
 
-from tasks.data import load, load_raw
-from tasks.data.spec import DataSpec
-from tasks.diagnose.finding import Finding, LeakReport
-from tasks.diagnose.forecaster import QUICK_CUTS, audit_forecaster, data_findings
-from tasks.diagnose.ground import Ground
-from tasks.diagnose.outside import audited
-from tasks.diagnose.own import OwnForecaster, OwnRows, around
-from tasks.diagnose.pipeline import diagnose_features, diagnose_plan
-from tasks.diagnose.spec import AuditSpec
-from tasks.diagnose.statistical import Known
-from tasks.diagnose.subject import Subject
-from tasks.diagnose.unit import diagnose_unit
-from tasks.split.fold import Fold
-from tasks.timing import Timed, timed
-from tasks.train import TrainedUnit, code_version, train_unit, units_key
+from foldproof.tasks.data import load, load_raw
+from foldproof.tasks.data.spec import DataSpec
+from foldproof.tasks.diagnose.data.plan import diagnose_plan
+from foldproof.tasks.diagnose.findings.finding import Finding, LeakReport
+from foldproof.tasks.diagnose.forecaster import QUICK_CUTS, audit_forecaster, data_findings
+from foldproof.tasks.diagnose.imported import audited
+from foldproof.tasks.diagnose.lookahead.trained_unit import diagnose_unit
+from foldproof.tasks.diagnose.spec import AuditSpec
+from foldproof.tasks.diagnose.statistical.battery import Known
+from foldproof.tasks.diagnose.trace.reference_run import ReferenceRun
+from foldproof.tasks.diagnose.trace.run import BoundForecaster
+from foldproof.tasks.diagnose.variant import (
+    OwnForecaster,
+    OwnRows,
+    diagnose_features,
+    rows_for_fold,
+)
+from foldproof.tasks.split.fold import Fold
+from foldproof.tasks.timing import Timed, timed
+from foldproof.tasks.train import TrainedUnit, code_version, train_unit, units_key
 
 EPOCHS, QUICK_EPOCHS = 3, 1
 """Epochs that an audit trains at most: where the future enters, weights of the first show it. One
@@ -86,11 +91,13 @@ def audit_panel(
 
     def once() -> tuple[Finding, ...]:
         raw = load_raw(own.data)
-        rows, inside = around(raw, fold, trained=QUICK_ROWS if quick else spec.rows)
+        rows, inside = rows_for_fold(raw, fold, trained=QUICK_ROWS if quick else spec.rows)
         about = about_rows(own, rows)
-        read, _ = around(raw, fold)
+        read, _ = rows_for_fold(raw, fold)
         cut = [] if quick else diagnose_features(own.data, spec.feature_cuts, rows=read)
-        ground = Ground.of(Subject(own, inside), rows, about["known_at"], seed=0, tolerance=None)
+        ground = ReferenceRun.of(
+            BoundForecaster(own, inside), rows, about["known_at"], seed=0, tolerance=None
+        )
         known = Known(
             own.labels, own.labels(rows), horizon=about["horizon"], prices=about["prices"],
             hazard=spec.hazard,
@@ -113,7 +120,9 @@ def audit_variant(
 
     def whole() -> LeakReport:
         own, training = forecaster.rows, forecaster.training
-        rows, inside = around(load_raw(own.data), fold, trained=QUICK_ROWS if quick else spec.rows)
+        rows, inside = rows_for_fold(
+            load_raw(own.data), fold, trained=QUICK_ROWS if quick else spec.rows
+        )
         epochs = min(training.epochs, QUICK_EPOCHS if quick else EPOCHS)
         report = audit_forecaster(
             replace(forecaster, training=replace(training, epochs=epochs)),

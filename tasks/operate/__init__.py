@@ -1,11 +1,5 @@
 """Running a model day by day: promotion with a gate, scoring within bounds, monitoring."""
 
-from tasks.operate.spec import (
-    Bound,
-    GateSpec,
-    MonitorSpec,
-    OperationSpec,
-    ScoreSpec,
-)
+from foldproof.tasks.operate.spec import Bound, GateSpec, MonitorSpec, OperationSpec, ScoreSpec
 
 __all__ = ["Bound", "GateSpec", "MonitorSpec", "OperationSpec", "ScoreSpec"]

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from tasks.operate.evidence import business_days
-from tasks.operate.night import Night
-from tasks.operate.shift import outside, stability_indices
-from tasks.operate.spec import LESS_IS_WORSE, Bound, ScoreSpec
+from foldproof.tasks.operate.evidence import business_days
+from foldproof.tasks.operate.night import Night
+from foldproof.tasks.operate.shift import outside, stability_indices
+from foldproof.tasks.operate.spec import LESS_IS_WORSE, Bound, ScoreSpec
 
 NAMED = 3
 """Features and symbols that a detail names."""

@@ -5,8 +5,8 @@ from enum import StrEnum
 
 import numpy as np
 
-from tasks.diagnose.finding import Verdict
-from tasks.operate.spec import GateSpec
+from foldproof.tasks.diagnose.findings.finding import Verdict
+from foldproof.tasks.operate.spec import GateSpec
 
 NAN = float("nan")
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tasks.compare import daily
-from tasks.compare.aligned import NothingCommon
-from tasks.data import Panel
-from tasks.diagnose.finding import Verdict
-from tasks.operate.decision import Challenger, Incumbent
-from tasks.split import Fold
-from tasks.train.served import Served
-from tasks.train.train import with_target
+from foldproof.tasks.compare import daily
+from foldproof.tasks.compare.aligned import NothingCommon
+from foldproof.tasks.data import Panel
+from foldproof.tasks.diagnose.findings.finding import Verdict
+from foldproof.tasks.operate.decision import Challenger, Incumbent
+from foldproof.tasks.split import Fold
+from foldproof.tasks.train.serving.model import Served
+from foldproof.tasks.train.train import with_target
 
 CHAMPION = "champion"
 """Stands for the incumbent network where its own variant is a challenger too."""

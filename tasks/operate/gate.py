@@ -5,11 +5,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from tasks.compare.paired import Paired, paired
-from tasks.compare.statistics import LEAST_DATES
-from tasks.diagnose.finding import Verdict
-from tasks.operate.decision import BARRED, Challenger, Decision, Incumbent, Judged, Outcome, Reason
-from tasks.operate.spec import GateSpec
+from foldproof.tasks.compare.paired import Paired, paired
+from foldproof.tasks.diagnose.findings.finding import Verdict
+from foldproof.tasks.operate.decision import (
+    BARRED,
+    Challenger,
+    Decision,
+    Incumbent,
+    Judged,
+    Outcome,
+    Reason,
+)
+from foldproof.tasks.operate.spec import GateSpec
+from foldproof.tasks.statistics.mean_test import LEAST_DATES
 
 
 def decide(

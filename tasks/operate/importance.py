@@ -6,15 +6,15 @@ from datetime import date
 import torch
 from torch import Tensor
 
-from models.normalizers import resolve
-from models.windows import eligible
-from tasks.attribute.agreement import rank_agreement
-from tasks.attribute.gradients import ForwardOf
-from tasks.attribute.resolved import NODES, resolved_paths
-from tasks.attribute.sampling import cut, draw, spread_samples
-from tasks.attribute.scoring import coupled_scorer, scorer
-from tasks.split import Fold
-from tasks.train.served import Laid, Served
+from foldproof.models.normalizers import resolve
+from foldproof.models.windows import eligible
+from foldproof.tasks.attribute.baselines.sampling import cut, draw, spread_samples
+from foldproof.tasks.attribute.methods.adaptive import NODES, resolved_paths
+from foldproof.tasks.attribute.network.forward import coupled_scorer, scorer
+from foldproof.tasks.attribute.network.gradients import ForwardOf
+from foldproof.tasks.split import Fold
+from foldproof.tasks.statistics.agreement import rank_agreement
+from foldproof.tasks.train.serving.model import Laid, Served
 
 
 def importance_of_rows(

@@ -6,10 +6,10 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from tasks.operate.evidence import Champion
-from tasks.train.background import Background
-from tasks.train.intake import taken
-from tasks.train.served import Laid, Served, read_served
+from foldproof.tasks.operate.evidence import Champion
+from foldproof.tasks.train.serving.model import Laid, Served, read_served
+from foldproof.tasks.train.serving.rows import inputs_of
+from foldproof.tasks.train.serving.training_values import Background
 
 LISTED = 5
 """Newest trading dates within which a symbol of the universe has a row: one that is not delivered
@@ -79,7 +79,7 @@ def night_of(model: str, champion: Champion, rows: pd.DataFrame, when: date) -> 
             f"version {champion.version} of {model} was logged without a reference of its training "
             "rows, so nothing can be held against them: foldproof retrain makes one that has it"
         )
-    frame = taken(rows, served.data, served.features)
+    frame = inputs_of(rows, served.data, served.features)
     frame = frame[frame["date"] <= pd.Timestamp(when)]
     laid = served.laid(frame)
     universe = universe_of(frame, laid)

@@ -6,11 +6,11 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from tasks.compare.paired import paired
-from tasks.compare.statistics import LEAST_DATES
-from tasks.data import Panel
-from tasks.operate.evidence import rank_ic
-from tasks.train.train import with_target
+from foldproof.tasks.compare.paired import paired
+from foldproof.tasks.data import Panel
+from foldproof.tasks.operate.evidence import rank_ic
+from foldproof.tasks.statistics.mean_test import LEAST_DATES
+from foldproof.tasks.train.train import with_target
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tasks.diagnose.finding import Finding
-from tasks.operate.decision import Decision
-from tasks.train import TrainedUnit
+from foldproof.tasks.diagnose.findings.finding import Finding
+from foldproof.tasks.operate.decision import Decision
+from foldproof.tasks.train import TrainedUnit
 
 
 @dataclass(frozen=True, eq=False)

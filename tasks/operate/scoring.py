@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from tasks.operate.checks import CHECKS, Checked, Result, run_checks
-from tasks.operate.night import Night, scores_of
-from tasks.operate.spec import ScoreSpec
+from foldproof.tasks.operate.checks import CHECKS, Checked, Result, run_checks
+from foldproof.tasks.operate.night import Night, scores_of
+from foldproof.tasks.operate.spec import ScoreSpec
 
 COLUMNS = ("date", "symbol", "score", "version")
 

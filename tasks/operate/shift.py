@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from tasks.train.background import Profile, counted
+from foldproof.tasks.train.serving.training_values import Profile, counted
 
 
 def stability_index(profile: Profile, values: np.ndarray) -> float:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ValidationInfo
 
-from models.spec import STRICT, at_least, require
+from foldproof.models.spec import STRICT, at_least, require
 
 
 @dataclass(frozen=True)

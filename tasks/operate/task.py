@@ -10,13 +10,13 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
-from tasks.data import DataSpec, TargetSpec, build, load, load_raw
-from tasks.operate.decision import Challenger, Decision, Incumbent
-from tasks.operate.evidence import Champion, champion_forecasts, stretch_of
-from tasks.operate.gate import decide
-from tasks.operate.night import night_of
-from tasks.operate.record import Settled
-from tasks.operate.scoring import (
+from foldproof.tasks.data import DataSpec, TargetSpec, build, load, load_raw
+from foldproof.tasks.operate.decision import Challenger, Decision, Incumbent
+from foldproof.tasks.operate.evidence import Champion, champion_forecasts, stretch_of
+from foldproof.tasks.operate.gate import decide
+from foldproof.tasks.operate.night import night_of
+from foldproof.tasks.operate.record import Settled
+from foldproof.tasks.operate.scoring import (
     Scoring,
     markdown,
     read_scores,
@@ -24,12 +24,12 @@ from tasks.operate.scoring import (
     sentence,
     write_scores,
 )
-from tasks.operate.spec import GateSpec, OperationSpec
-from tasks.operate.watch import Watch, watch_of
-from tasks.operate.watch_words import lines, page
-from tasks.split import Fold
-from tasks.timing import Timed, timed
-from tasks.train.served import read_served
+from foldproof.tasks.operate.spec import GateSpec, OperationSpec
+from foldproof.tasks.operate.watch import Watch, watch_of
+from foldproof.tasks.operate.watch_words import lines, page
+from foldproof.tasks.split import Fold
+from foldproof.tasks.timing import Timed, timed
+from foldproof.tasks.train.serving.model import read_served
 
 EVENT = "foldproof.alert."
 """Events begin with this; the alarm's key follows."""

@@ -8,12 +8,12 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from tasks.data import Panel
-from tasks.operate.importance import agreement, importance_of_rows
-from tasks.operate.night import Night
-from tasks.operate.realised import Worth, realised, worth
-from tasks.operate.shift import stability_indices
-from tasks.operate.spec import OperationSpec
+from foldproof.tasks.data import Panel
+from foldproof.tasks.operate.importance import agreement, importance_of_rows
+from foldproof.tasks.operate.night import Night
+from foldproof.tasks.operate.realised import Worth, realised, worth
+from foldproof.tasks.operate.shift import stability_indices
+from foldproof.tasks.operate.spec import OperationSpec
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,8 +2,8 @@
 
 import math
 
-from tasks.compare.statistics import LEAST_DATES
-from tasks.operate.watch import ALARMS, Watch, first
+from foldproof.tasks.operate.watch import ALARMS, Watch, first
+from foldproof.tasks.statistics.mean_test import LEAST_DATES
 
 LISTED = 10
 """Features that the page lists."""

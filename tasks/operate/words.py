@@ -1,6 +1,6 @@
 """A decision of the gate in words: one sentence with its numbers, and a page of Markdown."""
 
-from tasks.operate.decision import BARRED, Decision, Judged, Outcome, Reason
+from foldproof.tasks.operate.decision import BARRED, Decision, Judged, Outcome, Reason
 
 RULES = {
     Reason.LEAK: "its forecasts depend on the future",

@@ -1,13 +1,14 @@
 """Say and draw what a comparison or an audit found: an HTML page, its figures, its words."""
 
-from tasks.report.attributions import heatmap_of
-from tasks.report.audit_page import audit_page, audit_report
-from tasks.report.audit_words import verdict_sentence
-from tasks.report.figures import FIGURES, ReportFigure, figures_of
-from tasks.report.page import Report, page_of, report_of
-from tasks.report.results import Results
-from tasks.report.style import render
-from tasks.report.words import QUESTIONS, answers, summary_markdown
+from foldproof.tasks.report.attribution.figures import heatmap_of
+from foldproof.tasks.report.audit.page import audit_page, audit_report
+from foldproof.tasks.report.audit.words import verdict_sentence
+from foldproof.tasks.report.comparison.figures import FIGURES, ReportFigure, figures_of
+from foldproof.tasks.report.comparison.page import page_of, report_of
+from foldproof.tasks.report.comparison.words import QUESTIONS, answers, summary_markdown
+from foldproof.tasks.report.results import Results
+from foldproof.tasks.report.style import render
+from foldproof.tasks.report.template import Report
 
 __all__ = [
     "FIGURES",

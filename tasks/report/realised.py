@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 
-from tasks.operate.watch import Watch
-from tasks.operate.watch_words import realised_words
-from tasks.report.style import (
+from foldproof.tasks.operate.watch import Watch
+from foldproof.tasks.operate.watch_words import realised_words
+from foldproof.tasks.report.style import (
     BLUE,
     FAINT,
     GREEN,

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from models.normalizers.variant import Variant
-from tasks.attribute import Attribution
-from tasks.compare import Comparison, Selection, selection
-from tasks.diagnose.finding import Finding, Verdict
-from tasks.split.fold import Fold
-from tasks.train import PREFIX, REFERENCES
+from foldproof.models.normalizers.variant import Variant
+from foldproof.tasks.attribute import Attribution
+from foldproof.tasks.compare import Comparison, Selection, selection
+from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
+from foldproof.tasks.split.fold import Fold
+from foldproof.tasks.train import PREFIX, REFERENCES
 
 
 class Estimate(NamedTuple):

@@ -5,20 +5,21 @@ from collections.abc import Sequence
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
-from tasks.attribute.explain import Explanation
-from tasks.diagnose.finding import LeakReport
-from tasks.operate.watch import Watch
-from tasks.operate.watch_words import page
-from tasks.report.audit_page import audit_report
-from tasks.report.batch_norm import batch_norm_figure
-from tasks.report.explanation import explanation_figure, explanation_text
-from tasks.report.page import Report, report_of
-from tasks.report.prices import prices_figure
-from tasks.report.realised import realised_figure
-from tasks.report.results import Results
-from tasks.report.study import StudyResults
-from tasks.report.style import render
-from tasks.report.words import summary_markdown
+from foldproof.tasks.attribute.explain import Explanation
+from foldproof.tasks.diagnose.findings.finding import LeakReport
+from foldproof.tasks.operate.watch import Watch
+from foldproof.tasks.operate.watch_words import page
+from foldproof.tasks.report.attribution.explanation import explanation_figure, explanation_text
+from foldproof.tasks.report.attribution.returns import prices_figure
+from foldproof.tasks.report.audit.page import audit_report
+from foldproof.tasks.report.batch_study.figure import batch_norm_figure
+from foldproof.tasks.report.batch_study.results import StudyResults
+from foldproof.tasks.report.comparison.page import report_of
+from foldproof.tasks.report.comparison.words import summary_markdown
+from foldproof.tasks.report.realised import realised_figure
+from foldproof.tasks.report.results import Results
+from foldproof.tasks.report.style import render
+from foldproof.tasks.report.template import Report
 
 
 @task(name="draw report")

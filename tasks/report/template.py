@@ -1,6 +1,8 @@
 """Filling the room's HTML templates into pages that need nothing beside them."""
 
 from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
@@ -21,7 +23,7 @@ def fill(template: str, /, **values: Any) -> str:
 
 def source_of(name: str) -> str:
     """A template's text, wherever the package is installed."""
-    return files("tasks.report").joinpath(name).read_text(encoding="utf-8")
+    return files("foldproof.tasks.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def embedded(title: str, png: bytes) -> Markup:
@@ -29,3 +31,11 @@ def embedded(title: str, png: bytes) -> Markup:
     return Markup('<img alt="{}" src="data:image/png;base64,{}">').format(
         title, b64encode(png).decode()
     )
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a reader gets: the page, and its figures as PNG by key of ``FIGURES``."""
+
+    page: str
+    figures: Mapping[str, bytes]

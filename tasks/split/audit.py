@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pandas as pd
 
-from tasks.split.fold import Fold
+from foldproof.tasks.split.fold import Fold
 
 
 def audit_plan(folds: Iterable[Fold], label_end: np.ndarray, embargo: int = 0) -> pd.DataFrame:

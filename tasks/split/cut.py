@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from tasks.split.size import DAY, Size
+from foldproof.tasks.split.size import DAY, Size
 
 
 class PlanError(ValueError):

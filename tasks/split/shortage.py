@@ -1,7 +1,7 @@
 """Says which number of a plan is short, and by how much."""
 
-from tasks.split.cut import Cutter
-from tasks.split.size import DAY, Size
+from foldproof.tasks.split.cut import Cutter
+from foldproof.tasks.split.size import DAY, Size
 
 
 def shortage(cutter: Cutter, texts: dict[str, int | str]) -> str:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 from prefect import task
 
-from tasks.data import load
-from tasks.split.audit import audit_plan
-from tasks.split.fold import Fold
-from tasks.split.walk_forward import WalkForward, plan_hash
+from foldproof.tasks.data import load
+from foldproof.tasks.split.audit import audit_plan
+from foldproof.tasks.split.fold import Fold
+from foldproof.tasks.split.walk_forward import WalkForward, plan_hash
 
 
 @dataclass(frozen=True, eq=False)

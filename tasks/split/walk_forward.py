@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from models.spec import STRICT, at_least
-from tasks.split.cut import Blocks, Cutter, PlanError, known_rows
-from tasks.split.fold import Fold
-from tasks.split.shortage import shortage
-from tasks.split.size import Size, parse_size
+from foldproof.models.spec import STRICT, at_least
+from foldproof.tasks.split.cut import Blocks, Cutter, PlanError, known_rows
+from foldproof.tasks.split.fold import Fold
+from foldproof.tasks.split.shortage import shortage
+from foldproof.tasks.split.size import Size, parse_size
 
 if TYPE_CHECKING:
     from sklearn.utils.metadata_routing import MetadataRequest

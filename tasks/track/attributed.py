@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from tasks.attribute import Attribution
-from tasks.attribute.methods import MAIN
-from tasks.attribute.origins import Origins
-from tasks.report.importances import failed_checks, importance_shares
-from tasks.report.results import is_true
+from foldproof.tasks.attribute import Attribution
+from foldproof.tasks.attribute.methods.catalogue import MAIN
+from foldproof.tasks.attribute.origins.origins import Origins
+from foldproof.tasks.report.attribution.shares import failed_checks, importance_shares
+from foldproof.tasks.report.results import is_true
 
 Value = tuple[str, float, int]
 """A metric's name, value and step."""

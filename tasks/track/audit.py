@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.diagnose.finding import LeakReport, Verdict
-from tasks.diagnose.sheet import sheet_of
-from tasks.report.audit_words import verdict_sentence
-from tasks.report.page import Report
-from tasks.track.runs import SUMMARY, finished_runs, log_values, new_run
-from tasks.track.store import Links, Store, runs_page, ui_command, url_of
-from tasks.track.values import NOTE, Value
+from foldproof.tasks.diagnose.findings.finding import LeakReport, Verdict
+from foldproof.tasks.diagnose.findings.sheet import sheet_of
+from foldproof.tasks.report.audit.words import verdict_sentence
+from foldproof.tasks.report.template import Report
+from foldproof.tasks.track.runs import SUMMARY, finished_runs, log_values, new_run
+from foldproof.tasks.track.store import Links, Store, runs_page, ui_command, url_of
+from foldproof.tasks.track.values import NOTE, Value
 
 
 @dataclass(frozen=True)

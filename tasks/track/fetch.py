@@ -7,7 +7,7 @@ import mlflow.artifacts
 from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
 
-from tasks.track.store import Store, TrackingError
+from foldproof.tasks.track.store import Store, TrackingError
 
 LATEST = "latest"
 REGISTERED = "models:/"

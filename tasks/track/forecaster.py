@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from tasks.attribute.methods import MAIN
-from tasks.data import DataSpec
-from tasks.track.model import ModelFiles
-from tasks.train import TrainedUnit
-from tasks.train.record import NOTHING, background_of, served_of
-from tasks.train.served import Laid, example_rows, write_served
+from foldproof.tasks.attribute.methods.catalogue import MAIN
+from foldproof.tasks.data import DataSpec
+from foldproof.tasks.track.model import ModelFiles
+from foldproof.tasks.train import TrainedUnit
+from foldproof.tasks.train.serving.model import Laid, example_rows, write_served
+from foldproof.tasks.train.serving.record import NOTHING, background_of, served_of
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("data", "split", "train")
-"""Of the tasks, those whose code scores; the rest does not travel with a model."""
+ROOMS = ("models", "tasks/data", "tasks/split", "tasks/train")
+"""Folders whose code scores; the rest does not travel with a model."""
 NEEDED = ("torch", "numpy", "pandas", "pandera", "pydantic", "pyarrow", "safetensors")
 """What scoring imports; everything else stays out of the model's environment."""
 EXAMPLE_SYMBOLS, EXAMPLE_DATES = 20, 5
@@ -57,19 +57,17 @@ def forecaster_files(
         example_input=rows,
         example_output=scores.assign(date=scores["date"].astype(str)),
         requirements=tuple(f"{name}=={version(name).partition('+')[0]}" for name in NEEDED),
-        packages=(ROOT / "models", staged_tasks(place)),
+        packages=(staged_code(place),),
     )
 
 
-def staged_tasks(place: Path) -> Path:
-    """A copy of ``tasks`` below ``place`` with the rooms that score alone; returns its folder."""
-    target = place / "code" / "tasks"
+def staged_code(place: Path) -> Path:
+    """A copy of the code that scores below ``place``, as the package ``foldproof``; its folder."""
+    target = place / "code" / "foldproof"
     for room in ROOMS:
-        shutil.copytree(
-            ROOT / "tasks" / room, target / room, ignore=shutil.ignore_patterns("__pycache__")
-        )
+        shutil.copytree(ROOT / room, target / room, ignore=shutil.ignore_patterns("__pycache__"))
     for file in (ROOT / "tasks").glob("*.py"):
-        shutil.copy(file, target)
+        shutil.copy(file, target / "tasks")
     return target
 
 

@@ -11,14 +11,14 @@ import pandas as pd
 from mlflow.entities import Dataset, DatasetInput
 from PIL import Image
 
-from tasks.diagnose.finding import Finding
-from tasks.report import Report, Results, heatmap_of, render
-from tasks.report.importances import ranked_features
-from tasks.report.leaks import SHARED
-from tasks.track.model import ModelFiles, log_model
-from tasks.track.runs import SUMMARY, finished_runs, log_values, new_run
-from tasks.track.store import Links, Store, report_url, ui_command, url_of
-from tasks.track.values import (
+from foldproof.tasks.diagnose.findings.finding import Finding
+from foldproof.tasks.report import Report, Results, heatmap_of, render
+from foldproof.tasks.report.attribution.shares import ranked_features
+from foldproof.tasks.report.audit.matrix import SHARED
+from foldproof.tasks.track.model import ModelFiles, log_model
+from foldproof.tasks.track.runs import SUMMARY, finished_runs, log_values, new_run
+from foldproof.tasks.track.store import Links, Store, report_url, ui_command, url_of
+from foldproof.tasks.track.values import (
     key_of,
     summary_params,
     summary_tags,

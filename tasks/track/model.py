@@ -10,7 +10,7 @@ from mlflow import pyfunc
 from mlflow.entities import LoggedModelOutput
 from mlflow.models import Model, infer_signature
 
-from tasks.track.store import Store
+from foldproof.tasks.track.store import Store
 
 
 @dataclass(frozen=True, eq=False)

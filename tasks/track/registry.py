@@ -15,12 +15,12 @@ from pathlib import Path
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from tasks.operate.decision import Outcome
-from tasks.operate.evidence import Champion
-from tasks.operate.record import Settled
-from tasks.track.fetch import fetch_model
-from tasks.track.store import Store, TrackingError
-from tasks.track.values import NOTE
+from foldproof.tasks.operate.decision import Outcome
+from foldproof.tasks.operate.evidence import Champion
+from foldproof.tasks.operate.record import Settled
+from foldproof.tasks.track.fetch import fetch_model
+from foldproof.tasks.track.store import Store, TrackingError
+from foldproof.tasks.track.values import NOTE
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 """Aliases: the version that scores, and the best of the newest retraining."""

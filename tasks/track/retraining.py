@@ -4,14 +4,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks.operate.record import Retraining
-from tasks.operate.words import markdown, sentence
-from tasks.track.audit import file_name
-from tasks.track.log import write_findings
-from tasks.track.model import ModelFiles, log_model
-from tasks.track.runs import SUMMARY, finished_runs, log_values, new_run
-from tasks.track.store import Store
-from tasks.track.values import NOTE, Value, flat, key_of
+from foldproof.tasks.operate.record import Retraining
+from foldproof.tasks.operate.words import markdown, sentence
+from foldproof.tasks.track.audit import file_name
+from foldproof.tasks.track.log import write_findings
+from foldproof.tasks.track.model import ModelFiles, log_model
+from foldproof.tasks.track.runs import SUMMARY, finished_runs, log_values, new_run
+from foldproof.tasks.track.store import Store
+from foldproof.tasks.track.values import NOTE, Value, flat, key_of
 
 
 def find_retraining(store: Store, retraining_id: str) -> str | None:

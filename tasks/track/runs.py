@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from tasks.track.store import Store
-from tasks.track.values import Value, metrics, params, tags
+from foldproof.tasks.track.store import Store
+from foldproof.tasks.track.values import Value, metrics, params, tags
 
 SUMMARY = ""
 """Stands for the summary run where runs are keyed by variant."""

@@ -8,12 +8,12 @@ from pathlib import Path
 from mlflow.entities import Metric
 from PIL import Image
 
-from tasks.operate.scoring import Scoring, markdown, sentence
-from tasks.operate.watch import Watch
-from tasks.report import Report
-from tasks.track.runs import METRICS, chunks, new_run
-from tasks.track.store import Store
-from tasks.track.values import NOTE, Value, metrics, tags
+from foldproof.tasks.operate.scoring import Scoring, markdown, sentence
+from foldproof.tasks.operate.watch import Watch
+from foldproof.tasks.report import Report
+from foldproof.tasks.track.runs import METRICS, chunks, new_run
+from foldproof.tasks.track.store import Store
+from foldproof.tasks.track.values import NOTE, Value, metrics, tags
 
 KIND = "scoring"
 NIGHTS = "scores"

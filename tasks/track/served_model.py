@@ -8,8 +8,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
-from tasks.data import DataError
-from tasks.train.served import read_served
+from foldproof.tasks.data import DataError
+from foldproof.tasks.train.serving.model import read_served
 
 
 class ServedForecaster(PythonModel):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from models.spec import STRICT, require
+from foldproof.models.spec import STRICT, require
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 
-from tasks.track.spec import TrackingSpec
+from foldproof.tasks.track.spec import TrackingSpec
 
 SQLITE = "sqlite:///"
 PATIENCE = 5.0

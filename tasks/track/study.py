@@ -5,10 +5,10 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tasks.report.study import StudyResults, answer_markdown
-from tasks.track.runs import SUMMARY, finished_runs, log_values, new_run
-from tasks.track.store import Links, Store, runs_page, ui_command, url_of
-from tasks.track.values import NOTE, Value, flat
+from foldproof.tasks.report.batch_study.results import StudyResults, answer_markdown
+from foldproof.tasks.track.runs import SUMMARY, finished_runs, log_values, new_run
+from foldproof.tasks.track.store import Links, Store, runs_page, ui_command, url_of
+from foldproof.tasks.track.values import NOTE, Value, flat
 
 
 def log_batch_study(store: Store, results: StudyResults, figures: Mapping[str, bytes]) -> Links:

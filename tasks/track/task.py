@@ -6,26 +6,26 @@ from tempfile import TemporaryDirectory
 
 from prefect import task
 
-from tasks.data import DataSpec, load_raw
-from tasks.operate.evidence import Champion
-from tasks.operate.importance import importance_when_tested
-from tasks.operate.record import Retraining, Settled
-from tasks.operate.scoring import Scoring
-from tasks.operate.watch import Watch
-from tasks.report import Report, Results
-from tasks.report.study import StudyResults
-from tasks.track.audit import Audit, log_leak_audit, write_audit
-from tasks.track.fetch import ModelPlace, fetch_model
-from tasks.track.forecaster import files_by_variant, forecaster_files
-from tasks.track.log import log_comparison
-from tasks.track.registry import find_champion, settle
-from tasks.track.retraining import find_retraining, log_retraining
-from tasks.track.scoring import log_scoring, log_watch
-from tasks.track.spec import TrackingSpec
-from tasks.track.store import Links, open_store
-from tasks.track.study import log_batch_study, write_study
-from tasks.train import TrainedUnit
-from tasks.train.record import served_of
+from foldproof.tasks.data import DataSpec, load_raw
+from foldproof.tasks.operate.evidence import Champion
+from foldproof.tasks.operate.importance import importance_when_tested
+from foldproof.tasks.operate.record import Retraining, Settled
+from foldproof.tasks.operate.scoring import Scoring
+from foldproof.tasks.operate.watch import Watch
+from foldproof.tasks.report import Report, Results
+from foldproof.tasks.report.batch_study.results import StudyResults
+from foldproof.tasks.track.audit import Audit, log_leak_audit, write_audit
+from foldproof.tasks.track.fetch import ModelPlace, fetch_model
+from foldproof.tasks.track.forecaster import files_by_variant, forecaster_files
+from foldproof.tasks.track.log import log_comparison
+from foldproof.tasks.track.registry import find_champion, settle
+from foldproof.tasks.track.retraining import find_retraining, log_retraining
+from foldproof.tasks.track.scoring import log_scoring, log_watch
+from foldproof.tasks.track.spec import TrackingSpec
+from foldproof.tasks.track.store import Links, open_store
+from foldproof.tasks.track.study import log_batch_study, write_study
+from foldproof.tasks.train import TrainedUnit
+from foldproof.tasks.train.serving.record import served_of
 
 
 @task(name="find tracking store")

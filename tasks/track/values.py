@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 from mlflow.entities import Metric, Param, RunTag
 
-from tasks.diagnose.finding import Verdict
-from tasks.report import Results, answers, summary_markdown
-from tasks.track.attributed import Value, attribution_values
+from foldproof.tasks.diagnose.findings.finding import Verdict
+from foldproof.tasks.report import Results, answers, summary_markdown
+from foldproof.tasks.track.attributed import Value, attribution_values
 
 NOTE = "mlflow.note.content"
 """The tag that the UI shows as a run's description, as Markdown."""

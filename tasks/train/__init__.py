@@ -1,8 +1,7 @@
 """Train one unit (variant x fold x seed) and score with it; reference forecasters beside it."""
 
-from tasks.data.version import HOUSE, code_version
-from tasks.train.references import PREFIX, REFERENCES, Reference, reference_forecasts
-from tasks.train.train import (
+from foldproof.tasks.train.references import PREFIX, REFERENCES, Reference, reference_forecasts
+from foldproof.tasks.train.train import (
     TrainingError,
     fit_statistics,
     forecasts_of,
@@ -11,7 +10,8 @@ from tasks.train.train import (
     score,
     train_unit,
 )
-from tasks.train.unit import TrainedUnit, Unit, digest, units_key, variant_version
+from foldproof.tasks.train.unit import TrainedUnit, Unit, digest, units_key, variant_version
+from foldproof.tasks.version import HOUSE, code_version
 
 __all__ = [
     "HOUSE",

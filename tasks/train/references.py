@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from models.normalizers import VARIANTS
-from models.windows import Windows, eligible
-from tasks.data.panel import Panel
-from tasks.split.fold import Fold
-from tasks.train.train import TrainingError, target_scale, tensors, with_target
+from foldproof.models.normalizers import VARIANTS
+from foldproof.models.windows import Windows, eligible
+from foldproof.tasks.data.panel import Panel
+from foldproof.tasks.split.fold import Fold
+from foldproof.tasks.train.train import TrainingError, target_scale, tensors, with_target
 
 PREFIX = "ref:"
 """In front of a reference's name wherever it stands beside variants."""

@@ -6,13 +6,13 @@ from typing import Any
 import pandas as pd
 from prefect import task
 
-from tasks.data import load
-from tasks.data.version import code_version
-from tasks.split.fold import Fold
-from tasks.timing import Timed, timed
-from tasks.train.references import reference_forecasts
-from tasks.train.train import train_unit
-from tasks.train.unit import ROOMS, TrainedUnit, Unit
+from foldproof.tasks.data import load
+from foldproof.tasks.split.fold import Fold
+from foldproof.tasks.timing import Timed, timed
+from foldproof.tasks.train.references import reference_forecasts
+from foldproof.tasks.train.train import train_unit
+from foldproof.tasks.train.unit import ROOMS, TrainedUnit, Unit
+from foldproof.tasks.version import code_version
 
 
 def unit_key(_: Any, parameters: dict[str, Any]) -> str:

@@ -7,12 +7,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from models import engine
-from models.network import Forecaster, build
-from models.normalizers import Scaled, resolve
-from models.windows import Windows, eligible
-from tasks.data.panel import Panel
-from tasks.train.unit import TrainedUnit, Unit
+from foldproof.models import engine
+from foldproof.models.network import Forecaster, build
+from foldproof.models.normalizers import Scaled, resolve
+from foldproof.models.windows import Windows, eligible
+from foldproof.tasks.data.panel import Panel
+from foldproof.tasks.train.unit import TrainedUnit, Unit
 
 
 class TrainingError(ValueError):

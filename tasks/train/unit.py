@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from models.spec import NetworkSpec, TrainingSpec
-from tasks.data.version import code_version
-from tasks.split.fold import Fold
+from foldproof.models.spec import NetworkSpec, TrainingSpec
+from foldproof.tasks.split.fold import Fold
+from foldproof.tasks.version import code_version
 
 ROOMS = ("models", "tasks/data", "tasks/split", "tasks/train")
 """Whose code decides what a unit comes to."""
@@ -23,7 +23,7 @@ class Unit:
     """Everything that decides a trained network, and nothing else.
 
     Attributes:
-        variant: Key of ``models.normalizers.VARIANTS`` or ``package.module:attribute``.
+        variant: Key of ``foldproof.models.normalizers.VARIANTS`` or ``package.module:attribute``.
         fold: The fold to train on and forecast.
         seed: Seeds the initial weights, dropout and batch order; the same for every variant.
         network: The network's spec.

@@ -13,7 +13,7 @@ import torch
 from statsmodels.tsa.arima_process import ArmaProcess
 from torch import Tensor
 
-from tasks.attribute.gradients import Forward
+from foldproof.tasks.attribute.network.gradients import Forward
 from tests.benchmarks.explainers import Explain
 
 SAMPLES, TIMES, FEATURES, FEW = 10, 50, 50, 5

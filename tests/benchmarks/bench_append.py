@@ -21,8 +21,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tasks.data import ColumnsSpec, DataSpec, build
-from tasks.data.read import read
+from foldproof.tasks.data import ColumnsSpec, DataSpec, build
+from foldproof.tasks.data.panel.read import read
 
 SYMBOLS, DAYS = 500, 2520
 TODAY = date(2026, 1, 1)

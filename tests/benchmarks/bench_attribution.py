@@ -72,11 +72,11 @@ def trained(length: int, features: int, path: Path) -> None:
     """Train the forecaster on a panel with products and kinks of features; save its weights."""
     import torch
 
-    from models.engine import fit
-    from models.network import build
-    from models.normalizers import VARIANTS
-    from models.spec import NetworkSpec, TrainingSpec
-    from models.windows import Windows, eligible
+    from foldproof.models.engine import fit
+    from foldproof.models.network import build
+    from foldproof.models.normalizers import VARIANTS
+    from foldproof.models.spec import NetworkSpec, TrainingSpec
+    from foldproof.models.windows import Windows, eligible
 
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(SEED)
@@ -97,9 +97,9 @@ def run(job: Job) -> dict[str, float]:
     """Attribute once in this process, which nothing else may use."""
     import torch
 
-    from models.network import build
-    from models.normalizers import VARIANTS
-    from models.spec import NetworkSpec
+    from foldproof.models.network import build
+    from foldproof.models.normalizers import VARIANTS
+    from foldproof.models.spec import NetworkSpec
 
     torch.set_num_threads(1)
     length, features = SHAPES[job.shape]
@@ -166,7 +166,7 @@ def missed(network: Any, attributions: Any, inputs: Any, baseline: Any) -> dict[
 
 def ours(network: Any, job: Job) -> Callable[[Any, Any], tuple[Any, float]]:
     """Resolved gradients."""
-    from tasks.attribute import resolved_gradients
+    from foldproof.tasks.attribute import resolved_gradients
 
     effort = EFFORTS[job.dtype, job.against]
 

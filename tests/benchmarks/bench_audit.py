@@ -15,12 +15,12 @@ from functools import partial
 
 import torch
 
-from conf.load import load
-from models.memory import keep_activations_mapped
-from tasks.data import build
-from tasks.diagnose.own import OwnForecaster, OwnRows
-from tasks.diagnose.task import audit_panel, audit_variant
-from tasks.train import Unit, train_unit
+from foldproof.conf.load import load
+from foldproof.models.memory import keep_activations_mapped
+from foldproof.tasks.data import build
+from foldproof.tasks.diagnose.task import audit_panel, audit_variant
+from foldproof.tasks.diagnose.variant import OwnForecaster, OwnRows
+from foldproof.tasks.train import Unit, train_unit
 
 
 def cpu_seconds(call: Callable[[], object]) -> float:

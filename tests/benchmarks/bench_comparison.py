@@ -35,7 +35,13 @@ def proportional_memory(pid: int) -> float:
 def main(preset: str = "sp500") -> None:
     """Run the preset in an empty folder and print what it cost."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "flows", "compare", str(ROOT / "conf" / f"{preset}.yaml")]
+        command = [
+            sys.executable,
+            "-m",
+            "foldproof.flows",
+            "compare",
+            str(ROOT / "conf" / f"{preset}.yaml"),
+        ]
         start, peak, first = time.perf_counter(), 0.0, None
         process = subprocess.Popen(
             command, cwd=folder, stdout=subprocess.PIPE, text=True, env=environment()
@@ -64,8 +70,8 @@ def main(preset: str = "sp500") -> None:
 
 
 def environment() -> dict[str, str]:
-    """This process's, with the project importable from anywhere."""
-    return os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    """This process's, with output as it comes."""
+    return os.environ | {"PYTHONUNBUFFERED": "1"}
 
 
 if __name__ == "__main__":

@@ -62,11 +62,11 @@ def run(loop: str, load: Workload) -> dict[str, object]:
     """Train once in this process, which nothing else may use."""
     import torch
 
-    from models.memory import keep_activations_mapped
-    from models.network import build
-    from models.normalizers import VARIANTS
-    from models.spec import NetworkSpec, TrainingSpec
-    from models.windows import Windows, eligible
+    from foldproof.models.memory import keep_activations_mapped
+    from foldproof.models.network import build
+    from foldproof.models.normalizers import VARIANTS
+    from foldproof.models.spec import NetworkSpec, TrainingSpec
+    from foldproof.models.windows import Windows, eligible
 
     if loop == "ours":
         keep_activations_mapped()
@@ -86,7 +86,7 @@ def run(loop: str, load: Workload) -> dict[str, object]:
     network = build(VARIANTS["none"], load.features, spec, SEED)
 
     def ours() -> list[float]:
-        from models.engine import fit
+        from foldproof.models.engine import fit
 
         result = fit(network, windows, train, validation, training, SEED)
         return [epoch.train_loss for epoch in result.curves]
@@ -113,7 +113,7 @@ def plain_loop(lstm, head, windows, train, validation, spec) -> list[float]:
     import torch
     from torch.utils.data import DataLoader, TensorDataset
 
-    from models.batches import BATCHES
+    from foldproof.models.batches import BATCHES
 
     whole = TensorDataset(windows.gather(train), windows.target[train])
     held = TensorDataset(windows.gather(validation), windows.target[validation])

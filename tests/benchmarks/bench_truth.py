@@ -18,17 +18,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from conf.load import load
-from conf.schema import Experiment
-from models.memory import keep_activations_mapped
-from models.network import build as build_network
-from models.normalizers import resolve
-from tasks.attribute.sampling import cut, draw, spread_samples
-from tasks.attribute.unit import scene_of
-from tasks.data import Panel, build
-from tasks.data.truth import relevance, signal_of, slopes, terms_of
-from tasks.split import plan_hash
-from tasks.train import TrainedUnit, Unit, train_unit
+from foldproof.conf.load import load
+from foldproof.conf.schema import Experiment
+from foldproof.models.memory import keep_activations_mapped
+from foldproof.models.network import build as build_network
+from foldproof.models.normalizers import resolve
+from foldproof.tasks.attribute.baselines.sampling import cut, draw, spread_samples
+from foldproof.tasks.attribute.unit.inputs import unit_inputs
+from foldproof.tasks.data import Panel, build
+from foldproof.tasks.data.synthetic.truth import relevance, signal_of, slopes, terms_of
+from foldproof.tasks.split import plan_hash
+from foldproof.tasks.train import TrainedUnit, Unit, train_unit
 from tests.benchmarks import arma, hmm
 from tests.benchmarks.explainers import METHODS, OURS, Explain, captum_integrated_gradients
 from tests.benchmarks.published import FIGURES, PUBLISHED
@@ -151,7 +151,7 @@ def panel_figures(
         The figures; the AUPRC per window of a random order, which is the share of relevant cells;
         the correlation of the network's test forecasts with the best possible ones.
     """
-    scene, generator = scene_of(trained, panel), torch.Generator().manual_seed(0)
+    scene, generator = unit_inputs(trained, panel), torch.Generator().manual_seed(0)
     chosen = spread_samples(scene.test, windows, generator)
     inputs = scene.windows(chosen)
     baseline = scene.windows(draw(scene.train, len(chosen), generator))

@@ -6,10 +6,10 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from tasks.attribute import integrated_gradients
-from tasks.attribute.expected import expected_gradients
-from tasks.attribute.gradients import Forward, frozen, gradients_at
-from tasks.attribute.occlusion import occlusion
+from foldproof.tasks.attribute import integrated_gradients
+from foldproof.tasks.attribute.methods.expected import expected_gradients
+from foldproof.tasks.attribute.methods.occlusion import occlusion
+from foldproof.tasks.attribute.network.gradients import Forward, eval_mode, gradients_at
 
 Explain = Callable[[Forward, Tensor, Tensor], Tensor]
 """(forward, inputs (B, T, F), baseline (B, T, F)) -> attributions (B, T, F).
@@ -26,7 +26,7 @@ NODES = 10
 def slope(forward: Forward, inputs: Tensor, baseline: Tensor) -> Tensor:
     """The gradient at the sample, which needs no baseline."""
     parts = torch.arange(len(inputs)).split(256)
-    with frozen(forward):
+    with eval_mode(forward):
         found = [gradients_at(lambda x, _: forward(x), inputs[rows], rows) for rows in parts]
     return torch.cat(found)
 

@@ -17,18 +17,24 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from tasks.diagnose.catalogue import LEVEL
-from tasks.diagnose.control import holm, judged
-from tasks.diagnose.delay import delay_curve
-from tasks.diagnose.drift import drift
-from tasks.diagnose.finding import Finding, Verdict
-from tasks.diagnose.permutation import label_permutation, mean_rank_ic, p_above_zero, permuted
-from tasks.diagnose.placebo import noise_placebo
-from tasks.diagnose.rank_ic import daily_rank_ic, mean_test
-from tasks.diagnose.reversal import time_reversal
-from tasks.diagnose.screen import feature_screen
-from tasks.diagnose.survivorship import survivorship
-from tasks.split import Fold
+from foldproof.tasks.diagnose.findings.catalogue import LEVEL
+from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
+from foldproof.tasks.diagnose.findings.verdicts import holm, statistical_finding
+from foldproof.tasks.diagnose.statistical.delay import delay_curve
+from foldproof.tasks.diagnose.statistical.drift import drift
+from foldproof.tasks.diagnose.statistical.permutation import (
+    label_permutation,
+    mean_rank_ic,
+    p_above_zero,
+    permuted,
+)
+from foldproof.tasks.diagnose.statistical.placebo import noise_placebo
+from foldproof.tasks.diagnose.statistical.reversal import time_reversal
+from foldproof.tasks.diagnose.statistical.screen import feature_screen
+from foldproof.tasks.diagnose.statistical.survivorship import survivorship
+from foldproof.tasks.split import Fold
+from foldproof.tasks.statistics.mean_test import mean_test
+from foldproof.tasks.statistics.rank_ic import daily_rank_ic
 from tests.tasks.diagnose.long_panels import (
     HORIZON,
     features_of,
@@ -137,14 +143,14 @@ def audit(seed: int, rank_ic: float = 0.0) -> Panel:
 
 def as_finding(test: str, p: float) -> Finding:
     """A finding that holds a p-value."""
-    return judged(test, "scoring", 0.0, p, LEVEL, "", "")
+    return statistical_finding(test, "scoring", 0.0, p, LEVEL, "", "")
 
 
 def relevel(findings: Mapping[str, Finding], names: tuple[str, ...], level: float) -> list[Finding]:
     """The findings of ``names`` as they would be at another level."""
     chosen = [findings[name] for name in names]
     return [
-        judged(f.test, f.stage, f.value, f.p_value or 0.0, level, f.tested, f.detail)
+        statistical_finding(f.test, f.stage, f.value, f.p_value or 0.0, level, f.tested, f.detail)
         for f in chosen
     ]
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tasks.attribute.gradients import frozen
+from foldproof.tasks.attribute.network.gradients import eval_mode
 from tests.benchmarks.explainers import Explain
 
 IMPORTANT = (1, 2)
@@ -188,6 +188,6 @@ def attributed(
         method(lambda points, k=k: network.by_step(points)[..., k].sum(1), x, zeros)
         for k in (0, 1)
     ]  # fmt: skip
-    with frozen(network), torch.no_grad():
+    with eval_mode(network), torch.no_grad():
         given = network.by_step(x).argmax(-1, keepdim=True)
     return torch.where(given == 1, both[1], both[0]).numpy()

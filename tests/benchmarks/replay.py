@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from flows.shell import prepare
+from foldproof.flows.shell import prepare
 
 HOME = Path(".foldproof/replay")
 SETTINGS = (
@@ -47,7 +47,7 @@ MISSING_DAYS = 8
 
 def peeking(rows: pd.DataFrame) -> pd.DataFrame:
     """The built-in features and tomorrow's return: a planted leak."""
-    from tasks.data.features import price_features
+    from foldproof.tasks.data.features.features import price_features
 
     tomorrow = rows.groupby("symbol")["price"].pct_change().groupby(rows["symbol"]).shift(-1)
     return price_features(rows).assign(tomorrow=tomorrow)
@@ -74,9 +74,9 @@ class Nights:
 
     def __init__(self, first: str, last: str) -> None:
         """Trading nights from ``first`` to ``last``."""
-        from conf.load import load
-        from flows.workers import task_runner
-        from tasks.data import load_raw
+        from foldproof.conf.load import load
+        from foldproof.flows.processes.workers import task_runner
+        from foldproof.tasks.data import load_raw
 
         self.base = load("nightly", SETTINGS)
         dates = np.unique(load_raw(self.base.data)["date"].to_numpy())
@@ -92,7 +92,7 @@ class Nights:
 
     def retrain(self, night, what="retrain", **data):
         """Retrain; note the outcome."""
-        from flows.retrain import retrain
+        from foldproof.flows.retrain import retrain
 
         start = time.process_time()
         settled = retrain.with_options(task_runner=self.runner)(self.on(night, **data))
@@ -105,7 +105,7 @@ class Nights:
 
     def score(self, night, what="score", **data):
         """Score; note the result."""
-        from flows.score import score
+        from foldproof.flows.score import score
 
         start = time.process_time()
         scoring = score(self.on(night, **data))
@@ -117,7 +117,7 @@ class Nights:
 
     def monitor(self, night):
         """Monitor; note how long it took."""
-        from flows.monitor import monitor
+        from foldproof.flows.monitor import monitor
 
         start = time.process_time()
         monitor(self.on(night))
@@ -125,8 +125,8 @@ class Nights:
 
     def roll_back(self, night):
         """Give the alias back."""
-        from tasks.track.registry import roll_back
-        from tasks.track.store import open_store
+        from foldproof.tasks.track.registry import roll_back
+        from foldproof.tasks.track.store import open_store
 
         move = roll_back(open_store(self.base.tracking), self.base.operation.model, "")
         self.diary.note(
@@ -162,8 +162,8 @@ class Nights:
 
 def faults(nights: Nights) -> Iterator[str]:
     """What should not have been."""
-    from tasks.operate.scoring import read_scores
-    from tasks.track.store import open_store
+    from foldproof.tasks.operate.scoring import read_scores
+    from foldproof.tasks.track.store import open_store
 
     diary, model = nights.diary, nights.base.operation.model
     client = open_store(nights.base.tracking).client
@@ -200,7 +200,7 @@ def main() -> int:
     HOME.mkdir(parents=True)
     os.chdir(HOME)
     prepare(verbose=False)
-    from flows.api import one_api
+    from foldproof.flows.processes.api import one_api
 
     with one_api() as api, api:
         nights = Nights(asked.first, asked.last)

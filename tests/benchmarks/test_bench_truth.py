@@ -4,9 +4,9 @@ import torch
 from captum.attr import IntegratedGradients
 from torch import Tensor, nn
 
-from conf.load import load
-from tasks.attribute import integrated_gradients
-from tasks.data import build
+from foldproof.conf.load import load
+from foldproof.tasks.attribute import integrated_gradients
+from foldproof.tasks.data import build
 from tests.benchmarks import arma, hmm
 from tests.benchmarks.bench_truth import (
     PANELS,

@@ -8,21 +8,21 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydantic import TypeAdapter, ValidationError
 
-from conf.explanation import ExplainRequest
-from conf.load import PRESETS, load
-from conf.outside import OutsideAudit
-from conf.schema import Experiment
-from conf.study import study_of
-from models.normalizers import VARIANTS
-from models.spec import NetworkSpec, TrainingSpec
-from tasks.attribute.methods import ATTRIBUTIONS
-from tasks.attribute.spec import AttributionSpec
-from tasks.compare.spec import StatisticsSpec
-from tasks.data.spec import DataSpec, SyntheticSpec, TargetSpec
-from tasks.diagnose.spec import AuditSpec
-from tasks.operate.spec import GateSpec, MonitorSpec, ScoreSpec
-from tasks.split import WalkForward
-from tasks.train.references import REFERENCES
+from foldproof.conf.explanation import ExplainRequest
+from foldproof.conf.load import PRESETS, load
+from foldproof.conf.outside import OutsideAudit
+from foldproof.conf.schema import Experiment
+from foldproof.conf.study import study_of
+from foldproof.models.normalizers import VARIANTS
+from foldproof.models.spec import NetworkSpec, TrainingSpec
+from foldproof.tasks.attribute.methods.catalogue import ATTRIBUTIONS
+from foldproof.tasks.attribute.spec import AttributionSpec
+from foldproof.tasks.compare.spec import StatisticsSpec
+from foldproof.tasks.data.spec import DataSpec, SyntheticSpec, TargetSpec
+from foldproof.tasks.diagnose.spec import AuditSpec
+from foldproof.tasks.operate.spec import GateSpec, MonitorSpec, ScoreSpec
+from foldproof.tasks.split import WalkForward
+from foldproof.tasks.train.references import REFERENCES
 
 SPECS = (
     NetworkSpec, TrainingSpec, SyntheticSpec, DataSpec, TargetSpec, AttributionSpec, AuditSpec,

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from conf.load import PRESETS, ConfigError, load, to_yaml
-from conf.schema import Experiment
-from conf.study import study_of
-from models.normalizers import VARIANTS
+from foldproof.conf.load import PRESETS, ConfigError, load, to_yaml
+from foldproof.conf.schema import Experiment
+from foldproof.conf.study import study_of
+from foldproof.models.normalizers import VARIANTS
 
 FILES = sorted(file for file in PRESETS.glob("*.yaml") if study_of(file) is None)
 

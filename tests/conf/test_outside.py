@@ -2,8 +2,8 @@
 
 import pytest
 
-from conf.load import ConfigError
-from conf.outside import OutsideAudit, load_outside
+from foldproof.conf.load import ConfigError
+from foldproof.conf.outside import OutsideAudit, load_outside
 
 
 def test_settings_are_typed_in_the_shell() -> None:

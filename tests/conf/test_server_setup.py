@@ -13,7 +13,7 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 
-from conf.load import load
+from foldproof.conf.load import load
 from tests.flows.served import ROOT, SMALL, Api, environment, free_port, running, until
 from tests.tasks.track.conftest import OTHERS_WARNINGS
 

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from conf.load import ConfigError, to_yaml
-from conf.study import BatchStudy, load_study, study_of
-from tasks.diagnose.batch_study import Composition, why_not
+from foldproof.conf.load import ConfigError, to_yaml
+from foldproof.conf.study import BatchStudy, load_study, study_of
+from foldproof.tasks.batch_study import Composition, why_not
 
 
 def test_the_preset_loads_and_repeats_from_its_own_yaml(tmp_path: Path) -> None:

@@ -40,14 +40,12 @@ class Place:
         self.config.write_text(yaml.safe_dump(SMALL))
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "flows", "compare", str(self.config), *arguments]
+        return [sys.executable, "-m", "foldproof.flows", "compare", str(self.config), *arguments]
 
     @property
     def environment(self) -> dict[str, str]:
         kept = ("PATH", "HOME", "LANG", "TMPDIR")
-        return {name: os.environ[name] for name in kept if name in os.environ} | {
-            "PYTHONPATH": str(ROOT)
-        }
+        return {name: os.environ[name] for name in kept if name in os.environ}
 
     def run(self, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -37,11 +37,10 @@ def free_port() -> int:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """What a user's shell has, and the project."""
+    """What a user's shell has."""
     kept = ("PATH", "HOME", "LANG", "TMPDIR")
     own = {name: os.environ[name] for name in kept if name in os.environ}
-    ours = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return own | {"PYTHONPATH": ours, "DO_NOT_TRACK": "true"} | more
+    return own | {"DO_NOT_TRACK": "true"} | more
 
 
 @contextmanager
@@ -118,4 +117,4 @@ class Api:
 
 def foldproof(*arguments: str) -> list[str]:
     """The command in this interpreter."""
-    return [sys.executable, "-m", "flows", *arguments]
+    return [sys.executable, "-m", "foldproof.flows", *arguments]

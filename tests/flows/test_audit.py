@@ -14,13 +14,13 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 
-from conf.outside import load_outside
-from flows.audit import rows_and_fold, shifted, verdict_of
-from flows.benchmark import run_benchmark, run_power
-from tasks.diagnose import LeakReport, Verdict
+from foldproof.conf.outside import load_outside
+from foldproof.flows.audit import rows_and_fold, shifted, verdict_of
+from foldproof.flows.benchmark import run_benchmark, run_power
+from foldproof.tasks.diagnose import LeakReport, Verdict
 from tests.flows.conftest import SMALL, Place
 from tests.labelled import labelled_rows
-from tests.tasks.diagnose.test_finding import finding
+from tests.tasks.diagnose.findings.test_finding import finding
 from tests.tasks.track.conftest import OTHERS_WARNINGS
 
 pytestmark = [pytest.mark.filterwarnings(text) for text in OTHERS_WARNINGS]
@@ -64,7 +64,7 @@ class Auditor(Place):
         (folder / "leaky.py").write_text(leaky)
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "flows", "audit", *arguments]
+        return [sys.executable, "-m", "foldproof.flows", "audit", *arguments]
 
 
 @pytest.fixture(scope="module")

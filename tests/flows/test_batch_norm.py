@@ -23,7 +23,7 @@ SMALL = (
 
 def audit(place: Place, *overrides: str) -> subprocess.CompletedProcess[str]:
     shutil.copy(ROOT / "conf" / "batch_norm.yaml", place.folder / "study.yaml")
-    command = [sys.executable, "-m", "flows", "audit", "study.yaml", *overrides]
+    command = [sys.executable, "-m", "foldproof.flows", "audit", "study.yaml", *overrides]
     return subprocess.run(
         command,
         cwd=place.folder,

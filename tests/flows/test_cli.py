@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from flows.cli import app
-from flows.shell import interrupted
+from foldproof.flows.cli import app
+from foldproof.flows.shell import interrupted
 
 
 def test_a_port_in_use_is_told_with_another() -> None:

@@ -9,10 +9,10 @@ from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.schema_tools.validation import validate
 
-from conf.load import load
-from conf.schema import Experiment
-from flows.deployments import DEPLOYMENTS, POOL, LogLines, filled
-from flows.workers import Workers
+from foldproof.conf.load import load
+from foldproof.conf.schema import Experiment
+from foldproof.flows.deployments import DEPLOYMENTS, POOL, LogLines, filled
+from foldproof.flows.processes.workers import Workers
 from tests.tasks.track.conftest import OTHERS_WARNINGS
 
 pytestmark = [pytest.mark.filterwarnings(text) for text in OTHERS_WARNINGS]
@@ -52,9 +52,9 @@ def test_whole_lines_are_handed_over():
 @pytest.mark.parametrize("name", DEPLOYMENTS)
 def test_a_deployment_finds_its_flow_and_opens_with_what_the_form_accepts(name):
     one = DEPLOYMENTS[name]
-    flow = load_flow_from_entrypoint(f"flows.deployments.{name}")
+    flow = load_flow_from_entrypoint(f"foldproof.flows.deployments.{name}")
     assert (flow.name, type(flow)) == (name, type(one.flow))
-    assert flow.fn.__wrapped__.__module__ == f"flows.{name}"
+    assert flow.fn.__wrapped__.__module__ == f"foldproof.flows.{name}"
     opens = one.parameters(load(one.preset).model_dump(mode="json"))
     json.dumps(opens)
     validate(opens, parameter_schema(flow).model_dump(), raise_on_error=True)
@@ -71,7 +71,7 @@ def test_prefect_yaml_is_the_mapping():
     told = {one["entrypoint"].rpartition(".")[2]: one for one in written}
     assert list(told) == list(DEPLOYMENTS)
     for name, one in DEPLOYMENTS.items():
-        assert told[name]["entrypoint"] == f"flows.deployments.{name}"
+        assert told[name]["entrypoint"] == f"foldproof.flows.deployments.{name}"
         assert (told[name]["name"], told[name]["description"]) == (one.preset, one.title)
         assert [plan["cron"] for plan in told[name].get("schedules", [])] == [
             cron for cron in [one.cron] if cron

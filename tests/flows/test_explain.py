@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from conf.explanation import load_explanation
-from conf.load import ConfigError
-from tasks.track.fetch import fetch_model
-from tasks.track.spec import TrackingSpec
-from tasks.track.store import TrackingError, open_store
+from foldproof.conf.explanation import load_explanation
+from foldproof.conf.load import ConfigError
+from foldproof.tasks.track.fetch import fetch_model
+from foldproof.tasks.track.spec import TrackingSpec
+from foldproof.tasks.track.store import TrackingError, open_store
 from tests.tasks.track.conftest import OTHERS_WARNINGS
 
 pytestmark = [pytest.mark.filterwarnings(text) for text in OTHERS_WARNINGS]
@@ -32,7 +32,7 @@ def test_a_mistake_names_the_setting(settings, said):
 
 def explain(place, *arguments):
     return subprocess.run(
-        [sys.executable, "-m", "flows", "explain", *arguments],
+        [sys.executable, "-m", "foldproof.flows", "explain", *arguments],
         cwd=place.folder, env=place.environment, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
 

@@ -8,12 +8,12 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 
-from conf.load import load
-from flows.retrain import trial_of
-from tasks.track.registry import find_champion
-from tasks.track.spec import TrackingSpec
-from tasks.track.store import open_store
-from tasks.train.served import read_served
+from foldproof.conf.load import load
+from foldproof.flows.retrain import trial_of
+from foldproof.tasks.track.registry import find_champion
+from foldproof.tasks.track.spec import TrackingSpec
+from foldproof.tasks.track.store import open_store
+from foldproof.tasks.train.serving.model import read_served
 from tests.flows.conftest import Place
 from tests.tasks.track.conftest import OTHERS_WARNINGS
 
@@ -48,7 +48,7 @@ class Nights(Place):
 
     def foldproof(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "flows", command, str(self.config), *arguments],
+            [sys.executable, "-m", "foldproof.flows", command, str(self.config), *arguments],
             cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=400,
         )  # fmt: skip
 

@@ -11,10 +11,10 @@ import pytest
 import yaml
 from mlflow.entities import Run
 
-from tasks.data.spec import DataSpec
-from tasks.track.spec import TrackingSpec
-from tasks.track.store import open_store
-from tasks.train import TrainedUnit
+from foldproof.tasks.data.spec import DataSpec
+from foldproof.tasks.track.spec import TrackingSpec
+from foldproof.tasks.track.store import open_store
+from foldproof.tasks.train import TrainedUnit
 from tests.champion import DATA, SPLIT, nights, register, trained
 from tests.flows.conftest import Place
 from tests.tasks.track.conftest import OTHERS_WARNINGS
@@ -56,7 +56,7 @@ class Nights(Place):
         """Run a command on a night; what goes wrong inside must not show as a traceback."""
         overrides = [str(self.config), f"operation.as_of={when}", *more]
         done = subprocess.run(
-            [sys.executable, "-m", "flows", command, *overrides],
+            [sys.executable, "-m", "foldproof.flows", command, *overrides],
             cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
         assert "Traceback" not in done.stdout + done.stderr, done.stderr

@@ -15,11 +15,11 @@ import yaml
 from mlflow import MlflowClient
 from prefect.client.schemas.objects import FlowRun
 
-from conf.load import ConfigError
-from flows.api import ServerError
-from flows.leftover import superseded
-from flows.serve import only_one, require_free, require_timezone
-from tasks.track.spec import TrackingSpec
+from foldproof.conf.load import ConfigError
+from foldproof.flows.cleanup import superseded
+from foldproof.flows.processes.api import ServerError
+from foldproof.flows.serve import only_one, require_free, require_timezone
+from foldproof.tasks.track.spec import TrackingSpec
 from tests.flows.served import SMALL, Api, environment, foldproof, free_port, running, until
 from tests.tasks.track.conftest import OTHERS_WARNINGS
 

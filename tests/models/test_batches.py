@@ -4,8 +4,8 @@ from typing import get_args, get_type_hints
 import pytest
 import torch
 
-from models.batches import BATCHES
-from models.spec import TrainingSpec
+from foldproof.models.batches import BATCHES
+from foldproof.models.spec import TrainingSpec
 
 DAYS = 40
 

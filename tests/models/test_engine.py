@@ -5,14 +5,14 @@ import pytest
 import torch
 from torch import nn
 
-from models import engine
-from models.batches import BATCHES
-from models.engine import fit, predict
-from models.losses import LOSSES
-from models.network import build
-from models.normalizers import VARIANTS
-from models.spec import NetworkSpec, TrainingSpec
-from models.windows import Windows, eligible
+from foldproof.models import engine
+from foldproof.models.batches import BATCHES
+from foldproof.models.engine import fit, predict
+from foldproof.models.losses import LOSSES
+from foldproof.models.network import build
+from foldproof.models.normalizers import VARIANTS
+from foldproof.models.spec import NetworkSpec, TrainingSpec
+from foldproof.models.windows import Windows, eligible
 
 NETWORK = NetworkSpec(window=5, hidden=8, dropout=0.3)
 TRAINING = TrainingSpec(epochs=4, batch_size=128, patience=10)

@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy.stats import rankdata
 
-from models.losses import LOSSES
-from models.spec import TrainingSpec
+from foldproof.models.losses import LOSSES
+from foldproof.models.spec import TrainingSpec
 
 RANK = LOSSES["rank_correlation"].of
 

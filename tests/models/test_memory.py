@@ -32,7 +32,7 @@ def test_pages_are_reused():
 
 
 def test_it_is_a_no_op_elsewhere(monkeypatch):
-    from models.memory import keep_activations_mapped
+    from foldproof.models.memory import keep_activations_mapped
 
     monkeypatch.setattr(sys, "platform", "darwin")
     assert keep_activations_mapped() is False

@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from models.network import build
-from models.normalizers import VARIANTS
-from models.spec import NetworkSpec
+from foldproof.models.network import build
+from foldproof.models.normalizers import VARIANTS
+from foldproof.models.spec import NetworkSpec
 
 SPEC = NetworkSpec(window=6, hidden=5, layers=2, dropout=0.2)
 

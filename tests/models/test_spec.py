@@ -1,6 +1,6 @@
 import pytest
 
-from models.spec import NetworkSpec, TrainingSpec
+from foldproof.models.spec import NetworkSpec, TrainingSpec
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from models.windows import Windows, eligible
+from foldproof.models.windows import Windows, eligible
 
 
 def test_gather_equals_slicing(small):

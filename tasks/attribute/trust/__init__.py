@@ -1,24 +1,25 @@
 """Whether an attribution is to be believed: checks with a null or a pass mark."""
 
-from tasks.attribute.trust.canaries import believed, canaries, with_canaries
-from tasks.attribute.trust.catalogue import TRUST, Trial
-from tasks.attribute.trust.check import Check
-from tasks.attribute.trust.complete import completeness
-from tasks.attribute.trust.faithful import faithfulness
-from tasks.attribute.trust.labels import with_permuted_target
-from tasks.attribute.trust.perturbed import infidelity, max_sensitivity
-from tasks.attribute.trust.randomized import label_randomization, model_randomization
-from tasks.attribute.trust.removal import Removal
-from tasks.attribute.trust.responsive import infidelity_check, sensitivity_check
-from tasks.attribute.trust.spec import TrustSpec
-from tasks.attribute.trust.stability import agreement, stabilities, stability
-from tasks.attribute.trust.unit import trust_unit
+from foldproof.tasks.attribute.trust.catalogue import TRUST, Check, CheckEntry
+from foldproof.tasks.attribute.trust.checks import completeness, trust_unit
+from foldproof.tasks.attribute.trust.faithfulness import Removal, faithfulness
+from foldproof.tasks.attribute.trust.noise_columns import believed, canaries, with_canaries
+from foldproof.tasks.attribute.trust.random_weights import label_randomization, model_randomization
+from foldproof.tasks.attribute.trust.retraining import with_permuted_target
+from foldproof.tasks.attribute.trust.sensitivity import (
+    infidelity,
+    infidelity_check,
+    max_sensitivity,
+    sensitivity_check,
+)
+from foldproof.tasks.attribute.trust.spec import TrustSpec
+from foldproof.tasks.attribute.trust.stability import agreement, stabilities, stability
 
 __all__ = [
     "TRUST",
     "Check",
+    "CheckEntry",
     "Removal",
-    "Trial",
     "TrustSpec",
     "agreement",
     "believed",

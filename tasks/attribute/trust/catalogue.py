@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
+
 
 @dataclass(frozen=True)
-class Trial:
+class CheckEntry:
     """One reason to believe an attribution, or not to.
 
     Attributes:
@@ -26,9 +28,9 @@ class Trial:
     failure: str
 
 
-TRUST: Mapping[str, Trial] = MappingProxyType(
+TRUST: Mapping[str, CheckEntry] = MappingProxyType(
     {
-        "completeness": Trial(
+        "completeness": CheckEntry(
             "completeness",
             "share of samples whose attributions miss the change of the forecast by more than "
             "1e-4 of the forecasts' standard deviation",
@@ -38,7 +40,7 @@ TRUST: Mapping[str, Trial] = MappingProxyType(
             "the gradients are not those of the forecast (detached statistics, samples that share "
             "a batch), or the path has kinks that the nodes cannot follow",
         ),
-        "model_randomization": Trial(
+        "model_randomization": CheckEntry(
             "model randomization",
             "mean Spearman correlation of the feature importances of the trained network and of "
             "networks with new weights, head first and then every layer",
@@ -47,7 +49,7 @@ TRUST: Mapping[str, Trial] = MappingProxyType(
             "Adebayo et al. 2018 (NeurIPS), cascading randomization",
             "the importances describe the inputs (their scale, their tails), not what was learned",
         ),
-        "label_randomization": Trial(
+        "label_randomization": CheckEntry(
             "label randomization",
             "mean Spearman correlation of the feature importances of the trained network and of "
             "networks trained on labels permuted within dates",
@@ -56,7 +58,7 @@ TRUST: Mapping[str, Trial] = MappingProxyType(
             "Adebayo et al. 2018 (NeurIPS), data randomization",
             "a network that learned nothing true has the same importances",
         ),
-        "seed_stability": Trial(
+        "seed_stability": CheckEntry(
             "seed stability",
             "mean Kendall's tau-b of the feature rankings of two seeds of the same fold",
             "rank correlation",
@@ -64,7 +66,7 @@ TRUST: Mapping[str, Trial] = MappingProxyType(
             "Kendall 1938 (Biometrika); jackknife of a U-statistic, Arvesen 1969 (Ann Math Stat)",
             "the ranking is that of one draw of initial weights",
         ),
-        "fold_stability": Trial(
+        "fold_stability": CheckEntry(
             "fold stability",
             "mean Kendall's tau-b of the feature rankings of two folds of the same seed",
             "rank correlation",
@@ -72,7 +74,7 @@ TRUST: Mapping[str, Trial] = MappingProxyType(
             "as seed stability",
             "the ranking holds for one period only, or for none",
         ),
-        "canaries": Trial(
+        "canaries": CheckEntry(
             "noise canaries",
             "share of real features whose importance is above the canaries' quantile",
             "share of features",
@@ -80,7 +82,7 @@ TRUST: Mapping[str, Trial] = MappingProxyType(
             "Stoppiglia et al. 2003 (JMLR), random probe; order statistics of exchangeable draws",
             "the real features are not told from columns of noise",
         ),
-        "comprehensiveness": Trial(
+        "comprehensiveness": CheckEntry(
             "comprehensiveness",
             "rank IC lost when the first features of the ranking are replaced by those of training "
             "windows, mean over their number, beyond the loss for random orders",
@@ -90,7 +92,7 @@ TRUST: Mapping[str, Trial] = MappingProxyType(
             "the forecasts do not need the features that are called important more than others; "
             "or these cancel each other, as a feature and its negative do",
         ),
-        "sufficiency": Trial(
+        "sufficiency": CheckEntry(
             "sufficiency",
             "rank IC kept when all but the first features of the ranking are replaced by those of "
             "training windows, mean over their number, beyond what random orders keep",
@@ -99,7 +101,7 @@ TRUST: Mapping[str, Trial] = MappingProxyType(
             "DeYoung et al. 2020 (ACL); AOPC of Samek et al. 2017 (TNNLS)",
             "the features that are called important do not carry the forecasts",
         ),
-        "infidelity": Trial(
+        "infidelity": CheckEntry(
             "infidelity",
             "mean square by which the attributions of replaced features miss the change of the "
             "forecast, over the mean square of that change",
@@ -109,7 +111,7 @@ TRUST: Mapping[str, Trial] = MappingProxyType(
             "Yeh et al. 2019 (NeurIPS), perturbations to a baseline",
             "the attributions do not say how the forecast responds to a change of several features",
         ),
-        "sensitivity": Trial(
+        "sensitivity": CheckEntry(
             "max-sensitivity",
             "median over samples of the largest relative change of the attribution when the window "
             "moves by a fiftieth of a standard deviation",
@@ -121,3 +123,44 @@ TRUST: Mapping[str, Trial] = MappingProxyType(
     }
 )
 """The checks by name, in the order in which they are reported."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a check of an attribution found.
+
+    Attributes:
+        name: Key of :data:`~tasks.attribute.trust.catalogue.TRUST`.
+        value: The statistic, in the check's unit.
+        low: Lower end of its 95 % interval; NaN where it has none.
+        high: Upper end.
+        mark: The pass mark.
+        passed: None where the check cannot tell; ``detail`` says why.
+        detail: One sentence for people, without a full stop.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    mark: float
+    passed: bool | None
+    detail: str
+
+    def __post_init__(self) -> None:
+        if self.name not in TRUST:
+            raise ValueError(f"{self.name!r} is not a check; there are {', '.join(TRUST)}")
+
+
+def check(
+    name: str,
+    value: float,
+    mark: float,
+    passed: bool | None,
+    detail: str,
+    interval: tuple[float, float] = (np.nan, np.nan),
+) -> Check:
+    """A :class:`Check` of plain Python numbers, whatever they were computed with."""
+    low, high = (float(end) for end in interval)
+    told = None if passed is None else bool(passed)
+    return Check(name, float(value), low, high, float(mark), told, detail)

@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from tasks.attribute.tables import COLUMNS
-from tasks.attribute.trust.ranks import kendall
+from foldproof.tasks.attribute.unit.tables import COLUMNS
+from foldproof.tasks.statistics.agreement import kendall
 
 LEVEL = 0.05
 """Chance that a variant whose importance did not move has any drift beyond the mark."""

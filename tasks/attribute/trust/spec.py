@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from models.spec import STRICT, require
+from foldproof.models.spec import STRICT, require
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from tasks.attribute.trust.check import Check, check
-from tasks.attribute.trust.ranks import mean_pairwise_tau, random_agreement
+from foldproof.tasks.attribute.trust.catalogue import Check, check
+from foldproof.tasks.attribute.trust.random_rankings import random_agreement
+from foldproof.tasks.statistics.agreement import mean_pairwise_tau
 
 LEAST_RUNS = 3
 """Runs below which leaving one out leaves no pair."""

@@ -6,12 +6,12 @@ from dataclasses import FrozenInstanceError
 import pytest
 import torch
 
-from models.batches import BATCHES
-from models.engine import fit, predict
-from models.network import build
-from models.normalizers import VARIANTS, Variant, resolve
-from models.spec import NetworkSpec, TrainingSpec
-from models.windows import Windows, eligible
+from foldproof.models.batches import BATCHES
+from foldproof.models.engine import fit, predict
+from foldproof.models.network import build
+from foldproof.models.normalizers import VARIANTS, Variant, resolve
+from foldproof.models.spec import NetworkSpec, TrainingSpec
+from foldproof.models.windows import Windows, eligible
 
 NETWORK = NetworkSpec(window=5, hidden=6)
 TRAINING = TrainingSpec(epochs=2, batch_size=64)
@@ -235,9 +235,9 @@ def test_resolve_imports_ones_own(tmp_path, monkeypatch):
         ("zscor", "nearest: zscore"),
         ("qqq", "nearest: none, zscore, robust_zscore"),
         ("nowhere.at.all:X", "cannot be imported: No module named 'nowhere'"),
-        ("models.normalizers:nothing", "cannot be imported.*has no attribute 'nothing'"),
+        ("foldproof.models.normalizers:nothing", "cannot be imported.*has no attribute 'nothing'"),
         (":x", "cannot be imported"),
-        ("models.normalizers:VARIANTS", "is a mappingproxy; it must be an instance"),
+        ("foldproof.models.normalizers:VARIANTS", "is a mappingproxy; it must be an instance"),
     ],
 )
 def test_resolve_says_what_is_wrong(name, says):

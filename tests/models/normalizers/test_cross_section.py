@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 import torch
 
-from models.normalizers.cross_section import CrossSectionRank, CrossSectionZScore
+from foldproof.models.normalizers.cross_section import CrossSectionRank, CrossSectionZScore
 
 
 def members_only(small, feature):

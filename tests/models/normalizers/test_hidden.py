@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.normalizers.hidden import (
+from foldproof.models.normalizers.hidden import (
     CausalBatchNorm,
     DateBatchNorm,
     HiddenBatchNorm,

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 import torch
 
-from models.normalizers.history import EwmZScore, RollingZScore, rolling
+from foldproof.models.normalizers.history import EwmZScore, RollingZScore, rolling
 
 
 def frame(values):

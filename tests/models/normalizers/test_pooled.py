@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.normalizers.pooled import FullSampleZScore, RobustZScore, ZScore
+from foldproof.models.normalizers.pooled import FullSampleZScore, RobustZScore, ZScore
 
 ROWS = range(60, 250)
 

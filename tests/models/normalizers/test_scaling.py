@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from models.normalizers.scaling import fitted_cells, scaled
+from foldproof.models.normalizers.scaling import fitted_cells, scaled
 
 
 def test_no_spread_gives_zero_and_missing_stays_missing():

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.normalizers.window import FeatureBatchNorm, InstanceNorm, RevIN
+from foldproof.models.normalizers.window import FeatureBatchNorm, InstanceNorm, RevIN
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from models.spec import NetworkSpec, TrainingSpec
-from tasks.data.panel import Panel
-from tasks.split.fold import Fold
-from tasks.train import TrainedUnit, Unit, train_unit
+from foldproof.models.spec import NetworkSpec, TrainingSpec
+from foldproof.tasks.data.panel import Panel
+from foldproof.tasks.split.fold import Fold
+from foldproof.tasks.train import TrainedUnit, Unit, train_unit
 
 DATES, SYMBOLS, WINDOW = 160, 8, 5
 FEATURES = ("noise", "planted", "small", "lagged")

@@ -5,12 +5,13 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from tasks.attribute import Attribution, task
-from tasks.attribute.spec import AttributionSpec
-from tasks.attribute.trust import TRUST, retrained, with_canaries
-from tasks.data import DataSpec
-from tasks.split import Fold
-from tasks.train import train_unit
+from foldproof.tasks.attribute import Attribution, task
+from foldproof.tasks.attribute.spec import AttributionSpec
+from foldproof.tasks.attribute.trust import TRUST, with_canaries
+from foldproof.tasks.attribute.trust import retraining as retrained
+from foldproof.tasks.data import DataSpec
+from foldproof.tasks.split import Fold
+from foldproof.tasks.train import train_unit
 
 READY = DataSpec(source="file", path="rows.csv", features="ready")
 SPEC = AttributionSpec(samples=40, nodes=8, origins=2)

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.attribute.explain import ExplainError, Explanation, explain_forecast
-from tasks.attribute.origins import ORIGINS
-from tasks.data import DataSpec
-from tasks.train.served import read_served, write_served
+from foldproof.tasks.attribute.explain import ExplainError, Explanation, explain_forecast
+from foldproof.tasks.attribute.origins.origins import ORIGINS
+from foldproof.tasks.data import DataSpec
+from foldproof.tasks.train.serving.model import read_served, write_served
 
 READY = DataSpec(source="file", path="rows.csv", features="ready", min_history=1)
 

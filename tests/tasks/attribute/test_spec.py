@@ -4,10 +4,10 @@ from dataclasses import replace
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from tasks.attribute import ATTRIBUTIONS
-from tasks.attribute.spec import AttributionSpec
-from tasks.attribute.task import attribution_key
-from tasks.train import TrainedUnit
+from foldproof.tasks.attribute import ATTRIBUTIONS
+from foldproof.tasks.attribute.spec import AttributionSpec
+from foldproof.tasks.attribute.task import attribution_key
+from foldproof.tasks.train import TrainedUnit
 
 Units = Callable[[str], TrainedUnit]
 READ = TypeAdapter(AttributionSpec).validate_python

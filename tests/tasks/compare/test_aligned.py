@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.compare.aligned import align
+from foldproof.tasks.compare.aligned import align
 
 TARGET = np.arange(20.0).reshape(4, 5) % 7
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.compare import CONTROLS, METRICS, Comparison, compare, daily, measure
+from foldproof.tasks.compare import CONTROLS, METRICS, Comparison, compare, daily, measure
 
 DATES, SYMBOLS = 240, 12
 

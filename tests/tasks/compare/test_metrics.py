@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr, spearmanr
 
-from tasks.compare import METRICS, measure
-from tasks.compare.metrics import quantile_spread
-from tasks.cross_section import ranks
+from foldproof.tasks.compare import METRICS, measure
+from foldproof.tasks.compare.metrics import quantile_spread
+from foldproof.tasks.statistics.rank_ic import ranks
 
 
 def panel(dates: int = 30, symbols: int = 12, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

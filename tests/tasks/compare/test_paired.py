@@ -4,7 +4,7 @@ import statsmodels.api as sm
 from scipy import stats
 from scipy.fft import dct
 
-from tasks.compare.paired import cosines, degrees_for, paired
+from foldproof.tasks.compare.paired import cosines, degrees_for, paired
 
 
 def autoregressive(rho: float, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:

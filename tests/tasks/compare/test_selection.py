@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tasks.compare.selection import BLOCKS, deflated, overfitting, selection
+from foldproof.tasks.compare.selection import BLOCKS, deflated, overfitting, selection
 
 
 def noise(columns=8, dates=600, seed=0):

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from tasks.data import ColumnsSpec, DataSpec
+from foldproof.tasks.data import ColumnsSpec, DataSpec
 
 DAYS = ("2020-01-02", "2020-01-03", "2020-01-06", "2020-01-07", "2020-01-08", "2020-01-09")
 ROWS = [

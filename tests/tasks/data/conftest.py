@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.data import ColumnsSpec, Panel, TargetSpec, from_frame
+from foldproof.tasks.data import ColumnsSpec, Panel, TargetSpec, from_frame
 
 DAYS = 330
 ROLES = ColumnsSpec(price="price", volume="volume", member="member")

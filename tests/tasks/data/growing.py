@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.data import ColumnsSpec, DataSpec
+from foldproof.tasks.data import ColumnsSpec, DataSpec
 from tests.tasks.data.databases import in_duckdb, in_parquet, in_sqlite
 
 COLUMNS = ColumnsSpec(price="close", volume="volume", member="member")

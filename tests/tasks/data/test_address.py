@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.data.address import filled, holds_password, kind_of, masked
+from foldproof.tasks.data.address import filled, holds_password, kind_of, masked
 
 
 @pytest.mark.parametrize(

@@ -6,20 +6,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.data import DataSpec, TargetSpec, build, layout
-from tasks.data.files import in_roles
-from tasks.data.grid import grid_of
-from tasks.data.layout import cells_of, extended, laid_out
-from tasks.data.newest import newest, note_newest, row_hashes
-from tasks.data.read import accepted
-from tasks.data.rows import Rows
+from foldproof.tasks.data import DataSpec, TargetSpec, build
+from foldproof.tasks.data.features.grid import grid_of
+from foldproof.tasks.data.panel import layout
+from foldproof.tasks.data.panel.layout import cells_of, extended, laid_out
+from foldproof.tasks.data.panel.newest import newest, note_newest, row_hashes
+from foldproof.tasks.data.panel.read import accepted
+from foldproof.tasks.data.rows import Rows
+from foldproof.tasks.data.sources.files import in_roles
 from tests.tasks.data.conftest import ROLES
 
 TODAY = date(2026, 1, 1)
 TARGET = TargetSpec(5, "cs_rank")
 PRICE = DataSpec(source="file", path="market.parquet", columns=ROLES, min_history=5)
 READY = replace(PRICE, features="ready")
-OWN = replace(PRICE, features="tests.tasks.data.test_read:good")
+OWN = replace(PRICE, features="tests.tasks.data.panel.test_read:good")
 LABELS = replace(ROLES, target="y", label_end="end")
 
 

@@ -3,9 +3,9 @@ from typing import Any, get_args
 
 import pytest
 
-from tasks.data import SOURCES, ColumnsSpec, DataSpec, SyntheticSpec, TargetSpec
-from tasks.data.spec import Kind, SourceName
-from tasks.data.target import KINDS
+from foldproof.tasks.data import SOURCES, ColumnsSpec, DataSpec, SyntheticSpec, TargetSpec
+from foldproof.tasks.data.features.target import KINDS
+from foldproof.tasks.data.spec import Kind, SourceName
 
 
 def test_choices_are_the_entries_of_their_mappings() -> None:

@@ -2,7 +2,7 @@ import sqlite3
 
 import pytest
 
-from tasks.data.sql import inner, line_of, why_not_reading
+from foldproof.tasks.data.sql import inner, line_of, why_not_reading
 
 READS = [
     "select 1", "  SELECT 1 ;\n", "with a as (select 1) select * from a", "from 'x.parquet'",

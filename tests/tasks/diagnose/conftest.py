@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 import torch
 
-from models.spec import NetworkSpec, TrainingSpec
-from tasks.data import DataSpec, Panel, SyntheticSpec, TargetSpec, build
-from tasks.split import Fold, WalkForward, plan_hash
-from tasks.train import TrainedUnit, Unit, train_unit
+from foldproof.models.spec import NetworkSpec, TrainingSpec
+from foldproof.tasks.data import DataSpec, Panel, SyntheticSpec, TargetSpec, build
+from foldproof.tasks.split import Fold, WalkForward, plan_hash
+from foldproof.tasks.train import TrainedUnit, Unit, train_unit
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from tasks.split import Fold
+from foldproof.tasks.split import Fold
 
 HORIZON = 5
 PERSISTENCE = 0.9

@@ -5,9 +5,9 @@ import copy
 import torch
 from torch import nn
 
-from tasks.diagnose.coupling import coupling
-from tasks.diagnose.network import dropout_off
-from tasks.diagnose.trial import Felt, Trial
+from foldproof.tasks.diagnose.network.batch import FiniteDifferences, TestBatch
+from foldproof.tasks.diagnose.network.calls import dropout_off
+from foldproof.tasks.diagnose.network.coupling import coupling
 
 
 class Reader(nn.Module):
@@ -98,9 +98,9 @@ def trial(module, windows, dates, training=False, seed=0):
     texts = [f"day {date}" for date in dates.tolist()]
     tolerance = 1e-9 if windows.dtype == torch.float64 else 1e-5
     mode = "training mode" if training else "eval mode"
-    one = Trial(module, windows, dates, texts, seed, tolerance, mode, counts=True)
+    one = TestBatch(module, windows, dates, texts, seed, tolerance, mode, counts=True)
     moves = coupling(one.forward, windows, dates, seed, resize=False)
-    return one, Felt(later=moves.later.size > tolerance)
+    return one, FiniteDifferences(later=moves.later.size > tolerance)
 
 
 def instance_norm():

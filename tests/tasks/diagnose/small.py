@@ -5,8 +5,8 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from tasks.diagnose import audit_forecaster
-from tasks.split import Fold
+from foldproof.tasks.diagnose import audit_forecaster
+from foldproof.tasks.split import Fold
 
 DATES = pd.bdate_range("2020-01-01", periods=80).as_unit("us")
 FOLD = Fold(0, range(40), range(42, 50), range(52, 74), DATES.to_numpy().astype("datetime64[D]"))

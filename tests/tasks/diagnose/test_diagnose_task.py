@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.spec import NetworkSpec, TrainingSpec
-from tasks.data import DataSpec, SyntheticSpec, TargetSpec, build
-from tasks.diagnose import LeakReport, Verdict, task
-from tasks.diagnose.own import OwnForecaster
-from tasks.diagnose.spec import AuditSpec
-from tasks.split import Fold, WalkForward, plan_hash
-from tasks.train import Unit, train_unit
+from foldproof.models.spec import NetworkSpec, TrainingSpec
+from foldproof.tasks.data import DataSpec, SyntheticSpec, TargetSpec, build
+from foldproof.tasks.diagnose import LeakReport, Verdict, task
+from foldproof.tasks.diagnose.spec import AuditSpec
+from foldproof.tasks.diagnose.variant import OwnForecaster
+from foldproof.tasks.split import Fold, WalkForward, plan_hash
+from foldproof.tasks.train import Unit, train_unit
 
 DATA = DataSpec(
     source="linear", features="ready", min_history=50,

@@ -6,9 +6,9 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, Ridge
 
-from tasks.diagnose import Verdict, audit_forecaster
-from tasks.diagnose.forecaster import label_ends
-from tasks.split import Fold
+from foldproof.tasks.diagnose import Verdict, audit_forecaster
+from foldproof.tasks.diagnose.forecaster import label_ends
+from foldproof.tasks.split import Fold
 
 HORIZON = 2
 

@@ -2,11 +2,11 @@ import pandas as pd
 import pytest
 import torch
 
-from tasks.data import load_raw
-from tasks.operate.evidence import Champion
-from tasks.train import TrainedUnit
-from tasks.train.record import background_of, served_of
-from tasks.train.served import write_served
+from foldproof.tasks.data import load_raw
+from foldproof.tasks.operate.evidence import Champion
+from foldproof.tasks.train import TrainedUnit
+from foldproof.tasks.train.serving.model import write_served
+from foldproof.tasks.train.serving.record import background_of, served_of
 from tests.champion import DATA, features, nights, trained
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.operate.checks import CHECKS, Result, judge, run_checks
-from tasks.operate.evidence import Champion
-from tasks.operate.night import OperationError, night_of, scores_of
-from tasks.operate.spec import Bound, ScoreSpec
-from tasks.train import TrainedUnit
-from tasks.train.served import write_served
+from foldproof.tasks.operate.checks import CHECKS, Result, judge, run_checks
+from foldproof.tasks.operate.evidence import Champion
+from foldproof.tasks.operate.night import OperationError, night_of, scores_of
+from foldproof.tasks.operate.spec import Bound, ScoreSpec
+from foldproof.tasks.train import TrainedUnit
+from foldproof.tasks.train.serving.model import write_served
 from tests.champion import DATA, features, nights
 
 Rows = pd.DataFrame

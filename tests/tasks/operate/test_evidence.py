@@ -10,10 +10,10 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from models.spec import NetworkSpec, TrainingSpec
-from tasks.data import DataSpec, Panel, SyntheticSpec, TargetSpec, build, load_raw
-from tasks.diagnose.finding import Verdict
-from tasks.operate.evidence import (
+from foldproof.models.spec import NetworkSpec, TrainingSpec
+from foldproof.tasks.data import DataSpec, Panel, SyntheticSpec, TargetSpec, build, load_raw
+from foldproof.tasks.diagnose.findings.finding import Verdict
+from foldproof.tasks.operate.evidence import (
     CHAMPION,
     Champion,
     business_days,
@@ -22,9 +22,9 @@ from tasks.operate.evidence import (
     incumbent_of,
     stretch_of,
 )
-from tasks.split import Fold, WalkForward, plan_hash
-from tasks.train import TrainedUnit, Unit, train_unit
-from tasks.train.served import read_served, write_served
+from foldproof.tasks.split import Fold, WalkForward, plan_hash
+from foldproof.tasks.train import TrainedUnit, Unit, train_unit
+from foldproof.tasks.train.serving.model import read_served, write_served
 
 DATA = DataSpec(
     source="linear", features="ready", min_history=50,

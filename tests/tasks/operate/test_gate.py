@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tasks.diagnose.finding import Verdict
-from tasks.operate.decision import Challenger, Decision, Incumbent, Outcome, Reason
-from tasks.operate.gate import decide
-from tasks.operate.spec import GateSpec
-from tasks.operate.words import markdown, sentence
+from foldproof.tasks.diagnose.findings.finding import Verdict
+from foldproof.tasks.operate.decision import Challenger, Decision, Incumbent, Outcome, Reason
+from foldproof.tasks.operate.gate import decide
+from foldproof.tasks.operate.spec import GateSpec
+from foldproof.tasks.operate.words import markdown, sentence
 
 SPEC = GateSpec(level=0.05, min_dates=40, min_coverage=0.9, max_age=10, refresh_after=252)
 CHAMPION = Incumbent("3", "none", behind=5)

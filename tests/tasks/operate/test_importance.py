@@ -3,12 +3,12 @@ import math
 import pandas as pd
 import pytest
 
-from tasks.attribute import attribute_unit
-from tasks.operate.evidence import Champion
-from tasks.operate.importance import agreement, importance_of_rows, importance_when_tested
-from tasks.operate.night import night_of
-from tasks.train import TrainedUnit
-from tasks.train.record import served_of
+from foldproof.tasks.attribute import attribute_unit
+from foldproof.tasks.operate.evidence import Champion
+from foldproof.tasks.operate.importance import agreement, importance_of_rows, importance_when_tested
+from foldproof.tasks.operate.night import night_of
+from foldproof.tasks.train import TrainedUnit
+from foldproof.tasks.train.serving.record import served_of
 from tests.champion import DATA, features, nights, panel, trained
 
 

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from tasks.compare.statistics import LEAST_DATES
-from tasks.data import Panel
-from tasks.operate.realised import realised, worth
+from foldproof.tasks.data import Panel
+from foldproof.tasks.operate.realised import realised, worth
+from foldproof.tasks.statistics.mean_test import LEAST_DATES
 from tests.champion import panel as built
 
 

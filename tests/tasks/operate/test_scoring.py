@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.operate.checks import Result
-from tasks.operate.evidence import Champion
-from tasks.operate.night import night_of, required
-from tasks.operate.scoring import (
+from foldproof.tasks.operate.checks import Result
+from foldproof.tasks.operate.evidence import Champion
+from foldproof.tasks.operate.night import night_of, required
+from foldproof.tasks.operate.scoring import (
     Scoring,
     markdown,
     read_scores,
@@ -18,8 +18,8 @@ from tasks.operate.scoring import (
     told,
     write_scores,
 )
-from tasks.operate.spec import Bound, ScoreSpec
-from tasks.train import TrainedUnit
+from foldproof.tasks.operate.spec import Bound, ScoreSpec
+from foldproof.tasks.train import TrainedUnit
 from tests.champion import nights
 
 REFUSING = replace(ScoreSpec(), age=Bound(warn=1, refuse=2))

@@ -3,10 +3,10 @@ from dataclasses import fields
 
 import pytest
 
-from conf.load import ConfigError, load, load_as, to_yaml
-from conf.schema import Experiment
-from tasks.operate.checks import CHECKS
-from tasks.operate.spec import BOUNDS, LESS_IS_WORSE, Bound, ScoreSpec
+from foldproof.conf.load import ConfigError, load, load_as, to_yaml
+from foldproof.conf.schema import Experiment
+from foldproof.tasks.operate.checks import CHECKS
+from foldproof.tasks.operate.spec import BOUNDS, LESS_IS_WORSE, Bound, ScoreSpec
 
 
 def bounds(*settings: str) -> dict[str, Bound]:

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.data import Panel
-from tasks.operate.evidence import Champion
-from tasks.operate.night import night_of
-from tasks.operate.spec import MonitorSpec, OperationSpec, ScoreSpec
-from tasks.operate.watch import ALARMS, Watch, watch_of
-from tasks.operate.watch_words import alert_lines, lines, page
-from tasks.train import TrainedUnit
+from foldproof.tasks.data import Panel
+from foldproof.tasks.operate.evidence import Champion
+from foldproof.tasks.operate.night import night_of
+from foldproof.tasks.operate.spec import MonitorSpec, OperationSpec, ScoreSpec
+from foldproof.tasks.operate.watch import ALARMS, Watch, watch_of
+from foldproof.tasks.operate.watch_words import alert_lines, lines, page
+from foldproof.tasks.train import TrainedUnit
 from tests.champion import nights
 from tests.champion import panel as built
 

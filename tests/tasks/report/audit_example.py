@@ -2,7 +2,14 @@
 
 from dataclasses import replace
 
-from tasks.diagnose.finding import Finding, Glimpse, Inflation, LeakReport, Verdict, Witness
+from foldproof.tasks.diagnose.findings.finding import (
+    Finding,
+    Glimpse,
+    Inflation,
+    LeakReport,
+    Verdict,
+    Witness,
+)
 
 NAN = float("nan")
 DATES = tuple(f"2020-06-{day:02d}" for day in range(1, 11))

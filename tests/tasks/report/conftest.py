@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.report import Report, Results, report_of
+from foldproof.tasks.report import Report, Results, report_of
 from tests.tasks.report.example import example
 
 

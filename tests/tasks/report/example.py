@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from models.normalizers.variant import Variant
-from tasks.attribute import Attribution
-from tasks.attribute.origins import ORIGINS
-from tasks.attribute.tables import COLUMNS
-from tasks.attribute.trust.drift import drifts
-from tasks.compare import compare
-from tasks.diagnose.finding import Finding, Verdict, Witness
-from tasks.report.results import Results
-from tasks.split.fold import Fold
+from foldproof.models.normalizers.variant import Variant
+from foldproof.tasks.attribute import Attribution
+from foldproof.tasks.attribute.origins.origins import ORIGINS
+from foldproof.tasks.attribute.trust.drift import drifts
+from foldproof.tasks.attribute.unit.tables import COLUMNS
+from foldproof.tasks.compare import compare
+from foldproof.tasks.diagnose.findings.finding import Finding, Verdict, Witness
+from foldproof.tasks.report.results import Results
+from foldproof.tasks.split.fold import Fold
 
 SKILL = {
     "none": 0.004, "zscore": 0.024, "robust_zscore": 0.021, "rolling_zscore": 0.030,

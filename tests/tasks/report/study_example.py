@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from tasks.diagnose.batch_study import Composition, why_not
-from tasks.diagnose.batch_table import table_of
-from tasks.diagnose.batch_words import About, answer
-from tasks.report.study import StudyResults
+from foldproof.tasks.batch_study import Composition, why_not
+from foldproof.tasks.batch_study.answer import StudySettings, answer
+from foldproof.tasks.batch_study.table import table_of
+from foldproof.tasks.report.batch_study.results import StudyResults
 
 COMPOSITIONS = (
     Composition("shuffled", size=256),
@@ -18,9 +18,9 @@ COMPOSITIONS = (
 )
 NORMALIZATIONS = ("none", "layer_norm", "batch_norm_hidden", "batch_norm_date", "causal_batch_norm")
 PANELS = {
-    "noise": About("Noise, nothing to forecast", 0.0),
-    "signal": About("Planted signal", 0.06),
-    "real": About("The bundled panel", None),
+    "noise": StudySettings("Noise, nothing to forecast", 0.0),
+    "signal": StudySettings("Planted signal", 0.06),
+    "real": StudySettings("The bundled panel", None),
 }
 SHORTCUT = {"one symbol, 8 days": 0.4, "one symbol, 32 days": 0.2}
 

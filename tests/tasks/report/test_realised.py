@@ -4,8 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tasks.report.realised import COLOURS, realised_figure
-from tasks.report.style import render
+from foldproof.tasks.report.realised import COLOURS, realised_figure
+from foldproof.tasks.report.style import render
 from tests.tasks.report.watch_example import seen
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.report.results import Estimate, Results, is_true, label
+from foldproof.tasks.report.results import Estimate, Results, is_true, label
 from tests.tasks.report.example import REFERENCES, SKILL
 
 

@@ -2,7 +2,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from tasks.report.style import INK, PAPER, canvas, readable_on, render, spread
+from foldproof.tasks.report.style import INK, PAPER, canvas, readable_on, render, spread
 
 
 def test_spread_leaves_labels_that_do_not_collide() -> None:

@@ -6,8 +6,8 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from tasks.operate.realised import worth
-from tasks.operate.watch import Watch
+from foldproof.tasks.operate.realised import worth
+from foldproof.tasks.operate.watch import Watch
 
 TUESDAY = date(2022, 3, 8)
 

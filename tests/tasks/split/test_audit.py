@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tasks.split import Fold, WalkForward, audit_plan
+from foldproof.tasks.split import Fold, WalkForward, audit_plan
 
 DATES = np.arange("2024-01-01", "2024-04-10", dtype="datetime64[D]")
 ENDS = DATES + np.timedelta64(3, "D")

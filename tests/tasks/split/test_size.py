@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.split.size import Size, parse_size
+from foldproof.tasks.split.size import Size, parse_size
 
 
 @pytest.mark.parametrize(

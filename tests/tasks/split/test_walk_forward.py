@@ -14,7 +14,7 @@ from sklearn import config_context
 from sklearn.dummy import DummyRegressor
 from sklearn.model_selection import TimeSeriesSplit, cross_val_score
 
-from tasks.split import Fold, PlanError, WalkForward, plan_hash
+from foldproof.tasks.split import Fold, PlanError, WalkForward, plan_hash
 
 ROWS = 61
 DATES = np.arange("2024-01-01", "2024-03-02", dtype="datetime64[D]")

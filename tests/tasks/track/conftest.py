@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.attribute import Attribution
-from tasks.report import Report, Results
-from tasks.track.spec import TrackingSpec
-from tasks.track.store import Store, open_store
+from foldproof.tasks.attribute import Attribution
+from foldproof.tasks.report import Report, Results
+from foldproof.tasks.track.spec import TrackingSpec
+from foldproof.tasks.track.store import Store, open_store
 from tests.tasks.report.example import example, without
 
 OTHERS_WARNINGS = (

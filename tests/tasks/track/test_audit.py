@@ -9,11 +9,11 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from mlflow.entities import Run, ViewType
 
-from tasks.diagnose import LeakReport, Verdict
-from tasks.report.page import Report
-from tasks.report.task import draw_audit
-from tasks.track import audit as room
-from tasks.track.audit import (
+from foldproof.tasks.diagnose import LeakReport, Verdict
+from foldproof.tasks.report.task import draw_audit
+from foldproof.tasks.report.template import Report
+from foldproof.tasks.track import audit as room
+from foldproof.tasks.track.audit import (
     Audit,
     audit_tags,
     audit_values,
@@ -21,9 +21,9 @@ from tasks.track.audit import (
     log_leak_audit,
     write_audit,
 )
-from tasks.track.spec import TrackingSpec
-from tasks.track.store import Links, Store, open_store
-from tasks.track.values import NOTE
+from foldproof.tasks.track.spec import TrackingSpec
+from foldproof.tasks.track.store import Links, Store, open_store
+from foldproof.tasks.track.values import NOTE
 from tests.tasks.report.audit_example import PRICE, finding, honest, leaking, undecided
 
 AUDIT = Audit(

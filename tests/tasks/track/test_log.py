@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from mlflow.entities import Run, ViewType
 
-from tasks.report import Report, Results
-from tasks.track import log
-from tasks.track.log import log_comparison
-from tasks.track.store import Links, Store
+from foldproof.tasks.report import Report, Results
+from foldproof.tasks.track import log
+from foldproof.tasks.track.log import log_comparison
+from foldproof.tasks.track.store import Links, Store
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ import mlflow
 import pandas as pd
 import pytest
 
-from tasks.report import Report, Results
-from tasks.track.log import log_comparison
-from tasks.track.model import ModelFiles, log_model
-from tasks.track.store import Store
+from foldproof.tasks.report import Report, Results
+from foldproof.tasks.track.log import log_comparison
+from foldproof.tasks.track.model import ModelFiles, log_model
+from foldproof.tasks.track.store import Store
 
 CODE = """
 import json

@@ -12,19 +12,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from models.spec import NetworkSpec, TrainingSpec
-from tasks.diagnose.finding import Finding, Verdict
-from tasks.operate.decision import Challenger, Incumbent
-from tasks.operate.gate import decide
-from tasks.operate.record import Retraining, Settled
-from tasks.operate.spec import GateSpec
-from tasks.split import WalkForward
-from tasks.track.model import ModelFiles
-from tasks.track.registry import CHALLENGER, CHAMPION, aliases, find_champion, roll_back, settle
-from tasks.track.retraining import find_retraining, log_retraining
-from tasks.track.spec import TrackingSpec
-from tasks.track.store import Store, TrackingError, open_store
-from tasks.train import TrainedUnit, Unit
+from foldproof.models.spec import NetworkSpec, TrainingSpec
+from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
+from foldproof.tasks.operate.decision import Challenger, Incumbent
+from foldproof.tasks.operate.gate import decide
+from foldproof.tasks.operate.record import Retraining, Settled
+from foldproof.tasks.operate.spec import GateSpec
+from foldproof.tasks.split import WalkForward
+from foldproof.tasks.track.model import ModelFiles
+from foldproof.tasks.track.registry import (
+    CHALLENGER,
+    CHAMPION,
+    aliases,
+    find_champion,
+    roll_back,
+    settle,
+)
+from foldproof.tasks.track.retraining import find_retraining, log_retraining
+from foldproof.tasks.track.spec import TrackingSpec
+from foldproof.tasks.track.store import Store, TrackingError, open_store
+from foldproof.tasks.train import TrainedUnit, Unit
 
 ROOT = Path(__file__).resolve().parents[3]
 MODEL = "forecaster"

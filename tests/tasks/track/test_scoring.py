@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 from mlflow.entities import Metric
 
-from tasks.operate.checks import Checked, Result
-from tasks.operate.realised import worth
-from tasks.operate.scoring import Scoring, write_scores
-from tasks.operate.spec import Bound
-from tasks.operate.watch import Watch
-from tasks.report import Report
-from tasks.report.realised import realised_figure
-from tasks.report.style import render
-from tasks.track.scoring import log_scoring, log_watch, step_of
-from tasks.track.store import Store
+from foldproof.tasks.operate.checks import Checked, Result
+from foldproof.tasks.operate.realised import worth
+from foldproof.tasks.operate.scoring import Scoring, write_scores
+from foldproof.tasks.operate.spec import Bound
+from foldproof.tasks.operate.watch import Watch
+from foldproof.tasks.report import Report
+from foldproof.tasks.report.realised import realised_figure
+from foldproof.tasks.report.style import render
+from foldproof.tasks.track.scoring import log_scoring, log_watch, step_of
+from foldproof.tasks.track.store import Store
 from tests.tasks.report.watch_example import seen
 
 MONDAY, TUESDAY = date(2022, 3, 7), date(2022, 3, 8)

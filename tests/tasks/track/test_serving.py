@@ -21,10 +21,10 @@ import pytest
 from mlflow import pyfunc
 from mlflow.exceptions import MlflowException
 
-from tasks.data import load_raw
-from tasks.track.store import Store
-from tasks.train import TrainedUnit
-from tasks.train.served import example_rows, read_served
+from foldproof.tasks.data import load_raw
+from foldproof.tasks.track.store import Store
+from foldproof.tasks.train import TrainedUnit
+from foldproof.tasks.train.serving.model import example_rows, read_served
 from tests.champion import DATA, features, register, trained
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -137,7 +137,11 @@ def test_notes_say_what_the_model_was_trained_on(folder: Path, one: TrainedUnit)
 
 
 def test_only_the_code_that_scores_travels(folder: Path) -> None:
-    rooms = {entry.name for entry in (folder / "code" / "tasks").iterdir() if entry.is_dir()}
+    rooms = {
+        entry.name
+        for entry in (folder / "code" / "foldproof" / "tasks").iterdir()
+        if entry.is_dir()
+    }
     assert rooms - {"__pycache__"} == {"data", "split", "train"}
 
 

@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 import mlflow
 import pytest
 
-from tasks.track.spec import TrackingSpec
-from tasks.track.store import (
+from foldproof.tasks.track.spec import TrackingSpec
+from foldproof.tasks.track.store import (
     Store,
     TrackingError,
     open_store,

@@ -4,9 +4,9 @@ from pathlib import Path
 import pandas as pd
 from mlflow import artifacts
 
-from tasks.track.store import Store
-from tasks.track.study import log_batch_study
-from tasks.track.values import NOTE
+from foldproof.tasks.track.store import Store
+from foldproof.tasks.track.study import log_batch_study
+from foldproof.tasks.track.values import NOTE
 from tests.tasks.report.study_example import study_example
 
 RESULTS = study_example()

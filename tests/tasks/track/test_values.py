@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from mlflow.utils.validation import _validate_metric_name
 
-from tasks.attribute import Attribution
-from tasks.report import Results
-from tasks.track.values import (
+from foldproof.tasks.attribute import Attribution
+from foldproof.tasks.report import Results
+from foldproof.tasks.track.values import (
     NOTE,
     flat,
     key_of,

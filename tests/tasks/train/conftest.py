@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from models.spec import NetworkSpec, TrainingSpec
-from tasks.data import DataSpec, Panel, SyntheticSpec, TargetSpec, build
-from tasks.split import Fold, WalkForward, plan_hash
-from tasks.train import Unit
+from foldproof.models.spec import NetworkSpec, TrainingSpec
+from foldproof.tasks.data import DataSpec, Panel, SyntheticSpec, TargetSpec, build
+from foldproof.tasks.split import Fold, WalkForward, plan_hash
+from foldproof.tasks.train import Unit
 
 SPLIT = WalkForward(train=250, validation=60, test=80, embargo=1, anchor="end", keep=1)
 

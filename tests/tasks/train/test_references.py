@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from tasks.data import Panel
-from tasks.split import Fold
-from tasks.train import PREFIX, REFERENCES, reference_forecasts
-from tasks.train.references import MOMENTUM_ROWS, RIDGE_PENALTIES
+from foldproof.tasks.data import Panel
+from foldproof.tasks.split import Fold
+from foldproof.tasks.train import PREFIX, REFERENCES, reference_forecasts
+from foldproof.tasks.train.references import MOMENTUM_ROWS, RIDGE_PENALTIES
 from tests.tasks.train.conftest import changed
 
 WINDOW = 5

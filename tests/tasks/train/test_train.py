@@ -9,12 +9,20 @@ import pandas as pd
 import pytest
 import torch
 
-from flows.workers import start_worker
-from models.normalizers import VARIANTS
-from models.spec import NetworkSpec
-from tasks.data import Panel
-from tasks.split import Fold
-from tasks.train import TrainedUnit, TrainingError, Unit, network_of, normalized, score, train_unit
+from foldproof.flows.processes.workers import start_worker
+from foldproof.models.normalizers import VARIANTS
+from foldproof.models.spec import NetworkSpec
+from foldproof.tasks.data import Panel
+from foldproof.tasks.split import Fold
+from foldproof.tasks.train import (
+    TrainedUnit,
+    TrainingError,
+    Unit,
+    network_of,
+    normalized,
+    score,
+    train_unit,
+)
 from tests.tasks.train.conftest import changed
 
 

@@ -3,10 +3,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from models.spec import NetworkSpec, TrainingSpec
-from tasks.data.panel import Panel
-from tasks.split.fold import Fold
-from tasks.train import TrainedUnit, Unit, train_unit
+from foldproof.models.spec import NetworkSpec, TrainingSpec
+from foldproof.tasks.data.panel import Panel
+from foldproof.tasks.split.fold import Fold
+from foldproof.tasks.train import TrainedUnit, Unit, train_unit
 
 DATES, SYMBOLS, FEATURES = 200, 12, 8
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.network import build
-from models.normalizers import VARIANTS, resolve
-from models.spec import NetworkSpec
-from tasks.attribute.trust.cascade import cascade, layer, stages
-from tasks.train import TrainedUnit
+from foldproof.models.network import build
+from foldproof.models.normalizers import VARIANTS, resolve
+from foldproof.models.spec import NetworkSpec
+from foldproof.tasks.attribute.trust.random_weights import cascade, layer, stages
+from foldproof.tasks.train import TrainedUnit
 
 Units = Callable[[str], TrainedUnit]
 

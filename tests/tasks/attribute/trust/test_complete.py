@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tasks.attribute.integrated import path_integral
-from tasks.attribute.trust import completeness
+from foldproof.tasks.attribute.methods.integrated import path_integral
+from foldproof.tasks.attribute.trust import completeness
 
 WEIGHT = torch.arange(1.0, 13.0, dtype=torch.float64).view(4, 3)
 

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 import torch
 
-from tasks.attribute import attribute_unit
-from tasks.attribute.periods import directed, period_rows
-from tasks.attribute.spec import AttributionSpec
-from tasks.attribute.trust.drift import LEAST_PERIODS, drift, drifts
-from tasks.data.panel import Panel
-from tasks.split import Fold
-from tasks.train import TrainedUnit, train_unit
+from foldproof.tasks.attribute import attribute_unit
+from foldproof.tasks.attribute.spec import AttributionSpec
+from foldproof.tasks.attribute.trust.drift import LEAST_PERIODS, drift, drifts
+from foldproof.tasks.attribute.unit.periods import directed, period_rows
+from foldproof.tasks.data.panel import Panel
+from foldproof.tasks.split import Fold
+from foldproof.tasks.train import TrainedUnit, train_unit
 
 ALERT = AttributionSpec().drift_alert
 

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tasks.attribute.trust import with_permuted_target
-from tasks.data.panel import Panel
+from foldproof.tasks.attribute.trust import with_permuted_target
+from foldproof.tasks.data.panel import Panel
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from captum.metrics import infidelity as captum_infidelity
 from captum.metrics import sensitivity_max as captum_sensitivity
 from torch import Tensor, nn
 
-from tasks.attribute.trust import infidelity, max_sensitivity
-from tasks.attribute.trust.perturbed import distances
+from foldproof.tasks.attribute.trust import infidelity, max_sensitivity
+from foldproof.tasks.attribute.trust.sensitivity import distances
 
 DRAWS, SAMPLES = 6, 9
 DOUBLE = torch.float64

@@ -6,8 +6,14 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from tasks.attribute.trust import Removal
-from tasks.attribute.trust.removal import losses, orders, rank_ics, steps, thinned_dates
+from foldproof.tasks.attribute.trust import Removal
+from foldproof.tasks.attribute.trust.faithfulness import (
+    losses,
+    orders,
+    rank_ics,
+    steps,
+    thinned_dates,
+)
 
 DATES = np.repeat(np.arange(6), 20)
 

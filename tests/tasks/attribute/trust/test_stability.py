@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from tasks.attribute.trust import agreement, stabilities, stability
+from foldproof.tasks.attribute.trust import agreement, stabilities, stability
 
 
 def rankings(signal: float, seed: int, groups: int = 1, runs: int = 5, features: int = 10):

@@ -1,0 +1,1 @@
+"""Processes that flows start: servers, workers, child commands."""

@@ -1,0 +1,78 @@
+"""The MLflow UI on the embedded store, as a process that ends with this one."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+from foldproof.flows.processes.api import HOST, ServerError
+from foldproof.tasks.track.spec import TrackingSpec
+from foldproof.tasks.track.store import open_store
+
+ALONE = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""Set for the UI: without it MLflow starts eight more processes for jobs."""
+START = 120.0
+"""Seconds that it has to start on a busy machine."""
+
+
+@contextmanager
+def mlflow_ui(tracking: TrackingSpec, port: int, log: Path) -> Iterator[str]:
+    """The MLflow UI on the tracking store, unless that is a server; yields its address.
+
+    Raises:
+        ServerError: It does not start.
+        TrackingError: The store cannot be used.
+    """
+    store = open_store(tracking)  # makes the database: the UI and a run would race for it
+    if store.uri.startswith("http"):
+        yield store.uri
+        return
+    process = start_tied(ui_command(store.uri, port), log)
+    try:
+        wait_for(process, port, log)
+        yield f"http://{HOST}:{port}"
+    finally:
+        process.communicate()  # closes its standard input
+
+
+def ui_command(uri: str, port: int) -> list[str]:
+    """What serves the UI of the store at ``uri``, in one process."""
+    options = ["--backend-store-uri", uri, "--host", HOST, "--port", str(port), "--workers", "1"]
+    return [sys.executable, "-m", "mlflow", "server", *options]
+
+
+def start_tied(command: Sequence[str], log: Path) -> "subprocess.Popen[bytes]":
+    """Start ``command`` so that it ends when its standard input closes, as it does with us."""
+    script = str(Path(__file__).with_name("tied.py"))
+    with log.open("wb") as out:
+        return subprocess.Popen(
+            [sys.executable, "-P", script, *command],
+            env=os.environ | ALONE,
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=out,
+        )
+
+
+def wait_for(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    """Return when a server answers on ``port``.
+
+    Raises:
+        ServerError: It ended, or has not answered in time.
+    """
+    end = time.monotonic() + START
+    while process.poll() is None and time.monotonic() < end:
+        connection = HTTPConnection(HOST, port, timeout=5)
+        try:
+            connection.request("GET", "/health")
+            if connection.getresponse().status == 200:
+                return
+        except (OSError, HTTPException):
+            time.sleep(0.2)
+        finally:
+            connection.close()
+    raise ServerError(f"the MLflow UI did not start on port {port}; its log is {log}")

@@ -1,0 +1,1 @@
+"""Reference inputs that attributions are taken against."""

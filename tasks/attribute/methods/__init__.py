@@ -1,0 +1,1 @@
+"""Attribution methods, each a function of a network and its inputs."""

@@ -1,0 +1,117 @@
+"""Values and input gradients of a forecaster, checked, with every statistic of it frozen."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from foldproof.tasks.attribute.network.fast_lstm import use_fast_lstm
+
+Forward = Callable[[Tensor], Tensor]
+"""(B, ...) -> (B,): one forecast per sample, none depending on another sample."""
+ForwardOf = Callable[[Tensor, Tensor], Tensor]
+"""(P, ...) points and (P,) int64 rows of the samples they belong to -> (P,) forecasts."""
+CHUNK = 512
+"""Points per backward pass: 512 to 1024 are fastest on one core, and small in memory."""
+
+
+@contextmanager
+def eval_mode(forward: Callable[..., Tensor]) -> Iterator[None]:
+    """Eval mode with gradients by inputs only; on leaving, every submodule is what it was.
+
+    LSTMs on the CPU are differentiated as in :mod:`~tasks.attribute.recurrence`, which gives their
+    weights no gradient. cuDNN refuses the backward pass of an LSTM in eval mode, so it is off in
+    here. Training mode is no way out: it turns on dropout and batch statistics.
+
+    Args:
+        forward: An nn.Module or a bound method of one. The modules inside a closure cannot be
+            seen: put them in eval mode before.
+    """
+    owner = forward if isinstance(forward, nn.Module) else getattr(forward, "__self__", None)
+    module = owner if isinstance(owner, nn.Module) else nn.Module()
+    modules = list(module.modules())
+    modes = [part.training for part in modules]
+    quickened: list[nn.Module] = []
+    with ExitStack() as stack:
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        stack.enter_context(torch.backends.cudnn.flags(enabled=False))
+        try:
+            for part in modules:
+                part.training = False
+            quickened = use_fast_lstm(module)
+            yield
+        finally:
+            for part in quickened:
+                del vars(part)["forward"]
+            for part, mode in zip(modules, modes, strict=True):
+                part.training = mode
+
+
+def check_inputs(name: str, values: Tensor) -> None:
+    """Raise ValueError unless ``values`` are finite floating-point numbers."""
+    if not values.is_floating_point():
+        raise ValueError(
+            f"{name} must be floating-point to be differentiated; it is {values.dtype}"
+        )
+    if not all_finite(values):
+        finite = values.isfinite()
+        first = (~finite).nonzero()[0].tolist()
+        raise ValueError(
+            f"{name} must be finite; {int((~finite).sum())} of {values.numel()} cells are not, the "
+            f"first at {first}: drop or fill those samples"
+        )
+
+
+def all_finite(values: Tensor) -> bool:
+    """Whether every number is; without a mask of the size of ``values``."""
+    return not values.numel() or all(bool(end.isfinite()) for end in values.detach().aminmax())
+
+
+def check_outputs(outputs: object, points: int) -> Tensor:
+    """The outputs of ``forward``, or ValueError unless they are finite and of shape (points,)."""
+    shape = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+    if not isinstance(outputs, Tensor) or shape != (points,):
+        raise ValueError(
+            f"forward must return one forecast per sample, shape ({points},); it returned {shape}: "
+            "pick one output, such as lambda x: network(x)[:, 0]"
+        )
+    if not all_finite(outputs):
+        raise ValueError(
+            f"forward returned {int((~outputs.isfinite()).sum())} non-finite of {points} forecasts"
+        )
+    return outputs
+
+
+def outputs_at(forward: ForwardOf, points: Tensor, chunk: int) -> Tensor:
+    """Forecasts (B,) at one point per sample (B, ...), detached."""
+    with torch.no_grad():
+        rows = torch.arange(len(points), device=points.device).split(chunk)
+        parts = [check_outputs(forward(points[part], part), len(part)) for part in rows]
+    return torch.cat(parts) if parts else points.new_zeros(0)
+
+
+def gradients_at(forward: ForwardOf, points: Tensor, rows: Tensor) -> Tensor:
+    """Slopes of the forecasts at the points (P, ...), from one backward pass of their sum.
+
+    Raises:
+        ValueError: The output does not depend on the points through the graph, or the gradient
+            is not finite.
+    """
+    points = points.detach().requires_grad_()
+    outputs = check_outputs(forward(points, rows), len(points))
+    slopes = None
+    if outputs.requires_grad:
+        (slopes,) = torch.autograd.grad(outputs.sum(), points, allow_unused=True)
+    if slopes is None:
+        raise ValueError(
+            "the forecast does not depend on the inputs through the autograd graph: forward "
+            "detaches them, leaves torch (.numpy(), .item()), runs under no_grad, or ignores them"
+        )
+    if not all_finite(slopes):
+        raise ValueError(
+            "the gradient of forward is not finite on the way: look for a square root or logarithm "
+            "at 0, or a division by a spread of 0"
+        )
+    return slopes

@@ -1,0 +1,106 @@
+"""What of a forecast's change rests on the returns of which day: the answer, and its tables."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from foldproof.tasks.attribute.methods.adaptive import TOLERANCE
+from foldproof.tasks.attribute.origins.returns import Steps
+
+PARTS = ("own returns", "other returns", "price levels", "volumes")
+"""Of what the attribution is: returns of the stock that is forecast, returns of the other stocks,
+the closes at which histories start, and volumes of all stocks."""
+
+
+@dataclass(frozen=True, eq=False)
+class FromPrices:
+    """A forecast taken back to the prices that its features were made of.
+
+    A cell's attribution is its mean slope on the way times what it moves by, x - x'. Both terms are
+    kept, as a return is a day's: the x that comes to a place in the look-back was another place's
+    x' before. So a day's part of the change is its return times the slope where it stands now, less
+    the slope where it stood then.
+
+    Attributes:
+        dates: (R + shift,) datetime64[D], oldest first; NaT before the first of the table.
+        symbols: (S,) names.
+        steps: (R, S, C) what was supplied, up to rows after the date.
+        reference: The same of ``shift`` rows earlier, which it is held against.
+        came: (R, S, C) slopes times the cells of ``steps``, in target units; 0 where none moved.
+        left: (R, S, C) slopes times the cells of ``reference``, below 0 where those helped. All of
+            ``came`` and ``left`` add up to ``change`` plus the error.
+        shift: Rows from the reference to the date.
+        date: Row of R at which the windows end.
+        symbol: Column of S that is forecast.
+        change: The forecast less that on the reference.
+        gap: Sum of the attributions less the change, in spreads.
+        nodes: Nodes that were asked for on the way.
+    """
+
+    dates: np.ndarray
+    symbols: np.ndarray
+    steps: Steps
+    reference: Steps
+    came: Tensor
+    left: Tensor
+    shift: int
+    date: int
+    symbol: int
+    change: float
+    gap: float
+    nodes: int
+
+    @property
+    def attributions(self) -> Tensor:
+        """(R, S, C) by place: the integrated gradients themselves."""
+        return self.came + self.left
+
+    @property
+    def resolved(self) -> bool:
+        """Whether the attributions add up to the change."""
+        return abs(self.gap) <= TOLERANCE
+
+    def parts(self, values: Tensor) -> np.ndarray:
+        """(R, 4) sums by place and PARTS of cells (R, S, C)."""
+        levels = (values[..., 0] * self.steps.anchor).sum(1)
+        own = values[:, self.symbol, 0] * ~self.steps.anchor[:, self.symbol]
+        sums = [own, values[..., 0].sum(1) - levels - own, levels, values[..., 1:].sum((1, 2))]
+        return torch.stack(sums, dim=1).numpy()
+
+    def of_returns(self) -> Tensor:
+        """(R + shift, S) attributions of returns by the day of the return."""
+        days = self.came.new_zeros(len(self.dates), len(self.symbols))
+        moved = ~self.steps.anchor
+        days[self.shift :] += self.came[..., 0] * moved
+        days[: len(self.left)] += self.left[..., 0] * moved
+        return days
+
+    def by_day(self) -> pd.DataFrame:
+        """A row a day, the newest first, down to the oldest that something rests on.
+
+        Returns:
+            date, lag (trading days back; below 0 for rows after the date), moved (own log return),
+            and a column for each of PARTS, in target units. Levels and volumes have no zero of
+            their own, so theirs stand on the day of x and not on that of x'.
+        """
+        days = self.of_returns()
+        own = days[:, self.symbol]
+        parts = torch.zeros(len(days), len(PARTS), dtype=days.dtype)
+        parts[self.shift :] = torch.from_numpy(self.parts(self.attributions))
+        parts[:, :2] = torch.stack([own, days.sum(1) - own], dim=1)
+        moved = days.new_full((len(days),), torch.nan)
+        for first, one in ((0, self.reference), (self.shift, self.steps)):
+            moved[first : first + len(self.left)] = one.returns[:, self.symbol]
+        lag = self.shift + self.date - np.arange(len(days))
+        table = pd.DataFrame({"date": self.dates, "lag": lag, "moved": moved.numpy()})
+        table[list(PARTS)] = parts.numpy()
+        used = np.flatnonzero(table[list(PARTS)].any(axis=1) | (table["lag"] == 0))
+        return table.iloc[used[0] : used[-1] + 1].iloc[::-1].reset_index(drop=True)
+
+    def by_symbol(self) -> pd.Series:
+        """Attribution of each symbol, all its cells added up; the largest in size first."""
+        sums = pd.Series(self.attributions.sum((0, 2)).numpy(), index=self.symbols)
+        return sums.reindex(sums.abs().sort_values(ascending=False, kind="stable").index)

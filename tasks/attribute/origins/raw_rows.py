@@ -1,0 +1,253 @@
+"""From a forecast back to the columns that were supplied, the input normalizer included."""
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from foldproof.models.network import Forecaster
+from foldproof.models.normalizers import InputNormalizer, resolve
+from foldproof.tasks.attribute.baselines.sampling import cut
+from foldproof.tasks.attribute.methods.adaptive import resolved_paths
+from foldproof.tasks.train import TrainedUnit, network_of
+from foldproof.tasks.train.serving.model import Served
+
+CONTEXT = 1008
+"""Rows before a window that its statistics may rest on: 2^-16 of an exponential memory of 63."""
+AFTER = 21
+"""Rows after the date, which nothing should rest on."""
+ORIGINS = ("own window", "own earlier rows", "other symbols", "rows not yet known")
+"""Where a cell lies, as seen from the sample that is forecast."""
+
+
+@dataclass(frozen=True, eq=False)
+class RawNeighbourhood:
+    """All cells that the forecasts of one date may rest on, and these forecasts as their function.
+
+    Attributes:
+        values: (R, S, F) float64 supplied features; NaN where missing.
+        first: Row of the panel at which they begin.
+        date: Row of ``values`` at which the windows end.
+        window: Rows of a window.
+        symbols: (n,) int64 columns of the symbols that are forecast on that date.
+        forecast: (R, S, F) -> (n,) forecasts in target units.
+    """
+
+    values: Tensor
+    first: int
+    date: int
+    window: int
+    symbols: Tensor
+    forecast: Callable[[Tensor], Tensor]
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether forecasts follow the cells smoothly; through ranks they do not."""
+        with torch.enable_grad():
+            return self.forecast(self.values.clone().requires_grad_()).requires_grad
+
+    def origin(self, symbol: int) -> Tensor:
+        """(R, S) places in ORIGINS of all cells, as seen from the forecast of one symbol."""
+        places = torch.full(self.values.shape[:2], ORIGINS.index("other symbols"))
+        places[: self.date + 1, symbol] = ORIGINS.index("own earlier rows")
+        places[self.date - self.window + 1 : self.date + 1, symbol] = ORIGINS.index("own window")
+        places[self.date + 1 :] = ORIGINS.index("rows not yet known")
+        return places
+
+
+@dataclass(frozen=True, eq=False)
+class Supplied:
+    """A forecast taken back to all supplied cells that it rests on.
+
+    Attributes:
+        attributions: (R, S, F) float64 in target units; they add up to ``change`` plus the error.
+        change: The forecast less that on the reference rows.
+        gap: Sum of the attributions less the change, in spreads of the unit's forecasts.
+        nodes: Gauss-Legendre nodes that were taken.
+        origin: (R, S) int64, places in ORIGINS.
+    """
+
+    attributions: Tensor
+    change: float
+    gap: float
+    nodes: int
+    origin: Tensor
+
+    def by_origin(self, values: Tensor) -> Tensor:
+        """(4, F) sums of cells (R, S, F) by where they lie."""
+        sums = values.new_zeros(len(ORIGINS), values.shape[-1])
+        return sums.index_add(0, self.origin.flatten(), values.flatten(0, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class FixedStatistics:
+    """A trained forecaster, everything in it fixed.
+
+    Attributes:
+        variant: Key of the variant.
+        network: In eval mode, float64; its parameters need no gradient.
+        state: Statistics of the input normalizer.
+        window: Rows of a window.
+        scale: Target units per unit of the network.
+        train: Rows that the statistics were fitted on; None where they are taken as constants.
+    """
+
+    variant: str
+    network: Forecaster
+    state: dict[str, Tensor]
+    window: int
+    scale: float
+    train: range | None = None
+
+    @classmethod
+    def of(cls, trained: TrainedUnit) -> "FixedStatistics":
+        """The forecaster of a unit."""
+        unit = trained.unit
+        some = next(array for name, array in trained.weights.items() if "weight_ih_l0" in name)
+        network = network_of(trained, some.shape[1]).double().requires_grad_(False)
+        state = {name: torch.from_numpy(np.array(s)) for name, s in trained.statistics.items()}
+        return cls(
+            unit.variant, network, state, unit.network.window, trained.target_scale,
+            unit.fold.train,
+        )  # fmt: skip
+
+    @classmethod
+    def serving(cls, served: Served) -> "FixedStatistics":
+        """A model that scores raw rows."""
+        network = copy.deepcopy(served.network).double().requires_grad_(False)
+        return cls(served.variant, network, served.statistics, served.window, served.target_scale)
+
+
+def surroundings(
+    model: FixedStatistics, values: Tensor, member: Tensor, date: int, symbols: Tensor
+) -> RawNeighbourhood:
+    """What the forecasts of a date may rest on: rows before, all symbols, rows after.
+
+    Statistics that were fitted on the training rows are constants. Where a normalizer fits on
+    other rows too, its fit is part of the function, and the rows run to the end of the panel.
+
+    Args:
+        model: The forecaster.
+        values: (D, S, F) float64 supplied features.
+        member: (D, S) bool.
+        date: Row at which the windows end.
+        symbols: (n,) int64 columns: all that are scored on the date where the network couples them.
+
+    Raises:
+        ValueError: There are not as many rows up to the date as a window has.
+    """
+    days, window = len(values), model.window
+    if not window <= date + 1 <= days:
+        raise ValueError(f"a window of {window} rows must end within {days} rows, at row {date}")
+    normalizer, train = resolve(model.variant).input, model.train
+    whole = train is not None and follows_later_rows(normalizer, values, member, train)
+    first, last = date - window + 1, min(days, date + 1 + AFTER)
+    before = max(0, first - CONTEXT)
+    if looks_back(
+        normalizer, values[before:last], member[before:last], model.state, first - before
+    ):
+        first = before
+    last = days if whole else last
+    ends = symbols * (last - first) + date - first
+    dates = torch.full_like(symbols, date)
+
+    def forecast(region: Tensor) -> Tensor:
+        scaled = region
+        if normalizer is not None:
+            known = model.state
+            if whole and train is not None:
+                rows = torch.cat([values[:first], region, values[last:]])
+                known = normalizer.fit(rows, member, train)
+            scaled = normalizer.apply(region, member[first:last], known).values
+        return model.network(cut(scaled, ends, window), dates) * model.scale
+
+    return RawNeighbourhood(values[first:last], first, date - first, window, symbols, forecast)
+
+
+def follows_later_rows(
+    normalizer: InputNormalizer | None, values: Tensor, member: Tensor, train: range
+) -> bool:
+    """Whether fitted statistics follow rows after the training block: these are changed to see."""
+    if normalizer is None:
+        return False
+    changed = values.clone()
+    changed[train.stop :] = 1 - 2 * changed[train.stop :]
+    before, after = (normalizer.fit(one, member, train) for one in (values, changed))
+    return any(not torch.equal(before[name], after[name]) for name in before)
+
+
+def looks_back(
+    normalizer: InputNormalizer | None,
+    values: Tensor,
+    member: Tensor,
+    state: dict[str, Tensor],
+    row: int,
+) -> bool:
+    """Whether normalized values from ``row`` on follow earlier rows: these are changed to see."""
+    if normalizer is None or not row:
+        return False
+    changed = values.clone()
+    changed[:row] = 1 - 2 * changed[:row]
+    one, two = (normalizer.apply(v, member, state).values[row:] for v in (values, changed))
+    return not torch.equal(one.nan_to_num(), two.nan_to_num())
+
+
+def rows_at(values: Tensor, first: int, count: int) -> Tensor:
+    """(count, S, F) rows of ``values`` (D, S, F) from ``first`` on; NaN where it has none."""
+    rows = values.new_full((count, *values.shape[1:]), torch.nan)
+    begin, end = max(0, first), min(len(values), first + count)
+    if begin < end:
+        rows[begin - first : end - first] = values[begin:end]
+    return rows
+
+
+def supplied_attributions(
+    around: RawNeighbourhood,
+    reference: Tensor,
+    places: Sequence[int],
+    spread: float,
+    nodes: int = 10,
+) -> list[Supplied]:
+    r"""Integrated gradients of forecasts of a date by every supplied cell that they may rest on.
+
+    The way runs from reference rows, such as the same stocks' rows of an earlier date, through
+    the input normalizer with its statistics (cross-sectional, rolling), the window and hidden
+    normalizers and the network. So it is told apart what a forecast takes from its own window,
+    from the rows by which that was normalized, from other symbols, and, where something leaks,
+    from rows that were not yet known.
+
+    Args:
+        around: The date's surroundings.
+        reference: (R, S, F) rows to start from; a cell that is missing in them or in the values
+            does not move.
+        places: Which of the date's forecasts.
+        spread: Standard deviation of the unit's forecasts, for the completeness error.
+        nodes: Gauss-Legendre nodes, doubled up to 16-fold while completeness is missed.
+
+    Raises:
+        ValueError: The forecast has no derivative by its cells, as with ranks.
+    """
+    moves = around.values.isfinite() & reference.isfinite()
+    start = torch.where(moves, reference, around.values)
+
+    def forward(points: Tensor, _: Tensor, place: int) -> Tensor:
+        """(P, K) cells that move, in the midst of those that do not -> (P,)."""
+        regions = [around.values.masked_scatter(moves, point) for point in points]
+        return torch.stack([around.forecast(region)[place] for region in regions])
+
+    def one(place: int) -> Supplied:
+        inputs, held = (rows[moves].unsqueeze(0) for rows in (around.values, start))
+        paths = resolved_paths(
+            partial(forward, place=place), inputs, held, nodes, chunk=1, spread=spread
+        )
+        with torch.no_grad():
+            after, before = (around.forecast(rows)[place] for rows in (around.values, start))
+        whole = torch.zeros_like(around.values).masked_scatter(moves, paths.attributions[0])
+        change, origin = float(after - before), around.origin(int(around.symbols[place]))
+        return Supplied(whole, change, (float(whole.sum()) - change) / spread, paths.nodes, origin)
+
+    return [one(place) for place in places]

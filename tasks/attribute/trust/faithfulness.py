@@ -1,0 +1,273 @@
+"""Do the forecasts rest on the features that are called important?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from math import factorial
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Generator, Tensor
+
+from foldproof.tasks.attribute.network.gradients import CHUNK, ForwardOf, outputs_at
+from foldproof.tasks.attribute.trust.catalogue import Check, check
+from foldproof.tasks.statistics.rank_ic import correlation
+
+LEAST_NAMES = 3
+"""Samples of a date below which their order says nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Removal:
+    """Where features are taken away.
+
+    Attributes:
+        forward: Points (P, T, F) and rows of their samples (P,) -> (P,).
+        inputs: (B, T, F) windows, cross-sections of several dates.
+        filler: (B, T, F) windows of the training block; a feature that is removed is replaced by
+            the filler's at every lag, so that the network still sees a window it could meet.
+        dates: (B,) the date of each sample.
+    """
+
+    forward: ForwardOf
+    inputs: Tensor
+    filler: Tensor
+    dates: np.ndarray
+
+    def __post_init__(self) -> None:
+        size = len(self.inputs)
+        if self.inputs.shape != self.filler.shape or self.dates.shape != (size,):
+            raise ValueError(
+                f"removal needs a filler and a date for each input {tuple(self.inputs.shape)}; "
+                f"filler {tuple(self.filler.shape)}, dates {self.dates.shape}"
+            )
+
+    def forecasts(self, gone: np.ndarray, chunk: int = CHUNK) -> np.ndarray:
+        """(N, F) which features are removed -> (N, B) forecasts."""
+        there = torch.from_numpy(gone).to(self.inputs.device)
+        rows = [
+            outputs_at(self.forward, torch.where(mask, self.filler, self.inputs), chunk)
+            for mask in there
+        ]
+        return torch.stack(rows).cpu().numpy()
+
+
+def thinned_dates(
+    available: Tensor, days: int, dates: int, cells: int, generator: Generator
+) -> Tensor:
+    """About ``cells`` samples in cross-sections of evenly spread dates, some of each.
+
+    A rank IC needs no whole cross-section, and its mean over dates has an interval only if there
+    are several.
+
+    Args:
+        available: (N,) samples s * ``days`` + d.
+        days: D, date rows of the panel.
+        dates: Dates with enough samples to thin; small cross-sections are taken whole, of more.
+        cells: Samples at most, three a date at least.
+        generator: Source of the choice within dates.
+    """
+    shuffled = available[torch.randperm(len(available), generator=generator)]
+    date = shuffled % days
+    present, count = date.unique(return_counts=True)
+    take = min(len(present), max(dates, int(cells // count.double().mean())))
+    places = (torch.arange(take) + 0.5) * len(present) / take
+    each = max(LEAST_NAMES, cells // take)
+    return torch.cat([shuffled[date == one][:each] for one in present[places.long()]])
+
+
+def steps(features: int, most: int) -> tuple[int, ...]:
+    """How many features are removed: at most ``most`` numbers k, and with k also features - k.
+
+    So what all but the first k of an order lose is what the first features - k of the reverse do.
+
+    Raises:
+        ValueError: Fewer than two features, or ``most`` below 2.
+    """
+    if features < 2 or most < 2:
+        raise ValueError(
+            f"removal needs two features and two steps at least; there are {features} and {most}"
+        )
+    if features - 1 <= most:
+        return tuple(range(1, features))
+    few = np.geomspace(1, features / 3, most // 2).round().astype(int)
+    return tuple(sorted({*few.tolist(), *(features - few).tolist()}))
+
+
+def orders(features: int, most: int, generator: np.random.Generator) -> np.ndarray:
+    """(M, F) all orders of the features if there are at most ``most``, else as many random ones."""
+    if factorial(features) <= most:
+        return np.array(list(permutations(range(features))))
+    return np.stack([generator.permutation(features) for _ in range(most)])
+
+
+def removed_first(order: np.ndarray, counts: Sequence[int]) -> np.ndarray:
+    """(M, F) orders -> (M, K, F): whether a feature is among the first k of its order."""
+    place = np.argsort(order, axis=-1)
+    return place[:, None, :] < np.array(counts)[:, None]
+
+
+def losses(
+    removal: Removal, reference: Sequence[np.ndarray], order: np.ndarray, counts: Sequence[int]
+) -> np.ndarray:
+    """Rank IC lost when the first features of an order are removed, mean over their number.
+
+    Args:
+        removal: Where.
+        reference: R targets (B,) with which the forecasts' ranks are correlated within dates.
+        order: (M, F) orders of the features, the first to go first.
+        counts: Numbers of features that are removed.
+
+    Returns:
+        (R, M, D), the dates ascending; a set of features that several orders share is removed
+        once. NaN on dates with fewer than three known targets.
+    """
+    gone = removed_first(order, counts)
+    sets, which = np.unique(gone.reshape(-1, order.shape[1]), axis=0, return_inverse=True)
+    none = np.zeros((1, order.shape[1]), dtype=bool)
+    forecasts = removal.forecasts(np.concatenate([none, sets]))
+    ics = np.stack([rank_ics(forecasts, target, removal.dates) for target in reference])
+    lost = ics[:, :1] - ics[:, 1:]  # (R, N, D)
+    return lost[:, which.reshape(gone.shape[:2])].mean(2)
+
+
+def rank_ics(forecasts: np.ndarray, target: np.ndarray, dates: np.ndarray) -> np.ndarray:
+    """(N, B) forecasts, (B,) target, (B,) dates -> (N, D) Spearman correlations within dates.
+
+    Ties have their mean rank; samples without target are left out; 0 where either is constant,
+    NaN on dates with fewer than three targets.
+    """
+    distinct, row = np.unique(dates, return_inverse=True)
+    known = np.isfinite(target)
+    column = pd.Series(row).groupby(row).cumcount().to_numpy()
+    shape = (len(forecasts), len(distinct), int(column.max()) + 1)
+    wide, goal = np.full(shape, np.nan), np.full(shape, np.nan)
+    wide[:, row[known], column[known]] = forecasts[:, known]
+    goal[:, row[known], column[known]] = target[known]
+    usable = np.isfinite(goal[0]).sum(1) >= LEAST_NAMES
+    daily = np.full(shape[:2], np.nan)
+    if usable.any():
+        pair = (
+            pd.DataFrame(values[:, usable].reshape(-1, shape[2])).rank(axis=1).to_numpy()
+            for values in (wide, goal)
+        )
+        daily[:, usable] = correlation(*pair).reshape(len(forecasts), -1)
+    return daily
+
+
+LEAST_ORDERS = 20
+"""Orders of the features below which none can be in the best twentieth."""
+
+
+ROUNDING = 1e-12
+"""Rank IC below which two orders lose the same."""
+
+
+def faithfulness(
+    removal: Removal,
+    importance: np.ndarray,
+    target: np.ndarray | None = None,
+    *,
+    most_steps: int = 4,
+    most_orders: int = 39,
+    seed: int = 0,
+) -> tuple[Check, Check]:
+    """Comprehensiveness and sufficiency of a ranking of the features, in rank IC.
+
+    Judged is the rank IC with the forecasts on the whole windows: what an attribution explains.
+    What is lost of the rank IC with the realised ``target`` goes into the words only: there an
+    honest attribution of a network that has learned nothing would fail.
+
+    Random orders are the null. The difference to their mean is taken date by date, with Student's
+    t over the dates; a check passes if its interval is above zero and its value within one
+    standard error of the 95 % quantile of random orders. (Behind the leading features an order may
+    be arbitrary, and then some random orders are as good. In simulations of linear forecasts the
+    true order passed 79 of 80 times, without that error 73; random orders 1 in 9 and 1 in 14.)
+
+    Args:
+        removal: Cross-sections of dates and what removed features are replaced with.
+        importance: (F,) larger is more.
+        target: (B,) realised targets, NaN where unknown, or None.
+        most_steps: Numbers of removed features over which the loss is averaged, at most.
+        most_orders: Random orders.
+        seed: Of the random orders.
+
+    Returns:
+        Comprehensiveness (more lost than at random when the first features go) and sufficiency
+        (more kept than at random when all but the first go).
+
+    Raises:
+        ValueError: No importance for a feature, fewer than two features, or no date with three
+            samples.
+    """
+    features = removal.inputs.shape[-1]
+    if importance.shape != (features,) or not np.isfinite(importance).all():
+        raise ValueError(
+            f"faithfulness needs a finite importance of each of {features} features, shape "
+            f"({features},); its shape is {importance.shape}"
+        )
+    own = np.argsort(-importance, kind="stable")
+    random = orders(features, most_orders, np.random.default_rng(seed))
+    counts = steps(features, most_steps)
+    whole = removal.forecasts(np.zeros((1, features), dtype=bool))[0]
+    references = [whole] if target is None else [whole, target]
+    lost = losses(removal, references, np.stack([own, own[::-1], *random]), counts)
+    lost = lost[:, :, np.isfinite(lost[0, 0])]
+    if not lost.shape[2]:
+        raise ValueError("rank ICs need a date with three samples at least; there is none")
+    few = factorial(features) < LEAST_ORDERS
+    first, rest = (f"{words} of the ranking" for words in ("the first", "all but the first"))
+    return (
+        judged("comprehensiveness", lost[:, 0], lost[:, 2:], 1, few, first),
+        judged("sufficiency", lost[:, 1], lost[:, 2:], -1, few, rest),
+    )
+
+
+def judged(
+    name: str, own: np.ndarray, random: np.ndarray, sign: int, few: bool, removed: str
+) -> Check:
+    """One of the two checks.
+
+    Args:
+        name: Of the check.
+        own: (R, D) rank IC lost by the ranking with each reference; the first is judged.
+        random: (R, M, D) the same of random orders.
+        sign: 1 where losing more is better, -1 where keeping more is.
+        few: Too few features to tell.
+        removed: What is removed, in words.
+    """
+    better = sign * (own[0] - random[0].mean(0))
+    value, error, interval = mean_interval(better)
+    by_order = np.sort(sign * (random[0].mean(1) - random[0].mean()))
+    mark = float(np.quantile(by_order, 0.95))
+    detail = (
+        f"without {removed} the forecasts' own order loses {own[0].mean():.2f} of rank IC 1, "
+        f"without random features {random[0].mean():.2f}{realised(own, random)}"
+    )
+    dates = len(better)
+    if few or dates < 2:
+        why = "too few features" if few else "one date only"
+        return check(name, value, mark, None, f"{why}: {detail}", interval)
+    passed = interval[0] > ROUNDING and value + error >= mark - ROUNDING
+    return check(name, value, mark, passed, f"{detail}; {dates} dates", interval)
+
+
+def realised(own: np.ndarray, random: np.ndarray) -> str:
+    """What is lost of the rank IC with the realised target, in words; empty without one."""
+    if len(own) < 2 or not np.isfinite(own[1]).any():
+        return ""
+    lost, usual = np.nanmean(own[1]), np.nanmean(random[1])
+    return f"; of the rank IC with the realised target {lost:.3f} and {usual:.3f}"
+
+
+def mean_interval(daily: np.ndarray) -> tuple[float, float, tuple[float, float]]:
+    """Mean of (D,) dates, its standard error and 95 % interval (Student's t); NaN below two."""
+    mean = float(daily.mean())
+    if len(daily) < 2:
+        return mean, np.nan, (np.nan, np.nan)
+    from scipy.special import stdtrit  # here: it is slow, and configurations are read first
+
+    error = float(daily.std(ddof=1)) / float(np.sqrt(len(daily)))
+    reach = float(stdtrit(len(daily) - 1, 0.975)) * error
+    return mean, error, (mean - reach, mean + reach)

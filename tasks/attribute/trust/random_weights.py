@@ -1,0 +1,150 @@
+"""Does the ranking of the features depend on what the network learned?"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from foldproof.models.network import build
+from foldproof.models.normalizers import resolve
+from foldproof.tasks.attribute.trust.catalogue import Check, check
+from foldproof.tasks.attribute.trust.random_rankings import INSIDE, random_band
+from foldproof.tasks.statistics.agreement import spearman
+from foldproof.tasks.train import TrainedUnit
+
+
+def model_randomization(
+    trained: np.ndarray, randomized: Mapping[str, Sequence[np.ndarray]]
+) -> Check:
+    """Whether new weights give a new ranking.
+
+    Judged is the last stage, in which every layer has new weights; the ones before say from
+    where on the ranking is lost. Several networks with new weights are judged by their mean.
+
+    .. warning::
+
+        Importances of features in their own units follow these units in any network: a variant
+        without input normalizer fails here with the best of methods. So may one that feeds a
+        feature past the network, as RevIN does with the level of the first: what it brings to the
+        forecast was never learned.
+
+    Args:
+        trained: (F,) importances of the trained network.
+        randomized: By stage, from the head down to all layers: importances (F,) of networks in
+            which the layers so far were drawn anew, one or more.
+
+    Raises:
+        ValueError: No stage, or importances that do not fit each other.
+    """
+    if not randomized:
+        raise ValueError("model randomization needs the importances of one stage at least")
+    rhos = {stage: correlations(trained, drawn) for stage, drawn in randomized.items()}
+    steps = ", ".join(f"{stage} {rho.mean():.2f}" for stage, rho in rhos.items())
+    *_, last = rhos.values()
+    return against_random("model_randomization", last, len(trained), f"new weights from {steps}")
+
+
+def label_randomization(trained: np.ndarray, permuted: Sequence[np.ndarray]) -> Check:
+    """Whether networks trained on permuted labels rank the features otherwise.
+
+    Args:
+        trained: (F,) importances of the network trained on the true labels.
+        permuted: Importances (F,) of networks trained on panels of
+            :func:`~tasks.attribute.trust.labels.with_permuted_target`, one or more, otherwise as
+            the trained one and with the same method. Give them other seeds: a network that
+            learned nothing keeps the ranking of its initial weights.
+
+    Raises:
+        ValueError: No such network, or importances that do not fit each other.
+    """
+    rhos = correlations(trained, permuted)
+    detail = f"{len(rhos)} trainings on permuted labels"
+    return against_random("label_randomization", rhos, len(trained), detail)
+
+
+def correlations(trained: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarray:
+    """(R,) Spearman's rho of ``trained`` with each of the others."""
+    if not len(others):
+        raise ValueError("a ranking to compare with is needed; there is none")
+    return np.array([spearman(np.asarray(trained), np.asarray(other)) for other in others])
+
+
+def against_random(name: str, rhos: np.ndarray, features: int, detail: str) -> Check:
+    """Whether the mean of ``rhos`` is one that a random ranking could have.
+
+    Held against the band of a single ranking, though a mean strays less: a slight leaning on the
+    inputs, which every real panel brings, is let pass. Up to four features a single ranking can
+    have any rho; there the mean is held against that of as many random rankings.
+    """
+    mean, single = float(rhos.mean()), random_band(features)
+    band = single if single < 1 else random_band(features, len(rhos))
+    words = f"{detail}: mean rho {mean:.2f} of {len(rhos)}, a random ranking's within {band:.2f}"
+    if band >= 1:
+        return check(name, mean, band, None, f"{words}; draw more to tell, or rank more features")
+    return check(name, mean, band, abs(mean) <= band + INSIDE, words)
+
+
+SEEDS_APART = 1_000_003
+"""Between the seed of a unit and those of its new weights, so that none starts as it did."""
+
+
+def layer(name: str) -> str:
+    """The layer that a weight of a forecaster belongs to: head, hidden, lstm 1, lstm 0, window."""
+    module, _, rest = name.partition(".")
+    return f"lstm {rest.rpartition('_l')[2]}" if module == "lstm" else module
+
+
+def depth(layer_name: str) -> tuple[int, int]:
+    """Sorts layers from the head down to the inputs."""
+    module, _, number = layer_name.partition(" ")
+    order = ("head", "hidden", "lstm", "window")
+    return (order.index(module) if module in order else len(order)), -int(number or 0)
+
+
+def stages(names: Iterable[str]) -> Mapping[str, frozenset[str]]:
+    """By layer, from the head down: the weights of it and of all layers above it."""
+    by_layer: dict[str, set[str]] = {}
+    for name in names:
+        by_layer.setdefault(layer(name), set()).add(name)
+    so_far: frozenset[str] = frozenset()
+    found = {}
+    for one in sorted(by_layer, key=depth):
+        so_far |= by_layer[one]
+        found[one] = so_far
+    return found
+
+
+def new_weights(trained: TrainedUnit, features: int, draw: int) -> dict[str, np.ndarray]:
+    """Weights and buffers of the unit's network before any training, from a seed of its own."""
+    unit = trained.unit
+    seed = unit.seed + SEEDS_APART * (draw + 1)
+    network = build(resolve(unit.variant), features, unit.network, seed)
+    return {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
+
+
+def cascade(
+    trained: TrainedUnit, features: int, draws: int
+) -> Mapping[str, tuple[dict[str, np.ndarray], ...]]:
+    """By stage, from the head down, the weights of networks that are new so far and else trained.
+
+    The stages before the last have one network each, the last has ``draws``, new throughout.
+
+    Args:
+        trained: The unit; not changed.
+        features: F, of its panel.
+        draws: New networks, one or more.
+
+    Raises:
+        ValueError: No draw asked for.
+    """
+    if draws < 1:
+        raise ValueError(f"draws must be at least 1; it is {draws}")
+    fresh = [new_weights(trained, features, draw) for draw in range(draws)]
+    steps = stages(trained.weights)
+    *_, last = steps
+    return {
+        stage: tuple(
+            {name: (new if name in names else trained.weights)[name] for name in trained.weights}
+            for new in (fresh if stage == last else fresh[:1])
+        )
+        for stage, names in steps.items()
+    }

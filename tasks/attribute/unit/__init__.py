@@ -1,0 +1,1 @@
+"""Attributions of one trained unit, as tables."""

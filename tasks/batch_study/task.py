@@ -1,0 +1,39 @@
+"""The Prefect task of the study: one cell with all its seeds, found by its key when it is done."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+
+from foldproof.tasks.batch_study.cell import Scored, scored_cell
+from foldproof.tasks.data import load
+from foldproof.tasks.timing import Timed, timed
+from foldproof.tasks.train import Unit, code_version, digest
+
+ROOMS = (
+    "models", "tasks/statistics", "tasks/data", "tasks/split", "tasks/train", "tasks/diagnose",
+    "tasks/batch_study",
+)  # fmt: skip
+
+
+def cell_key(_: Any, parameters: dict[str, Any]) -> str:
+    """Where Prefect keeps a cell: its units and the code decide it."""
+    units: Sequence[Unit] = parameters["units"]
+    return f"study-{digest([unit.key for unit in units], code_version(ROOMS))}"
+
+
+@task(
+    name="study cell",
+    task_run_name="study {units[0].variant} on {units[0].training.batches}",
+    persist_result=True,
+    cache_key_fn=cell_key,
+)
+def study_cell(units: tuple[Unit, ...], panels: tuple[Path, ...]) -> Timed[list[Scored]]:
+    """Train and score every unit, each on the panel in its place."""
+
+    def each() -> list[Scored]:
+        pairs = zip(units, panels, strict=True)
+        return [scored_cell(unit, load(panel)) for unit, panel in pairs]
+
+    return timed(each)

@@ -1,0 +1,1 @@
+"""Clean pipelines: an audit that flags one raises a false alarm."""

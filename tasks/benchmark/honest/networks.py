@@ -1,0 +1,228 @@
+"""Networks for the lab: trained on windows or whole sequences, scored batch by batch."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from foldproof.models.batches import BATCHES
+from foldproof.models.network import build
+from foldproof.models.normalizers import Variant
+from foldproof.models.spec import NetworkSpec
+from foldproof.tasks.benchmark.honest.forecaster import HONEST, WINDOW, Parts, Samples, on_dates
+from foldproof.tasks.diagnose.trace.trace import Trace
+from foldproof.tasks.split import Fold
+
+HIDDEN = 8
+EPOCHS = 4
+BATCH = 128
+RATE = 1e-2
+TARGET_UNIT = 0.02
+"""Divides targets, so that losses are near 1."""
+
+
+def lagged(scaled: pd.DataFrame) -> pd.DataFrame:
+    """(n, T * F) windows, oldest row first; rows of the stock that are not there are missing."""
+    past = [scaled.groupby(level=1).shift(lag) for lag in range(WINDOW - 1, -1, -1)]
+    names = [f"{name}@{lag}" for lag in range(WINDOW - 1, -1, -1) for name in scaled]
+    return pd.concat(past, axis=1).set_axis(names, axis=1)
+
+
+def tensor(inputs: pd.DataFrame, samples: Samples, dtype: torch.dtype = torch.float32) -> Tensor:
+    """(B, T, F) windows of ``samples``."""
+    values = inputs.loc[samples].to_numpy(dtype=np.float64)
+    return torch.from_numpy(values).to(dtype).unflatten(1, (WINDOW, -1))
+
+
+def numbered(samples: Samples) -> tuple[Tensor, Tensor]:
+    """(B,) date and symbol numbers, in order."""
+    dates = samples.get_level_values(0).to_numpy().astype("datetime64[D]").astype(np.int64)
+    _, symbols = np.unique(samples.get_level_values(1).to_numpy(dtype=str), return_inverse=True)
+    return torch.from_numpy(dates), torch.from_numpy(symbols.reshape(-1).astype(np.int64))
+
+
+def seeded(make: Callable[[], nn.Module], seed: int = 0) -> nn.Module:
+    """A new module from a fixed seed; the global random state stays."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return make()
+
+
+def fit_windows(
+    make: Callable[[int], nn.Module],
+    batches: str,
+    size: int,
+    inputs: pd.DataFrame,
+    y: pd.DataFrame,
+    samples: Samples,
+    fold: Fold,
+    stop_on: Callable[[pd.DataFrame, pd.DataFrame, Fold, Samples], Samples] | None = None,
+    epochs: int = EPOCHS,
+) -> nn.Module:
+    """Train ``make(F)`` on the training dates; keep the epoch that is best on validation.
+
+    Args:
+        make: Number of features -> module (windows, dates) -> (B,).
+        batches: Key of ``foldproof.models.batches.BATCHES``.
+        size: Samples in a batch.
+        inputs: Windows.
+        y: Targets.
+        samples: What may be trained on.
+        fold: Its training dates are trained on.
+        stop_on: (inputs, targets, fold, samples) -> samples that the epoch is chosen on; by
+            default the validation dates.
+        epochs: Passes over the training samples.
+    """
+    whole = inputs.index[inputs.notna().all(axis=1)]
+    usable = samples.intersection(whole).sort_values()
+    train = on_dates(usable, fold.train_dates)
+    held = stop_on(inputs, y, fold, usable) if stop_on else on_dates(usable, fold.validation_dates)
+    held = held.intersection(whole)
+    network = seeded(lambda: make(inputs.shape[1] // WINDOW))
+    optimizer = torch.optim.Adam(network.parameters(), lr=RATE)
+    x, dates, target = tensor(inputs, train), *batch_of(y, train)
+    symbols = numbered(train)[1]
+    held_x, held_dates, held_y = tensor(inputs, held), *batch_of(y, held)
+    generator, best, kept = torch.Generator().manual_seed(0), np.inf, snapshot(network)
+    for _ in range(epochs):
+        network.train()
+        places = torch.arange(len(train))
+        for chosen in BATCHES[batches].cut(places, dates, symbols, size, generator):
+            optimizer.zero_grad()
+            loss = (network(x[chosen], dates[chosen]) - target[chosen]).square().mean()
+            loss.backward()
+            optimizer.step()
+        network.eval()
+        with torch.no_grad():
+            reached = float((network(held_x, held_dates) - held_y).square().mean())
+        if reached < best:
+            best, kept = reached, snapshot(network)
+    network.load_state_dict(kept)
+    return network.eval()
+
+
+def snapshot(network: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers as they are now."""
+    return {name: value.clone() for name, value in network.state_dict().items()}
+
+
+def batch_of(y: pd.DataFrame, samples: Samples) -> tuple[Tensor, Tensor]:
+    """(B,) date numbers and targets in units."""
+    target = y.loc[samples, "target"].to_numpy() / TARGET_UNIT
+    return numbered(samples)[0], torch.from_numpy(target).float()
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How a network is scored.
+
+    Attributes:
+        batches: Key of BATCHES, or ``all`` for one batch of the whole block.
+        size: Samples in a batch.
+        training: Whether the network is left in training mode.
+        prepare: (network, inputs, test samples) run before scoring, or None.
+        dtype: Precision of the windows.
+    """
+
+    batches: str = "date"
+    size: int = BATCH
+    training: bool = False
+    prepare: Callable[[nn.Module, Tensor, Tensor], None] | None = None
+    dtype: torch.dtype = torch.float32
+
+    def __call__(
+        self,
+        model: nn.Module,
+        inputs: pd.DataFrame,
+        test: Samples,
+        fold: Fold,
+        trace: Trace,
+        y: pd.DataFrame,
+    ) -> pd.Series:
+        """Scores of the whole windows among ``test``."""
+        samples = test.intersection(inputs.index[inputs.notna().all(axis=1)]).sort_values()
+        x, (dates, symbols) = tensor(inputs, samples, self.dtype), numbered(samples)
+        network = model.to(self.dtype).train(self.training)
+        if self.prepare is not None:
+            self.prepare(network, x, dates)
+        places, generator = torch.arange(len(samples)), torch.Generator().manual_seed(0)
+        cut = (
+            [places]
+            if self.batches == "all"
+            else BATCHES[self.batches].cut(places, dates, symbols, self.size, generator)
+        )
+        target = torch.tensor(y["target"].reindex(samples).to_numpy(dtype=np.float64))
+        shown = shown_batch(cut, dates)
+        trace.network(network, x[shown], dates[shown], target[shown], symbols[shown])
+        scores = torch.empty(len(samples), dtype=self.dtype)
+        with torch.no_grad():
+            for chosen in cut:
+                scores[chosen] = network(x[chosen], dates[chosen])
+        return pd.Series(scores.double().numpy(), index=samples)
+
+
+def shown_batch(cut: Sequence[Tensor], dates: Tensor, most: int = 96) -> Tensor:
+    """The first batch that holds several dates, else the first few batches joined."""
+    for batch in cut:
+        if len(dates[batch].unique()) > 1:
+            return batch[:: max(1, -(-len(batch) // most))]
+    return torch.cat(list(cut[:3]))[:most]
+
+
+def lstm(variant: Variant) -> Callable[[int], nn.Module]:
+    """Makes the project's own forecaster with ``variant`` inside."""
+    spec = NetworkSpec(window=WINDOW, hidden=HIDDEN)
+    return lambda features: build(variant, features, spec, 0)
+
+
+def network_parts(
+    make: Callable[[int], nn.Module],
+    scoring: Scoring = Scoring(),  # frozen
+    batches: str = "shuffled",
+    size: int = BATCH,
+    base: Parts = HONEST,
+) -> Parts:
+    """The honest parts with a network on windows in the place of the linear model."""
+    train = partial(fit_windows, make, batches, size)
+    return replace(base, windows=lagged, train=train, score=scoring)
+
+
+def fit_sequences(
+    make: Callable[[int], nn.Module],
+    inputs: pd.DataFrame,
+    y: pd.DataFrame,
+    samples: Samples,
+    fold: Fold,
+) -> nn.Module:
+    """Train ``make(F)``, (B, T, F) -> (B, T), on the training dates, with a loss at each step."""
+    train = on_dates(samples.intersection(inputs.dropna().index), fold.train_dates)
+    network = seeded(lambda: make(inputs.shape[1]))
+    optimizer = torch.optim.Adam(network.parameters(), lr=RATE)
+    stocks = [group.index for _, group in inputs.loc[train].groupby(level=1)]
+    longest = max(map(len, stocks))
+    whole = [stock for stock in stocks if len(stock) == longest]
+    x = torch.stack([torch.tensor(inputs.loc[s].to_numpy()).float() for s in whole])
+    target = torch.stack([batch_of(y, stock)[1] for stock in whole])
+    for _ in range(3 * EPOCHS):
+        optimizer.zero_grad()
+        (network(x) - target).square().mean().backward()
+        optimizer.step()
+    return network.eval()
+
+
+def score_sequences(
+    model: nn.Module, inputs: pd.DataFrame, test: Samples, fold: Fold, trace: Trace, y: pd.DataFrame
+) -> pd.Series:
+    """The output at each test date of a pass over each stock's rows from training on."""
+    rows = inputs.loc[inputs.index.get_level_values(0) >= fold.train_dates[0]].dropna()
+    found = []
+    with torch.no_grad():
+        for _, group in rows.groupby(level=1):
+            x = torch.tensor(group.to_numpy()).float().unsqueeze(0)
+            found.append(pd.Series(model(x)[0].double().numpy(), index=group.index))
+    scores = pd.concat(found)
+    return scores[scores.index.isin(test)].sort_index()

@@ -1,0 +1,1 @@
+"""Pipelines with a planted leak: an audit must flag each."""

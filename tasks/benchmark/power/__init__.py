@@ -1,0 +1,1 @@
+"""How small a leak each test still detects."""

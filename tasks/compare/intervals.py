@@ -1,0 +1,115 @@
+"""Inference on daily series that depend: HAC, simultaneous intervals, confidence set.
+
+arch is imported where it is used: it takes a second, and a configuration does not need it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from foldproof.tasks.statistics.mean_test import LEAST_DATES, hac_error, lags_for
+
+LEAST_BLOCKS = 4
+"""Blocks that must fit into the series."""
+
+
+class Intervals(NamedTuple):
+    """Two-sided intervals (V,) for means that hold for all of them at once."""
+
+    low: np.ndarray
+    high: np.ndarray
+
+
+def block_length(daily: np.ndarray, horizon: int) -> int:
+    """Mean block of the stationary bootstrap of ``daily`` (D, V).
+
+    Twice the horizon or the optimal length for the column that needs most (Politis & White 2004),
+    whichever is more, as long as a few blocks fit in.
+    """
+    from arch.bootstrap import optimal_block_length
+
+    varies = daily.max(axis=0) > daily.min(axis=0)
+    optimal = optimal_block_length(daily[:, varies])["stationary"] if varies.any() else [1.0]
+    wanted = max(2 * horizon, int(np.ceil(np.max(optimal))))
+    return max(1, min(wanted, len(daily) // LEAST_BLOCKS))
+
+
+def simultaneous_intervals(
+    daily: np.ndarray,
+    families: tuple[np.ndarray, ...],
+    horizon: int,
+    *,
+    level: float,
+    draws: int,
+    seed: int,
+) -> Intervals:
+    r"""Intervals for the means of all columns, jointly at ``level`` within each family.
+
+    .. math:: \bar x_v \pm c \, s_v, \quad
+        c = \text{the level quantile of } \max_v |\bar x^*_v - \bar x_v| / s^*_v
+
+    over draws of a stationary bootstrap of whole dates (Politis & Romano 1994), so that the
+    dependence between columns is kept; s is the Newey-West error, taken anew in every draw.
+    Percentiles of the bootstrapped means alone reject a true null about twice too often under
+    overlap. A constant column has the interval of its value.
+
+    Args:
+        daily: (D, V) one row a date.
+        families: Columns of each family.
+        horizon: Rows that a label spans.
+        level: Joint level.
+        draws: Bootstrap draws.
+        seed: Seeds the draws.
+
+    Raises:
+        ValueError: Too few dates.
+    """
+    from arch.bootstrap import StationaryBootstrap
+
+    n = len(daily)
+    if n < LEAST_DATES:
+        raise ValueError(
+            f"{n} dates were scored; intervals need at least {LEAST_DATES}: "
+            "lengthen the test blocks"
+        )
+    lags = lags_for(n, horizon)
+    mean, error = daily.mean(axis=0), hac_error(daily, lags)
+    varies = daily.max(axis=0) > daily.min(axis=0)
+    largest = np.empty((draws, len(families)))
+    bootstrap = StationaryBootstrap(block_length(daily, horizon), np.arange(n), seed=seed)
+    for row, ((dates,), _) in enumerate(bootstrap.bootstrap(draws)):
+        drawn = daily[dates]
+        drawn_error = hac_error(drawn, lags)
+        usable = varies & (drawn_error > 0)
+        t = np.abs(drawn.mean(axis=0) - mean) / np.where(usable, drawn_error, np.inf)
+        largest[row] = [t[family].max(initial=0.0) for family in families]
+    half = np.zeros(daily.shape[1])
+    for family, critical in zip(families, np.quantile(largest, level, axis=0), strict=True):
+        half[family] = critical * np.where(varies, error, 0.0)[family]
+    return Intervals(mean - half, mean + half)
+
+
+def confidence_set(
+    daily: np.ndarray, horizon: int, *, level: float, draws: int, seed: int
+) -> np.ndarray:
+    """(V,) bool: the columns that cannot be ruled out as the one with the highest mean.
+
+    Hansen, Lunde & Nason 2011, range statistic, stationary bootstrap; the loss is minus the daily
+    rank IC. The best column is in the set with probability ``level``. Equal columns share their
+    fate.
+    """
+    from arch.bootstrap import MCS
+
+    distinct, group = np.unique(daily, axis=1, return_inverse=True)
+    if distinct.shape[1] == 1:
+        return np.ones(daily.shape[1], dtype=bool)
+    procedure = MCS(
+        -distinct,
+        size=1 - level,
+        reps=draws,
+        block_size=block_length(distinct, horizon),
+        method="R",
+        seed=seed,
+    )
+    procedure.compute()
+    return np.isin(group.reshape(-1), np.array(procedure.included, dtype=int))

@@ -1,0 +1,1 @@
+"""Causal features and forecast targets of a price panel."""

@@ -1,0 +1,164 @@
+"""Features from prices: what the close of day d and the closes before it say, and nothing else."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+
+from foldproof.tasks.data.features.grid import Grid, carried, grid_of, members
+from foldproof.tasks.data.features.windows import (
+    covariance,
+    deviation,
+    extreme,
+    lagged,
+    mean,
+    rolling,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Prices:
+    """What price features are made of; (D, S) float64 each, the market's return (D, 1).
+
+    Attributes:
+        close: Adjusted close, carried over short gaps.
+        returns: Log return of one day.
+        market: Mean of ``returns`` over the day's members: the equal-weighted market.
+        volume: Shares traded; None where the table has none.
+    """
+
+    close: np.ndarray
+    returns: np.ndarray
+    market: np.ndarray
+    volume: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A causal feature.
+
+    Attributes:
+        formula: In one line; P close, r one-day log return, m market's r, V volume.
+        unit: Of its values.
+        lookback: Rows read, the own one included.
+        source: Paper or practice it is taken from.
+        compute: Prices -> (D, S); NaN or infinite where it is not defined.
+        needs_volume: Whether it is left out of tables without volume.
+    """
+
+    formula: str
+    unit: str
+    lookback: int
+    source: str
+    compute: Callable[[Prices], np.ndarray]
+    needs_volume: bool = False
+
+
+def log_return(p: Prices, days: int, skip: int = 0) -> np.ndarray:
+    """(D, S) log P[d - skip] / P[d - days]."""
+    return np.log(lagged(p.close, skip) / lagged(p.close, days))
+
+
+def relative(p: Prices, days: int) -> np.ndarray:
+    """(D, S) sum of r - m over ``days``."""
+    return rolling(p.returns - p.market, days, np.add)
+
+
+def amihud(p: Prices, volume: np.ndarray) -> np.ndarray:
+    """(D, S) log of the mean of |r| / (P V) over 21 days."""
+    return np.log(mean(np.abs(p.returns) / (p.close * volume), 21))
+
+
+def of_volume(compute: Callable[[Prices, np.ndarray], np.ndarray]) -> Callable[..., np.ndarray]:
+    """Hand ``compute`` the volume, with days of no trade as missing: their log is not defined."""
+
+    def with_volume(p: Prices) -> np.ndarray:
+        if p.volume is None:
+            raise ValueError("this feature needs volume; the prices come without")
+        return compute(p, np.where(p.volume > 0, p.volume, np.nan))
+
+    return with_volume
+
+
+JT93 = "Jegadeesh and Titman 1993"
+FEATURES: Mapping[str, Feature] = MappingProxyType({
+    "return_1": Feature("log P[d] / P[d-1]", "log return", 2, "practice",
+                        lambda p: log_return(p, 1)),
+    "return_5": Feature("log P[d] / P[d-5]", "log return", 6, "practice",
+                        lambda p: log_return(p, 5)),
+    "return_21": Feature("log P[d] / P[d-21]", "log return", 22, "Jegadeesh 1990",
+                         lambda p: log_return(p, 21)),
+    "return_63": Feature("log P[d] / P[d-63]", "log return", 64, JT93,
+                         lambda p: log_return(p, 63)),
+    "momentum_252_21": Feature("log P[d-21] / P[d-252]", "log return", 253, JT93,
+                               lambda p: log_return(p, 252, skip=21)),
+    "reversal_5": Feature("-(log P[d] / P[d-5]) / (sd(r, 21) sqrt 5)", "standard deviations", 22,
+                          "Lehmann 1990",
+                          lambda p: -log_return(p, 5) / (deviation(p.returns, 21) * 5**0.5)),
+    "volatility_21": Feature("sd(r, 21)", "log return a day", 22, "practice",
+                             lambda p: deviation(p.returns, 21)),
+    "volatility_63": Feature("sd(r, 63)", "log return a day", 64, "practice",
+                             lambda p: deviation(p.returns, 63)),
+    "max_return_21": Feature("max(r, 21)", "log return", 22, "Bali, Cakici and Whitelaw 2011",
+                             lambda p: extreme(p.returns, 21, np.maximum)),
+    "drawdown_252": Feature("P[d] / max(P, 252) - 1", "fraction", 252, "George and Hwang 2004",
+                            lambda p: p.close / extreme(p.close, 252, np.maximum) - 1),
+    "rise_252": Feature("P[d] / min(P, 252) - 1", "fraction", 252, "practice",
+                        lambda p: p.close / extreme(p.close, 252, np.minimum) - 1),
+    "relative_5": Feature("sum(r - m, 5)", "log return", 6, "practice",
+                          lambda p: relative(p, 5)),
+    "relative_21": Feature("sum(r - m, 21)", "log return", 22, "practice",
+                           lambda p: relative(p, 21)),
+    "beta_63": Feature("cov(r, m, 63) / var(m, 63)", "ratio", 64, "Sharpe 1964",
+                       lambda p: covariance(p.returns, p.market, 63) / deviation(p.market, 63)**2),
+    "volume_change_21": Feature("log V[d] / mean(V, 21)", "log ratio", 21,
+                                "Gervais, Kaniel and Mingelgrin 2001",
+                                of_volume(lambda _, v: np.log(v / mean(v, 21))), True),
+    "illiquidity_21": Feature("log mean(|r| / (P V), 21)", "log of 1 / money traded", 22,
+                              "Amihud 2002", of_volume(amihud), True),
+})  # fmt: skip
+"""The built-in causal features. None reads a row after its own, to the last bit."""
+
+
+def market_return(returns: np.ndarray, member: np.ndarray) -> np.ndarray:
+    """(D, 1) mean of ``returns`` over the members that have one; NaN where none has.
+
+    The sum runs in the order of the symbols: a pairwise sum would change its last bits when a
+    symbol that is listed later adds an empty column.
+    """
+    counted = member & ~np.isnan(returns)
+    total = np.cumsum(np.where(counted, returns, 0.0), axis=1)[:, -1:]
+    number = counted.sum(axis=1, keepdims=True)
+    return np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)
+
+
+def prices_of(frame: pd.DataFrame, grid: Grid, fill_limit: int) -> Prices:
+    """Dense prices of the long rows; closes are carried over gaps of ``fill_limit`` dates."""
+    close = carried(grid.dense(frame["price"]), fill_limit)
+    returns = np.log(close / lagged(close, 1))
+    market = market_return(returns, members(frame, grid))
+    volume = grid.dense(frame["volume"]) if "volume" in frame else None
+    return Prices(close, returns, market, volume)
+
+
+def price_features(frame: pd.DataFrame, fill_limit: int = 5) -> pd.DataFrame:
+    """Compute every entry of FEATURES that the table allows.
+
+    Args:
+        frame: Long rows: date, symbol, price, and volume and member where there are any.
+        fill_limit: Dates over which a close is carried; a longer gap starts the history anew.
+
+    Returns:
+        Features on the same rows (same index); NaN until the look-back is full.
+    """
+    grid = grid_of(frame)
+    out = {}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        prices = prices_of(frame, grid, fill_limit)
+        for name, feature in FEATURES.items():
+            if prices.volume is not None or not feature.needs_volume:
+                values = grid.long(feature.compute(prices))
+                out[name] = np.where(np.isfinite(values), values, np.nan)
+    return pd.DataFrame(out, index=frame.index)

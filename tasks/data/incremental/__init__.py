@@ -1,0 +1,1 @@
+"""Appending new rows to a stored panel instead of building it again."""

@@ -1,0 +1,236 @@
+"""What a source holds beyond the rows that were kept of it: the end of a file, the newest dates."""
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pandas.errors import ParserWarning
+
+from foldproof.tasks.data.incremental.store import Kept
+from foldproof.tasks.data.rows import Rows
+from foldproof.tasks.data.sources.databases import opened, origin_of
+from foldproof.tasks.data.sources.files import flat, read_csv
+from foldproof.tasks.data.sources.parse import dates
+from foldproof.tasks.data.spec import DataSpec
+from foldproof.tasks.data.sql import inner, quoted
+
+Marks = Mapping[str, Any]
+Span = tuple[str, str]
+DAY = pd.Timedelta(days=1)
+MARGIN = 2 * DAY
+"""Asked for beyond the cut: a database compares moments, a trading day is a local day."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tail:
+    """The end of a source.
+
+    Attributes:
+        rows: As they are written there; every row dated ``cut`` or later is among them.
+        cut: Rows before it are those that were kept.
+        marks: Of the source as it is now.
+        appended: Whether rows before the cut would be new ones; else they were read beside it.
+        total: Rows of the whole source, where it tells.
+    """
+
+    rows: Rows
+    cut: pd.Timestamp
+    marks: Marks
+    appended: bool = False
+    total: int | None = None
+
+
+@dataclass(frozen=True)
+class Follower:
+    """How a kind of source is followed from night to night.
+
+    Attributes:
+        marks: What will tell whether it still begins as it does now; None: nothing will.
+        tail: Its end, beyond what is kept; None: it does not begin as it did, or cannot tell.
+    """
+
+    marks: Callable[[DataSpec], Marks | None]
+    tail: Callable[[DataSpec, Kept], Tail | None]
+
+
+def csv_marks(spec: DataSpec) -> Marks | None:
+    """Size and hash of a file that ends with its last line."""
+    content = path_of(spec).read_bytes()
+    whole = content.endswith(b"\n")
+    return {"size": len(content), "sha256": sha256(content)} if whole else None
+
+
+def csv_tail(spec: DataSpec, kept: Kept) -> Tail | None:
+    """The lines after those that were read, where all those before them are the same bytes."""
+    content = path_of(spec).read_bytes()
+    size = kept.marks["size"]
+    if sha256(content[:size]) != kept.marks["sha256"] or not content.endswith(b"\n"):
+        return None
+    header = content[: content.index(b"\n") + 1]
+    named = {kept.rows.called(name): kind for name, kind in kept.kinds.items()}
+    frame = read_csv(io.BytesIO(header + content[size:]), spec.columns.symbol, as_before(named))
+    marks = {"size": len(content), "sha256": sha256(content)}
+    cut = kept.rows.frame["date"].iloc[-1] + DAY
+    return Tail(Rows(frame, str(spec.path)), cut, marks, appended=True)
+
+
+def as_before(kinds: Mapping[str, str]) -> dict[str, type]:
+    """Types of columns whose cells are read as they were among others, not by themselves."""
+    text = ("str", "object", "string")
+    found = {name: str for name, kind in kinds.items() if kind.startswith(text)}
+    return found | {name: float for name, kind in kinds.items() if kind == "float64"}
+
+
+def parquet_marks(spec: DataSpec) -> Marks:
+    """Hash of the schema; hash, first and last date of each row group."""
+    with path_of(spec).open("rb") as stream, pq.ParquetFile(stream) as file:
+        spans = [span(file, group, spec) for group in range(file.num_row_groups)]
+        return {"schema": schema_hash(file), "groups": groups(group_hashes(file, stream), spans)}
+
+
+def parquet_tail(spec: DataSpec, kept: Kept) -> Tail | None:
+    """Row groups from the first whose bytes are others on, and those that reach their dates."""
+    with path_of(spec).open("rb") as stream, pq.ParquetFile(stream) as file:
+        if schema_hash(file) != kept.marks["schema"]:
+            return None
+        before, hashes = kept.marks["groups"], group_hashes(file, stream)
+        same = common(hashes, [digest for digest, _ in before])
+        spans = [span for _, span in before[:same]]
+        spans += [span(file, group, spec) for group in range(same, len(hashes))]
+        others = [*spans[same:], *(span for _, span in before[same:])]
+        marks = {"schema": kept.marks["schema"], "groups": groups(hashes, spans)}
+        first = min((start for start, _ in others), default=None)
+        cut = pd.Timestamp(first) if first else kept.rows.frame["date"].iloc[-1] + DAY
+        wanted = [at for at, (_, end) in enumerate(spans) if pd.Timestamp(end) >= cut]
+        return Tail(Rows(groups_of(file, wanted, path_of(spec)), str(spec.path)), cut, marks)
+
+
+def groups(hashes: list[str], spans: list[Span]) -> list[list[Any]]:
+    """Hash and dates of each row group, as JSON gives them back."""
+    return [[digest, [*span]] for digest, span in zip(hashes, spans, strict=True)]
+
+
+def common(new: list[str], old: list[str]) -> int:
+    """How many entries two lists begin with alike."""
+    pairs = zip(new, old, strict=False)
+    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(new), len(old)))
+
+
+def span(file: pq.ParquetFile, group: int, spec: DataSpec) -> Span:
+    """First and last date of a row group."""
+    column = file.read_row_group(group, columns=[spec.columns.date]).column(spec.columns.date)
+    days, _ = dates(
+        Rows(
+            pd.DataFrame({"date": column.unique().to_pandas()}),
+            "",
+        ),
+        "date",
+    )
+    return str(days.min().date()), str(days.max().date())
+
+
+def schema_hash(file: pq.ParquetFile) -> str:
+    """Hash of the types of the columns; the number of rows, which pandas notes, is no part."""
+    notes = json.loads((file.schema_arrow.metadata or {}).get(b"pandas", b"{}"))
+    index = [level for level in notes.get("index_columns", []) if isinstance(level, str)]
+    columns = [file.schema.column(at) for at in range(len(file.schema))]
+    stored = [(one.path, one.physical_type, str(one.logical_type)) for one in columns]
+    decides = [str(file.schema_arrow.remove_metadata()), stored, notes.get("columns"), index]
+    return sha256(json.dumps(decides).encode())
+
+
+def group_hashes(file: pq.ParquetFile, stream: io.BufferedReader) -> list[str]:
+    """Hash of the bytes of each row group and of what they are read by."""
+    found = []
+    for group in range(file.num_row_groups):
+        digest = hashlib.sha256()
+        meta = file.metadata.row_group(group)
+        for number in range(meta.num_columns):
+            chunk = meta.column(number)
+            start = min(at for at in (chunk.dictionary_page_offset, chunk.data_page_offset) if at)
+            decides = (chunk.path_in_schema, chunk.compression, chunk.num_values, chunk.encodings)
+            digest.update(f"{decides}{chunk.data_page_offset - start}".encode())
+            stream.seek(start)
+            digest.update(stream.read(chunk.total_compressed_size))
+        found.append(digest.hexdigest())
+    return found
+
+
+def groups_of(file: pq.ParquetFile, groups: list[int], path: Path) -> pd.DataFrame:
+    """The rows of some row groups, as pandas reads them from a file of their own."""
+    if len(groups) == file.num_row_groups:
+        return flat(pd.read_parquet(path))
+    buffer = io.BytesIO()
+    table = file.read_row_groups(groups)
+    pq.write_table(table, buffer, compression="none", use_dictionary=False)
+    return flat(pd.read_parquet(buffer))
+
+
+def query_marks(spec: DataSpec) -> Marks:
+    """None are needed: the newest dates are compared with those that were kept."""
+    return {}
+
+
+def query_tail(spec: DataSpec, kept: Kept) -> Tail | None:
+    """The rows of the newest ``spec.overlap`` dates that are kept and of all after them."""
+    days = kept.rows.frame["date"].drop_duplicates()
+    if len(days) <= spec.overlap:
+        return None
+    cut = days.iloc[-spec.overlap]
+    since = (cut - MARGIN).strftime("%Y-%m-%d")
+    whole = "int" in kept.kinds["date"]
+    bound = since.replace("-", "") if whole else f"'{since}'"
+    query = str(spec.query)
+    with opened(spec.path, query) as ask:
+        total = int(ask(inner(query, "count(*)")).to_numpy()[0, 0])
+        frame = ask(inner(query, where=f"where {quoted(spec.columns.date)} >= {bound}"))
+    rows = Rows(frame, origin_of(spec.path), in_order=False)
+    return Tail(rows, cut, {}, total=total)
+
+
+def path_of(spec: DataSpec) -> Path:
+    """The file."""
+    return Path(str(spec.path)).expanduser()
+
+
+def sha256(content: bytes) -> str:
+    """In hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def marks_of(spec: DataSpec) -> Marks | None:
+    """What will tell whether the source still begins as it does now; None where nothing will."""
+    try:
+        return FOLLOWERS[kind_of(spec)].marks(spec)
+    except FOLLOWS_NOT:
+        return None  # reading it as a whole says what is wrong
+
+
+def tail_of(spec: DataSpec, kept: Kept) -> Tail | None:
+    """The end of the source, beyond what is kept; None where it cannot be told."""
+    return FOLLOWERS[kind_of(spec)].tail(spec, kept)
+
+
+def kind_of(spec: DataSpec) -> str:
+    """Key of FOLLOWERS."""
+    return "query" if spec.source == "query" else path_of(spec).suffix.lower()
+
+
+FOLLOWS_NOT = (ValueError, TypeError, KeyError, OSError, ParserWarning, pa.ArrowException)
+"""What goes wrong with a source that cannot be followed; DataError is a ValueError."""
+FOLLOWERS: Mapping[str, Follower] = MappingProxyType(
+    {
+        ".csv": Follower(csv_marks, csv_tail),
+        ".parquet": Follower(parquet_marks, parquet_tail),
+        "query": Follower(query_marks, query_tail),
+    }
+)
+"""Kinds of sources that can grow."""

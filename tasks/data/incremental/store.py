@@ -1,0 +1,131 @@
+"""Checked rows of a source, kept on disk from night to night, a file for each year of dates."""
+
+import hashlib
+import json
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from foldproof.tasks.data.rows import Rows
+from foldproof.tasks.data.spec import DataSpec
+from foldproof.tasks.version import ROOM, code_version
+
+NOTES = "rows.json"
+ORIGIN = ("origin", "unit", "first", "about", "written", "in_order")
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """The rows of a source as they were last read and found sound.
+
+    Attributes:
+        rows: Checked rows, by date and symbol.
+        marks: What tells whether the source still begins as it did; see tasks.data.tails.
+        kinds: Type of each column before it was parsed.
+        restated: A sentence for each time that the history was found changed, newest last.
+        pieces: Year -> name of the file that holds its rows.
+    """
+
+    rows: Rows
+    marks: Mapping[str, Any]
+    kinds: Mapping[str, str]
+    restated: tuple[str, ...] = ()
+    pieces: Mapping[str, str] = field(default_factory=dict)
+
+
+def place_of(spec: DataSpec, folder: Path) -> Path:
+    """The folder of the rows that ``spec`` reads, whatever dates and history it asks for."""
+    path = str(Path(spec.path).resolve()) if spec.source == "file" and spec.path else spec.path
+    own = spec.features if spec.features in ("price", "ready") else "own"
+    decides = [spec.source, path, spec.query, asdict(spec.columns), own]
+    return folder / f"rows-{hashlib.sha256(json.dumps(decides).encode()).hexdigest()[:20]}"
+
+
+def load(place: Path) -> Kept | None:
+    """What is kept in ``place``; None where that is nothing, broken, or of other code."""
+    try:
+        notes = json.loads((place / NOTES).read_text(encoding="utf-8"))
+        if notes["code"] != code_version(ROOM):
+            return None
+        parts = [pd.read_feather(place / name) for name in notes["pieces"].values()]
+        frame = pd.concat(parts, ignore_index=True)
+        if types_of(frame) != notes["types"]:
+            return None
+        rows = Rows(frame, **notes["rows"])
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        return None
+    restated = tuple(notes["restated"])
+    return Kept(rows, notes["marks"], notes["kinds"], restated, notes["pieces"])
+
+
+def save(kept: Kept, place: Path, since: pd.Timestamp | None = None) -> Kept:
+    """Write ``kept`` to ``place``; nobody sees half of it.
+
+    Args:
+        kept: What to keep; rows that cannot be written as columns are not kept at all.
+        place: Their folder.
+        since: Years before this date have not changed since ``kept.pieces``; None: all have.
+
+    Returns:
+        The same with the files that hold it.
+    """
+    place.mkdir(parents=True, exist_ok=True)
+    pieces = {}
+    try:
+        for year, part in by_year(kept.rows.frame):
+            old = kept.pieces.get(str(year))
+            same = old is not None and since is not None and year < since.year
+            pieces[str(year)] = str(old) if same else write(part, place, year)
+    except (pa.ArrowException, TypeError, ValueError):  # cells that Arrow has no type for
+        (place / NOTES).unlink(missing_ok=True)
+        return kept
+    kept = replace(kept, pieces=pieces)
+    note(kept, place)
+    for file in place.glob("*.arrow"):
+        if file.name not in pieces.values():
+            file.unlink(missing_ok=True)
+    return kept
+
+
+def by_year(frame: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
+    """The rows of each year that has any; the dates are in order."""
+    days = frame["date"]
+    for year in range(days.iloc[0].year, days.iloc[-1].year + 1):
+        ends = days.searchsorted([pd.Timestamp(year, 1, 1), pd.Timestamp(year + 1, 1, 1)])
+        if ends[0] < ends[1]:
+            yield year, frame.iloc[ends[0] : ends[1]]
+
+
+def write(part: pd.DataFrame, place: Path, year: int) -> str:
+    """Write the rows of a year to a file of their own; return its name."""
+    name = f"{year}-{uuid.uuid4().hex[:12]}.arrow"
+    part.reset_index(drop=True).to_feather(place / name, compression="zstd")
+    return name
+
+
+def note(kept: Kept, place: Path) -> None:
+    """Write what goes with the rows; from then on the new files count, not the old ones."""
+    notes = {
+        "code": code_version(ROOM),
+        "marks": kept.marks,
+        "kinds": kept.kinds,
+        "restated": kept.restated,
+        "pieces": kept.pieces,
+        "types": types_of(kept.rows.frame),
+        "rows": {name: getattr(kept.rows, name) for name in ORIGIN},
+    }
+    with tempfile.NamedTemporaryFile("w", dir=place, delete=False, encoding="utf-8") as draft:
+        json.dump(notes, draft)
+    os.replace(draft.name, place / NOTES)
+
+
+def types_of(frame: pd.DataFrame) -> dict[str, str]:
+    """Name -> type of each column."""
+    return {str(name): str(kind) for name, kind in frame.dtypes.items()}

@@ -1,0 +1,5 @@
+"""The dense panel: its arrays, their cache on disk, and how rows become it."""
+
+from foldproof.tasks.data.panel.panel import Panel, build, load
+
+__all__ = ["Panel", "build", "load"]

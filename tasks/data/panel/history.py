@@ -1,0 +1,88 @@
+"""Which rows count: from when they were known, within the dates asked for, with enough history."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from foldproof.tasks.data.rows import DataError, Rows
+
+
+def as_known(rows: Rows) -> Rows:
+    """Move every row to the first trading date on or after it became known, never earlier.
+
+    Where that puts two rows of a symbol on one date, the row of the later original date stands.
+    Targets stay on their own date: they say what follows it and have their own label_end. Forward
+    returns, though, are taken of prices as they were known.
+
+    Raises:
+        DataError: Every row became known after the last date.
+    """
+    if "known" not in rows.frame:
+        return rows
+    frame = rows.frame
+    calendar = np.unique(frame["date"].to_numpy())
+    due = np.maximum(frame["date"].to_numpy(), frame["known"].to_numpy())
+    at = np.searchsorted(calendar, due)
+    inside = at < len(calendar)
+    if not inside.any():
+        raise DataError(
+            f"{rows.origin}: every row became known after the last date, "
+            f"{frame['date'].max():%Y-%m-%d}; check the column of the knowledge time"
+        )
+    labels = frame[[name for name in ("date", "symbol", "target", "label_end") if name in frame]]
+    moved = frame.drop(columns=["known", "target", "label_end"], errors="ignore")[inside]
+    moved = moved.assign(date=calendar[at[inside]]).sort_values(["date", "symbol"], kind="stable")
+    late = int((due > frame["date"].to_numpy()).sum())
+    kept = moved.drop_duplicates(["date", "symbol"], keep="last", ignore_index=True)
+    warnings = []
+    if late:
+        warnings.append(
+            f"{late} rows became known after their date and count from the first trading date "
+            f"after that; {len(moved) - len(kept)} of them were out of date by then, "
+            f"{int((~inside).sum())} lie beyond the data"
+        )
+    return rows.with_frame(kept.merge(labels, on=["date", "symbol"], how="left"), warnings)
+
+
+def between(rows: Rows, start: date | None, end: date | None) -> Rows:
+    """Keep rows from ``start`` to ``end``, both included.
+
+    Raises:
+        DataError: None is left.
+    """
+    day = rows.frame["date"]
+    inside = pd.Series(True, index=rows.frame.index)
+    if start is not None:
+        inside &= day >= pd.Timestamp(start)
+    if end is not None:
+        inside &= day <= pd.Timestamp(end)
+    if not inside.any():
+        raise DataError(
+            f"{rows.origin}: no row from {start or 'the first date'} to {end or 'the last date'}; "
+            f"the rows run from {day.min():%Y-%m-%d} to {day.max():%Y-%m-%d}"
+        )
+    return rows.with_frame(rows.frame[inside].reset_index(drop=True))
+
+
+def with_history(rows: Rows, least: int) -> Rows:
+    """Drop symbols with fewer than ``least`` observed rows.
+
+    Raises:
+        DataError: No symbol is left.
+    """
+    frame = rows.frame
+    seen = frame["price"].notna() if "price" in frame else pd.Series(True, index=frame.index)
+    counts = seen.groupby(frame["symbol"]).sum()
+    short = counts[counts < least]
+    if len(short) == len(counts):
+        raise DataError(
+            f"{rows.origin}: none of {len(counts)} symbols has {least} observed rows (min_history);"
+            f" the longest has {counts.max()}: lower min_history or bring more history"
+        )
+    if short.empty:
+        return rows
+    names = ", ".join(short.index[:5]) + (", ..." if len(short) > 5 else "")
+    warning = f"{len(short)} symbols with fewer than {least} observed rows dropped: {names}"
+    kept = frame[~frame["symbol"].isin(short.index)].reset_index(drop=True)
+    return rows.with_frame(kept, [warning])

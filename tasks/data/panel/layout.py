@@ -1,0 +1,156 @@
+"""From checked rows to the dense arrays of a panel."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from foldproof.tasks.data.features.features import FEATURES
+from foldproof.tasks.data.features.grid import Grid, carried, grid_of, members
+from foldproof.tasks.data.features.target import KINDS, forward_return, given_label_ends, label_ends
+from foldproof.tasks.data.panel.read import features_of
+from foldproof.tasks.data.rows import DataError, Rows, free_columns
+from foldproof.tasks.data.spec import DataSpec, TargetSpec
+
+ARRAYS = ("dates", "symbols", "values", "target", "label_end", "member")
+"""The arrays of a panel, in the order in which they are hashed."""
+Laid = tuple[tuple[str, ...], dict[str, np.ndarray]]
+"""Names of the features and the arrays, by name, of a panel."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """What a panel holds on dates x symbols; see tasks.data.Panel."""
+
+    features: tuple[str, ...]
+    values: np.ndarray
+    target: np.ndarray
+    member: np.ndarray
+
+
+def laid_out(rows: Rows, spec: DataSpec, target: TargetSpec, earlier: Laid | None = None) -> Laid:
+    """Names of the features and the read-only arrays, by name, of a panel.
+
+    Args:
+        rows: Checked rows.
+        spec: Which features are read from them.
+        target: What is to be forecast.
+        earlier: A panel of the first of these rows and the same settings: what cannot have
+            changed since is taken from it, to the same last bit.
+
+    Raises:
+        DataError: Nothing is left to learn from.
+    """
+    frame = rows.frame
+    grid = grid_of(frame)
+    cells = extended(frame, grid, spec, target, earlier) if earlier else None
+    cells = cells or cells_of(frame, grid, spec, target)
+    ends = ends_of(frame, grid, target)
+    require_enough(rows, cells, target)
+    found = (grid.dates, grid.symbols, cells.values, cells.target, ends, cells.member)
+    for array in found:
+        array.flags.writeable = False
+    return cells.features, dict(zip(ARRAYS, found, strict=True))
+
+
+def cells_of(frame: pd.DataFrame, grid: Grid, spec: DataSpec, target: TargetSpec) -> Cells:
+    """Features, targets and members of long rows on ``grid``."""
+    member = members(frame, grid)
+    transform = features_of(spec)
+    features = frame[free_columns(frame)] if transform is None else transform(frame)
+    values = dense_features(features, grid, spec.fill_limit)
+    names = tuple(str(name) for name in features.columns)
+    labels, _ = labelled(frame, grid, member, target)
+    return Cells(names, values, labels, member)
+
+
+def extended(
+    frame: pd.DataFrame, grid: Grid, spec: DataSpec, target: TargetSpec, earlier: Laid
+) -> Cells | None:
+    """The cells of an earlier panel and, after them, those that the newest rows decide.
+
+    Features look back over known spans and a target ahead over its horizon, so cells before that
+    cannot have changed, as long as no symbol came in or dropped out: the market is a mean over
+    all. The user's own features are never extended: how far back they look is not known.
+
+    Returns:
+        None where the whole must be laid out.
+    """
+    names, arrays = earlier
+    known = len(arrays["dates"]) - 2 - target.horizon
+    reach = {"price": max(one.lookback for one in FEATURES.values()), "ready": 1}
+    first = known - reach.get(spec.features, known) - 2 * spec.fill_limit
+    if first <= 0 or not np.array_equal(grid.symbols, arrays["symbols"]):
+        return None
+    at = int(np.searchsorted(grid.row, first))
+    end = cells_of(frame.iloc[at:].reset_index(drop=True), grid.since(first), spec, target)
+    if end.features != names:
+        return None
+    joined = {
+        name: np.concatenate([arrays[name][:known], getattr(end, name)[known - first :]])
+        for name in ("values", "target", "member")
+    }
+    return Cells(names, **joined)
+
+
+def dense_features(features: pd.DataFrame, grid: Grid, fill_limit: int) -> np.ndarray:
+    """(N, F) long features -> (D, S, F) float32, carried forward over ``fill_limit`` dates."""
+    out = np.empty((*grid.shape, features.shape[1]), np.float32)
+    for k, name in enumerate(features.columns):
+        out[..., k] = carried(grid.dense(features[name]), fill_limit)
+    return out
+
+
+def labelled(
+    frame: pd.DataFrame, grid: Grid, member: np.ndarray, target: TargetSpec
+) -> tuple[np.ndarray, np.ndarray]:
+    """The (D, S) float32 target of the members and the (D,) dates on which it becomes known."""
+    if "target" in frame:
+        values = grid.dense(frame["target"])
+    else:
+        values = forward_return(grid.dense(frame["price"]), target.horizon)
+    values = np.where(member, values, np.nan)
+    return KINDS[target.kind](values).astype(np.float32), ends_of(frame, grid, target)
+
+
+def ends_of(frame: pd.DataFrame, grid: Grid, target: TargetSpec) -> np.ndarray:
+    """The (D,) dates on which the targets become known; NaT where that lies beyond the data."""
+    if "target" in frame:
+        return given_label_ends(frame["label_end"], grid)
+    return label_ends(grid.dates, target.horizon)
+
+
+def require_enough(rows: Rows, cells: Cells, target: TargetSpec) -> None:
+    """Raise DataError unless there is something to learn from."""
+    names, values, labels = cells.features, cells.values, cells.target
+    days, symbols = labels.shape
+    if "target" not in rows.frame and days <= target.horizon + 1:
+        raise DataError(
+            f"{rows.origin}: {days} dates are too few for a horizon of {target.horizon}, which "
+            f"needs {target.horizon + 2}: shorten target.horizon or bring more history"
+        )
+    empty = [name for k, name in enumerate(names) if np.isnan(values[..., k]).all()]
+    if empty:
+        raise DataError(
+            f"{rows.origin}: feature {empty[0]!r} has no value on any of {days} dates; its "
+            "look-back may be longer than the history, or a gap breaks it"
+        )
+    if np.isnan(labels).all():
+        raise DataError(
+            f"{rows.origin}: no target on any of {days} dates x {symbols} symbols; kind "
+            f"{target.kind} needs {'two members' if target.kind != 'return' else 'a member'} with "
+            "different returns on a date"
+        )
+
+
+def fingerprint(names: Any, arrays: Iterable[np.ndarray]) -> str:
+    """SHA-256 of names (JSON) and of the shape, type and bytes of the arrays, in this order."""
+    digest = hashlib.sha256(json.dumps(names).encode())
+    for array in arrays:
+        digest.update(f"{array.shape}{array.dtype.str}".encode())
+        digest.update(np.ascontiguousarray(array).view(np.uint8).data)
+    return digest.hexdigest()

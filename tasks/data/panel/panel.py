@@ -1,0 +1,206 @@
+"""The panel: dates x symbols x features, dense, fingerprinted, memory-mapped when on disk."""
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from foldproof.tasks.data.panel.layout import ARRAYS, Laid, fingerprint, laid_out
+from foldproof.tasks.data.panel.newest import newest, note_newest, row_hashes
+from foldproof.tasks.data.panel.read import accepted, features_version, read
+from foldproof.tasks.data.rows import DataError, Rows
+from foldproof.tasks.data.sources.files import flat, in_roles
+from foldproof.tasks.data.spec import ColumnsSpec, DataSpec, TargetSpec
+from foldproof.tasks.version import ROOM, code_version
+
+NOTES = "panel.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """A checked stock panel; every array is read-only and may be a memory map.
+
+    A cell that is missing is NaN. Row d holds what was known at the close of ``dates[d]``.
+
+    Attributes:
+        dates: (D,) datetime64[D], strictly increasing trading days.
+        symbols: (S,) str.
+        features: F names.
+        values: (D, S, F) float32 features.
+        target: (D, S) float32, what is to be forecast at the close of d; NaN where unknown.
+        label_end: (D,) datetime64[D], the date on which the labels of row d become known; NaT where
+            that date lies beyond the data.
+        member: (D, S) bool, the symbol is in the universe and was observed on that day.
+        fingerprint: SHA-256 of the content and of what made it (source, features, target).
+        about: What a report says of it: source, notes, terms of use, counted warnings.
+    """
+
+    dates: np.ndarray
+    symbols: np.ndarray
+    features: tuple[str, ...]
+    values: np.ndarray
+    target: np.ndarray
+    label_end: np.ndarray
+    member: np.ndarray
+    fingerprint: str
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+def build(
+    spec: DataSpec,
+    target: TargetSpec = TargetSpec(),  # noqa: B008  # frozen
+    now: date | None = None,
+    cache: Path | None = None,
+) -> Panel:
+    """Read, check and lay out the panel of ``spec``, or find it in ``cache``.
+
+    Args:
+        spec: Source and features.
+        target: What is to be forecast.
+        now: No row may be dated later; None for the clock's date.
+        cache: Folder of panels; a panel of the same rows, specs and code is loaded from it. With
+            ``spec.incremental`` the checked rows are kept in it, too.
+
+    Raises:
+        DataError: What is wrong with the data, where, and what to do.
+    """
+    return panel_of(read(spec, now, cache), spec, target, cache)
+
+
+def from_frame(
+    frame: pd.DataFrame,
+    columns: ColumnsSpec = ColumnsSpec(),  # noqa: B008  # frozen
+    target: TargetSpec = TargetSpec(),  # noqa: B008  # frozen
+    now: date | None = None,
+    **settings: Any,
+) -> Panel:
+    """Build a panel from a long table in memory, checked as a file's would be.
+
+    Args:
+        frame: One row a date and symbol.
+        columns: Roles of its columns.
+        target: What is to be forecast.
+        now: No row may be dated later; None for the clock's date.
+        **settings: Further fields of DataSpec: features, start, end, fill_limit, min_history.
+
+    Raises:
+        DataError: What is wrong with the data, where, and what to do.
+    """
+    spec = DataSpec(source="file", path="a table in memory", columns=columns, **settings)
+    about = {"source": "frame", "title": "A table in memory", "notes": "", "terms": ""}
+    origin = Rows(flat(frame), "the table", about=about)
+    return panel_of(accepted(in_roles(origin, spec), spec, spec.start, now), spec, target, None)
+
+
+def panel_of(rows: Rows, spec: DataSpec, target: TargetSpec, cache: Path | None) -> Panel:
+    """Lay out checked rows as a panel, or load the same one from ``cache``."""
+    content, line = row_hashes(rows.frame), line_of(rows, spec, target)
+    key = fingerprint([line, str(spec.end), about_text(rows)], [content])[:20]
+    found = kept(cache / f"panel-{key}") if cache else None
+    if found is not None:
+        return found
+    before = newest(cache, line, content) if cache else None
+    earlier = kept(cache / before) if cache and before else None
+    names, arrays = laid_out(rows, spec, target, None if earlier is None else parts_of(earlier))
+    decides = [names, rows.about["source"], spec.features, asdict(target)]
+    digest = fingerprint(decides, (arrays[name] for name in ARRAYS))
+    panel = Panel(features=names, fingerprint=digest, about=rows.about | {"key": key}, **arrays)
+    if cache is None:
+        return panel
+    saved = save(panel, folder_of(panel, cache))
+    note_newest(cache, line, folder_of(panel, cache).name, content)
+    return saved
+
+
+def parts_of(panel: Panel) -> Laid:
+    """What :func:`laid_out` made of it."""
+    return panel.features, {name: getattr(panel, name) for name in ARRAYS}
+
+
+def folder_of(panel: Panel, cache: Path) -> Path:
+    """The folder of ``cache`` that holds this panel."""
+    return cache / f"panel-{panel.about['key']}"
+
+
+def line_of(rows: Rows, spec: DataSpec, target: TargetSpec) -> str:
+    """Hash of the specs and the code: what decides a panel but the rows, their end and notes."""
+    apart = ("path", "query", "incremental", "overlap", "end")
+    settings = asdict(spec) | dict.fromkeys(apart)
+    decides = [[*rows.frame.columns], settings, asdict(target), features_version(spec)]
+    text = json.dumps([decides, code_version(ROOM)], default=str, sort_keys=True)
+    return fingerprint(text, [])[:20]
+
+
+def about_text(rows: Rows) -> str:
+    """What a report says of the rows, as text."""
+    return json.dumps(rows.about, default=str, sort_keys=True)
+
+
+def save(panel: Panel, folder: Path) -> Panel:
+    """Write ``panel`` to ``folder`` and return it as memory maps of what was written.
+
+    Everything is written beside the folder, then renamed: nobody sees half a panel. Where two
+    processes save at once, the folder that is there first stays.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".panel-", dir=folder.parent) as name:
+        draft = Path(name) / "panel"
+        draft.mkdir()
+        for array in ARRAYS:
+            np.save(draft / f"{array}.npy", getattr(panel, array), allow_pickle=False)
+        notes = {"features": panel.features, "fingerprint": panel.fingerprint, "about": panel.about}
+        (draft / NOTES).write_text(json.dumps(notes), encoding="utf-8")
+        there = kept(folder)
+        if folder.exists() and (there is None or there.fingerprint != panel.fingerprint):
+            shutil.rmtree(folder)
+        try:
+            os.replace(draft, folder)
+        except OSError:
+            if kept(folder) is None:
+                raise
+    return load(folder)
+
+
+def load(folder: Path) -> Panel:
+    """The panel in ``folder``, its arrays as read-only memory maps.
+
+    Raises:
+        DataError: There is no whole panel in it.
+    """
+    try:
+        arrays = {
+            name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            for name in ARRAYS
+        }
+        text = (folder / NOTES).read_text(encoding="utf-8")
+        notes = json.loads(text, object_hook=with_number_keys)
+        return Panel(
+            features=tuple(notes["features"]),
+            fingerprint=notes["fingerprint"],
+            about=notes["about"],
+            **arrays,
+        )
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise DataError(
+            f"{folder}: no whole panel there ({error}); delete the folder and build again"
+        ) from error
+
+
+def kept(folder: Path) -> Panel | None:
+    """The panel in ``folder``, or None where there is none or a broken one."""
+    try:
+        return load(folder)
+    except DataError:
+        return None
+
+
+def with_number_keys(mapping: dict[str, Any]) -> dict[str | int, Any]:
+    """Undo what JSON does to the lags of a planted truth: its keys are always text."""
+    return {int(key) if key.isdigit() else key: value for key, value in mapping.items()}

@@ -1,0 +1,167 @@
+"""The two stages of a panel, each callable on its own: raw rows, and features made from them."""
+
+import hashlib
+import importlib
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from foldproof.tasks.data.features.features import price_features
+from foldproof.tasks.data.incremental.append import followed
+from foldproof.tasks.data.panel.history import as_known, between, with_history
+from foldproof.tasks.data.rows import ROLES, DataError, Rows
+from foldproof.tasks.data.sources.catalogue import SOURCES
+from foldproof.tasks.data.sources.checks import checked, with_content
+from foldproof.tasks.data.sources.parse import parsed
+from foldproof.tasks.data.spec import DataSpec
+
+Transform = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+def read(spec: DataSpec, today: date | None = None, kept: Path | None = None) -> Rows:
+    """Stage 1: the checked rows of ``spec.source``, by date and symbol.
+
+    Args:
+        spec: Where the rows come from.
+        today: No row may be dated later; None for the clock's.
+        kept: Folder of the rows that ``spec.incremental`` keeps; None: everything is read.
+
+    Raises:
+        DataError: The first thing that is wrong with the rows.
+    """
+    source = SOURCES[spec.source]
+    if kept is not None and spec.incremental:
+        rows = followed(spec, today or latest_today(), kept, source.load)
+    else:
+        rows = sound(source.load(spec), spec, today)
+    start = spec.start or (date.fromisoformat(source.start) if source.start else None)
+    origin = {"source": spec.source, "title": source.title, "notes": source.notes}
+    rows = replace(rows, about=origin | {"terms": source.terms, "origin": rows.origin} | rows.about)
+    return counted(rows, spec, start)
+
+
+def accepted(rows: Rows, spec: DataSpec, start: date | None, today: date | None) -> Rows:
+    """Parse, check, date by knowledge, cut and thin out rows whose columns are in their roles.
+
+    Raises:
+        DataError: The first thing that is wrong with the rows.
+    """
+    return counted(sound(rows, spec, today), spec, start)
+
+
+def sound(rows: Rows, spec: DataSpec, today: date | None) -> Rows:
+    """Parse and check rows whose columns are in their roles, each row on its own.
+
+    Raises:
+        DataError: The first thing that is wrong with the rows.
+    """
+    if spec.features == "price" and "price" not in rows.frame:
+        raise DataError(f"{rows.origin} has no prices to make features from; set features: ready")
+    return checked(parsed(rows, spec.features == "ready"), today or latest_today())
+
+
+def counted(rows: Rows, spec: DataSpec, start: date | None) -> Rows:
+    """Which of the checked rows and columns count.
+
+    Raises:
+        DataError: Nothing is left.
+    """
+    rows = with_content(rows, spec.features == "ready", spec.columns.features)
+    return with_history(between(as_known(rows), start, spec.end), spec.min_history)
+
+
+def load_raw(spec: DataSpec) -> pd.DataFrame:
+    """Stage 1 as a plain table: date, symbol, the other roles that there are, own columns."""
+    return read(spec).frame
+
+
+def features_of(spec: DataSpec) -> Transform | None:
+    """Stage 2: long rows -> features on the same rows; None where the features come ready-made.
+
+    Raises:
+        DataError: The user's function cannot be found.
+    """
+    if spec.features == "ready":
+        return None
+    if spec.features == "price":
+        return partial(price_features, fill_limit=spec.fill_limit)
+    return partial(own_features, resolve(spec.features), spec.features)
+
+
+def resolve(name: str) -> Transform:
+    """The function that ``package.module:function`` names.
+
+    Raises:
+        DataError: No such module, no such attribute, or not callable.
+    """
+    module_name, _, attribute = name.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise DataError(
+            f"features {name!r}: {error}; run where the module can be imported"
+        ) from error
+    function = getattr(module, attribute, None)
+    if not callable(function):
+        raise DataError(f"features {name!r}: {module_name} has no function {attribute!r}")
+    return function
+
+
+def own_features(function: Transform, name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Call the user's function on a copy of ``frame`` and check what comes back.
+
+    Raises:
+        DataError: Not a table of finite or missing numbers on the same rows.
+    """
+    out = function(frame.copy())
+    if not isinstance(out, pd.DataFrame):
+        raise DataError(f"features {name!r} returned {type(out).__name__}; return a DataFrame")
+    out = out.drop(columns=[column for column in ROLES if column in out])
+    if not out.index.equals(frame.index):
+        raise DataError(
+            f"features {name!r} returned {len(out)} rows for {len(frame)}, or other index labels; "
+            "return one row for each row given, with its index: NaN where a feature is not known"
+        )
+    if out.columns.empty or out.columns.duplicated().any():
+        raise DataError(
+            f"features {name!r} returned the columns {[*out.columns]}; return one or more "
+            "features of different names, besides date and symbol"
+        )
+    text = [column for column in out if out[column].dtype.kind not in "fiub"]
+    if text:
+        raise DataError(f"features {name!r}: column {text[0]!r} holds no numbers; drop or code it")
+    for column in out:
+        infinite = np.isinf(out[column].to_numpy(np.float64))
+        if infinite.any():
+            row = frame.loc[out.index[infinite.argmax()]]
+            raise DataError(
+                f"features {name!r}: column {column!r} is infinite at {row['date']:%Y-%m-%d}, "
+                f"{row['symbol']} ({infinite.sum()} such cells); return NaN there"
+            )
+    return out
+
+
+def features_version(spec: DataSpec) -> str:
+    """Hash of the source file of the user's function; empty for built-in features.
+
+    What that file imports is not looked at.
+    """
+    if ":" not in spec.features:
+        return ""
+    module = inspect.getmodule(inspect.unwrap(resolve(spec.features)))
+    file = inspect.getsourcefile(module) if module else None
+    if file is None:
+        return ""
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def latest_today() -> date:
+    """The date where it is latest on Earth now (UTC+14): no market is further."""
+    return (datetime.now(UTC) + timedelta(hours=14)).date()

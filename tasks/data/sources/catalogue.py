@@ -1,0 +1,101 @@
+"""Where rows can come from: one entry a source."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from foldproof.tasks.data.rows import Rows
+from foldproof.tasks.data.sources.databases import read_query
+from foldproof.tasks.data.sources.files import read_file
+from foldproof.tasks.data.spec import DataSpec
+from foldproof.tasks.data.synthetic.conditional import interaction, sign_flip, switching
+from foldproof.tasks.data.synthetic.echo import echo
+from foldproof.tasks.data.synthetic.planted import lagged, linear, noise, regime
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source of long rows.
+
+    Attributes:
+        title: A few words for tables.
+        notes: What a reader of results must know of it.
+        terms: Terms of use.
+        load: Spec -> rows, columns named by their roles.
+        start: First date kept where the spec names none, or None.
+    """
+
+    title: str
+    notes: str
+    terms: str
+    load: Callable[[DataSpec], Rows]
+    start: str | None = None
+
+
+def load_sp500(spec: DataSpec) -> Rows:
+    """Twenty US stocks, daily adjusted closes, from the skfolio package; nothing is downloaded."""
+    from skfolio.datasets import load_sp500_dataset
+
+    wide = load_sp500_dataset().rename_axis(index="date", columns="symbol")
+    frame = wide.stack().rename("price").reset_index()
+    return Rows(frame, "skfolio's S&P 500 data set")
+
+
+OWN = "none: drawn from a seeded generator"
+SOURCES: Mapping[str, Source] = MappingProxyType({
+    "sp500": Source(
+        "20 stocks of the S&P 500, daily",
+        "Survivors: 20 names picked from the index with hindsight, so levels of return are too "
+        "good. Adjusted closes only, no volume. Prices are rounded to 3 decimals: before 2000 one "
+        "tick is up to 0.4 % of a close, hence the start. With 20 names a day's rank IC is noisy.",
+        "Comes with skfolio (BSD-3-Clause), whose documentation gives it for testing and examples "
+        "only: stale, not accurate market prices, not for investment, trading or commercial use.",
+        load_sp500,
+        "2000-01-03",
+    ),
+    "file": Source(
+        "Your own Parquet or CSV file", "Long form: one row a date and symbol.",
+        "The file's own.", read_file,
+    ),
+    "query": Source(
+        "Your own query of a database", "Long form: one row a date and symbol.",
+        "The database's own.", read_query,
+    ),
+    "noise": Source(
+        "Synthetic prices, nothing to find",
+        "Returns are a martingale difference with a common factor and GARCH volatility.",
+        OWN, noise,
+    ),
+    "linear": Source(
+        "Synthetic features, linear signal",
+        "The target is linear in three features of the same day.", OWN, linear,
+    ),
+    "lagged": Source(
+        "Synthetic features, lagged signal",
+        "The target is linear in features 0, 2, 5 and 10 days back.", OWN, lagged,
+    ),
+    "regime": Source(
+        "Synthetic features, signal that turns",
+        "The linear signal changes sign in the middle of the sample.", OWN, regime,
+    ),
+    "interaction": Source(
+        "Synthetic features, interaction",
+        "The target is the product of one feature of the same day and another two days back.",
+        OWN, interaction,
+    ),
+    "sign_flip": Source(
+        "Synthetic features, sign that flips by date",
+        "The linear signal times +1 or -1, drawn by date and shown by feature f3.", OWN, sign_flip,
+    ),
+    "switching": Source(
+        "Synthetic features, regime that decides which counts",
+        "Feature f0 of the same day or f1 two days back, as feature f3 shows by date.",
+        OWN, switching,
+    ),
+    "echo": Source(
+        "Synthetic prices, the last return echoed",
+        "The label runs from the own close to the next, so it is the newest input of the next "
+        "window, and nobody can trade it.", OWN, echo,
+    ),
+})  # fmt: skip
+"""Keys of data.source in a configuration."""

@@ -1,0 +1,197 @@
+"""Databases, opened for reading only: a function that answers a query with a table."""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import pandas as pd
+
+from foldproof.tasks.data.address import filled, kind_of, masked
+from foldproof.tasks.data.rows import DataError
+from foldproof.tasks.data.sources.files import missing_file
+from foldproof.tasks.data.sql import line_of
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Engine
+from foldproof.tasks.data.rows import Rows
+from foldproof.tasks.data.sources.files import in_roles
+from foldproof.tasks.data.spec import DataSpec
+from foldproof.tasks.data.sql import inner
+
+Ask = Callable[[str], pd.DataFrame]
+
+
+def origin_of(address: str | None) -> str:
+    """What errors call the answer to a query."""
+    return f"the query on {address}" if address else "the query"
+
+
+@contextmanager
+def opened(address: str | None, query: str) -> Iterator[Ask]:
+    """A connection that cannot write, as a function from SQL to a table; closed afterwards.
+
+    Args:
+        address: See :func:`foldproof.tasks.data.address.kind_of`.
+        query: The user's own, to name its line where the database finds a fault.
+
+    Raises:
+        DataError: No such database, no driver for it, a variable that is not set, or a query that
+            the database refuses. No message holds a password.
+    """
+    with (duckdb_asked if kind_of(address) == "duckdb" else sql_asked)(address, query) as ask:
+        yield ask
+
+
+@contextmanager
+def duckdb_asked(address: str | None, query: str) -> Iterator[Ask]:
+    """DuckDB on one of its files, or on the files that the query names."""
+    duckdb = the_duckdb()
+    file = None if address is None else there(Path(address.removeprefix("duckdb:///")))
+    try:
+        connection = duckdb.connect(str(file or ":memory:"), read_only=file is not None)
+    except duckdb.Error as error:
+        raise DataError(f"{address}: not readable as a DuckDB file: {first_line(error)}") from error
+
+    def ask(text: str) -> pd.DataFrame:
+        try:
+            return connection.sql(text).df()
+        except duckdb.Error as error:
+            raise refused(address, query, error) from error
+
+    with connection:
+        yield ask
+
+
+@contextmanager
+def sql_asked(address: str | None, query: str) -> Iterator[Ask]:
+    """SQLite or PostgreSQL; one snapshot for all answers, rolled back at the end."""
+    from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+    engine, secrets = engine_of(str(address))
+    try:
+        with engine.connect() as plain:
+            connection = plain.execution_options(no_parameters=True)
+
+            def ask(text: str) -> pd.DataFrame:
+                answer = connection.exec_driver_sql(text)
+                return pd.DataFrame.from_records(
+                    [tuple(row) for row in answer], columns=[*answer.keys()], coerce_float=True
+                )
+
+            yield ask
+    except SQLAlchemyError as error:
+        cause: BaseException = getattr(error, "orig", None) or error
+        if isinstance(error, DBAPIError) and error.statement:
+            raise refused(address, query, cause, secrets) from None
+        reason = masked(first_line(cause), secrets)
+        raise DataError(f"{address}: no connection: {reason}") from None  # it may hold the address
+
+
+def engine_of(address: str) -> tuple["Engine", tuple[str, ...]]:
+    """The engine behind an address, and the secrets in it.
+
+    Raises:
+        DataError: A variable is not set, the driver is not there, or the file is not.
+    """
+    from sqlalchemy import create_engine, make_url
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+    from sqlalchemy.pool import NullPool
+
+    try:
+        text, secrets = filled(address, os.environ)
+        url = make_url(text)
+        if kind_of(address) == "sqlite":
+            return create_engine("sqlite://", creator=sqlite_creator(url), poolclass=NullPool), ()
+        engine = create_engine(url, poolclass=NullPool)
+    except KeyError as error:
+        raise DataError(
+            f"{address}: the environment does not set {error.args[0]}; export it"
+        ) from None
+    except ModuleNotFoundError as error:
+        raise DataError(
+            f"{address}: {error}; install the driver, such as pip install 'psycopg[binary]'"
+        ) from None
+    except DataError:
+        raise
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        raise DataError(
+            f"{address}: not an address; write postgresql+psycopg://user@host:5432/prices"
+        ) from None
+    if engine.dialect.is_async:
+        raise DataError(f"{address}: this driver is asynchronous; write postgresql+psycopg://...")
+    settings: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    return engine.execution_options(**settings), secrets
+
+
+def sqlite_creator(url: "URL") -> Callable[[], sqlite3.Connection]:
+    """What opens the SQLite file of ``url``; by itself SQLite would make a file that is missing."""
+    file = there(Path(url.database or ""))
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(f"file:{quote(str(file.resolve()))}?mode=ro", uri=True)
+        connection.execute("pragma query_only = on")
+        return connection
+
+    return connect
+
+
+def there(path: Path) -> Path:
+    """The file of a database, with ~ put in.
+
+    Raises:
+        DataError: There is none.
+    """
+    file = path.expanduser()
+    if not file.is_file():
+        raise DataError(f"{file}: {missing_file(file)}")
+    return file
+
+
+def the_duckdb() -> ModuleType:
+    """The optional library.
+
+    Raises:
+        DataError: It is not installed.
+    """
+    try:
+        import duckdb
+    except ImportError:
+        raise DataError(
+            "a query without an address, or on a .duckdb file, needs DuckDB, which is not "
+            "installed; run pip install 'foldproof[duckdb]'"
+        ) from None
+    return duckdb
+
+
+def refused(
+    address: str | None, query: str, error: BaseException, secrets: tuple[str, ...] = ()
+) -> DataError:
+    """The database's own reason, with the line of the query that it is about."""
+    line = line_of(query, str(error))
+    where = f"line {line} of {origin_of(address)}" if line else origin_of(address)
+    return DataError(f"{where}: {masked(first_line(error), secrets)}")
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of a message; the others draw pictures of the statement."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def read_query(spec: DataSpec) -> Rows:
+    """Ask ``spec.query`` of the database at ``spec.path`` and name the columns by their roles.
+
+    The rows of an answer have no order of their own, so none is expected.
+
+    Raises:
+        DataError: No such database, a query that it refuses, no rows, or a column is missing.
+    """
+    query = str(spec.query)
+    with opened(spec.path, query) as ask:
+        frame = ask(inner(query))
+    return in_roles(Rows(frame, origin_of(spec.path), in_order=False), spec)

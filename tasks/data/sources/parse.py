@@ -1,0 +1,121 @@
+"""From the columns as they were written to dates, numbers and truth values."""
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from foldproof.tasks.data.rows import ROLES, DataError, Rows, free_columns
+
+TRUTH = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
+STAMP = "datetime64[us]"
+
+
+def parsed(rows: Rows, ready: bool) -> Rows:
+    """Give every column its type.
+
+    Args:
+        rows: Columns in their roles.
+        ready: Whether the columns without a role are features: then they must be numbers, and
+            columns of text are left out with a warning.
+
+    Raises:
+        DataError: A cell is not what its column holds; names the first one and counts them.
+    """
+    for name in ("date", "known", "label_end"):
+        if name in rows.frame:
+            days, warnings = dates(rows, name)
+            rows = rows.with_frame(rows.frame.assign(**{name: days}), warnings)
+    text = [name for name in free_columns(rows.frame) if ready and is_text(rows.frame[name])]
+    frame = rows.frame.drop(columns=text).assign(symbol=symbols(rows))
+    if "member" in frame:
+        frame = frame.assign(member=truth(rows, "member"))
+    numeric = ["price", "volume", "target", *(free_columns(frame) if ready else [])]
+    found = {name: numbers(rows, name) for name in numeric if name in frame}
+    warnings = [f"column {name!r} holds text and is left out of the features" for name in text]
+    return rows.with_frame(frame.assign(**found), warnings)
+
+
+def dates(rows: Rows, name: str) -> tuple[pd.Series, list[str]]:
+    """Column ``name`` as days, with what had to be dropped to get them."""
+    column = rows.frame[name]
+    text = column.astype("Int64").astype("string") if types.is_integer_dtype(column) else column
+    try:
+        stamps = pd.to_datetime(text, format="ISO8601", errors="coerce")
+    except ValueError:
+        raise DataError(
+            f"{rows.origin}: column {rows.called(name)!r} mixes time zones; write plain trading "
+            "days such as 2020-01-31"
+        ) from None
+    bad = stamps.isna() & column.notna()
+    if bad.any():
+        raise fault(rows, bad, name, "is not an ISO date; write 2020-01-31")
+    if stamps.isna().any() and name == "date":
+        raise fault(rows, stamps.isna(), name, "is missing; every row needs its trading day")
+    warnings = []
+    if stamps.dt.tz is not None:
+        warnings.append(
+            f"{rows.called(name)}: time zone {stamps.dt.tz} dropped, its local days kept"
+        )
+        stamps = stamps.dt.tz_localize(None)
+    days = stamps.dt.normalize()
+    with_time = int((stamps != days).sum() - stamps.isna().sum())
+    if with_time:
+        every = with_time == int(stamps.notna().sum())
+        where = "every row" if every else f"{with_time} rows"
+        warnings.append(f"{rows.called(name)}: time of day dropped in {where}")
+    return days.dt.as_unit("us"), warnings
+
+
+def symbols(rows: Rows) -> pd.Series:
+    """The symbols as text, without blanks around them."""
+    column = rows.frame["symbol"]
+    text = column.astype(str).str.strip()
+    missing = column.isna() | (text == "")
+    if missing.any():
+        raise fault(rows, missing, "symbol", "is missing; every row needs its symbol")
+    return text
+
+
+def numbers(rows: Rows, name: str) -> pd.Series:
+    """Column ``name`` as floating point numbers."""
+    column = rows.frame[name]
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f":
+        return column.astype("float64") if name in ROLES else column
+    values = pd.to_numeric(column, errors="coerce")
+    bad = values.isna() & column.notna()
+    if bad.any():
+        raise fault(rows, bad, name, "is not a number; write 1234.5 and leave missing cells empty")
+    return values.astype("float64")
+
+
+def is_text(column: pd.Series) -> bool:
+    """Whether a column without a role holds text: no cell of it reads as a number."""
+    if types.is_numeric_dtype(column) or column.isna().all():
+        return False
+    return bool(pd.to_numeric(column, errors="coerce").isna().all())
+
+
+def truth(rows: Rows, name: str) -> pd.Series:
+    """Column ``name`` as True or False."""
+    column = rows.frame[name]
+    if column.dtype == bool:
+        return column
+    values = column.astype(str).str.strip().str.lower().map(TRUTH)
+    if values.isna().any():
+        raise fault(rows, values.isna(), name, "is not true or false; write true, false, 1 or 0")
+    return values.astype(bool)
+
+
+def fault(rows: Rows, bad: pd.Series, name: str, why: str) -> DataError:
+    """The error that names the first bad cell of column ``name`` and counts the others."""
+    first = int(bad.to_numpy().argmax())
+    row = rows.frame.iloc[first]
+    day = f"{row['date']:%Y-%m-%d}" if isinstance(row["date"], pd.Timestamp) else ""
+    symbol = "" if pd.isna(row["symbol"]) else str(row["symbol"]).strip()
+    known = ", ".join(part for part in (day, symbol) if part)
+    where = rows.place(int(rows.frame.index[first])) + (f" ({known})" if known else "")
+    value = row[name].date() if isinstance(row[name], pd.Timestamp) else row[name]
+    shown = "" if pd.isna(row[name]) or value == "" else f" {str(value)!r}"
+    count = int(bad.sum())
+    more = "" if count == 1 else f" ({count} such rows)"
+    return DataError(f"{where}: {rows.called(name)}{shown} {why}{more}")

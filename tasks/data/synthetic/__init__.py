@@ -1,0 +1,1 @@
+"""Simulated panels with a known signal."""

@@ -1,0 +1,69 @@
+"""Prices whose newest return may be echoed by the next day's, and features that show it.
+
+The label of day d is the return from its own close to the next one: the newest input of the window
+that ends on d + 1. Nobody can trade it; it is what most code forecasts, and it makes plain what
+happens when windows that follow each other share batch statistics.
+"""
+
+import numpy as np
+import pandas as pd
+
+from foldproof.tasks.data.features.features import FEATURES, prices_of
+from foldproof.tasks.data.features.grid import grid_of
+from foldproof.tasks.data.rows import Rows
+from foldproof.tasks.data.spec import DataSpec
+from foldproof.tasks.data.synthetic.planted import business_days, long_frame
+
+FACTOR, OWN = 0.007, 0.012
+"""Daily standard deviation of the common factor and of a stock's own part."""
+BETAS = (0.5, 1.5)
+"""Range of the exposures to the common factor, drawn evenly."""
+UNITS = {"return_1": 100.0, "return_5": 100.0, "beta_63": 1.0}
+"""The features of :func:`recent` and the factors that bring them to about one."""
+
+
+def echo(spec: DataSpec) -> Rows:
+    """Prices with own[d] = signal own[d-1] + sqrt(1 - signal^2) e[d]; simple returns.
+
+    r = beta m + own, with m and e normal and independent. With signal 0 every return is a
+    martingale difference: nothing can be forecast. Else ``signal`` is the correlation of a stock's
+    own return with its own next one: the true information coefficient across stocks but for the
+    little that different betas add, and 6 / pi asin(signal / 2) the rank one.
+    """
+    size = spec.synthetic
+    generator = np.random.default_rng(size.seed)
+    market = FACTOR * generator.standard_normal((size.days, 1))
+    betas = generator.uniform(*BETAS, (1, size.symbols))
+    own = OWN * generator.standard_normal((size.days, size.symbols))
+    for day in range(1, size.days):
+        own[day] = size.signal * own[day - 1] + np.sqrt(1 - size.signal**2) * own[day]
+    returns = np.clip(betas * market + own, -0.5, 0.5)
+    following = np.vstack([returns[1:], np.full((1, size.symbols), np.nan)])
+    prices = 100 * np.cumprod(1 + returns, axis=0)
+    frame = long_frame({"price": prices, "target": following}, size)
+    days = business_days(size.days)
+    frame["label_end"] = frame["date"].map(pd.Series([*days[1:], pd.NaT], index=days))
+    about = {
+        "truth": {"return_1": {0: size.signal}} if size.signal else {},
+        "information_coefficient": size.signal,
+    }
+    return Rows(frame, "the synthetic source echo", about=about)
+
+
+def recent(frame: pd.DataFrame) -> pd.DataFrame:
+    """A stock's own last return, that of five days, and its beta: few features of short memory.
+
+    Args:
+        frame: Long rows: date, symbol, price.
+
+    Returns:
+        Features on the same rows, returns in percent; NaN until the look-back of 64 rows is full.
+    """
+    grid = grid_of(frame)
+    out = {}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        prices = prices_of(frame, grid, fill_limit=0)
+        for name, unit in UNITS.items():
+            values = unit * grid.long(FEATURES[name].compute(prices))
+            out[name] = np.where(np.isfinite(values), values, np.nan)
+    return pd.DataFrame(out, index=frame.index)

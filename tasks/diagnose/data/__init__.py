@@ -1,0 +1,1 @@
+"""Leak tests of rows, labels, splits and universes."""

@@ -1,0 +1,1 @@
+"""Findings, verdicts, and the catalogue of all leak tests."""

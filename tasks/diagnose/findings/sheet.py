@@ -1,0 +1,167 @@
+"""A model information sheet that the machine fills in: eight types of leakage, one answer each.
+
+The types and their headings are those of Kapoor & Narayanan 2023 (Patterns 4(9), 100804), who ask
+authors to argue, type by type, why their result does not leak. Here the leak tests argue where
+they can; what they cannot reach stays a question to a person. The questions are in our own words
+and for dated panels; the paper's own sheet also asks about the scientific claim.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import pandas as pd
+
+from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS, STAGES
+from foldproof.tasks.diagnose.findings.finding import Finding, LeakReport, Verdict
+from foldproof.tasks.diagnose.findings.leakage_types import LEAKAGE_TYPES, LeakageType
+
+
+@dataclass(frozen=True)
+class SheetAnswer:
+    """What the tests of a report say on one type of leakage.
+
+    Attributes:
+        kind: The type.
+        verdict: LEAK, CLEAN within ``evidence``, or UNKNOWN: never clean where a test is missing.
+        reason: Why, in a sentence.
+        evidence: The findings that speak to it, those that inform only included.
+    """
+
+    kind: LeakageType
+    verdict: Verdict
+    reason: str
+    evidence: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class InfoSheet:
+    """The answers on one subject, one a type of ``LEAKAGE_TYPES``, in its order."""
+
+    subject: str
+    answers: Mapping[str, SheetAnswer]
+
+    def to_frame(self) -> pd.DataFrame:
+        """(8, 7) one row a type, all text; the evidence as test and verdict."""
+        rows = {
+            key: {
+                "group": one.kind.group,
+                "title": one.kind.title,
+                "question": one.kind.question,
+                "answer": str(one.verdict),
+                "reason": one.reason,
+                "evidence": evidence_text(one.evidence),
+                "for_a_person": one.kind.person,
+            }
+            for key, one in self.answers.items()
+        }
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("type")
+
+    def to_markdown(self) -> str:
+        """The sheet for a paper's appendix or a tracker that renders Markdown."""
+        head = f"# Model information sheet: {self.subject}\n\n{READING}\n"
+        parts = [
+            f"\n## {key} {one.kind.title}\n\n*{one.kind.group}.* {one.kind.question}\n\n"
+            f"**{one.verdict}.** {one.reason}\n\n"
+            f"- Evidence: {evidence_text(one.evidence) or 'none'}\n"
+            f"- For a person: {one.kind.person}\n"
+            for key, one in self.answers.items()
+        ]
+        return head + "".join(parts)
+
+
+READING = (
+    "Types of leakage after Kapoor & Narayanan 2023 (Patterns 4(9), 100804), answered by tests. "
+    "CLEAN holds within what was tested; UNKNOWN is never to be read as clean."
+)
+"""How a sheet is to be read."""
+
+
+def sheet_of(report: LeakReport) -> InfoSheet:
+    """The sheet that follows from a report's findings, and from nothing else."""
+    answers = {key: answer_on(kind, report.findings) for key, kind in LEAKAGE_TYPES.items()}
+    return InfoSheet(report.subject, MappingProxyType(answers))
+
+
+def answer_on(kind: LeakageType, findings: Iterable[Finding]) -> SheetAnswer:
+    """LEAK where a test says so here; CLEAN only where every test it takes answered so."""
+    found = list(findings)
+    evidence = tuple(f for f in found if kind.hears(f.test, stage_of(f.stage), f.verdict))
+    leaks = [f for f in evidence if f.counts and f.verdict is Verdict.LEAK]
+    if leaks:
+        return SheetAnswer(kind, Verdict.LEAK, reasons(leaks), evidence)
+    open_ends = [why for test in kind.needed if (why := still_open(test, found))]
+    undecided = [f for f in evidence if f.counts and f.verdict is Verdict.UNKNOWN]
+    if open_ends or undecided:
+        why = joined([*open_ends, *map(undecided_text, undecided)])
+        return SheetAnswer(kind, Verdict.UNKNOWN, why, evidence)
+    return SheetAnswer(kind, Verdict.CLEAN, reasons(clean_of(evidence)), evidence)
+
+
+def still_open(test: str, findings: list[Finding]) -> str:
+    """Why ``test`` does not show a type clean; empty where all its answers are CLEAN and count.
+
+    A leak that it found elsewhere hides what lies behind: a changed input changes all that is made
+    of it.
+    """
+    own = [f for f in findings if f.test == test]
+    for finding in own:
+        if finding.verdict is Verdict.UNKNOWN:
+            return undecided_text(finding)
+    for finding in own:
+        if finding.verdict is Verdict.LEAK and finding.counts:
+            return f"{title_of(test)} finds a leak at {finding.stage}, which hides any other"
+    if not any(f.verdict is Verdict.CLEAN and f.counts for f in own):
+        return f"{title_of(test)} was not run"
+    return ""
+
+
+def stage_of(stage: str) -> str:
+    """The entry of ``STAGES`` that a finding's stage begins with, or the stage itself."""
+    known = [name for name in STAGES if stage == name or stage.startswith(f"{name} ")]
+    return max(known, key=len, default=stage)
+
+
+def stages_of(findings: Iterable[Finding]) -> list[str]:
+    """Stages that findings name, in the order of ``STAGES``; others after them."""
+    named = dict.fromkeys(stage_of(finding.stage) for finding in findings)
+    return [s for s in STAGES if s in named] + [s for s in named if s not in STAGES]
+
+
+def title_of(test: str) -> str:
+    """A test's title in the catalogue."""
+    return DIAGNOSTICS[test].title if test in DIAGNOSTICS else test.replace("_", " ").capitalize()
+
+
+def clean_of(findings: Iterable[Finding]) -> list[Finding]:
+    """Those that are clean and count."""
+    return [f for f in findings if f.counts and f.verdict is Verdict.CLEAN]
+
+
+def undecided_text(finding: Finding) -> str:
+    """Why a test could not decide."""
+    return f"{title_of(finding.test)} could not decide: {finding.evidence or finding.detail}"
+
+
+def reasons(findings: Iterable[Finding]) -> str:
+    """What tests found or tested, one clause a test and stage."""
+    return joined(
+        f"{title_of(f.test)} ({f.stage}): "
+        + str(f.witness or f.detail if f.verdict is Verdict.LEAK else f"tested on {f.tested}")
+        for f in findings
+    )
+
+
+def joined(clauses: Iterable[str]) -> str:
+    """Distinct clauses as one sentence."""
+    return "; ".join(dict.fromkeys(clause.rstrip(".") for clause in clauses)) + "."
+
+
+def evidence_text(findings: Iterable[Finding]) -> str:
+    """Tests with stage and verdict."""
+    return ", ".join(
+        dict.fromkeys(
+            f"{title_of(f.test)} at {f.stage}: {f.verdict if f.counts else 'informs only'}"
+            for f in findings
+        )
+    )

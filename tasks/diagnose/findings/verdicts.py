@@ -1,0 +1,153 @@
+"""How findings are built, and the control of false alarms across all those of an audit.
+
+Every builder takes the key of a test and reads what the test measures, and its threshold, from the
+catalogue.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS, LEVEL
+from foldproof.tasks.diagnose.findings.finding import Finding, Verdict, Witness
+
+
+def exact_finding(
+    test: str,
+    stage: str,
+    value: float,
+    tested: str,
+    *,
+    leak: str,
+    clean: str,
+    witness: Witness | None = None,
+    reason: str = "",
+    threshold: float | None = None,
+    statistic: str | None = None,
+    counts: bool = True,
+    ahead: int | None = None,
+) -> Finding:
+    """The finding of an exact test.
+
+    LEAK where ``value`` exceeds the threshold, else UNKNOWN if a ``reason`` is given, else CLEAN.
+
+    Args:
+        test: Key of the test in the catalogue.
+        stage: Where in the pipeline; begins with one of ``STAGES``.
+        value: What was measured.
+        tested: What was tried: cuts, perturbations, samples.
+        leak: Detail of a LEAK, one sentence.
+        clean: Detail of a CLEAN result.
+        witness: Where a leak shows; dropped unless the verdict is LEAK.
+        reason: Why a value within the threshold proves nothing; empty where it does.
+        threshold: In place of the catalogue's, where rounding decides it.
+        statistic: In place of the catalogue's.
+        counts: False for a finding that informs only.
+        ahead: Trading days that the result looks ahead; dropped unless the verdict is LEAK.
+    """
+    entry = DIAGNOSTICS[test]
+    limit = entry.threshold if threshold is None else threshold
+    leaks = value > limit
+    verdict = Verdict.LEAK if leaks else Verdict.UNKNOWN if reason else Verdict.CLEAN
+    return Finding(
+        test=test,
+        stage=stage,
+        verdict=verdict,
+        evidence=reason if verdict is Verdict.UNKNOWN else "exact",
+        statistic=statistic or entry.statistic,
+        value=value,
+        threshold=limit,
+        tested=tested,
+        witness=witness if leaks else None,
+        detail=leak if leaks else reason or clean,
+        counts=counts,
+        ahead=ahead if leaks else None,
+    )
+
+
+def statistical_finding(
+    test: str, stage: str, value: float, p: float, level: float, tested: str, detail: str
+) -> Finding:
+    """The finding of a statistical test: LEAK where ``p`` is at most ``level``; NaN is UNKNOWN."""
+    if np.isnan(p):
+        return unknown_finding(test, stage, detail, tested, value=value)
+    return Finding(
+        test=test,
+        stage=stage,
+        verdict=Verdict.LEAK if p <= level else Verdict.CLEAN,
+        evidence=f"statistical, p = {p:.2g}, level {level:g}",
+        statistic=DIAGNOSTICS[test].statistic,
+        value=value,
+        threshold=level,
+        tested=tested,
+        detail=detail,
+        p_value=p,
+    )
+
+
+def unknown_finding(
+    test: str,
+    stage: str,
+    reason: str,
+    tested: str,
+    *,
+    value: float = float("nan"),
+    counts: bool = True,
+) -> Finding:
+    """The finding of a test that cannot tell, and why."""
+    entry = DIAGNOSTICS[test]
+    return Finding(
+        test, stage, Verdict.UNKNOWN, reason, entry.statistic, value, entry.threshold, tested,
+        detail=reason, counts=counts,
+    )  # fmt: skip
+
+
+def informational_finding(
+    test: str, stage: str, value: float, symptom: bool, tested: str, detail: str
+) -> Finding:
+    """The finding of a test that informs: a symptom has honest causes too, so it is UNKNOWN."""
+    entry = DIAGNOSTICS[test]
+    return Finding(
+        test=test,
+        stage=stage,
+        verdict=Verdict.UNKNOWN if symptom else Verdict.CLEAN,
+        evidence="a symptom, with honest causes too" if symptom else "no symptom",
+        statistic=entry.statistic,
+        value=value,
+        threshold=entry.threshold,
+        tested=tested,
+        detail=detail,
+        counts=False,
+    )
+
+
+def holm(findings: Iterable[Finding], level: float = LEVEL) -> tuple[Finding, ...]:
+    """Findings in which any false alarm of a statistical test has at most probability ``level``.
+
+    Holm 1979, step down: the i-th smallest of m p-values is multiplied by m - i + 1, and none may
+    fall below the one before it. Holds whatever the dependence between the tests. A LEAK whose
+    adjusted p-value is above ``level`` becomes CLEAN; nothing becomes a LEAK.
+
+    Args:
+        findings: All findings of one audit; those without a p-value, or that do not count, pass.
+        level: Chance of one false alarm or more.
+    """
+    kept = list(findings)
+    own = [i for i, f in enumerate(kept) if f.counts and f.p_value is not None]
+    by_p = sorted(own, key=lambda i: kept[i].p_value or 0.0)
+    adjusted = 0.0
+    for place, i in enumerate(by_p):
+        adjusted = max(adjusted, min(1.0, (len(by_p) - place) * (kept[i].p_value or 0.0)))
+        kept[i] = adjusted_finding(kept[i], adjusted, len(by_p), level)
+    return tuple(kept)
+
+
+def adjusted_finding(finding: Finding, adjusted: float, tests: int, level: float) -> Finding:
+    """``finding`` with its adjusted p-value, and CLEAN where that is above the level."""
+    stands = finding.verdict is not Verdict.LEAK or adjusted <= level
+    note = (
+        f"statistical, p = {finding.p_value:.2g}, {adjusted:.2g} adjusted for {tests} tests (Holm),"
+        f" level {level:g}"
+    )
+    return replace(finding, verdict=finding.verdict if stands else Verdict.CLEAN, evidence=note)

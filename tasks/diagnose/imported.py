@@ -1,0 +1,221 @@
+"""Somebody's own forecaster on somebody's own rows: imported, read, given a fold."""
+
+import importlib
+import sys
+import sysconfig
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import date as Day
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from foldproof.tasks.data import DataError
+from foldproof.tasks.data.sources.files import did_you_mean, read_table
+from foldproof.tasks.diagnose.data.labels import Labels
+from foldproof.tasks.diagnose.findings.finding import LeakReport, Verdict
+from foldproof.tasks.diagnose.forecaster import audit_forecaster
+from foldproof.tasks.diagnose.lookahead.controls import remembered
+from foldproof.tasks.diagnose.perturb.compare import day
+from foldproof.tasks.diagnose.perturb.rows import KEYS
+from foldproof.tasks.diagnose.trace.tables import days
+from foldproof.tasks.split import Fold
+
+OTHERS = (
+    str(Path(__file__).resolve().parents[1]),
+    *map(sysconfig.get_path, ("stdlib", "purelib", "platlib")),
+)
+"""Folders of code that is not theirs: ours and that of libraries."""
+
+
+def imported(name: str) -> Callable[..., Any]:
+    """What ``package.module:function`` names; the working directory is looked in first.
+
+    Raises:
+        DataError: No such module, one that fails when imported, nothing of that name in it, or it
+            cannot be called.
+    """
+    module, _, attribute = name.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    # anybody's module: it may raise anything, or end the program
+    except (Exception, SystemExit) as error:
+        raise DataError(f"{name} cannot be imported: {told(error)}") from error
+    if not callable(found):
+        raise DataError(f"{name} must be a function; it is {type(found).__name__}")
+    return found
+
+
+def told(error: BaseException) -> str:
+    """What went wrong and where, in one line."""
+    message = " ".join(str(error).split()) or "no message"
+    if isinstance(error, ImportError | AttributeError | SyntaxError):
+        return message
+    return f"{type(error).__name__}: {message}{place_in(error)}"
+
+
+def place_in(error: BaseException) -> str:
+    """File and line of their own code where ``error`` was raised, or nothing.
+
+    Not of a library that they call, nor of ours, whose messages say all there is to say.
+    """
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        compiled = not Path(frame.filename).is_absolute()
+        if not compiled and not frame.filename.startswith(OTHERS):
+            return f" ({Path(frame.filename).name}, line {frame.lineno})"
+    return ""
+
+
+def audited(
+    forecaster: str, rows: pd.DataFrame, fold: Fold, target: str | None, options: dict[str, Any]
+) -> LeakReport:
+    """The audit of what ``forecaster`` names.
+
+    Raises:
+        DataError: It, its target or the data cannot be used: that is no leak.
+    """
+    try:
+        labels = labels_named(target, rows)
+        own = imported(forecaster)
+        report = audit_forecaster(own, rows, fold, target=labels, **options)
+        found = report.findings
+        if report.verdict is Verdict.CLEAN:
+            told_of = options.get("known_at", {}), options.get("seed", 0)
+            found += tuple(remembered(forecaster, own, rows, fold, *told_of))
+    except DataError:
+        raise
+    # anybody's forecaster: it may raise anything, or end the program
+    except (Exception, SystemExit) as error:
+        raise DataError(f"{forecaster} cannot be audited: {told(error)}") from error
+    return replace(report, subject=forecaster, findings=found)
+
+
+def long_rows(path: str, date: str, symbol: str, start: Day | None) -> pd.DataFrame:
+    """The rows of a file by date and symbol, under these names; other columns as they are.
+
+    Raises:
+        DataError: The file cannot be read, a column is missing, dates are none or twice, or none
+            is left from ``start`` on.
+    """
+    rows = read_table(path, symbol)
+    frame = rows.frame.rename(columns=str)
+    for wanted in (date, symbol):
+        if wanted not in frame:
+            raise DataError(f"{path}: no column {wanted!r}; there are {', '.join(map(str, frame))}")
+    if frame.empty:
+        raise DataError(f"{path}: there are no rows")
+    frame = frame.rename(columns={date: "date", symbol: "symbol"})
+    for name in (c for c in frame if c != "symbol"):
+        frame[name] = dates_of(frame[name], path, date if name == "date" else "")
+    frame = frame if start is None else frame[frame["date"] >= pd.Timestamp(start)]
+    twice = frame.duplicated(list(KEYS))
+    if twice.any() or frame.empty:
+        row = [
+            f"{symbol} on {day(date)}" for date, symbol in frame.loc[twice, list(KEYS)].values[:1]
+        ]
+        raise DataError(
+            f"{path}: one row a date and symbol is needed; "
+            + (f"{int(twice.sum())} stand twice, such as {row[0]}" if twice.any() else "")
+            + (f"there is none{f' from {start} on' if start else ''}" if frame.empty else "")
+        )
+    return frame.sort_values(list(KEYS), ignore_index=True)
+
+
+def dates_of(column: pd.Series, path: str, needed: str) -> pd.Series:
+    """``column`` as dates where all its values are dates; ``needed`` names one that must be.
+
+    Raises:
+        DataError: It must be dates and is not.
+    """
+    stamps = days(column)
+    if not needed:
+        return column if stamps is None else pd.Series(stamps, column.index).dt.as_unit("us")
+    if stamps is None:
+        raise DataError(
+            f"{path}: column {needed!r} must hold ISO dates; it holds {no_date(column)}"
+        )
+    if np.isnat(stamps).any():
+        raise DataError(f"{path}: column {needed!r} lacks {int(np.isnat(stamps).sum())} dates")
+    return pd.Series(stamps, column.index).dt.as_unit("us")
+
+
+def no_date(column: pd.Series) -> str:
+    """The first value that keeps ``column`` from being dates."""
+    there = column.dropna()
+    read = pd.to_datetime(there.astype(str), format="ISO8601", errors="coerce")
+    numeric = pd.api.types.is_numeric_dtype(there)
+    wrong = there if numeric or read.notna().all() else there[read.isna()]
+    return f"'{wrong.iloc[0]}'" if len(wrong) else "nothing"
+
+
+def require_dates(rows: pd.DataFrame, setting: str, names: Iterable[str]) -> None:
+    """Raise DataError where one of the columns ``names`` holds anything but dates."""
+    for name in names:
+        if not pd.api.types.is_datetime64_any_dtype(rows[name]):
+            raise DataError(
+                f"{setting}: column {name!r} must hold ISO dates; it holds {no_date(rows[name])}"
+            )
+
+
+def own_fold(dates: np.ndarray, horizon: int) -> Fold:
+    """Half of the dates train, an eighth validates, a quarter is forecast, newest but one tenth.
+
+    The last dates stay after the test block, to be changed.
+
+    Raises:
+        DataError: Fewer than 40 dates, or too few for the horizon.
+    """
+    n, gap = len(dates), horizon + 1
+    least = max(40, 20 * gap)
+    if n < least:
+        raise DataError(
+            f"{n} dates are too few for a fold of its own with horizon {horizon}; at least {least} "
+            "are needed"
+        )
+    train = range(0, n // 2)
+    validation = range(train.stop + gap, train.stop + gap + n // 8)
+    test = range(validation.stop + gap, n - max(2, n // 20))
+    return Fold(0, train, validation, test, dates.astype("datetime64[D]"))
+
+
+def require_columns(rows: pd.DataFrame, setting: str, names: Iterable[str]) -> None:
+    """Raise DataError where one of ``names``, as ``setting`` gives them, is no column."""
+    columns = [str(name) for name in rows]
+    for name in names:
+        if name not in columns:
+            near = did_you_mean(name, columns) or f"; there are {', '.join(columns)}"
+            raise DataError(f"{setting}: there is no column {name!r}{near}")
+
+
+def labels_named(target: str | None, rows: pd.DataFrame) -> Labels | str | None:
+    """The target that is named: a column, or ``package.module:function`` of the rows.
+
+    Raises:
+        DataError: There is neither, or the column holds no numbers.
+    """
+    if target is None:
+        return None
+    if ":" in target:
+        return partial(by_function, imported(target))
+    require_columns(rows, "target", (target,))
+    if not pd.api.types.is_numeric_dtype(rows[target]):
+        raise DataError(f"target: column {target!r} must hold numbers; it is {rows[target].dtype}")
+    return target
+
+
+def by_function(function: Callable[..., Any], rows: pd.DataFrame) -> pd.Series:
+    """What ``function`` makes of the rows, indexed (date, symbol)."""
+    made = function(rows.copy())
+    index = pd.MultiIndex.from_frame(rows[list(KEYS)])
+    own = made.index if isinstance(made, pd.Series | pd.DataFrame) else rows.index
+    series = pd.DataFrame(made, index=own).iloc[:, 0]
+    if series.index.nlevels == 2:
+        return series
+    return pd.Series(series.reindex(rows.index).to_numpy(dtype=np.float64), index=index)

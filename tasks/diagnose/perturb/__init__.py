@@ -1,0 +1,1 @@
+"""Rows changed after a cut, and outputs compared before and after."""

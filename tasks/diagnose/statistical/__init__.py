@@ -1,0 +1,1 @@
+"""Statistical leak tests, with a p-value or for information."""

@@ -1,0 +1,60 @@
+"""What the figures and words of an attribution are made of: shares, the best one, its doubts."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from foldproof.tasks.attribute.methods.catalogue import MAIN
+from foldproof.tasks.attribute.trust import TRUST
+from foldproof.tasks.report.results import Results, is_true
+
+
+def shares(lagged: pd.DataFrame, order: Sequence[str] | None = None) -> pd.DataFrame:
+    """Share of the absolute attribution (percent) by feature (rows) and lag (columns, newest last).
+
+    Args:
+        lagged: Rows of one method: feature, lag, absolute; folds and seeds are averaged.
+        order: Features from the top down; by their gross share unless told.
+    """
+    table = lagged.pivot_table(index="feature", columns="lag", values="absolute", aggfunc="mean")
+    table = 100 * table / table.to_numpy().sum()
+    by_feature = table.sum(axis=1).sort_values(ascending=False)
+    rows = list(by_feature.index if order is None else order)
+    return table.loc[rows, sorted(table.columns, reverse=True)]
+
+
+def importance_shares(importance: pd.DataFrame, *keys: str) -> pd.DataFrame:
+    """Each feature's share (percent) of the importance within every combination of ``keys``."""
+    means = importance.groupby([*keys, "feature"])["importance"].mean().unstack("feature")
+    return 100 * means.div(means.sum(axis=1), axis=0)
+
+
+def ranked_features(importance: pd.DataFrame, variant: str) -> pd.Series:
+    """Share (percent) of the main method's importance by feature, the largest first."""
+    own = importance[(importance["variant"] == variant) & (importance["method"] == MAIN)]
+    return importance_shares(own, "variant").T[variant].sort_values(ascending=False)
+
+
+def best_attributed(results: Results) -> str | None:
+    """The best candidate whose forecasts were attributed; None when none was."""
+    known = set(results.attribution.importance["variant"])
+    return next((name for name in results.candidates if name in known), None)
+
+
+def failed_checks(checks: pd.DataFrame) -> list[str]:
+    """Titles of the checks in a table of them that an attribution fails."""
+    given = zip(checks["check"], checks["passed"], strict=True)
+    return [TRUST[name].title for name, passed in given if passed is not None and not passed]
+
+
+def drifted(drift: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a table of drift that alert."""
+    return drift[np.array([is_true(alert) for alert in drift["alert"]], dtype=bool)]
+
+
+def doubted(results: Results, name: str) -> str:
+    """What a figure says where a variant's attribution fails a check; else nothing."""
+    checks = results.attribution.checks
+    failed = failed_checks(checks[checks["variant"] == name])
+    return f"not to be believed: fails {', '.join(failed)}" if failed else ""

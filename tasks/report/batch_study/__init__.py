@@ -1,0 +1,1 @@
+"""Figure and results of the batch-norm study."""

@@ -1,0 +1,1 @@
+"""Shared statistics: rank IC, tests of a mean under dependence, agreement of rankings."""

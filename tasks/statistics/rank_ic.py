@@ -1,0 +1,59 @@
+"""Ranks and correlations across the symbols of each date."""
+
+import numpy as np
+import pandas as pd
+
+
+def ranks(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest rank among ties, from 1, within each row; NaN stays NaN."""
+    table = pd.DataFrame(values)
+    return table.rank(axis=1, method="min").to_numpy(), table.rank(axis=1, method="max").to_numpy()
+
+
+def correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(D,) Pearson correlation of the rows of x and y, NaN at the same cells; 0 if constant."""
+    varies = (np.nanmax(x, axis=1) > np.nanmin(x, axis=1)) & (
+        np.nanmax(y, axis=1) > np.nanmin(y, axis=1)
+    )
+    x = x - np.nanmean(x, axis=1, keepdims=True)
+    y = y - np.nanmean(y, axis=1, keepdims=True)
+    covariance = np.nansum(x * y, axis=1)
+    scale = np.sqrt(np.nansum(x * x, axis=1)) * np.sqrt(np.nansum(y * y, axis=1))
+    return np.where(varies, covariance / np.where(scale > 0, scale, 1.0), 0.0)
+
+
+LEAST_NAMES = 3
+"""Symbols of a date below which its rank IC says nothing."""
+
+
+def daily_rank_ic(scores: pd.Series, target: pd.Series) -> pd.Series:
+    """Spearman correlation across the symbols of each date, ties by their mean rank.
+
+    Args:
+        scores: Indexed (date, symbol).
+        target: Indexed (date, symbol).
+
+    Returns:
+        (D,) by date, ascending: dates with both for three symbols at least. 0 on a date whose
+        scores or targets are all equal: nothing is ordered there.
+    """
+    both = pd.concat([scores, target], axis=1, keys=["scores", "target"], join="inner").dropna()
+    if both.empty:
+        return pd.Series(dtype=np.float64)
+    wide = both.unstack(level=1).sort_index()
+    daily = rank_correlation(wide["scores"].to_numpy(), wide["target"].to_numpy())
+    return pd.Series(daily, index=wide.index).dropna()
+
+
+def rank_correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(D,) Spearman correlation of the rows of x and y (D, S) on the cells that both have.
+
+    NaN in rows of fewer than three such cells, 0 in rows where either is constant.
+    """
+    both = np.isfinite(x) & np.isfinite(y)
+    daily = np.full(len(x), np.nan)
+    usable = both.sum(axis=1) >= LEAST_NAMES
+    if usable.any():
+        pair = (pd.DataFrame(np.where(both, values, np.nan)[usable]) for values in (x, y))
+        daily[usable] = correlation(*(values.rank(axis=1).to_numpy() for values in pair))
+    return daily

@@ -1,0 +1,1 @@
+"""A trained unit as files, and scores from raw rows."""

@@ -1,0 +1,224 @@
+"""A trained unit as files without code objects: weights as safetensors, the rest as JSON."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from pydantic import TypeAdapter
+from safetensors.numpy import load_file, save_file
+
+from foldproof.models.network import Forecaster, build
+from foldproof.models.normalizers import resolve
+from foldproof.models.spec import NetworkSpec
+from foldproof.models.windows import Windows, eligible
+from foldproof.tasks.data import DataSpec, features_of
+from foldproof.tasks.data.features.grid import Grid, carried, grid_of, members
+from foldproof.tasks.data.rows import names_of
+from foldproof.tasks.train.serving.rows import inputs_of, reads, too_little
+from foldproof.tasks.train.serving.training_values import BACKGROUND, Background
+from foldproof.tasks.train.unit import TrainedUnit
+
+DATA = TypeAdapter(DataSpec)
+WEIGHTS, NOTES = "weights.safetensors", "model.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Laid:
+    """Raw rows laid out for a model: features of D dates, S symbols.
+
+    Attributes:
+        dates: (D,) datetime64, ascending.
+        symbols: (S,) names.
+        features: F names.
+        values: (D, S, F) float32; NaN where missing.
+        member: (D, S) bool.
+    """
+
+    dates: np.ndarray
+    symbols: np.ndarray
+    features: tuple[str, ...]
+    values: np.ndarray
+    member: np.ndarray
+
+    def between(self, first: date, last: date) -> range:
+        """The date rows from ``first`` to ``last``, both included."""
+        days = self.dates.astype("datetime64[D]")
+        start = np.searchsorted(days, np.datetime64(first))
+        return range(int(start), int(np.searchsorted(days, np.datetime64(last), side="right")))
+
+
+@dataclass(frozen=True, eq=False)
+class Served:
+    """A frozen forecaster that scores raw rows.
+
+    Attributes:
+        network: In eval mode, on the CPU.
+        statistics: State of the input normalizer.
+        variant: Key of the variant.
+        data: What turns raw rows into features.
+        features: F names, in the network's order.
+        window: Rows in a window, T.
+        target_scale: Multiplies the network's output to target units.
+        background: The rows it was trained on; None for a model that was written without.
+    """
+
+    network: Forecaster
+    statistics: dict[str, torch.Tensor]
+    variant: str
+    data: DataSpec
+    features: tuple[str, ...]
+    window: int
+    target_scale: float
+    background: Background | None = None
+
+    def score(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """One score per symbol for the last date of ``rows``.
+
+        Args:
+            rows: Long: date, symbol, and the raw columns (price and, if trained with it, volume;
+                or the ready features), with enough history for features and window.
+
+        Returns:
+            date, symbol, score in target units; NaN for a symbol that is not there on the last
+            date or lacks history.
+
+        Raises:
+            DataError: What is wrong with which column, in which row; or no symbol has history
+                enough, and how much that is.
+        """
+        frame = inputs_of(rows, self.data, self.features)
+        scores = self.table(self.laid(frame))
+        if scores["score"].isna().all():
+            raise too_little(frame, self.background.history if self.background else None)
+        return scores
+
+    def table(self, laid: Laid) -> pd.DataFrame:
+        """date, symbol, score of the last date of rows laid out."""
+        last = len(laid.dates) - 1
+        scores = self.scores(laid, last)
+        return pd.DataFrame({"date": laid.dates[last], "symbol": laid.symbols, "score": scores})
+
+    def laid(self, rows: pd.DataFrame) -> Laid:
+        """Checked raw rows, in any order, as dense features."""
+        frame = rows.assign(date=pd.to_datetime(rows["date"]).dt.as_unit("us"))
+        frame = frame.sort_values(["date", "symbol"], ignore_index=True)
+        grid = grid_of(frame)
+        values, member = self.dense(frame, grid), members(frame, grid)
+        return Laid(grid.dates, grid.symbols, self.features, values, member)
+
+    def normalized(self, laid: Laid) -> torch.Tensor:
+        """(D, S, F) features as the network gets them."""
+        values, member = torch.from_numpy(laid.values), torch.from_numpy(laid.member)
+        normalizer = resolve(self.variant).input
+        if normalizer is None:
+            return values
+        return normalizer.apply(values, member, self.statistics).values
+
+    def scores(self, laid: Laid, row: int) -> np.ndarray:
+        """(S,) scores in target units of one date row; NaN where there is no whole window."""
+        return self.block(laid, range(row, row + 1))[0]
+
+    def block(self, laid: Laid, rows: range) -> np.ndarray:
+        """(D', S) the same of every date row in ``rows``, each from the rows up to it alone."""
+        values, member = self.normalized(laid), torch.from_numpy(laid.member)
+        windows = Windows.of(values, torch.full(laid.member.shape, torch.nan), self.window)
+        scores = np.full((len(rows), len(laid.symbols)), np.nan)
+        for place, row in enumerate(rows):
+            samples = eligible(values, member, range(row, row + 1), self.window)
+            if len(samples):
+                with torch.no_grad():
+                    found = self.network(windows.gather(samples), windows.date(samples))
+                names = windows.symbol(samples).numpy()
+                scores[place, names] = found.numpy() * self.target_scale
+        return scores
+
+    def dense(self, frame: pd.DataFrame, grid: Grid) -> np.ndarray:
+        """(D, S, F) float32 features of long rows, carried over gaps as in training."""
+        transform = features_of(self.data)
+        features = frame if transform is None else transform(frame)
+        layers = [
+            carried(grid.dense(features[name]), self.data.fill_limit) for name in self.features
+        ]
+        return np.stack(layers, axis=-1).astype(np.float32)
+
+
+def write_served(
+    trained: TrainedUnit,
+    features: tuple[str, ...],
+    data: DataSpec,
+    folder: Path,
+    background: Background | None = None,
+) -> dict[str, Path]:
+    """Write a unit's files into ``folder``; return them by the names that MLflow keeps them under.
+
+    A name of a feature function or of one's own variant travels as a name: its module must be
+    importable where the model is loaded.
+    """
+    tensors = {f"network.{name}": array for name, array in trained.weights.items()}
+    tensors |= {f"statistics.{name}": array for name, array in trained.statistics.items()}
+    save_file({name: np.ascontiguousarray(a) for name, a in tensors.items()}, folder / WEIGHTS)
+    unit = trained.unit
+    notes = {
+        "variant": unit.variant,
+        "fold": unit.fold.number,
+        "seed": unit.seed,
+        "network": asdict(unit.network),
+        "data": DATA.dump_python(data, mode="json"),
+        "features": list(features),
+        "target_scale": trained.target_scale,
+        "trained_on": [str(day) for day in unit.fold.train_dates[[0, -1]]],
+        "tested_from": str(unit.fold.test_dates[0]),
+        "panel": unit.panel,
+        "plan": unit.plan,
+        "key": unit.key,
+    } | (BACKGROUND.dump_python(background, mode="json") if background else {})
+    (folder / NOTES).write_text(json.dumps(notes, indent=2), encoding="utf-8")
+    return {"weights": folder / WEIGHTS, "notes": folder / NOTES}
+
+
+def read_served(weights: Path, notes: Path) -> Served:
+    """The forecaster in the files that :func:`write_served` wrote."""
+    about: dict[str, Any] = json.loads(notes.read_text(encoding="utf-8"))
+    tensors = {name: torch.from_numpy(array) for name, array in load_file(weights).items()}
+    spec = NetworkSpec(**about["network"])
+    network = build(resolve(about["variant"]), len(about["features"]), spec, about["seed"])
+    network.load_state_dict(within(tensors, "network."))
+    return Served(
+        network=network.eval(),
+        statistics=within(tensors, "statistics."),
+        variant=about["variant"],
+        data=DATA.validate_python(about["data"]),
+        features=tuple(about["features"]),
+        window=spec.window,
+        target_scale=about["target_scale"],
+        background=BACKGROUND.validate_python(about) if "reference" in about else None,
+    )
+
+
+def within(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    """The entries below ``prefix``, without it."""
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def example_rows(
+    raw: pd.DataFrame, data: DataSpec, features: tuple[str, ...], rows: int, symbols: int
+) -> pd.DataFrame:
+    """The newest ``rows`` dates of raw rows, in the columns that a served model reads.
+
+    Of at most ``symbols`` symbols of the newest date, or an example of a wide panel would weigh
+    more than its model.
+    """
+    wanted = [name for name in names_of(raw) if reads(name, data, features)]
+    dates = np.sort(raw["date"].unique())[-rows:]
+    chosen = np.sort(raw.loc[raw["date"] == dates[-1], "symbol"].unique())[:symbols]
+    newest = raw.loc[(raw["date"] >= dates[0]) & raw["symbol"].isin(chosen), wanted]
+    return newest.reset_index(drop=True).assign(date=newest["date"].dt.strftime("%Y-%m-%d").array)

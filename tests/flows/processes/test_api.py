@@ -1,0 +1,125 @@
+"""The embedded server: there when it is needed, gone when we are, whatever happens in between."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from foldproof.flows.processes.api import Server, ServerError
+from tests.flows.conftest import Place
+
+
+def processes_in(folder: Path) -> list[str]:
+    """Command lines of the processes that run in ``folder``."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if Path(os.readlink(entry / "cwd")) == folder.resolve():
+                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue  # it has just ended, or belongs to somebody else
+    return [line for line in found if line]  # a zombie has no command line
+
+
+def all_gone(folder: Path, seconds: float = 10) -> bool:
+    """Whether every process in ``folder`` ends within ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while processes_in(folder) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return not processes_in(folder)
+
+
+def wait_for(text: str, place: Place, seconds: float = 200) -> None:
+    """Until there is a process whose command line contains ``text``."""
+    deadline = time.monotonic() + seconds
+    while not any(text in line for line in processes_in(place.folder)):
+        assert time.monotonic() < deadline, f"no {text} was started"
+        time.sleep(0.05)
+
+
+def database_bytes(folder: Path) -> int:
+    """Size of Prefect's database, with what is not yet written back."""
+    return sum(file.stat().st_size for file in folder.glob("prefect.db*"))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def test_a_mistake_is_told_while_the_server_starts_and_leaves_none(place: Place) -> None:
+    process = place.start("data.source=file", "data.path=nowhere.csv")
+    wait_for("server.py", place)  # long before it answers
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 2, output
+    assert "nowhere.csv" in output
+    assert all_gone(place.folder), processes_in(place.folder)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_stopped_while_the_server_starts_nothing_is_left(
+    stop: signal.Signals, place: Place
+) -> None:
+    process = place.start()
+    wait_for("server.py", place)  # long before it answers
+    os.killpg(process.pid, stop)  # the whole group, as Ctrl-C in a terminal does
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode != 0
+    if stop is not signal.SIGKILL:
+        assert output.startswith("interrupted"), output
+        assert "Traceback" not in output
+    assert all_gone(place.folder), processes_in(place.folder)
+
+
+@pytest.mark.slow
+def test_interrupted_while_workers_start_they_say_nothing(place: Place) -> None:
+    process = place.start("workers=2")
+    wait_for("spawn_main", place)
+    time.sleep(2)  # in the middle of their imports
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert "interrupted; finished units are kept" in output
+    assert "Traceback" not in output
+    assert all_gone(place.folder), processes_in(place.folder)
+
+
+@pytest.mark.slow
+def test_killed_while_it_makes_its_database_it_starts_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    monkeypatch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    for _ in range(3):
+        before, deadline = database_bytes(tmp_path), time.monotonic() + 120
+        server = Server(tmp_path / "server.log")
+        while database_bytes(tmp_path) < before + 150_000:
+            assert time.monotonic() < deadline
+            assert server.process.poll() is None
+            time.sleep(0.01)
+        server.stop()
+        assert server.process.returncode == -signal.SIGKILL
+    server = Server(tmp_path / "server.log")
+    try:
+        server.wait(120)
+        assert server.answers
+    finally:
+        server.stop()
+    assert server.process.returncode != -signal.SIGKILL, "it did not end in order"
+
+
+def test_a_server_that_cannot_start_says_why_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    (tmp_path / "prefect.db").write_bytes(b"this is no database, and longer than a header" * 50)
+    server = Server(tmp_path / "server.log")
+    try:
+        with pytest.raises(ServerError, match=r"file is not a database.*remove .*") as caught:
+            server.wait(120)
+    finally:
+        server.stop()
+    assert str(server.log) in str(caught.value)
+    assert server.process.poll() is not None

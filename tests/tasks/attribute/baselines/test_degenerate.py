@@ -1,0 +1,76 @@
+"""Which pairs of variant and baseline say nothing: known by hand, found by measuring."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from foldproof.models.normalizers import VARIANTS, Variant, WindowNormalizer
+from foldproof.tasks.attribute.baselines.catalogue import BASELINES
+from foldproof.tasks.attribute.baselines.degenerate import degenerate
+from foldproof.tasks.attribute.methods.integrated import path_integral
+
+CONSTANT = {"zero", "train_mean", "train_median"}
+
+
+class Demeaned(WindowNormalizer):
+    """Takes the level out and leaves the scale."""
+
+    def __init__(self, n_features: int) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        return x - x.mean(1, keepdim=True), ()
+
+
+class Halved(WindowNormalizer):
+    """Moves nothing to the start of the way, and leaves the level in."""
+
+    def __init__(self, n_features: int) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        return x / 2, ()
+
+
+DEMEANED = Variant("demeaned", "x - mean_window", "test", window=Demeaned)
+HALVED = Variant("halved", "x / 2", "test", window=Halved)
+
+
+@pytest.mark.parametrize("baseline", BASELINES)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_only_the_rescaled_window_against_a_constant_one(variant: str, baseline: str) -> None:
+    found = degenerate(variant, baseline)
+    expected = variant in ("instance_norm", "revin") and baseline in CONSTANT
+    assert bool(found) is expected
+    assert not expected or "of the way to the window lie in its first 1%" in found
+
+
+@pytest.mark.parametrize("baseline", BASELINES)
+def test_a_normalizer_of_ones_own_is_tried_like_any_other(baseline: str) -> None:
+    found = degenerate(f"{__name__}:DEMEANED", baseline)
+    assert bool(found) is (baseline in CONSTANT)
+    assert not found or "level of the window is taken out" in found
+    assert degenerate(f"{__name__}:HALVED", baseline) == ""
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(ValueError, match="no normalization variant 'instance'"):
+        degenerate("instance", "zero")
+    with pytest.raises(ValueError, match="no baseline 'nought'"):
+        degenerate("zscore", "nought")
+
+
+def test_what_is_refused_does_harm() -> None:
+    """Against zero the attributions of an instance norm stay open where others are exact."""
+    window = VARIANTS["instance_norm"].window
+    assert window is not None
+    normalizer = window(2).double()
+    x = torch.randn(50, 12, 2, generator=torch.Generator().manual_seed(8), dtype=torch.float64)
+
+    def missed(baseline: Tensor | float) -> float:
+        _, gap, change = path_integral(
+            lambda points, _: normalizer(points)[0][:, -1].sin().sum(1), x, baseline, 50
+        )
+        return float((gap.abs() / change.std()).median())
+
+    assert missed(x.roll(1, 0)) < 1e-5 < 1e-3 < missed(0.0)

@@ -1,0 +1,256 @@
+from collections.abc import Callable
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from foldproof.tasks.attribute import ATTRIBUTIONS, Answer, Question
+from foldproof.tasks.attribute.methods.catalogue import DEFAULT, MAIN, check_methods
+from foldproof.tasks.attribute.methods.checks import alone
+from tests.tasks.attribute.toys import Recurrent, windows
+
+DATES, STOCKS, LENGTH, FEATURES, DEAD = 4, 6, 5, 4, 3
+CLOSE = {"rtol": 1e-10, "atol": 1e-14}
+BY_FEATURE = [name for name, method in ATTRIBUTIONS.items() if method.columns != "window"]
+
+
+def forecast(network: Recurrent, points: Tensor) -> Tensor:
+    """All features but the last; not all additive."""
+    return network(points[..., :DEAD])
+
+
+def asked(forward: Callable[[Tensor], Tensor] | None = None) -> Question:
+    """Four cross-sections of windows of four features; the last is dead."""
+    network = Recurrent(DEAD).eval()
+    function = forward or (lambda points: forecast(network, points))
+    inputs = windows(DATES * STOCKS, LENGTH, FEATURES)
+    noise = windows(DATES * STOCKS, 1, 1, seed=5).flatten()
+    return Question(
+        forward=lambda points, _: function(points),
+        inputs=inputs,
+        baseline=windows(DATES * STOCKS, LENGTH, FEATURES, seed=2),
+        references=windows(30, LENGTH, FEATURES, seed=3),
+        dates=np.repeat(np.arange(DATES), STOCKS),
+        target=function(inputs).detach() + 0.1 * noise,
+        unit=windows(DATES * STOCKS, LENGTH, FEATURES, seed=4).abs() + 0.1,
+        groups=alone(FEATURES),
+        seed=8,
+    )
+
+
+def reordered(question: Question, order: list[int]) -> Question:
+    """The same question with its features in another order."""
+    back = torch.tensor(order).argsort()
+    cells = {
+        name: getattr(question, name)[..., order]
+        for name in ("inputs", "baseline", "references", "unit")
+    }
+    return replace(
+        question, forward=lambda points, rows: question.forward(points[..., back], rows), **cells
+    )
+
+
+def test_methods_cannot_be_changed() -> None:
+    with pytest.raises(TypeError):
+        ATTRIBUTIONS["mine"] = ATTRIBUTIONS["citic"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("name", ATTRIBUTIONS)
+def test_every_method_says_what_it_is_and_what_it_misses(name: str) -> None:
+    method = ATTRIBUTIONS[name]
+    assert all(getattr(method, field.name) for field in fields(method))
+
+
+@pytest.mark.parametrize("name", ATTRIBUTIONS)
+def test_answers_have_one_shape_and_one_way_to_join_samples(name: str) -> None:
+    answer = ATTRIBUTIONS[name].run(asked())
+    length, columns = answer.absolute.shape
+    assert length in (1, LENGTH)
+    assert columns == (1 if ATTRIBUTIONS[name].columns == "window" else FEATURES)
+    assert answer.signed.shape == (length, columns)
+    assert answer.net.shape == answer.gross.shape == (columns,)
+    assert (answer.signed.abs() <= answer.absolute + 1e-15).all()
+    assert (answer.net <= answer.gross + 1e-15).all()
+    assert answer.gross.max() > 0
+    if answer.values is not None:
+        assert answer.values.shape == (DATES * STOCKS, length, columns)
+        torch.testing.assert_close(answer.signed, answer.values.mean(0), **CLOSE)
+        torch.testing.assert_close(answer.absolute, answer.values.abs().mean(0), **CLOSE)
+        torch.testing.assert_close(answer.net, answer.values.sum(1).abs().mean(0), **CLOSE)
+
+
+@pytest.mark.parametrize("name", BY_FEATURE)
+def test_a_dead_feature_gets_nothing(name: str) -> None:
+    answer = ATTRIBUTIONS[name].run(asked())
+    nothing = 1e-14 * answer.gross.max()
+    assert answer.absolute[:, DEAD].max() < nothing
+    assert answer.net[DEAD] < nothing
+    assert (answer.gross[:DEAD] > 1e6 * nothing).all()
+    if answer.error is not None:
+        assert answer.error[DEAD] < nothing
+
+
+def test_a_dead_row_gets_nothing() -> None:
+    network = Recurrent(DEAD).eval()
+    answer = ATTRIBUTIONS["occlusion_by_lag"].run(asked(lambda x: forecast(network, x[:, 1:])))
+    assert not answer.absolute[0].any()
+    assert (answer.absolute[1:] > 0).all()
+
+
+@pytest.mark.parametrize("name", ATTRIBUTIONS)
+def test_the_order_of_the_features_decides_nothing(name: str) -> None:
+    order = [2, 0, 3, 1]
+    plain = ATTRIBUTIONS[name].run(asked())
+    moved = ATTRIBUTIONS[name].run(reordered(asked(), order))
+    columns = [0] if ATTRIBUTIONS[name].columns == "window" else order
+    for part in ("signed", "absolute", "net", "values", "error"):
+        expected, found = getattr(plain, part), getattr(moved, part)
+        if expected is not None:
+            torch.testing.assert_close(found, expected[..., columns], **CLOSE)
+
+
+@pytest.mark.parametrize("name", ATTRIBUTIONS)
+def test_answers_follow_the_unit_of_the_forecast(name: str) -> None:
+    power = {"squared_sensitivity": 2, "permutation": 0}.get(name, 1)
+    plain, question = ATTRIBUTIONS[name].run(asked()), asked()
+    tripled = replace(question, forward=lambda points, rows: -3 * question.forward(points, rows))
+    if name == "permutation":  # ranks turn round with the target
+        tripled = replace(tripled, target=-3 * question.target)
+    answer = ATTRIBUTIONS[name].run(tripled)
+    torch.testing.assert_close(answer.signed, (-3) ** power * plain.signed, **CLOSE)
+    torch.testing.assert_close(answer.gross, 3**power * plain.gross, **CLOSE)
+
+
+@pytest.mark.parametrize("name", ATTRIBUTIONS)
+def test_the_unit_is_what_partials_are_per(name: str) -> None:
+    power = {"citic": 1, "citic_abs": 1, "squared_sensitivity": 2}.get(name, 0)
+    plain, question = ATTRIBUTIONS[name].run(asked()), asked()
+    answer = ATTRIBUTIONS[name].run(replace(question, unit=3 * question.unit))
+    torch.testing.assert_close(answer.absolute, 3**power * plain.absolute, **CLOSE)
+
+
+@pytest.mark.parametrize("name", ATTRIBUTIONS)
+def test_forward_is_told_the_sample_of_every_point(name: str) -> None:
+    """Each sample's forecast times a factor of its own, the same for a date's: so ranks stay."""
+    question = asked()
+    factor = torch.arange(1, DATES + 1).double().repeat_interleave(STOCKS)
+    told = replace(
+        question, forward=lambda points, rows: factor[rows] * question.forward(points, rows)
+    )
+    plain, answer = (ATTRIBUTIONS[name].run(one) for one in (question, told))
+    if plain.values is not None:
+        power = 2 if name == "squared_sensitivity" else 1
+        expected = factor.view(-1, 1, 1) ** power * plain.values
+        torch.testing.assert_close(answer.values, expected, **CLOSE)
+    elif plain.partials is not None:
+        assert answer.partials is not None
+        expected = plain.partials.absolute * factor[::STOCKS].view(-1, 1, 1)
+        torch.testing.assert_close(answer.partials.absolute, expected, **CLOSE)
+    else:
+        torch.testing.assert_close(answer.net, plain.net, **CLOSE)
+
+
+def completeness(name: str, question: Question) -> tuple[Answer, Tensor, Tensor]:
+    """The answer, how far its values miss what they should add up to, and that."""
+    answer, rows = ATTRIBUTIONS[name].run(question), torch.arange(len(question.inputs))
+    with torch.no_grad():
+        before = question.forward(question.baseline, rows)
+        if ATTRIBUTIONS[name].adds_up_to == "f(x) - E f(x')":
+            before = question.forward(question.references, rows).mean()
+        change = question.forward(question.inputs, rows) - before
+    assert answer.values is not None
+    return answer, answer.values.sum((1, 2)) - change, change
+
+
+SUMS = {
+    kind: [name for name, method in ATTRIBUTIONS.items() if method.adds_up_to == kind]
+    for kind in ("f(x) - f(x')", "f(x) - E f(x')", "nothing")
+}
+
+
+@pytest.mark.parametrize("name", SUMS["f(x) - f(x')"])
+def test_values_add_up_to_the_change_from_the_baseline(name: str) -> None:
+    _, gap, change = completeness(name, asked())
+    assert gap.abs().max() < 1e-8 * change.abs().max()
+
+
+@pytest.mark.parametrize("name", SUMS["f(x) - E f(x')"])
+def test_values_add_up_in_expectation(name: str) -> None:
+    answer, gap, change = completeness(name, asked())
+    assert answer.value_error is not None
+    widest = answer.value_error.square().sum((1, 2)).sqrt()  # if cells erred independently
+    assert (gap.abs() < 6 * widest).all()
+    assert gap.abs().mean() < 0.1 * change.abs().mean()
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in SUMS["nothing"] if ATTRIBUTIONS[name].asked_on == "samples"]
+)
+def test_methods_that_promise_no_sum_have_none(name: str) -> None:
+    _, gap, change = completeness(name, asked())
+    assert gap.abs().mean() > 0.01 * change.abs().mean()
+
+
+def test_there_are_methods_of_every_kind_of_sum() -> None:
+    assert [len(names) > 0 for names in SUMS.values()] == [True] * 3
+
+
+@pytest.mark.parametrize("name", ["expected_gradients", "shapley", "permutation"])
+def test_the_error_is_the_scatter_of_repeated_draws(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foldproof.tasks.attribute.methods.shapley.EXACT_UP_TO", 1)
+    steep = lambda x: 3 * x[:, -1].prod(1) + x.sum((1, 2)).square()  # noqa: E731
+    question = asked(steep)
+    answers = [ATTRIBUTIONS[name].run(replace(question, seed=seed)) for seed in range(40)]
+    scatter = torch.stack([answer.net for answer in answers]).std(0)
+    said = torch.stack([answer.error for answer in answers]).square().mean(0).sqrt()
+    assert (scatter > 0).all()
+    # 40 draws tell a standard deviation to 11 %; |.| lessens the scatter where signs are unsure
+    assert ((scatter / said > 0.6) & (scatter / said < 1.5)).all()
+
+
+@pytest.mark.parametrize("name", ATTRIBUTIONS)
+def test_the_same_seed_gives_the_same_answer_whoever_was_asked_before(name: str) -> None:
+    question = asked()
+    first = ATTRIBUTIONS[name].run(question)
+    ATTRIBUTIONS["expected_gradients"].run(question)
+    torch.testing.assert_close(ATTRIBUTIONS[name].run(question).net, first.net, rtol=0, atol=0)
+
+
+def test_both_readings_of_the_mean_partial_are_computed_once() -> None:
+    calls, question = [], asked()
+
+    def counted(points: Tensor, rows: Tensor) -> Tensor:
+        calls.append(len(points))
+        return question.forward(points, rows)
+
+    counting = replace(question, forward=counted)
+    ATTRIBUTIONS["citic"].run(counting)
+    once = len(calls)
+    ATTRIBUTIONS["citic_abs"].run(counting)
+    assert len(calls) == once > 0
+
+
+def test_the_default_methods_pass_and_others_are_named() -> None:
+    check_methods(DEFAULT)
+    check_methods(tuple(ATTRIBUTIONS))
+    with pytest.raises(ValueError, match=r"no attribution method 'shaply'; nearest: shapley"):
+        check_methods((MAIN, "shaply"))
+    with pytest.raises(ValueError, match="may stand once; twice: citic"):
+        check_methods((MAIN, "citic", "citic"))
+    with pytest.raises(ValueError, match=r"must contain 'integrated_gradients'.*they are citic"):
+        check_methods(("citic",))
+    with pytest.raises(ValueError, match="they are none"):
+        check_methods(())
+
+
+def test_attributions_rank_by_net_and_slopes_by_gross() -> None:
+    """A sum of slopes over lags is nothing to a network that normalizes the window."""
+    net = {name for name, one in ATTRIBUTIONS.items() if one.lags == "net"}
+    assert net == {
+        "integrated_gradients", "expected_gradients", "temporal_integrated_gradients",
+        "gradient_times_input",
+    }  # fmt: skip

@@ -1,0 +1,28 @@
+"""The ranking of features against several baselines."""
+
+import pytest
+
+from foldproof.tasks.attribute.baselines.catalogue import BASELINES
+from foldproof.tasks.attribute.spec import AttributionSpec
+from foldproof.tasks.attribute.trust.baselines import rebased
+
+
+def test_what_was_learned_ranks_alike_against_every_baseline(trained, panel):
+    found = rebased(trained("zscore"), panel, tuple(BASELINES), samples=60, nodes=8)
+    assert found["baseline"].tolist() == list(BASELINES)
+    assert set(found["against"]) == {"train_draw"}
+    assert (found["reason"] == "").all()
+    assert found["tau"].iloc[0] == 1.0, "with itself"
+    assert (found["tau"] > 0.3).all()
+    assert (found["unresolved"] == 0).all()
+
+
+def test_a_constant_window_says_nothing_to_a_network_that_rescales_it(trained, panel):
+    found = rebased(trained("instance_norm"), panel, ("train_draw", "zero"), 30, 8)
+    assert found["tau"].isna().tolist() == [False, True]
+    assert "divided by its own spread" in found["reason"].iloc[1]
+
+
+def test_names_of_baselines_are_checked_where_they_are_set():
+    with pytest.raises(ValueError, match="no baseline 'cs_medain'; nearest: cs_median"):
+        AttributionSpec(baselines=("train_draw", "cs_medain"))

@@ -1,0 +1,154 @@
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from foldproof.tasks.data import ColumnsSpec, DataError, DataSpec, TargetSpec, build, from_frame
+from foldproof.tasks.data.panel.read import read
+from foldproof.tasks.data.sources.databases import opened
+from tests.tasks.data.conftest import ROLES
+from tests.tasks.data.databases import DATABASES, in_sqlite
+
+TARGET = TargetSpec(5, "return")
+
+
+def spec_of(address: str | None, query: str, **settings: object) -> DataSpec:
+    settings = {"columns": ROLES} | settings
+    return DataSpec(source="query", path=address, query=query, **settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", DATABASES)
+def test_a_database_gives_the_panel_of_the_table_in_memory(
+    name: str, market: pd.DataFrame, tmp_path: Path
+) -> None:
+    """In any order of rows: those of a database have none, so nothing is said of it."""
+    shuffled = market.sample(frac=1, random_state=0)
+    address, table = DATABASES[name](shuffled, tmp_path)
+    panel = build(spec_of(address, f"select * from {table} -- all of it"), TARGET)
+    expected = from_frame(market, ROLES, TARGET)
+    for array in ("dates", "symbols", "values", "target", "label_end", "member"):
+        np.testing.assert_array_equal(getattr(panel, array), getattr(expected, array))
+    assert panel.about["warnings"] == []
+    assert panel.about["title"] == "Your own query of a database"
+
+
+@pytest.mark.parametrize("name", DATABASES)
+def test_the_query_decides_the_rows(name: str, market: pd.DataFrame, tmp_path: Path) -> None:
+    address, table = DATABASES[name](market, tmp_path)
+    query = f"""
+    with few as (select date, symbol as ticker, 2 * price as twice from {table} where price > 40)
+    select * from few where ticker <> 'GONE';
+    """
+    columns = ColumnsSpec(symbol="ticker", price="twice")
+    frame = read(spec_of(address, query, columns=columns, min_history=1)).frame
+    expected = market[(market["price"] > 40) & (market["symbol"] != "GONE")]
+    assert frame["symbol"].tolist() == expected.sort_values(["date", "symbol"])["symbol"].tolist()
+    np.testing.assert_array_equal(np.sort(frame["price"]), np.sort(2 * expected["price"]))
+
+
+WRONG = {
+    "a column": ("select date,\n  symbol,\n  clsoe as price\nfrom {}", 3, "clsoe"),
+    "a word": ("select date,\n  symbol\nform {}", 3, "near"),
+    "a table": ("select *\nfrom nowhere", 2, "nowhere"),
+}
+
+
+@pytest.mark.parametrize("name", DATABASES)
+@pytest.mark.parametrize("what", WRONG)
+def test_a_wrong_query_is_answered_with_its_line(
+    what: str, name: str, market: pd.DataFrame, tmp_path: Path
+) -> None:
+    address, table = DATABASES[name](market, tmp_path)
+    query, line, said = WRONG[what]
+    with pytest.raises(DataError, match=rf"^line {line} of the query.*: .*{said}"):
+        read(spec_of(address, query.format(table)))
+
+
+@pytest.mark.parametrize("name", ["sqlite", "duckdb"])
+@pytest.mark.parametrize("change", ["delete from prices", "create table other as select 1 as one"])
+def test_the_connection_itself_cannot_write(
+    change: str, name: str, market: pd.DataFrame, tmp_path: Path
+) -> None:
+    """The second lock, with the first one open: the statement reaches the database."""
+    address, _ = DATABASES[name](market, tmp_path)
+    with (
+        pytest.raises(DataError, match=r"read-?only"),
+        opened(address, change) as ask,
+    ):
+        ask(change)
+    with opened(address, "") as ask:
+        assert ask("select count(*) as n from prices")["n"].tolist() == [len(market)]
+
+
+@pytest.mark.parametrize("name", DATABASES)
+def test_a_change_within_a_query_is_refused(
+    name: str, market: pd.DataFrame, tmp_path: Path
+) -> None:
+    address, table = DATABASES[name](market, tmp_path)
+    with pytest.raises(DataError, match="the query"):
+        read(spec_of(address, f"with gone as (delete from {table} returning *) select * from gone"))
+    assert len(read(spec_of(address, f"select * from {table}", min_history=1)).frame) == len(market)
+
+
+def test_no_file_is_made_where_none_is(tmp_path: Path) -> None:
+    """SQLite makes a file that it does not find, unless it is kept from it."""
+    with pytest.raises(DataError, match=r"there is no such file; set path to one$"):
+        read(spec_of(f"sqlite:///{tmp_path}/prices.db", "select 1"))
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_bad_cell_is_named_by_row_date_symbol_and_column(
+    market: pd.DataFrame, tmp_path: Path
+) -> None:
+    address, _ = in_sqlite(market, tmp_path)
+    with closing(sqlite3.connect(tmp_path / "prices.db")) as connection:
+        connection.execute("update prices set price = 'n.v.' where rowid = 7")
+        connection.commit()
+    row = market.iloc[6]
+    with pytest.raises(DataError) as caught:
+        read(spec_of(address, "select * from prices order by rowid"))
+    assert str(caught.value) == (
+        f"row 7 of the query on {address} ({row['date']:%Y-%m-%d}, {row['symbol']}): price 'n.v.' "
+        "is not a number; write 1234.5 and leave missing cells empty"
+    )
+
+
+def test_without_duckdb_the_way_to_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "duckdb", None)  # what an import finds that has failed
+    with pytest.raises(DataError, match=r"pip install 'foldproof\[duckdb\]'"):
+        read(spec_of(None, "select * from 'prices.parquet'"))
+
+
+SECRET = "s3cr/et@x"
+SERVER = "postgresql+{}://reader:${{PRICES_PASSWORD}}@127.0.0.1:1/prices"
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        (SERVER.format("asyncpg"), "this driver is asynchronous; write postgresql"),
+        (SERVER.format("nix"), "not an address; write postgresql"),
+        (SERVER.format("pypostgresql"), "not an address|install the driver"),
+        (SERVER.format("psycopg"), "no connection: .*|No module named 'psycopg'; install"),
+    ],
+)
+def test_a_password_of_the_environment_is_never_said(
+    address: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRICES_PASSWORD", SECRET)
+    with pytest.raises(DataError, match=message) as caught:
+        read(spec_of(address, "select 1"))
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert "s3cr" not in str(error)
+        error = error.__cause__
+
+
+def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PRICES_PASSWORD", raising=False)
+    with pytest.raises(DataError, match=r"the environment does not set PRICES_PASSWORD; export it"):
+        read(spec_of(SERVER.format("psycopg"), "select 1"))

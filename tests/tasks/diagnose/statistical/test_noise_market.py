@@ -1,0 +1,134 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from foldproof.tasks.diagnose.statistical.noise_market import noise_twin, target_twin
+from tests.tasks.diagnose.long_panels import long_panel, with_label
+
+BAR = ("open", "high", "low", "close")
+
+
+@pytest.fixture(scope="module")
+def data() -> pd.DataFrame:
+    """Bars, a volume, gaps and a delisting; rows in any order."""
+    frame = long_panel(0, dates=80, symbols=6)
+    draw = np.random.default_rng(1)
+    a, b = np.sort(draw.normal(0, 0.01, (2, len(frame))), axis=0)
+    frame["high"] = frame["close"] * np.exp(np.maximum(b, 0) + 0.001)
+    frame["low"] = frame["close"] * np.exp(np.minimum(a, 0) - 0.001)
+    frame["open"] = frame["low"] * (frame["high"] / frame["low"]) ** draw.uniform(0.2, 0.8, len(a))
+    frame["volume"] = draw.integers(1, 1000, len(frame))
+    frame.loc[draw.random(len(frame)) < 0.05, list(BAR)] = np.nan
+    gone = (frame["symbol"] == "S03") & (frame["date"] > frame["date"][300])
+    return frame[~gone].sample(frac=1, random_state=0)
+
+
+def steps(frame: pd.DataFrame, column: str = "close") -> pd.DataFrame:
+    """(D, S) log return from the last known price."""
+    wide = np.log(frame.pivot(index="date", columns="symbol", values=column))
+    return wide - wide.ffill().shift()
+
+
+def twin_of(data: pd.DataFrame, seed: int = 0, **given) -> pd.DataFrame:
+    return noise_twin(data, BAR, np.random.default_rng(seed), **given)
+
+
+def test_market_and_own_returns_keep_their_size_and_get_signs(data):
+    """Recomputed on the wide table: r = m + e becomes a m + b e."""
+    before, after = steps(data), steps(twin_of(data))
+    market = before.mean(axis=1)
+    own = before.sub(market, axis=0)
+    fits = [
+        (a * market.to_numpy()[:, None] + b * own - after).abs() for a in (-1, 1) for b in (-1, 1)
+    ]
+    by_date = [np.minimum(fits[0], fits[1]), np.minimum(fits[2], fits[3])]
+    worst = np.minimum(by_date[0].max(axis=1), by_date[1].max(axis=1))  # one a for a date
+    assert worst.max() < 1e-12
+    turned = sum((by_date[0].max(axis=1) < 1e-12) & (by_date[1].max(axis=1) > 1e-6))
+    assert 25 <= turned <= 55
+    assert (own.abs() > 1e-9).sum().sum() > 300
+
+
+def test_rows_gaps_and_what_is_not_a_price_stay(data):
+    twin = twin_of(data)
+    assert twin.index.equals(data.index)
+    assert twin.columns.equals(data.columns)
+    for name in ("date", "symbol", "volume", "f0"):
+        pd.testing.assert_series_equal(twin[name], data[name])
+    for name in BAR:
+        assert (twin[name].isna() == data[name].isna()).all()
+    assert not np.allclose(twin["close"].dropna(), data["close"].dropna())
+
+
+def test_bars_stay_bars_and_keep_their_height(data):
+    twin = twin_of(data).dropna()
+    assert (twin["high"] >= twin[["open", "close", "low"]].max(axis=1) - 1e-9).all()
+    assert (twin["low"] <= twin[["open", "close", "high"]].min(axis=1) + 1e-9).all()
+    height = np.log(data["high"] / data["low"]).dropna()
+    np.testing.assert_allclose(np.log(twin["high"] / twin["low"]), height, atol=1e-12)
+
+
+def test_other_columns_move_with_the_signs_of_their_row():
+    """An unadjusted price halves on one day: elsewhere its twin has the returns of the other."""
+    frame = long_panel(1, dates=60, symbols=5)
+    days = frame["date"].unique()
+    frame["unadjusted"] = frame["close"] * np.where(frame["date"] < days[40], 2.0, 1.0)
+    twin = noise_twin(frame, ("close",), np.random.default_rng(0), others=("unadjusted",))
+    apart = (steps(twin, "unadjusted") - steps(twin)).iloc[1:]
+    np.testing.assert_allclose(apart.drop(index=days[40]), 0, atol=1e-12)
+    np.testing.assert_allclose(apart.loc[days[40]].abs(), np.log(2), rtol=1e-12)
+    assert not np.allclose(twin["unadjusted"], frame["unadjusted"])
+
+
+def test_one_price_column_and_the_same_seed(data):
+    one = noise_twin(data, ("close",), np.random.default_rng(3))
+    again = noise_twin(data, ("close",), np.random.default_rng(3))
+    other = noise_twin(data, ("close",), np.random.default_rng(4))
+    pd.testing.assert_frame_equal(one, again)
+    assert not np.allclose(one["close"].dropna(), other["close"].dropna())
+
+
+def test_later_returns_have_mean_zero_whatever_the_drift():
+    """60 twins of a panel that only rises: mean of each cell's return within sampling error."""
+    frame = long_panel(2, dates=40, symbols=5)
+    frame["close"] = np.exp(np.arange(len(frame)) // 5 * 0.01 + np.arange(len(frame)) % 5)
+    frame["close"] *= np.exp(0.002 * np.random.default_rng(0).standard_normal(len(frame)))
+    draws = [
+        steps(noise_twin(frame, ("close",), np.random.default_rng(k))).to_numpy()[1:]
+        for k in range(60)
+    ]
+    mean, error = np.mean(draws, axis=0), np.std(draws, axis=0) / np.sqrt(60)
+    z = mean / error
+    assert np.abs(z).max() < 5
+    assert 0.7 < z.std() < 1.3
+    assert (steps(frame).to_numpy()[1:] > 0).all()
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0])
+def test_prices_must_be_positive(data, value):
+    with pytest.raises(ValueError, match=r"close is .* leave it out"):
+        twin_of(data.assign(close=value))
+    with pytest.raises(ValueError, match="needs a price column"):
+        noise_twin(data, (), np.random.default_rng(0))
+
+
+def test_a_ready_target_turns_in_blocks_of_its_horizon():
+    data = with_label(long_panel(4, dates=60, symbols=8))
+    dates = np.unique(data["date"].to_numpy())
+    twin = target_twin(data, "label", np.random.default_rng(0), horizon=5, border=dates[33])
+    pd.testing.assert_frame_equal(twin.drop(columns="label"), data.drop(columns="label"))
+    before, after = (f.pivot(index="date", columns="symbol", values="label") for f in (data, twin))
+    own, other = (wide.sub(wide.mean(axis=1), axis=0) for wide in (before, after))
+    market = after.mean(axis=1)
+    # signs of the rest change its mean, so compare with what is left of market and own
+    for first in range(33 - 30, 55, 5):
+        block = slice(first, min(first + 5, 55))
+        signs = np.sign((other.add(market, axis=0)).to_numpy()[block])
+        assert signs.shape[1] == 8
+        fits = [
+            np.abs(a * before.mean(axis=1).to_numpy()[block, None] + b * own.to_numpy()[block]
+                   - after.to_numpy()[block]).max(axis=0)
+            for a in (-1, 1) for b in (-1, 1)
+        ]  # fmt: skip
+        one_common = min(np.minimum(*fits[:2]).max(), np.minimum(*fits[2:]).max())
+        assert one_common < 1e-12

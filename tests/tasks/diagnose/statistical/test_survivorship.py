@@ -1,0 +1,69 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import poisson
+
+from foldproof.tasks.diagnose import Verdict
+from foldproof.tasks.diagnose.statistical.survivorship import endings, survivorship
+
+
+def universe(lives: list[int], months: int = 60) -> pd.DataFrame:
+    """Month ends; each symbol has the first so many months."""
+    dates = pd.date_range("2010-01-31", periods=months, freq="ME")
+    rows = [(dates[m], f"S{s}") for s, life in enumerate(lives) for m in range(life)]
+    return pd.DataFrame(rows, columns=["date", "symbol"])
+
+
+def test_by_hand():
+    """Grace leaves 50 of 60 months: two symbols that go on, one that stops after the 13th."""
+    data = universe([60, 60, 13])
+    ended, years = endings(data)
+    dates = data["date"].unique()
+    assert ended == 1
+    days = 2 * (dates[49] - dates[0]).days + (dates[12] - dates[0]).days
+    assert years == pytest.approx(days / 365.2425, rel=1e-12)
+
+
+def test_a_late_gap_is_no_ending_and_a_late_start_counts_from_there():
+    data = universe([60, 55])
+    assert endings(data)[0] == 0
+    late = data[(data["symbol"] == "S0") | (data["date"] > data["date"].unique()[49])]
+    assert endings(late)[1] == pytest.approx(endings(universe([60]))[1])
+
+
+def test_survivors_only_are_a_leak_where_the_hazard_is_known():
+    found = survivorship(universe([60] * 80), hazard=0.05)
+    years = endings(universe([60] * 80))[1]
+    assert found.verdict is Verdict.LEAK
+    assert found.p_value == pytest.approx(poisson.cdf(0, 0.05 * years))
+    assert found.value == 0
+    assert found.counts
+    assert "lets expect 16.3" in found.detail
+
+
+def test_a_universe_that_lost_symbols_is_clean():
+    lives = np.random.default_rng(0).exponential(12 / 0.05, 150).clip(1, 60).astype(int)
+    found = survivorship(universe(list(lives)), hazard=0.05)
+    assert found.verdict is Verdict.CLEAN
+    assert found.p_value > 0.05
+    assert found.value == pytest.approx(0.05, abs=0.02)
+
+
+def test_without_a_hazard_nobody_can_tell():
+    found = survivorship(universe([60] * 80), hazard=None)
+    assert found.verdict is Verdict.UNKNOWN
+    assert not found.counts
+    assert "0 of 80 symbols end" in found.evidence
+
+
+def test_few_symbols_cannot_tell_either():
+    found = survivorship(universe([60] * 20), hazard=0.05)
+    assert found.verdict is Verdict.UNKNOWN
+    assert found.counts
+    assert "even none would be no evidence" in found.evidence
+
+
+@pytest.mark.parametrize("hazard", [0.0, -0.1, float("nan")])
+def test_a_hazard_is_positive(hazard):
+    with pytest.raises(ValueError, match="hazard is the share of symbols"):
+        survivorship(universe([60]), hazard)

@@ -1,0 +1,204 @@
+"""The further tests of an audit: run where something is marked, an answer where they fail."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from foldproof.tasks.diagnose.exact import ready_made, usual_ahead
+from foldproof.tasks.diagnose.perturb.attempt import tried
+from foldproof.tasks.diagnose.trace.reference_run import ReferenceRun
+from foldproof.tasks.diagnose.trace.run import BoundForecaster
+from tests.tasks.diagnose.small import DATES, FOLD, forecaster, keyed, leaks, quick, rows
+
+DATA = rows()
+
+
+def marking(*marks):
+    """A forecaster that marks more stages: (stage, (data, features) -> value)."""
+
+    def mark(trace, data, made):
+        for stage, make in marks:
+            trace(stage, make(data, made))
+
+    return forecaster(mark=mark)
+
+
+def samples(dates):
+    return lambda data, made: pd.MultiIndex.from_frame(
+        data.loc[data["date"].isin(dates), ["date", "symbol"]]
+    )
+
+
+def target(ahead, known=None):
+    """The sum of ``ahead`` later x, and when it is known, by default truly."""
+
+    def make(data, made=None):
+        groups = data.groupby("symbol")
+        later = sum(groups["x"].shift(-k) for k in range(1, ahead + 1))
+        ends = groups["date"].shift(-(ahead if known is None else known))
+        return keyed(data, pd.DataFrame({"target": later, "label_end": ends}))
+
+    return make
+
+
+def found(report, test):
+    return [f for f in report.findings if f.test == test]
+
+
+def test_no_test_runs_without_what_it_needs():
+    tests = {f.test for f in quick(forecaster(mark=None)).findings}
+    assert tests == {"train_invariance", "serve_invariance", "purge", "fold_order", "duplicates"}
+
+
+@pytest.mark.parametrize(("last", "reach"), [(50, 0), (51, 0), (52, 0), (53, 1), (54, 2)])
+def test_the_purge_of_marked_samples_by_hand(last, reach):
+    """A label over 0 rows beyond ``last`` - 1 reaches into the test block from date 52 on."""
+    blocks = marking(("folds", samples(DATES[10:last])), ("target", target(1)))
+    (purge,) = found(quick(blocks), "purge")
+    # the label of date k is known on date k + 1; test dates are 52 to 73
+    met = sum(k + 1 >= 52 for k in range(10, last)) * 6
+    assert purge.value == met
+    assert purge.verdict == ("LEAK" if met else "CLEAN")
+    (order,) = found(quick(blocks), "fold_order")
+    assert order.value == max(0, last - 52)
+    assert reach == order.value
+
+
+def test_the_embargo_of_marked_samples():
+    blocks = marking(("folds", samples(DATES[10:50])), ("target", target(1)))
+    for embargo, leak in ((1, False), (2, True)):
+        report = quick(blocks, embargo=embargo)
+        assert bool([f for f in leaks(report) if f.test == "purge"]) is leak
+
+
+def test_training_rows_among_the_test_rows():
+    (twin, *_) = found(quick(marking(("folds", samples(DATES[10:56])))), "duplicates")
+    assert (twin.verdict, twin.value) == ("LEAK", 4 * 6)
+    (alone, *_) = found(quick(marking(("folds", samples(DATES[10:50])))), "duplicates")
+    assert (alone.verdict, alone.value) == ("CLEAN", 0)
+
+
+def test_knowledge_times_are_changed_alone():
+    data = DATA.assign(
+        book=np.random.default_rng(3).normal(size=len(DATA)),
+        published=DATA["date"] + pd.Timedelta(days=5),
+    )
+
+    def reads(delay):
+        def forecast(rows, fold, trace):
+            scores = keyed(rows, rows.groupby("symbol")["book"].shift(delay)).fillna(0.0)
+            return scores[scores.index.get_level_values(0).isin(fold.test_dates)]
+
+        return forecast
+
+    known = {"known_at": {"book": "published"}}
+    (early,) = found(quick(reads(0), data, **known), "point_in_time")
+    assert (early.verdict, early.stage) == ("LEAK", "raw data")
+    assert "read book before they were known" in early.detail
+    (late,) = found(quick(reads(5), data, **known), "point_in_time")
+    assert (late.verdict, late.value) == ("CLEAN", 0.0)
+
+
+def test_a_target_that_begins_on_its_own_date_is_a_leak():
+    same_day = marking(("target", lambda data, made: keyed(data, 2 * data["x"])))
+    (execution,) = found(quick(same_day), "execution")
+    assert (execution.verdict, execution.stage) == ("LEAK", "target")
+    (honest,) = found(quick(marking(("target", target(2)))), "execution")
+    assert honest.verdict == "CLEAN"
+
+
+@pytest.mark.parametrize("options", [{}, {"known_at": {"y": "known"}}])
+def test_a_ready_made_target_is_unknown_and_no_more(options):
+    """How a column was made cannot be told, whether it is known when it is known or not."""
+    data = DATA.assign(known=DATA["date"] + pd.Timedelta(days=1))
+    report = quick(forecaster(), data, target=lambda rows: keyed(rows, rows["y"]), **options)
+    (execution,) = found(report, "execution")
+    assert (execution.verdict, execution.counts) == ("UNKNOWN", False)
+    assert report.verdict == "CLEAN"
+
+
+def test_ready_made_is_told_from_made():
+    data = DATA.assign(known=DATA["date"] + pd.Timedelta(days=1))
+    ground = ReferenceRun.of(BoundForecaster(forecaster(), FOLD), data, {"y": "known"}, 0, None)
+    assert ready_made(ground, lambda rows: rows["x"])
+    assert ready_made(ground, lambda rows: 2 * rows["y"])
+    assert not ready_made(ground, lambda rows: 2 * rows["x"])
+    assert not ready_made(ground, lambda rows: 1 / 0)
+
+
+def test_the_usual_distance_to_stated_ends():
+    data = rows()
+    ground = ReferenceRun.of(BoundForecaster(forecaster(), FOLD), data, {}, 0, None)
+    ends = data.groupby("symbol")["date"].shift(-3)
+    assert usual_ahead(ends, ground) == 3
+    assert usual_ahead(data["date"], ground) == 1  # a cut lies after the row
+    assert usual_ahead(ends.where(data["date"] < DATES[0]), ground) == 1
+
+
+def test_declared_label_ends_are_held_against_measured_ones():
+    for known, verdict in ((None, "CLEAN"), (1, "LEAK")):
+        marked = marking(("target", target(3, known)))
+        labels = target(3)
+        report = quick(marked, target=lambda rows, labels=labels: labels(rows)["target"])
+        declared = [f for f in found(report, "purge") if f.stage == "target"]
+        assert [f.verdict for f in declared] == [verdict]
+        if verdict == "CLEAN":
+            assert declared[0].tested.endswith("3 dates; 6 cuts"), "looked for where it is stated"
+
+
+class BatchMean(torch.nn.Module):
+    def __init__(self, share):
+        super().__init__()
+        self.share = share
+
+    def forward(self, windows):
+        last = windows[:, -1, 0]
+        return last - self.share * last.mean()
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.0, "CLEAN"), (1.0, "LEAK")])
+def test_a_shown_network_is_tested(share, verdict):
+    def mark(trace, data, made):
+        draw = torch.Generator().manual_seed(0)
+        windows = torch.randn(24, 3, 2, generator=draw, dtype=torch.float64)
+        dates = torch.arange(24) // 6 + 18300
+        trace.network(BatchMean(share), windows, dates, symbols=torch.arange(24) % 6)
+
+    report = quick(forecaster(mark=mark), quick=False)
+    modes = found(report, "batch_composition")
+    assert {f.stage for f in modes} == {"network in training mode", "network in eval mode"}
+    assert {f.verdict for f in modes} == {verdict}
+    assert ("batch_composition" in {f.test for f in leaks(report)}) is (verdict == "LEAK")
+
+
+def test_a_test_that_fails_says_why():
+    (finding,) = tried("drift", "features", lambda: 1 / 0)
+    assert (finding.verdict, finding.counts) == ("UNKNOWN", False)
+    assert finding.detail == "ZeroDivisionError: division by zero"
+    kept = tried("drift", "features", lambda: [finding])
+    assert kept == [finding]
+
+
+def test_the_whole_battery_on_a_small_panel_raises_no_false_alarm():
+    labels = target(1)
+    whole = marking(("target", labels), ("folds", samples(DATES[10:50])))
+    report = quick(whole, quick=False, cuts=6, target=lambda rows: labels(rows)["target"])
+    assert not leaks(report)
+    tests = {f.test for f in report.findings}
+    assert {"delay_curve", "feature_screen", "drift", "execution", "survivorship"} <= tests
+
+
+@pytest.mark.parametrize(
+    ("share", "size", "verdict"),
+    [(0.0, "identical", "CLEAN"), (1e-6, "rounding only", "CLEAN"), (1e-3, "material", "LEAK")],
+)
+def test_three_sizes_of_a_move_are_told_apart(share, size, verdict):
+    def forecast(data, fold):
+        scores = keyed(data, (data["x"] + share * data["x"].mean()).astype(np.float32))
+        return scores[scores.index.get_level_values(0).isin(fold.test_dates)]
+
+    report = quick(forecast)
+    (serving,) = found(report, "serve_invariance")
+    assert (serving.verdict, report.verdict) == (verdict, verdict)
+    assert str(serving.size) == size

@@ -1,0 +1,59 @@
+"""Returns by age, and variants that stop at the features."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from foldproof.tasks.attribute.unit.tables import COLUMNS
+from foldproof.tasks.report.attribution.by_return import (
+    COLOURS,
+    age_shares,
+    by_return_figure,
+    stops_sentence,
+)
+from foldproof.tasks.report.attribution.words import which_features
+
+WHO = (0, 0, "2020-01-01", "AAA")
+TABLE = pd.DataFrame(
+    [
+        ("none", *WHO, 0, "own returns", 0.1, 0.4), ("none", *WHO, 4, "own returns", 0.1, 0.1),
+        ("none", *WHO, 21, "own returns", -0.1, 0.2), ("none", *WHO, 0, "other returns", 0.0, 0.3),
+    ],
+    columns=list(COLUMNS["by_return"]),
+)  # fmt: skip
+TOLD = pd.DataFrame(
+    [
+        ("none", *WHO, 0.1, 1e-2, 160, False, ""),
+        ("cs_rank", *WHO, float("nan"), float("nan"), 0, False, "ranks have no derivative"),
+    ],
+    columns=list(COLUMNS["to_prices"]),
+)
+
+
+@pytest.fixture
+def taken(results):
+    return replace(
+        results, attribution=replace(results.attribution, by_return=TABLE, to_prices=TOLD)
+    )
+
+
+def test_shares_by_age_add_up():
+    shares = age_shares(TABLE)
+    assert shares.loc["none"].to_dict() == pytest.approx(
+        dict(zip(COLOURS, (0.5, 0.0, 0.2, 0.0, 0.3), strict=True))
+    )
+
+
+def test_what_stops_says_so_on_the_figure_and_in_words(taken, results):
+    (axis,) = by_return_figure(taken).axes
+    assert [text.get_text() for text in axis.texts] == [
+        "stops at the features: ranks have no derivative"
+    ]
+    names = [text.get_text() for text in axis.get_yticklabels()]
+    assert sorted(names) == ["cs_rank", "none  (does not add up)"]
+    said = "Taken back to prices, cs_rank stop at the features: ranks have no derivative. "
+    assert stops_sentence(taken) == said
+    assert said in which_features(taken)
+    asked = replace(results.attribution, to_prices=TOLD.head(0))
+    assert stops_sentence(replace(results, attribution=asked)) == ""

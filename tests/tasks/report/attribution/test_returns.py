@@ -1,0 +1,95 @@
+"""What an explained forecast says of days, and what its figure shows."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from foldproof.tasks.attribute.origins.price_result import PARTS, FromPrices
+from foldproof.tasks.attribute.origins.returns import Steps
+from foldproof.tasks.report.attribution.explanation import explanation_sentence, explanation_text
+from foldproof.tasks.report.attribution.returns import (
+    drawn,
+    prices_figure,
+    prices_sentence,
+    prices_table,
+)
+from tests.tasks.report.attribution.test_explanation import ONE
+
+
+def cells(*own):
+    """(4, 2, 1): the first a start, then returns of the stock and of another one."""
+    rows = [[3.0, 3.0], *([value, 0.01] for value in own)]
+    anchor = torch.tensor([[True, True], *[[False, False]] * len(own)])
+    return Steps(torch.tensor(rows).double().unsqueeze(-1), anchor)
+
+
+def moved(*rows):
+    return torch.tensor([[0.0, 0.0], *rows]).double().unsqueeze(-1)
+
+
+FOUND = FromPrices(
+    np.arange("2022-02-24", "2022-03-02", dtype="datetime64[D]"), np.array(["AAA", "BBB"]),
+    cells(0.05, 0.02, -0.01), cells(0.0, 0.0, 0.05), moved([0.3, 0.0], [0.04, 0.0], [-0.1, 0.02]),
+    moved([0.0, 0.0], [0.0, 0.0], [0.04, 0.0]), 2, 3, 0, 0.3, 1e-6, 10,
+)  # fmt: skip
+
+
+def test_a_day_that_both_windows_hold_counts_by_what_came_and_what_left():
+    days = FOUND.by_day().set_index("lag")
+    assert days["own returns"].to_dict() == pytest.approx({0: -0.1, 1: 0.04, 2: 0.34})
+    assert days["other returns"].to_dict() == pytest.approx({0: 0.02, 1: 0.0, 2: 0.0})
+    assert days["moved"].to_dict() == pytest.approx({0: -0.01, 1: 0.02, 2: 0.05})
+    assert days["date"].astype(str).tolist() == ["2022-03-01", "2022-02-28", "2022-02-27"]
+
+
+def test_the_sentence_tells_new_days_from_those_that_aged():
+    said = explanation_sentence(replace(ONE, prices=FOUND))
+    assert said.startswith(explanation_sentence(ONE))
+    assert said.endswith(
+        "By day: -0.06 of the change rests on AAA's own returns since 2022-02-01, +0.34 on its "
+        "earlier ones, which have aged, +0.02 on other stocks' returns. Most on one day: +0.34 on "
+        "its return of +5.00% of 2022-02-27, 2 trading days back. It adds up."
+    )
+
+
+def test_what_is_not_asked_for_is_not_told_and_what_cannot_be_told_is():
+    assert prices_sentence(ONE) == ""
+    said = explanation_sentence(replace(ONE, stops="the features were supplied ready-made"))
+    assert said.endswith("It stops at the features: the features were supplied ready-made.")
+
+
+def test_days_that_do_not_add_up_say_so_in_words_and_on_the_figure():
+    bad = replace(FOUND, gap=0.02)
+    assert "NOT TO BE TRUSTED" in prices_sentence(replace(ONE, prices=bad))
+    assert "NOT TO BE TRUSTED" in prices_figure(ONE, bad).get_suptitle()
+    assert "NOT TO BE TRUSTED" not in prices_figure(ONE, FOUND).get_suptitle()
+
+
+def test_the_table_has_the_largest_day_first():
+    lines = prices_table(FOUND).splitlines()
+    assert lines[0] == "| date | days back | own log return | own returns | other returns |"
+    assert lines[2] == "| 2022-02-27 | 2 | +0.0500 | +0.34 | +0 |"
+    assert len(lines) == 5
+    assert lines[2] in explanation_text(replace(ONE, prices=FOUND))
+
+
+def test_a_bar_a_day_stacked_to_both_sides():
+    (axis,) = prices_figure(ONE, FOUND).axes
+    bars = {(round(b.get_x() + 0.45), round(b.get_height(), 6)) for b in axis.patches}
+    assert {(0, -0.1), (0, 0.02), (1, 0.04), (2, 0.34)} <= bars
+    left, right = axis.get_xlim()
+    assert left > right, "time runs to the right"
+
+
+def test_old_days_on_which_next_to_nothing_rests_are_left_out_and_told() -> None:
+    none = dict.fromkeys(PARTS, 0.0)
+    own = [0.5, 0.0, -0.4, 0.095, 0.003, 0.002]
+    days = pd.DataFrame([none | {"lag": k, "own returns": part} for k, part in enumerate(own)])
+    shown, left = drawn(days, 2)
+    assert shown["lag"].tolist() == [0, 1, 2, 3]
+    assert left == pytest.approx(0.005)
+    assert drawn(days, 5)[1] == 0, "all of them are new"
+    assert len(drawn(days.assign(**none), 5)[0]) == 6, "nothing moved"

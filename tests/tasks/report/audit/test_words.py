@@ -1,0 +1,136 @@
+import math
+from dataclasses import replace
+
+import pytest
+
+from foldproof.tasks.diagnose import DIAGNOSTICS, LeakReport, Verdict
+from foldproof.tasks.diagnose.findings.finding import Inflation
+from foldproof.tasks.report.audit.words import (
+    AUDIT_QUESTIONS,
+    answers_on,
+    overall_sentence,
+    price_of,
+    verdict_sentence,
+    what_is_not_known,
+    what_it_is_worth,
+    where_it_enters,
+)
+from tests.tasks.report.audit_example import LEAK, finding, honest, leaking, priced, undecided
+
+
+def test_a_leak_in_one_line_says_where_how_far_and_what_it_adds():
+    assert verdict_sentence(leaking()) == (
+        "leaky: leaks at features (serve invariance: mean_5, at least 2 trading days ahead). It "
+        "adds +0.280 (95% interval +0.200 to +0.360) to the reported rank IC."
+    )
+
+
+def test_what_is_clean_is_clean_within_what_counts_of_what_was_tested():
+    informs = finding("drift", "features", counts=False)
+    report = LeakReport("honest", (*honest().findings, informs))
+    assert verdict_sentence(report) == verdict_sentence(honest())
+    assert verdict_sentence(honest()) == (
+        "honest: did not depend on the future in what was tested: serve invariance and train "
+        "invariance."
+    )
+
+
+@pytest.mark.parametrize(
+    ("report", "reason"),
+    [
+        (undecided(), "serve invariance: two runs differ: seed the model"),
+        (LeakReport("x", ()), "no test that counts gave an answer"),
+        (LeakReport("x", (replace(LEAK, counts=False),)), "no test that counts gave an answer"),
+    ],
+)
+def test_what_is_unknown_is_never_called_clean(report, reason):
+    said = verdict_sentence(report)
+    assert "could not be judged, which is not clean" in said
+    assert reason in said
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "line", "paragraph"),
+    [
+        (0.1, 0.4, "It adds +0.280", "is not skill"),
+        (-0.1, 0.6, "cannot be told from zero: +0.280", "includes zero"),
+        (-0.6, -0.1, "for the worse", "does harm"),
+    ],
+)
+def test_a_price_is_read_by_its_interval(low, high, line, paragraph):
+    report = priced(Inflation(0.3, 0.02, low, high, 60))
+    assert line in verdict_sentence(report)
+    assert paragraph in what_it_is_worth(report)
+    assert "+0.300 is reported" in what_it_is_worth(report)
+    assert "gives +0.020" in what_it_is_worth(report)
+
+
+def test_a_price_of_few_dates_is_not_read_by_an_interval_that_it_has_not():
+    report = priced(Inflation(0.3, 0.02, math.nan, math.nan, 7))
+    for said in (verdict_sentence(report), what_it_is_worth(report), str(price_of(report))):
+        assert "nan" not in said
+    assert "cannot be told from zero: +0.280 (7 dates are too few" in verdict_sentence(report)
+    assert what_it_is_worth(report).endswith("for an interval), which may be chance.")
+    assert str(price_of(report)).endswith("inflated by +0.280, too few to judge it")
+
+
+def test_a_price_that_was_not_measured_is_not_made_up():
+    assert "rank IC" not in verdict_sentence(priced(None))
+    assert what_it_is_worth(priced(None)).startswith("Not measured")
+    assert what_it_is_worth(honest()) == "There is no leak to put a price on."
+
+
+def test_dates_that_cannot_be_forecast_honestly_are_told():
+    report = priced(Inflation(0.3, 0.02, 0.1, 0.4, 60, abstained=7))
+    assert "7 of the dates cannot be forecast honestly" in what_it_is_worth(report)
+    assert "cannot be forecast honestly" not in what_it_is_worth(leaking())
+
+
+def test_leaks_are_told_in_the_order_in_which_data_pass_one_a_stage():
+    later = finding("state_purity", "scoring", Verdict.LEAK, 1.0)
+    first = finding("point_in_time", "raw data", Verdict.LEAK, 9.0)
+    smaller = replace(LEAK, value=1.0, test="train_invariance")
+    said = verdict_sentence(LeakReport("x", (later, smaller, LEAK, first)))
+    places = [said.index(f"at {stage} (") for stage in ("raw data", "features", "scoring")]
+    assert places == sorted(places)
+    assert "train invariance" not in said
+
+
+def test_sizes_in_other_units_do_not_hide_a_value_that_moved():
+    count = finding(
+        "state_purity", "features", Verdict.LEAK, 900.0, statistic="buffers changed [count]"
+    )
+    assert "serve invariance: mean_5" in verdict_sentence(LeakReport("x", (count, LEAK)))
+
+
+def test_many_tests_are_counted():
+    found = tuple(finding(test, "scoring") for test in list(DIAGNOSTICS)[:6])
+    assert "tested: 6 tests, serve invariance, " in verdict_sentence(LeakReport("x", found))
+
+
+def test_the_place_of_a_leak_is_its_witness():
+    assert str(LEAK.witness) in where_it_enters(leaking())
+    assert "No test found" in where_it_enters(honest())
+
+
+def test_what_is_not_known_names_the_undecided_and_counts_what_did_not_run():
+    said = what_is_not_known(leaking())
+    assert said.startswith("Undecided without a part in the verdict: purge. Not run")
+    assert "Undecided: serve invariance: two runs differ" in what_is_not_known(undecided())
+    assert f"{len(DIAGNOSTICS) - 4} of {len(DIAGNOSTICS)} tests" in said
+    whole = LeakReport("x", tuple(finding(test, "scoring") for test in DIAGNOSTICS))
+    assert "Not run" not in what_is_not_known(whole)
+
+
+def test_several_subjects_are_counted_by_verdict():
+    reports = [leaking("a"), leaking("b"), honest("c"), undecided("d")]
+    assert overall_sentence(reports) == (
+        "Of 4 subjects 2 see the future, 1 could not be judged (which is not clean) and 1 did not "
+        "depend on the future in what was tested."
+    )
+
+
+@pytest.mark.parametrize("report", [leaking(), honest(), undecided(), LeakReport("x", ())])
+def test_every_question_has_an_answer(report):
+    assert len(answers_on(report)) == len(AUDIT_QUESTIONS)
+    assert all(answer.endswith(".") and "nan" not in answer for answer in answers_on(report))

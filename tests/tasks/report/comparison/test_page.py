@@ -1,0 +1,115 @@
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+from foldproof.tasks.diagnose.findings.finding import Verdict
+from foldproof.tasks.report import Report, Results, answers, page_of
+from foldproof.tasks.report.comparison.glossary import COLUMNS
+from foldproof.tasks.report.comparison.page import worth_reading
+from tests.tasks.report.example import blind, without
+
+VOID = {"meta", "img", "br"}
+
+
+class Outline(HTMLParser):
+    """Fails on tags that do not nest; gathers text and addresses."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.text: list[str] = []
+        self.addresses: list[str] = []
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        self.addresses += [str(value) for key, value in attrs if key in ("src", "href")]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.text.append(data)
+
+
+def words(page: str) -> str:
+    return re.sub(r"\s+", " ", "".join(Outline(page).text))
+
+
+def test_page_stands_alone(report: Report) -> None:
+    addresses = Outline(report.page).addresses
+    assert len(addresses) == len(report.figures)
+    assert all(address.startswith("data:image/png;base64,") for address in addresses)
+    assert "@import" not in report.page
+    assert "url(" not in report.page
+
+
+def test_answers_come_before_everything_else(results: Results, report: Report) -> None:
+    text = words(report.page)
+    places = [text.index(answer) for answer in answers(results)]
+    assert places == sorted(places)
+    assert places[-1] < text.index("Which forecasts best")
+
+
+def test_page_says_on_what_it_was_computed(results: Results, report: Report) -> None:
+    text = words(report.page)
+    for fact in (
+        results.plan,
+        results.code_version,
+        results.panel_summary["fingerprint"],
+        "survivors",
+        "testing and example purposes",
+        "11 % of daily returns are exactly zero",
+        "train: 756",
+        "512.4 s",
+    ):
+        assert str(fact) in text
+
+
+def test_every_column_and_row_of_the_ranking_is_there(results: Results, report: Report) -> None:
+    text = words(report.page)
+    for term in COLUMNS.values():
+        assert term.title in text
+        assert term.meaning in text
+    for name in results.ranking.index:
+        assert str(results.rank_ic(name)) in text
+
+
+def test_banner_only_when_the_audit_cannot_be_trusted(results: Results, report: Report) -> None:
+    assert 'role="alert"' not in report.page
+    page = page_of(blind(results), {})
+    assert 'role="alert"' in page
+    assert "it missed a leak that was planted on purpose (full_sample_zscore)" in words(page)
+
+
+def test_banner_for_an_audit_without_control(results: Results) -> None:
+    honest = without(results, "full_sample_zscore")
+    page = page_of(replace(honest, audit_trusted=False), {})
+    assert "was not put to the test" in words(page)
+
+
+def test_data_cannot_write_markup(results: Results) -> None:
+    hostile = replace(results, title="<script>alert(1)</script>", config_yaml="</pre><b>x")
+    page = page_of(hostile, {})
+    assert "<script>" not in page
+    assert "</pre><b>" not in page
+
+
+def test_findings_worth_reading_are_gathered_by_test(results: Results) -> None:
+    entries = worth_reading(results)
+    leaks = [(s, f.test, n) for s, f, n in entries if f.verdict is Verdict.LEAK and f.counts]
+    assert leaks == [
+        ("full_sample_zscore", "serve_invariance", 2),
+        ("full_sample_zscore", "train_invariance", 2),
+    ]
+    assert max(f.value for s, f, _ in entries if s == "full_sample_zscore") == 4.7
+    assert all(f.verdict is not Verdict.CLEAN for _, f, _ in entries)
+
+
+def test_page_without_audit_and_attribution(results: Results) -> None:
+    text = words(page_of(replace(results, findings={}), {}))
+    assert "nothing is known about leaks" in text
+    assert "No attribution was computed" in text

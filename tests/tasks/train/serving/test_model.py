@@ -1,0 +1,64 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from foldproof.models.normalizers import VARIANTS
+from foldproof.tasks.data import DataSpec, SyntheticSpec, TargetSpec, build, load_raw
+from foldproof.tasks.split import plan_hash
+from foldproof.tasks.train import Unit, train_unit
+from foldproof.tasks.train.serving.model import example_rows, read_served, write_served
+from tests.tasks.train.conftest import SPLIT
+
+PRICES = DataSpec(
+    source="noise",
+    features="price",
+    min_history=50,
+    synthetic=SyntheticSpec(days=700, symbols=8, seed=2),
+)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_served_unit_scores_as_it_did_in_the_comparison(
+    variant: str, unit: Unit, tmp_path: Path
+) -> None:
+    """From raw rows up to a date: the forecast of that date in the test block."""
+    panel = build(PRICES, TargetSpec())
+    fold = SPLIT.folds(panel.dates, panel.label_end)[0]
+    one = replace(
+        unit, variant=variant, fold=fold, panel=panel.fingerprint, plan=plan_hash((fold,)),
+        training=replace(unit.training, epochs=1),
+    )  # fmt: skip
+    trained = train_unit(one, panel)
+    served = read_served(*write_served(trained, panel.features, PRICES, tmp_path).values())
+    raw = load_raw(PRICES)
+    for date in fold.test_dates[[0, 40]]:
+        known = trained.forecasts[trained.forecasts["date"] == date].set_index("symbol")
+        rows = raw[raw["date"] <= date]
+        scores = served.score(rows).set_index("symbol")["score"]
+        spread = known["forecast"].std()
+        np.testing.assert_allclose(scores, known["forecast"], atol=1e-5 * spread, rtol=1e-5)
+
+
+def test_a_symbol_without_history_gets_no_score(unit: Unit, tmp_path: Path, panel) -> None:
+    spec = DataSpec(
+        source="linear", features="ready", min_history=50,
+        synthetic=SyntheticSpec(days=420, symbols=16, n_features=5, signal=0.3, seed=3),
+    )  # fmt: skip
+    trained = train_unit(unit, panel)
+    served = read_served(*write_served(trained, panel.features, spec, tmp_path).values())
+    rows = example_rows(load_raw(spec), spec, panel.features, rows=30, symbols=20)
+    late = rows["symbol"].iloc[0]
+    dates = sorted(rows["date"].unique())
+    rows = rows[(rows["symbol"] != late) | (rows["date"] >= dates[-2])]
+    scores = served.score(rows).set_index("symbol")["score"]
+    assert pd.isna(scores[late])
+    assert scores.drop(late).notna().all()
+
+
+def test_the_files_hold_no_pickle(unit: Unit, panel, tmp_path: Path) -> None:
+    trained = train_unit(unit, panel)
+    files = write_served(trained, panel.features, DataSpec(), tmp_path)
+    assert sorted(file.suffix for file in files.values()) == [".json", ".safetensors"]
