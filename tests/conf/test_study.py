@@ -82,7 +82,7 @@ def test_a_bad_setting_gets_one_clear_message(override: str, message: str) -> No
 
 def test_every_field_has_a_text() -> None:
     schema = BatchStudy.model_json_schema()
-    own = [schema, *(schema["$defs"][name] for name in ("PanelSpec", "Composition", "Expected"))]
+    own = [schema, *(schema["$defs"][name] for name in ("PanelSpec", "Composition", "ExpectedSize"))]
     assert not [
         f"{section['title']}.{name}"
         for section in own
