@@ -1,6 +1,5 @@
 """The catalogue: every normalization that can be compared. A new one is one entry here."""
 
-import difflib
 import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -16,6 +15,7 @@ from foldproof.models.normalizers.history import EwmZScore, RollingZScore
 from foldproof.models.normalizers.pooled import FullSampleZScore, RobustZScore, ZScore
 from foldproof.models.normalizers.variant import Variant
 from foldproof.models.normalizers.window import FeatureBatchNorm, InstanceNorm, RevIN
+from foldproof.models.spec import OWN, unknown
 
 VARIANTS: Mapping[str, Variant] = MappingProxyType(
     {
@@ -145,11 +145,7 @@ def resolve(name: str) -> Variant:
         return VARIANTS[name]
     if ":" in name:
         return _own(name)
-    near = difflib.get_close_matches(name, VARIANTS, n=3) or list(VARIANTS)
-    raise ValueError(
-        f"there is no normalization variant {name!r}; nearest: {', '.join(near)}. "
-        "Your own is named package.module:attribute"
-    )
+    raise ValueError(f"{unknown('normalization variant', name, VARIANTS)}; your own: {OWN}")
 
 
 def _own(name: str) -> Variant:

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from foldproof.models.spec import nearest
 from foldproof.tasks.data import DataError
-from foldproof.tasks.data.sources.files import did_you_mean, read_table
+from foldproof.tasks.data.sources.files import read_table
 from foldproof.tasks.diagnose.data.labels import Labels
 from foldproof.tasks.diagnose.findings.finding import LeakReport, Verdict
 from foldproof.tasks.diagnose.forecaster import audit_forecaster
@@ -190,7 +191,7 @@ def require_columns(rows: pd.DataFrame, setting: str, names: Iterable[str]) -> N
     columns = [str(name) for name in rows]
     for name in names:
         if name not in columns:
-            near = did_you_mean(name, columns) or f"; there are {', '.join(columns)}"
+            near = nearest(name, columns) or f"; there are {', '.join(columns)}"
             raise DataError(f"{setting}: there is no column {name!r}{near}")
 
 

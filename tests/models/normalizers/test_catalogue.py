@@ -232,8 +232,8 @@ def test_resolve_imports_ones_own(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("zscor", "nearest: zscore"),
-        ("qqq", "nearest: none, zscore, robust_zscore"),
+        ("zscor", "did you mean zscore"),
+        ("qqq", "there are none, zscore, robust_zscore"),
         ("nowhere.at.all:X", "cannot be imported: No module named 'nowhere'"),
         ("foldproof.models.normalizers:nothing", "cannot be imported.*has no attribute 'nothing'"),
         (":x", "cannot be imported"),
