@@ -1,9 +1,9 @@
 """The catalogue: every normalization that can be compared. A new one is one entry here."""
 
-import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from foldproof.models.imported import imported
 from foldproof.models.normalizers.cross_section import CrossSectionRank, CrossSectionZScore
 from foldproof.models.normalizers.hidden import (
     CausalBatchNorm,
@@ -136,7 +136,7 @@ def resolve(name: str) -> Variant:
     """The variant called ``name``.
 
     Args:
-        name: Key of :data:`VARIANTS`, or ``package.module:attribute`` for one's own.
+        name: Key of :data:`VARIANTS`, or ``package.module:attribute`` for a variant of your own.
 
     Raises:
         ValueError: There is no such key, module or attribute, or it is not a Variant.
@@ -144,19 +144,5 @@ def resolve(name: str) -> Variant:
     if name in VARIANTS:
         return VARIANTS[name]
     if ":" in name:
-        return _own(name)
+        return imported(name, "variant", Variant)
     raise ValueError(f"{unknown('normalization variant', name, VARIANTS)}; your own: {OWN}")
-
-
-def _own(name: str) -> Variant:
-    module, _, attribute = name.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"variant {name!r} cannot be imported: {error}") from error
-    if not isinstance(found, Variant):
-        raise ValueError(
-            f"variant {name!r} is a {type(found).__name__}; "
-            "it must be an instance of models.normalizers.Variant"
-        )
-    return found

@@ -1,6 +1,6 @@
-import re
-
 """The settings of an audit of somebody's own forecaster, as they are typed."""
+
+import re
 
 import pytest
 
