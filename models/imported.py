@@ -43,10 +43,8 @@ def imported(name: str, what: str, kind: Any = Callable) -> Any:
         raise ValueError(f"{what} {name!r}: {module_name} defines no {attribute!r}{hint}")
     found = getattr(module, attribute)
     needed = "a function" if kind is Callable else f"an instance of {kind.__name__}"
-    require(
-        isinstance(found, kind),
-        f"{what} {name!r} must be {needed}; it is of type {type(found).__name__}",
-    )
+    given = f"it is of type {type(found).__name__}"
+    require(isinstance(found, kind), f"{what} {name!r} must be {needed}; {given}")
     return found
 
 
