@@ -2,20 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import date as date_of_day
+from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from foldproof.conf.form import Description
 from foldproof.conf.load import described
-from foldproof.models.spec import as_form
+from foldproof.models.spec import at_least, within
 from foldproof.tasks.track.spec import TrackingSpec
 
 
-class ExplainRequest(BaseModel):
+class ExplainRequest(Description):
     """A logged model, and which of its forecasts to explain."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, json_schema_extra=as_form
-    )
+    __bounds__: ClassVar = at_least(1, "back") | within("[1, 1000]", "nodes")
 
     model: str
     """latest (the best variant of the newest comparison), a run's id or the beginning of it, or
@@ -24,11 +22,11 @@ class ExplainRequest(BaseModel):
     """Whom to explain; by default the highest and the lowest forecast of the date."""
     date: date_of_day | None = None
     """The newest date with a forecast, by default."""
-    back: int = Field(21, ge=1)
+    back: int = 21
     """Trading days before the date: what changed since then is explained."""
     rows: str | None = None
     """Parquet or CSV of raw rows, as the model takes them; by default those it was made from."""
-    nodes: int = Field(10, ge=1, le=1000)
+    nodes: int = 10
     """Gauss-Legendre nodes, doubled where the attributions do not add up."""
     prices: bool = True
     """Whether it goes on from the features to the daily returns that they were made of. Seconds;

@@ -1,6 +1,5 @@
 """From a YAML file and ``key=value`` overrides to an Experiment, or to errors that help."""
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from foldproof.conf.schema import Experiment
+from foldproof.models.spec import nearest
 
 PRESETS = Path(__file__).resolve().parent
 
@@ -74,8 +74,7 @@ def find(source: str | Path) -> Path:
         if file.is_file():
             return file
     presets = sorted(file.stem for file in PRESETS.glob("*.yaml"))
-    near = difflib.get_close_matches(Path(source).stem, presets, n=1)
-    hint = f"; did you mean {near[0]}?" if near else "."
+    hint = nearest(Path(source).stem, presets) or "."
     raise ConfigError(f"{source}: no such file or preset{hint} Presets: {', '.join(presets)}")
 
 
@@ -105,16 +104,25 @@ def describe(error: ValidationError, schema: type[BaseModel] = Experiment) -> It
         if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
             *path, last = (str(part) for part in fault["loc"])
             valid = keys_at(path, schema)
-            near = difflib.get_close_matches(last, valid, n=1)
-            prefix = ".".join([*path, ""])
-            hint = f"did you mean {prefix}{near[0]}?" if near else f"there are {', '.join(valid)}"
-            yield f"{key}: no such key; {hint}"
+            hint = nearest(last, valid, ".".join([*path, ""])) or f"; there are {', '.join(valid)}"
+            yield f"{key}: no such key{hint}"
         elif fault["type"] in ("missing", "missing_argument"):
             yield f"{key}: is missing"
         else:
             message = fault["msg"].removeprefix("Value error, ")
             given = "" if fault["type"] == "value_error" else f" (it is {fault['input']!r})"
-            yield f"{key + ': ' if key else ''}{message}{given}"
+            yield f"{named(fault['loc'], message, schema)}{given}"
+
+
+def named(place: Sequence[Any], message: str, schema: type[BaseModel]) -> str:
+    """``message`` with the dotted key of what it is about in front, once."""
+    path = [str(part) for part in place]
+    key, first = ".".join(path), message.split()[0]
+    if path and first == path[-1]:
+        return key + message.removeprefix(first)
+    if first.partition(".")[0] in keys_at(path, schema):
+        return ".".join([*path, message])
+    return f"{key}: {message}" if key else message
 
 
 def keys_at(path: Sequence[str], schema: type[BaseModel] = Experiment) -> list[str]:

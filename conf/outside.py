@@ -2,20 +2,24 @@
 
 from collections.abc import Sequence
 from datetime import date as date_of_day
+from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import field_validator
 
+from foldproof.conf.form import Description
 from foldproof.conf.load import described
-from foldproof.models.spec import as_form
+from foldproof.models.spec import at_least, within
 from foldproof.tasks.split import WalkForward
 from foldproof.tasks.track.spec import TrackingSpec
 
 
-class OutsideAudit(BaseModel):
+class OutsideAudit(Description):
     """A forecaster that is somebody's own, the rows it reads, and what is known of them."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, json_schema_extra=as_form
+    __bounds__: ClassVar = (
+        at_least(0, "embargo", "placebo", "permutations", "seed")
+        | at_least(1, "horizon", "cuts")
+        | within("[0, 1]", "hazard")
     )
 
     forecaster: str
@@ -31,25 +35,25 @@ class OutsideAudit(BaseModel):
     split: WalkForward | None = None
     """The fold that is audited: the newest of this plan; by default half of the dates train, an
     eighth validates, a quarter is forecast."""
-    known_at: dict[str, str] = {}
+    known_at: dict[str, str] = {}  # noqa: RUF012  # pydantic copies defaults
     """Columns known later than their date, labels above all -> the column that says when."""
-    embargo: int = Field(0, ge=0)
+    embargo: int = 0
     """Trading days that must lie between the last label and the block after it."""
     target: str | None = None
     """A column, or package.module:function (rows -> Series on the same rows): what is forecast."""
-    horizon: int = Field(1, ge=1)
+    horizon: int = 1
     """Rows that a label spans."""
     prices: tuple[str, ...] = ()
     """Columns of prices, the close last, for the noise placebo."""
-    placebo: int = Field(0, ge=0)
+    placebo: int = 0
     """Twins without predictability to train on; 5 make that test strong."""
-    permutations: int = Field(0, ge=0)
+    permutations: int = 0
     """Trainings on permuted labels, where target is a column; 20 are usual, at least 5."""
-    hazard: float | None = Field(None, ge=0, le=1)
+    hazard: float | None = None
     """Share of symbols that end in a year, if it is known of the universe."""
-    cuts: int | None = Field(None, ge=1)
+    cuts: int | None = None
     """Dates after which everything is changed; 20 where training is traced, else 4."""
-    seed: int = Field(0, ge=0)
+    seed: int = 0
     """Of cuts and changes."""
     tracking: TrackingSpec = TrackingSpec()
     """Where the audit is logged."""

@@ -1,16 +1,25 @@
 """The one typed description of an experiment: presets, command line and flow parameters are it."""
 
 import os
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
+from types import MappingProxyType
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from foldproof.conf.form import Description
 from foldproof.models.batches import BATCHES
 from foldproof.models.normalizers import VARIANTS, resolve
-from foldproof.models.spec import NetworkSpec, TrainingSpec, as_form, at_least, some_of
+from foldproof.models.spec import (
+    OWN,
+    NetworkSpec,
+    TrainingSpec,
+    at_least,
+    require,
+    require_distinct,
+    unknown,
+)
 from foldproof.tasks.attribute.spec import AttributionSpec
 from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.data.spec import DataSpec, TargetSpec
@@ -21,21 +30,13 @@ from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.train.references import REFERENCES
 
 
-class Experiment(BaseModel):
+class Experiment(Description):
     """Everything that decides a comparison. Unknown keys are errors."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        use_attribute_docstrings=True,
-        hide_input_in_errors=True,  # a value that is refused may be a password
-        json_schema_extra=as_form,
+    __bounds__: ClassVar = at_least(0, "workers", "seeds")
+    __choices__: ClassVar = MappingProxyType(
+        {"variants": (*VARIANTS, OWN), "references": REFERENCES}
     )
-    __form__: ClassVar[Mapping[str, Mapping[str, Any]]] = at_least(0, "workers") | {
-        "variants": some_of(VARIANTS),
-        "references": {"items": {"type": "string", "enum": list(REFERENCES)}},
-        "seeds": {"items": {"type": "integer", "minimum": 0}, "minItems": 1},
-    }
 
     name: str
     """Title of the comparison, in the report and the tracker."""
@@ -53,7 +54,7 @@ class Experiment(BaseModel):
     """The LSTM."""
     training: TrainingSpec = TrainingSpec()
     """How it is fitted."""
-    seeds: tuple[int, ...] = (0,)
+    seeds: tuple[int, ...] = Field((0,), min_length=1)
     """One network per variant, fold and seed; forecasts are averaged over seeds."""
     attribution: AttributionSpec = AttributionSpec()
     """Which features carry the forecast."""
@@ -71,10 +72,8 @@ class Experiment(BaseModel):
     @field_validator("variants", "references", "seeds")
     @classmethod
     def distinct(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Each entry once."""
-        twice = sorted({str(value) for value in values if values.count(value) > 1})
-        if twice:
-            raise ValueError(f"each entry may stand once; twice: {', '.join(twice)}")
+        """No entry is a duplicate."""
+        require_distinct(values, "entries")
         return values
 
     @field_validator("variants")
@@ -91,24 +90,13 @@ class Experiment(BaseModel):
     @classmethod
     def known_references(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         """Every one is in the mapping."""
-        unknown = [name for name in names if name not in REFERENCES]
-        if unknown:
-            raise ValueError(f"unknown {', '.join(unknown)}; there are {', '.join(REFERENCES)}")
+        for name in names:
+            require(name in REFERENCES, unknown("reference", name, REFERENCES))
         return names
-
-    @field_validator("seeds")
-    @classmethod
-    def some_seed(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        """At least one, none negative."""
-        if not seeds or min(seeds) < 0:
-            raise ValueError(f"seeds must be one or more integers of at least 0; it is {seeds}")
-        return seeds
 
     @model_validator(mode="after")
     def fits_together(self) -> "Experiment":
         """Rules across the specs."""
-        if self.workers < 0:
-            raise ValueError(f"workers must be at least 0 (one per core); it is {self.workers}")
         if self.split.validation == 0:
             raise ValueError(
                 "split.validation must not be 0: early stopping and the references choose on it"

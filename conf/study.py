@@ -5,14 +5,22 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from foldproof.conf.form import Description
 from foldproof.conf.load import find, load_as
 from foldproof.models.normalizers import resolve
-from foldproof.models.spec import STRICT, NetworkSpec, TrainingSpec
+from foldproof.models.spec import (
+    NetworkSpec,
+    Spec,
+    TrainingSpec,
+    at_least,
+    require_distinct,
+    within,
+)
 from foldproof.tasks.batch_study import Composition
 from foldproof.tasks.batch_study.answer import ExpectedSize, StudySettings
 from foldproof.tasks.data.spec import DataSpec, TargetSpec
@@ -24,10 +32,8 @@ DRAWN = ("noise", "linear", "lagged", "regime", "echo")
 
 
 @dataclass(frozen=True)
-class PanelSpec:
+class PanelSpec(Spec):
     """A panel of the study with its fold: the newest one is trained and tested."""
-
-    __pydantic_config__ = STRICT
 
     title: str
     """A few words for tables and figures."""
@@ -55,10 +61,10 @@ class PanelSpec:
         return StudySettings(self.title, 6 / math.pi * math.asin(self.data.synthetic.signal / 2))
 
 
-class BatchStudy(BaseModel):
+class BatchStudy(Description):
     """Normalization x batch composition on several panels. Unknown keys are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    __bounds__: ClassVar = at_least(0, "workers", "seeds") | within("[0.5, 1)", "level")
 
     study: Literal["batch_norm"]
     """Tells the file from a comparison's."""
@@ -78,7 +84,7 @@ class BatchStudy(BaseModel):
     """The LSTM."""
     training: TrainingSpec = TrainingSpec()
     """How it is fitted; batches and batch_size are those of the compositions."""
-    seeds: tuple[int, ...]
+    seeds: tuple[int, ...] = Field(min_length=2)
     """One network for each; at least 2, because intervals are over seeds."""
     level: float = 0.95
     """Of each interval by itself; of the cells named in words a share of 1 - level may be luck."""
@@ -95,9 +101,7 @@ class BatchStudy(BaseModel):
         """At least one, each once."""
         if not values:
             raise ValueError("at least one entry is needed")
-        twice = sorted({str(value) for value in values if values.count(value) > 1})
-        if twice:
-            raise ValueError(f"each entry may stand once; twice: {', '.join(twice)}")
+        require_distinct(values, "entries")
         return values
 
     @field_validator("normalizations")
@@ -121,15 +125,6 @@ class BatchStudy(BaseModel):
                 f"reference {self.reference!r} must be one of the normalizations "
                 f"({', '.join(self.normalizations)})"
             )
-        if len(self.seeds) < 2 or min(self.seeds) < 0:
-            raise ValueError(
-                f"seeds must be two or more integers of at least 0, because the intervals are over "
-                f"seeds; they are {self.seeds}"
-            )
-        if not 0.5 <= self.level < 1:
-            raise ValueError(f"level must lie in [0.5, 1); it is {self.level}")
-        if self.workers < 0:
-            raise ValueError(f"workers must be at least 0 (one per core); it is {self.workers}")
         return self
 
     @property

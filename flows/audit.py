@@ -16,11 +16,11 @@ from foldproof.flows.processes.workers import Workers
 from foldproof.flows.screens.audit import AuditScreen
 from foldproof.models.normalizers import resolve
 from foldproof.tasks.data import build, load
+from foldproof.tasks.data.panel.read import own_function
 from foldproof.tasks.data.task import load_panel
 from foldproof.tasks.diagnose import LeakReport, Verdict
 from foldproof.tasks.diagnose.findings.finding import Finding, overall
 from foldproof.tasks.diagnose.imported import (
-    imported,
     labels_named,
     long_rows,
     own_fold,
@@ -171,7 +171,7 @@ def run_audit(experiment: Experiment, quick: bool, api: AbstractContextManager[N
 def run_outside(request: OutsideAudit, quick: bool, api: AbstractContextManager[None]) -> Audit:
     """The same for somebody's own forecaster."""
     open_store(request.tracking)
-    imported(request.forecaster)
+    own_function(request.forecaster, "forecaster")
     rows_and_fold(request)
     with api:
         return audit_own(request, quick)

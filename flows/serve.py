@@ -1,7 +1,6 @@
 """Everything on one machine: Prefect server, MLflow UI and every flow as a deployment."""
 
 import asyncio
-import difflib
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ from foldproof.flows.deployments import DEPLOYMENTS, deployments
 from foldproof.flows.processes.api import HOST, Server, ServerError, answering
 from foldproof.flows.processes.mlflow_ui import mlflow_ui
 from foldproof.flows.shell import fail, port_in_use
+from foldproof.models.spec import nearest
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import UI_ADDRESS, resolve_uri
 
@@ -51,10 +51,9 @@ def serve_config(
 def require_timezone(name: str) -> None:
     """Raise ConfigError unless ``name`` is an IANA time zone."""
     if name not in available_timezones():
-        near = difflib.get_close_matches(name, available_timezones(), n=2)
+        hint = nearest(name, available_timezones())
         raise ConfigError(
-            f"--timezone must be an IANA name such as Europe/Berlin; it is {name!r}"
-            + (f", did you mean {' or '.join(near)}?" if near else "")
+            f"--timezone must be an IANA name such as Europe/Berlin; it is {name!r}{hint}"
         )
 
 

@@ -1,58 +1,92 @@
-"""What decides a network and its training: the two specs that an experiment sets."""
+"""The specs of a network and its training, and the checks that every spec shares.
 
+A spec is a frozen dataclass of settings. It states the bounds of its numbers once, as
+``__bounds__``, and the choices of its names, as ``__choices__``: the spec's own check and the form
+of the Prefect UI read both.
+"""
+
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from difflib import get_close_matches
+from typing import Any, ClassVar, Literal
 
-
-def as_form(schema: dict[str, Any], spec: type) -> None:
-    """Make a spec's JSON schema one to fill a form by.
-
-    Nothing is required, because a form opens with values and a key that is left out takes the one
-    it opened with. Help is the first paragraph of the docstring. Bounds and choices that the types
-    do not tell are those of the class's ``__form__``: field -> JSON schema to add.
-    """
-    schema.pop("required", None)
-    if "description" in schema:
-        schema["description"] = " ".join(schema["description"].split("\n\n")[0].split())
-    added: Mapping[str, Mapping[str, Any]] = getattr(spec, "__form__", {})
-    for name, rules in added.items():
-        field = schema["properties"][name]
-        if "anyOf" in rules:
-            for told_there in ("type", "items"):
-                field.pop(told_there, None)
-        field.update(rules)
-
-
-STRICT = {"extra": "forbid", "use_attribute_docstrings": True, "json_schema_extra": as_form}
+STRICT = {"extra": "forbid", "use_attribute_docstrings": True}
 """How configuration reads a spec: unknown keys are errors, texts under fields are help."""
 
-
-def one_of(names: Iterable[str]) -> dict[str, Any]:
-    """JSON schema of one of ``names``, or of one's own that is imported."""
-    own = {"type": "string", "pattern": OWN, "title": "your own, package.module:attribute"}
-    return {"anyOf": [{"type": "string", "enum": list(names), "title": "built in"}, own]}
+OWN = "package.module:attribute"
+"""How users name a variant or a function of their own."""
 
 
-def some_of(names: Iterable[str]) -> dict[str, Any]:
-    """JSON schema of a list of these. Prefect draws a list of plain choices, or of plain texts."""
-    built_in = {"type": "string", "enum": list(names)}
-    text = {"type": "string", "pattern": "|".join([*(f"^{name}$" for name in names), OWN])}
-    return {
-        "anyOf": [
-            {"type": "array", "title": "built in", "items": built_in},
-            {"type": "array", "title": "your own too, package.module:attribute", "items": text},
-        ]
-    }
+@dataclass(frozen=True)
+class Interval:
+    """The values that a number may take.
+
+    Attributes:
+        low: Lower end.
+        high: Upper end; infinite where there is none.
+        open_low: Whether the lower end itself is excluded.
+        open_high: Whether the upper end itself is excluded.
+    """
+
+    low: float
+    high: float = math.inf
+    open_low: bool = False
+    open_high: bool = False
+
+    @property
+    def unbounded(self) -> bool:
+        """Whether there is no upper end."""
+        return math.isinf(self.high)
+
+    def __contains__(self, value: float) -> bool:
+        above = value > self.low if self.open_low else value >= self.low
+        below = value < self.high if self.open_high else value <= self.high
+        return above and below
+
+    def __str__(self) -> str:
+        if self.unbounded:
+            return f"be {'greater than' if self.open_low else 'at least'} {self.low:g}"
+        return f"lie in {'[('[self.open_low]}{self.low:g}, {self.high:g}{'])'[self.open_high]}"
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise ValueError unless ``value``, or each entry of a tuple, lies inside; None passes.
+
+        ``name`` is what the message calls it.
+        """
+        for entry in value if isinstance(value, tuple) else (value,):
+            if entry is not None:
+                require(entry in self, f"{name} must {self}; it is {entry}")
 
 
-OWN = r"^[\w.]+:\w+$"
-"""Pattern of a name that is imported."""
+def at_least(low: float, *names: str) -> dict[str, Interval]:
+    """Lower bound of the fields ``names``, for ``__bounds__``."""
+    return dict.fromkeys(names, Interval(low))
 
 
-def at_least(least: float, *names: str) -> dict[str, dict[str, float]]:
-    """A lower bound of the fields ``names`` for a class's ``__form__``."""
-    return {name: {"minimum": least} for name in names}
+def within(interval: str, *names: str) -> dict[str, Interval]:
+    """Bounds of the fields ``names``, written as in ``[0, 1)``, for ``__bounds__``."""
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    return dict.fromkeys(names, Interval(low, high, interval[0] == "(", interval[-1] == ")"))
+
+
+class Spec:
+    """Base of the frozen dataclasses that hold settings: it checks the bounds of their numbers.
+
+    Raises:
+        ValueError: A number outside its interval; the message names field, bound and value.
+    """
+
+    __pydantic_config__ = STRICT
+    __bounds__: ClassVar[Mapping[str, Interval]] = {}
+    """Field -> interval of its value, or of each entry of a tuple; None is always allowed."""
+    __choices__: ClassVar[Mapping[str, Iterable[str]]] = {}
+    """Field -> names that it takes, or that each entry takes; OWN among them stands for any name of
+    that form. For the form only: a spec's check reads the catalogue itself."""
+
+    def __post_init__(self) -> None:
+        for name, interval in self.__bounds__.items():
+            interval.check(name, getattr(self, name))
 
 
 def require(holds: bool, invariant: str) -> None:
@@ -61,14 +95,36 @@ def require(holds: bool, invariant: str) -> None:
         raise ValueError(invariant)
 
 
+def require_distinct(values: Iterable[Any], what: str) -> None:
+    """Raise ValueError, naming the duplicates, unless ``values`` differ from one another."""
+    entries = [*values]
+    twice = sorted({str(entry) for entry in entries if entries.count(entry) > 1})
+    require(not twice, f"duplicate {what}: {', '.join(twice)}")
+
+
+def nearest(name: str, choices: Iterable[str], prefix: str = "") -> str:
+    """``; did you mean x?`` for the choice most like ``name``; empty where none is similar.
+
+    Upper and lower case count as equal. ``prefix`` is put before the choice.
+    """
+    by_lower = {str(choice).lower(): str(choice) for choice in choices}
+    for found in get_close_matches(name.lower(), by_lower, n=1):
+        choice = by_lower[found]
+        return f"; did you mean {prefix}{choice if choice == choice.strip() else repr(choice)}?"
+    return ""
+
+
+def unknown(what: str, name: str, choices: Mapping[str, Any]) -> str:
+    """The message for a ``name`` that is no key of ``choices``, with the nearest key or all."""
+    hint = nearest(name, choices) or f"; there are {', '.join(choices)}"
+    return f"there is no {what} {name!r}{hint}"
+
+
 @dataclass(frozen=True)
-class NetworkSpec:
+class NetworkSpec(Spec):
     """An LSTM that reads a window of T rows and forecasts from the last step's hidden state."""
 
-    __pydantic_config__ = STRICT
-    __form__ = at_least(1, "window", "hidden", "layers") | {
-        "dropout": {"minimum": 0, "exclusiveMaximum": 1}
-    }
+    __bounds__ = at_least(1, "window", "hidden", "layers") | within("[0, 1)", "dropout")
 
     window: int = 20
     """Rows (trading days) in a window, T."""
@@ -79,23 +135,16 @@ class NetworkSpec:
     dropout: float = 0.0
     """Dropout between layers and before the head, in [0, 1)."""
 
-    def __post_init__(self) -> None:
-        for name in ("window", "hidden", "layers"):
-            value = getattr(self, name)
-            require(value >= 1, f"{name} must be at least 1; it is {value}")
-        require(0 <= self.dropout < 1, f"dropout must lie in [0, 1); it is {self.dropout}")
-
 
 @dataclass(frozen=True)
-class TrainingSpec:
+class TrainingSpec(Spec):
     """How a network is fitted: loss, batch composition, AdamW, early stopping."""
 
-    __pydantic_config__ = STRICT
-    __form__ = at_least(1, "batch_size", "epochs", "patience") | {
-        "learning_rate": {"exclusiveMinimum": 0},
-        "clip_norm": {"exclusiveMinimum": 0},
-        "weight_decay": {"minimum": 0},
-    }
+    __bounds__ = (
+        at_least(1, "batch_size", "epochs", "patience")
+        | at_least(0, "weight_decay")
+        | within("(0, inf)", "learning_rate", "clip_norm")
+    )
 
     loss: Literal["mse", "rank_correlation"] = "mse"
     """mse, or rank_correlation: minus the correlation of forecasts with target ranks, by date."""
@@ -117,17 +166,9 @@ class TrainingSpec:
     """Where to train; auto takes CUDA when there is one."""
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "epochs", "patience"):
-            value = getattr(self, name)
-            require(value >= 1, f"{name} must be at least 1; it is {value}")
-        for name in ("learning_rate", "clip_norm"):
-            value = getattr(self, name)
-            require(value > 0, f"{name} must be positive; it is {value}")
-        require(
-            self.weight_decay >= 0, f"weight_decay must not be negative; it is {self.weight_decay}"
-        )
+        super().__post_init__()
         require(
             self.loss != "rank_correlation" or self.batches not in ("shuffled", "symbol"),
             f"loss rank_correlation needs whole dates in a batch; batches is {self.batches!r}: "
-            "take date, date_block or chronological",
+            "set it to date, date_block or chronological",
         )

@@ -1,10 +1,9 @@
 """The catalogue: every normalization that can be compared. A new one is one entry here."""
 
-import difflib
-import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from foldproof.models.imported import imported
 from foldproof.models.normalizers.cross_section import CrossSectionRank, CrossSectionZScore
 from foldproof.models.normalizers.hidden import (
     CausalBatchNorm,
@@ -16,6 +15,7 @@ from foldproof.models.normalizers.history import EwmZScore, RollingZScore
 from foldproof.models.normalizers.pooled import FullSampleZScore, RobustZScore, ZScore
 from foldproof.models.normalizers.variant import Variant
 from foldproof.models.normalizers.window import FeatureBatchNorm, InstanceNorm, RevIN
+from foldproof.models.spec import OWN, unknown
 
 VARIANTS: Mapping[str, Variant] = MappingProxyType(
     {
@@ -136,7 +136,7 @@ def resolve(name: str) -> Variant:
     """The variant called ``name``.
 
     Args:
-        name: Key of :data:`VARIANTS`, or ``package.module:attribute`` for one's own.
+        name: Key of :data:`VARIANTS`, or ``package.module:attribute`` for a variant of your own.
 
     Raises:
         ValueError: There is no such key, module or attribute, or it is not a Variant.
@@ -144,23 +144,5 @@ def resolve(name: str) -> Variant:
     if name in VARIANTS:
         return VARIANTS[name]
     if ":" in name:
-        return _own(name)
-    near = difflib.get_close_matches(name, VARIANTS, n=3) or list(VARIANTS)
-    raise ValueError(
-        f"there is no normalization variant {name!r}; nearest: {', '.join(near)}. "
-        "Your own is named package.module:attribute"
-    )
-
-
-def _own(name: str) -> Variant:
-    module, _, attribute = name.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"variant {name!r} cannot be imported: {error}") from error
-    if not isinstance(found, Variant):
-        raise ValueError(
-            f"variant {name!r} is a {type(found).__name__}; "
-            "it must be an instance of models.normalizers.Variant"
-        )
-    return found
+        return imported(name, "variant", Variant)
+    raise ValueError(f"{unknown('normalization variant', name, VARIANTS)}; your own: {OWN}")

@@ -1,25 +1,23 @@
 """How much attribution an experiment asks for."""
 
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from foldproof.models.spec import STRICT, at_least, require
+from foldproof.models.spec import Spec, at_least, require, require_distinct, within
 from foldproof.tasks.attribute.baselines.catalogue import BASELINES, check_baseline
 from foldproof.tasks.attribute.methods.catalogue import ATTRIBUTIONS, DEFAULT, check_methods
 
 
 @dataclass(frozen=True)
-class AttributionSpec:
+class AttributionSpec(Spec):
     """By which methods, and on how many windows, every unit's forecasts are attributed."""
 
-    __pydantic_config__ = STRICT
-    __form__ = (
-        at_least(0, "samples", "origins")
+    __bounds__ = (
+        at_least(0, "samples", "origins", "canaries", "permuted_labels")
         | at_least(1, "nodes")
-        | {
-            "methods": {"items": {"type": "string", "enum": list(ATTRIBUTIONS)}},
-            "baselines": {"items": {"type": "string", "enum": list(BASELINES)}},
-        }
+        | within("[0, 1]", "drift_alert")
     )
+    __choices__ = MappingProxyType({"methods": ATTRIBUTIONS, "baselines": BASELINES})
 
     samples: int = 400
     """Test windows attributed per unit, spread evenly over its dates; 0 leaves attribution out."""
@@ -55,26 +53,20 @@ class AttributionSpec:
     not learned. Each costs a training; 2 or 3 tell."""
 
     def __post_init__(self) -> None:
-        require(self.samples >= 0, f"samples must be at least 0; it is {self.samples}")
-        require(self.origins >= 0, f"origins must be at least 0; it is {self.origins}")
+        super().__post_init__()
         require(
             self.origins > 0 or not self.prices,
             "prices takes the forecasts of origins further: set origins to 1 or more, or prices to "
             "false",
         )
         for name in ("canaries", "permuted_labels"):
-            count = getattr(self, name)
-            require(count >= 0, f"{name} must be at least 0; it is {count}")
-            require(self.trust or not count, f"{name} is a check: set trust to true, or it to 0")
-        require(self.nodes >= 1, f"nodes must be at least 1; it is {self.nodes}")
-        require(
-            0 <= self.drift_alert <= 1,
-            f"drift_alert must be a share, in [0, 1]; it is {self.drift_alert:g}",
-        )
+            require(
+                self.trust or not getattr(self, name),
+                f"{name} is a check: set trust to true, or it to 0",
+            )
         check_methods(self.methods)
         for name in self.baselines:
             check_baseline(name)
         require(all(self.groups), f"no group may be empty; they are {self.groups}")
         members = [name for group in self.groups for name in group]
-        twice = sorted({name for name in members if members.count(name) > 1})
-        require(not twice, f"groups must be disjoint; in several groups: {', '.join(twice)}")
+        require_distinct(members, "features in groups, which must be disjoint")

@@ -25,7 +25,7 @@ from foldproof.tasks.train.serving.model import read_served
 
 def attribution_key(_: Any, parameters: dict[str, Any]) -> str:
     """Where Prefect keeps the attributions: the units, the spec and the code decide them."""
-    spec, version = parameters["spec"], code_version(("tasks/attribute",))
+    spec, version = parameters["spec"], code_version(__name__)
     return units_key("attribute", parameters["trained"], asdict(spec), version)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from foldproof.models.normalizers import resolve
-from foldproof.models.spec import STRICT, require
+from foldproof.models.spec import Spec, require
 from foldproof.tasks.batch_study.table import false_discovery
 
 MATERIAL = 0.001
@@ -16,10 +16,8 @@ MATERIAL = 0.001
 
 
 @dataclass(frozen=True)
-class ExpectedSize:
+class ExpectedSize(Spec):
     """A size that was stated before, to be met or corrected."""
-
-    __pydantic_config__ = STRICT
 
     panel: str
     """Key of a panel."""

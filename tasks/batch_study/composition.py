@@ -5,17 +5,17 @@ from typing import Literal
 
 from foldproof.models.batches import BATCHES
 from foldproof.models.normalizers import resolve
-from foldproof.models.spec import STRICT, TrainingSpec, require
+from foldproof.models.spec import Spec, TrainingSpec, at_least, require
 
 BY_DATES = ("date_block", "chronological")
 """Compositions whose size is counted in dates; that of the others in samples."""
 
 
 @dataclass(frozen=True)
-class Composition:
+class Composition(Spec):
     """A way to batch: a key of models.batches.BATCHES with its size in samples or in dates."""
 
-    __pydantic_config__ = STRICT
+    __bounds__ = at_least(1, "dates", "epochs") | at_least(2, "size")
 
     batches: Literal["shuffled", "date_block", "symbol", "chronological"]
     """shuffled, date_block, symbol or chronological; see models.batches."""
@@ -27,21 +27,12 @@ class Composition:
     """Passes at most, in place of training.epochs: small batches make many steps a pass."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         counted, other = ("dates", "size") if self.batches in BY_DATES else ("size", "dates")
         require(
             getattr(self, counted) is not None and getattr(self, other) is None,
             f"{self.batches} batches are sized by {counted} alone; size is {self.size} and dates "
             f"is {self.dates}",
-        )
-        least = 1 if counted == "dates" else 2
-        require(
-            getattr(self, counted) >= least,
-            f"{counted} of {self.batches} batches must be at least {least}; it is "
-            f"{getattr(self, counted)}",
-        )
-        require(
-            self.epochs is None or self.epochs >= 1,
-            f"epochs of {self.title} must be at least 1; it is {self.epochs}",
         )
 
     @property

@@ -11,16 +11,11 @@ from foldproof.tasks.data import load
 from foldproof.tasks.timing import Timed, timed
 from foldproof.tasks.train import Unit, code_version, digest
 
-ROOMS = (
-    "models", "tasks/statistics", "tasks/data", "tasks/split", "tasks/train", "tasks/diagnose",
-    "tasks/batch_study",
-)  # fmt: skip
-
 
 def cell_key(_: Any, parameters: dict[str, Any]) -> str:
     """Where Prefect keeps a cell: its units and the code decide it."""
     units: Sequence[Unit] = parameters["units"]
-    return f"study-{digest([unit.key for unit in units], code_version(ROOMS))}"
+    return f"study-{digest([unit.key for unit in units], code_version(__name__))}"
 
 
 @task(

@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass
 
-from foldproof.models.spec import STRICT, at_least, require
+from foldproof.models.spec import Spec, at_least, within
 
 
 @dataclass(frozen=True)
-class StatisticsSpec:
+class StatisticsSpec(Spec):
     """Intervals and the confidence set over the daily rank IC."""
 
-    __pydantic_config__ = STRICT
-    __form__ = at_least(100, "draws") | {"level": {"minimum": 0.5, "exclusiveMaximum": 1}}
+    __bounds__ = at_least(100, "draws") | within("[0.5, 1)", "level")
 
     reference: str = "none"
     """The variant that paired differences are taken against."""
@@ -20,7 +19,3 @@ class StatisticsSpec:
     """Stationary bootstrap draws."""
     seed: int = 0
     """Seeds the bootstrap."""
-
-    def __post_init__(self) -> None:
-        require(0.5 <= self.level < 1, f"level must lie in [0.5, 1); it is {self.level}")
-        require(self.draws >= 100, f"draws must be at least 100; it is {self.draws}")

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 from datetime import date
+from types import MappingProxyType
 from typing import Literal, get_args
 
-from foldproof.models.spec import STRICT, at_least, one_of, require
+from foldproof.models.spec import OWN, Spec, at_least, require, require_distinct, within
 from foldproof.tasks.data.address import holds_password, kind_of
 from foldproof.tasks.data.sql import why_not_reading
 
@@ -16,10 +17,8 @@ Kind = Literal["return", "market_relative", "cs_zscore", "cs_rank"]
 
 
 @dataclass(frozen=True)
-class ColumnsSpec:
+class ColumnsSpec(Spec):
     """Which column of a file plays which role. The file is long: one row a date and symbol."""
-
-    __pydantic_config__ = STRICT
 
     date: str = "date"
     """Trading day, ISO (2020-01-31)."""
@@ -49,8 +48,7 @@ class ColumnsSpec:
         )
         require(self.features != (), "columns.features is empty: name features, or leave it out")
         named = [*self.roles.values(), *(self.features or ())]
-        twice = sorted({name for name in named if named.count(name) > 1})
-        require(not twice, f"columns names {twice} twice: a column plays one role")
+        require_distinct(named, "columns, where a column plays one role")
 
     @property
     def roles(self) -> dict[str, str]:
@@ -60,15 +58,14 @@ class ColumnsSpec:
 
 
 @dataclass(frozen=True)
-class SyntheticSpec:
+class SyntheticSpec(Spec):
     """Size and strength of the sources whose truth is known."""
 
-    __pydantic_config__ = STRICT
-    __form__ = (
+    __bounds__ = (
         at_least(30, "days")
         | at_least(2, "symbols")
         | at_least(4, "n_features")
-        | {name: {"minimum": 0, "exclusiveMaximum": 1} for name in ("signal", "persistence")}
+        | within("[0, 1)", "signal", "persistence")
     )
 
     days: int = 1500
@@ -84,25 +81,13 @@ class SyntheticSpec:
     seed: int = 0
     """Seeds all draws."""
 
-    def __post_init__(self) -> None:
-        for name, least in (("days", 30), ("symbols", 2), ("n_features", 4)):
-            value = getattr(self, name)
-            require(value >= least, f"synthetic.{name} must be at least {least}; it is {value}")
-        for name in ("signal", "persistence"):
-            value = getattr(self, name)
-            require(0 <= value < 1, f"synthetic.{name} must lie in [0, 1); it is {value}")
-
 
 @dataclass(frozen=True)
-class DataSpec:
+class DataSpec(Spec):
     """Where the rows come from and which features are read from them."""
 
-    __pydantic_config__ = STRICT
-    __form__ = (
-        at_least(0, "fill_limit")
-        | at_least(1, "min_history")
-        | {"features": one_of(("price", "ready"))}
-    )
+    __bounds__ = at_least(0, "fill_limit") | at_least(1, "min_history", "overlap")
+    __choices__ = MappingProxyType({"features": ("price", "ready", OWN)})
 
     source: SourceName = "sp500"
     """Key of tasks.data.SOURCES."""
@@ -138,19 +123,17 @@ class DataSpec:
     """Size of the synthetic sources: all but sp500, file and query."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_one_of("source", self.source, get_args(SourceName))
         self.check_origin()
         require(
             self.features in ("price", "ready") or self.features.count(":") == 1,
             f"features must be price, ready or package.module:function; it is {self.features!r}",
         )
-        require(self.fill_limit >= 0, f"fill_limit must not be negative; it is {self.fill_limit}")
-        require(self.min_history >= 1, f"min_history must be at least 1; it is {self.min_history}")
         require(
             not self.incremental or self.source in ("file", "query"),
             f"incremental goes with source 'file' or 'query'; source is {self.source!r}",
         )
-        require(self.overlap >= 1, f"overlap must be at least 1; it is {self.overlap}")
         for name in ("start", "end"):
             value = getattr(self, name)
             require(
@@ -188,11 +171,10 @@ class DataSpec:
 
 
 @dataclass(frozen=True)
-class TargetSpec:
+class TargetSpec(Spec):
     """What is to be forecast at the close of day d: the return from close d+1 to d+1+horizon."""
 
-    __pydantic_config__ = STRICT
-    __form__ = at_least(1, "horizon")
+    __bounds__ = at_least(1, "horizon")
 
     horizon: int = 5
     """Trading days from the next close to the close that ends the return."""
@@ -201,8 +183,8 @@ class TargetSpec:
     divided by their standard deviation; cs_rank: rank among them, evenly from -0.5 to 0.5."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_one_of("kind", self.kind, get_args(Kind))
-        require(self.horizon >= 1, f"horizon must be at least 1; it is {self.horizon}")
 
 
 def require_one_of(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -1,21 +1,19 @@
 """Somebody's own forecaster on somebody's own rows: imported, read, given a fold."""
 
-import importlib
-import sys
-import sysconfig
-import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date as Day
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from foldproof.models.imported import failure
+from foldproof.models.spec import nearest
 from foldproof.tasks.data import DataError
-from foldproof.tasks.data.sources.files import did_you_mean, read_table
+from foldproof.tasks.data.panel.read import own_function
+from foldproof.tasks.data.sources.files import read_table
 from foldproof.tasks.diagnose.data.labels import Labels
 from foldproof.tasks.diagnose.findings.finding import LeakReport, Verdict
 from foldproof.tasks.diagnose.forecaster import audit_forecaster
@@ -24,53 +22,6 @@ from foldproof.tasks.diagnose.perturb.compare import day
 from foldproof.tasks.diagnose.perturb.rows import KEYS
 from foldproof.tasks.diagnose.trace.tables import days
 from foldproof.tasks.split import Fold
-
-OTHERS = (
-    str(Path(__file__).resolve().parents[1]),
-    *map(sysconfig.get_path, ("stdlib", "purelib", "platlib")),
-)
-"""Folders of code that is not theirs: ours and that of libraries."""
-
-
-def imported(name: str) -> Callable[..., Any]:
-    """What ``package.module:function`` names; the working directory is looked in first.
-
-    Raises:
-        DataError: No such module, one that fails when imported, nothing of that name in it, or it
-            cannot be called.
-    """
-    module, _, attribute = name.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    # anybody's module: it may raise anything, or end the program
-    except (Exception, SystemExit) as error:
-        raise DataError(f"{name} cannot be imported: {told(error)}") from error
-    if not callable(found):
-        raise DataError(f"{name} must be a function; it is {type(found).__name__}")
-    return found
-
-
-def told(error: BaseException) -> str:
-    """What went wrong and where, in one line."""
-    message = " ".join(str(error).split()) or "no message"
-    if isinstance(error, ImportError | AttributeError | SyntaxError):
-        return message
-    return f"{type(error).__name__}: {message}{place_in(error)}"
-
-
-def place_in(error: BaseException) -> str:
-    """File and line of their own code where ``error`` was raised, or nothing.
-
-    Not of a library that they call, nor of ours, whose messages say all there is to say.
-    """
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        compiled = not Path(frame.filename).is_absolute()
-        if not compiled and not frame.filename.startswith(OTHERS):
-            return f" ({Path(frame.filename).name}, line {frame.lineno})"
-    return ""
 
 
 def audited(
@@ -83,7 +34,7 @@ def audited(
     """
     try:
         labels = labels_named(target, rows)
-        own = imported(forecaster)
+        own = own_function(forecaster, "forecaster")
         report = audit_forecaster(own, rows, fold, target=labels, **options)
         found = report.findings
         if report.verdict is Verdict.CLEAN:
@@ -93,7 +44,7 @@ def audited(
         raise
     # anybody's forecaster: it may raise anything, or end the program
     except (Exception, SystemExit) as error:
-        raise DataError(f"{forecaster} cannot be audited: {told(error)}") from error
+        raise DataError(f"{forecaster} cannot be audited: {failure(error)}") from error
     return replace(report, subject=forecaster, findings=found)
 
 
@@ -190,7 +141,7 @@ def require_columns(rows: pd.DataFrame, setting: str, names: Iterable[str]) -> N
     columns = [str(name) for name in rows]
     for name in names:
         if name not in columns:
-            near = did_you_mean(name, columns) or f"; there are {', '.join(columns)}"
+            near = nearest(name, columns) or f"; there are {', '.join(columns)}"
             raise DataError(f"{setting}: there is no column {name!r}{near}")
 
 
@@ -203,7 +154,7 @@ def labels_named(target: str | None, rows: pd.DataFrame) -> Labels | str | None:
     if target is None:
         return None
     if ":" in target:
-        return partial(by_function, imported(target))
+        return partial(by_function, own_function(target, "target"))
     require_columns(rows, "target", (target,))
     if not pd.api.types.is_numeric_dtype(rows[target]):
         raise DataError(f"target: column {target!r} must hold numbers; it is {rows[target].dtype}")

@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 
-from foldproof.models.spec import STRICT, at_least, require
+from foldproof.models.spec import Spec, at_least, within
 
 
 @dataclass(frozen=True)
-class AuditSpec:
+class AuditSpec(Spec):
     """The exact leak tests of every comparison."""
 
-    __pydantic_config__ = STRICT
-    __form__ = at_least(1, "cuts", "feature_cuts", "forecast_cuts") | at_least(
-        0, "retrain_folds", "placebo"
+    __bounds__ = (
+        at_least(1, "cuts", "feature_cuts", "forecast_cuts", "rows")
+        | at_least(0, "retrain_folds", "placebo")
+        | within("(0, 1)", "hazard")
     )
 
     cuts: int = 3
@@ -30,15 +31,3 @@ class AuditSpec:
     """Twins without predictability to train on, for foldproof audit; 5 make that test strong."""
     hazard: float | None = None
     """Share of symbols that end in a year, as known of the universe, for foldproof audit."""
-
-    def __post_init__(self) -> None:
-        for name in ("cuts", "feature_cuts", "forecast_cuts", "rows"):
-            value = getattr(self, name)
-            require(value >= 1, f"{name} must be at least 1; it is {value}")
-        for name in ("retrain_folds", "placebo"):
-            value = getattr(self, name)
-            require(value >= 0, f"{name} must not be negative; it is {value}")
-        require(
-            self.hazard is None or 0 < self.hazard < 1,
-            f"hazard must lie between 0 and 1 a year; it is {self.hazard}",
-        )

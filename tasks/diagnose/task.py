@@ -33,12 +33,11 @@ EPOCHS, QUICK_EPOCHS = 3, 1
 would leave no choice among them to follow it."""
 QUICK_ROWS = 63
 """Rows that a quick audit trains on: where a leak enters shows on few of them as well."""
-ROOMS = ("models", "tasks/data", "tasks/split", "tasks/train", "tasks/diagnose")
 
 
 def diagnosis_key(_: Any, parameters: dict[str, Any]) -> str:
     """Where Prefect keeps the findings: the units, the spec and the code decide them."""
-    spec, version = parameters["spec"], code_version(ROOMS)
+    spec, version = parameters["spec"], code_version(__name__)
     return units_key("diagnose", parameters["trained"], spec.cuts, spec.retrain_folds, version)
 
 

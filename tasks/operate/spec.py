@@ -8,19 +8,18 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ValidationInfo
 
-from foldproof.models.spec import STRICT, at_least, require
+from foldproof.models.spec import Spec, at_least, require, within
 
 
 @dataclass(frozen=True)
-class GateSpec:
+class GateSpec(Spec):
     """What a newly trained model must show before it becomes the champion."""
 
-    __pydantic_config__ = STRICT
-    __form__ = (
+    __bounds__ = (
         at_least(1, "folds", "refresh_after")
         | at_least(2, "min_dates")
         | at_least(0, "max_age")
-        | {name: {"exclusiveMinimum": 0, "maximum": 1} for name in ("level", "min_coverage")}
+        | within("(0, 1]", "level", "min_coverage")
     )
 
     folds: int = 2
@@ -40,24 +39,10 @@ class GateSpec:
     """Trading dates after which a champion is due for renewal: a challenger that is not
     significantly worse then takes its place. None: never."""
 
-    def __post_init__(self) -> None:
-        for name, least in (("folds", 1), ("min_dates", 2), ("max_age", 0)):
-            value = getattr(self, name)
-            require(value >= least, f"gate.{name} must be at least {least}; it is {value}")
-        for name in ("level", "min_coverage"):
-            value = getattr(self, name)
-            require(0 < value <= 1, f"gate.{name} must lie in (0, 1]; it is {value}")
-        require(
-            self.refresh_after is None or self.refresh_after >= 1,
-            f"gate.refresh_after must be at least 1, or none; it is {self.refresh_after}",
-        )
-
 
 @dataclass(frozen=True)
-class Bound:
+class Bound(Spec):
     """Where a statistic of the rows begins to be a warning, and where a reason not to score."""
-
-    __pydantic_config__ = STRICT
 
     warn: float | None = None
     """Beyond this it is said; none: never."""
@@ -94,11 +79,10 @@ Bounded = Annotated[Bound, BeforeValidator(completed)]
 
 
 @dataclass(frozen=True)
-class ScoreSpec:
+class ScoreSpec(Spec):
     """Bounds within which the champion scores the newest rows."""
 
-    __pydantic_config__ = STRICT
-    __form__ = at_least(1, "shift_dates")
+    __bounds__ = at_least(1, "shift_dates")
 
     staleness: Bounded = BOUNDS["staleness"]
     """Business days that the newest row lies behind the night."""
@@ -120,9 +104,7 @@ class ScoreSpec:
     feature looks moved in every quarter."""
 
     def __post_init__(self) -> None:
-        require(
-            self.shift_dates >= 1, f"score.shift_dates must be at least 1; it is {self.shift_dates}"
-        )
+        super().__post_init__()
         for name, bound in self.bounds.items():
             require(
                 bound.ordered(falling=name in LESS_IS_WORSE),
@@ -138,14 +120,14 @@ class ScoreSpec:
 
 
 @dataclass(frozen=True)
-class MonitorSpec:
+class MonitorSpec(Spec):
     """What is watched once labels arrive."""
 
-    __pydantic_config__ = STRICT
-    __form__ = at_least(1, "dates", "samples") | {
-        "level": {"exclusiveMinimum": 0, "exclusiveMaximum": 0.5},
-        "least_tau": {"minimum": -1, "maximum": 1},
-    }
+    __bounds__ = (
+        at_least(1, "dates", "samples")
+        | within("(0, 0.5)", "level")
+        | within("[-1, 1]", "least_tau")
+    )
 
     dates: int = 63
     """Trading dates over which the realised rank IC is averaged and forecasts are attributed."""
@@ -158,22 +140,10 @@ class MonitorSpec:
     samples: int = 200
     """Windows of the newest dates whose integrated gradients give the importance now."""
 
-    def __post_init__(self) -> None:
-        for name in ("dates", "samples"):
-            value = getattr(self, name)
-            require(value >= 1, f"monitor.{name} must be at least 1; it is {value}")
-        require(0 < self.level < 0.5, f"monitor.level must lie in (0, 0.5); it is {self.level}")
-        require(
-            -1 <= self.least_tau <= 1,
-            f"monitor.least_tau must lie in [-1, 1]; it is {self.least_tau}",
-        )
-
 
 @dataclass(frozen=True)
-class OperationSpec:
+class OperationSpec(Spec):
     """Nightly operation of one registered model."""
-
-    __pydantic_config__ = STRICT
 
     model: str = "foldproof"
     """Name in the model registry; its alias champion scores."""

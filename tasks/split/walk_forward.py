@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from foldproof.models.spec import STRICT, at_least
+from foldproof.models.spec import Spec, at_least
 from foldproof.tasks.split.cut import Blocks, Cutter, PlanError, known_rows
 from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.split.shortage import shortage
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class WalkForward:
+class WalkForward(Spec):
     """Cuts a calendar into folds: train | validation | test, later and later.
 
     Sizes are whole trading days (``252``) or calendar periods (``"90D"``, ``"26W"``, ``"18M"``,
@@ -42,8 +42,7 @@ class WalkForward:
         1 range(2, 6) range(7, 9) range(10, 12)
     """
 
-    __pydantic_config__ = STRICT
-    __form__ = at_least(0, "embargo", "horizon")
+    __bounds__ = at_least(0, "embargo", "horizon") | at_least(1, "keep")
 
     train: int | str
     """Training block: trading days, or a calendar period such as "5Y". At least, if expanding."""
@@ -67,10 +66,11 @@ class WalkForward:
     def __post_init__(self) -> None:
         for name, least in (("train", 1), ("validation", 0), ("test", 1)):
             parse_size(name, getattr(self, name), least)
-        for name, least in (("embargo", 0), ("horizon", 0), ("keep", 1)):
+        for name in self.__bounds__:
             value = getattr(self, name)
-            if value is not None and parse_size(name, value, least).calendar:
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
                 raise ValueError(f"{name} must be a whole number; it is {value!r}")
+        super().__post_init__()
         for name, choices in (("mode", ("sliding", "expanding")), ("anchor", ("start", "end"))):
             if getattr(self, name) not in choices:
                 raise ValueError(

@@ -13,10 +13,10 @@ from foldproof.tasks.track.model import ModelFiles
 from foldproof.tasks.train import TrainedUnit
 from foldproof.tasks.train.serving.model import Laid, example_rows, write_served
 from foldproof.tasks.train.serving.record import NOTHING, background_of, served_of
+from foldproof.tasks.version import ROOT, sources
 
-ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("models", "tasks/data", "tasks/split", "tasks/train")
-"""Folders whose code scores; the rest does not travel with a model."""
+SCORING = ("foldproof.tasks.data", "foldproof.tasks.train.serving.model")
+"""Modules that served_model.py imports; they and what they import travel with a model."""
 NEEDED = ("torch", "numpy", "pandas", "pandera", "pydantic", "pyarrow", "safetensors")
 """What scoring imports; everything else stays out of the model's environment."""
 EXAMPLE_SYMBOLS, EXAMPLE_DATES = 20, 5
@@ -64,10 +64,10 @@ def forecaster_files(
 def staged_code(place: Path) -> Path:
     """A copy of the code that scores below ``place``, as the package ``foldproof``; its folder."""
     target = place / "code" / "foldproof"
-    for room in ROOMS:
-        shutil.copytree(ROOT / room, target / room, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in (ROOT / "tasks").glob("*.py"):
-        shutil.copy(file, target / "tasks")
+    for file in sources(*SCORING, parents=True):
+        copy = target / file.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, copy)
     return target
 
 

@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 
-from foldproof.models.spec import STRICT, require
+from foldproof.models.spec import Spec, require
 
 
 @dataclass(frozen=True)
-class TrackingSpec:
+class TrackingSpec(Spec):
     """The tracking store and the experiment in it."""
-
-    __pydantic_config__ = STRICT
 
     uri: str | None = None
     """A tracking server's address or a database URI; none takes the SQLite file

@@ -11,7 +11,7 @@ from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.timing import Timed, timed
 from foldproof.tasks.train.references import reference_forecasts
 from foldproof.tasks.train.train import train_unit
-from foldproof.tasks.train.unit import ROOMS, TrainedUnit, Unit
+from foldproof.tasks.train.unit import TrainedUnit, Unit
 from foldproof.tasks.version import code_version
 
 
@@ -35,7 +35,7 @@ def reference_key(_: Any, parameters: dict[str, Any]) -> str:
             f"w{p['window']}",
             f"s{p['seed']}",
             Path(p["panel"]).name[:20],
-            code_version(ROOMS),
+            code_version("foldproof.tasks.train.references"),
         ]
     )
 

@@ -1,8 +1,8 @@
 """A unit: one variant on one fold with one seed, what one worker trains."""
 
 import hashlib
-import importlib
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from foldproof.models.imported import imported
+from foldproof.models.normalizers import Variant
 from foldproof.models.spec import NetworkSpec, TrainingSpec
 from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.version import code_version
 
-ROOMS = ("models", "tasks/data", "tasks/split", "tasks/train")
-"""Whose code decides what a unit comes to."""
+TRAINING = "foldproof.tasks.train.train"
+"""The module whose code, with all that it imports, decides what a trained unit is."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Unit:
         fold = [[r.start, r.stop] for r in (self.fold.train, self.fold.validation, self.fold.test)]
         decides = [
             self.variant, fold, self.seed, asdict(self.network), asdict(self.training),
-            self.panel, self.plan, code_version(ROOMS), variant_version(self.variant),
+            self.panel, self.plan, code_version(TRAINING), variant_version(self.variant),
         ]  # fmt: skip
         name = self.variant.replace(":", ".")
         return f"{name}-f{self.fold.number}-s{self.seed}-{digest(*decides)}"
@@ -76,12 +78,15 @@ class TrainedUnit:
 
 
 def variant_version(name: str) -> str:
-    """Hash of the file of one's own variant, ``package.module:attribute``; empty for built-in ones.
+    """Hash of the file of a user's variant, ``package.module:attribute``; empty for built-in ones.
 
-    What that file imports is not looked at.
+    Files that it imports do not count.
     """
     module, colon, _ = name.partition(":")
-    file = importlib.import_module(module).__file__ if colon else None
+    if not colon:
+        return ""
+    imported(name, "variant", Variant)
+    file = getattr(sys.modules[module], "__file__", None)
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] if file else ""
 
 

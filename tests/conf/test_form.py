@@ -1,14 +1,14 @@
 """The schema that Prefect makes a form of: its bounds and choices are those of the specs."""
 
-import dataclasses
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from jsonschema import Draft202012Validator
 from pydantic import TypeAdapter, ValidationError
 
 from foldproof.conf.explanation import ExplainRequest
+from foldproof.conf.form import limits, parts_of
 from foldproof.conf.load import PRESETS, load
 from foldproof.conf.outside import OutsideAudit
 from foldproof.conf.schema import Experiment
@@ -17,6 +17,7 @@ from foldproof.models.normalizers import VARIANTS
 from foldproof.models.spec import NetworkSpec, TrainingSpec
 from foldproof.tasks.attribute.methods.catalogue import ATTRIBUTIONS
 from foldproof.tasks.attribute.spec import AttributionSpec
+from foldproof.tasks.attribute.trust.spec import TrustSpec
 from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.data.spec import DataSpec, SyntheticSpec, TargetSpec
 from foldproof.tasks.diagnose.spec import AuditSpec
@@ -26,22 +27,26 @@ from foldproof.tasks.train.references import REFERENCES
 
 SPECS = (
     NetworkSpec, TrainingSpec, SyntheticSpec, DataSpec, TargetSpec, AttributionSpec, AuditSpec,
-    StatisticsSpec, WalkForward, GateSpec, ScoreSpec, MonitorSpec,
+    StatisticsSpec, TrustSpec, WalkForward, GateSpec, ScoreSpec, MonitorSpec,
+    ExplainRequest, OutsideAudit,
 )  # fmt: skip
-SIZES = {"train": 100, "validation": 20, "test": 20}
+NEEDED: dict[type, dict[str, Any]] = {
+    WalkForward: {"train": 100, "validation": 20, "test": 20},
+    ExplainRequest: {"model": "latest"},
+    OutsideAudit: {"forecaster": "mine:forecast", "path": "rows.parquet"},
+}
+"""Settings without a default, which every value of the spec needs."""
 
 
 def bounds() -> Iterator[tuple[type, str, str, float]]:
     for spec in SPECS:
-        for name, rules in getattr(spec, "__form__", {}).items():
-            for rule, value in rules.items():
-                if "imum" in rule:
-                    yield spec, name, rule, value
+        for name, interval in spec.__bounds__.items():
+            for rule, value in limits(interval).items():
+                yield spec, name, rule, value
 
 
 def of(spec: type, name: str, value: Any) -> Any:
-    sizes = SIZES if spec is WalkForward else {}
-    return TypeAdapter(spec).validate_python({**sizes, name: value})
+    return TypeAdapter(spec).validate_python({**NEEDED.get(spec, {}), name: value})
 
 
 def errors(value: dict[str, Any]) -> list[str]:
@@ -51,7 +56,7 @@ def errors(value: dict[str, Any]) -> list[str]:
 
 
 def test_there_are_bounds_to_test() -> None:
-    assert len(list(bounds())) > 25
+    assert len(list(bounds())) > 50
 
 
 @pytest.mark.parametrize(
@@ -62,9 +67,8 @@ def test_there_are_bounds_to_test() -> None:
 def test_a_bound_of_the_form_is_the_bound_of_the_spec(
     spec: type, name: str, rule: str, value: float
 ) -> None:
-    """The last value inside is taken, the next one is not: for whole numbers exactly the next."""
-    (field,) = (one for one in dataclasses.fields(spec) if one.name == name)
-    step = 1 if "int" in str(field.type) else 1e-6
+    """The last value inside is accepted, the next one is refused."""
+    step = 1 if int in parts_of(get_type_hints(spec)[name]) else 1e-6
     outward = -step if "inimum" in rule else step
     inside = value - outward if "exclusive" in rule else value
     outside = value if "exclusive" in rule else value + outward
@@ -99,7 +103,7 @@ def test_a_wrong_value_is_marked_at_its_field(value: dict[str, Any], field: str)
     assert errors(value) == [field]
 
 
-def test_what_is_left_out_is_no_fault_and_ones_own_is_taken() -> None:
+def test_missing_keys_and_names_of_users_own_are_accepted() -> None:
     assert not errors({})
     assert not errors({"variants": ["none", "my.package:variant"]})
     assert not errors({"data": {"features": "my.package:features"}})

@@ -69,13 +69,19 @@ BAD_SETTINGS = {
     "a typo in a variant": ("variants=[zscor]", "zscore"),
     "a variant's module that is not there": ("variants=['nowhere.at_all:x']", "nowhere"),
     "no variant": ("variants=[]", "at least one variant"),
-    "a variant twice": ("variants=[none, none]", "twice: none"),
-    "an unknown reference": ("references=[lasso]", "unknown lasso; there are zero, momentum"),
+    "a variant twice": ("variants=[none, none]", "duplicate entries: none"),
+    "an unknown reference": (
+        "references=[lasso]",
+        "there is no reference 'lasso'; there are zero, momentum",
+    ),
     "a word for a number": (
         "training.epochs=many",
         "training.epochs: Input should be a valid integer",
     ),
-    "a negative number": ("training.learning_rate=-1", "learning_rate must be positive; it is -1"),
+    "a negative number": (
+        "training.learning_rate=-1",
+        "learning_rate must be greater than 0; it is -1",
+    ),
     "no epochs": ("training.epochs=0", "epochs must be at least 1; it is 0"),
     "dropout of one": ("network.dropout=1", "dropout must lie in [0, 1); it is 1"),
     "an unknown loss": ("training.loss=mae", "'mse' or 'rank_correlation'"),

@@ -67,9 +67,9 @@ def test_a_study_is_told_from_a_comparison() -> None:
         ("compositions=[{batch: symbol, size: 8}]", "did you mean compositions.0.batches?"),
         ("compositions=[{batches: symbol, dates: 8}]", "sized by size alone"),
         ("panels=[nois]", "panels names nois; sources has noise, signal, real"),
-        ("normalizations=[none, batchnorm]", "nearest: batch_norm"),
+        ("normalizations=[none, batchnorm]", "did you mean batch_norm"),
         ("normalizations=[batch_norm]", "reference 'none' must be one of"),
-        ("seeds=[0]", "two or more"),
+        ("seeds=[0]", "at least 2 items"),
         ("level=1", "level must lie in [0.5, 1); it is 1"),
         ("workers=-1", "workers must be at least 0"),
         ("study=layer_norm", "study"),
@@ -82,7 +82,10 @@ def test_a_bad_setting_gets_one_clear_message(override: str, message: str) -> No
 
 def test_every_field_has_a_text() -> None:
     schema = BatchStudy.model_json_schema()
-    own = [schema, *(schema["$defs"][name] for name in ("PanelSpec", "Composition", "ExpectedSize"))]
+    own = [
+        schema,
+        *(schema["$defs"][name] for name in ("PanelSpec", "Composition", "ExpectedSize")),
+    ]
     assert not [
         f"{section['title']}.{name}"
         for section in own

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.filterwarnings(text) for text in OTHERS_WARNINGS]
     ("settings", "said"),
     [
         (["symbl=AAPL"], "symbl: no such key; did you mean symbol?"),
-        (["back=0"], "back: Input should be greater than or equal to 1"),
+        (["back=0"], "back must be at least 1; it is 0"),
         (["date=2020-13-01"], "not readable as YAML"),
         (["nodes=many"], "nodes"),
     ],

@@ -1,6 +1,6 @@
 import pytest
 
-from foldproof.models.spec import NetworkSpec, TrainingSpec
+from foldproof.models.spec import Interval, NetworkSpec, TrainingSpec, nearest
 
 
 @pytest.mark.parametrize(
@@ -9,9 +9,15 @@ from foldproof.models.spec import NetworkSpec, TrainingSpec
         (lambda: NetworkSpec(window=0), "window must be at least 1; it is 0"),
         (lambda: NetworkSpec(dropout=1.0), r"dropout must lie in \[0, 1\); it is 1.0"),
         (lambda: TrainingSpec(patience=0), "patience must be at least 1"),
-        (lambda: TrainingSpec(learning_rate=0.0), "learning_rate must be positive"),
-        (lambda: TrainingSpec(weight_decay=-1.0), "weight_decay must not be negative"),
-        (lambda: TrainingSpec(loss="rank_correlation"), "take date, date_block or chronological"),
+        (
+            lambda: TrainingSpec(learning_rate=0.0),
+            "learning_rate must be greater than 0; it is 0.0",
+        ),
+        (lambda: TrainingSpec(weight_decay=-1.0), "weight_decay must be at least 0; it is -1.0"),
+        (
+            lambda: TrainingSpec(loss="rank_correlation"),
+            "set it to date, date_block or chronological",
+        ),
     ],
 )
 def test_bad_settings_are_refused_with_their_value(make, says):
@@ -22,3 +28,18 @@ def test_bad_settings_are_refused_with_their_value(make, says):
 def test_the_defaults_hold():
     NetworkSpec()
     TrainingSpec(loss="rank_correlation", batches="date_block")
+
+
+def test_the_nearest_choice_is_offered_whatever_its_case() -> None:
+    assert nearest("close", ["Adj", "CLOSE", "volume"]) == "; did you mean CLOSE?"
+    assert nearest("symbol", ["Symbol "]) == "; did you mean 'Symbol '?"
+    assert nearest("close", ["x", "y"]) == ""
+
+
+def test_an_interval_says_which_ends_it_includes() -> None:
+    assert [value in Interval(0, 1, open_high=True) for value in (-1, 0, 0.5, 1)] == [
+        False, True, True, False,
+    ]  # fmt: skip
+    assert float("nan") not in Interval(0)
+    assert str(Interval(0, 1, open_low=True)) == "lie in (0, 1]"
+    assert str(Interval(0, open_low=True)) == "be greater than 0"

@@ -1,6 +1,5 @@
 """The windows that forecasts are held against: what each baseline means, and its trap."""
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -8,6 +7,7 @@ from types import MappingProxyType
 import torch
 from torch import Generator, Tensor
 
+from foldproof.models.spec import unknown
 from foldproof.models.windows import eligible
 from foldproof.tasks.attribute.baselines.sampling import cut, draw
 
@@ -196,8 +196,7 @@ BASELINES: Mapping[str, Baseline] = MappingProxyType(
 def check_baseline(name: str) -> None:
     """Raise ValueError, naming the nearest keys, unless ``name`` is one of :data:`BASELINES`."""
     if name not in BASELINES:
-        near = difflib.get_close_matches(name, BASELINES, n=3) or list(BASELINES)
-        raise ValueError(f"there is no baseline {name!r}; nearest: {', '.join(near)}")
+        raise ValueError(unknown("baseline", name, BASELINES))
 
 
 def baseline_of(name: str, ground: BaselineInputs) -> Tensor:

@@ -1,11 +1,11 @@
 """The attribution methods: what each measures, what it cannot see, and how it is asked."""
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from foldproof.models.spec import require_distinct, unknown
 from foldproof.tasks.attribute.methods import question as runs
 from foldproof.tasks.attribute.methods.question import Answer, Question
 from foldproof.tasks.attribute.network.gradients import eval_mode
@@ -200,11 +200,8 @@ def check_methods(names: tuple[str, ...]) -> None:
     """
     for name in names:
         if name not in ATTRIBUTIONS:
-            near = difflib.get_close_matches(name, ATTRIBUTIONS, n=3) or list(ATTRIBUTIONS)
-            raise ValueError(f"there is no attribution method {name!r}; nearest: {', '.join(near)}")
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"each method may stand once; twice: {', '.join(twice)}")
+            raise ValueError(unknown("attribution method", name, ATTRIBUTIONS))
+    require_distinct(names, "methods")
     if MAIN not in names:
         raise ValueError(
             f"methods must contain {MAIN!r}, by which the report ranks features; they are "

@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from foldproof.models.spec import STRICT, require
+from foldproof.models.spec import Spec, at_least
 
 
 @dataclass(frozen=True)
-class TrustSpec:
+class TrustSpec(Spec):
     """The sizes of the checks of one unit; the defaults cost less than its attribution."""
 
-    __pydantic_config__ = STRICT
+    __bounds__ = at_least(2, "samples", "orders", "steps") | at_least(
+        1, "nodes", "coarse", "networks", "cells", "dates", "perturbations", "moves"
+    )
 
     samples: int = 48
     """Test windows whose attributions are checked, spread evenly over dates."""
@@ -36,9 +38,3 @@ class TrustSpec:
     """Sets of features per sample in infidelity."""
     moves: int = 2
     """Moves per sample in sensitivity."""
-
-    def __post_init__(self) -> None:
-        least = {"samples": 2, "orders": 2, "steps": 2}
-        for name in self.__dataclass_fields__.keys() - {"lags"}:
-            value, minimum = getattr(self, name), least.get(name, 1)
-            require(value >= minimum, f"{name} must be at least {minimum}; it is {value}")

@@ -15,9 +15,11 @@ import pyarrow as pa
 
 from foldproof.tasks.data.rows import Rows
 from foldproof.tasks.data.spec import DataSpec
-from foldproof.tasks.version import ROOM, code_version
+from foldproof.tasks.version import code_version
 
 NOTES = "rows.json"
+READING = "foldproof.tasks.data.panel.read"
+"""The module whose code, with all that it imports, decides what is kept."""
 ORIGIN = ("origin", "unit", "first", "about", "written", "in_order")
 
 
@@ -52,7 +54,7 @@ def load(place: Path) -> Kept | None:
     """What is kept in ``place``; None where that is nothing, broken, or of other code."""
     try:
         notes = json.loads((place / NOTES).read_text(encoding="utf-8"))
-        if notes["code"] != code_version(ROOM):
+        if notes["code"] != code_version(READING):
             return None
         parts = [pd.read_feather(place / name) for name in notes["pieces"].values()]
         frame = pd.concat(parts, ignore_index=True)
@@ -113,7 +115,7 @@ def write(part: pd.DataFrame, place: Path, year: int) -> str:
 def note(kept: Kept, place: Path) -> None:
     """Write what goes with the rows; from then on the new files count, not the old ones."""
     notes = {
-        "code": code_version(ROOM),
+        "code": code_version(READING),
         "marks": kept.marks,
         "kinds": kept.kinds,
         "restated": kept.restated,

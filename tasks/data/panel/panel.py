@@ -18,7 +18,7 @@ from foldproof.tasks.data.panel.read import accepted, features_version, read
 from foldproof.tasks.data.rows import DataError, Rows
 from foldproof.tasks.data.sources.files import flat, in_roles
 from foldproof.tasks.data.spec import ColumnsSpec, DataSpec, TargetSpec
-from foldproof.tasks.version import ROOM, code_version
+from foldproof.tasks.version import code_version
 
 NOTES = "panel.json"
 
@@ -134,7 +134,7 @@ def line_of(rows: Rows, spec: DataSpec, target: TargetSpec) -> str:
     apart = ("path", "query", "incremental", "overlap", "end")
     settings = asdict(spec) | dict.fromkeys(apart)
     decides = [[*rows.frame.columns], settings, asdict(target), features_version(spec)]
-    text = json.dumps([decides, code_version(ROOM)], default=str, sort_keys=True)
+    text = json.dumps([decides, code_version(__name__)], default=str, sort_keys=True)
     return fingerprint(text, [])[:20]
 
 

@@ -1,17 +1,18 @@
 """The two stages of a panel, each callable on its own: raw rows, and features made from them."""
 
 import hashlib
-import importlib
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from foldproof.models.imported import failure, imported
 from foldproof.tasks.data.features.features import price_features
 from foldproof.tasks.data.incremental.append import followed
 from foldproof.tasks.data.panel.history import as_known, between, with_history
@@ -91,35 +92,32 @@ def features_of(spec: DataSpec) -> Transform | None:
         return None
     if spec.features == "price":
         return partial(price_features, fill_limit=spec.fill_limit)
-    return partial(own_features, resolve(spec.features), spec.features)
+    return partial(own_features, own_function(spec.features, "features"), spec.features)
 
 
-def resolve(name: str) -> Transform:
-    """The function that ``package.module:function`` names.
+def own_function(name: str, what: str) -> Callable[..., Any]:
+    """The function that ``package.module:function`` names; ``what`` it is used as, for messages.
 
     Raises:
-        DataError: No such module, no such attribute, or not callable.
+        DataError: It cannot be imported, or it is not a function.
     """
-    module_name, _, attribute = name.partition(":")
     try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise DataError(
-            f"features {name!r}: {error}; run where the module can be imported"
-        ) from error
-    function = getattr(module, attribute, None)
-    if not callable(function):
-        raise DataError(f"features {name!r}: {module_name} has no function {attribute!r}")
-    return function
+        return imported(name, what)
+    except ValueError as error:
+        raise DataError(str(error)) from error
 
 
 def own_features(function: Transform, name: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Call the user's function on a copy of ``frame`` and check what comes back.
 
     Raises:
-        DataError: Not a table of finite or missing numbers on the same rows.
+        DataError: The function raises, or does not return a table of finite or missing numbers on
+            the same rows.
     """
-    out = function(frame.copy())
+    try:
+        out = function(frame.copy())
+    except (Exception, SystemExit) as error:  # a user's function may raise anything
+        raise DataError(f"features {name!r} failed: {failure(error)}") from error
     if not isinstance(out, pd.DataFrame):
         raise DataError(f"features {name!r} returned {type(out).__name__}; return a DataFrame")
     out = out.drop(columns=[column for column in ROLES if column in out])
@@ -154,8 +152,8 @@ def features_version(spec: DataSpec) -> str:
     """
     if ":" not in spec.features:
         return ""
-    module = inspect.getmodule(inspect.unwrap(resolve(spec.features)))
-    file = inspect.getsourcefile(module) if module else None
+    module = inspect.getmodule(inspect.unwrap(own_function(spec.features, "features")))
+    file = getattr(module, "__file__", None)
     if file is None:
         return ""
     with open(file, "rb") as stream:

@@ -1,8 +1,7 @@
 """The user's own table, from a Parquet or CSV file or from memory, with its columns in roles."""
 
-import difflib
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -11,6 +10,7 @@ from types import MappingProxyType
 import pandas as pd
 from pandas.errors import EmptyDataError, ParserWarning
 
+from foldproof.models.spec import nearest
 from foldproof.tasks.data.rows import ROLES, DataError, Rows, names_of
 from foldproof.tasks.data.spec import ColumnsSpec, DataSpec
 
@@ -97,14 +97,7 @@ def missing_file(path: Path) -> str:
     names = [file.name for file in folder.iterdir()] if folder.is_dir() else []
     if not folder.is_dir():
         return f"there is no folder {folder}; set path to a file in one"
-    return f"there is no such file{did_you_mean(path.name, names) or '; set path to one'}"
-
-
-def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` for the nearest of ``names``, upper case or not; else nothing."""
-    by_lower = {str(candidate).lower(): str(candidate) for candidate in names}
-    near = difflib.get_close_matches(name.lower(), by_lower, n=1)
-    return f"; did you mean {by_lower[near[0]]!r}?" if near else ""
+    return f"there is no such file{nearest(path.name, names) or '; set path to one'}"
 
 
 def in_roles(rows: Rows, spec: DataSpec) -> Rows:
@@ -170,5 +163,5 @@ def require_column(rows: Rows, name: str, setting: str) -> None:
     if name in names:
         return
     shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-    near = did_you_mean(name, names) or "; the table must be long, one row a date and symbol."
+    near = nearest(name, names) or "; the table must be long, one row a date and symbol."
     raise DataError(f"{rows.origin}: no column {name!r} ({setting}){near} There are {shown}")

@@ -1,6 +1,5 @@
 """Does a forecaster read the rows that it is given? One that does not cannot be audited by them."""
 
-import importlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from foldproof.models.imported import imported
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
 from foldproof.tasks.diagnose.findings.verdicts import unknown_finding
 from foldproof.tasks.diagnose.perturb.attempt import attempt
@@ -97,9 +97,9 @@ def remembered(
 @contextmanager
 def afresh(name: str) -> Iterator[Callable[..., Any]]:
     """What ``name`` names in a module that is executed anew, and stands for itself inside."""
-    module, _, attribute = name.partition(":")
+    module = name.partition(":")[0]
     held = sys.modules.pop(module)
     try:
-        yield getattr(importlib.import_module(module), attribute)
+        yield imported(name, "forecaster")
     finally:
         sys.modules[module] = held

@@ -3,13 +3,13 @@
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 from torch import Tensor, nn
 
+from foldproof.models.spec import nearest
 from foldproof.tasks.diagnose.findings.catalogue import STAGES
 from foldproof.tasks.diagnose.trace.tables import Table, dated
 from foldproof.tasks.diagnose.trace.values import Leaf, leaves
@@ -153,8 +153,7 @@ class Recorder(Trace):
             ValueError: No such stage, or rows that cannot be dated.
         """
         if stage not in STAGES:
-            near = get_close_matches(stage, STAGES, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = nearest(stage, STAGES)
             raise ValueError(f"stage must be one of {', '.join(STAGES)}; it is {stage!r}{hint}")
         table = dated(value, self.data, stage in FITTED)
         if table is None:

@@ -28,9 +28,12 @@ def test_lists_of_a_configuration_file_are_read() -> None:
     [
         ({"samples": -1}, "samples must be at least 0; it is -1"),
         ({"nodes": 0}, "nodes must be at least 1; it is 0"),
-        ({"methods": ["integrated_gradient"]}, "nearest: integrated_gradients"),
+        ({"methods": ["integrated_gradient"]}, "did you mean integrated_gradients"),
         ({"methods": ["citic"]}, "must contain 'integrated_gradients'"),
-        ({"groups": [["a", "b"], ["b"]]}, "in several groups: b"),
+        (
+            {"groups": [["a", "b"], ["b"]]},
+            "which must be disjoint: b",
+        ),
         ({"groups": [["a"], []]}, "no group may be empty"),
         ({"canaries": -1}, "canaries must be at least 0; it is -1"),
         ({"permuted_labels": 1, "trust": False}, "permuted_labels is a check: set trust to true"),

@@ -201,9 +201,9 @@ def test_a_block_holds_so_many_dates(noise: Panel, dates: int) -> None:
         ({"batches": "symbol"}, "symbol batches are sized by size alone"),
         ({"batches": "symbol", "size": 8, "dates": 2}, "by size alone; size is 8 and dates is 2"),
         ({"batches": "date_block", "size": 8}, "date_block batches are sized by dates alone"),
-        ({"batches": "symbol", "size": 1}, "size of symbol batches must be at least 2; it is 1"),
+        ({"batches": "symbol", "size": 1}, "size must be at least 2; it is 1"),
         ({"batches": "date_block", "dates": 0}, "must be at least 1; it is 0"),
-        ({"batches": "symbol", "size": 8, "epochs": 0}, "epochs of one symbol, 8 days must be"),
+        ({"batches": "symbol", "size": 8, "epochs": 0}, "epochs must be at least 1"),
     ],
 )
 def test_a_bad_composition_names_itself(settings: dict[str, object], message: str) -> None:

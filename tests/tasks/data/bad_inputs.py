@@ -121,7 +121,7 @@ CASES = [
     Case(
         "misspelt price",
         GOOD.replace("close", "clsoe"),
-        "{path}: no column 'close' (columns.price); did you mean 'clsoe'? There are date, symbol, clsoe",
+        "{path}: no column 'close' (columns.price); did you mean clsoe? There are date, symbol, clsoe",
     ),
     Case(
         "wide table",

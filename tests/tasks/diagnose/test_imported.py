@@ -9,13 +9,11 @@ import pytest
 from foldproof.tasks.data import DataError
 from foldproof.tasks.diagnose.imported import (
     audited,
-    imported,
     labels_named,
     long_rows,
     own_fold,
     require_columns,
     require_dates,
-    told,
 )
 
 DATES = pd.bdate_range("2021-01-01", periods=60)
@@ -41,37 +39,6 @@ def rows():
     cells = [(date, name) for date in DATES for name in "ABC"]
     made = pd.DataFrame(cells, columns=["day", "name"])
     return made.assign(x=np.arange(len(made)) % 7, known=made["day"] + pd.Timedelta(days=2))
-
-
-def test_what_is_named_is_found_in_the_working_directory(here):
-    name = module(here, "found_here", "def forecast(data, fold):\n    return 3\n")
-    assert imported(f"{name}:forecast")(None, None) == 3
-
-
-@pytest.mark.parametrize(
-    ("text", "named", "said"),
-    [
-        (None, "nowhere:forecast", "No module named 'nowhere'"),
-        ("", "own:forecast", "has no attribute 'forecast'"),
-        ("forecast = 3", "own:forecast", "must be a function; it is int"),
-        ("def forecast(:", "own:forecast", "own.py, line 1"),
-        ("x = 1\n1 / 0", "own:forecast", "ZeroDivisionError: division by zero (own.py, line 2)"),
-        ("raise SystemExit(3)", "own:forecast", "SystemExit: 3 (own.py, line 1)"),
-    ],
-)
-def test_what_cannot_be_imported_is_one_line(here, text, named, said):
-    if text is not None:
-        module(here, "own", text)
-    with pytest.raises(DataError) as caught:
-        imported(named)
-    assert said in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_an_error_without_a_message():
-    with pytest.raises(ValueError) as caught:  # noqa: PT011  # it has no message to match
-        raise ValueError
-    assert told(caught.value).startswith("ValueError: no message (test_imported.py, line ")
 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv"])
@@ -154,16 +121,6 @@ def test_a_column_of_knowledge_times_holds_dates(tmp_path, value, said):
     require_dates(read, "known_at", ("known",))
     with pytest.raises(DataError, match=f"known_at: column 'late' must hold ISO dates; {said}"):
         require_dates(read, "known_at", ("late",))
-
-
-def test_an_error_is_placed_in_their_code_not_in_a_library(here):
-    text = "import pandas as pd\n\ndef forecast(data):\n    return pd.to_numeric(['soon'])\n"
-    with pytest.raises(ValueError, match="Unable to parse") as caught:
-        imported(f"{module(here, 'places', text)}:forecast")(rows())
-    assert told(caught.value).endswith(" (places.py, line 4)")
-    with pytest.raises(ValueError, match="must be one or more of") as caught:
-        imported("foldproof.tasks.diagnose.perturb.rows:checked_names")(("nois",))
-    assert "(perturb.py" not in told(caught.value)
 
 
 def test_a_target_is_a_column_or_a_function(here):

@@ -34,10 +34,10 @@ def test_it_survives_yaml(tmp_path) -> None:
         ("score.age.refse=9", "operation.score.age.refse: no such key; did you mean"),
         ("score.age.warn=800", "score.age.warn must not lie beyond refuse"),
         ("score.coverage.warn=0.4", "score.coverage.warn must not lie beyond refuse"),
-        ("score.shift_dates=0", "score.shift_dates must be at least 1; it is 0"),
-        ("monitor.level=0.5", "monitor.level must lie in (0, 0.5); it is 0.5"),
-        ("monitor.least_tau=-2", "monitor.least_tau must lie in [-1, 1]; it is -2"),
-        ("monitor.samples=0", "monitor.samples must be at least 1; it is 0"),
+        ("score.shift_dates=0", "shift_dates must be at least 1; it is 0"),
+        ("monitor.level=0.5", "level must lie in (0, 0.5); it is 0.5"),
+        ("monitor.least_tau=-2", "least_tau must lie in [-1, 1]; it is -2"),
+        ("monitor.samples=0", "samples must be at least 1; it is 0"),
     ],
 )
 def test_a_setting_out_of_bounds_is_named(setting: str, said: str) -> None:

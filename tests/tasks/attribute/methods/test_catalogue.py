@@ -237,7 +237,7 @@ def test_both_readings_of_the_mean_partial_are_computed_once() -> None:
 def test_the_default_methods_pass_and_others_are_named() -> None:
     check_methods(DEFAULT)
     check_methods(tuple(ATTRIBUTIONS))
-    with pytest.raises(ValueError, match=r"no attribution method 'shaply'; nearest: shapley"):
+    with pytest.raises(ValueError, match=r"no attribution method 'shaply'; did you mean shapley"):
         check_methods((MAIN, "shaply"))
     with pytest.raises(ValueError, match="may stand once; twice: citic"):
         check_methods((MAIN, "citic", "citic"))

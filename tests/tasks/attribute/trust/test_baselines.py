@@ -24,5 +24,5 @@ def test_a_constant_window_says_nothing_to_a_network_that_rescales_it(trained, p
 
 
 def test_names_of_baselines_are_checked_where_they_are_set():
-    with pytest.raises(ValueError, match="no baseline 'cs_medain'; nearest: cs_median"):
+    with pytest.raises(ValueError, match="no baseline 'cs_medain'; did you mean cs_median"):
         AttributionSpec(baselines=("train_draw", "cs_medain"))

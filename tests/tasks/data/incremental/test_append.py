@@ -8,10 +8,11 @@ import pytest
 
 from foldproof.tasks.data import DataError, DataSpec, TargetSpec, build
 from foldproof.tasks.data.incremental.append import followed
+from foldproof.tasks.data.incremental.store import READING
 from foldproof.tasks.data.panel.read import read, sound
 from foldproof.tasks.data.rows import Rows
 from foldproof.tasks.data.sources.catalogue import SOURCES
-from foldproof.tasks.version import ROOM, code_version
+from foldproof.tasks.version import code_version
 from tests.tasks.data.growing import COLUMNS, WAYS, in_csv, nights
 
 TODAY = date(2026, 1, 1)
@@ -270,7 +271,7 @@ def gone(place: Path) -> None:
 
 def of_other_code(place: Path) -> None:
     notes = next(place.glob("rows-*/rows.json"))
-    notes.write_text(notes.read_text().replace(code_version(ROOM), "another"))
+    notes.write_text(notes.read_text().replace(code_version(READING), "another"))
 
 
 def no_notes(place: Path) -> None:

@@ -37,6 +37,7 @@ def spoils(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 BAD: dict[str, tuple[Callable[[pd.DataFrame], object], str]] = {
+    "raises": (lambda f: f["no such"], "failed: KeyError: 'no such' .test_read.py, line"),
     "fewer_rows": (lambda f: good(f).dropna(), "returned 1898 rows for 1904, or other index"),
     "other_index": (lambda f: good(f).set_axis(range(1, len(f) + 1)), "or other index labels"),
     "a_series": (lambda f: f["price"], "returned Series; return a DataFrame"),
@@ -90,9 +91,9 @@ def test_bad_own_features_are_refused(name: str, own: ModuleType, market: pd.Dat
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("no_such_module:f", "No module named 'no_such_module'; run where"),
-        ("own_features:absent", "own_features has no function 'absent'"),
-        ("own_features:number", "own_features has no function 'number'"),
+        ("no_such_module:f", "No module named 'no_such_module'"),
+        ("own_features:absent", "own_features defines no 'absent'"),
+        ("own_features:number", "must be a function; it is of type int"),
     ],
 )
 def test_a_name_that_leads_nowhere(

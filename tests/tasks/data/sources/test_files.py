@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from foldproof.tasks.data import ColumnsSpec, DataSpec, TargetSpec, build, from_frame
-from foldproof.tasks.data.sources.files import did_you_mean, read_file
+from foldproof.tasks.data.sources.files import read_file
 from tests.tasks.data.conftest import ROLES
 
 
@@ -76,8 +76,3 @@ def test_a_table_is_not_changed_by_being_read(market: pd.DataFrame) -> None:
     before = market.copy()
     from_frame(market, ROLES, TargetSpec(5))
     pd.testing.assert_frame_equal(market, before)
-
-
-def test_the_nearest_name_is_offered_whatever_its_case() -> None:
-    assert did_you_mean("close", ["Adj", "CLOSE", "volume"]) == "; did you mean 'CLOSE'?"
-    assert did_you_mean("close", ["x", "y"]) == ""

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from foldproof.models.imported import imported
 from foldproof.tasks.diagnose import Verdict
-from foldproof.tasks.diagnose.imported import audited, imported, own_fold
+from foldproof.tasks.diagnose.imported import audited, own_fold
 from foldproof.tasks.diagnose.lookahead.controls import afresh
 
 DATES = pd.bdate_range("2021-01-01", periods=60)
@@ -72,7 +73,7 @@ def test_one_that_keeps_nothing_or_by_content_is_clean(write, key):
 
 def test_a_fresh_import_stands_for_itself_only_inside(write):
     name = write("'model'", TRAINED)
-    imported(name)
+    imported(name, "forecaster")
     held = sys.modules["keeps"]
     with afresh(name) as new:
         assert sys.modules["keeps"].forecast is new is not held.forecast

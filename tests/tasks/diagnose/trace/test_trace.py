@@ -40,7 +40,7 @@ def test_dated_and_frozen_values_are_told_apart(recorder):
 
 
 def test_a_stage_that_is_none_is_refused_with_the_nearest(recorder):
-    with pytest.raises(ValueError, match="it is 'feature'; did you mean 'features'"):
+    with pytest.raises(ValueError, match="it is 'feature'; did you mean features"):
         recorder("feature", 1)
 
 

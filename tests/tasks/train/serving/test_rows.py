@@ -43,7 +43,7 @@ def test_an_index_of_dates_and_symbols_serves_as_columns() -> None:
     ("columns", "said"),
     [
         ({"f1": None}, "the input: no column 'f1' (which the model reads)"),
-        ({"f1": None, "F1": [1.0, 2, 3, 4]}, "did you mean 'F1'?"),
+        ({"f1": None, "F1": [1.0, 2, 3, 4]}, "did you mean F1?"),
         ({"symbol": None}, "no column 'symbol'"),
         (
             {"f0": ["1", "2", "much", "4"]},

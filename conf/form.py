@@ -1,0 +1,120 @@
+"""Descriptions that a YAML file, a command line or a form of the Prefect UI fills."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import is_dataclass
+from typing import Any, ClassVar, get_args, get_type_hints
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    ValidationInfo,
+    field_validator,
+)
+
+from foldproof.models.spec import OWN, Interval
+
+JsonSchema = dict[str, Any]
+OWN_PATTERN = r"^[\w.]+:\w+$"
+ENDS = (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum"))
+"""JSON schema keys of a lower and of an upper end: included, excluded."""
+
+
+class Description(BaseModel):
+    """A tree of specs. Unknown keys are errors; bounds are those of the specs."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,  # a value that is refused may be a password
+    )
+    __bounds__: ClassVar[Mapping[str, Interval]] = {}
+    __choices__: ClassVar[Mapping[str, Any]] = {}
+
+    @field_validator("*")
+    @classmethod
+    def within_bounds(cls, value: Any, info: ValidationInfo) -> Any:
+        """Each number lies in its interval."""
+        name = str(info.field_name)
+        if name in cls.__bounds__:
+            cls.__bounds__[name].check(name, value)
+        return value
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: Any, handler: GetJsonSchemaHandler
+    ) -> JsonSchema:
+        schema = handler(core_schema)
+        fill_in(handler.resolve_ref_schema(schema), cls, handler.resolve_ref_schema)
+        return schema
+
+
+def fill_in(schema: JsonSchema, spec: Any, resolve: Callable[[JsonSchema], JsonSchema]) -> None:
+    """Add the bounds, choices and help of ``spec`` and of the specs below it to its JSON schema.
+
+    No key is required: a form opens with values, and a key that is left out keeps its value.
+    """
+    schema.pop("required", None)
+    if "description" in schema:
+        schema["description"] = " ".join(schema["description"].split("\n\n")[0].split())
+    fields, kinds = schema["properties"], get_type_hints(spec)
+    for name, interval in spec.__bounds__.items():
+        field = fields[name]
+        field.get("items", field).update(limits(interval))
+    for name, names in spec.__choices__.items():
+        offer(fields[name], [*names])
+    for name, field in fields.items():
+        below = {part.__name__: part for part in parts_of(kinds[name]) if is_dataclass(part)}
+        for reference in references(field):
+            target = resolve(reference)
+            if target.get("title") in below:
+                fill_in(target, below[target["title"]], resolve)
+
+
+def limits(interval: Interval) -> JsonSchema:
+    """JSON schema of the numbers in ``interval``."""
+    low, high = ENDS[0][interval.open_low], ENDS[1][interval.open_high]
+    return {low: interval.low} | ({} if interval.unbounded else {high: interval.high})
+
+
+def offer(field: JsonSchema, names: list[str]) -> None:
+    """Add the choices ``names`` to a field that holds one of them, or a list of them.
+
+    Where users may name their own, the form asks first which of the two is meant: Prefect draws a
+    list of plain choices, or of plain texts.
+    """
+    built_in: JsonSchema = {"type": "string", "enum": [name for name in names if name != OWN]}
+    many = field.get("type") == "array"
+    if OWN not in names:
+        field.update({"items": built_in} if many else built_in)
+        return
+    own: JsonSchema = {"type": "string", "pattern": OWN_PATTERN}
+    titles = "built in", f"your own{', too' * many}: {OWN}"
+    if many:
+        known = "|".join(f"^{name}$" for name in built_in["enum"])
+        own["pattern"] = f"{known}|{OWN_PATTERN}"
+        built_in, own = ({"type": "array", "items": one} for one in (built_in, own))
+        del field["items"]
+    del field["type"]
+    pairs = zip((built_in, own), titles, strict=True)
+    field["anyOf"] = [one | {"title": title} for one, title in pairs]
+
+
+def parts_of(annotation: Any) -> Iterator[type]:
+    """The types that an annotation is made of."""
+    yield annotation
+    for part in get_args(annotation):
+        yield from parts_of(part)
+
+
+def references(schema: Any) -> Iterator[JsonSchema]:
+    """The references to other schemas inside ``schema``."""
+    if isinstance(schema, dict):
+        if "$ref" in schema:
+            yield {"$ref": schema["$ref"]}
+        for part in schema.values():
+            yield from references(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from references(part)
