@@ -20,8 +20,6 @@ from foldproof.tasks.diagnose.perturb.rows import KEYS
 
 TargetTransform = Callable[[pd.DataFrame], pd.Series | pd.DataFrame]
 """Long raw rows -> the target on the same rows: a Series, or a table of one column."""
-Labels = Callable[[pd.DataFrame], pd.Series]
-"""Long rows -> the target, indexed (date, symbol)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +120,10 @@ def is_code(data: pd.DataFrame, name: str) -> bool:
     return bool((data.groupby("symbol")[name].nunique() <= 1).all())
 
 
+Labels = Callable[[pd.DataFrame], pd.Series]
+"""Long rows -> what is forecast, indexed (date, symbol)."""
+
+
 def by_column(column: str, rows: pd.DataFrame) -> pd.Series:
-    """A column of the rows as the target, indexed (date, symbol)."""
+    """A column of the rows as what is forecast, indexed (date, symbol)."""
     return rows.set_index(list(KEYS))[column].astype(np.float64)
