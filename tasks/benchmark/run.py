@@ -87,7 +87,7 @@ def by_case(found: Iterable[Outcome]) -> pd.DataFrame:
                 "title": case.title,
                 "stage": " or ".join(case.stages) or "clean",
                 "right": f"{sum(one.right for one in group)}/{len(group)}",
-                "caught by": ", ".join(DIAGNOSTICS[t].number for t in tests),
+                "caught by": ", ".join(tests),
                 "days ahead": max(one.ahead for one in group) or "",
                 "inflation": f"{np.mean(worth):+.3f}" if worth else "",
                 "seconds": round(float(np.mean([one.seconds for one in group])), 1),
@@ -106,7 +106,7 @@ def by_test(found: Sequence[Outcome]) -> pd.DataFrame:
         if seen or flagged:
             rows.append(
                 {
-                    "test": f"{entry.number} {entry.title}",
+                    "test": entry.title,
                     "leaks seen alone": f"{seen}/{len(leaks)}",
                     "controls flagged": f"{flagged}/{len(clean)}",
                 }

@@ -12,7 +12,7 @@ from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.data.panel.layout import fingerprint
 
 PREFIX = "noise_"
-"""Begins the names of the columns, as those of the leak test of noise features (T22)."""
+"""Prefix of the names of the noise columns."""
 MOST_PERSISTENT = 0.999
 """Autocorrelation beyond which noise would be a trend."""
 LEVEL = 0.05

@@ -6,7 +6,6 @@ from types import MappingProxyType
 
 import numpy as np
 
-from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
 
 CHANCE_WANTED = 0.95
@@ -39,8 +38,8 @@ class Dial:
 
     @property
     def number(self) -> str:
-        """Of its test, T1 to T24."""
-        return DIAGNOSTICS[self.test].number
+        """The first word of its key, which dials of one test share."""
+        return self.key.split()[0]
 
     def caught(self, level: float, seed: int) -> bool:
         """Whether the test says LEAK."""

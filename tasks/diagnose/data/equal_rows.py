@@ -1,4 +1,4 @@
-"""Equal rows of two large tables, found without comparing every row with every other."""
+"""Equal rows of two large tables, without comparing every pair."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,26 +9,26 @@ import pandas as pd
 from foldproof.tasks.diagnose.perturb.compare import moved, spread
 
 CHUNK = 500_000
-"""Pairs that are compared at a time."""
-
-
+"""Pairs compared at a time."""
 MOST = 200_000_000
-"""Pairs to compare at most: more is a tolerance that nearly every row meets."""
-
-
+"""Largest number of pairs: with more, the tolerance is too wide to mean equality."""
 NEIGHBOURS = 50
 """Rows of one date that are compared with each row."""
+CHANCE = 0.01
+"""Equal rows are no evidence if the chance of finding one among those searched exceeds this."""
+AROUND = 16
+"""Values on either side of a value that estimate the density there."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scaled:
-    """Rows in units in which a difference of 1 is a standard deviation of the training rows.
+    """Rows in units of the standard deviation of the training rows.
 
     Attributes:
         values: (n, F) float64; NaN where missing.
-        line: (n,) projection on a random direction: equal rows lie close together on it.
-        check: (n,) a second one, to drop most pairs that meet on the first by chance.
-        reach: Rows that are equal within the tolerance lie no further apart on either.
+        line: (n,) projection on a random direction, on which equal rows lie close together.
+        check: (n,) a second projection, which drops most pairs that are close by chance.
+        reach: Largest distance on either projection of rows that are equal within the tolerance.
         tolerance: In standard deviations.
     """
 
@@ -39,26 +39,22 @@ class Scaled:
     tolerance: float
 
     def equal(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """(k,) bool: rows ``left`` (k,) and ``right`` (k,) agree in every value, missing ones too.
+        """(k,) bool: rows ``left`` (k,) and ``right`` (k,) are equal; NaN equals NaN.
 
-        Pairs are compared in pieces, so that memory stays small.
+        Pairs are compared in chunks, to bound memory.
         """
         near = np.abs(self.check[left] - self.check[right]) <= self.reach
         out = np.zeros(len(left), bool)
-        for part in pieces(np.flatnonzero(near)):
+        close = np.flatnonzero(near)
+        for start in range(0, len(close), CHUNK):
+            part = close[start : start + CHUNK]
             sizes = moved(self.values[left[part]], self.values[right[part]])
             out[part] = (sizes <= self.tolerance).all(axis=1)
         return out
 
 
-def pieces(rows: np.ndarray) -> Iterator[np.ndarray]:
-    """``rows`` in parts of a bounded length."""
-    for start in range(0, len(rows), CHUNK):
-        yield rows[start : start + CHUNK]
-
-
 def scaled(values: np.ndarray, train: np.ndarray, tolerance: float) -> Scaled:
-    """(n, F) ``values`` by the centre and spread of rows ``train``; fastest column by column."""
+    """Scale (n, F) ``values`` by mean and sd of rows ``train``; fastest in column order."""
     out = np.empty(values.shape, order="F")
     draws = np.random.default_rng(0).normal(size=(2, values.shape[1]))
     lines = np.zeros((2, len(values)))
@@ -67,7 +63,7 @@ def scaled(values: np.ndarray, train: np.ndarray, tolerance: float) -> Scaled:
         finite = known[np.isfinite(known)]
         centre = float(finite.mean()) if finite.size else 0.0
         unit = (values[:, column] - centre) / spread(known)
-        out[:, column] = unit + 0.0  # -0.0 becomes 0.0, which has another hash
+        out[:, column] = unit + 0.0  # turns -0.0 into 0.0: they hash differently
         filled = np.nan_to_num(unit, copy=False, nan=7.0, posinf=1e6, neginf=-1e6)
         lines += draws[:, [column]] * filled  # a matrix product may round equal rows differently
     rounding = 1e-14 * float(np.abs(lines).max(initial=1.0))
@@ -76,17 +72,17 @@ def scaled(values: np.ndarray, train: np.ndarray, tolerance: float) -> Scaled:
 
 
 def distinct(rows: Scaled, among: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The first of each group of identical rows ``among`` (k,), and (k,) the group of each."""
+    """The first row of each group of identical rows ``among`` (k,), and (k,) group numbers."""
     hashes = pd.util.hash_pandas_object(pd.DataFrame(rows.values[among]), index=False)
     _, first, group = np.unique(hashes.to_numpy(), return_index=True, return_inverse=True)
     return among[first], group
 
 
-def twins_of(rows: Scaled, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """(k,) int: for each row of ``left`` a row of ``right`` that equals it, -1 where none does.
+def equal_row_of(rows: Scaled, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """(k,) int: for each row of ``left`` an equal row of ``right``, or -1.
 
-    Sorting along one random direction leaves few candidates, each of which is compared in full:
-    none is missed, none is made up.
+    Sorting along one random direction leaves few candidates, and each is compared in full: the
+    result is exact.
 
     Raises:
         ValueError: The tolerance is so wide that nearly all rows are candidates.
@@ -101,11 +97,11 @@ def twins_of(rows: Scaled, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     if counts.sum() > MOST:
         raise ValueError(
             f"a tolerance of {rows.tolerance:g} sd leaves {counts.sum():.3g} pairs of rows to "
-            "compare; lower it, or leave features with few values out"
+            "compare; lower it, or leave out features with few values"
         )
     found = np.full(len(mine), -1)
     ends = np.cumsum(counts)
-    for part in pieces_by(ends):
+    for part in chunks_by_pairs(ends):
         pairs = np.repeat(part, counts[part])
         begins = ends[part] - counts[part]
         offset = np.arange(len(pairs)) - np.repeat(begins - begins[0], counts[part])
@@ -115,17 +111,20 @@ def twins_of(rows: Scaled, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return found[group]
 
 
-def pieces_by(ends: np.ndarray) -> Iterator[np.ndarray]:
-    """Runs of rows whose pairs, counted up to ``ends``, are about a chunk; none without pairs."""
+def chunks_by_pairs(ends: np.ndarray) -> Iterator[np.ndarray]:
+    """Runs of rows with about a chunk of pairs each; ``ends`` counts pairs up to each row."""
     busy = np.flatnonzero(np.diff(ends, prepend=0) > 0)
     borders = np.flatnonzero(np.diff(ends[busy] // CHUNK) > 0) + 1
     yield from (part for part in np.split(busy, borders) if len(part))
 
 
-def neighbours(rows: Scaled, day: np.ndarray, among: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def equal_within_dates(
+    rows: Scaled, day: np.ndarray, among: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of equal rows ``among`` (k,) of the same ``day`` (n,).
 
-    Only the 50 rows next to each along the line are compared: enough unless a market is all equal.
+    Only the 50 rows next to each along the line are compared, which is enough unless most of a
+    market is equal.
     """
     order = among[np.lexsort((rows.line[among], day[among]))]
     left, right = [], []
@@ -141,36 +140,28 @@ def neighbours(rows: Scaled, day: np.ndarray, among: np.ndarray) -> tuple[np.nda
     return np.concatenate([*left, empty]), np.concatenate([*right, empty])
 
 
-CHANCE = 0.01
-"""Equal rows say nothing where chance makes this many of all that were looked for."""
-
-
-AROUND = 16
-"""Values on either side of a value by which the density there is told."""
-
-
-def by_chance(rows: Scaled, train: np.ndarray, matched: np.ndarray, looked: int) -> np.ndarray:
-    """(k,) bool: training rows ``matched`` that one of ``looked`` rows may well equal by chance.
+def by_chance(rows: Scaled, train: np.ndarray, matched: np.ndarray, searched: int) -> np.ndarray:
+    """(k,) bool: training rows ``matched`` that one of ``searched`` rows may equal by chance.
 
     Args:
         rows: All rows.
         train: (a,) places of the training rows, ascending.
-        matched: (k,) those of them that were found.
-        looked: Rows for which an equal one was looked for.
+        matched: (k,) the training rows that equal a test row.
+        searched: Number of rows for which an equal one was searched.
     """
     _, group = distinct(rows, train)
     times = np.bincount(group)[group][np.searchsorted(train, matched)]
-    from scipy.stats import poisson  # here: it is slow, and configurations are read first
+    from scipy.stats import poisson  # here, because the import is slow
 
-    chance = poisson.sf(times - 1, expected(rows, train, matched)) * looked
+    chance = poisson.sf(times - 1, expected_equals(rows, train, matched)) * searched
     return np.asarray(chance > CHANCE)
 
 
-def expected(rows: Scaled, train: np.ndarray, matched: np.ndarray) -> np.ndarray:
-    """(k,) training rows that would equal each of ``matched`` if features were independent.
+def expected_equals(rows: Scaled, train: np.ndarray, matched: np.ndarray) -> np.ndarray:
+    """(k,) expected training rows equal to each of ``matched``, if features were independent.
 
-    By how many others have its value, and by how dense values lie around it: numbers that differ
-    meet within the tolerance where there are enough of them.
+    For each feature the larger of two estimates: the other rows with the same value, and the
+    density of values around it, because distinct numbers meet within the tolerance if dense enough.
     """
     size = len(train)
     out = np.full(len(matched), float(size))

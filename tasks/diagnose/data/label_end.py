@@ -1,4 +1,4 @@
-"""When a label is known, measured from the code that makes it instead of taken on trust."""
+"""When labels become known, measured by running the code that makes them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,28 +8,29 @@ import numpy as np
 import pandas as pd
 
 from foldproof.tasks.diagnose.data.labels import Target, TargetTransform, target_of
-from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
-from foldproof.tasks.diagnose.findings.finding import Finding, Verdict, Witness
+from foldproof.tasks.diagnose.findings.finding import Finding, Witness
+from foldproof.tasks.diagnose.findings.verdicts import exact_finding
 from foldproof.tasks.diagnose.perturb.compare import day
 from foldproof.tasks.diagnose.perturb.cuts import calendar_strata, in_turn
 from foldproof.tasks.diagnose.perturb.keys import checked_times
 from foldproof.tasks.diagnose.perturb.rows import change_rows, checked_names, late_cells
 
 WAYS = ("truncate", "noise")
-"""Ways to change later rows: removing shows nearly all, noise what removing hides."""
+"""Perturbations of later rows: removal reveals nearly every dependence, noise the rest."""
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """When the labels of some dates are known.
+    """When the labels of some dates become known.
 
     Attributes:
-        table: A row a label, on the index of the data: ``date``, ``symbol``, ``label_end`` (the
-            first date whose later rows no longer move it), ``ahead`` (trading days from the date
-            to there) and ``exact`` (False where it is only known to be no earlier).
+        table: One row a label, on the index of the data: ``date``, ``symbol``, ``label_end`` (the
+            first date after which changed rows no longer change the label), ``ahead`` (trading
+            days from ``date`` to ``label_end``) and ``exact`` (False if ``label_end`` is only a
+            lower bound).
         days: (D,) datetime64[ns] trading days.
         tested: What was tried.
-        failed: Why the target could not be made from changed rows; empty where it always could.
+        failed: Why the target failed on changed rows; empty if it never did.
     """
 
     table: pd.DataFrame
@@ -49,39 +50,39 @@ def label_ends(
     known_at: Mapping[str, str] = MappingProxyType({}),
     guess: int = 1,
 ) -> Measured:
-    """Find the last row that labels read, by bisection over the date after which rows change.
+    """Measure when labels become known, by bisection over the date after which rows change.
 
     Every cut narrows all labels at once, and the horizon of one date is the first guess for the
-    next, so a constant horizon costs two cuts a date. Trap: a class label that a change happens to
-    leave as it was is taken to be known by then; over several symbols and dates the largest
-    ``ahead`` is the horizon.
+    next, so a constant horizon costs two cuts a date. Trap: a class label that happens not to
+    change counts as known by then; over several symbols and dates, the largest ``ahead`` is the
+    horizon.
 
     Args:
         target_transform: Long raw rows -> the target on the same rows (same index).
         data: Long rows with ``date`` and ``symbol``.
-        dates: How many dates' labels to measure; Wednesdays, month ends and any, in turn.
-        runs: Cuts at most; what is still open then is marked as not exact.
-        seed: Of the dates and of the noise.
-        perturbations: Keys of ``PERTURBATIONS`` in perturb/rows.py, all of them at every cut.
-        known_at: Raw columns that are known later than their date -> the column that says when.
-        guess: Trading days ahead at which the first label is tried: where it is right, that costs
-            two cuts, else a bisection.
+        dates: Number of dates to measure; Wednesdays, month ends and other days in turn.
+        runs: Largest number of cuts; labels that are open after them are not exact.
+        seed: Of the choice of dates and of the noise.
+        perturbations: Keys of ``PERTURBATIONS`` in perturb/rows.py, all applied at every cut.
+        known_at: Raw columns that become known after their date -> the column of that date.
+        guess: First guess of the horizon in trading days: a right one costs two cuts, a wrong one
+            a bisection.
 
     Raises:
-        ValueError: Unusable data, or a target that is not one column on the rows given.
+        ValueError: Unusable data, or a target that is not one column on the given rows.
     """
     checked_names(perturbations)
     if dates < 1 or runs < 1:
         raise ValueError(f"at least 1 date and 1 run are needed; they are {dates} and {runs}")
     target = target_of(target_transform, data)
-    there = np.isfinite(target.values)
-    chosen = there & np.isin(target.row, chosen_days(target, there, dates, seed))
+    labelled = np.isfinite(target.values)
+    chosen = labelled & np.isin(target.row, chosen_days(target, labelled, dates, seed))
     low, high = target.row.copy(), np.full(len(data), len(target.days) - 1)
     used, failed = 0, ""
     while (open_rows := np.flatnonzero(chosen & (low < high))).size and used < runs:
         first = int(open_rows[0])
         cut = next_cut(low[first], high[first], target.row[first] + guess)
-        moves, failed = moved_at(target, cut, perturbations, [seed, used], known_at)
+        moves, failed = changed_labels(target, cut, perturbations, [seed, used], known_at)
         if moves is None:
             break
         narrow(low, high, target.row, cut, moves)
@@ -96,26 +97,26 @@ def label_ends(
     return Measured(table, target.days, tested, failed)
 
 
-def chosen_days(target: Target, there: np.ndarray, count: int, seed: int) -> list[int]:
-    """Up to ``count`` days that have a label, the last day excepted: nothing comes after it."""
-    labelled = set(target.row[there].tolist())
+def chosen_days(target: Target, labelled: np.ndarray, count: int, seed: int) -> list[int]:
+    """Up to ``count`` days with a label, except the last day, which has no later rows."""
+    days = set(target.row[labelled].tolist())
     strata = calendar_strata(target.days, np.random.default_rng(seed))
-    return in_turn([[row for row in rows if row in labelled] for rows in strata], count)
+    return in_turn([[row for row in rows if row in days] for rows in strata], count)
 
 
 def next_cut(low: int, high: int, guess: int) -> int:
-    """Where to cut next: at the guess, just before it, or in the middle."""
+    """The next cut: at the guess, a day before it, or in the middle."""
     return next(cut for cut in (guess, guess - 1, (low + high) // 2) if low <= cut < high)
 
 
-def moved_at(
+def changed_labels(
     target: Target,
     cut: int,
     names: tuple[str, ...],
     seed: list[int],
     known_at: Mapping[str, str],
 ) -> tuple[np.ndarray | None, str]:
-    """(n,) bool: labels that move when rows after day ``cut`` change; None where nothing ran."""
+    """(n,) bool: labels that change with the rows after day ``cut``; None and why if all failed."""
     later = target.row > cut
     late = late_cells(target.data, known_at, target.days[cut])
     moves: np.ndarray | None = None
@@ -130,66 +131,59 @@ def moved_at(
 
 
 def narrow(low: np.ndarray, high: np.ndarray, row: np.ndarray, cut: int, moves: np.ndarray) -> None:
-    """Note, in place, that labels of days up to ``cut`` end after it if they move, else by it."""
+    """In place: labels of days up to ``cut`` end after it if they moved, and by it if not."""
     past = row <= cut
     low[past & moves] = np.maximum(low[past & moves], cut + 1)
     settled = past & ~moves
     high[settled] = np.minimum(high[settled], cut)
-    high[:] = np.maximum(high, low)  # a class label may hide one change and show another
+    high[:] = np.maximum(high, low)  # a class label may react to one change and not to another
 
 
 def declared_against_measured(declared: pd.Series | int, measured: Measured) -> Finding:
-    """Whether labels are known when they are said to be: what a purge by them rests on.
+    """Compare declared with measured label ends: a purge relies on the declared ones.
 
     Args:
-        declared: When each label is known, on the index of the data (NaT: never), or trading days
-            after its date. Later than measured is safe.
-        measured: Of :func:`label_ends`.
+        declared: When each label becomes known, on the index of the data (NaT: never), or a number
+            of trading days after its date. An end later than measured is safe.
+        measured: Result of :func:`label_ends`.
 
     Returns:
-        LEAK if a label reads rows dated after its stated end; UNKNOWN where it was not measured.
+        LEAK if a label reads rows dated after its declared end; UNKNOWN if that was not measured.
 
     Raises:
-        ValueError: A measured label has no stated end, or the horizon is negative.
+        ValueError: A measured label has no declared end, or the horizon is negative.
     """
     table = measured.table
     row = np.searchsorted(measured.days, table["date"].to_numpy())
-    stated = stated_ahead(declared, measured, row)
+    stated = declared_ahead(declared, measured, row)
     late = table["ahead"].to_numpy() - stated
     value = int(np.maximum(late, 0).max(initial=0))
     open_labels = int((~table["exact"] & (late <= 0)).sum())
-    unknown = "no label to measure" if table.empty else measured.failed
-    if not unknown and open_labels:
-        unknown = f"{open_labels} labels were not followed to their end: allow more runs"
-    verdict = Verdict.LEAK if value else Verdict.UNKNOWN if unknown else Verdict.CLEAN
-    worst = table.iloc[int(late.argmax())] if value else None
-    return Finding(
-        test="purge",
-        stage="target",
-        verdict=verdict,
-        evidence=unknown if verdict is Verdict.UNKNOWN else "exact",
-        statistic="trading days by which labels are known later than stated [days]",
-        value=float("nan") if verdict is Verdict.UNKNOWN else float(value),
-        threshold=DIAGNOSTICS["purge"].threshold,
-        tested=measured.tested,
-        witness=None
-        if worst is None
-        else Witness(
-            cut=day(measured.days[measured.days < worst["label_end"]][-1]),
-            date=day(worst["date"]),
-            symbol=str(worst["symbol"]),
-            column="target",
-        ),
-        detail=summary(table, stated, late),
+    reason = "no label to measure" if table.empty else measured.failed
+    if not reason and open_labels:
+        reason = f"{open_labels} labels were not followed to their end: allow more runs"
+    detail = _detail(table, stated, late)
+    return exact_finding(
+        "purge",
+        "target",
+        float("nan") if reason and not value else float(value),
+        measured.tested,
+        leak=detail,
+        clean=detail,
+        witness=_witness(measured, int(late.argmax())) if value else None,
+        reason=reason,
+        statistic="trading days by which labels become known later than declared [days]",
         ahead=value or None,
     )
 
 
-def stated_ahead(declared: pd.Series | int, measured: Measured, row: np.ndarray) -> np.ndarray:
-    """(k,) trading days from each measured label's date to its stated end."""
+def declared_ahead(declared: pd.Series | int, measured: Measured, row: np.ndarray) -> np.ndarray:
+    """(k,) trading days from each measured label's date to its declared end."""
     if isinstance(declared, int):
         if declared < 0:
-            raise ValueError(f"a label is known on or after its date; the horizon is {declared}")
+            raise ValueError(
+                f"a label is known on or after its date; the declared horizon is {declared}"
+            )
         return np.full(len(row), declared)
     missing = measured.table.index.difference(declared.index)
     if len(missing):
@@ -202,14 +196,25 @@ def stated_ahead(declared: pd.Series | int, measured: Measured, row: np.ndarray)
     return np.where(np.isnat(ends), len(measured.days), place) - row
 
 
-def summary(table: pd.DataFrame, stated: np.ndarray, late: np.ndarray) -> str:
-    """Measured and stated horizon in one sentence."""
+def _witness(measured: Measured, place: int) -> Witness:
+    """A measured label as a witness, with the last cut that still changes it."""
+    label = measured.table.iloc[place]
+    return Witness(
+        cut=day(measured.days[measured.days < label["label_end"]][-1]),
+        date=day(label["date"]),
+        symbol=str(label["symbol"]),
+        column="target",
+    )
+
+
+def _detail(table: pd.DataFrame, declared: np.ndarray, late: np.ndarray) -> str:
+    """Measured and declared horizon in one sentence."""
     if table.empty:
         return "nothing was measured"
     ahead = table["ahead"]
-    atleast = "" if table["exact"].all() else "at least "
+    at_least = "" if table["exact"].all() else "at least "
     return (
-        f"labels are known {atleast}{ahead.min()} to {ahead.max()} trading days after their date, "
-        f"stated are {stated.min()} to {stated.max()}; {int((late > 0).sum())} of {len(table)} "
-        "are known later than stated"
+        f"labels become known {at_least}{ahead.min()} to {ahead.max()} trading days after their "
+        f"date, {declared.min()} to {declared.max()} are declared; {int((late > 0).sum())} of "
+        f"{len(table)} become known later than declared"
     )

@@ -1,4 +1,4 @@
-"""Targets of anybody's making: how they are run, and which of their values move."""
+"""User-defined targets: how to run them, and which of their values change."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -24,16 +24,16 @@ TargetTransform = Callable[[pd.DataFrame], pd.Series | pd.DataFrame]
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """A target and how far it may move by rounding.
+    """A target with the limits of its rounding.
 
     Attributes:
-        transform: What makes it.
+        transform: The function that makes it.
         data: (n,) raw rows, each with a date and a symbol.
         values: (n,) float64; NaN where there is no target.
-        limit: Moves above this many ``scale`` are not explained by rounding or by running twice.
+        limit: Changes above this many ``scale`` exceed rounding and the difference of two runs.
         scale: Standard deviation of the target.
         days: (D,) datetime64[ns] trading days.
-        row: (n,) place of each row's date in ``days``.
+        row: (n,) position of each row's date in ``days``.
     """
 
     transform: TargetTransform
@@ -45,12 +45,12 @@ class Target:
     row: np.ndarray
 
     def again(self, data: pd.DataFrame) -> tuple[np.ndarray | None, str]:
-        """(n,) the target made from other rows, NaN where it is not; or None and why it failed."""
+        """(n,) the target of other rows, NaN where missing; or None and why it failed."""
         column, reason = attempt(partial(column_of, self.transform, data))
         return (None if column is None else numbers(column.reindex(self.data.index))), reason
 
     def moves(self, after: np.ndarray) -> np.ndarray:
-        """(n,) bool: where another target differs by more than rounding."""
+        """(n,) bool: where ``after`` differs from the target by more than rounding."""
         return moved(self.values, after) > self.limit * self.scale
 
 
@@ -58,7 +58,7 @@ def target_of(transform: TargetTransform, data: pd.DataFrame) -> Target:
     """Run ``transform`` twice on ``data``.
 
     Raises:
-        ValueError: ``data`` is no long table, or the target is not one column on its rows.
+        ValueError: ``data`` is not a long table, or the target is not one column on its rows.
     """
     missing = [name for name in KEYS if name not in data]
     if missing:
@@ -91,30 +91,30 @@ def column_of(transform: TargetTransform, data: pd.DataFrame) -> pd.Series:
 
 
 def amounts(data: pd.DataFrame, names: Iterable[str] | None) -> list[str]:
-    """The raw columns to change: ``names``, or every column of numbers that is no flag or code.
+    """The raw columns to change: ``names``, or every numeric column that is not a flag or a code.
 
     Raises:
-        ValueError: A name is unknown or no such column, or there is none.
+        ValueError: A name is not a numeric column, or there is no such column.
     """
-    able = [
+    numeric = [
         str(name)
         for name in data
         if name not in KEYS
         and pd.api.types.is_numeric_dtype(data[name])
         and not pd.api.types.is_bool_dtype(data[name])
     ]
-    chosen = [name for name in able if not is_code(data, name)] if names is None else list(names)
-    strange = [name for name in chosen if name not in able]
-    if strange or not chosen:
+    chosen = [name for name in numeric if not is_code(data, name)] if names is None else list(names)
+    unusable = [name for name in chosen if name not in numeric]
+    if unusable or not chosen:
         raise ValueError(
-            f"columns must be columns of numbers, of {', '.join(able) or 'which data has none'}; "
+            f"columns must be numeric columns, of {', '.join(numeric) or 'which data has none'}; "
             f"they are {', '.join(chosen) or 'none'}"
         )
     return chosen
 
 
 def is_code(data: pd.DataFrame, name: str) -> bool:
-    """Whether a column of whole numbers never changes within a symbol, as a sector's code."""
+    """Whether an integer column is constant within each symbol, like a sector code."""
     if not pd.api.types.is_integer_dtype(data[name]):
         return False
     return bool((data.groupby("symbol")[name].nunique() <= 1).all())

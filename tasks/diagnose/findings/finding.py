@@ -1,4 +1,4 @@
-"""What a leak test answers, and the report that gathers the answers."""
+"""The result of a leak test, and the report that collects the results."""
 
 import json
 import math
@@ -10,7 +10,7 @@ import pandas as pd
 
 
 class Verdict(StrEnum):
-    """LEAK: the future moved a forecast. CLEAN: not in what was tested. UNKNOWN: cannot tell."""
+    """LEAK: a forecast depends on the future. CLEAN: none found in the test. UNKNOWN: undecided."""
 
     LEAK = "LEAK"
     UNKNOWN = "UNKNOWN"
@@ -18,7 +18,7 @@ class Verdict(StrEnum):
 
 
 class Size(StrEnum):
-    """How far a result moved: not at all, in its last bits, by rounding, or for real."""
+    """Size of a change: none, in the last bits, within rounding, or beyond rounding."""
 
     IDENTICAL = "identical"
     BITS = "bit-different"
@@ -27,21 +27,21 @@ class Size(StrEnum):
 
 
 LAST_BITS = 1e-13
-"""Moves up to this many sd are the last bits of float64 results."""
+"""Changes up to this many sd are in the last bits of float64 results."""
 
 
 @dataclass(frozen=True)
 class Inflation:
-    """What a leak is worth: the rank IC that it reports beyond an honest day-by-day replay.
+    """The rank IC that a leak adds, measured against an honest day-by-day replay.
 
     Attributes:
-        reported: Mean daily rank IC of the forecasts as they were made.
-        honest: The same dates replayed, each with nothing dated later in reach.
-        low: Lower end of the interval of the difference; NaN where dates are too few for one.
+        reported: Mean daily rank IC of the original forecasts.
+        honest: The same for a replay in which each date uses only what was known on it.
+        low: Lower end of the interval of the difference; NaN where there are too few dates.
         high: Upper end.
-        dates: Dates that were replayed.
-        abstained: Dates for which the replay has no forecast; they count as rank IC 0.
-        level: Of the interval.
+        dates: Number of dates in the replay.
+        abstained: Dates without an honest forecast; their rank IC counts as 0.
+        level: Confidence level of the interval.
     """
 
     reported: float
@@ -54,16 +54,20 @@ class Inflation:
 
     @property
     def value(self) -> float:
-        """Reported less honest."""
+        """Reported minus honest."""
         return self.reported - self.honest
 
     @property
-    def told(self) -> bool:
-        """Whether there is an interval."""
+    def has_interval(self) -> bool:
+        """Whether there are enough dates for an interval."""
         return math.isfinite(self.low)
 
     def __str__(self) -> str:
-        interval = f" [{self.low:+.3f}, {self.high:+.3f}]" if self.told else ", too few to judge it"
+        interval = (
+            f" [{self.low:+.3f}, {self.high:+.3f}]"
+            if self.has_interval
+            else ", too few dates for an interval"
+        )
         text = (
             f"rank IC {self.reported:+.3f} as reported, {self.honest:+.3f} in an honest replay of "
             f"{self.dates} dates: inflated by {self.value:+.3f}{interval}"
@@ -74,13 +78,13 @@ class Inflation:
 
 
 @dataclass(frozen=True)
-class Glimpse:
-    """A series around a cut, as it is and as it comes out when what is after the cut changes.
+class Excerpt:
+    """A series around a cut, before and after the rows behind the cut change.
 
     Attributes:
         dates: n dates, as 2020-01-31.
-        before: n values of the run on the data, NaN where missing.
-        after: n values of the run on changed data.
+        before: n values on the original data, NaN where missing.
+        after: n values on the changed data.
     """
 
     dates: tuple[str, ...]
@@ -90,7 +94,7 @@ class Glimpse:
 
 @dataclass(frozen=True)
 class Witness:
-    """The one place where a leak shows most: change what is dated after ``cut``, see it move."""
+    """The place where a leak shows most: the value changes when rows after ``cut`` change."""
 
     cut: str = ""
     date: str = ""
@@ -98,35 +102,35 @@ class Witness:
     column: str = ""
     before: float = float("nan")
     after: float = float("nan")
-    glimpse: Glimpse | None = field(default=None, compare=False)
+    excerpt: Excerpt | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         where = [self.date, self.symbol, self.column]
         text = " ".join(part for part in where if part)
         if self.before == self.before or self.after == self.after:
             text += f": {self.before:.6g} becomes {self.after:.6g}"
-        return f"{text} when what is not known on {self.cut} changes" if self.cut else text
+        return f"{text} when data not yet known on {self.cut} change" if self.cut else text
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One test's answer on one subject.
+    """The result of one test on one subject.
 
     Attributes:
         test: Key of ``foldproof.tasks.diagnose.DIAGNOSTICS``.
         stage: Where in the pipeline; begins with one of ``STAGES`` in findings/catalogue.py.
         verdict: LEAK, CLEAN (within ``tested``) or UNKNOWN.
-        evidence: exact, statistical (with p and level), or why it is unknown.
+        evidence: exact, statistical (with p and level), or the reason for UNKNOWN.
         statistic: What was measured, with its unit.
-        value: Its value.
+        value: The measured value.
         threshold: LEAK above this value.
         tested: What was tried: cuts, perturbations, samples.
-        witness: Where it shows; None when clean.
+        witness: Where the leak shows; None when clean.
         detail: One sentence for a reader.
         counts: False for a finding that informs only, such as coupling in training batches.
         ahead: Trading days that the result looks ahead, at least; None where that has no meaning.
         p_value: Of a statistical test, before the adjustment for the other tests.
-        inflation: What the leak is worth, or None.
+        inflation: Rank IC that the leak adds, or None.
     """
 
     test: str
@@ -146,7 +150,7 @@ class Finding:
 
     @property
     def size(self) -> Size | None:
-        """How far it moved, for a finding in standard deviations; else None."""
+        """Size of the change, for a statistic in standard deviations; else None."""
         if "sd" not in self.statistic or self.value != self.value:
             return None
         if self.value == 0:
@@ -157,7 +161,7 @@ class Finding:
 
 
 def overall(findings: Iterable[Finding]) -> Verdict:
-    """The worst verdict that counts; UNKNOWN when nothing was tested: never clean by default."""
+    """The worst verdict among findings that count; UNKNOWN if there is none."""
     verdicts = {finding.verdict for finding in findings if finding.counts}
     for verdict in (Verdict.LEAK, Verdict.UNKNOWN, Verdict.CLEAN):
         if verdict in verdicts:
@@ -165,14 +169,14 @@ def overall(findings: Iterable[Finding]) -> Verdict:
     return Verdict.UNKNOWN
 
 
-def finite(value: object) -> object:
-    """``value`` with numbers that JSON cannot hold as texts or null."""
+def for_json(value: object) -> object:
+    """``value`` with NaN as null and infinity as text, because JSON has neither."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None if math.isnan(value) else str(value)
     if isinstance(value, dict):
-        return {str(key): finite(one) for key, one in value.items()}
+        return {str(key): for_json(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(one) for one in value]
+        return [for_json(one) for one in value]
     return value
 
 
@@ -182,8 +186,8 @@ class LeakReport:
 
     Attributes:
         subject: What was audited.
-        findings: One a test and stage, those that inform only included.
-        about: What a reader needs to know of it: data, fold, what was told and what was not.
+        findings: One a test and stage, including those that inform only.
+        about: Facts for the reader: data, fold, and which inputs were given.
     """
 
     subject: str
@@ -192,7 +196,7 @@ class LeakReport:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict that counts."""
+        """The worst verdict among findings that count."""
         return overall(self.findings)
 
     def to_frame(self) -> pd.DataFrame:
@@ -207,17 +211,17 @@ class LeakReport:
         return pd.DataFrame(rows)
 
     def to_json(self) -> str:
-        """Verdict and findings for other tools; numbers that are none are null."""
+        """Subject, verdict and findings as JSON; NaN is null."""
         content = {
             "subject": self.subject,
             "verdict": self.verdict,
             "about": dict(self.about),
             "findings": [asdict(f) | {"size": f.size} for f in self.findings],
         }
-        return json.dumps(finite(content), indent=2, default=str, allow_nan=False)
+        return json.dumps(for_json(content), indent=2, default=str, allow_nan=False)
 
     def to_markdown(self) -> str:
-        """The verdict, then one line a finding."""
+        """The verdict, then a table with one row a finding."""
         head = f"**{self.subject}: {self.verdict}**\n\n"
         lines = [
             "| test | stage | verdict | statistic | value | threshold | witness |",

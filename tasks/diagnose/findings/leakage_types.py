@@ -1,4 +1,4 @@
-"""The eight types of leakage of Kapoor & Narayanan 2023, and which tests speak to each."""
+"""The eight types of leakage of Kapoor & Narayanan 2023, and the tests that cover each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,42 +13,45 @@ DISTRIBUTION = "Test set not drawn from the distribution of interest"
 
 @dataclass(frozen=True)
 class LeakageType:
-    """A type of leakage, and what answers it.
+    """A type of leakage, and the tests that answer it.
 
     Attributes:
         key: Its number in the paper.
         group: Its heading in the paper.
         title: A few words.
-        question: What has to be shown, for a forecaster on a dated panel.
-        speaks: Keys of ``DIAGNOSTICS`` -> stages at which a leak that the test finds is of this
-            type; no stages where it is of this type wherever it is found.
-        needed: Tests of ``speaks`` that must all have answered CLEAN before the type is clean.
-        person: What no test can answer.
+        question: What has to be shown for a forecaster on a dated panel.
+        tests: Key of ``DIAGNOSTICS`` -> stages at which a leak found by the test is of this type;
+            no stages if it is of this type at any stage.
+        required: Keys of ``tests`` that must all be CLEAN before the type is clean.
+        person: Questions that no test can answer.
     """
 
     key: str
     group: str
     title: str
     question: str
-    speaks: Mapping[str, tuple[str, ...]]
-    needed: tuple[str, ...]
+    tests: Mapping[str, tuple[str, ...]]
+    required: tuple[str, ...]
     person: str
 
-    def hears(self, test: str, stage: str, verdict: Verdict) -> bool:
-        """Whether a finding belongs here. Stages bind leaks only: clean is clean all the way."""
-        if test not in self.speaks:
-            return False
-        stages = self.speaks[test]
-        return verdict is not Verdict.LEAK or not stages or stage in stages
+    def covers(self, test: str, stage: str, verdict: Verdict) -> bool:
+        """Whether a finding belongs to this type. The stage matters for leaks only."""
+        stages = self.tests.get(test)
+        return stages is not None and (verdict is not Verdict.LEAK or not stages or stage in stages)
 
 
-ANYWHERE: tuple[str, ...] = ()
 MADE = ("raw data", "features", "target")
 FITTED = ("training", "folds")
+DATA = ("universe", "raw data")
+
+
+def anywhere(*tests: str, **at: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
+    """``tests`` that cover a type at any stage, and those of ``at`` at the given stages only."""
+    return MappingProxyType(dict.fromkeys(tests, ()) | at)
 
 
 def types(*entries: LeakageType) -> Mapping[str, LeakageType]:
-    """``entries`` by their key."""
+    """``entries`` by key."""
     return MappingProxyType({entry.key: entry for entry in entries})
 
 
@@ -57,105 +60,91 @@ LEAKAGE_TYPES: Mapping[str, LeakageType] = types(
         "L1.1",
         SEPARATION,
         "No test set",
-        "Was the model trained and chosen without the block that it is tested on?",
-        MappingProxyType(
-            {"fold_order": ANYWHERE, "train_invariance": FITTED, "selection_audit": ANYWHERE}
-        ),
+        "Was the model trained and chosen without the test block?",
+        anywhere("fold_order", "selection_audit", train_invariance=FITTED),
         ("fold_order", "train_invariance"),
-        "How often was the test block looked at, and what was changed after? Variants that were "
-        "tried and dropped count.",
+        "How often did anyone look at the test block, and what changed afterwards? Count the "
+        "variants that were tried and dropped.",
     ),
     LeakageType(
         "L1.2",
         SEPARATION,
         "Pre-processing on training and test set",
         "Were scalers, imputers, encoders and batch statistics fitted on training rows only?",
-        MappingProxyType(
-            {
-                "train_invariance": ("input normalizer", "window", "network"),
-                "serve_invariance": ("input normalizer", "window", "network", "scoring"),
-                "batch_composition": ANYWHERE,
-                "state_purity": ANYWHERE,
-                "mode_gap": ANYWHERE,
-                "completeness_split": ANYWHERE,
-            }
+        anywhere(
+            "batch_composition",
+            "state_purity",
+            "mode_gap",
+            "completeness_split",
+            train_invariance=("input normalizer", "window", "network"),
+            serve_invariance=("input normalizer", "window", "network", "scoring"),
         ),
         ("train_invariance", "serve_invariance"),
-        "Were data cleaned, winsorized or filled before they came here, by whom, with which rows?",
+        "Were the data cleaned, winsorized or filled beforehand, by whom, and with which rows?",
     ),
     LeakageType(
         "L1.3",
         SEPARATION,
         "Feature selection on training and test set",
-        "Were features and settings chosen by training and validation rows only?",
-        MappingProxyType(
-            {
-                "train_invariance": ("selection",),
-                "selection_audit": ANYWHERE,
-                "noise_features": ANYWHERE,
-            }
-        ),
+        "Were features and settings chosen on training and validation rows only?",
+        anywhere("selection_audit", train_invariance=("selection",)),
         ("train_invariance", "selection_audit"),
-        "Which features come from papers, colleagues or earlier work that saw the test years?",
+        "Which features come from papers, colleagues or earlier work that used the test years?",
     ),
     LeakageType(
         "L1.4",
         SEPARATION,
         "Duplicates",
-        "Does no row of the test block stand in the training block too?",
-        MappingProxyType({"duplicates": ANYWHERE}),
+        "Does no row of the test block also occur in the training block?",
+        anywhere("duplicates"),
         ("duplicates",),
-        "Are there share classes, dual listings, funds and their holdings under several symbols?",
+        "Are there share classes, dual listings, or funds and their holdings under several "
+        "symbols?",
     ),
     LeakageType(
         "L2",
         FEATURES,
         "Illegitimate features",
-        "Was every feature known when the forecast is made, and is none a proxy of the target?",
-        MappingProxyType(
-            {
-                "serve_invariance": MADE,
-                "train_invariance": MADE,
-                "point_in_time": ANYWHERE,
-                "execution": ANYWHERE,
-                "feature_screen": ANYWHERE,
-                "label_permutation": ANYWHERE,
-                "noise_placebo": MADE,
-                "jacobian": MADE,
-                "nan_taint": MADE,
-                "delay_curve": ANYWHERE,
-                "time_reversal": ANYWHERE,
-            }
+        "Was every feature known at the time of the forecast, and is none a proxy of the target?",
+        anywhere(
+            "point_in_time",
+            "execution",
+            "feature_screen",
+            "label_permutation",
+            "delay_curve",
+            "time_reversal",
+            serve_invariance=MADE,
+            train_invariance=MADE,
+            noise_placebo=MADE,
+            jacobian=MADE,
+            nan_taint=MADE,
         ),
         ("serve_invariance", "point_in_time"),
-        "Are figures as first published or restated, prices adjusted by later splits and "
-        "dividends? Would each feature be at hand, at that hour, in use?",
+        "Are figures as first published or restated? Are prices adjusted by later splits and "
+        "dividends? Would each feature be available at the hour of the live forecast?",
     ),
     LeakageType(
         "L3.1",
         DISTRIBUTION,
         "Temporal leakage",
-        "Does no forecast, trained weight or statistic depend on anything dated later?",
-        MappingProxyType(
-            {
-                "serve_invariance": ANYWHERE,
-                "train_invariance": ANYWHERE,
-                "fold_order": ANYWHERE,
-                "purge": ANYWHERE,
-                "execution": ANYWHERE,
-                "warm_up": ANYWHERE,
-                "batch_composition": ANYWHERE,
-                "jacobian": ANYWHERE,
-                "nan_taint": ANYWHERE,
-                "completeness_split": ANYWHERE,
-                "state_purity": ANYWHERE,
-                "mode_gap": ANYWHERE,
-                "composition_contrast": ANYWHERE,
-                "noise_placebo": ANYWHERE,
-            }
+        "Is every forecast, trained weight and statistic independent of later data?",
+        anywhere(
+            "serve_invariance",
+            "train_invariance",
+            "fold_order",
+            "purge",
+            "execution",
+            "batch_composition",
+            "jacobian",
+            "nan_taint",
+            "completeness_split",
+            "state_purity",
+            "mode_gap",
+            "composition_contrast",
+            "noise_placebo",
         ),
         ("serve_invariance", "train_invariance", "fold_order"),
-        "Are dates those of knowing, not of the period described? In which time zone, before or "
+        "Are dates those of publication or of the period described? In which time zone, before or "
         "after the close? Was any model pre-trained on later years?",
     ),
     LeakageType(
@@ -163,33 +152,20 @@ LEAKAGE_TYPES: Mapping[str, LeakageType] = types(
         DISTRIBUTION,
         "Training and test samples not independent",
         "Are labels and windows that reach from one block into the next left out?",
-        MappingProxyType(
-            {
-                "purge": ANYWHERE,
-                "duplicates": ANYWHERE,
-                "train_invariance": FITTED,
-            }
-        ),
+        anywhere("purge", "duplicates", train_invariance=FITTED),
         ("purge", "duplicates"),
-        "Are there dependences that dates do not show: one issuer under two names, one event that "
-        "moves all, a test period much like the training period?",
+        "Are there dependences across dates: one issuer under two names, one event that moves all "
+        "stocks, a test period much like the training period?",
     ),
     LeakageType(
         "L3.3",
         DISTRIBUTION,
         "Sampling bias in the test distribution",
-        "Is the test block what the claim is about, with those that later failed in it?",
-        MappingProxyType(
-            {
-                "survivorship": ANYWHERE,
-                "serve_invariance": ("universe", "raw data"),
-                "train_invariance": ("universe", "raw data"),
-                "drift": ANYWHERE,
-            }
-        ),
+        "Is the test block a sample of the market in question, later failures included?",
+        anywhere("survivorship", "drift", serve_invariance=DATA, train_invariance=DATA),
         ("survivorship", "serve_invariance"),
         "Who chose the symbols and the years, when, and knowing what? Are delisted companies and "
-        "their last returns there? Is the market tested the one that is traded?",
+        "their last returns included? Is the tested market the traded one?",
     ),
 )
-"""Every type by its number, in the paper's order."""
+"""Every type by its number, in the order of the paper."""

@@ -1,9 +1,9 @@
-"""A model information sheet that the machine fills in: eight types of leakage, one answer each.
+"""A model information sheet filled in from an audit: one answer for each of eight leakage types.
 
 The types and their headings are those of Kapoor & Narayanan 2023 (Patterns 4(9), 100804), who ask
-authors to argue, type by type, why their result does not leak. Here the leak tests argue where
-they can; what they cannot reach stays a question to a person. The questions are in our own words
-and for dated panels; the paper's own sheet also asks about the scientific claim.
+authors to argue, type by type, why their result does not leak. Here the leak tests answer where
+they can; the rest stays a question to a person. The questions are in our own words and for dated
+panels; the paper's own sheet also asks about the scientific claim.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,13 +19,13 @@ from foldproof.tasks.diagnose.findings.leakage_types import LEAKAGE_TYPES, Leaka
 
 @dataclass(frozen=True)
 class SheetAnswer:
-    """What the tests of a report say on one type of leakage.
+    """What the tests of a report say about one type of leakage.
 
     Attributes:
         kind: The type.
-        verdict: LEAK, CLEAN within ``evidence``, or UNKNOWN: never clean where a test is missing.
+        verdict: LEAK, CLEAN within ``evidence``, or UNKNOWN; UNKNOWN if a required test is missing.
         reason: Why, in a sentence.
-        evidence: The findings that speak to it, those that inform only included.
+        evidence: The findings on this type, including those that inform only.
     """
 
     kind: LeakageType
@@ -36,7 +36,7 @@ class SheetAnswer:
 
 @dataclass(frozen=True)
 class InfoSheet:
-    """The answers on one subject, one a type of ``LEAKAGE_TYPES``, in its order."""
+    """The answers on one subject, one for each of ``LEAKAGE_TYPES``, in the same order."""
 
     subject: str
     answers: Mapping[str, SheetAnswer]
@@ -58,7 +58,7 @@ class InfoSheet:
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("type")
 
     def to_markdown(self) -> str:
-        """The sheet for a paper's appendix or a tracker that renders Markdown."""
+        """The sheet as Markdown, for a paper's appendix or a tracker."""
         head = f"# Model information sheet: {self.subject}\n\n{READING}\n"
         parts = [
             f"\n## {key} {one.kind.title}\n\n*{one.kind.group}.* {one.kind.question}\n\n"
@@ -72,37 +72,38 @@ class InfoSheet:
 
 READING = (
     "Types of leakage after Kapoor & Narayanan 2023 (Patterns 4(9), 100804), answered by tests. "
-    "CLEAN holds within what was tested; UNKNOWN is never to be read as clean."
+    "CLEAN holds within what was tested; UNKNOWN does not mean clean."
 )
-"""How a sheet is to be read."""
+"""How to read a sheet."""
 
 
 def sheet_of(report: LeakReport) -> InfoSheet:
-    """The sheet that follows from a report's findings, and from nothing else."""
-    answers = {key: answer_on(kind, report.findings) for key, kind in LEAKAGE_TYPES.items()}
+    """The sheet of a report; it depends on the findings only."""
+    answers = {key: answer_for(kind, report.findings) for key, kind in LEAKAGE_TYPES.items()}
     return InfoSheet(report.subject, MappingProxyType(answers))
 
 
-def answer_on(kind: LeakageType, findings: Iterable[Finding]) -> SheetAnswer:
-    """LEAK where a test says so here; CLEAN only where every test it takes answered so."""
+def answer_for(kind: LeakageType, findings: Iterable[Finding]) -> SheetAnswer:
+    """LEAK if any test of the type finds one; CLEAN only if every required test is CLEAN."""
     found = list(findings)
-    evidence = tuple(f for f in found if kind.hears(f.test, stage_of(f.stage), f.verdict))
+    evidence = tuple(f for f in found if kind.covers(f.test, stage_of(f.stage), f.verdict))
     leaks = [f for f in evidence if f.counts and f.verdict is Verdict.LEAK]
     if leaks:
         return SheetAnswer(kind, Verdict.LEAK, reasons(leaks), evidence)
-    open_ends = [why for test in kind.needed if (why := still_open(test, found))]
+    obstacles = [why for test in kind.required if (why := why_not_clean(test, found))]
     undecided = [f for f in evidence if f.counts and f.verdict is Verdict.UNKNOWN]
-    if open_ends or undecided:
-        why = joined([*open_ends, *map(undecided_text, undecided)])
+    if obstacles or undecided:
+        why = joined([*obstacles, *map(undecided_text, undecided)])
         return SheetAnswer(kind, Verdict.UNKNOWN, why, evidence)
-    return SheetAnswer(kind, Verdict.CLEAN, reasons(clean_of(evidence)), evidence)
+    clean = [f for f in evidence if f.counts and f.verdict is Verdict.CLEAN]
+    return SheetAnswer(kind, Verdict.CLEAN, reasons(clean), evidence)
 
 
-def still_open(test: str, findings: list[Finding]) -> str:
-    """Why ``test`` does not show a type clean; empty where all its answers are CLEAN and count.
+def why_not_clean(test: str, findings: list[Finding]) -> str:
+    """Why ``test`` does not show that a type is clean; empty if all its findings are CLEAN.
 
-    A leak that it found elsewhere hides what lies behind: a changed input changes all that is made
-    of it.
+    A leak at one stage hides leaks at later stages, because a changed input changes everything
+    computed from it.
     """
     own = [f for f in findings if f.test == test]
     for finding in own:
@@ -118,12 +119,12 @@ def still_open(test: str, findings: list[Finding]) -> str:
 
 def stage_of(stage: str) -> str:
     """The entry of ``STAGES`` that a finding's stage begins with, or the stage itself."""
-    known = [name for name in STAGES if stage == name or stage.startswith(f"{name} ")]
-    return max(known, key=len, default=stage)
+    matches = [name for name in STAGES if stage == name or stage.startswith(f"{name} ")]
+    return max(matches, key=len, default=stage)
 
 
 def stages_of(findings: Iterable[Finding]) -> list[str]:
-    """Stages that findings name, in the order of ``STAGES``; others after them."""
+    """Stages of the findings in the order of ``STAGES``, then any others."""
     named = dict.fromkeys(stage_of(finding.stage) for finding in findings)
     return [s for s in STAGES if s in named] + [s for s in named if s not in STAGES]
 
@@ -133,18 +134,13 @@ def title_of(test: str) -> str:
     return DIAGNOSTICS[test].title if test in DIAGNOSTICS else test.replace("_", " ").capitalize()
 
 
-def clean_of(findings: Iterable[Finding]) -> list[Finding]:
-    """Those that are clean and count."""
-    return [f for f in findings if f.counts and f.verdict is Verdict.CLEAN]
-
-
 def undecided_text(finding: Finding) -> str:
-    """Why a test could not decide."""
+    """Why a test is undecided."""
     return f"{title_of(finding.test)} could not decide: {finding.evidence or finding.detail}"
 
 
 def reasons(findings: Iterable[Finding]) -> str:
-    """What tests found or tested, one clause a test and stage."""
+    """What the tests found or tried, one clause a test and stage."""
     return joined(
         f"{title_of(f.test)} ({f.stage}): "
         + str(f.witness or f.detail if f.verdict is Verdict.LEAK else f"tested on {f.tested}")

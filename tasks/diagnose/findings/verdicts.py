@@ -1,7 +1,6 @@
-"""How findings are built, and the control of false alarms across all those of an audit.
+"""Builders of findings, and the control of false alarms over all findings of an audit.
 
-Every builder takes the key of a test and reads what the test measures, and its threshold, from the
-catalogue.
+Every builder takes the key of a test and reads its statistic and threshold from the catalogue.
 """
 
 from collections.abc import Iterable
@@ -30,19 +29,19 @@ def exact_finding(
 ) -> Finding:
     """The finding of an exact test.
 
-    LEAK where ``value`` exceeds the threshold, else UNKNOWN if a ``reason`` is given, else CLEAN.
+    LEAK if ``value`` exceeds the threshold, else UNKNOWN if a ``reason`` is given, else CLEAN.
 
     Args:
         test: Key of the test in the catalogue.
         stage: Where in the pipeline; begins with one of ``STAGES``.
-        value: What was measured.
+        value: The measured value.
         tested: What was tried: cuts, perturbations, samples.
         leak: Detail of a LEAK, one sentence.
         clean: Detail of a CLEAN result.
-        witness: Where a leak shows; dropped unless the verdict is LEAK.
-        reason: Why a value within the threshold proves nothing; empty where it does.
-        threshold: In place of the catalogue's, where rounding decides it.
-        statistic: In place of the catalogue's.
+        witness: Where the leak shows; dropped unless the verdict is LEAK.
+        reason: Why a value within the threshold proves nothing; empty if it proves CLEAN.
+        threshold: Replaces the catalogue's, for instance by a rounding limit.
+        statistic: Replaces the catalogue's.
         counts: False for a finding that informs only.
         ahead: Trading days that the result looks ahead; dropped unless the verdict is LEAK.
     """
@@ -69,7 +68,7 @@ def exact_finding(
 def statistical_finding(
     test: str, stage: str, value: float, p: float, level: float, tested: str, detail: str
 ) -> Finding:
-    """The finding of a statistical test: LEAK where ``p`` is at most ``level``; NaN is UNKNOWN."""
+    """The finding of a statistical test: LEAK if ``p`` is at most ``level``, UNKNOWN if NaN."""
     if np.isnan(p):
         return unknown_finding(test, stage, detail, tested, value=value)
     return Finding(
@@ -95,7 +94,7 @@ def unknown_finding(
     value: float = float("nan"),
     counts: bool = True,
 ) -> Finding:
-    """The finding of a test that cannot tell, and why."""
+    """An UNKNOWN finding: the test could not decide, for this ``reason``."""
     entry = DIAGNOSTICS[test]
     return Finding(
         test, stage, Verdict.UNKNOWN, reason, entry.statistic, value, entry.threshold, tested,
@@ -106,7 +105,7 @@ def unknown_finding(
 def informational_finding(
     test: str, stage: str, value: float, symptom: bool, tested: str, detail: str
 ) -> Finding:
-    """The finding of a test that informs: a symptom has honest causes too, so it is UNKNOWN."""
+    """The finding of a test that only informs. A symptom has honest causes too: it is UNKNOWN."""
     entry = DIAGNOSTICS[test]
     return Finding(
         test=test,
@@ -123,31 +122,33 @@ def informational_finding(
 
 
 def holm(findings: Iterable[Finding], level: float = LEVEL) -> tuple[Finding, ...]:
-    """Findings in which any false alarm of a statistical test has at most probability ``level``.
+    """Adjust the p-values of ``findings`` by Holm's step-down method (Holm 1979).
 
-    Holm 1979, step down: the i-th smallest of m p-values is multiplied by m - i + 1, and none may
-    fall below the one before it. Holds whatever the dependence between the tests. A LEAK whose
-    adjusted p-value is above ``level`` becomes CLEAN; nothing becomes a LEAK.
+    The i-th smallest of m p-values is multiplied by m - i + 1 and raised to the one before it if
+    smaller. The probability of any false alarm is then at most ``level``, whatever the dependence
+    between the tests. A LEAK whose adjusted p-value exceeds ``level`` becomes CLEAN; no finding
+    becomes a LEAK.
 
     Args:
-        findings: All findings of one audit; those without a p-value, or that do not count, pass.
-        level: Chance of one false alarm or more.
+        findings: All findings of an audit; those without a p-value, or that do not count, stay.
+        level: Probability of one or more false alarms.
     """
-    kept = list(findings)
-    own = [i for i, f in enumerate(kept) if f.counts and f.p_value is not None]
-    by_p = sorted(own, key=lambda i: kept[i].p_value or 0.0)
+    out = list(findings)
+    own = [i for i, f in enumerate(out) if f.counts and f.p_value is not None]
+    by_p = sorted(own, key=lambda i: out[i].p_value or 0.0)
     adjusted = 0.0
     for place, i in enumerate(by_p):
-        adjusted = max(adjusted, min(1.0, (len(by_p) - place) * (kept[i].p_value or 0.0)))
-        kept[i] = adjusted_finding(kept[i], adjusted, len(by_p), level)
-    return tuple(kept)
+        adjusted = max(adjusted, min(1.0, (len(by_p) - place) * (out[i].p_value or 0.0)))
+        out[i] = adjusted_finding(out[i], adjusted, len(by_p), level)
+    return tuple(out)
 
 
 def adjusted_finding(finding: Finding, adjusted: float, tests: int, level: float) -> Finding:
-    """``finding`` with its adjusted p-value, and CLEAN where that is above the level."""
-    stands = finding.verdict is not Verdict.LEAK or adjusted <= level
+    """``finding`` with its adjusted p-value, and CLEAN if that exceeds the level."""
     note = (
         f"statistical, p = {finding.p_value:.2g}, {adjusted:.2g} adjusted for {tests} tests (Holm),"
         f" level {level:g}"
     )
-    return replace(finding, verdict=finding.verdict if stands else Verdict.CLEAN, evidence=note)
+    overruled = finding.verdict is Verdict.LEAK and adjusted > level
+    verdict = Verdict.CLEAN if overruled else finding.verdict
+    return replace(finding, verdict=verdict, evidence=note)

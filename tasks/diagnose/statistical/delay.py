@@ -1,4 +1,4 @@
-"""Delay curve: how much of a forecast's rank IC is left when it is used days late."""
+"""Delay curve: how much rank IC is left when a forecast is used days late."""
 
 import numpy as np
 import pandas as pd
@@ -17,17 +17,17 @@ def delay_curve(
 ) -> tuple[Finding, pd.Series]:
     r"""Rank IC of the scores of date d with the target of date d + k, for k = 0..delays.
 
-    A symptom where the first day's delay costs more than the scores' own change explains:
+    It is a symptom if the first day's delay costs more than the scores' own change explains:
 
     .. math:: IC(1) < \tfrac12 \rho \, IC(0)
 
-    significantly (one-sided, by dates), with the rank autocorrelation rho of the scores from date
-    to date. A forecast that already holds the first day's return loses it so; a true signal that
-    lives one day does as well: it informs, and is no verdict.
+    significantly (one-sided, over dates), with the rank autocorrelation rho of the scores from
+    date to date. A forecast that contains the first day's return decays like this, but so does an
+    honest signal that lives for one day: the test only informs.
 
     Args:
         scores: Indexed (date, symbol).
-        target: Indexed (date, symbol), with the dates that follow the scores' too.
+        target: Indexed (date, symbol), including the dates after those of the scores.
         horizon: Dates that a target spans.
         delays: Longest delay in dates.
         level: Of the test for a cliff.
@@ -36,7 +36,7 @@ def delay_curve(
         The finding, and the mean daily rank IC by delay.
 
     Raises:
-        ValueError: No delay asked for.
+        ValueError: ``delays`` is below 1.
     """
     if delays < 1:
         raise ValueError(f"delays must be at least 1; it is {delays}")
@@ -48,9 +48,8 @@ def delay_curve(
     )
     daily = daily[np.isfinite(daily).all(axis=1)]
     own = rank_correlation(given, wide.shift(-1).to_numpy(dtype=np.float64))
-    return curve_finding(
-        daily, np.clip(np.nanmean(own), 0, 1) if np.isfinite(own).any() else 1.0, horizon, level
-    )
+    persistence = np.clip(np.nanmean(own), 0, 1) if np.isfinite(own).any() else 1.0
+    return curve_finding(daily, persistence, horizon, level)
 
 
 def curve_finding(
@@ -65,7 +64,7 @@ def curve_finding(
     )
     in_time = mean_test(daily[:, 0], horizon, two_sided=False)
     if not in_time.p <= level:
-        reason = "its rank IC in time is not above zero: there is nothing to decay"
+        reason = "its rank IC in time is not significantly above zero: there is nothing to decay"
         return unknown_finding(TEST, STAGE, reason, tested, counts=False), curve
     least = DIAGNOSTICS[TEST].threshold * persistence
     lost = mean_test(least * daily[:, 0] - daily[:, 1], horizon, two_sided=False)

@@ -1,4 +1,4 @@
-"""Drift: can rows of the test block be told from rows of the training block?"""
+"""Drift: can a classifier distinguish rows of the test block from rows of the training block?"""
 
 import numpy as np
 import pandas as pd
@@ -6,17 +6,16 @@ import pandas as pd
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
 from foldproof.tasks.diagnose.findings.finding import Finding
 from foldproof.tasks.diagnose.findings.verdicts import informational_finding, unknown_finding
-from foldproof.tasks.diagnose.statistical.screen import indexed
 
 TEST, STAGE = "drift", "features"
 PIECES = 20
-"""Runs of dates that are told apart in turn: even ones by what odd ones taught, and back."""
+"""Runs of dates for cross-validation: odd runs train for even ones, and even for odd."""
 MOST_ROWS = 5000
-"""Rows that the classifier sees; more are thinned out."""
+"""Largest number of rows for the classifier; more are sampled."""
 WAVES = 128
-"""Random Fourier features, by which it sees what features do together."""
+"""Number of random Fourier features, which represent interactions of features."""
 RIDGE = 0.01
-"""Weight of its penalty, in variances of a column of unit size."""
+"""Weight of the ridge penalty, in variances of a column of unit size."""
 UNIFORM = 12**0.5
 """One over the standard deviation of ranks between 0 and 1."""
 
@@ -29,47 +28,47 @@ def drift(
     turns: int = 19,
     seed: int = 0,
 ) -> Finding:
-    """Area under the ROC curve of telling test rows from training rows (adversarial validation).
+    """AUC of a classifier of test rows against training rows (adversarial validation).
 
-    A kernel ridge regression learns on every other run of dates and is asked about the rest: on
-    ranks of the features, on which of them are missing, and on random Fourier features of the ranks
-    (Rahimi & Recht 2007). The null turns the test block round the circle of dates: features that
-    persist let any stretch as long be told from the others. Drift is no leak; it says where a
-    forecaster has to extrapolate. A symptom where the area is above the catalogue's threshold and
-    above that of all other places.
+    A kernel ridge regression is cross-validated over runs of dates, on the ranks of the features,
+    on their missing values, and on random Fourier features of the ranks (Rahimi & Recht 2007). The
+    null shifts the test block around the circle of dates: with persistent features, any stretch of
+    the same length can be distinguished from the rest. Drift is not a leak; it shows where a
+    forecaster has to extrapolate. It is a symptom if the AUC exceeds the catalogue's threshold and
+    that of all other positions.
 
     Args:
-        features: Indexed (date, symbol), or long with these columns.
+        features: Indexed (date, symbol); only numeric columns are used.
         train_dates: (n,) dates.
         test_dates: (m,) dates.
-        turns: Other places of the test block that are tried, evenly spaced.
-        seed: Of the choice of rows, where there are many.
+        turns: Number of other positions of the test block, evenly spaced.
+        seed: Of the sample of rows.
     """
-    frame = indexed(features)
+    frame = features.select_dtypes("number")
     frame = frame[frame.index.get_level_values(0).isin([*train_dates, *test_dates])]
     dates, row = np.unique(frame.index.get_level_values(0).to_numpy(), return_inverse=True)
     late = np.isin(dates, np.asarray(test_dates).astype(dates.dtype))
     tested = f"{len(frame.columns)} features, {(~late).sum()} against {late.sum()} dates"
     if min(late.sum(), (~late).sum()) < PIECES or frame.shape[1] == 0:
-        reason = f"{PIECES} dates on either side and a feature are needed"
+        reason = f"at least {PIECES} dates on either side and a feature are needed"
         return unknown_finding(TEST, STAGE, reason, tested, counts=False)
     generator = np.random.default_rng(seed)
     kept = generator.permutation(len(frame))[:MOST_ROWS]
-    seen, row = shapes(frame.to_numpy(dtype=np.float64)[kept], generator), row[kept]
-    found = told_apart(seen, row, late)
+    columns, row = regressors(frame.to_numpy(dtype=np.float64)[kept], generator), row[kept]
+    found = block_auc(columns, row, late)
     places = np.linspace(0, len(dates), turns + 2)[1:-1].astype(int)
-    others = np.array([told_apart(seen, row, np.roll(late, place)) for place in places])
+    others = np.array([block_auc(columns, row, np.roll(late, place)) for place in places])
     p = (1 + int((others >= found).sum())) / (1 + turns)
     symptom = found > max(DIAGNOSTICS[TEST].threshold, others.max())
     detail = (
-        f"AUC {found:.2f}; other stretches as long reach {others.max():.2f} "
-        f"({np.median(others):.2f} in the median), p = {p:.2g}: drift is no leak"
+        f"AUC {found:.2f}; other stretches of the same length reach up to {others.max():.2f} "
+        f"(median {np.median(others):.2f}), p = {p:.2g}: drift is not a leak"
     )
     return informational_finding(TEST, STAGE, found, symptom, tested, detail)
 
 
-def shapes(values: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """(n, K) columns by whose weighted sum rows are told apart, each of mean 0.
+def regressors(values: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """(n, K) columns of the classifier, each with mean 0.
 
     Args:
         values: (n, F) features, NaN where missing.
@@ -85,30 +84,30 @@ def shapes(values: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return columns - columns.mean(axis=0)
 
 
-def told_apart(seen: np.ndarray, row: np.ndarray, late: np.ndarray) -> float:
-    """AUC of telling rows of ``late`` dates, each asked of a model of other runs of dates.
+def block_auc(columns: np.ndarray, row: np.ndarray, late: np.ndarray) -> float:
+    """Cross-validated AUC for rows of ``late`` dates against the other rows.
 
     Args:
-        seen: (n, K) of :func:`shapes`.
-        row: (n,) number of the date of each row.
+        columns: (n, K) of :func:`regressors`.
+        row: (n,) number of each row's date.
         late: (D,) bool, dates of the test block.
     """
-    wanted = late[row]
+    labels = late[row]
     piece = np.empty(len(late), dtype=np.int64)
     for side in (late, ~late):  # both sides have all runs
         piece[side] = np.arange(side.sum()) * PIECES // side.sum()
     odd = piece[row] % 2 == 1
     areas = []
-    for asked in (odd, ~odd):
-        x, y = seen[~asked], wanted[~asked] - wanted[~asked].mean()
+    for held_out in (odd, ~odd):
+        x, y = columns[~held_out], labels[~held_out] - labels[~held_out].mean()
         penalty = RIDGE * len(x) * np.eye(x.shape[1])
         weights = np.linalg.solve(x.T @ x + penalty, x.T @ y)
-        areas.append(area(seen[asked] @ weights, wanted[asked]))
+        areas.append(auc(columns[held_out] @ weights, labels[held_out]))
     return float(np.mean(areas))
 
 
-def area(scores: np.ndarray, wanted: np.ndarray) -> float:
-    """Area under the ROC curve: how often a ``wanted`` row scores above another, ties by half."""
+def auc(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Area under the ROC curve: P(a row with label True scores above another), ties by half."""
     ranks = pd.Series(scores).rank().to_numpy()
-    hits = wanted.sum()
-    return float((ranks[wanted].sum() - hits * (hits + 1) / 2) / (hits * (~wanted).sum()))
+    hits = labels.sum()
+    return float((ranks[labels].sum() - hits * (hits + 1) / 2) / (hits * (~labels).sum()))

@@ -1,4 +1,4 @@
-"""What a leak is worth: the forecasts again, day by day, with nothing dated later in reach."""
+"""The rank IC that a leak adds, against an honest replay of the forecasts day by day."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -15,11 +15,11 @@ from foldproof.tasks.statistics.mean_test import mean_test
 from foldproof.tasks.statistics.rank_ic import daily_rank_ic
 
 LEVEL = 0.95
-"""Of the interval of what a leak is worth."""
+"""Confidence level of the interval."""
 
 
 def known_on(data: pd.DataFrame, date: np.datetime64, known_at: Mapping[str, str]) -> pd.DataFrame:
-    """The rows dated up to ``date``, cells that were not known then as missing."""
+    """The rows dated up to ``date``, with cells that were not yet known as missing."""
     later = (data["date"] > date).to_numpy()
     late = late_cells(data, known_at, date)
     return change_rows(data, later, "truncate", np.random.default_rng(0), late)
@@ -32,16 +32,16 @@ def honest_scores(
     known_at: Mapping[str, str],
     traced: bool,
 ) -> pd.Series:
-    """Scores of ``dates``, each from data that end on it.
+    """Scores of ``dates``, each from the data known on that date.
 
-    Where training is traced, the model is trained once on what was known before the first of the
-    test dates, and then only scores; else every date trains anew.
+    If training is traced, the model is trained once, on the data known on the first test date, and
+    only scores afterwards; else it is trained again for every date.
 
     Args:
         subject: The forecaster on its fold.
         data: Long rows.
         dates: (n,) test dates to replay.
-        known_at: Column -> column of the date on which its cell becomes known.
+        known_at: Column -> column of the date on which its cells become known.
         traced: Whether training is traced.
     """
     models = None
@@ -51,8 +51,8 @@ def honest_scores(
         models = run.trace.reusable if run is not None else None
     found = []
     for date in dates:
-        data_then = known_on(data, date, known_at)
-        scores, _ = attempt(partial(subject.scores, data_then, FittedModels(models)))
+        past = known_on(data, date, known_at)
+        scores, _ = attempt(partial(subject.scores, past, FittedModels(models)))
         if scores is not None:
             found.append(scores[scores.index.get_level_values(0) == date])
     return pd.concat(found) if found else pd.Series(dtype=np.float64)
@@ -66,36 +66,36 @@ def inflation(
     horizon: int,
     honest_target: pd.Series | None = None,
 ) -> Inflation | None:
-    """Mean daily rank IC of ``reported`` less that of ``honest`` on ``dates``, with its interval.
+    """Mean daily rank IC of ``reported`` minus that of ``honest`` on ``dates``, with an interval.
 
-    A date that the honest replay cannot forecast has an honest rank IC of 0: no opinion.
+    A date without an honest forecast has an honest rank IC of 0.
 
     Args:
         reported: Scores indexed (date, symbol).
-        honest: The same from a replay.
+        honest: Scores of the replay, indexed the same way.
         target: Indexed (date, symbol).
-        dates: (n,) the dates that were replayed.
+        dates: (n,) dates of the replay.
         horizon: Rows that a label spans.
-        honest_target: What could be earned, where the target itself leaks.
+        honest_target: An honest target for the replay, if ``target`` itself leaks.
 
     Returns:
-        None where fewer than three of the dates have a rank IC.
+        None if fewer than three of the dates have a rank IC.
     """
-    was = daily_rank_ic(reported, target)
-    was = was[was.index.isin(dates)]
-    could = daily_rank_ic(honest, target if honest_target is None else honest_target)
-    replayed = could.reindex(was.index)
-    if len(was) < 3:
+    original = daily_rank_ic(reported, target)
+    original = original[original.index.isin(dates)]
+    replay = daily_rank_ic(honest, target if honest_target is None else honest_target)
+    replay = replay.reindex(original.index)
+    if len(original) < 3:
         return None
-    gap = was - replayed.fillna(0.0)
+    gap = original - replay.fillna(0.0)
     tested = mean_test(gap.to_numpy(), horizon)
     half = tested.critical(1 - LEVEL)
     return Inflation(
-        reported=float(was.mean()),
-        honest=float(replayed.fillna(0.0).mean()),
+        reported=float(original.mean()),
+        honest=float(replay.fillna(0.0).mean()),
         low=tested.mean - half,
         high=tested.mean + half,
         level=LEVEL,
-        dates=len(was),
-        abstained=int(replayed.isna().sum()),
+        dates=len(original),
+        abstained=int(replay.isna().sum()),
     )

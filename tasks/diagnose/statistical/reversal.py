@@ -1,4 +1,4 @@
-"""Time reversal: do features know the future as they know the past?"""
+"""Time reversal: do features correlate with future returns as strongly as with past ones?"""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ import pandas as pd
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS, LEVEL
 from foldproof.tasks.diagnose.findings.finding import Finding
 from foldproof.tasks.diagnose.findings.verdicts import informational_finding, unknown_finding
-from foldproof.tasks.diagnose.statistical.screen import daily_by_lag, indexed
+from foldproof.tasks.diagnose.statistical.screen import daily_by_lag
 from foldproof.tasks.statistics.mean_test import MeanTest, mean_test
 
 TEST, STAGE = "time_reversal", "features"
@@ -20,25 +20,25 @@ def time_reversal(
     *,
     level: float = LEVEL,
 ) -> tuple[Finding, pd.DataFrame]:
-    """Compare each feature's rank IC with past returns to that with future ones of the same length.
+    """Compare each feature's rank IC with past returns and with future returns of equal length.
 
-    Features are made of the past, and know it well; the future they know little. One that knows
-    both alike and in the same sense looks like a smooth centred on its date. Weak features may do
-    so by chance or honestly: it informs.
+    Features are made from the past and correlate with it; with the future they correlate little. A
+    feature with similar correlations of equal sign looks like a moving average centred on its
+    date. A weak feature may look so by chance or honestly: the test only informs.
 
     Args:
-        features: Indexed (date, symbol), or long with these columns.
+        features: Indexed (date, symbol); only numeric columns are used.
         past_return: Indexed (date, symbol), over the ``horizon`` dates that end with the date.
-        future_return: The same over the dates that begin after it.
+        future_return: The same over the ``horizon`` dates after the date.
         horizon: Dates that a return spans.
-        level: A feature is looked at where its rank IC with the future is significant at ``level``
-            over the number of features (Bonferroni).
+        level: A feature is compared if its rank IC with future returns is significant at ``level``
+            divided by the number of features (Bonferroni).
 
     Returns:
-        The finding, with the largest share among features that know the future; and ``past``,
-        ``future`` and ``share`` by feature.
+        The finding, with the largest share among the compared features; and ``past``, ``future``
+        and ``share`` by feature.
     """
-    frame = indexed(features)
+    frame = features.select_dtypes("number")
     both = [daily_by_lag(frame, goal, 0) for goal in (past_return, future_return)]
     pairs = {
         name: tuple(mean_test(daily[name][np.isfinite(daily[name])], horizon) for daily in both)
@@ -53,14 +53,14 @@ def time_reversal(
         columns=["past", "future", "share"],
     ).rename_axis("feature")
     tested = f"{len(table)} features, returns over {horizon} days"
-    known = [name for name, (_, future) in pairs.items() if future.p * len(pairs) <= level]
-    if not known:
-        reason = "no feature has a rank IC with future returns that stands out from zero"
+    predictive = [name for name, (_, future) in pairs.items() if future.p * len(pairs) <= level]
+    if not predictive:
+        reason = "no feature has a significant rank IC with future returns"
         return unknown_finding(TEST, STAGE, reason, tested, counts=False), table
-    top = table.loc[known].sort_values("share", ascending=False).iloc[0]
+    top = table.loc[predictive].sort_values("share", ascending=False).iloc[0]
     detail = (
-        f"{top.name}: rank IC {top['past']:+.3f} with the past and {top['future']:+.3f} with the "
-        "future"
+        f"{top.name}: rank IC {top['past']:+.3f} with past and {top['future']:+.3f} with future "
+        "returns"
     )
     value = float(top["share"])
     symptom = value > DIAGNOSTICS[TEST].threshold
@@ -68,7 +68,7 @@ def time_reversal(
 
 
 def share(past: MeanTest, future: MeanTest) -> float:
-    """The smaller mean as a share of the larger; 0 where they differ in sign."""
+    """The smaller absolute mean over the larger; 0 if they differ in sign."""
     if not past.mean * future.mean > 0:
         return 0.0
     low, high = np.sort(np.abs([past.mean, future.mean]))

@@ -1,4 +1,4 @@
-"""Feature screen: is a single feature better than anyone believes a feature can be?"""
+"""Feature screen: is the rank IC of a single feature too good to be honest?"""
 
 from typing import NamedTuple
 
@@ -14,19 +14,19 @@ from foldproof.tasks.statistics.rank_ic import rank_correlation, ranks
 
 TEST, STAGE = "feature_screen", "features"
 CEILING = 0.30
-"""Mean daily rank IC beyond which no single feature is believed: several times the best known."""
+"""Mean daily rank IC that no honest single feature exceeds: several times the best known."""
 PERMUTATIONS = 999
 LEAST_BLOCK = 10
-"""Dates of a block of the permutation, at least."""
+"""Shortest block of the permutation in dates."""
 
 
 class Screen(NamedTuple):
-    """What the screen found.
+    """Result of the screen.
 
     Attributes:
         finding: On the best feature.
-        table: Row for each feature, best first: ``rank_ic`` at its best ``lag`` (days that the
-            target is dated later), its ``error``, ``p`` of zero for it alone, ``dates``.
+        table: One row a feature, best first: ``rank_ic`` at its best ``lag`` (days from the
+            feature to the target's date), its ``error``, ``p`` of a zero rank IC, ``dates``.
     """
 
     finding: Finding
@@ -43,27 +43,27 @@ def feature_screen(
     seed: int = 0,
     level: float = LEVEL,
 ) -> Screen:
-    r"""Test whether the best feature's rank IC is above ``ceiling``, whichever feature it is.
+    r"""Test whether the largest rank IC of a single feature is above ``ceiling``.
 
     .. math:: \max_{j,k} \frac{|\bar{IC}_{jk}| - \text{ceiling}}{s_{jk}}
         \quad\text{against}\quad \max_{j,k} \frac{|\bar{IC}^*_{jk}|}{s^*_{jk}}
 
-    over features j and lags k = 0..h (on the left the lag with the feature's largest rank IC); in
-    the draws marked * the targets' dates are permuted in blocks. The maximum controls the chance of
-    any false alarm and keeps what features share (Westfall & Young 1993). An honest signal, however
-    significant, is far below the ceiling.
+    over features j and lags k = 0..h (on the left, the lag with the feature's largest rank IC). In
+    the draws marked *, the dates of the targets are permuted in blocks. The maximum controls the
+    probability of any false alarm and keeps the dependence between features (Westfall & Young
+    1993). An honest signal, however significant, is far below the ceiling.
 
     Args:
-        features: Indexed (date, symbol), or long with these columns; numbers only are looked at.
+        features: Indexed (date, symbol); only numeric columns are tested.
         target: Indexed (date, symbol).
         horizon: Dates that a target spans.
         ceiling: Rank IC that no honest single feature reaches.
-        permutations: Draws; p is at least 1 / (permutations + 1). None is needed, and p is 1,
-            where no feature reaches the ceiling.
+        permutations: Number of draws; p is at least 1 / (permutations + 1). If no feature reaches
+            the ceiling, p is 1 without a draw.
         seed: Of the permutations.
         level: Of the test.
     """
-    frame = indexed(features)
+    frame = features.select_dtypes("number")
     daily = daily_by_lag(frame, target, horizon)
     table = table_of(daily, horizon)
     tested = f"{len(frame.columns)} features, targets dated 0 to {horizon} days later"
@@ -85,22 +85,6 @@ def feature_screen(
     return Screen(statistical_finding(TEST, STAGE, value, p, level, tested, detail), table)
 
 
-def indexed(features: pd.DataFrame) -> pd.DataFrame:
-    """Numeric features indexed (date, symbol).
-
-    Raises:
-        ValueError: Neither indexed so nor with such columns.
-    """
-    if features.index.nlevels == 2:
-        return features.select_dtypes("number")
-    if not {"date", "symbol"} <= set(features):
-        raise ValueError(
-            "features must be indexed (date, symbol) or have these columns; they have "
-            f"{', '.join(map(str, features.columns))}"
-        )
-    return features.set_index(["date", "symbol"]).select_dtypes("number")
-
-
 def wide_target(frame: pd.DataFrame, target: pd.Series) -> pd.DataFrame:
     """(D, S) target on the dates and symbols of the features, dates ascending."""
     wide = target.unstack(level=1).sort_index()
@@ -109,7 +93,7 @@ def wide_target(frame: pd.DataFrame, target: pd.Series) -> pd.DataFrame:
 
 
 def daily_by_lag(frame: pd.DataFrame, target: pd.Series, horizon: int) -> dict[str, np.ndarray]:
-    """Feature -> (D, h + 1) daily rank IC with the target 0 to h dates later; NaN where none."""
+    """Feature -> (D, h + 1) daily rank IC with the target 0 to h dates later, NaN if undefined."""
     goal = wide_target(frame, target)
     later = [goal.shift(-lag).to_numpy() for lag in range(horizon + 1)]
     out = {}
@@ -123,11 +107,11 @@ def table_of(daily: dict[str, np.ndarray], horizon: int) -> pd.DataFrame:
     """The table of :class:`Screen`: each feature at the lag where its rank IC is largest."""
     rows = {}
     for name, by_lag in daily.items():
-        known = [column[np.isfinite(column)] for column in by_lag.T]
-        means = [abs(column.mean()) if len(column) else -1.0 for column in known]
+        series = [column[np.isfinite(column)] for column in by_lag.T]
+        means = [abs(column.mean()) if len(column) else -1.0 for column in series]
         lag = int(np.argmax(means))
-        found = mean_test(known[lag], horizon)
-        rows[name] = (found.mean, lag, found.error, found.p, len(known[lag]))
+        found = mean_test(series[lag], horizon)
+        rows[name] = (found.mean, lag, found.error, found.p, len(series[lag]))
     names = ["rank_ic", "lag", "error", "p", "dates"]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=names).rename_axis("feature")
     return table.sort_values("rank_ic", key=lambda column: -column.abs())
@@ -136,7 +120,7 @@ def table_of(daily: dict[str, np.ndarray], horizon: int) -> pd.DataFrame:
 def largest_under_null(
     frame: pd.DataFrame, target: pd.Series, horizon: int, permutations: int, seed: int
 ) -> np.ndarray:
-    """(permutations,) largest |t| over features and lags when dates of targets are permuted."""
+    """(permutations,) largest |t| over features and lags with the targets' dates permuted."""
     goal = wide_target(frame, target)
     columns = [frame[name].unstack(level=1).reindex_like(goal) for name in frame]
     x = np.stack([unit_ranks(column.to_numpy(dtype=np.float64)) for column in columns], axis=2)
@@ -152,7 +136,7 @@ def largest_under_null(
 
 
 def unit_ranks(values: np.ndarray) -> np.ndarray:
-    """(D, S) centred ranks of length 1 in each row; 0 where missing or nothing is ordered."""
+    """(D, S) centred ranks of unit length in each row; 0 where missing or all are tied."""
     low, high = ranks(values)
     rank = low + high
     count = np.isfinite(rank).sum(axis=1, keepdims=True)
@@ -162,7 +146,7 @@ def unit_ranks(values: np.ndarray) -> np.ndarray:
 
 
 def permuted_blocks(length: int, block: int, generator: Generator) -> np.ndarray:
-    """(length,) row numbers, in blocks that changed places after a random turn of the circle."""
-    turned = (np.arange(length) + generator.integers(length)) % length
-    parts = np.array_split(turned, max(2, length // block))
+    """(length,) row numbers in permuted blocks, after a random circular shift."""
+    shifted = (np.arange(length) + generator.integers(length)) % length
+    parts = np.array_split(shifted, max(2, length // block))
     return np.concatenate([parts[i] for i in generator.permutation(len(parts))])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from foldproof.tasks.diagnose.findings.finding import Glimpse, Witness
+from foldproof.tasks.diagnose.findings.finding import Excerpt, Witness
 from foldproof.tasks.diagnose.perturb.compare import NOISE_MARGIN, day
 from foldproof.tasks.diagnose.trace.tables import Table, aligned, difference
 from foldproof.tasks.diagnose.trace.trace import Note
@@ -172,7 +172,7 @@ def scale_of(table: Table, like: Table) -> np.ndarray:
 
 def glimpse(
     pair: tuple[Table, Table], key: np.uint64, name: str, cut: np.datetime64
-) -> Glimpse | None:
+) -> Excerpt | None:
     """A symbol's column around the cut in both runs; None where only one has the column."""
     if any(name not in table.columns for table in pair):
         return None
@@ -185,7 +185,7 @@ def glimpse(
     place = int(np.searchsorted(stamps, cut, "right"))
     shown = stamps[max(0, place - BEFORE) : place + AFTER]
     one, two = ([found.get(d, np.nan) for d in shown.tolist()] for found in series)
-    return Glimpse(tuple(day(d) for d in shown), tuple(one), tuple(two))
+    return Excerpt(tuple(day(d) for d in shown), tuple(one), tuple(two))
 
 
 def rows_only(

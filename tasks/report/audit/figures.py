@@ -138,7 +138,7 @@ def short(value: float) -> str:
 
 
 def name_sides(axis: Axes, rows: list[str], tests: list[str], columns: int) -> None:
-    """Rows at the left, tests on top with their number; faint lines keep empty cells apart."""
+    """Rows at the left, tests on top; faint lines keep empty cells apart."""
     axis.set_xlim(-0.5, columns - 0.5)
     axis.set_ylim(max(len(rows), 1) - 0.5, -0.5)
     axis.spines["bottom"].set_visible(False)
@@ -151,7 +151,5 @@ def name_sides(axis: Axes, rows: list[str], tests: list[str], columns: int) -> N
 
 
 def head_of(test: str) -> str:
-    """Number and title of a test, a word a line."""
-    number = DIAGNOSTICS[test].number if test in DIAGNOSTICS else ""
-    first, _, rest = title_of(test).partition(" ")
-    return "\n".join(part for part in (number, first, rest) if part)
+    """Title of a test, its first word on a line of its own."""
+    return title_of(test).replace(" ", "\n", 1)

@@ -152,7 +152,7 @@ def section(report: LeakReport, sheet: InfoSheet, pictures: Mapping[str, bytes])
         "informs": [row_of(*entry) for entry in informs],
         "sheet": sheet.answers,
         "blind": blind_spots(report),
-        "not_run": [f"{DIAGNOSTICS[t].number} {title_of(t)}" for t in not_run(report)],
+        "not_run": [title_of(test) for test in not_run(report)],
     }
 
 
@@ -213,7 +213,7 @@ def limit_of(finding: Finding) -> str:
 def blind_spots(report: LeakReport) -> dict[str, str]:
     """What each test that answered cannot see."""
     ran = dict.fromkeys(f.test for f in report.findings if f.test in DIAGNOSTICS)
-    return {f"{DIAGNOSTICS[t].number} {title_of(t)}": DIAGNOSTICS[t].blind for t in ran}
+    return {title_of(test): DIAGNOSTICS[test].blind for test in ran}
 
 
 LIMITS = (

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from foldproof.tasks.diagnose.findings.finding import Finding, Glimpse, Verdict, Witness
+from foldproof.tasks.diagnose.findings.finding import Excerpt, Finding, Verdict, Witness
 from foldproof.tasks.report.audit.figures import short
 from foldproof.tasks.report.style import (
     BLUE,
@@ -33,7 +33,7 @@ def witness_picture(finding: Finding) -> Figure | None:
     shaded, and the vertical scale is that of the left.
     """
     witness = finding.witness
-    glimpse = witness.glimpse if witness else None
+    glimpse = witness.excerpt if witness else None
     if finding.verdict is not Verdict.LEAK or witness is None or not (glimpse and glimpse.dates):
         return None
     past = past_of(glimpse, witness.cut)
@@ -51,7 +51,7 @@ def witness_picture(finding: Finding) -> Figure | None:
     return figure
 
 
-def shown_move(glimpse: Glimpse, witness: Witness, past: int) -> int | None:
+def shown_move(glimpse: Excerpt, witness: Witness, past: int) -> int | None:
     """Place of the witness, or of the largest move shown if it is dated earlier; None if none."""
     if witness.date in glimpse.dates:
         return glimpse.dates.index(witness.date)
@@ -63,7 +63,7 @@ def shown_move(glimpse: Glimpse, witness: Witness, past: int) -> int | None:
     return int(moves.argmax()) if moves.any() else None
 
 
-def past_of(glimpse: Glimpse, cut: str) -> int:
+def past_of(glimpse: Excerpt, cut: str) -> int:
     """How many of the dates shown lie up to the cut."""
     return sum(date <= cut for date in glimpse.dates)
 
@@ -120,7 +120,7 @@ def scale(axis: Axes, values: list[float]) -> None:
     axis.set_ylim(low - 0.12 * room, high + 0.32 * room)
 
 
-def mark_move(axis: Axes, glimpse: Glimpse, place: int | None) -> None:
+def mark_move(axis: Axes, glimpse: Excerpt, place: int | None) -> None:
     """An arrow from a value to what it becomes, and both in figures."""
     if place is None:
         return
@@ -163,7 +163,7 @@ def number(value: float) -> str:
     return short(value).replace("-", "\N{MINUS SIGN}") if isfinite(value) else "missing"
 
 
-def name_dates(axis: Axes, glimpse: Glimpse) -> None:
+def name_dates(axis: Axes, glimpse: Excerpt) -> None:
     """Some six dates, the first one with its year."""
     shown = np.unique(np.linspace(0, len(glimpse.dates) - 1, 6).round().astype(int))
     axis.set_xticks(shown, [glimpse.dates[place] for place in shown])

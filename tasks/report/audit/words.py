@@ -91,7 +91,7 @@ def price_clause(report: LeakReport) -> str:
 
 def interval(price: Inflation) -> str:
     """The interval of the difference, with its level; or that there is none."""
-    if not price.told:
+    if not price.has_interval:
         return f"({price.dates} dates are too few for an interval)"
     return f"({price.level:.0%} interval {signed(price.low)} to {signed(price.high)})"
 
@@ -138,7 +138,7 @@ def what_it_is_worth(report: LeakReport) -> str:
 
 def verdict_on(price: Inflation) -> str:
     """How the interval lies to zero."""
-    if not price.told:
+    if not price.has_interval:
         return ", which may be chance."
     if price.low > 0:
         return ": that much of the result is not skill."

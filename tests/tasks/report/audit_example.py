@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from foldproof.tasks.diagnose.findings.finding import (
+    Excerpt,
     Finding,
-    Glimpse,
     Inflation,
     LeakReport,
     Verdict,
@@ -16,7 +16,7 @@ DATES = tuple(f"2020-06-{day:02d}" for day in range(1, 11))
 CUT = "2020-06-06"
 BEFORE = (1.0, 1.1, 1.2, 1.1, 1.0, 1.3, 1.2, 1.1, 1.0, 1.2)
 AFTER = (1.0, 1.1, 1.2, 1.1, 4.5, 1.3, 90.0, -90.0, 70.0, -50.0)
-GLIMPSE = Glimpse(DATES, BEFORE, AFTER)
+GLIMPSE = Excerpt(DATES, BEFORE, AFTER)
 WITNESS = Witness(CUT, "2020-06-05", "S03", "mean_5", 1.0, 4.5, GLIMPSE)
 PRICE = Inflation(0.300, 0.020, 0.200, 0.360, 60)
 MOVE = "largest move of a past forecast when later rows change [cross-sectional sd]"

@@ -11,7 +11,6 @@ from foldproof.tasks.attribute.trust import believed, canaries, with_canaries
 from foldproof.tasks.attribute.trust.noise_columns import PREFIX, chance_above, looks
 from foldproof.tasks.attribute.unit.inputs import unit_inputs
 from foldproof.tasks.data.panel import Panel
-from foldproof.tasks.diagnose.statistical import noise_features as t22
 from foldproof.tasks.train import TrainedUnit, train_unit
 
 Units = Callable[[str], TrainedUnit]
@@ -130,8 +129,8 @@ def test_names_that_do_not_fit() -> None:
         believed(table, ("noise_0",), 0.0)
 
 
-def test_a_planted_signal_is_believed_and_feeds_the_leak_test(panel: Panel, trained: Units) -> None:
-    """Train with canaries, attribute: the two planted features are believed, T22 says the same."""
+def test_a_planted_signal_is_believed(panel: Panel, trained: Units) -> None:
+    """Train with canaries, attribute: the two planted features are believed."""
     grown, names = with_canaries(panel, 12, seed=0)
     usual = trained("zscore").unit
     unit = train_unit(replace(usual, panel=grown.fingerprint), grown)
@@ -142,6 +141,3 @@ def test_a_planted_signal_is_believed_and_feeds_the_leak_test(panel: Panel, trai
     above, _ = believed(rows, names)
     assert set(above.index[above]) >= {"planted", "lagged"}
     assert set(above.index[above]) <= {"planted", "lagged", "small"}
-    finding = t22.noise_features(rows, names)
-    assert finding.value == (~above).sum()
-    assert finding.tested == "4 features against 12 of noise"

@@ -1,4 +1,4 @@
-"""Planted twins beside honest tables; the search against a double loop."""
+"""Planted duplicates beside honest tables; the search against a double loop."""
 
 import time
 
@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from foldproof.tasks.diagnose import Verdict
-from foldproof.tasks.diagnose.data import equal_rows as twins
+from foldproof.tasks.diagnose.data import equal_rows
 from foldproof.tasks.diagnose.data.duplicates import duplicates
-from foldproof.tasks.diagnose.data.equal_rows import scaled, twins_of
+from foldproof.tasks.diagnose.data.equal_rows import equal_row_of, scaled
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def sides(table, row=300):
     return table.index[:row], table.index[row:]
 
 
-def test_planted_twins_by_hand(table):
+def test_planted_duplicates_by_hand(table):
     (clean, symbols) = duplicates(table, *sides(table))
     assert (clean.verdict, clean.value, clean.witness) == (Verdict.CLEAN, 0.0, None)
     assert (symbols.verdict, symbols.counts) == (Verdict.CLEAN, False)
@@ -56,12 +56,12 @@ def test_missing_values_equal_missing_values_only(table):
 @pytest.mark.parametrize("tolerance", [0.0, 1e-3, 0.3])
 @pytest.mark.parametrize("chunk", [3, 10**6])
 def test_the_search_agrees_with_a_double_loop(tolerance, chunk, monkeypatch):
-    monkeypatch.setattr(twins, "CHUNK", chunk)
+    monkeypatch.setattr(equal_rows, "CHUNK", chunk)
     draw = np.random.default_rng(1)
     values = draw.normal(size=(400, 3)).round(1)
     values[draw.random(values.shape) < 0.1] = np.nan
     train, test = np.arange(250), np.arange(250, 400)
-    found = twins_of(scaled(values, train, tolerance), test, train)
+    found = equal_row_of(scaled(values, train, tolerance), test, train)
     unit = np.nanstd(values[train], axis=0)
     for place, row in enumerate(test):
         with np.errstate(invalid="ignore"):
@@ -73,27 +73,27 @@ def test_the_search_agrees_with_a_double_loop(tolerance, chunk, monkeypatch):
     assert (found < 0).any()
 
 
-def test_rows_that_say_nothing_are_passed_over(table):
+def test_rows_without_distinct_values_are_skipped(table):
     table.iloc[[3, 310, 311]] = 0.0
     table.iloc[[4, 320]] = np.nan
     (rows, _) = duplicates(table, *sides(table))
     assert rows.verdict is Verdict.CLEAN
-    assert "passed over: 3 rows of no or one value" in rows.detail
+    assert "skipped: 3 rows of no or one value" in rows.detail
 
 
-def test_a_symbol_that_did_not_change_since_training_is_no_twin(table):
+def test_a_halted_symbol_is_not_a_duplicate(table):
     """A halted stock: the rows of A from day 45 to day 55, the test begins on day 50."""
     days = table.index.get_level_values("date").unique()
     halted = [(date, "A") for date in days[45:56]]
     table.loc[halted] = [1.0, 2.0, 3.0, 4.0]
     (rows, _) = duplicates(table, *sides(table))
     assert rows.verdict is Verdict.CLEAN
-    assert "6 that did not change since training" in rows.detail
+    assert "6 unchanged since training" in rows.detail
     table.loc[(days[70], "A")] = [1.0, 2.0, 3.0, 4.0]  # it came back to old values
     assert duplicates(table, *sides(table))[0].value == 1
 
 
-def test_coarse_values_coincide_by_chance(table):
+def test_coarse_values_are_equal_by_chance(table):
     coarse = (table.fillna(0) > 0).astype(int)
     (rows, _) = duplicates(coarse, *sides(coarse))
     assert (rows.verdict, rows.value == rows.value) == (Verdict.UNKNOWN, False)
@@ -107,7 +107,7 @@ HONEST = {
     "one feature": lambda x: x[:, :1],
     "one feature in float32": lambda x: x[:, :1].astype(np.float32),
     "ranks of 20 stocks": lambda x: x.reshape(-1, 20, 5).argsort(axis=1).argsort(axis=1),
-    "one number told thrice": lambda x: np.column_stack(
+    "one number in three columns": lambda x: np.column_stack(
         [x[:, 0].round(2), np.abs(x[:, 0]).round(2), x[:, 0].clip(-1, 1).round(2)]
     ),
 }
@@ -123,8 +123,8 @@ def market(make) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("kind", HONEST)
-def test_rows_that_are_equal_by_chance_are_no_copies(kind):
-    """Among 8 million pairs of rows some are equal; a leak is what chance does not make."""
+def test_rows_equal_by_chance_are_not_copies(kind):
+    """Among 8 million pairs of rows some are equal; a leak exceeds chance."""
     rows = market(HONEST[kind])
     (found, _) = duplicates(rows, rows.index[:4000], rows.index[4000:])
     assert found.verdict is not Verdict.LEAK
@@ -132,14 +132,14 @@ def test_rows_that_are_equal_by_chance_are_no_copies(kind):
 
 
 @pytest.mark.parametrize("kind", ["all five", "three"])
-def test_a_copied_day_is_caught_among_as_many_rows(kind):
+def test_a_copied_day_is_reported(kind):
     rows = market(lambda x: x[:, : 5 if kind == "all five" else 3])
     rows.iloc[3000:3020] = rows.iloc[5000:5020].to_numpy()
     (found, _) = duplicates(rows, rows.index[:4000], rows.index[4000:])
     assert (found.verdict, found.value) == (Verdict.LEAK, 20)
 
 
-def test_samples_of_both_sets_and_copies_of_training_rows_are_caught(table):
+def test_shared_samples_and_copied_training_rows_are_reported(table):
     train, test = sides(table)
     (rows, _) = duplicates(table, train.append(test[:4]), test)
     assert rows.value >= 4
@@ -154,7 +154,7 @@ def test_samples_of_both_sets_and_copies_of_training_rows_are_caught(table):
 
 
 @pytest.mark.parametrize("noise", [0.0, 1e-8])
-def test_two_listings_of_one_issuer(table, noise):
+def test_two_listings_of_one_issuer_are_reported(table, noise):
     copy = table.xs("B", level="symbol") + noise
     copy = pd.concat({"B2": copy}, names=["symbol"]).swaplevel()
     both = pd.concat([table, copy]).sort_index()
@@ -163,7 +163,7 @@ def test_two_listings_of_one_issuer(table, noise):
     (rows, symbols) = duplicates(both, both.index[dates < middle], both.index[dates >= middle])
     assert rows.verdict is Verdict.CLEAN
     assert (symbols.verdict, symbols.counts) == (Verdict.CLEAN, False)
-    assert symbols.detail == "twins: B and B2"
+    assert symbols.detail == "duplicates: B and B2"
     names = both.index.get_level_values("symbol")
     (rows, symbols) = duplicates(
         both, both.index[names.isin(list("ABC"))], both.index[names.isin(["B2", "D", "E"])]
@@ -173,7 +173,7 @@ def test_two_listings_of_one_issuer(table, noise):
     assert rows.value == 80
 
 
-def test_odd_inputs_are_refused_or_answered(table):
+def test_unusable_inputs_are_rejected_and_unusual_ones_pass(table):
     train, test = sides(table)
     with pytest.raises(ValueError, match=r"test needs at least one sample.* 0 are given"):
         duplicates(table, train, test[:0])
@@ -195,11 +195,11 @@ def test_odd_inputs_are_refused_or_answered(table):
     assert duplicates(empty, *sides(empty))[0].verdict is Verdict.UNKNOWN
 
 
-def test_a_tolerance_that_everything_meets_is_refused():
+def test_too_wide_a_tolerance_is_rejected():
     values = np.random.default_rng(0).normal(size=(40_000, 1))
     rows = np.arange(40_000)
     with pytest.raises(ValueError, match=r"a tolerance of 9 sd leaves 4e.08 pairs"):
-        twins_of(scaled(values, rows[:20_000], 9.0), rows[20_000:], rows[:20_000])
+        equal_row_of(scaled(values, rows[:20_000], 9.0), rows[20_000:], rows[:20_000])
 
 
 @pytest.mark.slow

@@ -137,14 +137,14 @@ def test_a_return_from_the_next_price_reads_no_earlier_row(bars, name):
 
 
 @pytest.mark.parametrize("name", SCALED)
-def test_an_honest_return_scaled_by_the_past_is_told_from_one_that_begins_there(bars, name):
+def test_an_honest_return_scaled_by_the_past_is_clean(bars, name):
     finding = execution(SCALED[name], bars, dates=4)
     assert (finding.verdict, finding.value) == (Verdict.CLEAN, 0.0)
-    assert "targets are scaled by what is known" in finding.detail
+    assert "targets are scaled by values known" in finding.detail
 
 
 @pytest.mark.parametrize("name", LEAKS)
-def test_a_return_that_begins_too_early_is_caught(bars, name):
+def test_a_return_that_begins_too_early_is_reported(bars, name):
     finding = execution(LEAKS[name], bars, dates=4)
     assert (finding.verdict, finding.stage) == (Verdict.LEAK, "target")
     assert finding.value > (6 if name in ("barrier", "up", "rank") else 20)
@@ -154,14 +154,14 @@ def test_a_return_that_begins_too_early_is_caught(bars, name):
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
-def test_what_is_taken_off_is_unknown_until_the_price_is_named(bars, name):
+def test_a_deduction_is_unknown_until_the_price_is_named(bars, name):
     finding = execution(UNKNOWN[name], bars)
     assert (finding.verdict, finding.counts) == (Verdict.UNKNOWN, True)
     assert "name the price columns" in finding.evidence
     assert execution(UNKNOWN[name], bars, ["close", "open"]).verdict is Verdict.CLEAN
 
 
-def test_every_target_of_the_dates_counts_by_hand():
+def test_the_number_of_early_targets_by_hand():
     """One stock, whole prices: 4 of 6 dates have a label and a day before; all begin too early."""
     data = pd.DataFrame(
         {"date": pd.bdate_range("2024-01-01", periods=6), "symbol": "A", "close": range(10, 16)}
@@ -179,7 +179,7 @@ def test_every_target_of_the_dates_counts_by_hand():
     assert (later.verdict, later.tested.split()[0]) == (Verdict.CLEAN, "3")
 
 
-def test_a_stale_price_is_no_price_to_trade_at(bars):
+def test_a_return_that_begins_at_a_stale_price_is_reported(bars):
     """The next close is missing and carried over from the target's own date."""
     gappy = bars.copy()
     gone = (gappy["symbol"] == "B") & gappy["date"].isin(gappy["date"].unique()[20:70:2])
@@ -194,7 +194,7 @@ def test_a_stale_price_is_no_price_to_trade_at(bars):
     assert execution(honest, gappy, ["close"], dates=30).verdict is Verdict.CLEAN
 
 
-def test_what_fails_or_has_no_target_is_unknown(bars):
+def test_a_failing_or_missing_target_is_unknown(bars):
     def refuses(f):
         if not f["close"].equals(bars["close"]):
             raise RuntimeError("other data")
@@ -206,8 +206,8 @@ def test_what_fails_or_has_no_target_is_unknown(bars):
     assert (none.verdict, none.detail) == (Verdict.UNKNOWN, "no date has a target")
 
 
-def test_odd_inputs_are_refused(bars):
-    with pytest.raises(ValueError, match=r"columns of numbers, of ret, close.* they are price"):
+def test_unusable_inputs_are_rejected(bars):
+    with pytest.raises(ValueError, match=r"numeric columns, of ret, close.* they are price"):
         execution(honest, bars, ["price"])
     with pytest.raises(ValueError, match="at least 2 dates; it has 0"):
         execution(honest, bars[:0])

@@ -1,4 +1,4 @@
-"""The horizon that running code shows, against the one that it states."""
+"""The measured horizon of labels against the declared one."""
 
 from itertools import pairwise
 
@@ -51,7 +51,7 @@ def test_a_constant_horizon_is_found_exactly(frame, days):
 
 
 @pytest.mark.parametrize(("guess", "cuts"), [(4, 2 * 3), (1, None), (2, None), (90, None)])
-def test_a_right_guess_costs_two_cuts_a_date_and_a_wrong_one_changes_no_answer(frame, guess, cuts):
+def test_a_right_guess_costs_two_cuts_a_date_and_a_wrong_one_changes_no_result(frame, guess, cuts):
     measured = label_ends(forward(3), frame, dates=3, guess=guess)
     assert set(measured.table["ahead"]) == {4}
     assert measured.table["exact"].all()
@@ -60,7 +60,7 @@ def test_a_right_guess_costs_two_cuts_a_date_and_a_wrong_one_changes_no_answer(f
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_foldproofs_own_targets_end_when_they_say(frame, kind):
+def test_the_built_in_targets_end_as_declared(frame, kind):
     dates = np.unique(frame["date"].to_numpy())
     ends = pd.Series(stated_ends(dates, 5), index=dates)
     declared = frame["date"].map(ends)
@@ -74,7 +74,7 @@ def test_foldproofs_own_targets_end_when_they_say(frame, kind):
     assert "6 to 6 trading days" in short.detail
 
 
-def test_the_ends_of_each_label_agree_with_trying_every_cut(frame):
+def test_label_ends_agree_with_every_single_cut(frame):
     data = frame[frame["symbol"].isin(list("AE"))].reset_index(drop=True)
     measured = label_ends(month_end, data, dates=12).table
     before, dates = month_end(data), np.unique(data["date"])
@@ -88,7 +88,7 @@ def test_the_ends_of_each_label_agree_with_trying_every_cut(frame):
     assert measured["ahead"].nunique() > 3
 
 
-def test_a_stock_that_pauses_has_a_later_label_than_its_horizon_says(frame):
+def test_a_paused_stock_has_a_later_label_than_its_horizon(frame):
     """The next row of a paused stock is more than a trading day away."""
     dates = np.unique(frame["date"])
     paused = (frame["symbol"] == "A") & frame["date"].isin(dates[30:37])
@@ -129,7 +129,7 @@ def test_few_runs_give_a_lower_bound_and_no_clean_verdict(frame):
     assert declared_against_measured(0, measured).verdict is Verdict.LEAK
 
 
-def test_what_cannot_be_run_or_has_no_label_is_unknown(frame):
+def test_a_failing_target_or_no_label_is_unknown(frame):
     def refuses(f):
         if f["date"].max() < frame["date"].max() or not f["close"].equals(frame["close"]):
             raise RuntimeError("other data")
@@ -143,18 +143,18 @@ def test_what_cannot_be_run_or_has_no_label_is_unknown(frame):
     assert declared_against_measured(9, nothing).verdict is Verdict.UNKNOWN
 
 
-def test_a_label_that_is_never_known_is_stated_late_enough(frame):
+def test_a_label_that_is_never_known_is_declared_late_enough(frame):
     measured = label_ends(forward(3), frame)
     never = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[ns]")
     assert declared_against_measured(never, measured).verdict is Verdict.CLEAN
 
 
-def test_odd_inputs_are_refused(frame):
+def test_unusable_inputs_are_rejected(frame):
     measured = label_ends(forward(1), frame, dates=2)
     declared = frame["date"].drop(measured.table.index[0])
     with pytest.raises(ValueError, match="1 are missing, the first is row"):
         declared_against_measured(declared, measured)
-    with pytest.raises(ValueError, match="the horizon is -1"):
+    with pytest.raises(ValueError, match="the declared horizon is -1"):
         declared_against_measured(-1, measured)
     with pytest.raises(ValueError, match="symbol is missing"):
         label_ends(forward(1), frame.drop(columns="symbol"))

@@ -12,13 +12,9 @@ DATES = np.arange("2024-01-01", "2024-04-10", dtype="datetime64[D]")
 ENDS = DATES + np.timedelta64(3, "D")
 
 
-def verdicts(findings):
-    return {(f.test, f.statistic.split()[0]): (f.verdict, f.value) for f in findings}
-
-
 @pytest.mark.parametrize("mode", ["sliding", "expanding"])
 @pytest.mark.parametrize("embargo", [0, 2])
-def test_a_plan_cut_here_is_clean(mode, embargo):
+def test_a_walk_forward_plan_is_clean(mode, embargo):
     folds = WalkForward(20, 8, 6, mode=mode, embargo=embargo).folds(DATES, ENDS)
     findings = diagnose_plan(folds, ENDS, embargo)
     assert {f.verdict for f in findings} == {Verdict.CLEAN}
@@ -26,7 +22,7 @@ def test_a_plan_cut_here_is_clean(mode, embargo):
     assert f"{3 * len(folds)} borders of {len(folds)} folds" in findings[0].tested
 
 
-def test_a_missing_purge_is_caught_with_its_rows():
+def test_a_missing_purge_is_reported_with_its_rows():
     folds = WalkForward(20, 8, 6, horizon=1).folds(DATES)
     purge, order = diagnose_plan(folds, ENDS)
     assert purge.verdict is Verdict.LEAK
@@ -35,7 +31,7 @@ def test_a_missing_purge_is_caught_with_its_rows():
     assert order.verdict is Verdict.CLEAN
 
 
-def test_a_missing_embargo_is_caught_in_days():
+def test_a_missing_embargo_is_reported_in_days():
     folds = WalkForward(20, 8, 6, embargo=1).folds(DATES, ENDS)
     purge, embargo, _ = diagnose_plan(folds, ENDS, embargo=4)
     assert purge.verdict is Verdict.CLEAN
@@ -58,20 +54,20 @@ def test_a_missing_embargo_is_caught_in_days():
         ),
     ],
 )
-def test_a_fold_out_of_order_is_caught(folds, count, message):
+def test_a_fold_out_of_order_is_reported(folds, count, message):
     order = diagnose_plan(folds, DATES, 0)[-1]
     assert (order.test, order.verdict, order.value) == ("fold_order", Verdict.LEAK, count)
     assert message in order.detail
 
 
-def test_without_label_ends_purging_is_unknown_and_informs_only():
+def test_without_label_ends_the_purge_is_unknown_and_informs_only():
     purge, order = diagnose_plan(WalkForward(20, 8, 6, horizon=3).folds(DATES), None)
     assert (purge.verdict, purge.counts) == (Verdict.UNKNOWN, False)
     assert "3 trading days lie between" in purge.detail
     assert order.verdict is Verdict.CLEAN
 
 
-def test_no_fold_is_no_clean_plan():
+def test_an_empty_plan_is_rejected():
     with pytest.raises(ValueError, match="no fold"):
         diagnose_plan([], ENDS)
 
@@ -93,7 +89,7 @@ def test_the_built_in_price_features_are_clean():
     assert finding.value == 0.0
 
 
-def test_own_features_that_peek_are_caught(tmp_path, monkeypatch):
+def test_own_features_that_look_ahead_are_reported(tmp_path, monkeypatch):
     from datetime import date
 
     module = tmp_path / "peeking_features.py"

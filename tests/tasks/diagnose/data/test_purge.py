@@ -46,8 +46,8 @@ def test_the_embargo_counts_trading_days_on_both_sides():
         assert all((f.verdict is Verdict.LEAK) == (f.value > 0) for f in rest)
 
 
-def test_blocks_are_taken_one_by_one_and_not_by_their_envelope():
-    """Combinatorial folds: training between two test blocks is fine where it keeps its distance."""
+def test_test_blocks_are_purged_separately():
+    """Combinatorial folds: training between two test blocks is fine if it keeps its distance."""
     test = samples([*range(10, 15), *range(40, 45)])
     apart = samples([*range(7), *range(18, 37), *range(48, 57)])
     assert values(purge_of_samples(apart, test, ends_of(3))) == [(Verdict.CLEAN, 0.0)]
@@ -55,7 +55,7 @@ def test_blocks_are_taken_one_by_one_and_not_by_their_envelope():
     assert values(purge_of_samples(close, test, ends_of(3))) == [(Verdict.LEAK, 4 * 3 * 2.0)]
 
 
-def met(train, test, ends, embargo):
+def overlapping(train, test, ends, embargo):
     """The same count by a double loop over dates."""
     place = {date: row for row, date in enumerate(DAYS)}
 
@@ -81,11 +81,11 @@ def test_the_count_agrees_with_a_double_loop(seed):
     parts = draw.choice(3, 60, p=[0.1, 0.6, 0.3]).repeat(3)
     train, test = every[parts == 1], every[parts == 0]
     purge, near = purge_of_samples(train[draw.permutation(len(train))], test, ends, embargo=1)
-    assert purge.value == met(train, test, ends, 0) > 0
-    assert purge.value + near.value == met(train, test, ends, 1)
+    assert purge.value == overlapping(train, test, ends, 0) > 0
+    assert purge.value + near.value == overlapping(train, test, ends, 1)
 
 
-def test_a_split_by_symbol_is_no_split_in_time():
+def test_a_split_by_symbol_is_a_leak():
     train, test = samples(range(60), "A"), samples(range(60), "B")
     (purge,) = purge_of_samples(train, test, ends_of(1))
     assert (purge.verdict, purge.value) == (Verdict.LEAK, 60.0)
@@ -118,7 +118,7 @@ def test_order_by_hand():
     assert "0 test dates lie among the training dates, 4 before" in early.detail
 
 
-def test_shuffled_folds_of_a_public_library_are_caught_and_walk_forward_is_not():
+def test_shuffled_folds_of_scikit_learn_leak_and_its_walk_forward_does_not():
     from sklearn.model_selection import KFold, TimeSeriesSplit
 
     every = samples(range(60), "A")
@@ -132,7 +132,7 @@ def test_shuffled_folds_of_a_public_library_are_caught_and_walk_forward_is_not()
         assert purge.verdict is Verdict.CLEAN
 
 
-def test_tables_with_columns_do_as_well_as_an_index():
+def test_tables_with_columns_work_like_an_index():
     train = samples(range(10)).to_frame(index=False)
     test = samples(range(10, 12)).to_frame()
     assert purge_of_samples(train, test, ends_of(3))[0].value == 6
@@ -151,12 +151,12 @@ def test_tables_with_columns_do_as_well_as_an_index():
         (samples([1]), samples([3]), pd.Series(1, index=samples([1, 3])), "must be datetime64"),
     ],
 )
-def test_odd_samples_are_refused(train, test, ends, message):
+def test_unusable_samples_are_rejected(train, test, ends, message):
     with pytest.raises(ValueError, match=message):
         purge_of_samples(train, test, ends)
 
 
-def test_time_zones_and_days_outside_the_calendar_are_refused():
+def test_time_zones_and_days_outside_the_calendar_are_rejected():
     zoned = samples([1]).to_frame(index=False).assign(date=DAYS[:1].tz_localize("UTC").repeat(2))
     with pytest.raises(ValueError, match="time zone UTC"):
         order_of_samples(zoned, samples([3]))

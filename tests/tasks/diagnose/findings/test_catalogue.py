@@ -7,8 +7,8 @@ from foldproof.tasks.diagnose.findings.catalogue import LEVEL
 from foldproof.tasks.diagnose.perturb.rows import PERTURBATIONS
 
 
-def test_the_whole_catalogue_is_there():
-    assert [entry.number for entry in DIAGNOSTICS.values()] == [f"T{n}" for n in range(1, 25)]
+def test_the_catalogue_has_every_kind_of_test_and_one_statistical_level():
+    assert len(DIAGNOSTICS) == 22
     assert {entry.kind for entry in DIAGNOSTICS.values()} == {"exact", "statistical", "informs"}
     levels = {e.threshold for e in DIAGNOSTICS.values() if e.kind == "statistical"}
     assert levels == {LEVEL}

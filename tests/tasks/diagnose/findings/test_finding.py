@@ -36,7 +36,7 @@ def test_a_report_as_table_and_text():
     witness = Witness("2024-01-02", "2024-01-01", "A", "x", 1.0, 2.0)
     report = LeakReport("mine", (finding(Verdict.LEAK, witness=witness), CLEAN))
     frame = report.to_frame()
-    text = "2024-01-01 A x: 1 becomes 2 when what is not known on 2024-01-02 changes"
+    text = "2024-01-01 A x: 1 becomes 2 when data not yet known on 2024-01-02 change"
     assert frame["witness"].tolist() == [text, ""]
     assert frame["verdict"].tolist() == ["LEAK", "CLEAN"]
     markdown = report.to_markdown()

@@ -34,16 +34,16 @@ def test_an_empty_report_is_unknown_in_every_type():
     assert all("was not run" in one.reason for one in sheet.answers.values())
 
 
-def test_all_tests_clean_make_every_type_clean_and_name_what_was_tested():
+def test_clean_tests_make_every_type_clean_and_name_what_was_tested():
     sheet = sheet_of(LeakReport("x", CLEAN))
     assert {one.verdict for one in sheet.answers.values()} == {Verdict.CLEAN}
     assert all("tested on 20 cuts" in one.reason for one in sheet.answers.values())
 
 
 @pytest.mark.parametrize(
-    ("key", "test"), [(k, test) for k, kind in LEAKAGE_TYPES.items() for test in kind.needed]
+    ("key", "test"), [(k, test) for k, kind in LEAKAGE_TYPES.items() for test in kind.required]
 )
-def test_no_type_is_clean_without_each_test_that_it_needs(key, test):
+def test_a_type_is_not_clean_without_each_required_test(key, test):
     without = [f for f in CLEAN if f.test != test]
     informs = finding(test, counts=False)
     undecided = finding(test, Verdict.UNKNOWN, counts=False)
@@ -53,12 +53,12 @@ def test_no_type_is_clean_without_each_test_that_it_needs(key, test):
 
 @pytest.mark.parametrize("stage", [*STAGES, "network in eval mode", "stored forecasts"])
 @pytest.mark.parametrize("test", DIAGNOSTICS)
-def test_no_leak_that_counts_is_lost_and_none_that_informs_is_counted(test, stage):
+def test_every_leak_that_counts_is_reported_and_others_are_not(test, stage):
     leak = finding(test, Verdict.LEAK, stage, witness=Witness(column="here"))
     sheet = sheet_of(LeakReport("x", (*CLEAN, leak)))
-    told = [one for one in sheet.answers.values() if one.verdict is Verdict.LEAK]
-    assert told
-    assert all("here" in one.reason and leak in one.evidence for one in told)
+    leaking = [one for one in sheet.answers.values() if one.verdict is Verdict.LEAK]
+    assert leaking
+    assert all("here" in one.reason and leak in one.evidence for one in leaking)
     assert Verdict.LEAK not in answers(*CLEAN, replace(leak, counts=False)).values()
 
 
@@ -77,12 +77,12 @@ def test_no_leak_that_counts_is_lost_and_none_that_informs_is_counted(test, stag
         ("batch_composition", "network in training mode", {"L1.2", "L3.1"}),
     ],
 )
-def test_a_leak_is_of_the_types_that_its_test_and_stage_say(test, stage, types):
+def test_a_leak_is_assigned_by_its_test_and_stage(test, stage, types):
     found = answers(*CLEAN, finding(test, Verdict.LEAK, stage))
     assert {key for key, verdict in found.items() if verdict is Verdict.LEAK} == types
 
 
-def test_a_leak_hides_what_lies_behind_it():
+def test_a_leak_hides_leaks_at_later_stages():
     others = [f for f in CLEAN if f.test != "train_invariance"]
     leak = finding("train_invariance", Verdict.LEAK, "features")
     answer = sheet_of(LeakReport("x", (*others, leak))).answers["L1.2"]
@@ -90,7 +90,7 @@ def test_a_leak_hides_what_lies_behind_it():
     assert "Train invariance finds a leak at features" in answer.reason
 
 
-def test_a_test_that_is_not_needed_can_still_leave_a_type_open():
+def test_an_undecided_optional_test_leaves_a_type_unknown():
     undecided = finding("mode_gap", Verdict.UNKNOWN)
     assert answers(*CLEAN, undecided)["L1.2"] is Verdict.UNKNOWN
     assert answers(*CLEAN, replace(undecided, counts=False))["L1.2"] is Verdict.CLEAN
@@ -100,12 +100,12 @@ def test_a_test_that_is_not_needed_can_still_leave_a_type_open():
 def test_each_type_asks_a_question_of_tests_and_one_of_a_person(kind):
     assert kind.question.endswith("?")
     assert "?" in kind.person
-    assert set(kind.needed) <= set(kind.speaks) <= set(DIAGNOSTICS)
-    assert {stage for stages in kind.speaks.values() for stage in stages} <= set(STAGES)
+    assert set(kind.required) <= set(kind.tests) <= set(DIAGNOSTICS)
+    assert {stage for stages in kind.tests.values() for stage in stages} <= set(STAGES)
 
 
-def test_every_test_speaks_to_a_type():
-    assert {test for kind in LEAKAGE_TYPES.values() for test in kind.speaks} == set(DIAGNOSTICS)
+def test_every_test_covers_a_type():
+    assert {test for kind in LEAKAGE_TYPES.values() for test in kind.tests} == set(DIAGNOSTICS)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_every_test_speaks_to_a_type():
         ("foldsman", "foldsman"),
     ],
 )
-def test_stages_are_grouped_by_what_they_begin_with(stage, group):
+def test_stages_are_grouped_by_their_prefix(stage, group):
     assert stage_of(stage) == group
 
 

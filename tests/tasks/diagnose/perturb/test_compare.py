@@ -97,7 +97,7 @@ def test_scores_apart():
     assert (seen.value, seen.count) == (0.5, 4)
     assert (seen.date, seen.symbol, seen.before, seen.after) == ("2024-01-02", "B", 4.0, 3.0)
     assert str(seen.witness("2024-01-05")) == (
-        "2024-01-02 B forecast: 4 becomes 3 when what is not known on 2024-01-05 changes"
+        "2024-01-02 B forecast: 4 becomes 3 when data not yet known on 2024-01-05 change"
     )
     assert difference(before, before.sample(frac=1, random_state=0), 1.0).value == 0.0
     assert difference(before[:0], before[:0], 1.0).count == 0

@@ -32,7 +32,7 @@ def test_a_persistent_honest_signal_decays_as_its_autocorrelation_does():
     assert "is left; the scores' rank autocorrelation is 0.8" in found.detail
 
 
-def test_a_peek_at_the_next_day_is_a_cliff():
+def test_a_leak_of_the_next_day_is_a_cliff():
     data = long_panel(1, rank_ic=0.15)
     tomorrow = returns(data, 1)
     scores = honest(data) + 0.7 * tomorrow / tomorrow.std()
@@ -52,7 +52,7 @@ def test_fast_scores_may_fall_fast(persistence, symptom):
     assert found.value == pytest.approx(curve[1] / curve[0])
 
 
-def test_without_skill_there_is_nothing_to_decay():
+def test_without_skill_the_result_is_unknown():
     data = long_panel(2)
     found, curve = delay_curve(honest(data), target_of(data), HORIZON)
     assert found.verdict is Verdict.UNKNOWN

@@ -1,4 +1,4 @@
-"""What a leak is worth, of forecasters whose reported and honest rank ICs are known."""
+"""The price of a leak, for forecasters with known reported and honest rank ICs."""
 
 import numpy as np
 import pandas as pd
@@ -66,7 +66,7 @@ def test_the_interval_by_hand():
     assert (found.low, found.high) == pytest.approx((np.mean(gap) - half, np.mean(gap) + half))
 
 
-def test_a_date_that_cannot_be_forecast_counts_as_no_opinion():
+def test_a_date_without_an_honest_forecast_counts_as_zero():
     target = tomorrow(DATA).dropna()
     some = target[target.index.get_level_values(0).isin(TEST[:3])]
     found = inflation(target, some, target, TEST[:12], 1)
@@ -83,7 +83,7 @@ def test_two_dates_are_too_few_for_a_price():
     assert inflation(target, target, target, TEST[:3], 1) is not None
 
 
-def test_what_was_known_on_a_date():
+def test_only_rows_and_cells_known_on_a_date_are_kept():
     data = DATA.assign(known=DATA.groupby("symbol")["date"].shift(-2))
     kept = known_on(data, DATES[9].to_datetime64(), {"y": "known"})
     assert kept["date"].max() == DATES[9]
@@ -93,7 +93,7 @@ def test_what_was_known_on_a_date():
 
 
 @pytest.mark.parametrize("traced", [True, False])
-def test_the_replay_of_an_oracle_is_what_it_can_do_without_the_answer(traced):
+def test_the_replay_of_an_oracle_has_no_look_ahead(traced):
     for forecast in (oracle, honest):
         scores = honest_scores(BoundForecaster(forecast, FOLD), DATA, TEST[:5], {}, traced)
         expected = honest(DATA, FOLD, None)
@@ -118,7 +118,7 @@ def test_traced_training_is_done_once_before_the_test_block():
     assert trained == [52 * 6, 53 * 6, 54 * 6, 55 * 6]
 
 
-def test_a_forecaster_that_cannot_do_without_the_future_abstains():
+def test_a_forecaster_that_needs_later_rows_abstains():
     def needs(data, fold, trace):
         if len(data) < len(DATA):
             raise ValueError("too short")

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foldproof.tasks.diagnose.statistical.noise_market import noise_twin, target_twin
-from tests.tasks.diagnose.long_panels import long_panel, with_label
+from foldproof.tasks.diagnose.statistical.noise_market import noise_market
+from tests.tasks.diagnose.long_panels import long_panel
 
 BAR = ("open", "high", "low", "close")
 
@@ -29,13 +29,13 @@ def steps(frame: pd.DataFrame, column: str = "close") -> pd.DataFrame:
     return wide - wide.ffill().shift()
 
 
-def twin_of(data: pd.DataFrame, seed: int = 0, **given) -> pd.DataFrame:
-    return noise_twin(data, BAR, np.random.default_rng(seed), **given)
+def noise_of(data: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    return noise_market(data, BAR, np.random.default_rng(seed))
 
 
-def test_market_and_own_returns_keep_their_size_and_get_signs(data):
+def test_market_and_own_returns_keep_their_size_and_get_random_signs(data):
     """Recomputed on the wide table: r = m + e becomes a m + b e."""
-    before, after = steps(data), steps(twin_of(data))
+    before, after = steps(data), steps(noise_of(data))
     market = before.mean(axis=1)
     own = before.sub(market, axis=0)
     fits = [
@@ -49,52 +49,40 @@ def test_market_and_own_returns_keep_their_size_and_get_signs(data):
     assert (own.abs() > 1e-9).sum().sum() > 300
 
 
-def test_rows_gaps_and_what_is_not_a_price_stay(data):
-    twin = twin_of(data)
-    assert twin.index.equals(data.index)
-    assert twin.columns.equals(data.columns)
+def test_rows_gaps_and_other_columns_stay(data):
+    noise = noise_of(data)
+    assert noise.index.equals(data.index)
+    assert noise.columns.equals(data.columns)
     for name in ("date", "symbol", "volume", "f0"):
-        pd.testing.assert_series_equal(twin[name], data[name])
+        pd.testing.assert_series_equal(noise[name], data[name])
     for name in BAR:
-        assert (twin[name].isna() == data[name].isna()).all()
-    assert not np.allclose(twin["close"].dropna(), data["close"].dropna())
+        assert (noise[name].isna() == data[name].isna()).all()
+    assert not np.allclose(noise["close"].dropna(), data["close"].dropna())
 
 
 def test_bars_stay_bars_and_keep_their_height(data):
-    twin = twin_of(data).dropna()
-    assert (twin["high"] >= twin[["open", "close", "low"]].max(axis=1) - 1e-9).all()
-    assert (twin["low"] <= twin[["open", "close", "high"]].min(axis=1) + 1e-9).all()
+    noise = noise_of(data).dropna()
+    assert (noise["high"] >= noise[["open", "close", "low"]].max(axis=1) - 1e-9).all()
+    assert (noise["low"] <= noise[["open", "close", "high"]].min(axis=1) + 1e-9).all()
     height = np.log(data["high"] / data["low"]).dropna()
-    np.testing.assert_allclose(np.log(twin["high"] / twin["low"]), height, atol=1e-12)
+    np.testing.assert_allclose(np.log(noise["high"] / noise["low"]), height, atol=1e-12)
 
 
-def test_other_columns_move_with_the_signs_of_their_row():
-    """An unadjusted price halves on one day: elsewhere its twin has the returns of the other."""
-    frame = long_panel(1, dates=60, symbols=5)
-    days = frame["date"].unique()
-    frame["unadjusted"] = frame["close"] * np.where(frame["date"] < days[40], 2.0, 1.0)
-    twin = noise_twin(frame, ("close",), np.random.default_rng(0), others=("unadjusted",))
-    apart = (steps(twin, "unadjusted") - steps(twin)).iloc[1:]
-    np.testing.assert_allclose(apart.drop(index=days[40]), 0, atol=1e-12)
-    np.testing.assert_allclose(apart.loc[days[40]].abs(), np.log(2), rtol=1e-12)
-    assert not np.allclose(twin["unadjusted"], frame["unadjusted"])
-
-
-def test_one_price_column_and_the_same_seed(data):
-    one = noise_twin(data, ("close",), np.random.default_rng(3))
-    again = noise_twin(data, ("close",), np.random.default_rng(3))
-    other = noise_twin(data, ("close",), np.random.default_rng(4))
+def test_the_same_seed_gives_the_same_prices(data):
+    one = noise_market(data, ("close",), np.random.default_rng(3))
+    again = noise_market(data, ("close",), np.random.default_rng(3))
+    other = noise_market(data, ("close",), np.random.default_rng(4))
     pd.testing.assert_frame_equal(one, again)
     assert not np.allclose(one["close"].dropna(), other["close"].dropna())
 
 
 def test_later_returns_have_mean_zero_whatever_the_drift():
-    """60 twins of a panel that only rises: mean of each cell's return within sampling error."""
+    """60 noise data sets of a rising panel: each mean return is within sampling error of zero."""
     frame = long_panel(2, dates=40, symbols=5)
     frame["close"] = np.exp(np.arange(len(frame)) // 5 * 0.01 + np.arange(len(frame)) % 5)
     frame["close"] *= np.exp(0.002 * np.random.default_rng(0).standard_normal(len(frame)))
     draws = [
-        steps(noise_twin(frame, ("close",), np.random.default_rng(k))).to_numpy()[1:]
+        steps(noise_market(frame, ("close",), np.random.default_rng(k))).to_numpy()[1:]
         for k in range(60)
     ]
     mean, error = np.mean(draws, axis=0), np.std(draws, axis=0) / np.sqrt(60)
@@ -107,28 +95,6 @@ def test_later_returns_have_mean_zero_whatever_the_drift():
 @pytest.mark.parametrize("value", [0.0, -1.0])
 def test_prices_must_be_positive(data, value):
     with pytest.raises(ValueError, match=r"close is .* leave it out"):
-        twin_of(data.assign(close=value))
+        noise_of(data.assign(close=value))
     with pytest.raises(ValueError, match="needs a price column"):
-        noise_twin(data, (), np.random.default_rng(0))
-
-
-def test_a_ready_target_turns_in_blocks_of_its_horizon():
-    data = with_label(long_panel(4, dates=60, symbols=8))
-    dates = np.unique(data["date"].to_numpy())
-    twin = target_twin(data, "label", np.random.default_rng(0), horizon=5, border=dates[33])
-    pd.testing.assert_frame_equal(twin.drop(columns="label"), data.drop(columns="label"))
-    before, after = (f.pivot(index="date", columns="symbol", values="label") for f in (data, twin))
-    own, other = (wide.sub(wide.mean(axis=1), axis=0) for wide in (before, after))
-    market = after.mean(axis=1)
-    # signs of the rest change its mean, so compare with what is left of market and own
-    for first in range(33 - 30, 55, 5):
-        block = slice(first, min(first + 5, 55))
-        signs = np.sign((other.add(market, axis=0)).to_numpy()[block])
-        assert signs.shape[1] == 8
-        fits = [
-            np.abs(a * before.mean(axis=1).to_numpy()[block, None] + b * own.to_numpy()[block]
-                   - after.to_numpy()[block]).max(axis=0)
-            for a in (-1, 1) for b in (-1, 1)
-        ]  # fmt: skip
-        one_common = min(np.minimum(*fits[:2]).max(), np.minimum(*fits[2:]).max())
-        assert one_common < 1e-12
+        noise_market(data, (), np.random.default_rng(0))

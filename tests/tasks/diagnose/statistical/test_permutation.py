@@ -21,7 +21,7 @@ def strong() -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(("least", "centre"), [(1.0, 10.0), (-1.0, 0.0)])
-def test_labels_change_symbols_within_dates_and_turn(least, centre):
+def test_labels_are_shuffled_and_flipped_within_dates(least, centre):
     """About zero; about their mean, (1 + 2 + 3 + 10 + 20 + 30 + 4) / 7, where none is negative."""
     labels = np.array([least, 2.0, np.nan, 3.0, 10.0, 20.0, 30.0, 4.0])
     date = np.array([1, 1, 1, 1, 2, 2, 2, 3])
@@ -40,7 +40,7 @@ def test_labels_change_symbols_within_dates_and_turn(least, centre):
     assert len(turns) == 6
 
 
-def test_only_the_dates_that_are_asked_for_change(strong):
+def test_only_labels_of_the_given_dates_change(strong):
     fold = fold_of(strong)
     (drawn,) = permuted(strong, "label", fold.train_dates, 1, 0)
     trained = strong["date"].isin(fold.train_dates)
@@ -50,7 +50,7 @@ def test_only_the_dates_that_are_asked_for_change(strong):
 
 
 def test_a_strong_honest_feature_spreads_single_permutations_about_zero(strong):
-    """Each model of permuted labels is lucky or unlucky with the feature; their mean is judged."""
+    """Each model of shuffled labels is lucky or unlucky; the test is on their mean."""
     fold, truth = fold_of(strong), strong.set_index(["date", "symbol"])["label"]
     assert mean_rank_ic(forecast_label(strong, fold), truth) > 0.08
     values = np.array([
@@ -81,7 +81,7 @@ def test_a_target_encoding_over_the_test_dates_is_a_leak(strong):
     assert (found.test, found.stage) == ("label_permutation", "training")
 
 
-def test_a_fixed_rule_brings_its_opinion_along_and_is_no_leak(strong):
+def test_a_fixed_rule_is_not_a_leak(strong):
     """The same rank IC whatever the labels: significant, but not by reading any."""
 
     def rule(data, fold):
@@ -90,17 +90,20 @@ def test_a_fixed_rule_brings_its_opinion_along_and_is_no_leak(strong):
     found = label_permutation(rule, strong, fold_of(strong), "label", permutations=5)
     assert found.verdict is Verdict.CLEAN
     assert found.value > 0.08
-    assert "it brings an opinion along, but reads no test label" in found.detail
+    assert (
+        "its forecasts hold without training labels (a fixed rule); no test label is read"
+        in found.detail
+    )
 
 
-def test_p_is_that_of_a_one_sided_t():
+def test_p_agrees_with_a_one_sided_t_test():
     values = np.random.default_rng(0).normal(0.3, 1, 12)
     expected = ttest_1samp(values, 0, alternative="greater").pvalue
     assert p_above_zero(values) == pytest.approx(expected, rel=1e-10)
     assert p_above_zero(np.zeros(5)) == 0.5
 
 
-def test_what_cannot_be_told(strong):
+def test_failing_forecasters_are_unknown_and_few_permutations_rejected(strong):
     def broken(data, fold):
         raise RuntimeError("no convergence")
 

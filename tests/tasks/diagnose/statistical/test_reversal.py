@@ -12,7 +12,7 @@ def reversal(data: pd.DataFrame, features: pd.DataFrame, horizon: int = 5):
     return time_reversal(features, returns(data, -horizon), returns(data, horizon), horizon)
 
 
-def test_a_centred_mean_knows_both_sides_alike():
+def test_a_centred_mean_is_a_symptom():
     data = long_panel(0)
     step = returns(data, -1).unstack()
     centred = step.rolling(9, center=True).mean().stack().rename("centred")
@@ -24,8 +24,8 @@ def test_a_centred_mean_knows_both_sides_alike():
     assert table.loc["centred", "past"] > 0.4
 
 
-def test_a_trailing_mean_of_a_market_with_momentum_does_not():
-    """Honest momentum: it knows the past well and the future a little."""
+def test_honest_momentum_is_not_a_symptom():
+    """Momentum correlates strongly with the past and a little with the future."""
     data = long_panel(1, dates=500, symbols=60, rank_ic=0.15)
     past = returns(data, -5)
     signal = (features_of(data)["f0"] * 0.02 + past).rename("momentum").dropna()
@@ -46,11 +46,11 @@ def test_the_table_recomputed():
             assert table.loc[name, side] == pytest.approx(expected, abs=1e-12)
 
 
-def test_without_power_nothing_is_told():
+def test_without_power_the_result_is_unknown():
     data = long_panel(3, dates=100, symbols=8)
     found, table = reversal(data, features_of(data)[["f0", "f1"]])
     assert found.verdict is Verdict.UNKNOWN
-    assert "stands out from zero" in found.evidence
+    assert "no feature has a significant rank IC" in found.evidence
     assert table.index.tolist() == ["f0", "f1"]
 
 

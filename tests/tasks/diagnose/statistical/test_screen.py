@@ -104,7 +104,7 @@ def test_blocks_keep_neighbours_and_lose_no_date():
     assert sorted(permuted_blocks(7, 10, np.random.default_rng(0))) == list(range(7))
 
 
-def test_draws_without_a_permutation_are_the_statistic_itself(monkeypatch):
+def test_a_draw_without_a_permutation_equals_the_statistic(monkeypatch):
     """With the dates left where they are, the null is the largest |t| of the table's series."""
     data = long_panel(4, dates=80, symbols=8)
     target = target_of(data)
@@ -121,26 +121,23 @@ def test_draws_without_a_permutation_are_the_statistic_itself(monkeypatch):
     assert drawn[0] == pytest.approx(max(abs(one.mean / one.error) for one in expected))
 
 
-def test_a_long_table_will_do_and_nothing_else():
+def test_columns_that_are_not_numbers_are_ignored():
     data = long_panel(5, dates=90, symbols=8)
-    target = target_of(data)
-    long = features_of(data).reset_index().assign(sector="x")
-    one, other = (feature_screen(f, target, 5).table for f in (long, features_of(data)))
+    features, target = features_of(data), target_of(data)
+    one, other = (feature_screen(f, target, 5).table for f in (features.assign(s="x"), features))
     pd.testing.assert_frame_equal(one, other)
-    with pytest.raises(ValueError, match=r"indexed \(date, symbol\) or have these columns"):
-        feature_screen(long.drop(columns="symbol"), target, 5)
 
 
 def test_too_short_is_unknown():
     data = long_panel(6, dates=14, symbols=8)
-    found = feature_screen(data[["date", "symbol", "f0"]], target_of(data), 5)
+    found = feature_screen(ready(data)[["f0"]], target_of(data), 5)
     assert found.finding.verdict is Verdict.UNKNOWN
     assert "enough dates" in found.finding.evidence
 
 
 @pytest.mark.slow
 def test_family_wise_level_without_a_ceiling():
-    """60 panels of noise: the best of 7 features at 6 lags is called in about one in twenty."""
+    """60 panels of noise: the best of 7 features at 6 lags is flagged in about one in twenty."""
     alarms = sum(
         screen(long_panel(seed, dates=120, symbols=10), ceiling=0.0, permutations=99, seed=seed)
         .finding.p_value <= 0.05

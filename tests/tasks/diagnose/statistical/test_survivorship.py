@@ -24,21 +24,21 @@ def test_by_hand():
     assert years == pytest.approx(days / 365.2425, rel=1e-12)
 
 
-def test_a_late_gap_is_no_ending_and_a_late_start_counts_from_there():
+def test_a_late_gap_is_not_an_ending_and_a_late_start_shortens_the_risk():
     data = universe([60, 55])
     assert endings(data)[0] == 0
     late = data[(data["symbol"] == "S0") | (data["date"] > data["date"].unique()[49])]
     assert endings(late)[1] == pytest.approx(endings(universe([60]))[1])
 
 
-def test_survivors_only_are_a_leak_where_the_hazard_is_known():
+def test_survivors_only_are_a_leak_if_the_hazard_is_known():
     found = survivorship(universe([60] * 80), hazard=0.05)
     years = endings(universe([60] * 80))[1]
     assert found.verdict is Verdict.LEAK
     assert found.p_value == pytest.approx(poisson.cdf(0, 0.05 * years))
     assert found.value == 0
     assert found.counts
-    assert "lets expect 16.3" in found.detail
+    assert "at a delisting rate of 0.05 a year, 16.3 expected" in found.detail
 
 
 def test_a_universe_that_lost_symbols_is_clean():
@@ -49,18 +49,18 @@ def test_a_universe_that_lost_symbols_is_clean():
     assert found.value == pytest.approx(0.05, abs=0.02)
 
 
-def test_without_a_hazard_nobody_can_tell():
+def test_without_a_hazard_the_result_is_unknown():
     found = survivorship(universe([60] * 80), hazard=None)
     assert found.verdict is Verdict.UNKNOWN
     assert not found.counts
     assert "0 of 80 symbols end" in found.evidence
 
 
-def test_few_symbols_cannot_tell_either():
+def test_too_few_symbols_are_unknown():
     found = survivorship(universe([60] * 20), hazard=0.05)
     assert found.verdict is Verdict.UNKNOWN
     assert found.counts
-    assert "even none would be no evidence" in found.evidence
+    assert "even zero would not be significant" in found.evidence
 
 
 @pytest.mark.parametrize("hazard", [0.0, -0.1, float("nan")])

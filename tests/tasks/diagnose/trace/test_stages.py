@@ -188,7 +188,7 @@ def test_rows_that_come_and_go_by_themselves_say_nothing():
 
 def test_the_glimpse_shows_both_runs_around_the_cut():
     (entry,) = moved([("features", X)], [("features", with_cell(48))])
-    shown = entry.witness.glimpse
+    shown = entry.witness.excerpt
     own = X["x"].xs("C", level=1)
     assert list(shown.dates) == [str(date)[:10] for date in ALL[27:59]]
     assert list(shown.before) == own.iloc[27:59].tolist()

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from foldproof.tasks.diagnose import Verdict, Witness
-from foldproof.tasks.diagnose.findings.finding import Glimpse
+from foldproof.tasks.diagnose.findings.finding import Excerpt
 from foldproof.tasks.report.audit.witness import shown_move, witness_picture
 from foldproof.tasks.report.style import render
 from tests.tasks.report.audit_example import AFTER, BEFORE, CUT, DATES, GLIMPSE, LEAK, NAN, WITNESS
@@ -25,8 +25,8 @@ def picture(**change) -> Figure:
     "finding",
     [
         replace(LEAK, witness=None),
-        replace(LEAK, witness=replace(WITNESS, glimpse=None)),
-        replace(LEAK, witness=replace(WITNESS, glimpse=Glimpse((), (), ()))),
+        replace(LEAK, witness=replace(WITNESS, excerpt=None)),
+        replace(LEAK, witness=replace(WITNESS, excerpt=Excerpt((), (), ()))),
         replace(LEAK, verdict=Verdict.CLEAN),
     ],
 )
@@ -90,26 +90,26 @@ def test_a_witness_dated_earlier_is_told_and_the_largest_move_shown_is_marked():
     ],
 )
 def test_the_largest_move_shown(before, after, place):
-    glimpse = Glimpse((*DATES[:3], "2020-07-01"), (*before, 0.0), (*after, 99.0))
+    glimpse = Excerpt((*DATES[:3], "2020-07-01"), (*before, 0.0), (*after, 99.0))
     assert shown_move(glimpse, Witness(cut=DATES[2], date="2020-01-01"), 3) == place
 
 
 def test_a_value_that_goes_missing_is_called_so():
     gone = replace(GLIMPSE, after=(*AFTER[:4], NAN, *AFTER[5:]))
-    shown = texts(picture(after=NAN, glimpse=gone))
+    shown = texts(picture(after=NAN, excerpt=gone))
     assert "2020-06-05\n1 becomes missing" in shown
 
 
 @pytest.mark.parametrize(
     "glimpse",
     [
-        Glimpse(DATES[:1], (1.0,), (2.0,)),
-        Glimpse(DATES, (NAN,) * 10, (NAN,) * 10),
-        Glimpse(DATES, (2.0,) * 10, (2.0,) * 10),
-        Glimpse(DATES, (np.inf,) * 10, (-np.inf,) * 10),
-        Glimpse(DATES, (np.inf,) * 10, (np.inf,) * 10),
+        Excerpt(DATES[:1], (1.0,), (2.0,)),
+        Excerpt(DATES, (NAN,) * 10, (NAN,) * 10),
+        Excerpt(DATES, (2.0,) * 10, (2.0,) * 10),
+        Excerpt(DATES, (np.inf,) * 10, (-np.inf,) * 10),
+        Excerpt(DATES, (np.inf,) * 10, (np.inf,) * 10),
     ],
 )
 def test_odd_series_are_drawn_without_a_warning(glimpse):
     for date in (WITNESS.date, "2019-01-01"):
-        assert render(picture(glimpse=glimpse, date=date))[:4] == b"\x89PNG"
+        assert render(picture(excerpt=glimpse, date=date))[:4] == b"\x89PNG"

@@ -71,7 +71,7 @@ def test_a_price_of_few_dates_is_not_read_by_an_interval_that_it_has_not():
         assert "nan" not in said
     assert "cannot be told from zero: +0.280 (7 dates are too few" in verdict_sentence(report)
     assert what_it_is_worth(report).endswith("for an interval), which may be chance.")
-    assert str(price_of(report)).endswith("inflated by +0.280, too few to judge it")
+    assert str(price_of(report)).endswith("inflated by +0.280, too few dates for an interval")
 
 
 def test_a_price_that_was_not_measured_is_not_made_up():
