@@ -1,21 +1,23 @@
 """Somebody's own forecaster, file and fold: what is read, and what is said of mistakes."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from foldproof.tasks.data import DataError
+from foldproof.tasks.diagnose import QUICK
 from foldproof.tasks.diagnose.imported import (
     audited,
+    error_line,
     imported,
     labels_named,
     long_rows,
     own_fold,
     require_columns,
     require_dates,
-    told,
 )
 
 DATES = pd.bdate_range("2021-01-01", periods=60)
@@ -71,7 +73,7 @@ def test_what_cannot_be_imported_is_one_line(here, text, named, said):
 def test_an_error_without_a_message():
     with pytest.raises(ValueError) as caught:  # noqa: PT011  # it has no message to match
         raise ValueError
-    assert told(caught.value).startswith("ValueError: no message (test_imported.py, line ")
+    assert error_line(caught.value).startswith("ValueError: no message (test_imported.py, line ")
 
 
 @pytest.mark.parametrize("kind", ["parquet", "csv"])
@@ -100,7 +102,7 @@ def test_rows_of_a_file(tmp_path, kind):
             "'2021-13-45'",
         ),
         (lambda d: d.assign(day=d["day"].where(d.index != 4)), "column 'day' lacks 1 dates"),
-        (lambda d: pd.concat([d, d.iloc[[7]]]), "1 stand twice, such as B on 2021-01-05"),
+        (lambda d: pd.concat([d, d.iloc[[7]]]), "1 are duplicates, such as B on 2021-01-05"),
         (lambda d: d.iloc[:0].astype({"day": "datetime64[us]"}), "there are no rows"),
     ],
 )
@@ -116,7 +118,7 @@ def test_rows_that_cannot_be_used(tmp_path, change, said):
 def test_no_row_is_left(tmp_path):
     path = tmp_path / "rows.csv"
     rows().to_csv(path, index=False)
-    with pytest.raises(DataError, match="there is none from 2030-01-01 on"):
+    with pytest.raises(DataError, match="there are no rows from 2030-01-01 on"):
         long_rows(str(path), "day", "name", pd.Timestamp("2030-01-01").date())
 
 
@@ -160,10 +162,10 @@ def test_an_error_is_placed_in_their_code_not_in_a_library(here):
     text = "import pandas as pd\n\ndef forecast(data):\n    return pd.to_numeric(['soon'])\n"
     with pytest.raises(ValueError, match="Unable to parse") as caught:
         imported(f"{module(here, 'places', text)}:forecast")(rows())
-    assert told(caught.value).endswith(" (places.py, line 4)")
+    assert error_line(caught.value).endswith(" (places.py, line 4)")
     with pytest.raises(ValueError, match="must be one or more of") as caught:
         imported("foldproof.tasks.diagnose.perturb.rows:checked_names")(("nois",))
-    assert "(perturb.py" not in told(caught.value)
+    assert "(perturb.py" not in error_line(caught.value)
 
 
 def test_a_target_is_a_column_or_a_function(here):
@@ -185,4 +187,4 @@ def test_a_forecaster_that_fails_is_no_leak(here):
     data = rows().rename(columns={"day": "date", "name": "symbol"})
     fold = own_fold(DATES.to_numpy().astype("datetime64[D]"), 1)
     with pytest.raises(DataError, match="fails:forecast cannot be audited: KeyError: 'nothing'"):
-        audited(f"{name}:forecast", data, fold, None, {"cuts": 2, "quick": True})
+        audited(f"{name}:forecast", data, fold, None, replace(QUICK, cuts=2))
