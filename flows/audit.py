@@ -1,6 +1,7 @@
 """Audit variants, or anybody's forecaster, for information from the future."""
 
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from foldproof.models.normalizers import resolve
 from foldproof.tasks.data import build, load
 from foldproof.tasks.data.panel.read import own_function
 from foldproof.tasks.data.task import load_panel
-from foldproof.tasks.diagnose import LeakReport, Verdict
+from foldproof.tasks.diagnose import FULL, QUICK, AuditOptions, LeakReport, Verdict
 from foldproof.tasks.diagnose.findings.finding import Finding, overall
 from foldproof.tasks.diagnose.imported import (
     labels_named,
@@ -145,13 +146,14 @@ def verdict_of(reports: tuple[LeakReport, ...]) -> Verdict:
     return overall(f for one in honest or controls for f in one.findings)
 
 
-def options_of(request: OutsideAudit, quick: bool) -> dict[str, Any]:
-    """What ``audit_forecaster`` is told."""
+def options_of(request: OutsideAudit, quick: bool) -> AuditOptions:
+    """The options of the audit."""
     names = (
-        "known_at", "embargo", "horizon", "prices", "placebo", "permutations", "hazard", "cuts",
-        "seed",
+        "known_at", "embargo", "horizon", "prices", "placebo", "permutations", "hazard", "seed",
     )  # fmt: skip
-    return {name: getattr(request, name) for name in names} | {"quick": quick}
+    options = QUICK if quick else FULL
+    given = {name: getattr(request, name) for name in names}
+    return replace(options, cuts=request.cuts or options.cuts, **given)
 
 
 def code_of() -> str:

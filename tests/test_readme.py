@@ -8,7 +8,7 @@ import pytest
 
 from foldproof.conf.load import PRESETS
 from foldproof.models.normalizers import VARIANTS
-from foldproof.tasks.diagnose import Verdict, audit_forecaster
+from foldproof.tasks.diagnose import AuditOptions, Verdict, audit_forecaster
 from foldproof.tasks.diagnose.imported import own_fold
 from tests.labelled import labelled_rows
 
@@ -76,7 +76,8 @@ def test_an_example_forecaster_is_clean_and_leaks_with_one_line_changed(
         exec(text, names)
         report = audit_forecaster(
             names["forecast"],  # type: ignore[arg-type]
-            rows, fold, known_at={"label": "known"}, target="label", horizon=5, cuts=4,
+            rows, fold,
+            AuditOptions(known_at={"label": "known"}, target="label", horizon=5, cuts=4),
         )  # fmt: skip
         assert report.verdict is verdict, report.to_markdown()
         leaks = [f.stage for f in report.findings if f.verdict is Verdict.LEAK and f.counts]

@@ -1,13 +1,14 @@
 """A case of the lab: a forecaster of known honesty, and what the audit is expected to say."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 from foldproof.tasks.benchmark.honest.market import Market
 from foldproof.tasks.diagnose.findings.finding import LeakReport
 from foldproof.tasks.diagnose.forecaster import audit_forecaster
+from foldproof.tasks.diagnose.spec import FULL, QUICK
 from foldproof.tasks.diagnose.trace.run import Forecast
 from foldproof.tasks.split import Fold
 
@@ -45,7 +46,8 @@ class Case:
         """The audit of the case on the market that ``seed`` draws."""
         data = self.market.rows(seed)
         given = {"seed": seed, "horizon": self.market.horizon, **self.options, **options}
-        return audit_forecaster(self.forecast, data, self.fold or self.market.fold, **given)
+        audit = replace(QUICK if given.pop("quick", False) else FULL, **given)
+        return audit_forecaster(self.forecast, data, self.fold or self.market.fold, audit)
 
 
 def by_key(*cases: Case) -> Mapping[str, Case]:

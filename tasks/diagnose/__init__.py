@@ -1,13 +1,17 @@
-"""Leak tests: does anything see the future?"""
+"""Leak tests: does any step of a pipeline use information from the future?"""
 
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS, Diagnostic
 from foldproof.tasks.diagnose.findings.finding import Finding, LeakReport, Verdict, Witness
 from foldproof.tasks.diagnose.forecaster import audit_forecaster
 from foldproof.tasks.diagnose.lookahead.features import audit_features
 from foldproof.tasks.diagnose.network.audit import audit_module
+from foldproof.tasks.diagnose.spec import FULL, QUICK, AuditOptions
 
 __all__ = [
     "DIAGNOSTICS",
+    "FULL",
+    "QUICK",
+    "AuditOptions",
     "Diagnostic",
     "Finding",
     "LeakReport",

@@ -1,203 +1,198 @@
-"""The exact tests that an audit of a forecaster adds to train and serve invariance."""
+"""The exact tests of an audit of a forecaster besides train and serve invariance."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
-from torch import Tensor
 
 from foldproof.tasks.diagnose.data.duplicates import duplicates
 from foldproof.tasks.diagnose.data.execution import execution
 from foldproof.tasks.diagnose.data.label_end import declared_against_measured, label_ends
-from foldproof.tasks.diagnose.data.labels import Labels
 from foldproof.tasks.diagnose.data.purge import order_of_samples, purge_of_samples
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
 from foldproof.tasks.diagnose.findings.verdicts import unknown_finding
-from foldproof.tasks.diagnose.lookahead.forecasts import Observation, answer, observe
+from foldproof.tasks.diagnose.lookahead.forecasts import invariance_finding, observe
 from foldproof.tasks.diagnose.network.audit import audit_module
-from foldproof.tasks.diagnose.perturb.attempt import attempt, tried
+from foldproof.tasks.diagnose.perturb.attempt import attempt, findings_or_unknown
 from foldproof.tasks.diagnose.perturb.compare import moved
 from foldproof.tasks.diagnose.perturb.rows import KEYS, change_rows
+from foldproof.tasks.diagnose.spec import (
+    EXECUTION_DATES,
+    LATE_CUTS,
+    SAMPLED_ROWS,
+    TRACED_EXECUTION_DATES,
+    Labels,
+)
 from foldproof.tasks.diagnose.trace.reference_run import ReferenceRun
 
-LATE_CUTS = 6
-"""Cuts at which cells that are known late are changed alone."""
 
-
-EXECUTION_DATES = 3
-"""Dates whose targets are tried where every try runs the forecaster."""
-
-
-SAMPLED_ROWS = 200_000
-"""Rows of features that are searched for duplicates at most."""
-
-
-def sample_findings(ground: ReferenceRun, embargo: int) -> list[Finding]:
-    """Purge and order of the samples that were trained on, where they and the labels are traced."""
-    train, target = ground.base.trace.samples("folds"), ground.base.trace.table("target")
+def sample_findings(reference: ReferenceRun) -> list[Finding]:
+    """Purge and order of the training samples, if they and the labels are traced."""
+    trace, scores = reference.base.trace, reference.base.scores
+    train, target = trace.samples("folds"), trace.table("target")
     if train is None or target is None or target.ends is None:
         return []
     ends = pd.Series(target.ends, index=target.frame().index)
-    scored = pd.MultiIndex.from_tuples(ground.base.scores.index, names=list(KEYS))
-    known = train[train.isin(ends.index)]
-    found = tried(
-        "purge", "folds",
-        lambda: purge_of_samples(known, scored, ends, embargo, ground.dates),
-    )  # fmt: skip
-    return [*found, *tried("fold_order", "folds", lambda: [order_of_samples(train, scored)])]
+    scored = pd.MultiIndex.from_tuples(scores.index, names=list(KEYS))
+    labelled, embargo = train[train.isin(ends.index)], reference.options.embargo
+    return [
+        *findings_or_unknown(
+            "purge", "folds",
+            lambda: purge_of_samples(labelled, scored, ends, embargo, reference.dates),
+        ),
+        *findings_or_unknown("fold_order", "folds", lambda: [order_of_samples(train, scored)]),
+    ]  # fmt: skip
 
 
-def duplicate_findings(ground: ReferenceRun) -> list[Finding]:
-    """Test rows that are training rows too, where features are traced."""
-    features = ground.base.trace.table("features")
+def duplicate_findings(reference: ReferenceRun) -> list[Finding]:
+    """Test rows that are training rows too, if features are traced."""
+    features = reference.base.trace.table("features")
     if features is None:
         return []
-    rows, fold = features.frame(), ground.subject.fold
-    noted = ground.base.trace.samples("folds")
-    learned = np.concatenate([fold.train_dates, fold.validation_dates])
-    own = rows.index.get_level_values(0).isin(learned) if noted is None else rows.index.isin(noted)
-    scored = rows.index.isin(ground.base.scores.index)
+    rows, fold = features.frame(), reference.bound.fold
+    samples = reference.base.trace.samples("folds")
+    if samples is None:
+        dates = np.concatenate([fold.train_dates, fold.validation_dates])
+        trained = rows.index.get_level_values(0).isin(dates)
+    else:
+        trained = rows.index.isin(samples)
+    scored = rows.index.isin(reference.base.scores.index)
     if len(rows) > SAMPLED_ROWS:
-        own &= np.cumsum(own[::-1])[::-1] <= SAMPLED_ROWS
-    train, test = (rows[some].reset_index()[list(KEYS)] for some in (own, scored))
-    kept = rows[own | scored]
-    return tried("duplicates", "folds", lambda: duplicates(kept, train, test))
+        trained &= np.cumsum(trained[::-1])[::-1] <= SAMPLED_ROWS
+    train, test = (rows[some].reset_index()[list(KEYS)] for some in (trained, scored))
+    compared = rows[trained | scored]
+    return findings_or_unknown("duplicates", "folds", lambda: duplicates(compared, train, test))
 
 
 def point_in_time_findings(
-    ground: ReferenceRun, cuts: list[np.datetime64], rerun: float
+    reference: ReferenceRun, cuts: list[np.datetime64], rerun: float
 ) -> list[Finding]:
-    """Whether forecasts read cells before they were known: these alone are changed."""
-    if not ground.known_at or not cuts:
+    """Whether forecasts read cells before they are known: only these cells change."""
+    known_at = reference.options.known_at
+    if not known_at or not cuts:
         return []
     some = cuts[:: max(1, len(cuts) // LATE_CUTS)][:LATE_CUTS]
     plan = [(cut, name) for cut in some for name in ("noise", "missing")]
-    seen = observe(ground, plan, frozen=False, late_only=True)
-    found = answer("serve_invariance", seen, ground, rerun)
-    return [in_time(found, seen, ground)]
-
-
-def in_time(found: Finding, seen: Observation, ground: ReferenceRun) -> Finding:
-    """The finding of serve invariance, read as one on knowledge times."""
-    names = ", ".join(ground.known_at)
-    leaks = found.verdict is Verdict.LEAK
-    return Finding(
-        test="point_in_time",
-        stage="raw data",
-        verdict=found.verdict,
-        evidence=found.evidence,
-        statistic="largest move of a forecast when cells not known by then change "
-        "[cross-sectional sd]",
-        value=found.value,
-        threshold=found.threshold,
-        tested=f"{names} before they were known; {seen.tried}",
-        witness=found.witness,
-        detail=f"forecasts read {names} before they were known"
-        if leaks
-        else found.detail
-        if found.verdict is Verdict.UNKNOWN
-        else f"no forecast reads {names} before they were known",
-        ahead=found.ahead,
+    found = observe(reference, plan, retrain=False, late_only=True)
+    served, names = (
+        invariance_finding("serve_invariance", found, reference, rerun),
+        ", ".join(known_at),
     )
+    details = {
+        Verdict.LEAK: f"forecasts read {names} before they were known",
+        Verdict.UNKNOWN: served.detail,
+        Verdict.CLEAN: f"no forecast reads {names} before they were known",
+    }
+    return [
+        replace(
+            served,
+            test="point_in_time",
+            stage="raw data",
+            statistic="largest move of a forecast when cells not known by then change "
+            "[cross-sectional sd]",
+            tested=f"{names} before they were known; {found.attempts}",
+            detail=details[served.verdict],
+        )
+    ]
 
 
-def target_findings(ground: ReferenceRun, labels: Labels | None) -> list[Finding]:
-    """Whether the return begins after its date; and, where labels cost no run, when they end."""
-    table = ground.base.trace.table("target")
-    if labels is None and table is None:
+def target_findings(reference: ReferenceRun) -> list[Finding]:
+    """Whether the return begins after its date and, if labels cost no run, when labels end."""
+    table, data, given = (
+        reference.base.trace.table("target"),
+        reference.data,
+        reference.options.labels,
+    )
+    if given is None and table is None:
         return []
-    made = labels or partial(traced_target, ground)
-    transform = partial(on_rows, made)
-    days = 6 if labels else EXECUTION_DATES
-    if ready_made(ground, transform):
-        reason = "the target is a column of the data; how it was made cannot be tested from them"
-        return [
-            unknown_finding(
-                "execution", "target", reason, "the label columns changed", counts=False
-            )
-        ]
-    found = tried("execution", "target", lambda: [execution(transform, ground.data, dates=days)])
-    if labels is None or table is None or table.ends is None:
+    labels = partial(_on_rows, given or partial(_traced_target, reference))
+    dates = EXECUTION_DATES if given else TRACED_EXECUTION_DATES
+    if is_ready_made(reference, labels):
+        reason = "the target is a column of the data: how it was computed cannot be tested"
+        tested = "the label columns changed"
+        return [unknown_finding("execution", "target", reason, tested, counts=False)]
+    found = findings_or_unknown(
+        "execution", "target", lambda: [execution(labels, data, dates=dates)]
+    )
+    if given is None or table is None or table.ends is None:
         return found
     stated = pd.Series(table.ends, index=table.frame().index)
 
     def measured() -> list[Finding]:
-        keys = pd.MultiIndex.from_frame(ground.data[list(KEYS)])
-        declared = pd.Series(stated.reindex(keys).to_numpy(), index=ground.data.index)
-        ends = label_ends(transform, ground.data, dates=3, guess=usual_ahead(declared, ground))
+        keys = pd.MultiIndex.from_frame(data[list(KEYS)])
+        declared = pd.Series(stated.reindex(keys).to_numpy(), index=data.index)
+        ends = label_ends(labels, data, dates=3, guess=usual_ahead(declared, reference))
         return [declared_against_measured(declared, ends)]
 
-    return [*found, *tried("purge", "target", measured)]
+    return [*found, *findings_or_unknown("purge", "target", measured)]
 
 
-def usual_ahead(ends: pd.Series, ground: ReferenceRun) -> int:
-    """Trading days from a row's date to its stated end, in the median; 1 where none is stated."""
+def usual_ahead(ends: pd.Series, reference: ReferenceRun) -> int:
+    """Median number of trading days from a row's date to its stated end; 1 without stated ends."""
     known = ends.notna().to_numpy()
-    dates = ground.data["date"].to_numpy()[known]
-    ahead = np.searchsorted(ground.dates, ends[known]) - np.searchsorted(ground.dates, dates)
-    return max(1, int(np.median(ahead))) if known.any() else 1
+    dates = reference.data["date"].to_numpy()[known]
+    places = (np.searchsorted(reference.dates, one) for one in (ends[known], dates))
+    return max(1, int(np.median(np.subtract(*places)))) if known.any() else 1
 
 
-def ready_made(ground: ReferenceRun, transform: Labels) -> bool:
-    """Whether the target is a column of the data, or follows those that are known late."""
-    before, _ = attempt(lambda: transform(ground.data).to_numpy())
+def is_ready_made(reference: ReferenceRun, labels: Labels) -> bool:
+    """Whether the target is a column of the data, or changes with the columns known late."""
+    data, known_at = reference.data, reference.options.known_at
+    before, _ = attempt(lambda: labels(data).to_numpy())
     if before is None:
         return False
-    columns = [ground.data[c] for c in ground.data if c not in KEYS]
-    plain = [c.to_numpy(np.float64, na_value=np.nan) for c in columns if is_numeric_dtype(c)]
+    columns = [data[name] for name in data if name not in KEYS and is_numeric_dtype(data[name])]
+    plain = [column.to_numpy(np.float64, na_value=np.nan) for column in columns]
     given = np.isfinite(before)
     if given.any() and any(np.array_equal(before[given], one[given]) for one in plain):
         return True
-    if not ground.known_at:
+    if not known_at:
         return False
-    every, none = np.ones(len(ground.data), dtype=bool), np.zeros(len(ground.data), dtype=bool)
-    late, draw = dict.fromkeys(ground.known_at, every), np.random.default_rng(ground.seed)
-    changed = change_rows(ground.data, none, "noise", draw, late)
-    after, _ = attempt(lambda: transform(changed).to_numpy())
+    every, none = np.ones(len(data), dtype=bool), np.zeros(len(data), dtype=bool)
+    late, generator = dict.fromkeys(known_at, every), np.random.default_rng(reference.options.seed)
+    changed = change_rows(data, none, "noise", generator, late)
+    after, _ = attempt(lambda: labels(changed).to_numpy())
     return after is not None and bool((moved(before, after) > 0).any())
 
 
-def traced_target(ground: ReferenceRun, rows: pd.DataFrame) -> pd.Series:
+def _traced_target(reference: ReferenceRun, rows: pd.DataFrame) -> pd.Series:
     """The traced target of other rows.
 
     Raises:
-        ValueError: The forecaster marks none on them.
+        ValueError: The forecaster traces none on them.
     """
-    run = ground.subject.run(rows, ground.base.trace.reusable)
+    run = reference.bound.run(rows, reference.base.trace.reusable)
     table = run.trace.table("target")
     if table is None:
-        raise ValueError("the forecaster marks no target on changed rows")
+        raise ValueError("the forecaster traces no target on changed rows")
     return table.column(table.columns[0])
 
 
-def on_rows(labels: Labels, rows: pd.DataFrame) -> pd.Series:
-    """Labels indexed (date, symbol) on the rows that they were made from."""
+def _on_rows(labels: Labels, rows: pd.DataFrame) -> pd.Series:
+    """Labels indexed (date, symbol), on the index of the rows they were computed from."""
     keys = pd.MultiIndex.from_frame(rows[list(KEYS)])
     return pd.Series(labels(rows).reindex(keys).to_numpy(dtype=np.float64), index=rows.index)
 
 
-def network_findings(ground: ReferenceRun, horizon: int) -> list[Finding]:
-    """The network tests, where a network was shown."""
-    lost = ground.base.trace.lost.get("network")
-    if lost:
-        reason = f"the network that was shown cannot be copied: {lost}"
+def network_findings(reference: ReferenceRun) -> list[Finding]:
+    """The network tests, if a network is traced."""
+    trace, options = reference.base.trace, reference.options
+    error = trace.not_copied.get("network")
+    if error:
+        reason = f"the traced network cannot be copied: {error}"
         return [unknown_finding("batch_composition", "network", reason, "", counts=False)]
-    found: list[Finding] = []
-    for shown in ground.base.trace.shown[:1]:
-        report, reason = attempt(
-            lambda one=shown: audit_module(  # type: ignore[misc]  # bound now
-                one.module, one.windows, stamps(one.dates), target=one.target, symbols=one.symbols,
-                horizon=horizon, seed=ground.seed,
-            )
+    if not trace.batches:
+        return []
+    batch = trace.batches[0]
+
+    def audited() -> list[Finding]:
+        dates = batch.dates.cpu().numpy().astype("datetime64[D]")
+        report = audit_module(
+            batch.module, batch.windows, dates, target=batch.target, symbols=batch.symbols,
+            horizon=options.horizon, seed=options.seed,
         )  # fmt: skip
-        if report is None:
-            found.append(unknown_finding("batch_composition", "network", reason, "", counts=False))
-        else:
-            found += report.findings
-    return found
+        return list(report.findings)
 
-
-def stamps(dates: Tensor) -> np.ndarray:
-    """(B,) days since 1970-01-01 as dates."""
-    return dates.cpu().numpy().astype("datetime64[D]")
+    return findings_or_unknown("batch_composition", "network", audited)

@@ -1,15 +1,12 @@
-"""Do forecasts move when later rows change? End to end, for any library's model."""
+"""Do forecasts move when later rows change? From raw rows to scores, for a model of any library."""
 
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import partial
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
-from foldproof.tasks.diagnose.data.labels import Labels, by_column
 from foldproof.tasks.diagnose.data.plan import diagnose_plan
 from foldproof.tasks.diagnose.exact import (
     duplicate_findings,
@@ -18,219 +15,180 @@ from foldproof.tasks.diagnose.exact import (
     sample_findings,
     target_findings,
 )
-from foldproof.tasks.diagnose.findings.catalogue import LEVEL
 from foldproof.tasks.diagnose.findings.finding import Finding, Inflation, LeakReport, Verdict
 from foldproof.tasks.diagnose.findings.verdicts import holm
 from foldproof.tasks.diagnose.lookahead.controls import require_reading
-from foldproof.tasks.diagnose.lookahead.forecasts import Change, answer, observe, selection_finding
+from foldproof.tasks.diagnose.lookahead.forecasts import (
+    CutChange,
+    invariance_finding,
+    observe,
+    selection_finding,
+)
 from foldproof.tasks.diagnose.lookahead.late_columns import undeclared_findings
 from foldproof.tasks.diagnose.perturb.attempt import checked_data
 from foldproof.tasks.diagnose.perturb.compare import day
 from foldproof.tasks.diagnose.perturb.cuts import choose_rows
-from foldproof.tasks.diagnose.perturb.rows import checked_names, schedule
-from foldproof.tasks.diagnose.statistical.battery import Known, data_statistics, forecast_statistics
+from foldproof.tasks.diagnose.perturb.keys import checked_dates
+from foldproof.tasks.diagnose.perturb.rows import schedule
+from foldproof.tasks.diagnose.spec import FULL, AuditOptions
+from foldproof.tasks.diagnose.statistical.battery import data_statistics, forecast_statistics
 from foldproof.tasks.diagnose.statistical.leak_price import honest_scores, inflation
 from foldproof.tasks.diagnose.trace.reference_run import ReferenceRun
 from foldproof.tasks.diagnose.trace.run import BoundForecaster, Forecast
 from foldproof.tasks.split import Fold
-
-TRACED_CUTS, UNTRACED_CUTS, QUICK_CUTS = 20, 4, 3
-"""Dates to cut at by default: with a trained model to score with; training at each cut; quick."""
-TRACED_REPLAYS, UNTRACED_REPLAYS, QUICK_REPLAYS = 13, 6, 7
-"""Test dates that are replayed at most to tell what a leak is worth, evenly spread. Labels of
-neighbouring dates overlap, so that more would cost much and tell little: 13 dates of a quarter lie
-a week apart."""
-TRAIN_CHANGES = ("noise", "truncate")
-"""What is done to the future of training where training is traced: noise first, for it changes
-the labels of the test block too, and what was chosen by them."""
 
 
 def audit_forecaster(
     forecast: Forecast,
     data: pd.DataFrame,
     fold: Fold,
+    options: AuditOptions = FULL,
     *,
-    cuts: int | None = None,
-    seed: int = 0,
-    perturbations: tuple[str, ...] = ("noise", "missing", "truncate", "flip"),
-    each: int = 2,
-    tolerance: float | None = None,
-    known_at: Mapping[str, str] = MappingProxyType({}),
-    embargo: int = 0,
-    target: Labels | str | None = None,
-    horizon: int = 1,
-    prices: tuple[str, ...] = (),
-    placebo: int = 0,
-    permutations: int = 0,
-    hazard: float | None = None,
-    level: float = LEVEL,
-    quick: bool = False,
     shared: Iterable[Finding] | None = None,
 ) -> LeakReport:
-    """Change what is dated after a cut, train and forecast anew, and see whether forecasts move.
+    """Change all rows after a cut, train and forecast again, and test whether forecasts move.
 
-    The first cut is the first test date: all that comes after training and validation changes
-    there, so that its forecasts show whether training saw it. The other cuts lie in the test
-    block. A forecaster that marks its stages on a :class:`Trace` (trace/trace.py) learns where
-    a leak enters, and is tested stage by stage: samples, duplicates, target, features, network.
-    Where it marks its training, serving is tested with the model trained once; one that does not
-    trains anew at every cut.
+    The first cut is the first test date: everything after training and validation changes, so the
+    forecasts of that date show whether training read it. The other cuts lie in the test block. If
+    the forecaster passes its stages through a :class:`Trace` (trace/trace.py), the audit locates
+    the stage where a leak enters, and tests samples, duplicates, target, features and network. If
+    it traces its training, serving is tested with the model trained once; otherwise it trains again
+    at every cut.
 
     Args:
-        forecast: ``(data, fold)`` or ``(data, fold, trace)``: trains on the fold's training and
-            validation dates and returns scores, indexed (date, symbol), on its test dates. It gets
-            copies. Seed it: it must repeat.
-        data: Long rows with ``date``, ``symbol`` and whatever the model reads, labels too.
+        forecast: ``(data, fold)`` or ``(data, fold, trace)``: trains on the training and validation
+            dates of the fold and returns scores on its test dates, indexed (date, symbol). It gets
+            copies. Seed it: two runs must agree.
+        data: Long rows with ``date``, ``symbol`` and all columns of the model, labels too.
         fold: Its calendar is that of ``data``.
-        cuts: Dates to cut at, the first test date included; 20 where training is traced, else 4.
-        seed: Of cuts and changes.
-        perturbations: Keys of PERTURBATIONS: the first at every cut, the others in turn. One that
-            the model cannot stand, such as missing values, is reported and does not count.
-        each: Changes tried at each cut, 1 (all in turn) or 2; with 1 training is repeated once.
-        tolerance: Moves up to this many cross-sectional sd of the forecasts are rounding; by
-            default 1e-9, and 1e-5 for forecasts in float32; more where they hardly differ within
-            a date, by what their number format resolves.
-        known_at: Columns that are known later than their row's date, such as labels -> the column
-            of the date on which they are known. They are changed too where that is after the cut,
-            and decide whether the fold is purged.
-        embargo: Trading days that must lie between the last label and the block after it.
-        target: What is forecast: the column that holds it, or rows -> it, indexed (date, symbol),
-            which costs less than running the forecaster. By default the traced stage ``target``.
-        horizon: Rows that a label spans, for intervals and statistical tests.
-        prices: Columns of prices, the close last, of which twins without predictability are made.
-        placebo: Twins to train on (the noise placebo); 0 leaves that test out, 5 make it strong.
-        permutations: Trainings on permuted labels, where ``target`` is a column; 0 leaves that test
-            out, 20 are usual.
-        hazard: Share of symbols that end in a year, as known of the universe; None if it is not.
-        level: Chance of any false alarm among the statistical tests (Holm).
-        quick: Fewer cuts, no statistical test, no test of the network.
-        shared: What :func:`data_findings` found with the features and target that this forecaster
-            traces too, on these rows and fold: these tests are then not run again.
+        options: Facts about the data, and how much to test; ``QUICK`` for the exact tests at few
+            cuts.
+        shared: Findings of :func:`data_findings` for the features and target of this forecaster on
+            the same rows and fold; these tests are then not repeated.
 
     Returns:
-        One finding a test and stage; each LEAK with what it is worth where the target is known.
+        One finding a test and stage; each LEAK with its effect on rank IC if the target is known.
 
     Raises:
-        ValueError: Unusable data or scores, or nothing comes after the first test date.
+        ValueError: Unusable data or scores, or no row after the first test date.
     """
-    checked_names(perturbations)
-    checked_data(data, 1 if cuts is None else cuts, known_at)
-    if data["date"].dt.tz is not None:
+    checked_data(data, options.cuts or 1, options.known_at)
+    checked_dates(data["date"], "data['date']")
+    if isinstance(options.target, str) and options.target not in data:
         raise ValueError(
-            "data['date'] must be without time zone: data['date'].dt.tz_localize(None)"
+            f"target must be a column of the data; {options.target!r} is none of {[*data]}"
         )
-    column = target if isinstance(target, str) else None
-    if column is not None and column not in data:
-        raise ValueError(f"target must be a column of the data; {column!r} is none of {[*data]}")
-    made = partial(by_column, target) if isinstance(target, str) else target
-    ground = ReferenceRun.of(BoundForecaster(forecast, fold), data, known_at, seed, tolerance)
-    wanted = cuts or (QUICK_CUTS if quick else TRACED_CUTS if ground.traced else UNTRACED_CUTS)
-    first, *others = dates_to_cut(data, ground.base.scores, wanted, seed)
-    ways = TRAIN_CHANGES if ground.traced else perturbations
-    training = [(first, name) for name in (ways[:1] if each == 1 else ways)]
-    serving = [(others[at], name) for at, name in schedule(len(others), perturbations, each)]
-    found, rerun = invariances(ground, training, serving)
-    found += point_in_time_findings(ground, others, rerun)
+    reference = ReferenceRun.of(BoundForecaster(forecast, fold), data, options)
+    count = options.cuts_for(reference.traced)
+    first, *others = dates_to_cut(data, reference.base.scores, count, options.seed)
+    training = [(first, name) for name in options.train_changes(reference.traced)]
+    plan = schedule(len(others), options.perturbations, options.each)
+    found, rerun = invariances(reference, training, [(others[at], name) for at, name in plan])
+    found += point_in_time_findings(reference, others, rerun)
     if not any(finding.verdict is Verdict.LEAK for finding in found):
-        found += undeclared_findings(ground, first, others, rerun)
-    found += plan_findings(ground, embargo)
-    labels = labels_of(ground, made)
-    known = Known(made, labels, column, horizon, prices, placebo, permutations, hazard, level)
-    found += data_findings(ground, known, quick) if shared is None else shared
-    if not quick:
-        found += network_findings(ground, horizon)
-        found += forecast_statistics(ground, known)
-    replays = (QUICK_REPLAYS if quick else TRACED_REPLAYS) if ground.traced else UNTRACED_REPLAYS
-    priced = worth(list(holm(found, level)), ground, labels, horizon, replays)
-    return LeakReport("forecaster", tuple(priced))
+        found += undeclared_findings(reference, first, others, rerun)
+    found += plan_findings(reference)
+    labels = reference.labels
+    found += data_findings(reference) if shared is None else shared
+    if not options.quick:
+        found += [*network_findings(reference), *forecast_statistics(reference)]
+    found = list(holm(found, options.level))
+    return LeakReport("forecaster", tuple(with_inflation(found, reference, labels)))
 
 
-def data_findings(ground: ReferenceRun, known: Known, quick: bool) -> list[Finding]:
-    """What rows, features and target show by themselves, whatever is learnt from them."""
-    found = [*target_findings(ground, known.target), *duplicate_findings(ground)]
-    return found if quick else [*found, *data_statistics(ground, known)]
+def data_findings(reference: ReferenceRun) -> list[Finding]:
+    """The tests of rows, features and target, which do not depend on the model."""
+    found = [*target_findings(reference), *duplicate_findings(reference)]
+    return found if reference.options.quick else [*found, *data_statistics(reference)]
 
 
 def invariances(
-    ground: ReferenceRun, training: list[Change], serving: list[Change]
+    reference: ReferenceRun, training: list[CutChange], serving: list[CutChange]
 ) -> tuple[list[Finding], float]:
-    """The findings on training, choices and serving, and how far two runs on the data differ."""
-    trained = observe(ground, training, frozen=True)
-    served = observe(ground, serving, frozen=False) if serving else None
-    seen = [trained, *([served] if served else [])]
-    moved = any(one.worst.value > ground.rounding or one.entry for one in seen)
-    rerun = ground.noise() if moved else 0.0
-    found = [answer("train_invariance", trained, ground, rerun)]
-    found += [answer("serve_invariance", served, ground, rerun)] if served else []
-    found = require_reading(found, ground)
-    return [*found, *selection_finding(found[0], ground)], rerun
+    """The findings on training, serving and choices, and the largest move between identical runs.
+
+    That move is 0 if nothing moved on changed data, since then it is not measured.
+    """
+    plans = {"train_invariance": training, "serve_invariance": serving}
+    seen = {
+        test: observe(reference, plan, test == "train_invariance")
+        for test, plan in plans.items()
+        if plan
+    }
+    moved = any(one.worst.value > reference.rounding or one.first for one in seen.values())
+    rerun = reference.noise() if moved else 0.0
+    found = [invariance_finding(test, one, reference, rerun) for test, one in seen.items()]
+    found = require_reading(found, reference)
+    return [*found, *selection_finding(found[0], reference)], rerun
 
 
-def worth(
-    found: list[Finding], ground: ReferenceRun, labels: pd.Series | None, horizon: int, replays: int
+def with_inflation(
+    found: list[Finding], reference: ReferenceRun, labels: pd.Series | None
 ) -> list[Finding]:
-    """``found``, each leak with what it is worth, where there is a target to tell it by."""
+    """``found``, each leak with its effect on rank IC if there are labels to measure it with."""
     leaks = [finding for finding in found if finding.verdict is Verdict.LEAK and finding.counts]
     if not leaks or labels is None:
         return found
     early = any(finding.test == "execution" for finding in leaks)
-    price = price_of(ground, labels, horizon, early, replays)
+    replays = reference.options.replays_for(reference.traced)
+    price = price_of(reference, labels, early, replays)
     return [replace(f, inflation=price) if f in leaks else f for f in found]
 
 
 def price_of(
-    ground: ReferenceRun, labels: pd.Series, horizon: int, early: bool, replays: int
+    reference: ReferenceRun, labels: pd.Series, early: bool, replays: int
 ) -> Inflation | None:
-    """Reported less honest rank IC on ``replays`` evenly spread test dates.
+    """Reported minus honest rank IC on ``replays`` evenly spread test dates.
 
-    Where the return itself begins too early, what could be earned is that of the next date. Labels
-    of the replayed dates overlap less than those of neighbours do, or not at all.
+    Labels of these dates overlap less than those of neighbouring dates, or not at all.
+
+    Args:
+        reference: The run on the unchanged data.
+        labels: What is forecast, indexed (date, symbol).
+        early: Whether the target's return begins too early; the honest target is then that of the
+            next date.
+        replays: Most test dates to replay.
     """
-    scored = np.unique(ground.base.scores.index.get_level_values(0).to_numpy())
+    horizon, scores = reference.options.horizon, reference.base.scores
+    scored = np.unique(scores.index.get_level_values(0).to_numpy())
     places = np.unique(np.linspace(0, len(scored) - 1, replays).round().astype(int))
     spanned = math.ceil(horizon / np.diff(places).min(initial=horizon))  # of the replayed dates
-    dates = scored[places]
-    honest = honest_scores(ground.subject, ground.data, dates, ground.known_at, ground.traced)
+    dates, known_at = scored[places], reference.options.known_at
+    honest = honest_scores(reference.bound, reference.data, dates, known_at, reference.traced)
     later = labels.groupby(level=1).shift(-1) if early else None
-    return inflation(ground.base.scores, honest, labels, dates, spanned, later)
-
-
-def labels_of(ground: ReferenceRun, target: Labels | None) -> pd.Series | None:
-    """What is forecast on the data, indexed (date, symbol), if it is known."""
-    if target is not None:
-        return target(ground.data)
-    table = ground.base.trace.table("target")
-    return table.column(table.columns[0]) if table is not None and table.columns else None
+    return inflation(scores, honest, labels, dates, spanned, later)
 
 
 def dates_to_cut(
     data: pd.DataFrame, scores: pd.Series, count: int, seed: int
 ) -> list[np.datetime64]:
-    """The first scored date, the last with rows after it, and others between: ``count`` or less.
+    """Up to ``count`` dates: the first scored one, the last with rows after it, others between.
 
     Raises:
-        ValueError: Nothing comes after the first scored date.
+        ValueError: There is no row after the first scored date.
     """
     dates = np.unique(data["date"].to_numpy())
     first, last = np.searchsorted(dates, scores.index.get_level_values(0)[[0, -1]])
     if first >= len(dates) - 1:
         raise ValueError(
-            f"data end on {day(dates[-1])}, the first test date: nothing comes after it that could "
-            "be changed; take a fold with a longer test block"
+            f"data end on {day(dates[-1])}, the first test date, so there is no later row to "
+            "change; take a fold with a longer test block"
         )
     last = min(last, len(dates) - 2)
     rows = choose_rows(dates, range(first + 1, last), count - 2, seed) if count > 2 else []
     return list(dates[[first, *rows, *([last] if count > 1 and last > first else [])]])
 
 
-def plan_findings(ground: ReferenceRun, embargo: int) -> list[Finding]:
-    """Purge and order: of the traced samples, else of the fold by what is known of its labels."""
-    traced = sample_findings(ground, embargo)
+def plan_findings(reference: ReferenceRun) -> list[Finding]:
+    """Purge and order: of the traced samples, else of the fold by when its labels are known."""
+    traced = sample_findings(reference)
     if traced:
         return traced
-    known_at, fold = ground.known_at, ground.subject.fold
-    ends = label_ends(ground.data, fold.calendar, known_at) if known_at else None
-    return diagnose_plan([fold], ends, embargo)
+    options, fold = reference.options, reference.bound.fold
+    ends = None
+    if options.known_at:
+        ends = label_ends(reference.data, fold.calendar, options.known_at)
+    return diagnose_plan([fold], ends, options.embargo)
 
 
 def label_ends(data: pd.DataFrame, calendar: np.ndarray, known_at: Mapping[str, str]) -> np.ndarray:

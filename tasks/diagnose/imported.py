@@ -1,4 +1,4 @@
-"""Somebody's own forecaster on somebody's own rows: imported, read, given a fold."""
+"""A user's own forecaster, rows and fold: imported, read and checked."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -14,46 +14,52 @@ from foldproof.models.spec import nearest
 from foldproof.tasks.data import DataError
 from foldproof.tasks.data.panel.read import own_function
 from foldproof.tasks.data.sources.files import read_table
-from foldproof.tasks.diagnose.data.labels import Labels
 from foldproof.tasks.diagnose.findings.finding import LeakReport, Verdict
 from foldproof.tasks.diagnose.forecaster import audit_forecaster
-from foldproof.tasks.diagnose.lookahead.controls import remembered
+from foldproof.tasks.diagnose.lookahead.controls import state_between_runs
 from foldproof.tasks.diagnose.perturb.compare import day
+from foldproof.tasks.diagnose.perturb.keys import as_dates
 from foldproof.tasks.diagnose.perturb.rows import KEYS
-from foldproof.tasks.diagnose.trace.tables import days
+from foldproof.tasks.diagnose.spec import AuditOptions, Labels
 from foldproof.tasks.split import Fold
 
 
 def audited(
-    forecaster: str, rows: pd.DataFrame, fold: Fold, target: str | None, options: dict[str, Any]
+    forecaster: str, rows: pd.DataFrame, fold: Fold, target: str | None, options: AuditOptions
 ) -> LeakReport:
-    """The audit of what ``forecaster`` names.
+    """The audit of the function ``forecaster``.
+
+    Args:
+        forecaster: package.module:function.
+        rows: Long rows.
+        fold: The fold to audit.
+        target: A column, or package.module:function of the rows; None if it is unknown.
+        options: Facts about the data, and how much to test.
 
     Raises:
-        DataError: It, its target or the data cannot be used: that is no leak.
+        DataError: The forecaster, its target or the data fail: this is no leak.
     """
     try:
-        labels = labels_named(target, rows)
-        own = own_function(forecaster, "forecaster")
-        report = audit_forecaster(own, rows, fold, target=labels, **options)
+        options = replace(options, target=labels_named(target, rows))
+        function = own_function(forecaster, "forecaster")
+        report = audit_forecaster(function, rows, fold, options)
         found = report.findings
         if report.verdict is Verdict.CLEAN:
-            told_of = options.get("known_at", {}), options.get("seed", 0)
-            found += tuple(remembered(forecaster, own, rows, fold, *told_of))
+            found += tuple(state_between_runs(forecaster, function, rows, fold, options))
     except DataError:
         raise
-    # anybody's forecaster: it may raise anything, or end the program
+    # the user's code may raise anything, or exit
     except (Exception, SystemExit) as error:
         raise DataError(f"{forecaster} cannot be audited: {failure(error)}") from error
     return replace(report, subject=forecaster, findings=found)
 
 
 def long_rows(path: str, date: str, symbol: str, start: Day | None) -> pd.DataFrame:
-    """The rows of a file by date and symbol, under these names; other columns as they are.
+    """The rows of a file, sorted, with the key columns renamed to date and symbol.
 
     Raises:
-        DataError: The file cannot be read, a column is missing, dates are none or twice, or none
-            is left from ``start`` on.
+        DataError: The file cannot be read, a column is missing, dates are invalid, a date and
+            symbol repeats, or there is no row from ``start`` on.
     """
     rows = read_table(path, symbol)
     frame = rows.frame.rename(columns=str)
@@ -66,59 +72,62 @@ def long_rows(path: str, date: str, symbol: str, start: Day | None) -> pd.DataFr
     for name in (c for c in frame if c != "symbol"):
         frame[name] = dates_of(frame[name], path, date if name == "date" else "")
     frame = frame if start is None else frame[frame["date"] >= pd.Timestamp(start)]
-    twice = frame.duplicated(list(KEYS))
-    if twice.any() or frame.empty:
-        row = [
-            f"{symbol} on {day(date)}" for date, symbol in frame.loc[twice, list(KEYS)].values[:1]
-        ]
+    if frame.empty:
+        raise DataError(f"{path}: there are no rows from {start} on")
+    repeated = frame.duplicated(list(KEYS))
+    if repeated.any():
+        key_date, key_symbol = frame.loc[repeated, list(KEYS)].iloc[0]
         raise DataError(
-            f"{path}: one row a date and symbol is needed; "
-            + (f"{int(twice.sum())} stand twice, such as {row[0]}" if twice.any() else "")
-            + (f"there is none{f' from {start} on' if start else ''}" if frame.empty else "")
+            f"{path}: one row a date and symbol is needed; {int(repeated.sum())} are duplicates, "
+            f"such as {key_symbol} on {day(key_date)}"
         )
     return frame.sort_values(list(KEYS), ignore_index=True)
 
 
 def dates_of(column: pd.Series, path: str, needed: str) -> pd.Series:
-    """``column`` as dates where all its values are dates; ``needed`` names one that must be.
+    """``column`` as dates if all its values are dates, else unchanged.
+
+    Args:
+        column: A column of the file.
+        path: The file.
+        needed: Name of a column that must hold dates; else empty.
 
     Raises:
-        DataError: It must be dates and is not.
+        DataError: It must hold dates and does not.
     """
-    stamps = days(column)
+    stamps = as_dates(column)
     if not needed:
         return column if stamps is None else pd.Series(stamps, column.index).dt.as_unit("us")
     if stamps is None:
         raise DataError(
-            f"{path}: column {needed!r} must hold ISO dates; it holds {no_date(column)}"
+            f"{path}: column {needed!r} must hold ISO dates; it holds {invalid_date(column)}"
         )
     if np.isnat(stamps).any():
         raise DataError(f"{path}: column {needed!r} lacks {int(np.isnat(stamps).sum())} dates")
     return pd.Series(stamps, column.index).dt.as_unit("us")
 
 
-def no_date(column: pd.Series) -> str:
-    """The first value that keeps ``column`` from being dates."""
-    there = column.dropna()
-    read = pd.to_datetime(there.astype(str), format="ISO8601", errors="coerce")
-    numeric = pd.api.types.is_numeric_dtype(there)
-    wrong = there if numeric or read.notna().all() else there[read.isna()]
+def invalid_date(column: pd.Series) -> str:
+    """The first value of ``column`` that is not a date."""
+    given = column.dropna()
+    parsed = pd.to_datetime(given.astype(str), format="ISO8601", errors="coerce")
+    numeric = pd.api.types.is_numeric_dtype(given)
+    wrong = given if numeric or parsed.notna().all() else given[parsed.isna()]
     return f"'{wrong.iloc[0]}'" if len(wrong) else "nothing"
 
 
 def require_dates(rows: pd.DataFrame, setting: str, names: Iterable[str]) -> None:
-    """Raise DataError where one of the columns ``names`` holds anything but dates."""
+    """Raise DataError unless all columns ``names`` of ``setting`` hold dates."""
     for name in names:
         if not pd.api.types.is_datetime64_any_dtype(rows[name]):
-            raise DataError(
-                f"{setting}: column {name!r} must hold ISO dates; it holds {no_date(rows[name])}"
-            )
+            wrong = invalid_date(rows[name])
+            raise DataError(f"{setting}: column {name!r} must hold ISO dates; it holds {wrong}")
 
 
 def own_fold(dates: np.ndarray, horizon: int) -> Fold:
-    """Half of the dates train, an eighth validates, a quarter is forecast, newest but one tenth.
+    """A fold of half of the dates to train, an eighth to validate and about a quarter to test.
 
-    The last dates stay after the test block, to be changed.
+    A twentieth of the dates stays after the test block, for the audit to change.
 
     Raises:
         DataError: Fewer than 40 dates, or too few for the horizon.
@@ -127,8 +136,7 @@ def own_fold(dates: np.ndarray, horizon: int) -> Fold:
     least = max(40, 20 * gap)
     if n < least:
         raise DataError(
-            f"{n} dates are too few for a fold of its own with horizon {horizon}; at least {least} "
-            "are needed"
+            f"{n} dates are too few for a fold with horizon {horizon}; at least {least} are needed"
         )
     train = range(0, n // 2)
     validation = range(train.stop + gap, train.stop + gap + n // 8)
@@ -137,7 +145,7 @@ def own_fold(dates: np.ndarray, horizon: int) -> Fold:
 
 
 def require_columns(rows: pd.DataFrame, setting: str, names: Iterable[str]) -> None:
-    """Raise DataError where one of ``names``, as ``setting`` gives them, is no column."""
+    """Raise DataError unless all ``names`` of ``setting`` are columns."""
     columns = [str(name) for name in rows]
     for name in names:
         if name not in columns:
@@ -146,10 +154,10 @@ def require_columns(rows: pd.DataFrame, setting: str, names: Iterable[str]) -> N
 
 
 def labels_named(target: str | None, rows: pd.DataFrame) -> Labels | str | None:
-    """The target that is named: a column, or ``package.module:function`` of the rows.
+    """The target: the column ``target``, or the function ``package.module:function`` of the rows.
 
     Raises:
-        DataError: There is neither, or the column holds no numbers.
+        DataError: It does not exist, or the column holds no numbers.
     """
     if target is None:
         return None
@@ -162,11 +170,11 @@ def labels_named(target: str | None, rows: pd.DataFrame) -> Labels | str | None:
 
 
 def by_function(function: Callable[..., Any], rows: pd.DataFrame) -> pd.Series:
-    """What ``function`` makes of the rows, indexed (date, symbol)."""
-    made = function(rows.copy())
+    """The result of ``function`` for the rows, indexed (date, symbol)."""
+    out = function(rows.copy())
     index = pd.MultiIndex.from_frame(rows[list(KEYS)])
-    own = made.index if isinstance(made, pd.Series | pd.DataFrame) else rows.index
-    series = pd.DataFrame(made, index=own).iloc[:, 0]
+    own = out.index if isinstance(out, pd.Series | pd.DataFrame) else rows.index
+    series = pd.DataFrame(out, index=own).iloc[:, 0]
     if series.index.nlevels == 2:
         return series
     return pd.Series(series.reindex(rows.index).to_numpy(dtype=np.float64), index=index)

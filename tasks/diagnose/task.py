@@ -1,4 +1,4 @@
-"""The Prefect tasks of this step: the leak tests of the plan, the features and each variant."""
+"""The Prefect tasks of this step: leak tests of the plan, the features and each variant."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +11,10 @@ from foldproof.tasks.data import load, load_raw
 from foldproof.tasks.data.spec import DataSpec
 from foldproof.tasks.diagnose.data.plan import diagnose_plan
 from foldproof.tasks.diagnose.findings.finding import Finding, LeakReport
-from foldproof.tasks.diagnose.forecaster import QUICK_CUTS, audit_forecaster, data_findings
+from foldproof.tasks.diagnose.forecaster import audit_forecaster, data_findings
 from foldproof.tasks.diagnose.imported import audited
 from foldproof.tasks.diagnose.lookahead.trained_unit import diagnose_unit
-from foldproof.tasks.diagnose.spec import AuditSpec
-from foldproof.tasks.diagnose.statistical.battery import Known
+from foldproof.tasks.diagnose.spec import EPOCHS, QUICK_EPOCHS, AuditOptions, AuditSpec
 from foldproof.tasks.diagnose.trace.reference_run import ReferenceRun
 from foldproof.tasks.diagnose.trace.run import BoundForecaster
 from foldproof.tasks.diagnose.variant import (
@@ -28,15 +27,9 @@ from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.timing import Timed, timed
 from foldproof.tasks.train import TrainedUnit, code_version, train_unit, units_key
 
-EPOCHS, QUICK_EPOCHS = 3, 1
-"""Epochs that an audit trains at most: where the future enters, weights of the first show it. One
-would leave no choice among them to follow it."""
-QUICK_ROWS = 63
-"""Rows that a quick audit trains on: where a leak enters shows on few of them as well."""
-
 
 def diagnosis_key(_: Any, parameters: dict[str, Any]) -> str:
-    """Where Prefect keeps the findings: the units, the spec and the code decide them."""
+    """Cache key of the findings: a hash of the units, the spec and the code."""
     spec, version = parameters["spec"], code_version(__name__)
     return units_key("diagnose", parameters["trained"], spec.cuts, spec.retrain_folds, version)
 
@@ -50,13 +43,13 @@ def diagnosis_key(_: Any, parameters: dict[str, Any]) -> str:
 def diagnose(
     trained: list[TrainedUnit], spec: AuditSpec, panel: Path
 ) -> Timed[tuple[Finding, ...]]:
-    """The exact tests of every unit of one variant; the newest folds are also trained again."""
+    """The exact tests of every unit of one variant; units of the newest folds train again."""
     content = load(panel)
     folds = sorted({one.unit.fold.number for one in trained})
     again = folds[len(folds) - spec.retrain_folds :] if spec.retrain_folds else []
     first_seed = trained[0].unit.seed
 
-    def each() -> tuple[Finding, ...]:
+    def findings() -> tuple[Finding, ...]:
         found: list[Finding] = []
         for one in trained:
             chosen = one.unit.fold.number in again and one.unit.seed == first_seed
@@ -64,18 +57,18 @@ def diagnose(
             found += diagnose_unit(one, content, retrain, spec.cuts, one.unit.seed)
         return tuple(found)
 
-    return timed(each)
+    return timed(findings)
 
 
 @task(name="audit folds")
 def audit_folds(folds: tuple[Fold, ...], embargo: int, panel: Path) -> Timed[tuple[Finding, ...]]:
-    """Purge and order of every border of the plan."""
+    """Purge and order at every border of the plan."""
     return timed(lambda: tuple(diagnose_plan(folds, load(panel).label_end, embargo)))
 
 
 @task(name="audit features")
 def audit_panel_features(data: DataSpec, spec: AuditSpec) -> Timed[tuple[Finding, ...]]:
-    """Whether a feature of a past date moves when later raw rows change."""
+    """Whether features of past dates move when later raw rows change."""
     return timed(lambda: tuple(diagnose_features(data, cuts=spec.feature_cuts)))
 
 
@@ -83,27 +76,21 @@ def audit_panel_features(data: DataSpec, spec: AuditSpec) -> Timed[tuple[Finding
 def audit_panel(
     own: OwnRows, fold: Fold, spec: AuditSpec, quick: bool
 ) -> Timed[tuple[Finding, ...]]:
-    """What raw rows, features and target show by themselves: once for all variants.
+    """The tests of raw rows, features and target, which all variants share.
 
-    Features are cut over all years that the fold trains on, the rest is tested on the newest.
+    Features are cut over all training years of the fold; the other tests use the newest rows.
     """
 
-    def once() -> tuple[Finding, ...]:
+    def findings() -> tuple[Finding, ...]:
         raw = load_raw(own.data)
-        rows, inside = rows_for_fold(raw, fold, trained=QUICK_ROWS if quick else spec.rows)
-        about = about_rows(own, rows)
-        read, _ = rows_for_fold(raw, fold)
-        cut = [] if quick else diagnose_features(own.data, spec.feature_cuts, rows=read)
-        ground = ReferenceRun.of(
-            BoundForecaster(own, inside), rows, about["known_at"], seed=0, tolerance=None
-        )
-        known = Known(
-            own.labels, own.labels(rows), horizon=about["horizon"], prices=about["prices"],
-            hazard=spec.hazard,
-        )  # fmt: skip
-        return (*cut, *data_findings(ground, known, quick))
+        rows, inside = rows_for_fold(raw, fold, trained=spec.training_rows(quick))
+        all_rows, _ = rows_for_fold(raw, fold)
+        cut = [] if quick else diagnose_features(own.data, spec.feature_cuts, rows=all_rows)
+        options = _options(own, rows, spec, quick)
+        reference = ReferenceRun.of(BoundForecaster(own, inside), rows, options)
+        return (*cut, *data_findings(reference))
 
-    return timed(once)
+    return timed(findings)
 
 
 @task(name="audit variant", task_run_name="audit {forecaster.variant}")
@@ -115,45 +102,35 @@ def audit_variant(
     quick: bool,
     shared: tuple[Finding, ...] | None = None,
 ) -> Timed[LeakReport]:
-    """The whole battery on one variant and fold, from raw rows on; with what the panel showed."""
+    """The audit of one variant on one fold, from raw rows to scores, with the panel's findings."""
 
-    def whole() -> LeakReport:
+    def report() -> LeakReport:
         own, training = forecaster.rows, forecaster.training
-        rows, inside = rows_for_fold(
-            load_raw(own.data), fold, trained=QUICK_ROWS if quick else spec.rows
-        )
+        raw = load_raw(own.data)
+        rows, inside = rows_for_fold(raw, fold, trained=spec.training_rows(quick))
         epochs = min(training.epochs, QUICK_EPOCHS if quick else EPOCHS)
-        report = audit_forecaster(
-            replace(forecaster, training=replace(training, epochs=epochs)),
-            rows,
-            inside,
-            **about_rows(own, rows),
-            target=own.labels,
-            embargo=embargo,
-            cuts=QUICK_CUTS if quick else spec.forecast_cuts,
-            each=1,
-            placebo=spec.placebo,
-            hazard=spec.hazard,
-            quick=quick,
-            shared=shared,
-        )
-        return replace(report, subject=forecaster.variant)
+        short = replace(forecaster, training=replace(training, epochs=epochs))
+        options = replace(_options(own, rows, spec, quick), embargo=embargo)
+        found = audit_forecaster(short, rows, inside, options, shared=shared)
+        return replace(found, subject=forecaster.variant)
 
-    return timed(whole)
+    return timed(report)
 
 
-def about_rows(own: OwnRows, rows: pd.DataFrame) -> dict[str, Any]:
-    """What an audit is told of checked raw rows."""
-    return {
-        "known_at": {"target": "label_end"} if "target" in rows else {},
-        "prices": ("price",) if "price" in rows else (),
-        "horizon": own.target.horizon,
-    }
+def _options(own: OwnRows, rows: pd.DataFrame, spec: AuditSpec, quick: bool) -> AuditOptions:
+    """The options of an audit on checked raw rows."""
+    return spec.options(
+        quick,
+        known_at={"target": "label_end"} if "target" in rows else {},
+        prices=("price",) if "price" in rows else (),
+        horizon=own.target.horizon,
+        target=own.labels,
+    )
 
 
 @task(name="audit forecaster")
 def audit_outside(
-    forecaster: str, rows: pd.DataFrame, fold: Fold, target: str | None, options: dict[str, Any]
+    forecaster: str, rows: pd.DataFrame, fold: Fold, target: str | None, options: AuditOptions
 ) -> Timed[LeakReport]:
-    """The whole battery on somebody's own forecaster."""
+    """The audit of a user's own forecaster."""
     return timed(audited, forecaster, rows, fold, target, options)

@@ -1,6 +1,7 @@
 """Dials of the exact tests on rows: purge, label ends, copies, late knowledge, early fills."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,10 +15,9 @@ from foldproof.tasks.diagnose.data.duplicates import duplicates
 from foldproof.tasks.diagnose.data.execution import execution
 from foldproof.tasks.diagnose.data.label_end import declared_against_measured, label_ends
 from foldproof.tasks.diagnose.data.purge import purge_of_samples
-from foldproof.tasks.diagnose.exact import EXECUTION_DATES, LATE_CUTS
 from foldproof.tasks.diagnose.findings.finding import Finding
-from foldproof.tasks.diagnose.forecaster import TRACED_CUTS, audit_forecaster
-from foldproof.tasks.diagnose.lookahead.point_in_time import point_in_time
+from foldproof.tasks.diagnose.forecaster import audit_forecaster
+from foldproof.tasks.diagnose.spec import LATE_CUTS, QUICK, TRACED_CUTS, TRACED_EXECUTION_DATES
 
 MEASURED_DATES = 3
 """Dates whose label ends an audit measures."""
@@ -86,24 +86,14 @@ def repeated(count: float, distance: float, seed: int) -> Finding:
     return duplicates(copied, keys(copied, train), keys(copied, test))[0]
 
 
-def late_cells(count: float, seed: int) -> Finding:
-    """T11 on the table alone: ``count`` cells that became known a day after their row's date."""
-    data = SMALL.rows(seed)[["date", "symbol", "signal"]]
-    known = data["date"].to_numpy(copy=True)
-    places = some(np.arange(len(data)), count, seed)
-    known[places] += np.timedelta64(1, "D")
-    found = point_in_time(data.assign(known=known), {"signal": "known"})
-    return found[0]
-
-
 def read_late(share: float, seed: int) -> Finding:
     """T11 on a forecaster that reads cells which on a share of the dates are known a day late."""
     data = SMALL.rows(seed)
     late = touched(pd.MultiIndex.from_frame(data[["date", "symbol"]]), share, seed)
     known = data["date"] + pd.to_timedelta(np.where(late, 1, 0), "D")
     report = audit_forecaster(
-        Small(plain), data.assign(known=known), SMALL.fold, cuts=TRACED_CUTS, seed=seed,
-        known_at={"signal": "known"}, quick=True,
+        Small(plain), data.assign(known=known), SMALL.fold,
+        replace(QUICK, cuts=TRACED_CUTS, seed=seed, known_at={"signal": "known"}),
     )  # fmt: skip
     return next(f for f in report.findings if f.test == "point_in_time")
 
@@ -119,7 +109,9 @@ def filled_early(mix: Callable[[pd.DataFrame, pd.DataFrame], pd.Series], seed: i
             index=rows.index,
         )
 
-    return execution(target, SMALL.rows(seed), ["open", "close"], dates=EXECUTION_DATES, seed=seed)
+    return execution(
+        target, SMALL.rows(seed), ["open", "close"], dates=TRACED_EXECUTION_DATES, seed=seed
+    )
 
 
 def on_some_dates(share: float, seed: int, honest: pd.DataFrame, early: pd.DataFrame) -> pd.Series:
@@ -173,13 +165,6 @@ DATA_DIALS = by_key(
         honest=None,
     ),
     Dial(
-        "T11 cells",
-        "point_in_time",
-        "cells of a table known a day late [cells]",
-        COUNTS,
-        late_cells,
-    ),
-    Dial(
         "T11 share",
         "point_in_time",
         "share of dates whose cells a forecaster reads a day before they are known",
@@ -194,8 +179,8 @@ DATA_DIALS = by_key(
         "share of dates whose return begins at the close that the features read",
         SHARES,
         lambda p, seed: filled_early(partial(on_some_dates, p, seed), seed),
-        any_of(EXECUTION_DATES),
-        at=f"{EXECUTION_DATES} dates tried",
+        any_of(TRACED_EXECUTION_DATES),
+        at=f"{TRACED_EXECUTION_DATES} dates tried",
     ),
     Dial(
         "T12 size",
@@ -203,7 +188,7 @@ DATA_DIALS = by_key(
         "return from the close that is read, in the target [share of its sd]",
         (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 0.0),
         lambda s, seed: filled_early(partial(in_part, s), seed),
-        at=f"{EXECUTION_DATES} dates tried",
+        at=f"{TRACED_EXECUTION_DATES} dates tried",
     ),
 )
 """Purge, duplicates, knowledge times, execution."""

@@ -1,7 +1,7 @@
 """Dials of the exact tests on a pipeline: look-ahead in serving and in training."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -11,7 +11,8 @@ from foldproof.tasks.benchmark.honest.forecaster import by_symbol
 from foldproof.tasks.benchmark.honest.market import DAILY, Market
 from foldproof.tasks.benchmark.power.dial import Dial, any_of, by_key
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
-from foldproof.tasks.diagnose.forecaster import TRACED_CUTS, UNTRACED_CUTS, audit_forecaster
+from foldproof.tasks.diagnose.forecaster import audit_forecaster
+from foldproof.tasks.diagnose.spec import QUICK, TRACED_CUTS, UNTRACED_CUTS
 from foldproof.tasks.diagnose.trace.run import Forecast
 from foldproof.tasks.diagnose.trace.trace import Trace
 from foldproof.tasks.split import Fold
@@ -70,7 +71,7 @@ def audited(
 ) -> Finding:
     """What the first of ``tests`` that leaks says, else the first."""
     data = SMALL.rows(seed)
-    report = audit_forecaster(forecast, data, SMALL.fold, cuts=cuts, seed=seed, quick=True)
+    report = audit_forecaster(forecast, data, SMALL.fold, replace(QUICK, cuts=cuts, seed=seed))
     own = [finding for finding in report.findings if finding.test in tests]
     return next((finding for finding in own if finding.verdict is Verdict.LEAK), own[0])
 

@@ -118,12 +118,3 @@ def is_code(data: pd.DataFrame, name: str) -> bool:
     if not pd.api.types.is_integer_dtype(data[name]):
         return False
     return bool((data.groupby("symbol")[name].nunique() <= 1).all())
-
-
-Labels = Callable[[pd.DataFrame], pd.Series]
-"""Long rows -> what is forecast, indexed (date, symbol)."""
-
-
-def by_column(column: str, rows: pd.DataFrame) -> pd.Series:
-    """A column of the rows as what is forecast, indexed (date, symbol)."""
-    return rows.set_index(list(KEYS))[column].astype(np.float64)

@@ -1,7 +1,7 @@
-"""Does a forecaster read the rows that it is given? One that does not cannot be audited by them."""
+"""Positive controls: an audit can only test a forecaster that reads the rows it is given."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -14,75 +14,69 @@ from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
 from foldproof.tasks.diagnose.findings.verdicts import unknown_finding
 from foldproof.tasks.diagnose.perturb.attempt import attempt
 from foldproof.tasks.diagnose.perturb.compare import difference, forecast_scale, tolerance_of
-from foldproof.tasks.diagnose.perturb.rows import change_rows, late_cells
+from foldproof.tasks.diagnose.perturb.rows import change_after, change_rows
+from foldproof.tasks.diagnose.spec import AuditOptions
 from foldproof.tasks.diagnose.trace.reference_run import ReferenceRun
 from foldproof.tasks.diagnose.trace.run import BoundForecaster, Forecast
 from foldproof.tasks.split import Fold
 
-REASON = (
-    "forecasts stay the same when every value of the rows changes: they are made of something "
-    "else (a file, a cache, features computed beforehand), which an audit cannot change; read "
-    "everything from the rows that are given"
+IGNORES_ROWS = (
+    "forecasts stay the same when every value of the rows changes: they come from another source "
+    "(a file, a cache, precomputed features), which an audit cannot change; compute everything "
+    "from the rows that are passed in"
+)
+KEEPS_STATE = (
+    "on changed rows its forecasts differ between a fresh import of its module and the module that "
+    "ran before: it keeps something between runs (a trained model or features in a global, a "
+    "cache), so changed rows had no effect; compute everything from the rows in every run"
 )
 
 
-def require_reading(found: list[Finding], ground: ReferenceRun) -> list[Finding]:
-    """``found``, each clean answer UNKNOWN where forecasts do not depend on the rows at all.
+def require_reading(found: list[Finding], reference: ReferenceRun) -> list[Finding]:
+    """``found``, with clean results replaced by UNKNOWN if forecasts ignore the rows.
 
-    What nothing moves proves nothing. Tried only where nothing moved to the last bit; with the
-    trained model where there is one, which costs no training, and if that is not felt with a new
-    one: a mean of training labels is an honest forecast that reads no later row.
+    A clean result means nothing if the forecaster ignores the rows it is given. This is tested only
+    if no forecast moved in the last bit: first with the trained model, which costs no training, and
+    then with a new one, since the mean of the training labels is an honest forecast that reads no
+    later row.
     """
-    quiet = all(f.verdict is Verdict.CLEAN and f.value == 0 for f in found)
-    if not quiet or any(follows(ground, again) for again in (not ground.traced, True)):
+    identical = all(f.verdict is Verdict.CLEAN and f.value == 0 for f in found)
+    if not identical or any(_reads_rows(reference, anew) for anew in (not reference.traced, True)):
         return found
-    return [unknown_finding(f.test, f.stage, REASON, f.tested) for f in found]
+    return [unknown_finding(f.test, f.stage, IGNORES_ROWS, f.tested) for f in found]
 
 
-def follows(ground: ReferenceRun, anew: bool) -> bool:
-    """Whether forecasts change, or cannot be made, when every value of every row is noise."""
-    everywhere = np.ones(len(ground.data), dtype=bool)
-    changed = change_rows(ground.data, everywhere, "noise", np.random.default_rng(ground.seed))
-    models = None if anew else ground.base.trace.trained
-    run, _ = attempt(partial(ground.subject.run, changed, models))
-    return run is None or not run.scores.equals(ground.base.scores)
+def _reads_rows(reference: ReferenceRun, retrain: bool) -> bool:
+    """Whether forecasts change, or fail, when every value of every row becomes noise."""
+    everywhere = np.ones(len(reference.data), dtype=bool)
+    generator = np.random.default_rng(reference.options.seed)
+    changed = change_rows(reference.data, everywhere, "noise", generator)
+    models = None if retrain else reference.base.trace.trained
+    run, _ = attempt(partial(reference.bound.run, changed, models))
+    return run is None or not run.scores.equals(reference.base.scores)
 
 
-REASON = (
-    "on changed rows it forecasts otherwise when its module is imported anew than after earlier "
-    "runs: it keeps something between runs (a trained model or features in a global, a cache), so "
-    "that changed rows changed nothing; make everything in each run from the rows that are given"
-)
-
-
-def remembered(
-    name: str,
-    forecast: Forecast,
-    data: pd.DataFrame,
-    fold: Fold,
-    known_at: Mapping[str, str],
-    seed: int,
+def state_between_runs(
+    name: str, forecast: Forecast, data: pd.DataFrame, fold: Fold, options: AuditOptions
 ) -> list[Finding]:
-    """UNKNOWN where ``forecast``, run before, and a fresh import of it differ on changed rows.
+    """UNKNOWN if ``forecast``, which ran before, and a fresh import differ on changed rows.
 
-    A model that was trained on everything in the first run and kept would be called clean: no
-    change of later rows reaches it. Only the module that is named is imported anew.
+    A model that was trained on all rows in the first run and kept would be called clean, because
+    changes of later rows never reach it. Only the module in ``name`` is imported again.
 
     Args:
         name: package.module:function.
-        forecast: What it named before, with whatever it keeps.
+        forecast: That function, with all state it keeps.
         data: Long rows.
         fold: Its calendar is that of ``data``.
-        known_at: Column -> column of the date on which its cell becomes known.
-        seed: Of the change.
+        options: Facts about the data; the seed of the noise.
     """
-    cut = fold.test_dates[0]
-    draw, later = np.random.default_rng(seed), (data["date"] > cut).to_numpy()
-    changed = change_rows(data, later, "noise", draw, late_cells(data, known_at, cut))
+    generator = np.random.default_rng(options.seed)
+    changed = change_after(data, options.known_at, fold.test_dates[0], "noise", generator)
     before, _ = attempt(partial(BoundForecaster(forecast, fold).run, changed))
     if getattr(sys.modules[name.partition(":")[0]], "__file__", None) is None:
-        return []  # made by hand, in a notebook for one: it cannot be imported anew
-    with afresh(name) as new:
+        return []  # defined by hand, for example in a notebook: it cannot be imported again
+    with fresh_import(name) as new:
         after, _ = attempt(partial(BoundForecaster(new, fold).run, changed))
     if before is None or after is None:
         return []
@@ -91,15 +85,17 @@ def remembered(
     size = difference(before.scores, after.scores, scale, rounding).value
     if size <= rounding:
         return []
-    return [unknown_finding("train_invariance", "training", REASON, "a fresh import", value=size)]
+    return [
+        unknown_finding("train_invariance", "training", KEEPS_STATE, "a fresh import", value=size)
+    ]
 
 
 @contextmanager
-def afresh(name: str) -> Iterator[Callable[..., Any]]:
-    """What ``name`` names in a module that is executed anew, and stands for itself inside."""
+def fresh_import(name: str) -> Iterator[Callable[..., Any]]:
+    """The function ``name`` of a module that is executed again, in ``sys.modules`` meanwhile."""
     module = name.partition(":")[0]
-    held = sys.modules.pop(module)
+    original = sys.modules.pop(module)
     try:
         yield imported(name, "forecaster")
     finally:
-        sys.modules[module] = held
+        sys.modules[module] = original

@@ -8,9 +8,16 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
-from foldproof.tasks.diagnose.findings.finding import Finding, LeakReport, Verdict, Witness
-from foldproof.tasks.diagnose.perturb.attempt import Attempt, Transform, attempt, checked_data, run
+from foldproof.tasks.diagnose.findings.finding import Finding, LeakReport, Witness
+from foldproof.tasks.diagnose.findings.verdicts import exact_finding
+from foldproof.tasks.diagnose.perturb.attempt import (
+    Attempt,
+    Transform,
+    after_cuts,
+    changes_of,
+    checked_data,
+    run,
+)
 from foldproof.tasks.diagnose.perturb.compare import (
     NOISE_MARGIN,
     day,
@@ -20,41 +27,35 @@ from foldproof.tasks.diagnose.perturb.compare import (
     tolerance_of,
 )
 from foldproof.tasks.diagnose.perturb.cuts import choose_cuts
-from foldproof.tasks.diagnose.perturb.rows import (
-    PERTURBATIONS,
-    change_rows,
-    checked_names,
-    late_cells,
-    schedule,
-)
-
-TEST = DIAGNOSTICS["serve_invariance"]
-
+from foldproof.tasks.diagnose.perturb.rows import change_after, checked_names
 
 STAGE = "features"
+STATISTIC = "largest move of a past value [sd of the feature]"
 
 
 @dataclass
-class Column:
-    """What was seen of one feature.
+class FeatureMoves:
+    """The moves of one feature over all runs on changed data.
 
     Attributes:
-        name: Of the feature.
-        scale: Its standard deviation.
-        tolerance: LEAK above it.
-        rerun: How far it moves between two runs on the same data.
-        tested: Past values compared.
+        name: Name of the feature.
+        before: (n,) values on the unchanged data.
+        scale: Standard deviation of the feature.
+        limit: LEAK above it: rounding, or ten times the difference between two identical runs.
+        repeats: Whether two runs on the same data agree up to rounding.
+        tested: Number of past values compared.
         value: Largest finite move, in sd of the feature.
-        vanished: A value appeared or vanished.
-        witness: Where it moved most.
-        ahead: Trading days from the moved value to the first changed row, at most.
-        cuts: Cuts at which it moved by more than the tolerance.
+        vanished: Whether a value appeared or vanished.
+        witness: The place of the largest move.
+        ahead: Largest number of trading days from a moved value to the first changed row.
+        cuts: Cuts at which it moved beyond the limit.
     """
 
     name: str
+    before: np.ndarray
     scale: float
-    tolerance: float
-    rerun: float
+    limit: float
+    repeats: bool
     tested: int = 0
     value: float = 0.0
     vanished: bool = False
@@ -62,26 +63,55 @@ class Column:
     ahead: int = 0
     cuts: set[np.datetime64] = field(default_factory=set)
 
-    @property
-    def limit(self) -> float:
-        """Moves above this are not explained by rounding or by running twice."""
-        return max(self.tolerance, NOISE_MARGIN * self.rerun)
+    @classmethod
+    def of(cls, first: pd.Series, second: pd.Series, tolerance: float | None) -> "FeatureMoves":
+        """A feature from two runs on the same data."""
+        values = numbers(first)
+        scale = spread(values)
+        rerun = float(np.max(moved(values, numbers(second)), initial=0.0)) / scale
+        rounding = tolerance_of(first) if tolerance is None else tolerance
+        limit = max(rounding, NOISE_MARGIN * rerun)
+        return cls(str(first.name), values, scale, limit, rerun <= rounding)
 
     @property
     def leaks(self) -> bool:
-        """The future moved it."""
+        """Whether it moved when later rows changed."""
         return bool(self.cuts)
 
     @property
     def unknown(self) -> str:
-        """Why nothing can be said of it, or nothing."""
-        if self.leaks:
-            return ""
+        """Why a feature that did not move is not clean, or an empty text."""
         if not self.tested:
             return "no value to compare"
-        if self.rerun > self.tolerance:
-            return "two runs on the same data differ, and no move stands out"
-        return ""
+        return "" if self.repeats else "two runs on the same data differ, and no move is larger"
+
+    def compare(
+        self, after: np.ndarray, data: pd.DataFrame, days: np.ndarray, cut: np.datetime64
+    ) -> None:
+        """Compare the values dated up to ``cut`` with those of a run on changed data.
+
+        Args:
+            after: (n,) values of the run on changed data.
+            data: Long rows.
+            days: (n,) trading day of each row, from 0.
+            cut: The date of the cut.
+        """
+        past = np.flatnonzero(data["date"] <= cut)
+        before, after, days = self.before[past], after[past], days[past]
+        sizes = moved(before, after) / self.scale
+        finite = np.where(np.isinf(sizes), -1.0, sizes)
+        self.tested += int(np.isfinite(before).sum())
+        self.vanished |= bool(np.isinf(sizes).any())
+        moves = sizes > self.limit
+        if moves.any():
+            self.cuts.add(cut)
+            self.ahead = max(self.ahead, int(days.max() + 1 - days[moves].min()))
+        top = int(finite.argmax() if finite.max(initial=-1.0) > self.limit else sizes.argmax())
+        if moves.any() and (self.witness is None or finite[top] > self.value):
+            date, symbol = data["date"].iloc[past[top]], data["symbol"].iloc[past[top]]
+            cells = float(before[top]), float(after[top])
+            self.witness = Witness(day(cut), day(date), str(symbol), self.name, *cells)
+        self.value = max(self.value, float(finite.max(initial=0.0)))
 
 
 def audit_features(
@@ -95,146 +125,87 @@ def audit_features(
     tolerance: float | None = None,
     known_at: Mapping[str, str] = MappingProxyType({}),
 ) -> LeakReport:
-    """Change what is dated after a cut and see whether features dated up to it move.
+    """Change all rows after a cut, and test whether features dated up to it move.
 
     Args:
         transform: Long rows -> features on the same rows (same index; columns date and symbol are
-            not looked at). It gets copies.
+            ignored). It gets copies.
         data: Long rows with ``date`` (datetime), ``symbol`` and raw columns; its index is unique.
-        cuts: Dates to cut at: inside gaps, before gaps, Wednesdays, month ends, any.
-        seed: Of the cuts and of the noise.
+        cuts: Number of dates to cut at: inside gaps, before gaps, Wednesdays, month ends, any.
+        seed: Seed of the cuts and of the noise.
         perturbations: Keys of PERTURBATIONS: the first at every cut, the others in turn.
-        each: Changes tried at each cut, 1 (all in turn) or 2.
+        each: Perturbations at each cut: 2, or 1 to take all in turn.
         tolerance: Moves up to this many sd of the feature are rounding; by default 1e-9, and
             1e-5 for features in float32.
-        known_at: Columns that are known later than their row's date, such as labels -> the column
-            of the date on which they are known. They are changed too where that is after the cut.
+        known_at: Column that is known later than its row's date, such as a label -> the column of
+            the date on which it becomes known. These cells change too if that is after the cut.
 
     Returns:
-        One LEAK finding a column that moved, with witness and look-ahead; one CLEAN finding for
-        the columns that did not; UNKNOWN for those about which nothing can be said.
+        One LEAK finding a feature that moved, with witness and look-ahead; one CLEAN finding for
+        all that did not; one UNKNOWN finding for those that could not be tested.
 
     Raises:
         ValueError: Unusable data or output, or an unknown perturbation.
     """
     checked_names(perturbations)
     checked_data(data, cuts, known_at)
-    before = run(transform, data)
-    again = run(transform, data)
-    dates = np.unique(data["date"].to_numpy())
-    at = choose_cuts(data, cuts, seed)
-    columns = [watched(before[name], again[name], tolerance) for name in before]
-    frames = {name: numbers(before[name]) for name in before}
-    tried = Attempt(at)
-    for place, name in schedule(len(at), perturbations, each):
-        later = (data["date"] > at[place]).to_numpy()
-        generator = np.random.default_rng([seed, place, list(PERTURBATIONS).index(name)])
-        late = late_cells(data, known_at, at[place])
-        changed = change_rows(data, later, name, generator, late)
-        after, reason = attempt(partial(run, transform, changed))
-        if after is None:
-            tried.failed.setdefault(name, reason)
-            continue
-        tried.worked[name] += 1
-        for column in columns:
-            now = after[column.name].reindex(data.index) if column.name in after else None
-            values = np.full(len(data), np.nan) if now is None else numbers(now)
-            watch(column, frames[column.name], values, data, ~later, at[place], dates)
-    return LeakReport("features", tuple(findings_of(columns, tried)))
+    first, second = run(transform, data), run(transform, data)
+    days = np.unique(data["date"].to_numpy(), return_inverse=True)[1]
+    features = [FeatureMoves.of(first[name], second[name], tolerance) for name in first]
+    dates = choose_cuts(data, cuts, seed)
+    attempts = Attempt(dates)
+    changes = changes_of(list(dates), perturbations, each, seed)
+    change = partial(change_after, data, known_at)
+    for cut, after in after_cuts(partial(run, transform), change, changes, attempts):
+        for feature in features:
+            values = np.full(len(data), np.nan)
+            if feature.name in after:
+                values = numbers(after[feature.name].reindex(data.index))
+            feature.compare(values, data, days, cut)
+    return LeakReport("features", tuple(_findings(features, attempts)))
 
 
-def watched(before: pd.Series, again: pd.Series, tolerance: float | None) -> Column:
-    """A feature with its tolerance and its noise between two runs."""
-    values = numbers(before)
-    scale = spread(values)
-    rerun = float(np.max(moved(values, numbers(again)), initial=0.0)) / scale
-    limit = tolerance_of(before) if tolerance is None else tolerance
-    return Column(str(before.name), scale, limit, rerun)
-
-
-def watch(
-    column: Column,
-    before: np.ndarray,
-    after: np.ndarray,
-    data: pd.DataFrame,
-    past: np.ndarray,
-    cut: np.datetime64,
-    dates: np.ndarray,
-) -> None:
-    """Compare (n,) ``before`` and ``after`` on the ``past`` rows; keep the worst in ``column``."""
-    sizes = moved(before[past], after[past]) / column.scale
-    column.tested += int(np.isfinite(before[past]).sum())
-    finite = np.where(np.isinf(sizes), -1.0, sizes)
-    column.vanished |= bool(np.isinf(sizes).any())
-    moves = sizes > column.limit
-    if moves.any():
-        column.cuts.add(cut)
-        place = np.searchsorted(dates, data["date"].to_numpy()[past][moves].min())
-        column.ahead = max(column.ahead, int(np.searchsorted(dates, cut) + 1 - place))
-    top = int(finite.argmax() if finite.max(initial=-1.0) > column.limit else sizes.argmax())
-    if moves.any() and (column.witness is None or finite[top] > column.value):
-        row = np.flatnonzero(past)[top]
-        column.witness = Witness(
-            cut=day(cut),
-            date=day(data["date"].iloc[row]),
-            symbol=str(data["symbol"].iloc[row]),
-            column=column.name,
-            before=float(before[row]),
-            after=float(after[row]),
-        )
-    column.value = max(column.value, float(finite.max(initial=0.0)))
-
-
-def findings_of(columns: list[Column], tried: Attempt) -> Iterator[Finding]:
-    """One finding a leaking column, then one for those that are clean and one for the rest."""
-    for column in columns:
-        if column.leaks:
-            yield leak(column, tried)
-    rest = [column for column in columns if not column.leaks]
-    reasons = {column.name: column.unknown or tried.unknown() for column in rest}
-    clean = [column for column in rest if not reasons[column.name]]
+def _findings(features: list[FeatureMoves], attempts: Attempt) -> Iterator[Finding]:
+    """One finding a leaking feature, then one for all clean ones and one for the rest."""
+    rest = [feature for feature in features if not feature.leaks]
+    reasons = {feature.name: feature.unknown or attempts.unknown() for feature in rest}
+    clean = [feature for feature in rest if not reasons[feature.name]]
+    unknown = [feature for feature in rest if reasons[feature.name]]
+    for feature in features:
+        if feature.leaks:
+            yield _leak(feature, attempts)
     if clean:
-        yield finding(Verdict.CLEAN, clean, tried, "exact", rounding_note(clean))
-    unknown = [column for column in rest if reasons[column.name]]
-    if unknown or not columns:
-        why = "; ".join(f"{column.name}: {reasons[column.name]}" for column in unknown)
-        yield finding(Verdict.UNKNOWN, unknown, tried, why or "no feature", why or "no feature")
+        yield _summary(clean, attempts, "")
+    if unknown or not features:
+        texts = [f"{feature.name}: {reasons[feature.name]}" for feature in unknown]
+        yield _summary(unknown, attempts, "; ".join(texts) or "no feature")
 
 
-def leak(column: Column, tried: Attempt) -> Finding:
-    """The finding of a column that the future moved."""
-    value = column.value if column.value > column.limit else float("inf")
+def _leak(feature: FeatureMoves, attempts: Attempt) -> Finding:
+    """The finding on a feature that moved."""
     detail = (
-        f"{column.name} looks at least {column.ahead} trading day"
-        f"{'s' * (column.ahead > 1)} ahead, seen at {len(column.cuts)} of {len(tried.cuts)} cuts"
+        f"{feature.name} looks at least {feature.ahead} trading day"
+        f"{'s' * (feature.ahead > 1)} ahead, at {len(feature.cuts)} of {len(attempts.cuts)} cuts"
     )
-    if column.vanished:
+    if feature.vanished:
         detail += "; values appear or vanish"
-    return Finding(
-        TEST.key, STAGE, Verdict.LEAK, "exact", "largest move of a past value [sd of the feature]",
-        value, column.limit, str(tried), column.witness, detail,
+    return exact_finding(
+        "serve_invariance", STAGE,
+        feature.value if feature.value > feature.limit else float("inf"), str(attempts),
+        leak=detail, clean="", witness=feature.witness, threshold=feature.limit,
+        statistic=STATISTIC,
     )  # fmt: skip
 
 
-def finding(
-    verdict: Verdict, columns: list[Column], tried: Attempt, evidence: str, detail: str
-) -> Finding:
-    """One finding for columns of the same answer."""
-    return Finding(
-        test=TEST.key,
-        stage=STAGE,
-        verdict=verdict,
-        evidence=evidence,
-        statistic="largest move of a past value [sd of the feature]",
-        value=max((column.value for column in columns), default=float("nan")),
-        threshold=max((column.limit for column in columns), default=TEST.threshold),
-        tested=f"{len(columns)} features; {tried}",
-        detail=detail,
-    )
-
-
-def rounding_note(columns: list[Column]) -> str:
-    """What did not move, and what moved in the last bits only."""
-    rounded = [column.name for column in columns if column.value > 0]
-    names = ", ".join(column.name for column in columns)
-    return f"{names}{'; rounding only: ' + ', '.join(rounded) if rounded else ''}"
+def _summary(features: list[FeatureMoves], attempts: Attempt, reason: str) -> Finding:
+    """One finding on features that did not move: CLEAN, or UNKNOWN for a ``reason``."""
+    rounded = ", ".join(feature.name for feature in features if feature.value > 0)
+    names = ", ".join(feature.name for feature in features)
+    return exact_finding(
+        "serve_invariance", STAGE,
+        max((feature.value for feature in features), default=float("nan")),
+        f"{len(features)} features; {attempts}", leak="", reason=reason,
+        clean=f"{names}; rounding only: {rounded}" if rounded else names,
+        threshold=max((feature.limit for feature in features), default=None),
+        statistic=STATISTIC,
+    )  # fmt: skip

@@ -1,246 +1,224 @@
-"""Train and serve invariance: change the future of a forecaster, see what moves, where first."""
+"""Train and serve invariance: do forecasts move when later rows change, and at which stage?"""
 
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
-import pandas as pd
 
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict, Witness
-from foldproof.tasks.diagnose.perturb.attempt import Attempt, attempt
-from foldproof.tasks.diagnose.perturb.compare import NOISE_MARGIN, Difference, day, difference
+from foldproof.tasks.diagnose.perturb.attempt import Attempt, after_cuts
+from foldproof.tasks.diagnose.perturb.compare import NOISE_MARGIN, Difference, day
+from foldproof.tasks.diagnose.perturb.rows import change_after
 from foldproof.tasks.diagnose.trace.reference_run import ReferenceRun
-from foldproof.tasks.diagnose.trace.stages import StageOutput, entries
+from foldproof.tasks.diagnose.trace.stages import StageOutput, moved_outputs
 
-Change = tuple[np.datetime64, str]
+CutChange = tuple[np.datetime64, str]
 """A cut and the key of a perturbation."""
+STATISTIC = "largest move of a past forecast when later rows change [cross-sectional sd]"
 
 
 @dataclass
 class Observation:
-    """What the cuts of one test showed.
+    """The moves over all cuts of one test.
 
     Attributes:
-        tried: Cuts and changes.
-        worst: The largest move of a forecast up to its cut.
-        cut: Where it was seen.
-        compared: Forecasts compared.
-        entry: The earliest stage that moved.
-        ahead: The longest look-ahead in that stage.
-        cuts: Cuts at which a forecast moved.
         plan: Cuts and perturbations.
-        doubtful: A frozen value made again in the test block, which moved and no forecast did.
+        attempts: The runs on changed data.
+        worst: The largest move of a forecast dated up to its cut.
+        cut: The cut of that move.
+        compared: Number of forecasts compared.
+        first: The earliest stage that moved, or None.
+        ahead: The largest look-ahead of that stage.
+        cuts: Cuts at which a forecast moved.
+        refitted: An output without dates, fitted again within the test block, that moved although
+            no forecast did; or None.
     """
 
-    tried: Attempt
+    plan: list[CutChange]
+    attempts: Attempt
     worst: Difference = field(default_factory=Difference)
     cut: str = ""
     compared: int = 0
-    entry: StageOutput | None = None
+    first: StageOutput | None = None
     ahead: int | None = None
     cuts: set[str] = field(default_factory=set)
-    plan: list[Change] = field(default_factory=list)
-    doubtful: StageOutput | None = None
+    refitted: StageOutput | None = None
 
     def add(
-        self, here: Difference, found: list[StageOutput], cut: np.datetime64, rounding: float
+        self, moves: Difference, outputs: list[StageOutput], cut: np.datetime64, rounding: float
     ) -> None:
-        """Take note of a run."""
-        self.compared += here.count
-        if here.value > rounding:
+        """Add the moves of one run: of forecasts and of the outputs of stages."""
+        self.compared += moves.count
+        if moves.value > rounding:
             self.cuts.add(day(cut))
-        if here.value > self.worst.value:
-            self.worst, self.cut = here, day(cut)
-        for entry in found:
-            if entry.again and here.value <= rounding:
-                self.doubtful = entry
+        if moves.value > self.worst.value:
+            self.worst, self.cut = moves, day(cut)
+        for output in outputs:
+            if output.repeated and moves.value <= rounding:
+                self.refitted = output
             else:
-                self.enter(entry)
+                self.add_output(output)
 
-    def enter(self, entry: StageOutput) -> None:
-        """Keep what moved first on the way; of one stage the furthest look-ahead, largest move."""
-        held = self.entry
-        if held is None or entry.place < held.place:
-            self.entry, self.ahead = entry, entry.ahead
-        elif held.stage == entry.stage:
-            self.ahead = max((a for a in (self.ahead, entry.ahead) if a is not None), default=None)
-            if finite(entry.value) > finite(held.value):
-                self.entry = entry
+    def add_output(self, output: StageOutput) -> None:
+        """Keep the earliest stage; of that stage the largest look-ahead and the largest move."""
+        first = self.first
+        if first is None or output.place < first.place:
+            self.first, self.ahead = output, output.ahead
+        elif first.stage == output.stage:
+            known = (ahead for ahead in (self.ahead, output.ahead) if ahead is not None)
+            self.ahead = max(known, default=None)
+            sizes = [one.value if np.isfinite(one.value) else 0.0 for one in (first, output)]
+            if sizes[1] > sizes[0]:
+                self.first = output
 
-
-def finite(value: float) -> float:
-    """A finite move says more than values that appear or vanish."""
-    return value if np.isfinite(value) else 0.0
+    @property
+    def stage(self) -> StageOutput | None:
+        """The first output that moved, if its stage comes before scoring."""
+        return None if self.first is None or self.first.stage == "scoring" else self.first
 
 
 def observe(
-    ground: ReferenceRun, plan: list[Change], frozen: bool, late_only: bool = False
+    reference: ReferenceRun, plan: list[CutChange], retrain: bool, late_only: bool = False
 ) -> Observation:
     """Run the forecaster on changed data, change by change.
 
     Args:
-        ground: Where it starts from.
+        reference: The run on the unchanged data.
         plan: Cuts and perturbations.
-        frozen: Train anew and compare frozen values too; else the trained model stays where
+        retrain: Train again and compare outputs without dates too; else keep the trained model if
             training is traced.
-        late_only: Change only cells of rows up to the cut that were not known then.
+        late_only: Change only cells of rows up to the cut that were not known by then.
     """
-    seen = Observation(Attempt(np.array(sorted({cut for cut, _ in plan}))), plan=plan)
-    models = None if frozen else ground.base.trace.reusable
-    for place, (cut, name) in enumerate(plan):
-        changed = ground.changed(cut, name, place, late_only)
-        run, reason = attempt(partial(ground.subject.run, changed, models))
-        if run is None:
-            seen.tried.failed.setdefault(name, reason)
-            continue
-        seen.tried.worked[name] += 1
-        before, after = (up_to(one.scores, cut) for one in (ground.base, run))
-        found = entries(ground.base.notes, run.notes, cut, ground.dates, frozen)
-        if found:
-            found = entries(ground.steady, run.notes, cut, ground.dates, frozen)
-        if found and not frozen:  # something moved: a choice made before it may be the cause
-            found = entries(ground.steady, run.notes, cut, ground.dates, frozen=True)
-        moves = difference(before, after, ground.scale, ground.rounding)
-        seen.add(moves, found, cut, ground.rounding)
-    return seen
+    options, trace = reference.options, reference.base.trace
+    found = Observation(plan, Attempt(np.array(sorted({cut for cut, _ in plan}))))
+    run = partial(reference.bound.run, models=None if retrain else trace.reusable)
+    change = partial(change_after, reference.data, options.known_at, late_only=late_only)
+    changes = [(cut, name, (options.seed, place)) for place, (cut, name) in enumerate(plan)]
+    for cut, after in after_cuts(run, change, changes, found.attempts):
+        outputs = moved_outputs(reference.base.notes, after.notes, cut, reference.dates, retrain)
+        if outputs:  # compare again without what differs between two identical runs, and with
+            # outputs that have no dates: a choice before the one that moved may be the cause
+            outputs = moved_outputs(reference.notes, after.notes, cut, reference.dates, retrain)
+            if outputs and not retrain:
+                outputs = moved_outputs(reference.notes, after.notes, cut, reference.dates, True)
+        found.add(reference.moves(after, cut), outputs, cut, reference.rounding)
+    return found
 
 
-def up_to(scores: pd.Series, cut: np.datetime64) -> pd.Series:
-    """Scores dated up to ``cut``."""
-    return scores[scores.index.get_level_values(0) <= cut]
-
-
-def answer(test: str, seen: Observation, ground: ReferenceRun, rerun: float) -> Finding:
-    """The finding on one kind of cut; ``rerun`` is how far two runs on the same data differ."""
-    limit = max(ground.rounding, NOISE_MARGIN * rerun)
+def invariance_finding(
+    test: str, found: Observation, reference: ReferenceRun, rerun: float
+) -> Finding:
+    """The finding of ``test``; ``rerun`` is the largest move between two identical runs."""
+    limit = max(reference.rounding, NOISE_MARGIN * rerun)
     training = test == "train_invariance"
-    moves = seen.worst.value > limit
-    only_stage = not moves and by_stage_alone(seen, rerun)
-    fitted = moves and training and not served_alike(ground, seen)
-    stage, witness = place_of(seen, fitted)
-    reason = seen.tried.unknown(without_truncation=True) or unsteadiness(ground, seen, rerun)
-    leaks = moves or only_stage
-    verdict = Verdict.LEAK if leaks else Verdict.UNKNOWN if reason else Verdict.CLEAN
+    moves = found.worst.value > limit
+    # an output without dates is evidence only if two identical runs agree
+    stage_alone = found.stage is not None and (rerun == 0 or found.stage.ahead is not None)
+    trained = moves and training and not _moves_without_training(reference, found)
+    statistic, value = STATISTIC, found.worst.value
+    tested = f"{found.compared} forecasts, {_traced_stages(reference)}; {found.attempts}"
+    if moves or stage_alone:
+        stage, witness = _stage_and_witness(found, trained)
+        return Finding(
+            test, stage, Verdict.LEAK, "exact", statistic, value, limit, tested, witness,
+            _leak_detail(found, moves, trained), ahead=found.ahead,
+        )  # fmt: skip
+    reason = found.attempts.unknown(without_truncation=True) or _reason(reference, found, rerun)
+    detail = "rounding only" if value > 0 else "identical to the last bit"
     return Finding(
-        test=test,
-        stage=stage if leaks else "training" if training else "scoring",
-        verdict=verdict,
-        evidence=reason if verdict is Verdict.UNKNOWN else "exact",
-        statistic="largest move of a past forecast when later rows change [cross-sectional sd]",
-        value=seen.worst.value,
-        threshold=limit,
-        tested=f"{seen.compared} forecasts, {stages_of(ground)}; {seen.tried}",
-        witness=witness if leaks else None,
-        detail=reason
-        if verdict is Verdict.UNKNOWN
-        else detail_of(seen, leaks, moves, fitted)
-        if leaks
-        else "rounding only"
-        if seen.worst.value > 0
-        else "identical to the last bit",
-        ahead=seen.ahead if leaks else None,
-    )
+        test, "training" if training else "scoring",
+        Verdict.UNKNOWN if reason else Verdict.CLEAN, reason or "exact", statistic, value, limit,
+        tested, detail=reason or detail,
+    )  # fmt: skip
 
 
-def by_stage_alone(seen: Observation, rerun: float) -> bool:
-    """Whether a stage moved by itself; frozen values say so only of a forecaster that repeats."""
-    entry = seen.entry
-    return (
-        entry is not None and entry.stage != "scoring" and (rerun == 0 or entry.ahead is not None)
-    )
-
-
-def unsteadiness(ground: ReferenceRun, seen: Observation, rerun: float) -> str:
-    """Why what did not move, or moved, says little; or nothing."""
-    if rerun == float("inf") and ground.again[1]:
-        return f"it does not run twice on the same data: {ground.again[1]}"
-    if NOISE_MARGIN * rerun > ground.rounding:
+def _reason(reference: ReferenceRun, found: Observation, rerun: float) -> str:
+    """Why forecasts that did not move are not clean, or an empty text."""
+    if rerun == float("inf") and reference.rerun[1]:
+        return f"it fails when run twice on the same data: {reference.rerun[1]}"
+    if NOISE_MARGIN * rerun > reference.rounding:
         return f"two runs on the same data differ by {rerun:.2g} sd: seed the model"
-    if seen.doubtful is not None:
-        one = seen.doubtful
+    if found.refitted is not None:
         return (
-            f"{one.witness.column} ({one.stage}), marked more than once, follows what comes after "
-            "training: mark only what is fitted before the test block, or each under its own name"
+            f"{found.refitted.witness.column} ({found.refitted.stage}), traced more than once, "
+            "depends on rows after training: trace only what is fitted before the test block, or "
+            "give each its own name"
         )
-    # only where something moved was it run again
-    noisy = [n for n in ground.steady if n.noise > 0] if "steady" in vars(ground) else []
-    names = ", ".join(dict.fromkeys(f"{n.name} ({n.stage})" for n in noisy if n.table is not None))
+    # the second run was made only if something moved
+    notes = reference.notes if "notes" in vars(reference) else []
+    noisy = [note for note in notes if note.noise > 0 and note.table is not None]
+    names = ", ".join(dict.fromkeys(f"{note.name} ({note.stage})" for note in noisy))
     return f"{names} differs between two runs on the same data: seed it" if names else ""
 
 
-def served_alike(ground: ReferenceRun, seen: Observation) -> bool:
-    """Whether forecasts move as well with the model of the base run: then scoring is to blame."""
-    if not ground.traced or (seen.entry is not None and seen.entry.stage != "scoring"):
+def _moves_without_training(reference: ReferenceRun, found: Observation) -> bool:
+    """Whether forecasts of the model of the base run move too: then scoring is the cause."""
+    if not reference.traced or found.stage is not None:
         return False
-    served = observe(ground, [(cut, name) for cut, name in seen.plan], frozen=False)
-    return served.worst.value > ground.rounding
+    return observe(reference, found.plan, retrain=False).worst.value > reference.rounding
 
 
-def place_of(seen: Observation, fitted: bool) -> tuple[str, Witness]:
+def _stage_and_witness(found: Observation, trained: bool) -> tuple[str, Witness]:
     """Where a leak enters, and its witness there.
 
-    A frozen value that moved although no earlier stage did is where training sees the future. A
-    forecast that moved alone is blamed on training, if all after it was changed, or on scoring.
+    If an output without dates moved and no earlier stage did, training reads later rows. If a
+    forecast moved alone, the cause is training, or scoring if the trained model moves it too.
     """
-    entry = seen.entry
-    own = replace(seen.worst.witness(seen.cut), cut=seen.cut)
-    if entry is None or entry.stage == "scoring":
-        return ("training" if fitted else "scoring"), own
-    return entry.stage, entry.witness
+    if found.stage is not None:
+        return found.stage.stage, found.stage.witness
+    return "training" if trained else "scoring", found.worst.witness(found.cut)
 
 
-def stages_of(ground: ReferenceRun) -> str:
-    """Which stages were watched."""
-    names = dict.fromkeys(note.stage for note in ground.base.trace.notes)
-    lost = ground.base.trace.lost.get("training")
-    again = f" (trained at every cut, as its model cannot be copied: {lost})" if lost else ""
+def _traced_stages(reference: ReferenceRun) -> str:
+    """The stages that were compared."""
+    trace = reference.base.trace
+    names = dict.fromkeys(note.stage for note in trace.notes)
+    error = trace.not_copied.get("training")
+    again = f" (trained at every cut, as its model cannot be copied: {error})" if error else ""
     return f"stages {', '.join(names)}{again}" if names else "no stage traced"
 
 
-def detail_of(seen: Observation, leaks: bool, moves: bool, fitted: bool) -> str:
-    """One sentence: where it enters, how far it looks ahead, whether forecasts follow."""
-    entry = seen.entry
-    if entry is None or entry.stage == "scoring":
+def _leak_detail(found: Observation, moves: bool, trained: bool) -> str:
+    """One sentence: where a leak enters, how far it looks ahead, whether forecasts move."""
+    if found.stage is not None:
+        rows = "rows after training" if found.stage.ahead is None else "later rows"
+        text = f"{found.stage.witness.column} ({found.stage.stage}) depends on {rows}"
+    elif trained:
         text = (
-            "forecasts of the first test date depend on what comes later: training, or what is "
-            "fitted with it, sees past the training dates, or features look ahead"
-            if fitted
-            else "forecasts depend on rows dated later"
+            "forecasts of the first test date depend on later rows: training, or a step that is "
+            "fitted with it, reads past the training dates, or features look ahead"
         )
-    elif entry.ahead is None:
-        text = f"{entry.witness.column} ({entry.stage}) depends on what comes after training"
     else:
-        text = f"{entry.witness.column} ({entry.stage}) depends on later rows"
-    if seen.ahead:
-        text += f", at least {seen.ahead} trading day{'s' * (seen.ahead > 1)} ahead"
-    if seen.cuts and len(seen.tried.cuts) > 1:
-        text += f"; seen at {len(seen.cuts)} of {len(seen.tried.cuts)} cuts"
-    return text if moves else f"{text}; the forecasts compared do not follow"
+        text = "forecasts depend on later rows"
+    if found.ahead:
+        text += f", at least {found.ahead} trading day{'s' * (found.ahead > 1)} ahead"
+    if found.cuts and len(found.attempts.cuts) > 1:
+        text += f"; at {len(found.cuts)} of {len(found.attempts.cuts)} cuts"
+    return text if moves else f"{text}; the forecasts compared do not move"
 
 
-def selection_finding(training: Finding, ground: ReferenceRun) -> list[Finding]:
-    """T23: whether what was chosen follows what comes after training, where choices are traced.
+def selection_finding(training: Finding, reference: ReferenceRun) -> list[Finding]:
+    """Whether choices depend on rows after training, if they are traced (selection_audit).
 
-    Labels of the test block change with all else that is not known then: no choice may follow.
+    Labels of the test block change with all other data that are not known by then, so no choice may
+    depend on them.
     """
-    notes = ground.base.trace.notes
+    notes = reference.base.trace.notes
     chosen = list(dict.fromkeys(note.name for note in notes if note.stage == "selection"))
-    if not chosen or (training.verdict is Verdict.LEAK and training.stage != "selection"):
+    leaks, unknown = training.verdict is Verdict.LEAK, training.verdict is Verdict.UNKNOWN
+    if not chosen or (leaks and training.stage != "selection"):
         return []
-    leaks = training.verdict is Verdict.LEAK
-    entry = DIAGNOSTICS["selection_audit"]
+    entry, clean = DIAGNOSTICS["selection_audit"], training.verdict is Verdict.CLEAN
     return [
         replace(
             training,
             test=entry.key,
             stage="selection",
             statistic=entry.statistic,
-            value=float(leaks) if training.verdict is not Verdict.UNKNOWN else float("nan"),
+            value=float("nan") if unknown else float(leaks),
             threshold=entry.threshold,
-            detail=f"{', '.join(chosen)}: nothing chosen follows"
-            if training.verdict is Verdict.CLEAN
-            else training.detail,
+            detail=f"{', '.join(chosen)}: no choice moves" if clean else training.detail,
             ahead=None,
         )
     ]

@@ -1,63 +1,69 @@
-"""."""
+"""Runs of code under test on changed data: what works, what fails, and why."""
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
+from numpy.random import Generator
 
 from foldproof.tasks.diagnose.findings.finding import Finding
 from foldproof.tasks.diagnose.findings.verdicts import unknown_finding
-from foldproof.tasks.diagnose.perturb.compare import (
-    T,
-    day,
-)
-from foldproof.tasks.diagnose.perturb.rows import (
-    KEYS,
-    PERTURBATIONS,
-)
+from foldproof.tasks.diagnose.perturb.compare import T, day
+from foldproof.tasks.diagnose.perturb.rows import KEYS, PERTURBATIONS, schedule
+
+D = TypeVar("D")
+
+Transform = Callable[[pd.DataFrame], pd.DataFrame]
+"""Long rows -> features on the same rows."""
+Change = tuple[Any, str, Sequence[int]]
+"""A cut, the key of a perturbation and the seed of its noise."""
 
 
 def attempt(call: Callable[[], T]) -> tuple[T | None, str]:
-    """What ``call`` returns, or why it failed. Its warnings on changed data say nothing."""
+    """The result of ``call`` and no reason, or None and why it failed; warnings are ignored."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             return call(), ""
-        # the audited function is anybody's and may raise anything: that is an answer, UNKNOWN
+        # the code under test may raise anything: the test then answers UNKNOWN
         except Exception as error:
             return None, f"{type(error).__name__}: {error}"
 
 
-Transform = Callable[[pd.DataFrame], pd.DataFrame]
-
-
 @dataclass
 class Attempt:
-    """What was run: counts of what worked, reasons of what did not."""
+    """Runs on changed data.
+
+    Attributes:
+        cuts: (K,) dates after which data change, ascending.
+        worked: Runs that worked, by perturbation.
+        failed: Why a run failed, by perturbation.
+    """
 
     cuts: np.ndarray
     worked: Counter[str] = field(default_factory=Counter)
     failed: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        runs = ", ".join(f"{PERTURBATIONS[name].title} x{n}" for name, n in self.worked.items())
-        failures = "".join(
-            f"; failed with {PERTURBATIONS[name].title}: {reason}"
+        runs = [f"{PERTURBATIONS[name].title} x{n}" for name, n in self.worked.items()]
+        failures = [
+            f"failed with {PERTURBATIONS[name].title}: {reason}"
             for name, reason in self.failed.items()
-        )
-        return (
-            f"{len(self.cuts)} cuts from {day(self.cuts[0])} to {day(self.cuts[-1])}; "
-            f"{runs or 'nothing ran'}{failures}"
-        )
+        ]
+        span = f" from {day(self.cuts[0])} to {day(self.cuts[-1])}" if len(self.cuts) else ""
+        tried = [f"{len(self.cuts)} cuts{span}", ", ".join(runs) or "nothing ran", *failures]
+        return "; ".join(tried)
 
     def unknown(self, without_truncation: bool = False) -> str:
-        """Why what did not move cannot be called clean, or nothing.
+        """Why results that did not move are not clean; empty where they are.
 
-        Blanks alone do not show much, and a model may well refuse them. A transform that cannot do
-        without later rows is not tested; a forecaster of a whole block may be unable to.
+        Runs with missing values alone show little, and a model may refuse them. A transform that
+        fails without later rows is not tested; a forecaster of a whole block may need them.
         """
         if not set(self.worked) - {"missing"}:
             return f"it fails on changed data: {next(iter(self.failed.values()), 'nothing ran')}"
@@ -66,13 +72,50 @@ class Attempt:
         return ""
 
 
+def changes_of(cuts: Sequence[Any], names: tuple[str, ...], each: int, seed: int) -> list[Change]:
+    """The changes to try after each of ``cuts``, see :func:`schedule`."""
+    order = list(PERTURBATIONS)
+    return [
+        (cuts[place], name, (seed, place, order.index(name)))
+        for place, name in schedule(len(cuts), names, each)
+    ]
+
+
+def after_cuts(
+    function: Callable[[D], T],
+    change: Callable[[Any, str, Generator], D],
+    changes: Iterable[Change],
+    attempts: Attempt,
+) -> Iterator[tuple[Any, T]]:
+    """Run ``function`` on data that change after a cut, change by change.
+
+    Args:
+        function: The code under test.
+        change: Cut, perturbation and generator -> changed data.
+        changes: What to try.
+        attempts: Counts the runs that work and keeps why others fail.
+
+    Yields:
+        The cut and the result of each run that works.
+    """
+    for cut, name, seed in changes:
+        result, reason = attempt(
+            partial(function, change(cut, name, np.random.default_rng(seed)))
+        )  # fmt: skip
+        if result is None:
+            attempts.failed.setdefault(name, reason)
+        else:
+            attempts.worked[name] += 1
+            yield cut, result
+
+
 def checked_data(data: pd.DataFrame, cuts: int, known_at: Mapping[str, str]) -> None:
     """Raise ValueError unless ``data`` is a long table that can be cut."""
-    missing = [name for name in (*KEYS, *known_at, *known_at.values()) if name not in data]
+    needed = [*KEYS, *known_at, *known_at.values()]
+    missing = [name for name in needed if name not in data]
     if missing:
         raise ValueError(
-            f"data needs the columns {', '.join([*KEYS, *known_at, *known_at.values()])}; "
-            f"{', '.join(missing)} is missing"
+            f"data needs the columns {', '.join(needed)}; {', '.join(missing)} is missing"
         )
     if data["date"].dtype.kind != "M" or data["date"].isna().any():
         raise ValueError(f"data['date'] must hold dates without gaps; it is {data['date'].dtype}")
@@ -89,7 +132,7 @@ def run(transform: Transform, data: pd.DataFrame) -> pd.DataFrame:
     """Features of a copy of ``data``, without the key columns.
 
     Raises:
-        ValueError: Not a table, or rows that were not given.
+        ValueError: The result is no table, or has rows that are not in ``data``.
     """
     out = transform(data.copy())
     if not isinstance(out, pd.DataFrame):
@@ -97,14 +140,16 @@ def run(transform: Transform, data: pd.DataFrame) -> pd.DataFrame:
     strange = ~out.index.isin(data.index)
     if strange.any() or not out.index.is_unique or not out.columns.is_unique:
         raise ValueError(
-            f"transform must return features on the rows (index) that it was given, each once; "
-            f"{int(strange.sum())} of {len(out)} rows are strange"
+            "transform must return features on the rows (index) of its input, without duplicate "
+            f"rows or columns; {int(strange.sum())} of {len(out)} rows are not in the input"
         )
     out = out.drop(columns=[name for name in KEYS if name in out])
     return out.reindex(data.index) if len(out) < len(data) else out.loc[data.index]
 
 
-def tried(test: str, stage: str, call: Callable[[], list[Finding]]) -> list[Finding]:
-    """What ``call`` finds, or that it could not be run, and why: never a traceback."""
+def findings_or_unknown(
+    test: str, stage: str, call: Callable[[], list[Finding]]
+) -> list[Finding]:  # fmt: skip
+    """The findings of ``call``; where it fails, UNKNOWN with the reason, which informs only."""
     found, reason = attempt(call)
     return found if found is not None else [unknown_finding(test, stage, reason, "", counts=False)]

@@ -1,4 +1,4 @@
-"""How far results moved, and how to run what others wrote."""
+"""How far results moved, in units of their own spread and beyond rounding."""
 
 from dataclasses import dataclass
 from typing import TypeVar
@@ -13,15 +13,15 @@ T = TypeVar("T")
 
 
 NOISE_MARGIN = 10.0
-"""A move counts as more than the noise of running twice when it is this many times larger."""
+"""A move is real only if it is this many times the difference between two identical runs."""
 
 
 RESOLVED = 16
-"""Units in the last place of the largest value by which order of summation may move one."""
+"""Units in the last place of the largest value by which the order of a sum may move a value."""
 
 
 def moved(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Absolute change cell by cell; missing equals missing; infinite where one is missing."""
+    """Absolute change of each cell: 0 where both are missing, infinite where only one is."""
     with np.errstate(invalid="ignore"):
         change = np.abs(after - before)
     same = (before == after) | (np.isnan(before) & np.isnan(after))
@@ -29,7 +29,7 @@ def moved(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
 
 def spread(values: np.ndarray) -> float:
-    """Standard deviation of the finite values; their size, or 1, where they do not vary."""
+    """Standard deviation of the finite values; if they are constant, their size, or 1 for 0."""
     finite = values[np.isfinite(values)]
     for size in (finite.std(), np.abs(finite).max()) if finite.size else ():
         if np.isfinite(size) and size > 0:
@@ -38,9 +38,9 @@ def spread(values: np.ndarray) -> float:
 
 
 def largest(sizes: np.ndarray, rounding: float = FLOAT32) -> float:
-    """The largest finite size; 0 for none.
+    """The largest finite size, or 0.
 
-    Infinite where results appear or vanish and no other moves beyond ``rounding``.
+    Infinite if results appear or vanish and no other moves by more than ``rounding``.
     """
     finite = sizes[np.isfinite(sizes)]
     top = float(finite.max()) if finite.size else 0.0
@@ -50,9 +50,9 @@ def largest(sizes: np.ndarray, rounding: float = FLOAT32) -> float:
 def tolerance_of(values: pd.Series, scale: float | None = None) -> float:
     """Rounding to allow for, in units of ``scale``, by default the spread of the values.
 
-    Floats that are all float32 numbers are taken to be float32 work. Values that lie closer
-    together than their size can be resolved, such as forecasts of 0.02 that differ by 1e-6 within
-    a date, move by more than a fixed share of their spread when a batch is summed in another order.
+    Values that all fit float32 are treated as float32. If values are large relative to their
+    spread, such as forecasts of 0.02 that differ by 1e-6 within a date, summing a batch in another
+    order moves them by more than a fixed share of the spread: the tolerance then grows.
     """
     if not pd.api.types.is_float_dtype(values):
         return FLOAT64
@@ -68,7 +68,7 @@ def tolerance_of(values: pd.Series, scale: float | None = None) -> float:
 
 
 def numbers(column: pd.Series) -> np.ndarray:
-    """A column as float64, NaN where missing; texts and dates become a number that tells apart."""
+    """A column as float64, NaN where missing; texts and dates are hashed."""
     if pd.api.types.is_numeric_dtype(column):
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     try:
@@ -81,21 +81,21 @@ def numbers(column: pd.Series) -> np.ndarray:
 
 def day(date: object) -> str:
     """A date as 2020-01-31."""
-    return str(pd.Timestamp(date).date())  # type: ignore[arg-type]  # any date type is taken
+    return str(pd.Timestamp(date).date())  # type: ignore[arg-type]  # any date type
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far forecasts lie apart.
+    """The difference between two sets of forecasts.
 
     Attributes:
-        value: Largest finite difference in units of the scale; infinite where forecasts only
-            appear or vanish.
-        count: Forecasts compared.
-        date: Of the largest difference.
-        symbol: Of the largest difference.
-        before: Its forecast in the first set.
-        after: Its forecast in the second set.
+        value: Largest finite difference in units of the scale; infinite if forecasts only appear
+            or vanish.
+        count: Number of forecasts compared.
+        date: Date of the largest difference.
+        symbol: Symbol of the largest difference.
+        before: That forecast in the first set.
+        after: That forecast in the second set.
     """
 
     value: float = 0.0
@@ -106,16 +106,16 @@ class Difference:
     after: float = float("nan")
 
     def witness(self, cut: str = "") -> Witness:
-        """The place of the largest difference, seen when rows after ``cut`` change."""
+        """The largest difference, as the witness of a change of the rows after ``cut``."""
         return Witness(cut, self.date, self.symbol, "forecast", self.before, self.after)
 
 
 def difference(
     before: pd.Series, after: pd.Series, scale: float, rounding: float = FLOAT32
 ) -> Difference:
-    """Compare forecasts indexed (date, symbol); one that is in one set only counts as infinite.
+    """Compare forecasts indexed (date, symbol); one that is missing in one set counts as infinite.
 
-    Moves up to ``rounding`` do not hide that one is in one set only.
+    A missing forecast counts even if others move by up to ``rounding``.
     """
     if before.empty and after.empty:
         return Difference()
@@ -133,7 +133,7 @@ def difference(
 def forecast_scale(scores: pd.Series) -> float:
     """Mean over dates of the cross-sectional standard deviation of scores indexed (date, symbol).
 
-    Where dates hold one symbol, the standard deviation over all.
+    The standard deviation over all scores if every date has one symbol.
     """
     within = scores.groupby(level=0).std(ddof=0)
     within = within[np.isfinite(within) & (within > 0)]

@@ -1,4 +1,4 @@
-"""Where to cut: leaks show beside gaps, at the ends of weeks and months, at universe changes."""
+"""Dates to cut at: beside gaps, at ends of weeks and months, at listings and delistings."""
 
 from collections.abc import Iterable
 from itertools import chain, zip_longest
@@ -13,17 +13,17 @@ WEDNESDAY = 2
 
 
 def choose_cuts(frame: pd.DataFrame, count: int, seed: int) -> np.ndarray:
-    """Dates of ``frame`` after which to change everything, the last date excepted.
+    """Dates of ``frame`` after which to change everything; the last date is never one.
 
-    A back-fill shows only at a cut inside a gap, a month's mean only inside the month: so cuts are
-    taken in turn from dates inside gaps (or before a listing), just before gaps (or a delisting),
-    Wednesdays, month ends and all dates. A leak visible at a share p of the dates is seen by K
-    random cuts with probability 1 - (1 - p)^K.
+    A back-fill shows only at a cut inside a gap, the mean of a month only inside the month. So the
+    cuts come in turn from dates inside gaps (or before a listing), just before gaps (or a
+    delisting), Wednesdays, month ends and all dates. K random cuts detect a leak that shows on a
+    share p of the dates with probability 1 - (1 - p)^K.
 
     Args:
         frame: Long rows with ``date`` and ``symbol``.
-        count: How many at most.
-        seed: Of the draw.
+        count: Largest number of cuts.
+        seed: Seed of the draw.
 
     Returns:
         (K,) datetime64, ascending, K <= count.
@@ -31,14 +31,14 @@ def choose_cuts(frame: pd.DataFrame, count: int, seed: int) -> np.ndarray:
     dates, date_codes = np.unique(frame["date"].to_numpy(), return_inverse=True)
     symbols, symbol_codes = np.unique(frame["symbol"].to_numpy(), return_inverse=True)
     generator = np.random.default_rng(seed)
-    seen = np.zeros((len(dates), len(symbols)), dtype=bool)
-    seen[date_codes, symbol_codes] = True
-    inside = [np.flatnonzero((~seen[:-1] & seen[1:]).any(axis=1))]
-    before = [np.flatnonzero((seen[:-1] & ~seen[1:]).any(axis=1))]
+    listed = np.zeros((len(dates), len(symbols)), dtype=bool)
+    listed[date_codes, symbol_codes] = True
+    inside = [np.flatnonzero((~listed[:-1] & listed[1:]).any(axis=1))]
+    before = [np.flatnonzero((listed[:-1] & ~listed[1:]).any(axis=1))]
     for column in (name for name in frame if name not in KEYS):
-        there = np.zeros_like(seen)
+        there = np.zeros_like(listed)
         there[date_codes, symbol_codes] = frame[column].notna().to_numpy()
-        hole = seen & ~there
+        hole = listed & ~there
         inside.append(np.flatnonzero((hole[:-1] & there[1:]).any(axis=1)))
         before.append(np.flatnonzero((there[:-1] & hole[1:]).any(axis=1)))
     strata = [
@@ -50,9 +50,9 @@ def choose_cuts(frame: pd.DataFrame, count: int, seed: int) -> np.ndarray:
 
 
 def choose_rows(dates: np.ndarray, rows: range, count: int, seed: int) -> list[int]:
-    """Up to ``count`` of ``rows`` to cut after: Wednesdays, month ends and any, in turn; ascending.
+    """Up to ``count`` of ``rows`` to cut after, ascending: Wednesdays, month ends, any, in turn.
 
-    The last of ``dates`` (D,) is no cut: nothing comes after it.
+    The last of ``dates`` (D,) is never a cut: no row comes after it.
     """
     strata = calendar_strata(dates, np.random.default_rng(seed))
     inside = [[row for row in stratum if row in rows] for stratum in strata]
@@ -60,7 +60,7 @@ def choose_rows(dates: np.ndarray, rows: range, count: int, seed: int) -> list[i
 
 
 def calendar_strata(dates: np.ndarray, generator: Generator) -> list[list[int]]:
-    """Rows of Wednesdays, of month ends and of all dates but the last, each in random order."""
+    """Rows of Wednesdays, of month ends and of all dates but the last; each in random order."""
     stamps = pd.DatetimeIndex(dates)
     month_ends = np.flatnonzero(stamps.month[:-1] != stamps.month[1:])
     wednesdays = np.flatnonzero(stamps.day_of_week[:-1] == WEDNESDAY)
@@ -69,11 +69,11 @@ def calendar_strata(dates: np.ndarray, generator: Generator) -> list[list[int]]:
 
 
 def interleaved(groups: Iterable[np.ndarray]) -> list[int]:
-    """The first of each group, the second of each, and so on."""
+    """The first row of each group, then the second of each, and so on."""
     turns = zip_longest(*(group.tolist() for group in groups))
     return [row for row in chain.from_iterable(turns) if row is not None]
 
 
 def in_turn(strata: list[list[int]], count: int) -> list[int]:
-    """Up to ``count`` different rows, taken from the strata in turn; ascending."""
+    """Up to ``count`` different rows, ascending, taken from the strata in turn."""
     return sorted(list(dict.fromkeys(interleaved(map(np.array, strata))))[:count])

@@ -1,5 +1,6 @@
-"""Samples by their date and symbol, whatever table they come in."""
+"""Dates and symbols of samples and tables, read and checked."""
 
+import re
 from collections.abc import Hashable, Sequence
 
 import numpy as np
@@ -7,17 +8,20 @@ import pandas as pd
 
 from foldproof.tasks.diagnose.perturb.rows import KEYS
 
+ISO_DATE = r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}.*)?"
+"""Texts of this form are dates."""
+
 
 def samples_of(samples: pd.MultiIndex | pd.DataFrame | pd.Series, name: str) -> pd.MultiIndex:
-    """The (date, symbol) of each sample, in its order.
+    """The (date, symbol) of each sample, in their order.
 
     Args:
         samples: An index with the levels date and symbol (or two unnamed levels in this order), a
             table with such an index, or a table with the columns date and symbol.
-        name: What errors call it.
+        name: Name of the samples in error messages.
 
     Raises:
-        ValueError: There is no date and symbol, or the dates cannot be compared.
+        ValueError: There is no date or no symbol, or the dates are not comparable.
     """
     date, symbol = columns_of(samples, name)
     days = checked_dates(date, f"the dates of {name}")
@@ -27,7 +31,7 @@ def samples_of(samples: pd.MultiIndex | pd.DataFrame | pd.Series, name: str) -> 
 def columns_of(
     samples: pd.MultiIndex | pd.DataFrame | pd.Series, name: str
 ) -> tuple[pd.Index, pd.Index]:
-    """Date and symbol of each sample, as they are."""
+    """Date and symbol of each sample, unchecked."""
     if isinstance(samples, pd.DataFrame) and set(KEYS) <= set(samples):
         return pd.Index(samples["date"]), pd.Index(samples["symbol"])
     index = samples if isinstance(samples, pd.Index) else samples.index
@@ -46,7 +50,7 @@ def checked_dates(dates: pd.Index | pd.Series | np.ndarray, name: str) -> pd.Dat
     """``dates`` as nanoseconds without a time zone.
 
     Raises:
-        ValueError: They are no dates, have a time zone, or one is missing.
+        ValueError: They are not dates, have a time zone, or one is missing.
     """
     days = checked_times(dates, name)
     if days.hasnans:
@@ -55,10 +59,10 @@ def checked_dates(dates: pd.Index | pd.Series | np.ndarray, name: str) -> pd.Dat
 
 
 def checked_times(times: pd.Index | pd.Series | np.ndarray, name: str) -> pd.DatetimeIndex:
-    """``times`` as nanoseconds without a time zone; NaT stays.
+    """``times`` as nanoseconds without a time zone; missing ones stay missing.
 
     Raises:
-        ValueError: They are no times, or have a time zone.
+        ValueError: They are not times, or have a time zone.
     """
     index = pd.Index(times)
     if len(index) == 0 or index.isna().all():
@@ -67,40 +71,42 @@ def checked_times(times: pd.Index | pd.Series | np.ndarray, name: str) -> pd.Dat
         raise ValueError(f"{name} must be datetime64; they are {index.dtype}")
     if index.tz is not None:
         raise ValueError(
-            f"{name} have the time zone {index.tz}; give the exchange's own days: "
+            f"{name} have the time zone {index.tz}; give dates of the exchange without one: "
             "tz_convert to its zone, then tz_localize(None)"
         )
     return index.as_unit("ns").rename(None)
 
 
 def checked_calendar(dates: pd.Index | pd.Series | np.ndarray, name: str) -> np.ndarray:
-    """(D,) datetime64[ns] trading days, each once, ascending."""
+    """(D,) datetime64[ns] trading days, ascending, without duplicates."""
     return np.unique(checked_dates(dates, name).to_numpy())
 
 
 def require_unique(samples: pd.MultiIndex, name: str) -> None:
-    """Raise ValueError where a date and symbol stand twice."""
+    """Raise ValueError if a date and symbol repeat."""
     twice = samples.duplicated()
     if twice.any():
         date, symbol = samples[int(twice.argmax())]
         raise ValueError(
-            f"{name} must hold each date and symbol once; {symbol} on {date:%Y-%m-%d} stands twice"
+            f"{name} must not repeat a date and symbol; {symbol} on {date:%Y-%m-%d} is a duplicate"
         )
 
 
-def times_of(frame: pd.DataFrame, name: str) -> pd.DatetimeIndex:
-    """A column of times; missing ones stay missing, a time zone stays.
+def as_dates(values: pd.Series | pd.Index) -> np.ndarray | None:
+    """``values`` as datetime64[us] without time zone; None unless all but missing ones are dates.
 
-    Raises:
-        ValueError: There is no such column, or it holds no times.
+    Reads datetimes, periods and texts in ISO form.
     """
-    if name not in frame:
-        raise ValueError(
-            f"column {name} is missing; there are {', '.join(map(str, frame.columns)) or 'none'}"
-        )
-    column = frame[name]
-    if not column.notna().any():
-        return pd.DatetimeIndex([pd.NaT] * len(column))
-    if not pd.api.types.is_datetime64_any_dtype(column):
-        raise ValueError(f"column {name} must hold times (datetime64); it holds {column.dtype}")
-    return pd.DatetimeIndex(column).rename(None)
+    series = pd.Series(values).reset_index(drop=True)
+    if pd.api.types.is_object_dtype(series) or pd.api.types.is_string_dtype(series):
+        given = series.dropna()
+        if given.empty or not re.fullmatch(ISO_DATE, str(given.iloc[0])):
+            return None
+        parsed = pd.to_datetime(series, format="ISO8601", errors="coerce")
+        series = parsed if int(parsed.notna().sum()) == len(given) else series
+    if isinstance(series.dtype, pd.PeriodDtype):
+        series = series.dt.to_timestamp()
+    if not pd.api.types.is_datetime64_any_dtype(series):
+        return None
+    plain = series if series.dt.tz is None else series.dt.tz_localize(None)
+    return plain.to_numpy().astype("datetime64[us]")

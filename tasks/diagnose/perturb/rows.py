@@ -1,4 +1,4 @@
-"""Ways to change the future: rows after a cut are removed, blanked, blurred or mirrored."""
+"""Perturbations of later rows: remove them, blank them, add noise or flip signs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,20 +9,20 @@ import pandas as pd
 from numpy.random import Generator
 
 KEYS = ("date", "symbol")
-"""Columns that name a row; they are never changed."""
+"""Columns that identify a row; they never change."""
 SIGMAS = 3.0
 """Size of the noise in standard deviations of the column."""
 
 
 @dataclass(frozen=True)
 class Perturbation:
-    """A way to change rows.
+    """One way to change rows.
 
     Attributes:
         key: Its name.
-        title: What it does, for reports.
+        title: Its name in reports.
         change: (n,) float64 values of a column and a generator -> (n,) values; None to drop rows.
-        change_labels: The same for columns that hold no numbers; None to leave them.
+        change_labels: The same for columns that are not numeric; None keeps them.
     """
 
     key: str
@@ -32,12 +32,12 @@ class Perturbation:
 
 
 def blank(values: np.ndarray, generator: Generator) -> np.ndarray:
-    """All missing."""
+    """Every value missing."""
     return np.full_like(values, np.nan)
 
 
 def blur(values: np.ndarray, generator: Generator) -> np.ndarray:
-    """Noise of three standard deviations; positive columns are multiplied and stay positive."""
+    """Noise of three standard deviations; positive columns get it in logs and stay positive."""
     finite = values[np.isfinite(values)]
     noise = SIGMAS * generator.standard_normal(len(values))
     if finite.size and (finite > 0).all():
@@ -48,7 +48,7 @@ def blur(values: np.ndarray, generator: Generator) -> np.ndarray:
 
 
 def mirror(values: np.ndarray, generator: Generator) -> np.ndarray:
-    """Sign flipped; positive columns are mirrored in logarithms, so they stay positive."""
+    """Signs flipped; positive columns are mirrored in logs and stay positive."""
     finite = values[np.isfinite(values)]
     if finite.size and (finite > 0).all():
         return np.exp(2 * np.log(finite).mean()) / values
@@ -56,7 +56,7 @@ def mirror(values: np.ndarray, generator: Generator) -> np.ndarray:
 
 
 def shuffle(labels: np.ndarray, generator: Generator) -> np.ndarray:
-    """The same labels on other rows."""
+    """The same labels in another order."""
     return generator.permutation(labels)
 
 
@@ -71,14 +71,14 @@ PERTURBATIONS: Mapping[str, Perturbation] = MappingProxyType(
         )
     }
 )
-"""Every way by its key. Order-invariant leaks survive shuffling in time, so none only shuffles."""
+"""Every perturbation by its key. None only shuffles rows in time: that misses leaks by means."""
 
 
 def checked_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """``names``, all of them keys of :data:`PERTURBATIONS`.
+    """``names``, checked to be keys of :data:`PERTURBATIONS`.
 
     Raises:
-        ValueError: None is given, or one is unknown.
+        ValueError: There are none, or one is unknown.
     """
     unknown = [name for name in names if name not in PERTURBATIONS]
     if unknown or not names:
@@ -96,17 +96,17 @@ def change_rows(
     generator: Generator,
     late: Mapping[str, np.ndarray] = MappingProxyType({}),
 ) -> pd.DataFrame:
-    """A copy of long ``frame`` with ``rows`` (n,) bool removed or changed in every column.
+    """A copy of long ``frame`` with ``rows`` removed or changed in every column.
 
-    Dates in other columns stay; integers are rounded, or become floats where they go missing.
+    Columns of dates do not change. Integers are rounded, or become floats where they go missing.
 
     Args:
         frame: Long rows.
-        rows: (n,) bool, what lies after the cut.
+        rows: (n,) bool, the rows after the cut.
         name: Key of :data:`PERTURBATIONS`.
         generator: Source of the noise.
-        late: Column -> (n,) bool, cells of earlier rows that were not known at the cut either,
-            such as labels. They are changed like the rows, and blanked where rows are removed.
+        late: Column -> (n,) bool, cells of earlier rows that are not known at the cut, such as
+            labels. They change like the rows, and go missing where rows are removed.
     """
     perturbation = PERTURBATIONS[name]
     of_cells = PERTURBATIONS["missing"] if perturbation.change is None else perturbation
@@ -121,12 +121,13 @@ def change_rows(
 def late_cells(
     frame: pd.DataFrame, known_at: Mapping[str, str], cut: np.datetime64
 ) -> dict[str, np.ndarray]:
-    """Cells that are not known at the cut: column -> (n,) bool.
+    """Column -> (n,) bool, cells that are not known on the date ``cut``.
 
     Args:
         frame: Long rows.
-        known_at: Column -> column of the date on which its cell becomes known; missing is never.
-        cut: The last date that is known.
+        known_at: Column -> column of the date on which its cell becomes known. A missing date
+            means never.
+        cut: The date of the cut.
     """
     return {
         column: ~(frame[known] <= cut).to_numpy(dtype=bool, na_value=False)
@@ -134,10 +135,35 @@ def late_cells(
     }
 
 
+def change_after(
+    frame: pd.DataFrame,
+    known_at: Mapping[str, str],
+    cut: np.datetime64,
+    name: str,
+    generator: Generator,
+    late_only: bool = False,
+) -> pd.DataFrame:
+    """A copy of ``frame`` with everything that is not known on the date ``cut`` changed.
+
+    Args:
+        frame: Long rows.
+        known_at: See :func:`late_cells`.
+        cut: The last date whose rows are kept.
+        name: Key of :data:`PERTURBATIONS`.
+        generator: Source of the noise.
+        late_only: Keep later rows; change only the cells of earlier rows that are not known yet.
+    """
+    later, late = (frame["date"] > cut).to_numpy(), late_cells(frame, known_at, cut)
+    if late_only:
+        late = {column: cells & ~later for column, cells in late.items()}
+        later = np.zeros_like(later)
+    return change_rows(frame, later, name, generator, late)
+
+
 def changed_column(
     column: pd.Series, rows: np.ndarray, perturbation: Perturbation, generator: Generator
 ) -> pd.Series:
-    """``column`` with ``rows`` changed; of the same type unless whole numbers go missing."""
+    """``column`` with ``rows`` (n,) bool changed; its type changes if integers go missing."""
     if perturbation.change is None:
         raise ValueError(f"{perturbation.key} removes rows; it cannot change a column")
     if pd.api.types.is_bool_dtype(column):
@@ -159,12 +185,12 @@ def changed_column(
 
 
 def schedule(cuts: int, names: tuple[str, ...], each: int = 2) -> list[tuple[int, str]]:
-    """What to try at each cut: the first of ``names`` and one of the others, or all in turn.
+    """(cut, perturbation) pairs: the first of ``names`` at every cut and the others in turn.
 
     Args:
         cuts: Number of cuts.
         names: Keys of PERTURBATIONS.
-        each: Changes tried at a cut, 1 (all in turn) or 2.
+        each: Changes at a cut: 2, or 1 to take all of ``names`` in turn.
     """
     first, *others = names
     if each == 1 or not others:

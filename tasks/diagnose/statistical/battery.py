@@ -1,16 +1,14 @@
 """The statistical tests of an audit of a forecaster, and the symptoms that only inform."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pandas as pd
 
-from foldproof.tasks.diagnose.data.labels import Labels
-from foldproof.tasks.diagnose.findings.catalogue import LEVEL
 from foldproof.tasks.diagnose.findings.finding import Finding
 from foldproof.tasks.diagnose.findings.verdicts import unknown_finding
-from foldproof.tasks.diagnose.perturb.attempt import tried
+from foldproof.tasks.diagnose.perturb.attempt import findings_or_unknown
 from foldproof.tasks.diagnose.perturb.rows import KEYS
+from foldproof.tasks.diagnose.spec import DRIFT_TURNS
 from foldproof.tasks.diagnose.statistical.delay import delay_curve
 from foldproof.tasks.diagnose.statistical.drift import drift
 from foldproof.tasks.diagnose.statistical.permutation import label_permutation
@@ -20,95 +18,63 @@ from foldproof.tasks.diagnose.statistical.screen import feature_screen
 from foldproof.tasks.diagnose.statistical.survivorship import survivorship
 from foldproof.tasks.diagnose.trace.reference_run import ReferenceRun
 
-DRIFT_TURNS = 4
-"""Other places of the test block against which drift is held."""
+
+def data_statistics(reference: ReferenceRun) -> list[Finding]:
+    """The statistical tests of rows, features and target, which do not depend on the model."""
+    options = reference.options
+    ends = survivorship(reference.data, options.hazard, level=options.level)
+    return [*feature_findings(reference), ends]
 
 
-@dataclass(frozen=True, eq=False)
-class Known:
-    """What is known besides the rows, and how much is asked for.
-
-    Attributes:
-        target: Rows -> what is forecast, or None.
-        labels: What is forecast on the data, indexed (date, symbol), or None.
-        column: The column that holds the labels, if one does.
-        horizon: Rows that a label spans.
-        prices: Columns of prices, the close last.
-        placebo: Twins without predictability to train on.
-        permutations: Trainings on permuted labels.
-        hazard: Share of symbols that end in a year, or None.
-        level: Of each test.
-    """
-
-    target: Labels | None = None
-    labels: pd.Series | None = None
-    column: str | None = None
-    horizon: int = 1
-    prices: tuple[str, ...] = ()
-    placebo: int = 0
-    permutations: int = 0
-    hazard: float | None = None
-    level: float = LEVEL
-
-
-def data_statistics(ground: ReferenceRun, known: Known) -> list[Finding]:
-    """Those of rows, features and target, which every forecaster on them shares."""
+def forecast_statistics(reference: ReferenceRun) -> list[Finding]:
+    """The statistical tests of the forecasts; those that train again only if asked for."""
     return [
-        *feature_findings(ground, known),
-        survivorship(ground.data, known.hazard, level=known.level),
+        *delay_findings(reference),
+        *placebo_findings(reference),
+        *permutation_findings(reference),
     ]
 
 
-def forecast_statistics(ground: ReferenceRun, known: Known) -> list[Finding]:
-    """Those of the forecasts; the ones that train anew only where asked for."""
-    return [
-        *delay_findings(ground, known),
-        *placebo_findings(ground, known),
-        *permutation_findings(ground, known),
-    ]
-
-
-def delay_findings(ground: ReferenceRun, known: Known) -> list[Finding]:
-    """What a day's delay costs, where what is forecast is known."""
-    label, scores = learned(ground, known.labels), ground.base.scores
-    if label is None:
+def delay_findings(reference: ReferenceRun) -> list[Finding]:
+    """The cost of a day's delay, if the labels are known."""
+    labels, scores = labels_from_training(reference), reference.base.scores
+    if labels is None:
         return []
-    return tried(
-        "delay_curve", "scoring", lambda: [delay_curve(scores, label, known.horizon)[0]]
-    )  # fmt: skip
+    horizon = reference.options.horizon
+    return findings_or_unknown(
+        "delay_curve", "scoring", lambda: [delay_curve(scores, labels, horizon)[0]]
+    )
 
 
-def feature_findings(ground: ReferenceRun, known: Known) -> Iterator[Finding]:
-    """What traced features say by themselves: screen, time reversal, drift."""
-    table = ground.base.trace.table("features")
+def feature_findings(reference: ReferenceRun) -> Iterator[Finding]:
+    """The tests of traced features: screen, time reversal, drift."""
+    table = reference.base.trace.table("features")
     if table is None:
         return
-    rows, fold, label = table.frame(), ground.subject.fold, learned(ground, known.labels)
-    if label is not None:
-        yield from tried(
-            "feature_screen",
-            "features",
-            lambda: [feature_screen(rows, label, known.horizon).finding],
+    rows, fold, labels = table.frame(), reference.bound.fold, labels_from_training(reference)
+    horizon, prices = reference.options.horizon, reference.options.prices
+    if labels is not None:
+        yield from findings_or_unknown(
+            "feature_screen", "features", lambda: [feature_screen(rows, labels, horizon).finding]
         )
-    if known.prices:
-        past, future = returns_around(ground.data, known.prices[-1], known.horizon)
-        yield from tried(
-            "time_reversal",
-            "features",
-            lambda: [time_reversal(rows, past, future, known.horizon)[0]],
+    if prices:
+        past, future = returns_around(reference.data, prices[-1], horizon)
+        yield from findings_or_unknown(
+            "time_reversal", "features", lambda: [time_reversal(rows, past, future, horizon)[0]]
         )
-    yield from tried(
+    yield from findings_or_unknown(
         "drift",
         "features",
         lambda: [drift(rows, fold.train_dates, fold.test_dates, turns=DRIFT_TURNS)],
     )
 
 
-def learned(ground: ReferenceRun, labels: pd.Series | None) -> pd.Series | None:
+def labels_from_training(reference: ReferenceRun) -> pd.Series | None:
     """Labels from the first training date on."""
+    labels = reference.labels
     if labels is None:
         return None
-    return labels[labels.index.get_level_values(0) >= ground.subject.fold.train_dates[0]]
+    return labels[labels.index.get_level_values(0) >= reference.bound.fold.train_dates[0]]
 
 
 def returns_around(
@@ -120,41 +86,43 @@ def returns_around(
     return past, past.groupby(level=1).shift(-horizon)
 
 
-def placebo_findings(ground: ReferenceRun, known: Known) -> list[Finding]:
-    """The noise placebo, where it is asked for and there are prices to make twins of."""
-    if not known.placebo:
+def placebo_findings(reference: ReferenceRun) -> list[Finding]:
+    """The noise placebo, if asked for; it needs prices and a target computed from the rows."""
+    options, bound = reference.options, reference.bound
+    target = options.target
+    if not options.placebo:
         return []
-    if not known.prices or known.target is None or known.column is not None:
-        reason = "twins need prices and a target that is made from the rows by a function"
+    if not options.prices or target is None or isinstance(target, str):
+        reason = "noise data sets need prices, and a target that a function computes from the rows"
         return [unknown_finding("noise_placebo", "training", reason, "", counts=False)]
-    subject, target = ground.subject, known.target
-    return tried(
+    return findings_or_unknown(
         "noise_placebo",
         "training",
         lambda: [
             noise_placebo(
-                subject.forecast, ground.data, subject.fold, target, prices=known.prices,
-                horizon=known.horizon, panels=known.placebo, seed=ground.seed,
+                bound.forecast, reference.data, bound.fold, target, prices=options.prices,
+                horizon=options.horizon, panels=options.placebo, seed=options.seed,
             )
         ],
     )  # fmt: skip
 
 
-def permutation_findings(ground: ReferenceRun, known: Known) -> list[Finding]:
-    """Label permutation, where it is asked for and labels are a column that can be permuted."""
-    if not known.permutations:
+def permutation_findings(reference: ReferenceRun) -> list[Finding]:
+    """Label permutation, if asked for; it needs labels in a column of the data."""
+    options, bound = reference.options, reference.bound
+    column = options.target
+    if not options.permutations:
         return []
-    if known.column is None:
-        reason = "only labels that are a column of the data can be permuted in it"
+    if not isinstance(column, str):
+        reason = "labels can only be permuted if they are a column of the data"
         return [unknown_finding("label_permutation", "training", reason, "", counts=False)]
-    subject, column = ground.subject, known.column
-    return tried(
+    return findings_or_unknown(
         "label_permutation",
         "training",
         lambda: [
             label_permutation(
-                subject.forecast, ground.data, subject.fold, column,
-                permutations=known.permutations, seed=ground.seed, level=known.level,
+                bound.forecast, reference.data, bound.fold, column,
+                permutations=options.permutations, seed=options.seed, level=options.level,
             )
         ],
     )  # fmt: skip

@@ -1,6 +1,5 @@
-"""What the comparisons of an audit start from: a forecaster, its fold, and a first run."""
+"""The run of a forecaster on unchanged data, which every other run of an audit is compared with."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -8,51 +7,49 @@ import numpy as np
 import pandas as pd
 
 from foldproof.tasks.diagnose.perturb.attempt import attempt
-from foldproof.tasks.diagnose.perturb.compare import difference, forecast_scale, tolerance_of
-from foldproof.tasks.diagnose.perturb.rows import change_rows, late_cells
+from foldproof.tasks.diagnose.perturb.compare import (
+    Difference,
+    difference,
+    forecast_scale,
+    tolerance_of,
+)
+from foldproof.tasks.diagnose.spec import FULL, AuditOptions
 from foldproof.tasks.diagnose.trace.run import BoundForecaster, Run
-from foldproof.tasks.diagnose.trace.stages import steadied
+from foldproof.tasks.diagnose.trace.stages import with_noise
 from foldproof.tasks.diagnose.trace.trace import Note
 
 
 @dataclass(frozen=True, eq=False)
 class ReferenceRun:
-    """What every comparison of an audit starts from.
+    """A forecaster, its data, and its run on them.
 
     Attributes:
-        subject: The forecaster on its fold.
+        bound: The forecaster on its fold.
         data: Long rows.
-        known_at: Column -> column of the date on which its cell becomes known.
-        seed: Of changes.
-        base: The run on the data as they are.
+        options: Facts about the data, and how much to test.
+        base: The run on the unchanged data.
         rounding: Moves of scores up to this many cross-sectional sd are rounding.
     """
 
-    subject: BoundForecaster
+    bound: BoundForecaster
     data: pd.DataFrame
-    known_at: Mapping[str, str]
-    seed: int
+    options: AuditOptions
     base: Run
     rounding: float
 
     @classmethod
     def of(
-        cls,
-        subject: BoundForecaster,
-        data: pd.DataFrame,
-        known_at: Mapping[str, str],
-        seed: int,
-        tolerance: float | None,
-    ) -> "ReferenceRun":
-        """Run the forecaster once."""
-        base = subject.run(data)
-        if tolerance is None:
-            tolerance = tolerance_of(base.scores, forecast_scale(base.scores))
-        return cls(subject, data, known_at, seed, base, tolerance)
+        cls, bound: BoundForecaster, data: pd.DataFrame, options: AuditOptions = FULL
+    ) -> "ReferenceRun":  # fmt: skip
+        """Run the forecaster on ``data``."""
+        base, rounding = bound.run(data), options.tolerance
+        if rounding is None:
+            rounding = tolerance_of(base.scores, forecast_scale(base.scores))
+        return cls(bound, data, options, base, rounding)
 
     @property
     def dates(self) -> np.ndarray:
-        """(D,) the data's dates, ascending."""
+        """(D,) the dates of the data, ascending."""
         return np.unique(self.data["date"].to_numpy())
 
     @property
@@ -62,35 +59,39 @@ class ReferenceRun:
 
     @property
     def traced(self) -> bool:
-        """Whether training is marked, so that serving can be tested without training again."""
+        """Whether training is traced, so that serving can be tested without training again."""
         return self.base.trace.reusable is not None
 
     @cached_property
-    def again(self) -> tuple[Run | None, str]:
-        """Another run on the same data, or None and why it fails."""
-        return attempt(partial(self.subject.run, self.data))
+    def labels(self) -> pd.Series | None:
+        """What is forecast, indexed (date, symbol): from the options, else the traced target."""
+        if self.options.labels is not None:
+            return self.options.labels(self.data)
+        table = self.base.trace.table("target")
+        return table.column(table.columns[0]) if table is not None and table.columns else None
 
     @cached_property
-    def steady(self) -> list[Note]:
-        """The notes of the base run, with what differs when it is run again."""
-        run, _ = self.again
-        return steadied(self.base.notes, run.notes if run is not None else [])
+    def rerun(self) -> tuple[Run | None, str]:
+        """A second run on the same data, or None and why it fails."""
+        return attempt(partial(self.bound.run, self.data))
 
-    def changed(
-        self, cut: np.datetime64, name: str, place: int, late_only: bool = False
-    ) -> pd.DataFrame:
-        """The data with all that is not known at ``cut`` changed, or what is known late alone."""
-        later = (self.data["date"] > cut).to_numpy() & (not late_only)
-        generator = np.random.default_rng([self.seed, place])
-        late = late_cells(self.data, self.known_at, cut)
-        if late_only:
-            past = (self.data["date"] <= cut).to_numpy()
-            late = {column: cells & past for column, cells in late.items()}
-        return change_rows(self.data, later, name, generator, late)
+    @cached_property
+    def notes(self) -> list[Note]:
+        """The notes of the base run, with the differences between it and the second run."""
+        run, _ = self.rerun
+        return with_noise(self.base.notes, run.notes if run is not None else [])
 
     def noise(self) -> float:
-        """How far forecasts move between two runs on the same data; infinite if it runs once."""
-        run, _ = self.again
+        """Largest move of a forecast between two identical runs; infinite if the second fails."""
+        run, _ = self.rerun
         if run is None:
             return float("inf")
         return difference(self.base.scores, run.scores, self.scale, self.rounding).value
+
+    def moves(self, run: Run, cut: np.datetime64) -> Difference:
+        """The largest move of a forecast dated up to ``cut``, between this run and another."""
+        before, after = (
+            scores[scores.index.get_level_values(0) <= cut]
+            for scores in (self.base.scores, run.scores)
+        )
+        return difference(before, after, self.scale, self.rounding)

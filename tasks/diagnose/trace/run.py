@@ -1,4 +1,4 @@
-"""A forecaster under test: run on any data, its stages noted, its model kept."""
+"""A forecaster under test, run on any data with its stages recorded."""
 
 import inspect
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from foldproof.tasks.diagnose.perturb.rows import KEYS
-from foldproof.tasks.diagnose.trace.tables import Table, dated, keys_of_index
+from foldproof.tasks.diagnose.trace.tables import as_table, keys_of_index
 from foldproof.tasks.diagnose.trace.trace import Note, Recorder, Trace
 from foldproof.tasks.split import Fold
 
@@ -21,22 +21,16 @@ Forecast = (
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One run: scores on the fold's test dates, sorted, and what was noted on the way."""
+    """One run: scores on the test dates of the fold, sorted, and the recorded stages."""
 
     scores: pd.Series
     trace: Recorder
 
     @cached_property
-    def table(self) -> Table:
-        """The scores as a dated value."""
-        found = dated(self.scores.to_frame("forecast"), self.trace.data)
-        assert found is not None  # the index was checked
-        return found
-
-    @property
     def notes(self) -> list[Note]:
-        """What the stages made, the scores at last."""
-        return [*self.trace.notes, Note("scoring", "forecast", self.table)]
+        """The output of every traced stage, then the scores."""
+        table = as_table(self.scores.to_frame("forecast"), self.trace.data)
+        return [*self.trace.notes, Note("scoring", "forecast", table)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,19 +41,19 @@ class BoundForecaster:
     fold: Fold
 
     def run(self, data: pd.DataFrame, models: list[Any] | None = None) -> Run:
-        """Scores from a copy of ``data``; ``models`` stand in for training where it is traced.
+        """Scores from a copy of ``data``; given ``models`` replace traced training.
 
         Raises:
-            ValueError: Not scores by date and symbol, each once; or none on the test dates.
+            ValueError: The scores are unusable, see :func:`on_test`.
         """
         trace = Recorder(data, models)
         return Run(self.scores(data, trace), trace)
 
     def scores(self, data: pd.DataFrame, trace: Trace) -> pd.Series:
-        """Scores from a copy of ``data``, the stages marked on ``trace``.
+        """Scores from a copy of ``data``; the forecaster calls ``trace`` with its stages.
 
         Raises:
-            ValueError: Not scores by date and symbol, each once; or none on the test dates.
+            ValueError: The scores are unusable, see :func:`on_test`.
         """
         rows = data.copy()
         given = (rows, self.fold, trace) if takes_trace(self.forecast) else (rows, self.fold)
@@ -67,7 +61,7 @@ class BoundForecaster:
 
 
 def takes_trace(forecast: Callable[..., object]) -> bool:
-    """Whether a third argument is wanted; what has no signature is not given one."""
+    """Whether ``forecast`` takes a third argument; no if it has no readable signature."""
     try:
         parameters = list(inspect.signature(forecast).parameters.values())
     except (TypeError, ValueError):
@@ -80,16 +74,16 @@ def on_test(scores: object, fold: Fold) -> pd.Series:
     """``scores`` on the fold's test dates, sorted.
 
     Raises:
-        ValueError: Not scores by date and symbol, each once; or none on the test dates; or all
-            missing.
+        ValueError: They are not numbers indexed (date, symbol), repeat an entry, have none on the
+            test dates, or are all missing there.
     """
     keys = keys_of_index(scores.index) if isinstance(scores, pd.Series) else None
     if not isinstance(scores, pd.Series) or keys is None:
         index = getattr(scores, "index", None)
-        own = f" indexed {[*index.names]}, such as {[*index[:1]]}" if index is not None else ""
+        shape = f" indexed {[*index.names]}, such as {[*index[:1]]}" if index is not None else ""
         raise ValueError(
             "forecast must return a Series indexed (date, symbol); it returned "
-            f"{type(scores).__name__}{own}"
+            f"{type(scores).__name__}{shape}"
         )
     try:
         numbers = pd.to_numeric(scores)
@@ -97,13 +91,13 @@ def on_test(scores: object, fold: Fold) -> pd.Series:
         raise ValueError(f"forecast must return numbers: {error}") from error
     scores = numbers.set_axis(pd.MultiIndex.from_arrays(keys, names=list(KEYS)))
     if not scores.index.is_unique:
-        raise ValueError("forecast must return one score for each date and symbol; some are twice")
-    there = scores.index.get_level_values(0).isin(fold.test_dates)
-    if not there.any():
+        raise ValueError("forecast must return one score a date and symbol; there are duplicates")
+    tested = scores.index.get_level_values(0).isin(fold.test_dates)
+    if not tested.any():
         raise ValueError(
             f"forecast returned {len(scores)} scores, none on the fold's test dates "
             f"{fold.test_dates[0]} to {fold.test_dates[-1]}"
         )
-    if not scores[there].notna().any():
-        raise ValueError(f"forecast returned {int(there.sum())} scores, all of them missing")
-    return scores[there].sort_index()
+    if not scores[tested].notna().any():
+        raise ValueError(f"forecast returned {int(tested.sum())} scores, all of them missing")
+    return scores[tested].sort_index()

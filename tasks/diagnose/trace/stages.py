@@ -1,4 +1,4 @@
-"""Which stage of a forecaster moved first between two runs: where a leak enters."""
+"""The stage whose output moved first between two runs: where a leak enters."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,29 +9,30 @@ import pandas as pd
 
 from foldproof.tasks.diagnose.findings.finding import Excerpt, Witness
 from foldproof.tasks.diagnose.perturb.compare import NOISE_MARGIN, day
-from foldproof.tasks.diagnose.trace.tables import Table, aligned, difference
+from foldproof.tasks.diagnose.trace.tables import Table, aligned, moves
 from foldproof.tasks.diagnose.trace.trace import Note
 from foldproof.tasks.diagnose.trace.values import changes
 
 MEMBERSHIP = ("raw data", "universe")
-"""Stages whose values are the data as they were given, and which decide about rows only."""
+"""Stages that only decide which rows exist; their values are input data."""
 BEFORE, AFTER = 24, 8
-"""Rows of a witness's series that are shown before and after the cut."""
+"""Rows of an excerpt before and after the cut."""
 
 
 @dataclass(frozen=True)
 class StageOutput:
-    """A traced value that the future moved.
+    """An output of a stage that moved when later rows changed.
 
     Attributes:
-        stage: Where.
-        name: What it is called.
-        value: Largest move, in its own sd; infinite where values only appear or vanish.
-        witness: Where it moved most.
-        ahead: Trading days from the oldest moved value to the first changed row; None if frozen.
-        again: A frozen value that a stage made again under the same name: one fitted anew within
-            the test block may honestly follow what came before.
-        place: Of the value among those that the forecaster marks, from 0.
+        stage: The stage.
+        name: Name of the output.
+        value: Largest move, in its own sd; infinite if values only appear or vanish.
+        witness: The place of the largest move.
+        ahead: Trading days from the oldest moved value to the first changed row; None for an output
+            without dates.
+        repeated: An output without dates that is not the first of its name: one fitted again within
+            the test block may honestly depend on earlier test rows.
+        place: Position among the outputs of the forecaster, from 0.
     """
 
     stage: str
@@ -39,175 +40,166 @@ class StageOutput:
     value: float
     witness: Witness
     ahead: int | None = None
-    again: bool = False
+    repeated: bool = False
     place: int = 0
 
 
-def entries(
+def moved_outputs(
     before: Sequence[Note],
     after: Sequence[Note],
     cut: np.datetime64,
     dates: np.ndarray,
-    frozen: bool,
+    undated: bool,
 ) -> list[StageOutput]:
-    """Traced values that moved between two runs, in the order in which they were made.
+    """Outputs that moved between two runs, in the order in which they were computed.
 
     Args:
         before: Notes of the run on the data.
-        after: Notes of the run on data changed after ``cut``.
-        cut: Dated values are compared up to it.
-        dates: (D,) the data's dates, ascending.
-        frozen: Whether frozen values are compared too: where all after training was changed.
+        after: Notes of the run on data that change after ``cut``.
+        cut: Tables are compared up to this date.
+        dates: (D,) the dates of the data, ascending.
+        undated: Whether to compare outputs without dates too, which makes sense if all data after
+            training change.
     """
     first, later = dict(numbered(before)), dict(numbered(after))
     found: list[StageOutput] = []
     for place, key in enumerate({**first, **later}):
         pair = first.get(key), later.get(key)
-        moves: list[StageOutput] = []
+        moved: list[StageOutput] = []
         if any(note is not None and note.table is not None for note in pair):
-            moves = moved_table(*pair, cut, dates)
-        elif frozen:
-            moves = [replace(one, again=key[2] > 0) for one in moved_frozen(*pair, cut)]
-        found += [replace(one, place=place) for one in moves]
+            moved = moved_table(*pair, cut, dates)
+        elif undated:
+            moved = [replace(one, repeated=key[2] > 0) for one in moved_value(*pair, cut)]
+        found += [replace(one, place=place) for one in moved]
     return found
 
 
-def steadied(before: Sequence[Note], again: Sequence[Note]) -> list[Note]:
-    """``before``, each note with what differs in another run on the same data.
+def with_noise(before: Sequence[Note], again: Sequence[Note]) -> list[Note]:
+    """``before``, each note with its differences from a second run on the same data.
 
-    Seconds that a search took, or a random stage without a seed, are no work of the future.
+    Differences between identical runs (timings, missing seeds) are not look-ahead and are ignored.
     """
     later = dict(numbered(again))
-    return [steady(note, later.get(key)) for key, note in numbered(before)]
+    return [note_with_noise(note, later.get(key)) for key, note in numbered(before)]
 
 
-def steady(note: Note, other: Note | None) -> Note:
-    """A note with what differs in ``other``, its like in another run on the same data."""
+def note_with_noise(note: Note, other: Note | None) -> Note:
+    """A note with its differences from the same note of a second run."""
     if note.table is None:
         loose = changes(note.content, other.content if other else {})
         return replace(note, loose=frozenset(change.path for change in loose))
-    if other is None or other.table is None:
+    if other is None or other.table is None or not note.table.same_rows(other.table):
         return replace(note, noise=float("inf"))
     one, two = aligned(note.table, other.table)
-    sizes = difference(one, two, scale_of(one, note.table))
-    apart = not note.table.same_rows(other.table)
-    return replace(note, noise=float("inf") if apart else float(sizes.max(initial=0.0)))
+    return replace(note, noise=float(moves(one, two, scale_of(one, note.table)).max(initial=0.0)))
 
 
 def numbered(notes: Sequence[Note]) -> Iterator[tuple[tuple[str, str, int], Note]]:
-    """Notes by stage, name and how often these were met before."""
-    met: Counter[tuple[str, str]] = Counter()
+    """Notes by stage, name and the number of earlier notes with both."""
+    count: Counter[tuple[str, str]] = Counter()
     for note in notes:
-        yield (note.stage, note.name, met[note.stage, note.name]), note
-        met[note.stage, note.name] += 1
+        yield (note.stage, note.name, count[note.stage, note.name]), note
+        count[note.stage, note.name] += 1
 
 
-def moved_frozen(before: Note | None, after: Note | None, cut: np.datetime64) -> list[StageOutput]:
-    """The largest change of a frozen value, or nothing."""
+def moved_value(before: Note | None, after: Note | None, cut: np.datetime64) -> list[StageOutput]:
+    """The largest change of an output without dates, or nothing."""
     one, two = (note.content if note else {} for note in (before, after))
     found = changes(one, two, before.loose if before else ())
     note = before or after
     if not found or note is None:
         return []
     top = max(found, key=lambda change: change.size if np.isfinite(change.size) else 0.0)
-    place = f"{note.name}.{top.path}" if top.path else note.name
-    witness = Witness(day(cut), column=place, before=top.before, after=top.after)
+    part = f"{note.name}.{top.path}" if top.path else note.name
+    witness = Witness(day(cut), column=part, before=top.before, after=top.after)
     return [StageOutput(note.stage, note.name, top.size, witness)]
 
 
 def moved_table(
     before: Note | None, after: Note | None, cut: np.datetime64, dates: np.ndarray
 ) -> list[StageOutput]:
-    """The column of a dated value that moved most up to ``cut``, or nothing.
+    """The column of a table that moved most up to ``cut``, or nothing.
 
-    Of targets, only what is known at the cut is compared; of universes, who is in them. A table
-    that only one run makes is compared if it ends by the cut: one of a later date need not be
-    made.
+    Targets are compared where they are known at the cut; universes by their rows. A table that only
+    one run returns is compared if it ends by the cut, since one of a later date may be absent.
     """
     notes = [note for note in (before, after) if note is not None]
     note, table = next((note, note.table) for note in notes if note.table is not None)
     if len(notes) == 1 and (not len(table.dates) or table.dates[-1] > cut):
         return []
-    pair = tables_of(before, after, table)
+    empty = table.at(slice(0, 0))
+    pair = [one.table if one and one.table is not None else empty for one in (before, after)]
     limit = NOISE_MARGIN * max(note.noise for note in notes)
     one, two = (t.known(cut) if note.stage == "target" else t.up_to(cut) for t in pair)
-    appeared = not one.same_rows(two) and np.isfinite(limit)
+    rows_differ = not one.same_rows(two) and np.isfinite(limit)
+    rows_moved = changed_rows(note, one, two, cut, dates) if rows_differ else []
     if note.stage in MEMBERSHIP:
-        return rows_only(note, one, two, cut, dates) if appeared else []
+        return rows_moved
     old, new = aligned(one, two)
-    sizes = difference(old, new, scale_of(old, table))
+    sizes = moves(old, new, scale_of(old, table))
     beyond = sizes > np.maximum(old.tolerance, limit)
     if not beyond.any():
-        return rows_only(note, one, two, cut, dates) if appeared else []
+        return rows_moved
     finite = np.where(np.isfinite(sizes) & beyond, sizes, -1.0)
-    shown = finite if finite.max() > 0 else np.where(beyond, 1.0, -1.0)
-    row, column = np.unravel_index(int(shown.argmax()), shown.shape)
+    candidates = finite if finite.max() > 0 else np.where(beyond, 1.0, -1.0)
+    row, column = np.unravel_index(int(candidates.argmax()), candidates.shape)
     value = float(finite[row, column]) if finite.max() > 0 else float("inf")
     name = old.columns[column]
     witness = Witness(
         day(cut), day(old.dates[row]), str(old.symbols[row]), name,
         float(old.values[row, column]), float(new.values[row, column]),
-        glimpse(pair, old.keys[row], name, cut),
+        excerpt(pair, old.keys[row], name, cut),
     )  # fmt: skip
     first = old.dates[beyond.any(axis=1)].min()
     return [StageOutput(note.stage, note.name, value, witness, look_ahead(first, cut, dates))]
 
 
-def tables_of(before: Note | None, after: Note | None, like: Table) -> tuple[Table, Table]:
-    """The tables of two notes, without rows where there is none."""
-    one, two = (
-        note.table if note is not None and note.table is not None else like.at(slice(0, 0))
-        for note in (before, after)
-    )
-    return one, two
-
-
 def scale_of(table: Table, like: Table) -> np.ndarray:
-    """(C,) sd of each column of ``table``, as ``like`` has it where it has the column."""
-    own = dict(zip(like.columns, like.scale, strict=True))
+    """(C,) sd of each column of ``table``; from ``like`` where it has the column."""
     if table.columns == like.columns:
         return like.scale
+    own = dict(zip(like.columns, like.scale, strict=True))
     return np.array([own.get(n, s) for n, s in zip(table.columns, table.scale, strict=True)])
 
 
-def glimpse(
-    pair: tuple[Table, Table], key: np.uint64, name: str, cut: np.datetime64
-) -> Excerpt | None:
-    """A symbol's column around the cut in both runs; None where only one has the column."""
+def excerpt(
+    pair: Sequence[Table], key: np.uint64, name: str, cut: np.datetime64
+) -> Excerpt | None:  # fmt: skip
+    """The column ``name`` of a symbol around the cut in both runs; None if one has no such column.
+
+    Args:
+        pair: The table in the run on the data and in the run on changed data.
+        key: Hash of the symbol.
+        name: The column.
+        cut: The date of the cut.
+    """
     if any(name not in table.columns for table in pair):
         return None
-    own = [table.at(np.flatnonzero(table.keys == key)) for table in pair]
-    series = [
-        dict(zip(one.dates.tolist(), one.values[:, one.columns.index(name)].tolist(), strict=True))
-        for one in own
-    ]
-    stamps = own[0].dates
-    place = int(np.searchsorted(stamps, cut, "right"))
-    shown = stamps[max(0, place - BEFORE) : place + AFTER]
-    one, two = ([found.get(d, np.nan) for d in shown.tolist()] for found in series)
-    return Excerpt(tuple(day(d) for d in shown), tuple(one), tuple(two))
+    tables = [table.at(np.flatnonzero(table.keys == key)) for table in pair]
+    one, two = (
+        pd.Series(t.values[:, t.columns.index(name)], index=t.dates).reindex(tables[0].dates)
+        for t in tables
+    )
+    place = int(np.searchsorted(tables[0].dates, cut, "right"))
+    rows = slice(max(0, place - BEFORE), place + AFTER)
+    dates = tuple(day(date) for date in tables[0].dates[rows])
+    return Excerpt(dates, tuple(one.tolist()[rows]), tuple(two.tolist()[rows]))
 
 
-def rows_only(
+def changed_rows(
     note: Note, before: Table, after: Table, cut: np.datetime64, dates: np.ndarray
 ) -> list[StageOutput]:
-    """Rows that only one run has, where no value says so."""
+    """The rows that only one run has."""
     pair = [
         pd.DataFrame({"date": t.dates, "key": t.keys, "symbol": t.symbols}) for t in (before, after)
     ]
-    strange = (
-        pd.concat(pair)
-        .drop_duplicates(["date", "key"], keep=False)
-        .sort_values("date", kind="stable")
-    )
-    if strange.empty:
+    rows = pd.concat(pair).drop_duplicates(["date", "key"], keep=False)
+    if rows.empty:
         return []
-    date, symbol = strange["date"].iloc[-1], strange["symbol"].iloc[-1]
-    witness = Witness(day(cut), day(date), str(symbol), f"row of {note.name}")
-    first = strange["date"].to_numpy()[0]
-    return [
-        StageOutput(note.stage, note.name, float("inf"), witness, look_ahead(first, cut, dates))
-    ]
+    rows = rows.sort_values("date", kind="stable")
+    last, ahead = rows.iloc[-1], look_ahead(rows["date"].to_numpy()[0], cut, dates)
+    witness = Witness(day(cut), day(last["date"]), str(last["symbol"]), f"row of {note.name}")
+    return [StageOutput(note.stage, note.name, float("inf"), witness, ahead)]
 
 
 def look_ahead(date: np.datetime64, cut: np.datetime64, dates: np.ndarray) -> int:

@@ -1,4 +1,4 @@
-"""Frozen values, such as weights and choices, taken apart into numbers and texts to compare."""
+"""Values without dates, such as weights and choices, split into numbers and texts to compare."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ from foldproof.tasks.diagnose.perturb.compare import moved, numbers, spread
 
 Leaf = np.ndarray | str
 DEEPEST = 12
-"""Levels of nesting that are looked into."""
+"""Levels of nesting to descend."""
 SINGLE, DOUBLE = 1e-5, 1e-9
-"""Relative rounding of float32 and float64 arrays: sums round by how memory is laid out."""
+"""Relative rounding of float32 and float64 arrays: sums depend on the memory layout."""
 OPAQUE = (
     type, ModuleType, FunctionType, BuiltinFunctionType, np.random.Generator,
     np.random.RandomState, np.random.BitGenerator, torch.Generator,
 )  # fmt: skip
-"""Code and generators: only their names are compared; the rest shows in what they make."""
+"""Code and generators: only their names are compared; a difference shows in their results."""
 
 
 def leaves(
     value: object, path: str = "", above: tuple[int, ...] = ()
 ) -> Iterator[tuple[str, Leaf]]:
-    """The arrays and texts that ``value`` is made of, each with its path.
+    """The arrays and texts inside ``value``, each with its path.
 
-    Tables, arrays, tensors, modules, mappings, sequences and objects are taken apart, those of
-    other libraries by what they would be pickled as.
+    Descends into tables, arrays, tensors, modules, mappings, sequences and objects; into objects of
+    other libraries by the state that pickle would store.
     """
     if isinstance(value, Tensor):
         value = array_of(value)
@@ -48,21 +48,21 @@ def leaves(
 
 
 def array_of(tensor: Tensor) -> np.ndarray:
-    """A tensor of any layout and type as an array."""
+    """A tensor of any layout and type as a numpy array."""
     dense = tensor.detach().cpu()
     dense = dense.dequantize() if dense.is_quantized else dense.to_dense()
     return (dense.float() if dense.dtype == torch.bfloat16 else dense).resolve_conj().numpy()
 
 
 def plain(array: np.ndarray) -> np.ndarray:
-    """Numbers without a mask, missing where it was, whose content is chance; complex as pairs."""
+    """An array of numbers: masked entries as NaN, complex numbers as pairs."""
     if isinstance(array, np.ma.MaskedArray):
         array = np.ma.filled(array.astype(np.float64), np.nan)
     return np.stack([array.real, array.imag]) if array.dtype.kind == "c" else array
 
 
 def parts_of(value: object) -> list[tuple[str, object]]:
-    """Named parts of something that is no number, text or array of numbers."""
+    """Named parts of a value that is no number, text or array of numbers."""
     if isinstance(value, np.ndarray):
         return parts_of_array(value)
     if isinstance(value, nn.Module):
@@ -73,7 +73,10 @@ def parts_of(value: object) -> list[tuple[str, object]]:
         columns = [(str(name), numbers(value.iloc[:, k])) for k, name in enumerate(value)]
         return [("index", value.index), *columns]
     if isinstance(value, pd.Index):
-        return [("", pd.util.hash_array(value.to_numpy()) if value.nlevels == 1 else hashed(value))]
+        if value.nlevels == 1:
+            return [("", pd.util.hash_array(value.to_numpy()))]
+        rows = value.to_frame(index=False)
+        return [("", pd.util.hash_pandas_object(rows, index=False).to_numpy())]
     if isinstance(value, Mapping):
         return sorted(((str(key), part) for key, part in value.items()), key=lambda item: item[0])
     if isinstance(value, set | frozenset):
@@ -84,7 +87,7 @@ def parts_of(value: object) -> list[tuple[str, object]]:
 
 
 def parts_of_array(array: np.ndarray) -> list[tuple[str, object]]:
-    """Fields of a structured array, objects of an array of objects; dates and texts as text."""
+    """Fields of a structured array, entries of an object array; dates and texts as one text."""
     if array.dtype.names:
         return [(name, np.asarray(array[name])) for name in array.dtype.names]
     if array.dtype.kind == "O":
@@ -94,22 +97,22 @@ def parts_of_array(array: np.ndarray) -> list[tuple[str, object]]:
 
 
 def text_of(value: object) -> str:
-    """What tells an entry of a set apart; never where it lies in memory."""
+    """An entry of a set as text, without its memory address."""
     known = isinstance(value, str | bytes | bool | int | float | tuple | None)
     return repr(value) if known else type(value).__name__
 
 
 def inside(value: object) -> list[tuple[str, object]]:
-    """The state of an object: as it would be pickled, or else its attributes, or else its kind."""
-    own = getattr(value, "__dict__", None)
-    # an object may hold its content where no attribute shows it, as trees and boosters do
-    if own and type(value).__getstate__ is object.__getstate__:
-        return sorted(own.items())
+    """The state of an object: what pickle would store, else its attributes, else its type."""
+    attributes = getattr(value, "__dict__", None)
+    # trees and boosters keep their content outside of attributes
+    if attributes and type(value).__getstate__ is object.__getstate__:
+        return sorted(attributes.items())
     try:
         state = value.__reduce_ex__(4)
-    # anybody's object: one that cannot be pickled may raise anything
+    # an object that cannot be pickled may raise anything
     except Exception:
-        return sorted(own.items()) if own else [("", type(value).__name__)]
+        return sorted(attributes.items()) if attributes else [("", type(value).__name__)]
     if isinstance(state, str):
         return [("", state)]
     held = [list(part) if isinstance(part, Iterator) else part for part in state[1:5]]
@@ -118,20 +121,15 @@ def inside(value: object) -> list[tuple[str, object]]:
     return [("made of", names), *parts, ("items", held[2:])]
 
 
-def hashed(index: pd.Index) -> np.ndarray:
-    """(n,) uint64, one number an entry of an index of several levels."""
-    return pd.util.hash_pandas_object(index.to_frame(index=False), index=False).to_numpy()
-
-
 @dataclass(frozen=True)
 class Change:
-    """A frozen value that differs between two runs.
+    """A part of a value that differs between two runs.
 
     Attributes:
-        path: Which part of it.
-        size: Largest move in its own standard deviations; infinite for texts and shapes.
+        path: The part.
+        size: Largest move in standard deviations of the part; infinite for texts and shapes.
         before: That number in the first run, or NaN.
-        after: In the second.
+        after: That number in the second run, or NaN.
     """
 
     path: str
@@ -143,14 +141,14 @@ class Change:
 def changes(
     before: Mapping[str, Leaf], after: Mapping[str, Leaf], loose: Collection[str] = ()
 ) -> list[Change]:
-    """Parts that differ by more than rounding, or that only one run has; not those in ``loose``."""
+    """Parts that differ beyond rounding or exist in one run only, without those in ``loose``."""
     paths = [path for path in {**before, **after} if path not in loose]
     found = [change_of(path, before.get(path), after.get(path)) for path in paths]
     return [change for change in found if change is not None]
 
 
 def change_of(path: str, before: Leaf | None, after: Leaf | None) -> Change | None:
-    """The change of one part, or None."""
+    """The change of one part, or None if it is within rounding."""
     if not isinstance(before, np.ndarray) or not isinstance(after, np.ndarray):
         texts = isinstance(before, str) and isinstance(after, str)
         return None if texts and before == after else Change(path, float("inf"))

@@ -1,11 +1,12 @@
 """A small panel and forecasters made of a model, a training block and what they mark."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from foldproof.tasks.diagnose import audit_forecaster
+from foldproof.tasks.diagnose import FULL, QUICK, audit_forecaster
 from foldproof.tasks.split import Fold
 
 DATES = pd.bdate_range("2020-01-01", periods=80).as_unit("us")
@@ -61,10 +62,11 @@ def forecaster(fit=Slope, everything=False, mark=None):
     return partial(run, fit, everything, mark)
 
 
-def quick(forecast, data=None, fold=FOLD, **options):
-    """The audit at four cuts, without statistical tests."""
+def quick(forecast, data=None, fold=FOLD, quick=True, **options):
+    """The audit at four cuts, by default without statistical tests."""
     given = rows() if data is None else data
-    return audit_forecaster(forecast, given, fold, **{"cuts": 4, "quick": True} | options)
+    asked = replace(QUICK if quick else FULL, **{"cuts": 4} | options)
+    return audit_forecaster(forecast, given, fold, asked)
 
 
 def leaks(report):

@@ -10,7 +10,8 @@ import pytest
 
 from foldproof.models.spec import NetworkSpec, TrainingSpec
 from foldproof.tasks.data import DataSpec, SyntheticSpec, TargetSpec, build
-from foldproof.tasks.diagnose import LeakReport, Verdict, task
+from foldproof.tasks.diagnose import QUICK, LeakReport, Verdict, task
+from foldproof.tasks.diagnose import spec as audit_spec
 from foldproof.tasks.diagnose.spec import AuditSpec
 from foldproof.tasks.diagnose.variant import OwnForecaster
 from foldproof.tasks.split import Fold, WalkForward, plan_hash
@@ -146,31 +147,31 @@ def test_few_epochs_on_few_rows_are_trained_and_the_options_are_those_of_the_spe
 ):
     asked = []
 
-    def audits(forecaster, rows, fold, **options):
+    def audits(forecaster, rows, fold, options, shared):
         asked.append((forecaster, rows, fold, options))
         return LeakReport("any", ())
 
     monkeypatch.setattr(task, "audit_forecaster", audits)
-    monkeypatch.setattr(task, "QUICK_ROWS", 14)
+    monkeypatch.setattr(audit_spec, "QUICK_ROWS", 14)
     spec = AuditSpec(placebo=5, hazard=0.03, forecast_cuts=5, rows=16)
     report, _ = task.audit_variant.fn(own(epochs=7), folds[-1], 2, spec, quick)
     ((forecaster, given, fold, options),) = asked
     assert forecaster.training.epochs == epochs
     assert report.subject == forecaster.variant == "none"
-    assert (options["placebo"], options["hazard"]) == (5, 0.03)
-    assert options["cuts"] == (3 if quick else 5)
-    assert (options["horizon"], options["embargo"], options["quick"]) == (1, 2, quick)
-    assert (options["known_at"], options["prices"]) == ({"target": "label_end"}, ())
+    assert (options.placebo, options.hazard) == (5, 0.03)
+    assert options.cuts == (3 if quick else 5)
+    assert (options.horizon, options.embargo, options.quick) == (1, 2, quick)
+    assert (options.known_at, options.prices) == ({"target": "label_end"}, ())
     assert (len(fold.train), len(fold.validation)) == blocks
     assert fold.validation_dates[-1] == folds[-1].validation_dates[-1]
-    assert len(options["target"](given)) == given["target"].notna().sum()
+    assert len(options.target(given)) == given["target"].notna().sum()
 
 
 def test_prices_are_told_where_there_are_prices_and_no_ready_target(monkeypatch):
-    asked = {}
+    asked = []
 
-    def audits(forecaster, rows, fold, **options):
-        asked.update(options)
+    def audits(forecaster, rows, fold, options, shared):
+        asked.append(options)
         return LeakReport("any", ())
 
     monkeypatch.setattr(task, "audit_forecaster", audits)
@@ -179,7 +180,7 @@ def test_prices_are_told_where_there_are_prices_and_no_ready_target(monkeypatch)
     forecaster = replace(own(), data=data)
     fold = PLAN.folds(panel.dates, panel.label_end)[-1]
     task.audit_variant.fn(forecaster, fold, 0, AuditSpec(), True)
-    assert (asked["known_at"], asked["prices"]) == ({}, ("price",))
+    assert (asked[0].known_at, asked[0].prices) == ({}, ("price",))
 
 
 @pytest.mark.parametrize("quick", [False, True])
@@ -223,6 +224,6 @@ def test_somebodys_own_forecaster_is_named_and_timed(frame, monkeypatch, name, v
     dates = np.unique(frame["date"].to_numpy()).astype("datetime64[D]")
     fold = Fold(0, range(5, 45), range(48, 60), range(63, 90), dates)
     named = f"somebodys_own:{name}"
-    report, seconds = task.audit_outside.fn(named, frame, fold, None, {"quick": True, "cuts": 3})
+    report, seconds = task.audit_outside.fn(named, frame, fold, None, QUICK)
     assert (report.subject, report.verdict) == (named, verdict)
     assert seconds > 0

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 import torch
 
-from foldproof.tasks.diagnose.exact import ready_made, usual_ahead
-from foldproof.tasks.diagnose.perturb.attempt import tried
+from foldproof.tasks.diagnose.exact import is_ready_made, usual_ahead
+from foldproof.tasks.diagnose.perturb.attempt import findings_or_unknown
+from foldproof.tasks.diagnose.spec import AuditOptions
 from foldproof.tasks.diagnose.trace.reference_run import ReferenceRun
 from foldproof.tasks.diagnose.trace.run import BoundForecaster
 from tests.tasks.diagnose.small import DATES, FOLD, forecaster, keyed, leaks, quick, rows
@@ -120,20 +121,21 @@ def test_a_ready_made_target_is_unknown_and_no_more(options):
 
 def test_ready_made_is_told_from_made():
     data = DATA.assign(known=DATA["date"] + pd.Timedelta(days=1))
-    ground = ReferenceRun.of(BoundForecaster(forecaster(), FOLD), data, {"y": "known"}, 0, None)
-    assert ready_made(ground, lambda rows: rows["x"])
-    assert ready_made(ground, lambda rows: 2 * rows["y"])
-    assert not ready_made(ground, lambda rows: 2 * rows["x"])
-    assert not ready_made(ground, lambda rows: 1 / 0)
+    options = AuditOptions(known_at={"y": "known"})
+    reference = ReferenceRun.of(BoundForecaster(forecaster(), FOLD), data, options)
+    assert is_ready_made(reference, lambda rows: rows["x"])
+    assert is_ready_made(reference, lambda rows: 2 * rows["y"])
+    assert not is_ready_made(reference, lambda rows: 2 * rows["x"])
+    assert not is_ready_made(reference, lambda rows: 1 / 0)
 
 
 def test_the_usual_distance_to_stated_ends():
     data = rows()
-    ground = ReferenceRun.of(BoundForecaster(forecaster(), FOLD), data, {}, 0, None)
+    reference = ReferenceRun.of(BoundForecaster(forecaster(), FOLD), data)
     ends = data.groupby("symbol")["date"].shift(-3)
-    assert usual_ahead(ends, ground) == 3
-    assert usual_ahead(data["date"], ground) == 1  # a cut lies after the row
-    assert usual_ahead(ends.where(data["date"] < DATES[0]), ground) == 1
+    assert usual_ahead(ends, reference) == 3
+    assert usual_ahead(data["date"], reference) == 1  # a cut lies after the row
+    assert usual_ahead(ends.where(data["date"] < DATES[0]), reference) == 1
 
 
 def test_declared_label_ends_are_held_against_measured_ones():
@@ -173,10 +175,10 @@ def test_a_shown_network_is_tested(share, verdict):
 
 
 def test_a_test_that_fails_says_why():
-    (finding,) = tried("drift", "features", lambda: 1 / 0)
+    (finding,) = findings_or_unknown("drift", "features", lambda: 1 / 0)
     assert (finding.verdict, finding.counts) == ("UNKNOWN", False)
     assert finding.detail == "ZeroDivisionError: division by zero"
-    kept = tried("drift", "features", lambda: [finding])
+    kept = findings_or_unknown("drift", "features", lambda: [finding])
     assert kept == [finding]
 
 

@@ -6,7 +6,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, Ridge
 
-from foldproof.tasks.diagnose import Verdict, audit_forecaster
+from foldproof.tasks.diagnose import AuditOptions, Verdict, audit_forecaster
 from foldproof.tasks.diagnose.forecaster import label_ends
 from foldproof.tasks.split import Fold
 
@@ -29,6 +29,10 @@ def data(frame):
 def fold(data):
     dates = np.unique(data["date"].to_numpy().astype("datetime64[D]"))
     return Fold(0, range(5, 45), range(48, 60), range(63, 90), dates)
+
+
+def audit(forecast, data, fold, **options):
+    return audit_forecaster(forecast, data, fold, AuditOptions(**options))
 
 
 def features(data):
@@ -118,7 +122,7 @@ CLEAN = {
 
 @pytest.mark.parametrize(("forecast", "options"), list(LEAKS.values()), ids=list(LEAKS))
 def test_a_planted_leak_is_caught(data, fold, forecast, options):
-    report = audit_forecaster(forecast, data, fold, **options)
+    report = audit(forecast, data, fold, **options)
     assert report.verdict is Verdict.LEAK
     leaks = [f for f in report.findings if f.verdict is Verdict.LEAK]
     assert {f.test for f in leaks} <= {"train_invariance", "serve_invariance", "point_in_time"}
@@ -127,7 +131,7 @@ def test_a_planted_leak_is_caught(data, fold, forecast, options):
 
 @pytest.mark.parametrize(("forecast", "options"), list(CLEAN.values()), ids=list(CLEAN))
 def test_an_honest_forecaster_passes(data, fold, forecast, options):
-    report = audit_forecaster(forecast, data, fold, **options)
+    report = audit(forecast, data, fold, **options)
     assert report.verdict is Verdict.CLEAN
     values = {f.test: f.value for f in report.findings if f.counts}
     assert values == dict.fromkeys(values, 0.0)
@@ -135,7 +139,7 @@ def test_an_honest_forecaster_passes(data, fold, forecast, options):
 
 
 def test_the_first_cut_is_the_first_test_date(data, fold):
-    report = audit_forecaster(forecaster(rows=everything), data, fold, cuts=1)
+    report = audit(forecaster(rows=everything), data, fold, cuts=1)
     (training, *_) = report.findings
     assert training.test == "train_invariance"
     assert training.witness.cut == training.witness.date == str(fold.test_dates[0])
@@ -152,7 +156,7 @@ def test_the_size_by_hand(data, fold):
         scores = wide.add(ahead, axis=0).loc[pd.DatetimeIndex(fold.test_dates)].stack()
         return scores
 
-    report = audit_forecaster(peeks, data, fold, cuts=1, perturbations=("flip",))
+    report = audit(peeks, data, fold, cuts=1, perturbations=("flip",))
     wide = data.pivot(index="date", columns="symbol", values="x")
     after_first = wide.iloc[fold.test.start + 1]
     sd = wide.iloc[fold.test.start : fold.test.stop].std(axis=1, ddof=0).mean()
@@ -162,7 +166,7 @@ def test_the_size_by_hand(data, fold):
 def test_purging_is_judged_from_when_labels_are_known(data, fold):
     tight = Fold(0, range(5, 46), range(48, 62), range(63, 90), fold.calendar)
     for given, expected in ((fold, Verdict.CLEAN), (tight, Verdict.LEAK)):
-        report = audit_forecaster(forecaster(), data, given, cuts=1, **KNOWN)
+        report = audit(forecaster(), data, given, cuts=1, **KNOWN)
         (purge,) = [f for f in report.findings if f.test == "purge"]
         assert purge.verdict is expected
         assert purge.counts
@@ -184,7 +188,7 @@ def test_the_last_label_of_a_date_decides_and_one_that_is_never_known_prevails(d
 
 
 def test_purging_is_unknown_without_label_ends_and_informs_only(data, fold):
-    report = audit_forecaster(forecaster(), data, fold, cuts=1)
+    report = audit(forecaster(), data, fold, cuts=1)
     (purge,) = [f for f in report.findings if f.test == "purge"]
     assert (purge.verdict, purge.counts) == (Verdict.UNKNOWN, False)
     assert report.verdict is Verdict.CLEAN
@@ -192,7 +196,7 @@ def test_purging_is_unknown_without_label_ends_and_informs_only(data, fold):
 
 def test_a_shuffled_fold_is_caught(data, fold):
     back = Fold(0, range(40, 80), range(82, 90), range(5, 30), fold.calendar)
-    report = audit_forecaster(forecaster(), data, back, cuts=2)
+    report = audit(forecaster(), data, back, cuts=2)
     (order,) = [f for f in report.findings if f.test == "fold_order"]
     assert order.verdict is Verdict.LEAK
     assert report.verdict is Verdict.LEAK
@@ -205,7 +209,7 @@ def test_a_model_that_does_not_repeat_is_unknown(data, fold):
         scores = forecaster()(frame, fold)
         return scores + 0.01 * draw.normal(size=len(scores))
 
-    report = audit_forecaster(unsteady, data, fold, cuts=2)
+    report = audit(unsteady, data, fold, cuts=2)
     assert report.verdict is Verdict.UNKNOWN
     assert "seed the model" in report.findings[0].evidence
 
@@ -216,7 +220,7 @@ def test_a_model_that_fails_on_changed_data_is_unknown(data, fold):
             raise KeyError("cached by content")
         return forecaster()(frame, fold)
 
-    report = audit_forecaster(fussy, data, fold, cuts=2)
+    report = audit(fussy, data, fold, cuts=2)
     assert report.verdict is Verdict.UNKNOWN
     assert "cached by content" in report.findings[0].evidence
 
@@ -227,7 +231,7 @@ def test_a_model_that_cannot_stand_blanks_or_missing_rows_is_still_tested(data, 
             raise ValueError("incomplete")
         return forecaster()(frame, fold)
 
-    report = audit_forecaster(fussy, data, fold)
+    report = audit(fussy, data, fold)
     assert report.verdict is Verdict.CLEAN
     assert "failed with rows removed: ValueError: incomplete" in report.findings[0].tested
 
@@ -237,7 +241,7 @@ def test_single_precision_forecasts_get_more_room(data, fold):
         scores = forecaster()(frame, fold)
         return (scores * (1 + 1e-9 * frame["x"].sum())).astype("float32")
 
-    report = audit_forecaster(single, data, fold, cuts=2)
+    report = audit(single, data, fold, cuts=2)
     assert report.verdict is Verdict.CLEAN
     assert 1e-5 <= report.findings[0].threshold < 2e-5  # and what forecasts resolve
 
@@ -249,7 +253,7 @@ def test_the_data_stay_as_they_are(data, fold):
         return scores
 
     before = data.copy(deep=True)
-    audit_forecaster(writes, data, fold, cuts=2)
+    audit(writes, data, fold, cuts=2)
     pd.testing.assert_frame_equal(data, before)
 
 
@@ -258,16 +262,16 @@ def test_the_data_stay_as_they_are(data, fold):
     [
         (lambda data, fold: data, "must return a Series indexed .date, symbol.; it returned DataF"),
         (lambda data, fold: data["x"], "must return a Series"),
-        (lambda data, fold: forecaster()(data, fold).iloc[[0, 0]], "some are twice"),
+        (lambda data, fold: forecaster()(data, fold).iloc[[0, 0]], "there are duplicates"),
         (lambda data, fold: forecaster()(data, fold).iloc[:0], "0 scores, none on the fold's test"),
     ],
 )
 def test_unusable_scores_are_refused(data, fold, forecast, message):
     with pytest.raises(ValueError, match=message):
-        audit_forecaster(forecast, data, fold)
+        audit(forecast, data, fold)
 
 
 def test_data_that_end_with_the_first_test_date_are_refused(data, fold):
     short = data[data["date"] <= fold.test_dates[0]]
-    with pytest.raises(ValueError, match="nothing comes after it"):
-        audit_forecaster(forecaster(), short, fold)
+    with pytest.raises(ValueError, match="no later row"):
+        audit(forecaster(), short, fold)

@@ -1,12 +1,14 @@
 """Somebody's own forecaster, file and fold: what is read, and what is said of mistakes."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from foldproof.tasks.data import DataError
+from foldproof.tasks.diagnose import QUICK
 from foldproof.tasks.diagnose.imported import (
     audited,
     labels_named,
@@ -67,7 +69,7 @@ def test_rows_of_a_file(tmp_path, kind):
             "'2021-13-45'",
         ),
         (lambda d: d.assign(day=d["day"].where(d.index != 4)), "column 'day' lacks 1 dates"),
-        (lambda d: pd.concat([d, d.iloc[[7]]]), "1 stand twice, such as B on 2021-01-05"),
+        (lambda d: pd.concat([d, d.iloc[[7]]]), "1 are duplicates, such as B on 2021-01-05"),
         (lambda d: d.iloc[:0].astype({"day": "datetime64[us]"}), "there are no rows"),
     ],
 )
@@ -83,7 +85,7 @@ def test_rows_that_cannot_be_used(tmp_path, change, said):
 def test_no_row_is_left(tmp_path):
     path = tmp_path / "rows.csv"
     rows().to_csv(path, index=False)
-    with pytest.raises(DataError, match="there is none from 2030-01-01 on"):
+    with pytest.raises(DataError, match="there are no rows from 2030-01-01 on"):
         long_rows(str(path), "day", "name", pd.Timestamp("2030-01-01").date())
 
 
@@ -142,4 +144,4 @@ def test_a_forecaster_that_fails_is_no_leak(here):
     data = rows().rename(columns={"day": "date", "name": "symbol"})
     fold = own_fold(DATES.to_numpy().astype("datetime64[D]"), 1)
     with pytest.raises(DataError, match="fails:forecast cannot be audited: KeyError: 'nothing'"):
-        audited(f"{name}:forecast", data, fold, None, {"cuts": 2, "quick": True})
+        audited(f"{name}:forecast", data, fold, None, replace(QUICK, cuts=2))

@@ -13,8 +13,8 @@ from foldproof.models.spec import NetworkSpec, TrainingSpec
 from foldproof.tasks.data import DataSpec, SyntheticSpec, TargetSpec, build, load_raw
 from foldproof.tasks.diagnose.trace.trace import Recorder, Trace
 from foldproof.tasks.diagnose.variant import (
-    SHOWN_DATES,
-    SHOWN_SYMBOLS,
+    BATCH_DATES,
+    BATCH_SYMBOLS,
     OwnForecaster,
     newest,
     rows_for_fold,
@@ -136,8 +136,8 @@ def test_it_marks_its_stages_in_order(traced):
     assert [note.stage for note in traced[1].notes] == [
         "features", "target", "input normalizer", "training"
     ]  # fmt: skip
-    assert len(traced[1].shown) == 1
-    assert not traced[1].lost
+    assert len(traced[1].batches) == 1
+    assert not traced[1].not_copied
 
 
 def test_features_and_targets_that_it_marks_are_cells_of_the_panel(ready, traced):
@@ -158,8 +158,8 @@ def test_features_and_targets_that_it_marks_are_cells_of_the_panel(ready, traced
 
 def test_the_network_that_is_shown_makes_the_scores(ready, traced):
     scores, trace = traced
-    (shown,) = trace.shown
-    assert len(shown.windows) == SHOWN_DATES * SHOWN_SYMBOLS
+    (shown,) = trace.batches
+    assert len(shown.windows) == BATCH_DATES * BATCH_SYMBOLS
     assert not shown.module.training
     with torch.no_grad():
         made = shown.module(shown.windows, shown.dates).squeeze(-1).numpy()

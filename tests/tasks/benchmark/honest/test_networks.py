@@ -122,8 +122,8 @@ def test_a_network_is_shown_once_with_its_batch():
     data = MARKET.rows(0)
     trace = Recorder(data)
     network_parts(lstm(VARIANTS["none"])).forecaster(data, MARKET.fold, trace)
-    assert len(trace.shown) == 1
-    assert len(trace.shown[0].windows) == len(trace.shown[0].dates)
+    assert len(trace.batches) == 1
+    assert len(trace.batches[0].windows) == len(trace.batches[0].dates)
 
 
 @pytest.mark.parametrize(("kind", "honest"), [("cumulative", True), ("instance", False)])

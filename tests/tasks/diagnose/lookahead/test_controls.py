@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from foldproof.models.imported import imported
-from foldproof.tasks.diagnose import Verdict
+from foldproof.tasks.diagnose import QUICK, Verdict
 from foldproof.tasks.diagnose.imported import audited, own_fold
-from foldproof.tasks.diagnose.lookahead.controls import afresh
+from foldproof.tasks.diagnose.lookahead.controls import fresh_import
 
 DATES = pd.bdate_range("2021-01-01", periods=60)
 
@@ -52,7 +52,7 @@ def verdict(name):
     drawn = np.random.default_rng(2).normal(size=(len(cells), 2))
     rows = pd.DataFrame(drawn, columns=["x", "y"], index=cells).reset_index()
     fold = own_fold(DATES.to_numpy().astype("datetime64[D]"), 1)
-    return audited(name, rows, fold, None, {"quick": True})
+    return audited(name, rows, fold, None, QUICK)
 
 
 def test_a_model_of_all_rows_that_is_kept_cannot_be_told(write):
@@ -75,6 +75,6 @@ def test_a_fresh_import_stands_for_itself_only_inside(write):
     name = write("'model'", TRAINED)
     imported(name, "forecaster")
     held = sys.modules["keeps"]
-    with afresh(name) as new:
+    with fresh_import(name) as new:
         assert sys.modules["keeps"].forecast is new is not held.forecast
     assert sys.modules["keeps"] is held

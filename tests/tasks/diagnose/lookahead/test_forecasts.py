@@ -38,10 +38,6 @@ DATA = rows()
 ALL = DATES.to_numpy()
 
 
-def ground(forecast, data=DATA):
-    return ReferenceRun.of(BoundForecaster(forecast, FOLD), data, {}, 0, None)
-
-
 def learned(make):
     return lambda x, y: make().fit(x, y)
 
@@ -147,7 +143,7 @@ PLANTED = {
 def test_a_stage_that_leaks_is_named_though_no_forecast_follows(stage, make, named):
     found = leaks(quick(marking(stage, make)))
     assert {f.stage for f in found} == {named}
-    assert all("the forecasts compared do not follow" in f.detail for f in found)
+    assert all("the forecasts compared do not move" in f.detail for f in found)
 
 
 def test_the_look_ahead_by_hand():
@@ -169,12 +165,12 @@ def test_the_move_of_scores_by_hand():
         scores = scores + (data.loc[last, "x"].mean() if last.any() else 0.0)
         return scores[scores.index.get_level_values(0).isin(fold.test_dates)]
 
-    here = ground(peeks)
-    seen = observe(here, [(ALL[52], "truncate")], frozen=True)
+    reference = ReferenceRun.of(BoundForecaster(peeks, FOLD), DATA)
+    found = observe(reference, [(ALL[52], "truncate")], retrain=True)
     later = DATA.loc[DATA["date"] > DATES[52], "x"].mean()
     inside = DATA[DATA["date"].isin(FOLD.test_dates)].groupby("date")["x"].std(ddof=0).mean()
-    assert seen.worst.value == pytest.approx(abs(later) / inside)
-    assert (seen.compared, seen.cuts) == (6, {str(ALL[52])[:10]})
+    assert found.worst.value == pytest.approx(abs(later) / inside)
+    assert (found.compared, found.cuts) == (6, {str(ALL[52])[:10]})
 
 
 def test_a_vanished_forecast_is_not_hidden_by_rounding_beside_it():
@@ -219,7 +215,7 @@ def walk(data, fold, trace):
 def test_training_anew_within_the_test_block_is_no_leak_and_said():
     report = quick(walk)
     assert not leaks(report)
-    assert "marked more than once" in report.findings[0].evidence
+    assert "traced more than once" in report.findings[0].evidence
 
 
 def test_the_second_training_of_two_is_looked_at():
@@ -257,7 +253,7 @@ def test_one_that_runs_once_is_unknown():
 
     report = quick(once)
     assert report.verdict == "UNKNOWN"
-    assert "does not run twice on the same data: RuntimeError: the cache" in (
+    assert "fails when run twice on the same data: RuntimeError: the cache" in (
         report.findings[0].evidence
     )
 
@@ -288,7 +284,7 @@ def test_one_test_date():
 
 
 def test_a_time_zone_of_the_data_is_refused():
-    with pytest.raises(ValueError, match="must be without time zone"):
+    with pytest.raises(ValueError, match="have the time zone UTC"):
         quick(forecaster(), DATA.assign(date=DATA["date"].dt.tz_localize("UTC")))
 
 
@@ -312,5 +308,5 @@ def test_choices_are_audited_where_they_are_marked():
     for forecast, verdict in ((honest, "CLEAN"), (peeking, "LEAK")):
         (found,) = [f for f in quick(forecast).findings if f.test == "selection_audit"]
         assert (found.verdict, found.stage) == (verdict, "selection")
-        assert (found.detail == "marked: nothing chosen follows") is (verdict == "CLEAN")
+        assert (found.detail == "marked: no choice moves") is (verdict == "CLEAN")
     assert not [f for f in quick(forecaster()).findings if f.test == "selection_audit"]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foldproof.tasks.diagnose import Verdict, audit_forecaster
+from foldproof.tasks.diagnose import AuditOptions, Verdict, audit_forecaster
 from foldproof.tasks.diagnose.lookahead.late_columns import lags_of
 from foldproof.tasks.diagnose.trace.reference_run import ReferenceRun
 from foldproof.tasks.diagnose.trace.run import BoundForecaster
@@ -74,7 +74,7 @@ def test_an_undeclared_label_that_is_read_too_early_is_not_clean(data, fold, kin
 @pytest.mark.parametrize("kind", EARLY)
 def test_declared_it_is_a_leak(data, fold, kind):
     known = data.assign(known=data.groupby("symbol")["date"].shift(-HORIZON))
-    report = audit_forecaster(EARLY[kind], known, fold, known_at={"label": "known"})
+    report = audit_forecaster(EARLY[kind], known, fold, AuditOptions(known_at={"label": "known"}))
     assert report.verdict is Verdict.LEAK
 
 
@@ -84,7 +84,7 @@ def test_an_undeclared_label_that_is_read_in_time_is_clean(data, fold, kind):
 
 
 def lags(frame, fold):
-    return lags_of(ReferenceRun.of(BoundForecaster(label_once_known, fold), frame, {}, 0, None))
+    return lags_of(ReferenceRun.of(BoundForecaster(label_once_known, fold), frame))
 
 
 def test_lags_by_hand(data, fold):

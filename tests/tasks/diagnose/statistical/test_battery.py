@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from foldproof.tasks.diagnose.spec import AuditOptions
 from foldproof.tasks.diagnose.statistical.battery import (
-    Known,
     data_statistics,
     forecast_statistics,
     returns_around,
@@ -24,43 +24,39 @@ def silent(data, fold):
     return scores[scores.index.get_level_values(0).isin(fold.test_dates)]
 
 
-def ground(forecast, data=DATA):
-    return ReferenceRun.of(BoundForecaster(forecast, FOLD), data, {}, 0, None)
-
-
 def labels(data):
     return keyed(data, data["y"])
 
 
-def statistics(at, known):
-    return [*forecast_statistics(at, known), *data_statistics(at, known)]
+def statistics(forecast, **options):
+    reference = ReferenceRun.of(BoundForecaster(forecast, FOLD), DATA, AuditOptions(**options))
+    return [*forecast_statistics(reference), *data_statistics(reference)]
 
 
-def run_of(forecast, **known):
-    return tuple(f.test for f in statistics(ground(forecast), Known(**known)))
+def run_of(forecast, **options):
+    return tuple(f.test for f in statistics(forecast, **options))
 
 
 def test_each_runs_where_what_it_needs_is_known():
     bare, traced = silent, forecaster()
     assert run_of(bare) == ALWAYS
     assert run_of(traced) == ("drift", *ALWAYS)
-    assert run_of(bare, labels=labels(DATA)) == ("delay_curve", *ALWAYS)
-    whole = run_of(traced, labels=labels(DATA), prices=("x",))
+    assert run_of(bare, target=labels) == ("delay_curve", *ALWAYS)
+    whole = run_of(traced, target=labels, prices=("x",))
     assert whole == ("delay_curve", "feature_screen", "time_reversal", "drift", *ALWAYS)
 
 
 @pytest.mark.parametrize(
     ("asked", "test", "reason"),
     [
-        ({"placebo": 5}, "noise_placebo", "twins need prices"),
-        ({"placebo": 5, "prices": ("x",), "column": "y"}, "noise_placebo", "by a function"),
-        ({"permutations": 20}, "label_permutation", "a column of the data"),
-        ({"permutations": 4, "column": "y"}, "label_permutation", "at least 5; there are 4"),
+        ({"placebo": 5, "target": labels}, "noise_placebo", "noise data sets need prices"),
+        ({"placebo": 5, "prices": ("x",), "target": "y"}, "noise_placebo", "a function computes"),
+        ({"permutations": 20, "target": labels}, "label_permutation", "a column of the data"),
+        ({"permutations": 4, "target": "y"}, "label_permutation", "at least 5; there are 4"),
     ],
 )
 def test_what_is_asked_for_and_cannot_be_done_says_why(asked, test, reason):
-    known = Known(target=labels, **asked)
-    (finding,) = [f for f in statistics(ground(forecaster()), known) if f.test == test]
+    (finding,) = [f for f in statistics(forecaster(), **asked) if f.test == test]
     assert (finding.verdict, finding.counts) == ("UNKNOWN", False)
     assert reason in finding.detail
 
@@ -81,12 +77,8 @@ def learned_sign(data, fold, trace):
 
 @pytest.mark.parametrize(("forecast", "leaks"), [(of_labels, True), (learned_sign, False)])
 def test_permuted_labels_tell_who_reads_the_test_labels(forecast, leaks):
-    known = Known(column="y", permutations=8)
-    (finding,) = [
-        f
-        for f in statistics(ground(forecast), known)
-        if f.test == "label_permutation"
-    ]  # fmt: skip
+    found = statistics(forecast, target="y", permutations=8)
+    (finding,) = [f for f in found if f.test == "label_permutation"]
     assert (finding.p_value < 0.01) is leaks
 
 

@@ -7,6 +7,7 @@ from scipy.stats import spearmanr
 from scipy.stats import t as student
 
 from foldproof.tasks.diagnose import forecaster as audits
+from foldproof.tasks.diagnose.spec import AuditOptions
 from foldproof.tasks.diagnose.statistical.leak_price import honest_scores, inflation, known_on
 from foldproof.tasks.diagnose.trace.reference_run import ReferenceRun
 from foldproof.tasks.diagnose.trace.run import BoundForecaster
@@ -135,8 +136,9 @@ def test_labels_of_dates_that_lie_apart_overlap_less(monkeypatch, replays, horiz
     """22 test dates: every one, every fifth, every third."""
     asked = []
     monkeypatch.setattr(audits, "inflation", lambda *given: asked.append(given))
-    ground = ReferenceRun.of(BoundForecaster(honest, FOLD), DATA, {}, 0, None)
-    audits.price_of(ground, tomorrow(DATA), horizon, False, replays)
+    options = AuditOptions(horizon=horizon)
+    reference = ReferenceRun.of(BoundForecaster(honest, FOLD), DATA, options)
+    audits.price_of(reference, tomorrow(DATA), False, replays)
     assert len(asked[0][3]) == replays
     assert asked[0][4] == spanned
 

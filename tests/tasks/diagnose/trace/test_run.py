@@ -76,7 +76,7 @@ def test_single_precision_stays():
         (SCORES.reset_index(drop=True), "must return a Series indexed .date, symbol."),
         (SCORES.astype(str).map(lambda text: f"buy {text}"), "must return numbers"),
         (SCORES * np.nan, "returned 132 scores, all of them missing"),
-        (SCORES.iloc[[300, 300, 310]], "some are twice"),
+        (SCORES.iloc[[300, 300, 310]], "there are duplicates"),
         (SCORES.iloc[:7], "7 scores, none on the fold's test dates 2020-03-13 to 2020-04-13"),
     ],
 )
@@ -96,7 +96,7 @@ def test_a_run_is_on_copies_and_ends_its_notes_with_the_scores():
     pd.testing.assert_frame_equal(DATA, before)
     assert [note.stage for note in run.notes] == ["features", "training", "scoring"]
     assert run.notes[-1].table.columns == ("forecast",)
-    assert np.array_equal(np.unique(run.table.dates), DATES[52:74].to_numpy())
+    assert np.array_equal(np.unique(run.notes[-1].table.dates), DATES[52:74].to_numpy())
 
 
 def test_a_model_is_used_again():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from foldproof.tasks.diagnose.findings.catalogue import STAGES
-from foldproof.tasks.diagnose.trace.stages import MEMBERSHIP, entries, glimpse, steadied
+from foldproof.tasks.diagnose.trace.stages import MEMBERSHIP, excerpt, moved_outputs, with_noise
 from foldproof.tasks.diagnose.trace.trace import Recorder
 from tests.tasks.diagnose.small import DATES, features, keyed, rows
 
@@ -23,8 +23,8 @@ def noted(*marks):
     return recorder.notes
 
 
-def moved(before, after, cut=CUT, frozen=False):
-    return entries(noted(*before), noted(*after), cut, ALL, frozen)
+def moved(before, after, cut=CUT, undated=False):
+    return moved_outputs(noted(*before), noted(*after), cut, ALL, undated)
 
 
 def with_cell(date, symbol="C", column="x", value=9.0):
@@ -40,14 +40,14 @@ def test_nothing_moved():
 @pytest.mark.parametrize("date", [0, 13, 50])
 @pytest.mark.parametrize("column", ["x", "lagged"])
 def test_one_moved_cell_is_exactly_the_witness(date, column):
-    (entry,) = moved([("features", X)], [("features", with_cell(date, "C", column))])
-    witness, was = entry.witness, float(X.loc[(DATES[date], "C"), column])
-    assert (entry.stage, entry.name) == ("features", "features")
+    (output,) = moved([("features", X)], [("features", with_cell(date, "C", column))])
+    witness, was = output.witness, float(X.loc[(DATES[date], "C"), column])
+    assert (output.stage, output.name) == ("features", "features")
     assert (witness.cut, witness.date) == (str(CUT)[:10], str(ALL[date])[:10])
     assert (witness.symbol, witness.column) == ("C", column)
     assert (witness.before, witness.after) == (was, 9.0)
-    assert entry.ahead == 51 - date  # from its date to the first changed row, dated after the cut
-    assert entry.value == pytest.approx(abs(9.0 - was) / X[column].std(ddof=0))
+    assert output.ahead == 51 - date  # from its date to the first changed row, dated after the cut
+    assert output.value == pytest.approx(abs(9.0 - was) / X[column].std(ddof=0))
 
 
 def test_what_moves_after_the_cut_is_honest():
@@ -57,19 +57,19 @@ def test_what_moves_after_the_cut_is_honest():
 def test_the_largest_move_is_shown_and_the_oldest_counts():
     after = with_cell(10, "A", value=float(X.loc[(DATES[10], "A"), "x"]) + 0.1)
     after.loc[(DATES[48], "B"), "x"] += 5.0
-    (entry,) = moved([("features", X)], [("features", after)])
-    assert (entry.witness.symbol, entry.witness.date) == ("B", str(ALL[48])[:10])
-    assert entry.ahead == 51 - 10
+    (output,) = moved([("features", X)], [("features", after)])
+    assert (output.witness.symbol, output.witness.date) == ("B", str(ALL[48])[:10])
+    assert output.ahead == 51 - 10
 
 
 def test_a_finite_move_says_more_than_a_missing_value():
     after = with_cell(10, "A", value=np.nan)
-    (entry,) = moved([("features", X)], [("features", after)])
-    assert np.isinf(entry.value)
-    assert np.isnan(entry.witness.after)
+    (output,) = moved([("features", X)], [("features", after)])
+    assert np.isinf(output.value)
+    assert np.isnan(output.witness.after)
     after.loc[(DATES[48], "B"), "x"] += 5.0
-    (entry,) = moved([("features", X)], [("features", after)])
-    assert (entry.witness.symbol, entry.ahead) == ("B", 41)
+    (output,) = moved([("features", X)], [("features", after)])
+    assert (output.witness.symbol, output.ahead) == ("B", 41)
 
 
 def test_rounding_is_no_move_and_depends_on_the_type():
@@ -84,19 +84,19 @@ def test_rounding_is_no_move_and_depends_on_the_type():
 def test_rows_of_one_run_only_are_a_move(way):
     some = X.drop(index=(DATES[20], "D"))
     before, after = (X, some) if way == "vanish" else (some, X)
-    (entry,) = moved([("features", before)], [("features", after)])
-    assert (entry.witness.date, entry.witness.symbol) == (str(ALL[20])[:10], "D")
-    assert entry.ahead == 31
-    assert np.isinf(entry.value)
+    (output,) = moved([("features", before)], [("features", after)])
+    assert (output.witness.date, output.witness.symbol) == (str(ALL[20])[:10], "D")
+    assert output.ahead == 31
+    assert np.isinf(output.value)
 
 
 @pytest.mark.parametrize("stage", MEMBERSHIP)
 def test_of_a_universe_only_the_rows_count(stage):
     assert moved([(stage, X)], [(stage, with_cell(20))]) == []
-    (entry,) = moved([(stage, X)], [(stage, X.drop(index=(DATES[20], "D")))])
-    assert entry.witness.column == f"row of {stage}"
-    assert (entry.witness.date, entry.witness.symbol) == (str(ALL[20])[:10], "D")
-    assert entry.ahead == 31
+    (output,) = moved([(stage, X)], [(stage, X.drop(index=(DATES[20], "D")))])
+    assert output.witness.column == f"row of {stage}"
+    assert (output.witness.date, output.witness.symbol) == (str(ALL[20])[:10], "D")
+    assert output.ahead == 31
 
 
 def test_rows_of_a_symbol_that_comes_after_the_cut_are_no_move():
@@ -109,22 +109,22 @@ def test_rows_of_a_symbol_that_comes_after_the_cut_are_no_move():
 def test_a_column_of_one_run_only_is_a_move(way):
     more = X.assign(extra=1.0)
     before, after = (more, X) if way == "vanishes" else (X, more)
-    (entry,) = moved([("features", before)], [("features", after)])
-    assert entry.witness.column == "extra"
-    assert entry.ahead == 51
+    (output,) = moved([("features", before)], [("features", after)])
+    assert output.witness.column == "extra"
+    assert output.ahead == 51
 
 
 @pytest.mark.parametrize("stage", [s for s in STAGES if s not in (*MEMBERSHIP, "target")])
 def test_the_second_of_two_values_of_a_stage_is_looked_at(stage):
     marks = [(stage, X), (stage, X)]
     assert moved(marks, marks) == []
-    (entry,) = moved(marks, [(stage, X), (stage, with_cell(20))])
-    assert (entry.stage, entry.ahead) == (stage, 31)
+    (output,) = moved(marks, [(stage, X), (stage, with_cell(20))])
+    assert (output.stage, output.ahead) == (stage, 31)
     first, second = ("w", 1.0), ("w", 2.0)
-    (entry,) = moved([(stage, first)] * 2, [(stage, first), (stage, second)], frozen=True)
-    assert entry.again
-    (entry,) = moved([(stage, first)] * 2, [(stage, second), (stage, first)], frozen=True)
-    assert not entry.again
+    (output,) = moved([(stage, first)] * 2, [(stage, first), (stage, second)], undated=True)
+    assert output.repeated
+    (output,) = moved([(stage, first)] * 2, [(stage, second), (stage, first)], undated=True)
+    assert not output.repeated
 
 
 def test_of_targets_only_what_is_known_at_the_cut_counts():
@@ -134,8 +134,8 @@ def test_of_targets_only_what_is_known_at_the_cut_counts():
     after.loc[(DATES[46], "C"), "x"] = 9.0  # known on date 51
     assert moved([("target", target)], [("target", after)]) == []
     after.loc[(DATES[45], "C"), "x"] = 9.0  # known on date 50, the cut
-    (entry,) = moved([("target", target)], [("target", after)])
-    assert entry.witness.date == str(ALL[45])[:10]
+    (output,) = moved([("target", target)], [("target", after)])
+    assert output.witness.date == str(ALL[45])[:10]
     untold = target.drop(columns="label_end"), after.drop(columns="label_end")
     assert moved([("target", untold[0])], [("target", untold[1])]) == []
 
@@ -144,51 +144,51 @@ def test_a_table_of_later_dates_need_not_be_made():
     """A loop over test dates ends earlier where later rows are removed."""
     windows = [("features", X.loc[DATES[k - 9] : DATES[k]]) for k in (48, 52, 56)]
     assert moved(windows, windows[:1]) == []
-    (entry,) = moved(windows, [])
-    assert entry.witness.date <= str(ALL[48])[:10]
+    (output,) = moved(windows, [])
+    assert output.witness.date <= str(ALL[48])[:10]
 
 
 def test_a_value_that_is_no_table_any_more_is_a_move():
-    (entry,) = moved([("features", X)], [("features", None)])
-    assert entry.ahead == 51
-    assert np.isinf(entry.value)
+    (output,) = moved([("features", X)], [("features", None)])
+    assert output.ahead == 51
+    assert np.isinf(output.value)
 
 
 def test_frozen_values_are_compared_where_all_after_training_changes():
     before, after = [("selection", {"w": [1.0, 2.0]})], [("selection", {"w": [1.0, 3.0]})]
     assert moved(before, after) == []
-    (entry,) = moved(before, after, frozen=True)
-    assert (entry.stage, entry.ahead, entry.value) == ("selection", None, 0.5)
-    assert entry.witness.column == "selection.w.1"
-    assert (entry.witness.before, entry.witness.after) == (2.0, 3.0)
-    assert moved(before, before, frozen=True) == []
-    assert len(moved(before, [], frozen=True)) == len(moved([], before, frozen=True)) == 1
+    (output,) = moved(before, after, undated=True)
+    assert (output.stage, output.ahead, output.value) == ("selection", None, 0.5)
+    assert output.witness.column == "selection.w.1"
+    assert (output.witness.before, output.witness.after) == (2.0, 3.0)
+    assert moved(before, before, undated=True) == []
+    assert len(moved(before, [], undated=True)) == len(moved([], before, undated=True)) == 1
 
 
 def test_what_differs_without_any_change_is_no_move():
     """Seconds, and a stage without a seed: known from another run on the same data."""
     base = noted(("training", {"seconds": 0.1, "w": 1.0}), ("features", X))
     again = noted(("training", {"seconds": 0.2, "w": 1.0}), ("features", X + 0.01))
-    steady = steadied(base, again)
+    steady = with_noise(base, again)
     assert steady[0].loose == {"seconds"}
     assert steady[1].noise == pytest.approx(0.01 / X.std(ddof=0).min())
     other = noted(("training", {"seconds": 0.3, "w": 1.0}), ("features", X + 0.02))
-    assert entries(steady, other, CUT, ALL, True) == []
-    assert len(entries(base, other, CUT, ALL, True)) == 2
+    assert moved_outputs(steady, other, CUT, ALL, True) == []
+    assert len(moved_outputs(base, other, CUT, ALL, True)) == 2
     far = noted(("training", {"seconds": 0.3, "w": 2.0}), ("features", X + 1.0))
-    assert [e.stage for e in entries(steady, far, CUT, ALL, True)] == ["training", "features"]
+    assert [e.stage for e in moved_outputs(steady, far, CUT, ALL, True)] == ["training", "features"]
 
 
 def test_rows_that_come_and_go_by_themselves_say_nothing():
     some = X.drop(index=(DATES[20], "D"))
-    (steady,) = steadied(noted(("features", X)), noted(("features", some)))
+    (steady,) = with_noise(noted(("features", X)), noted(("features", some)))
     assert np.isinf(steady.noise)
-    assert entries([steady], noted(("features", some)), CUT, ALL, False) == []
+    assert moved_outputs([steady], noted(("features", some)), CUT, ALL, False) == []
 
 
 def test_the_glimpse_shows_both_runs_around_the_cut():
-    (entry,) = moved([("features", X)], [("features", with_cell(48))])
-    shown = entry.witness.excerpt
+    (output,) = moved([("features", X)], [("features", with_cell(48))])
+    shown = output.witness.excerpt
     own = X["x"].xs("C", level=1)
     assert list(shown.dates) == [str(date)[:10] for date in ALL[27:59]]
     assert list(shown.before) == own.iloc[27:59].tolist()
@@ -199,4 +199,4 @@ def test_the_glimpse_shows_both_runs_around_the_cut():
     ]
     assert moved_at == [48 - 27]
     (table,) = noted(("features", X))
-    assert glimpse((table.table, table.table), np.uint64(1), "nothing", CUT) is None
+    assert excerpt((table.table, table.table), np.uint64(1), "nothing", CUT) is None

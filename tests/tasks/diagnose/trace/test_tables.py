@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foldproof.tasks.diagnose.trace.tables import aligned, dated, days, difference
+from foldproof.tasks.diagnose.perturb.keys import as_dates
+from foldproof.tasks.diagnose.trace.tables import aligned, as_table, moves
 from tests.tasks.diagnose.small import DATES, features, keyed, rows
 
 DATA = rows()
@@ -37,7 +38,7 @@ WRITTEN = {
 
 @pytest.mark.parametrize("table", list(WRITTEN.values()), ids=list(WRITTEN))
 def test_a_table_is_the_same_however_it_is_written(table):
-    found, plain = dated(table, DATA), dated(PLAIN, DATA)
+    found, plain = as_table(table, DATA), as_table(PLAIN, DATA)
     assert found.same_rows(plain)
     assert found.symbols.tolist() == plain.symbols.tolist()
     np.testing.assert_array_equal(found.values, plain.values)
@@ -50,14 +51,14 @@ def test_a_table_is_the_same_however_it_is_written(table):
 
 def test_some_rows_are_dated_by_their_index():
     some = X[DATA["symbol"] == "B"]
-    found = dated(some, DATA)
+    found = as_table(some, DATA)
     assert set(found.symbols) == {"B"}
     assert found.dates.tolist() == DATES.to_numpy().tolist()
 
 
 def test_rows_by_date_alone_have_no_symbol():
     wide = DATA.pivot(index="date", columns="symbol", values="x")
-    found = dated(wide, DATA)
+    found = as_table(wide, DATA)
     assert found.columns == tuple("ABCDEF")
     assert set(found.symbols) == {""}
     np.testing.assert_array_equal(found.values, wide.to_numpy())
@@ -76,23 +77,23 @@ def test_rows_by_date_alone_have_no_symbol():
     ],
 )
 def test_anything_else_is_not_dated(value):
-    assert dated(value, DATA) is None
+    assert as_table(value, DATA) is None
 
 
 def test_a_small_result_of_a_fit_is_not_taken_for_the_first_rows():
     weights = pd.DataFrame({"weight": [0.1, 0.2]})
-    assert dated(weights, DATA, fitted=True) is None
-    assert dated(X.head(60), DATA).dates[-1] == DATES[9].to_datetime64()
+    assert as_table(weights, DATA, fitted=True) is None
+    assert as_table(X.head(60), DATA).dates[-1] == DATES[9].to_datetime64()
 
 
-def test_a_row_that_stands_twice_is_refused():
-    with pytest.raises(ValueError, match="once; 1 stand twice"):
-        dated(pd.concat([PLAIN, PLAIN.iloc[[7]]]), DATA)
+def test_duplicate_rows_are_refused():
+    with pytest.raises(ValueError, match="there are 1 duplicates"):
+        as_table(pd.concat([PLAIN, PLAIN.iloc[[7]]]), DATA)
 
 
 def test_a_date_column_without_dates_is_refused():
     with pytest.raises(ValueError, match="must hold dates; it is int64"):
-        dated(X.assign(date=range(len(X)), symbol=DATA["symbol"]), DATA)
+        as_table(X.assign(date=range(len(X)), symbol=DATA["symbol"]), DATA)
 
 
 def test_any_kind_of_column_becomes_numbers():
@@ -103,7 +104,7 @@ def test_any_kind_of_column_becomes_numbers():
         held=DATA["x"] > 0,
         parts=[[k % 3] for k in range(len(X))],
     )
-    found = dated(pd.concat([table, X], axis=1), DATA)
+    found = as_table(pd.concat([table, X], axis=1), DATA)
     assert found.columns[:7] == ("x", "lagged", "sector", "name", "count", "held", "parts")
     assert found.columns[7:] == ("x [7]", "lagged [8]")
     assert np.isfinite(found.values).all()
@@ -115,16 +116,16 @@ def test_any_kind_of_column_becomes_numbers():
 def test_the_first_column_of_dates_says_when_a_row_is_known():
     ends = DATA["date"] + pd.Timedelta(days=3)
     for written in (ends, ends.dt.tz_localize("UTC"), ends.dt.strftime("%Y-%m-%d")):
-        found = dated(X.assign(label_end=written), DATA)
+        found = as_table(X.assign(label_end=written), DATA)
         assert found.columns == ("x", "lagged")
         cut = DATES[10].to_datetime64()
         assert len(found.known(cut).dates) == int((ends <= cut).sum())
         assert (found.known(cut).ends <= cut).all()
-    assert len(dated(X, DATA).known(DATES[-1].to_datetime64()).dates) == 0
+    assert len(as_table(X, DATA).known(DATES[-1].to_datetime64()).dates) == 0
 
 
 def test_up_to_a_cut_includes_its_date():
-    found = dated(X, DATA).up_to(DATES[4].to_datetime64())
+    found = as_table(X, DATA).up_to(DATES[4].to_datetime64())
     assert len(found.dates) == 5 * 6
 
 
@@ -141,7 +142,7 @@ def test_up_to_a_cut_includes_its_date():
     ],
 )
 def test_only_dates_are_read_as_dates(values, expected):
-    found = days(values)
+    found = as_dates(values)
     if expected is None:
         assert found is None
     else:
@@ -152,8 +153,8 @@ def test_only_dates_are_read_as_dates(values, expected):
 
 
 def test_tables_of_other_rows_and_columns_are_laid_side_by_side():
-    one = dated(PLAIN.drop(columns="lagged").drop(index=(DATES[3], "B")), DATA)
-    two = dated(PLAIN.drop(columns="x").drop(index=(DATES[5], "C")), DATA)
+    one = as_table(PLAIN.drop(columns="lagged").drop(index=(DATES[3], "B")), DATA)
+    two = as_table(PLAIN.drop(columns="x").drop(index=(DATES[5], "C")), DATA)
     before, after = aligned(one, two)
     assert before.same_rows(after)
     assert before.columns == after.columns == ("x", "lagged")
@@ -162,12 +163,12 @@ def test_tables_of_other_rows_and_columns_are_laid_side_by_side():
     assert np.isnan(after.values[:, 0]).all()
     missing = np.isnan(before.values[:, 0])
     assert [(before.dates[missing][0], before.symbols[missing][0])] == [(DATES[3], "B")]
-    assert np.isinf(difference(before, after, np.ones(2))).sum() == 2 * len(DATA) - 2
+    assert np.isinf(moves(before, after, np.ones(2))).sum() == 2 * len(DATA) - 2
 
 
 def test_mixed_symbols_are_aligned():
     mixed = DATA.assign(symbol=DATA["symbol"].map(lambda s: 7 if s == "A" else s).astype(object))
-    whole = dated(keyed(mixed, X), mixed)
+    whole = as_table(keyed(mixed, X), mixed)
     some = whole.at(np.flatnonzero(whole.symbols != 7))
     before, after = aligned(whole, some)
     assert np.isnan(after.values[:, 0]).sum() == len(DATES)

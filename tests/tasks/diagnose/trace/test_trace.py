@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from foldproof.tasks.diagnose.findings.catalogue import STAGES
-from foldproof.tasks.diagnose.trace.trace import FITTED, FittedModels, Recorder, Trace, copied
+from foldproof.tasks.diagnose.trace.trace import FITTED, FittedModels, Recorder, Trace, snapshot
 from foldproof.tasks.diagnose.trace.values import changes
 from tests.tasks.diagnose.small import DATES, features, forecaster, keyed, leaks, quick, rows
 
@@ -70,7 +70,7 @@ def test_later_changes_do_not_reach_what_was_noted(recorder):
     noted = {"features": table, "selection": weights, "network": module, "target": known}
     for stage, value in noted.items():
         recorder(stage, value)
-    before = [copied(module), table.to_numpy().copy(), DATES[0]]
+    before = [snapshot(module), table.to_numpy().copy(), DATES[0]]
     table.iloc[:] = 0.0
     weights[:] = 7.0
     known.iloc[:, 1] = DATES[-1]
@@ -91,7 +91,7 @@ def test_a_shown_network_and_its_batch_are_copies(recorder):
         module.weight.fill_(9.0)
     for one in tensors:
         one.fill_(9)
-    (shown,) = recorder.shown
+    (shown,) = recorder.batches
     assert float(shown.module.weight.detach().max()) < 1
     for one in (shown.windows, shown.dates, shown.target, shown.symbols):
         assert float(one.max()) == 0
@@ -134,7 +134,7 @@ def test_a_model_that_cannot_be_copied_is_trained_anew(recorder):
     lock = threading.Lock()
     assert recorder.train(lambda: lock) is lock
     assert recorder.reusable is None
-    assert "cannot pickle" in recorder.lost["training"]
+    assert "cannot pickle" in recorder.not_copied["training"]
 
 
 class Locked:

@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
-from foldproof.tasks.diagnose.trace.trace import copied
+from foldproof.tasks.diagnose.trace.trace import snapshot
 from foldproof.tasks.diagnose.trace.values import changes, leaves
 
 Pair = namedtuple("Pair", ["one", "other"])
@@ -88,8 +88,8 @@ KINDS = {
 
 @pytest.mark.parametrize("make", list(KINDS.values()), ids=list(KINDS))
 def test_equal_content_is_equal_and_other_content_is_seen(make):
-    assert changes(copied(make(0)), copied(make(0))) == []
-    assert changes(copied(make(0)), copied(make(1))) != []
+    assert changes(snapshot(make(0)), snapshot(make(0))) == []
+    assert changes(snapshot(make(0)), snapshot(make(1))) != []
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_equal_content_is_equal_and_other_content_is_seen(make):
     [object, threading.Lock, lambda: {object()}, lambda: [lambda: 1], np.random.default_rng],
 )
 def test_where_something_lies_in_memory_is_no_content(make):
-    assert changes(copied(make()), copied(make())) == []
+    assert changes(snapshot(make()), snapshot(make())) == []
 
 
 MODELS = {
@@ -117,19 +117,19 @@ MODELS = {
 def test_a_fitted_estimator_is_what_it_learned(make):
     draw = np.random.default_rng(0)
     x, y = draw.normal(size=(200, 3)), draw.normal(size=200)
-    before = copied(make().fit(x, y))
-    assert changes(before, copied(make().fit(np.asfortranarray(x), y.copy()))) == []
+    before = snapshot(make().fit(x, y))
+    assert changes(before, snapshot(make().fit(np.asfortranarray(x), y.copy()))) == []
     moved = y.copy()
     moved[7] += 10
-    assert changes(before, copied(make().fit(x, moved))) != []
+    assert changes(before, snapshot(make().fit(x, moved))) != []
 
 
 def test_the_layout_in_memory_is_no_content():
     values = np.random.default_rng(0).normal(size=(30, 4)).astype("float32")
-    assert changes(copied(values), copied(np.asfortranarray(values))) == []
+    assert changes(snapshot(values), snapshot(np.asfortranarray(values))) == []
     sums = values.sum(axis=0), values[::-1].sum(axis=0)
     assert (sums[0] != sums[1]).any()
-    assert changes(copied(sums[0]), copied(sums[1])) == []
+    assert changes(snapshot(sums[0]), snapshot(sums[1])) == []
 
 
 @pytest.mark.parametrize(
@@ -145,34 +145,37 @@ def test_rounding_goes_by_the_type(kind, step, seen):
 def test_the_size_by_hand():
     """Sd 1 and largest entry 4: the entry that moved by 2 moved by a half."""
     before, after = np.array([2.0, 4.0]), np.array([2.0, 6.0])
-    (change,) = changes(copied({"w": before}), copied({"w": after}))
+    (change,) = changes(snapshot({"w": before}), snapshot({"w": after}))
     assert (change.path, change.size, change.before, change.after) == ("w", 0.5, 4.0, 6.0)
 
 
 def test_whole_numbers_have_no_rounding_and_shapes_no_size():
-    (one,) = changes(copied(np.array([10**12])), copied(np.array([10**12 + 1])))
+    (one,) = changes(snapshot(np.array([10**12])), snapshot(np.array([10**12 + 1])))
     assert one.size == pytest.approx(1e-12)
-    (other,) = changes(copied(np.zeros(2)), copied(np.zeros(3)))
+    (other,) = changes(snapshot(np.zeros(2)), snapshot(np.zeros(3)))
     assert np.isinf(other.size)
-    (gone,) = changes(copied({"a": 1, "b": 2}), copied({"a": 1}))
+    (gone,) = changes(snapshot({"a": 1, "b": 2}), snapshot({"a": 1}))
     assert (gone.path, gone.size) == ("b", float("inf"))
 
 
 def test_missing_values_are_equal_to_missing_values():
-    assert changes(copied(np.array([np.nan, 1.0])), copied(np.array([np.nan, 1.0]))) == []
-    (change,) = changes(copied(np.array([np.nan, 1.0])), copied(np.array([0.0, 1.0])))
+    assert changes(snapshot(np.array([np.nan, 1.0])), snapshot(np.array([np.nan, 1.0]))) == []
+    (change,) = changes(snapshot(np.array([np.nan, 1.0])), snapshot(np.array([0.0, 1.0])))
     assert np.isinf(change.size)
 
 
 def test_loose_parts_are_left_out():
-    before, after = copied({"seconds": 0.1, "w": 1.0}), copied({"seconds": 0.2, "w": 1.0})
+    before, after = (
+        snapshot({"seconds": 0.1, "w": 1.0}),
+        snapshot({"seconds": 0.2, "w": 1.0}),
+    )
     assert [change.path for change in changes(before, after)] == ["seconds"]
     assert changes(before, after, {"seconds"}) == []
 
 
 def test_what_lies_under_a_mask_is_no_content():
     one, two = (np.ma.array([1.0, chance], mask=[False, True]) for chance in (3.0, 4.0))
-    assert changes(copied(one), copied(two)) == []
+    assert changes(snapshot(one), snapshot(two)) == []
 
 
 def test_paths_name_the_part():
