@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from foldproof.tasks.benchmark.case import Case
-from foldproof.tasks.benchmark.cases import CASES, LEAKS
+from foldproof.tasks.benchmark.cases import CASES, CONTROLS, LEAKS
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
 
@@ -48,6 +48,22 @@ class Outcome:
         if not case.leaks:
             return self.verdict is not Verdict.LEAK
         return any(stage.startswith(case.stages) for _, stage in self.caught)
+
+
+def chosen_cases(names: Sequence[str]) -> list[str]:
+    """Keys of the named cases, of all without names; ``catalogue`` stands for the catalogue's.
+
+    Raises:
+        ValueError: There is no such case.
+    """
+    catalogue = (*LEAKS, *CONTROLS)
+    keys = [
+        key for name in names or CASES for key in (catalogue if name == "catalogue" else [name])
+    ]
+    for key in keys:
+        if key not in CASES:
+            raise ValueError(f"no case {key!r}; there are catalogue, {', '.join(CASES)}")
+    return keys
 
 
 def outcome(case: Case, seed: int, **options: object) -> Outcome:

@@ -1,7 +1,7 @@
 """The power of each test: the smallest leak it detects, in share of dates and in size."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -39,6 +39,19 @@ class Turn:
     seed: int
     caught: tuple[bool, ...]
     seconds: float
+
+
+def chosen_dials(names: Sequence[str]) -> list[str]:
+    """Keys of the dials with these keys or test numbers (T1), of all without names.
+
+    Raises:
+        ValueError: No dial has such a name.
+    """
+    keys = [k for k, dial in DIALS.items() if not names or k in names or dial.number in names]
+    if not keys:
+        tests = ", ".join(dict.fromkeys(dial.number for dial in DIALS.values()))
+        raise ValueError(f"no dial of {', '.join(names)}; there are {tests}")
+    return keys
 
 
 def turn(dial: Dial, seed: int) -> Turn:
