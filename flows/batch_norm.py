@@ -1,11 +1,11 @@
-"""What batch statistics do to an LSTM: every normalization on every batch composition."""
+"""The effect of batch statistics on an LSTM: every normalization on every batch composition."""
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from pathlib import Path
 
-import pandas as pd
 from prefect import flow
 
 from foldproof.conf.load import to_yaml
@@ -13,8 +13,9 @@ from foldproof.conf.study import BatchStudy
 from foldproof.flows.processes.schedule import Job, drive
 from foldproof.flows.processes.workers import task_runner
 from foldproof.flows.screens.study import StudyScreen
-from foldproof.tasks.batch_study import Composition, Scored, row_of, why_not
+from foldproof.tasks.batch_study import Composition, Scored, why_not
 from foldproof.tasks.batch_study.answer import answer
+from foldproof.tasks.batch_study.grid import Cell, DrawnData, GridScores, skipped_cells
 from foldproof.tasks.batch_study.table import table_of
 from foldproof.tasks.batch_study.task import study_cell
 from foldproof.tasks.data import build, load
@@ -31,60 +32,27 @@ PANELS = Path(".foldproof/panels")
 STUDIES = Path(".foldproof/studies")
 
 
-@dataclass(frozen=True, eq=False)
-class DrawnData:
-    """A panel on disk with its newest fold: what the networks of one seed are trained on."""
-
-    path: Path
-    unit: Unit
-    symbols: int
-
-    def of(self, normalization: str, composition: Composition, study: BatchStudy) -> Unit:
-        """The unit of a cell on this panel."""
-        training = composition.training(study.training, self.symbols)
-        one = self.unit
-        return Unit(normalization, one.fold, one.seed, study.network, training, one.panel, one.plan)
-
-
-@dataclass(eq=False)
-class Measured:
-    """Scores by panel, normalization and composition, gathered as cells finish."""
-
-    cells: dict[tuple[str, str, str], list[Scored]] = field(default_factory=dict)
-    seconds: float = 0.0
-
-    def rows(self, study: BatchStudy) -> pd.DataFrame:
-        """One line a network, in the order of the study, whoever finished first."""
-        return pd.DataFrame([
-            row_of(panel, name, composition.title, scored)
-            for panel in study.panels
-            for name in study.normalizations
-            for composition in study.compositions
-            for scored in self.cells.get((panel, name, composition.title), [])
-        ])  # fmt: skip
-
-
 @flow(name="batch norm study", description=__doc__)
 def batch_norm(study: BatchStudy) -> Links:
-    """Panels and folds, every cell side by side, table, answer, figure, tracker."""
+    """Panels and folds, cells side by side, table, answer, figure, tracker."""
     screen, watch = StudyScreen(), Stopwatch()
     with watch("data and plan"):
         find_store(study.tracking)
-        grounds = {name: grounds_of(study, name) for name in study.panels}
-    screen.opening(study, skipped_cells(study))
+        data = {name: draw_data(study, name) for name in study.panels}
+    screen.opening(study, skipped_cells(study.normalizations, study.compositions))
     with watch("cells"):
-        measured = measure(study, grounds, screen)
-    results = assemble(study, grounds, measured, watch)
+        scores = score_cells(study, data, screen)
+    results = assemble(study, data, scores, watch.seconds)
     with watch("figure and tracking"):
         figures = draw_study(results)
         folder = (STUDIES / results.study_id).resolve()
         links = log_study(study.tracking, results, figures, folder)
-    screen.closing(results, links, folder, measured.seconds)
+    screen.closing(results, links, folder, scores.seconds)
     return links
 
 
-def grounds_of(study: BatchStudy, name: str) -> list[DrawnData]:
-    """The panel of every seed with its newest fold; a real panel is the same for all."""
+def draw_data(study: BatchStudy, name: str) -> list[DrawnData]:
+    """The panel of each seed with its newest fold; a real panel is the same for all seeds."""
     source, found = study.sources[name], []
     for seed in study.seeds:
         path = load_panel(source.drawn(seed), source.target, PANELS.resolve())
@@ -97,68 +65,46 @@ def grounds_of(study: BatchStudy, name: str) -> list[DrawnData]:
     return found
 
 
-def skipped_cells(study: BatchStudy) -> pd.DataFrame:
-    """normalization, composition, reason of every combination that cannot be trained."""
-    cells = [
-        (name, composition.title, why_not(name, composition))
-        for name in study.normalizations
-        for composition in study.compositions
-    ]
-    table = pd.DataFrame(cells, columns=["normalization", "composition", "reason"])
-    return table[table["reason"].notna()].reset_index(drop=True)
-
-
-def measure(
-    study: BatchStudy, grounds: dict[str, list[DrawnData]], screen: StudyScreen
-) -> Measured:
+def score_cells(
+    study: BatchStudy, data: Mapping[str, list[DrawnData]], screen: StudyScreen
+) -> GridScores:
     """Train and score every possible cell, as many side by side as there are processes."""
-    measured = Measured()
-    jobs = [
-        cell_job(study, panel, grounds[panel], name, composition, measured, screen)
-        for panel in study.panels
-        for composition in study.compositions
-        for name in study.normalizations
-        if why_not(name, composition) is None
-    ]
+    scores = GridScores()
+
+    def job(panel: str, composition: Composition, name: str) -> Job:
+        cell = Cell(panel, name, composition.title)
+        units = tuple(one.unit_of(name, composition) for one in data[panel])
+        paths = tuple(one.path for one in data[panel])
+
+        def keep(done: Timed[list[Scored]]) -> list[Job]:
+            scores.cells[cell] = done.value
+            scores.seconds += done.seconds
+            screen.cell(*cell, done.value)
+            return []
+
+        title = f"{panel}: {name}, {composition.title}"
+        return Job(title, partial(study_cell.submit, units, paths), keep)
+
+    grid = product(study.panels, study.compositions, study.normalizations)
+    jobs = [job(*one) for one in grid if why_not(one[2], one[1]) is None]
     with screen.bar(len(jobs)) as bar:
-        for job in drive(jobs, width=2 * study.processes):
-            bar.step(job.title)
-    return measured
-
-
-def cell_job(
-    study: BatchStudy,
-    panel: str,
-    grounds: list[DrawnData],
-    name: str,
-    composition: Composition,
-    measured: Measured,
-    screen: StudyScreen,
-) -> Job:
-    """One cell with all its seeds."""
-    units = tuple(ground.of(name, composition, study) for ground in grounds)
-    paths = tuple(ground.path for ground in grounds)
-
-    def keep(done: Timed[list[Scored]]) -> list[Job]:
-        measured.cells[panel, name, composition.title] = done.value
-        measured.seconds += done.seconds
-        screen.cell(panel, name, composition.title, done.value)
-        return []
-
-    title = f"{panel}: {name}, {composition.title}"
-    return Job(title, partial(study_cell.submit, units, paths), keep)
+        for done in drive(jobs, width=2 * study.processes):
+            bar.step(done.title)
+    return scores
 
 
 def assemble(
-    study: BatchStudy, grounds: dict[str, list[DrawnData]], measured: Measured, watch: Stopwatch
+    study: BatchStudy,
+    data: Mapping[str, list[DrawnData]],
+    scores: GridScores,
+    seconds: Mapping[str, float],
 ) -> StudyResults:
-    """Everything that the study came to as one value."""
-    config = study.model_dump(mode="json")
+    """The results of the study as one value."""
+    config, code = study.model_dump(mode="json"), code_version(HOUSE)
     decides = {k: v for k, v in config.items() if k not in ("tracking", "workers")}
-    panels = [one.unit.panel for every in grounds.values() for one in every]
+    panels = [one.unit.panel for drawn in data.values() for one in drawn]
     own = [variant_version(name) for name in study.normalizations]
-    code = code_version(HOUSE)
-    rows = measured.rows(study)
+    rows = scores.rows(study.panels, study.normalizations, study.compositions)
     table = table_of(rows, study.reference, study.level)
     return StudyResults(
         title=study.name,
@@ -172,20 +118,20 @@ def assemble(
         level=study.level,
         rows=rows,
         table=table,
-        skipped=skipped_cells(study),
+        skipped=skipped_cells(study.normalizations, study.compositions),
         answer=answer(table, study.about, study.reference, study.level, study.expected),
-        seconds=dict(watch.seconds),
+        seconds=dict(seconds),
         code_version=code,
     )
 
 
 def check(study: BatchStudy) -> None:
-    """Raise what a user can mend, while an embedded server takes its ten seconds to start.
+    """Raise user errors before the slow start of an embedded server.
 
     Raises:
         DataError: The data cannot be used.
         PlanError: The panel is too short for its fold.
-        TrackingError: There is nothing to log to.
+        TrackingError: The tracking store cannot be reached.
     """
     open_store(study.tracking)
     for name in study.panels:
@@ -195,11 +141,11 @@ def check(study: BatchStudy) -> None:
 
 
 def run_study(study: BatchStudy, api: AbstractContextManager[None]) -> Links:
-    """Run the study with as many worker processes as it asks for.
+    """Check the study, then run it with its number of worker processes.
 
     Args:
-        study: What to study.
-        api: The context in which there is a Prefect API; it is entered after the check.
+        study: The study.
+        api: The context that provides a Prefect API; entered after the check.
     """
     check(study)
     with api:

@@ -1,7 +1,7 @@
 """One network of the study: trained on a batch composition, scored honestly and in train mode."""
 
 import copy
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -19,17 +19,17 @@ from foldproof.tasks.train import TrainedUnit, Unit, network_of, normalized, tra
 
 @dataclass(frozen=True)
 class Scored:
-    """A trained network's mean daily rank IC on the test block, by how it was scored.
+    """Mean daily rank IC of a trained network on the test block, by scoring mode.
 
     Attributes:
-        seed: Of the network, and of the panel where that is drawn.
-        honest: Eval mode, every date by itself.
-        train_mode: Train mode, dropout off, weights frozen, on batches of the composition that it
-            was trained on: what a forgotten ``eval()`` reports.
-        train_mode_dates: The same on batches of one date each.
+        seed: Seed of the network, and of the panel if it is synthetic.
+        honest: Eval mode, date by date.
+        train_mode: Train mode, dropout off, weights frozen, on batches of the composition used in
+            training: the result of a forgotten ``eval()``.
+        train_mode_dates: The same on batches of one date.
         best_epoch: The epoch whose weights were kept, by the honest validation loss.
-        epochs: Epochs that were trained.
-        chance: Standard error of the rank IC where there is no skill; see :func:`chance`.
+        epochs: Number of epochs trained.
+        chance: Standard error of the rank IC without skill; see :func:`chance`.
     """
 
     seed: int
@@ -42,22 +42,22 @@ class Scored:
 
 
 def scored_cell(unit: Unit, panel: Panel) -> Scored:
-    """Train a unit and score its test block in the three ways.
+    """Train a unit and score its test block in the three modes.
 
     ``unit.training.batches`` is the composition; the variant must not overrule it, see
-    :func:`~tasks.diagnose.batch_study.composition.why_not`.
+    :func:`~foldproof.tasks.batch_study.composition.why_not`.
     """
     trained = train_unit(unit, panel)
     samples, windows = test_samples(trained, panel)
     network = network_of(trained, len(panel.features))
     batches, size = unit.training.batches, unit.training.batch_size
-    ways = {
+    modes = {
         "honest": engine.predict(network, windows, samples),
         "train_mode": in_train_mode(network, windows, samples, batches, size, unit.seed),
         "train_mode_dates": in_train_mode(network, windows, samples, "date", size, unit.seed),
     }
     target, dates = windows.target[samples], windows.date(samples)
-    figures = {name: rank_ic(forecast, target, dates) for name, forecast in ways.items()}
+    figures = {name: rank_ic(forecast, target, dates) for name, forecast in modes.items()}
     return Scored(
         seed=unit.seed,
         best_epoch=trained.best_epoch,
@@ -68,7 +68,7 @@ def scored_cell(unit: Unit, panel: Panel) -> Scored:
 
 
 def test_samples(trained: TrainedUnit, panel: Panel) -> tuple[Tensor, Windows]:
-    """(N,) samples of the test block, and the windows that they index; on the CPU."""
+    """(N,) samples of the test block, and the windows they index; on the CPU."""
     unit = trained.unit
     values = normalized(unit, panel, trained.statistics).values
     member = torch.from_numpy(np.array(panel.member))
@@ -84,16 +84,16 @@ def in_train_mode(
 
     .. warning::
 
-        This is the mistake under study. Running statistics move with every pass in train mode, so
-        a copy is scored; the network stays as it is.
+        This is the mistake under study. Every pass in train mode changes running statistics, so a
+        copy is scored; the network does not change.
 
     Args:
         network: Frozen weights.
-        windows: Features.
-        samples: What to score.
+        windows: The windows of the panel.
+        samples: The samples to score.
         batches: Key of ``foldproof.models.batches.BATCHES``.
-        size: Samples in a batch at most.
-        seed: Of the order of batches, and of their content where they are shuffled.
+        size: Largest number of samples in a batch.
+        seed: Seed of the order of batches, and of their content if shuffled.
     """
     moved = copy.deepcopy(network)
     dropout_off(moved).train()
@@ -114,7 +114,7 @@ def in_train_mode(
 def rank_ic(forecast: Tensor, target: Tensor, dates: Tensor) -> float:
     """Mean over dates of the Spearman correlation across symbols; (N,) each.
 
-    Samples without a target do not count; a date whose forecasts are all equal counts 0.
+    Samples without a target are left out; a date whose forecasts are all equal counts as 0.
     """
     frame = pd.DataFrame({"forecast": forecast.numpy(), "target": target.numpy()})
     known = frame["target"].notna().to_numpy()
@@ -128,16 +128,10 @@ def rank_ic(forecast: Tensor, target: Tensor, dates: Tensor) -> float:
 
 
 def chance(target: Tensor, dates: Tensor) -> float:
-    """Standard error of :func:`rank_ic` of forecasts that have nothing to do with the target.
+    """Standard error of :func:`rank_ic` of forecasts independent of the target.
 
-    A day's Spearman correlation of n independent pairs has variance 1 / (n - 1), exactly, and the
-    days of a martingale are uncorrelated.
+    The Spearman correlation of n independent pairs has variance exactly 1 / (n - 1), and the days
+    of a martingale are uncorrelated.
     """
     counts = dates[target.isfinite()].unique(return_counts=True)[1].double()
     return float((1 / (counts - 1)).sum().sqrt() / len(counts))
-
-
-def row_of(panel: str, normalization: str, composition: str, scored: Scored) -> dict[str, object]:
-    """One line of the study's long table."""
-    names = {"panel": panel, "normalization": normalization, "composition": composition}
-    return names | asdict(scored)

@@ -1,4 +1,4 @@
-"""Which samples share a batch in a cell of the study, and which normalizations that suits."""
+"""Which samples share a batch in a cell of the study, and which normalizations allow it."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -8,23 +8,23 @@ from foldproof.models.normalizers import resolve
 from foldproof.models.spec import Spec, TrainingSpec, at_least, require
 
 BY_DATES = ("date_block", "chronological")
-"""Compositions whose size is counted in dates; that of the others in samples."""
+"""Compositions sized in dates; the others are sized in samples."""
 
 
 @dataclass(frozen=True)
 class Composition(Spec):
-    """A way to batch: a key of models.batches.BATCHES with its size in samples or in dates."""
+    """A batch composition: a key of models.batches.BATCHES with its size in samples or dates."""
 
     __bounds__ = at_least(1, "dates", "epochs") | at_least(2, "size")
 
     batches: Literal["shuffled", "date_block", "symbol", "chronological"]
     """shuffled, date_block, symbol or chronological; see models.batches."""
     size: int | None = None
-    """Samples in a batch at most; for shuffled and symbol."""
+    """Largest number of samples in a batch; for shuffled and symbol."""
     dates: int | None = None
-    """Whole adjacent dates in a batch; for date_block and chronological. 1 is one date."""
+    """Adjacent whole dates in a batch; for date_block and chronological."""
     epochs: int | None = None
-    """Passes at most, in place of training.epochs: small batches make many steps a pass."""
+    """Largest number of epochs, in place of training.epochs: small batches make many steps."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -46,7 +46,7 @@ class Composition(Spec):
         return number if self.batches == "date_block" else f"{number} in time order"
 
     def samples(self, symbols: int) -> int:
-        """Samples in a batch at most, on a panel of so many symbols."""
+        """Largest number of samples in a batch, on a panel of ``symbols``."""
         return self.size if self.size is not None else (self.dates or 1) * symbols
 
     def training(self, spec: TrainingSpec, symbols: int) -> TrainingSpec:
@@ -60,17 +60,17 @@ class Composition(Spec):
 
 
 def why_not(normalization: str, composition: Composition) -> str | None:
-    """Why a normalization cannot be trained on these batches, in one sentence; None where it can.
+    """Why a normalization cannot be trained on these batches; None if it can.
 
-    A variant that brings ``batches`` of its own would overrule the composition in silence.
+    A variant with its own ``batches`` would silently overrule the composition.
     """
     variant, batches = resolve(normalization), BATCHES[composition.batches]
     if variant.batches in (None, composition.batches):
         return None
     if variant.training_coupling == "date" and not batches.whole_dates:
         return (
-            f"takes its statistics over one date, and {composition.title} cuts dates: alone on its "
-            "date, a sample comes out as a constant"
+            f"takes its statistics over one date, and {composition.title} splits dates: a sample "
+            "alone on its date is normalized to a constant"
         )
     wanted = BATCHES[str(variant.batches)]
-    return f"is trained on {wanted.name} batches alone ({wanted.description})"
+    return f"is trained only on {wanted.name} batches ({wanted.description})"

@@ -1,4 +1,4 @@
-"""From one line a network to one line a cell: means over seeds with t intervals."""
+"""From one row per network to one row per cell: means over seeds with t intervals."""
 
 from collections.abc import Iterable
 
@@ -9,14 +9,14 @@ from scipy import stats
 CELL = ["panel", "normalization", "composition"]
 SCORES = ("honest", "train_mode", "train_mode_dates")
 MEASURES = (*SCORES, "gap", "gain")
-"""Columns that get a mean and an interval; gap and gain are paired within each seed."""
+"""Columns with a mean and an interval; gap and gain are paired within each seed."""
 
 
-def with_pairs(rows: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """Long table with what is gained in train mode and by the normalization, seed by seed.
+def _with_pairs(rows: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """The long table with two paired differences per seed.
 
-    gap: train mode less honest, same weights. gain: honest less honest of ``reference`` on the
-    same panel, seed and composition; NaN where that was not trained.
+    gap: the train-mode score less the honest one, same weights. gain: the honest score less that
+    of ``reference`` on the same panel, seed and composition; NaN where that was not trained.
     """
     keys = ["panel", "composition", "seed"]
     plain = rows[rows["normalization"] == reference].set_index(keys)["honest"].rename("plain")
@@ -27,25 +27,25 @@ def with_pairs(rows: pd.DataFrame, reference: str) -> pd.DataFrame:
 
 
 def table_of(rows: pd.DataFrame, reference: str, level: float) -> pd.DataFrame:
-    """One row a cell, in the order of ``rows``.
+    """One row per cell, in the order of ``rows``.
 
     Args:
-        rows: One line a network: panel, normalization, composition and the fields of Scored.
-        reference: The normalization that the others are paired with.
-        level: Of each interval by itself, two-sided.
+        rows: One row per network: panel, normalization, composition and the fields of Scored.
+        reference: The normalization with which the others are paired.
+        level: Level of each single interval, two-sided.
 
     Returns:
-        panel, normalization, composition, seeds, best_epoch (mean), chance (standard error of a
-        mean without skill, where panels are drawn anew), and for each of MEASURES its mean,
-        ``_low``, ``_high`` (mean ± t sd / sqrt(seeds)) and ``_p``, the two-sided p value of zero;
-        p is NaN for a measure that is exactly the same in all seeds.
+        panel, normalization, composition, seeds, best_epoch (mean), chance (standard error of the
+        mean without skill, for panels drawn per seed), and for each of MEASURES its mean,
+        ``_low``, ``_high`` (mean ± t sd / sqrt(seeds)) and ``_p``, the two-sided p-value of zero;
+        p is NaN for a measure that is the same in all seeds.
     """
-    paired = with_pairs(rows, reference)
+    paired = _with_pairs(rows, reference)
     cells = paired.groupby(CELL, sort=False)
-    return pd.DataFrame([line(key, cell, level) for key, cell in cells])
+    return pd.DataFrame([_row(key, cell, level) for key, cell in cells])
 
 
-def line(key: tuple[object, ...], cell: pd.DataFrame, level: float) -> dict[str, object]:
+def _row(key: tuple[object, ...], cell: pd.DataFrame, level: float) -> dict[str, object]:
     """One cell."""
     out: dict[str, object] = dict(zip(CELL, key, strict=True))
     out |= {"seeds": len(cell), "best_epoch": float(cell["best_epoch"].mean())}
@@ -57,14 +57,14 @@ def line(key: tuple[object, ...], cell: pd.DataFrame, level: float) -> dict[str,
 
 
 def interval(values: np.ndarray, level: float) -> tuple[float, float, float]:
-    """Mean of (n,) values, half width of Student's interval, two-sided p value of mean zero.
+    """Mean of (n,) values, half width of Student's interval, two-sided p-value of mean zero.
 
     Raises:
         ValueError: Fewer than two values.
     """
     n = len(values)
     if n < 2:
-        raise ValueError(f"an interval over seeds needs at least 2 of them; there is {n}")
+        raise ValueError(f"an interval over seeds needs at least 2 seeds; there is {n}")
     mean, error = float(values.mean()), float(values.std(ddof=1)) / n**0.5
     half = error * float(stats.t.ppf((1 + level) / 2, n - 1))
     if not error > 0:
@@ -73,14 +73,12 @@ def interval(values: np.ndarray, level: float) -> tuple[float, float, float]:
 
 
 def false_discovery(p: Iterable[float]) -> np.ndarray:
-    """(k,) p values adjusted as by Benjamini & Hochberg 1995; NaN stays NaN and does not count.
+    """(k,) p-values adjusted as by Benjamini & Hochberg 1995; NaN stays NaN and is not counted.
 
-    Of all cells that are named at an adjusted value below q, an expected share of at most q is
-    named by luck, where the p values are independent or positively dependent.
+    If cells with an adjusted p-value below q are named, an expected share of at most q of them is
+    false, where the p-values are independent or positively dependent.
     """
     values = np.asarray([*p], dtype=np.float64)
-    out = np.full(values.shape, np.nan)
-    falling = np.argsort(-np.nan_to_num(values, nan=-1.0))[: int(np.isfinite(values).sum())]
-    places = np.arange(len(falling), 0, -1)
-    out[falling] = np.minimum.accumulate(values[falling] * len(falling) / places)
-    return out
+    known = np.isfinite(values)
+    values[known] = stats.false_discovery_control(values[known])
+    return values

@@ -1,4 +1,4 @@
-"""The Prefect task of the study: one cell with all its seeds, found by its key when it is done."""
+"""The Prefect task of the study: one cell with all its seeds, cached once finished."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from foldproof.tasks.train import Unit, code_version, digest
 
 
 def cell_key(_: Any, parameters: dict[str, Any]) -> str:
-    """Where Prefect keeps a cell: its units and the code decide it."""
+    """Cache key of a cell: a hash of its units and the code."""
     units: Sequence[Unit] = parameters["units"]
     return f"study-{digest([unit.key for unit in units], code_version(__name__))}"
 
@@ -25,7 +25,7 @@ def cell_key(_: Any, parameters: dict[str, Any]) -> str:
     cache_key_fn=cell_key,
 )
 def study_cell(units: tuple[Unit, ...], panels: tuple[Path, ...]) -> Timed[list[Scored]]:
-    """Train and score every unit, each on the panel in its place."""
+    """Train and score every unit, each on the panel at the same position."""
 
     def each() -> list[Scored]:
         pairs = zip(units, panels, strict=True)

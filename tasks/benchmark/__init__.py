@@ -1,1 +1,1 @@
-"""The audit under audit: planted leaks and clean controls of known truth."""
+"""Benchmark of the audit: planted leaks and clean controls."""

@@ -1,16 +1,27 @@
-"""A case of the lab: a forecaster of known honesty, and what the audit is expected to say."""
+"""A case of the benchmark: a forecaster that leaks or not, and where the audit must find the leak.
+
+The cases are in cases.py and more_cases.py.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
+from foldproof.tasks.benchmark.honest.forecaster import (
+    HONEST,
+    Column,
+    Parts,
+    Rescoring,
+    rescored,
+    with_feature,
+)
 from foldproof.tasks.benchmark.honest.market import Market
 from foldproof.tasks.diagnose.findings.finding import LeakReport
 from foldproof.tasks.diagnose.forecaster import audit_forecaster
 from foldproof.tasks.diagnose.spec import FULL, QUICK
 from foldproof.tasks.diagnose.trace.run import Forecast
-from foldproof.tasks.split import Fold
 
 
 @dataclass(frozen=True)
@@ -23,9 +34,7 @@ class Case:
         forecast: The forecaster.
         stages: Where the leak enters: a finding must name one of these. Empty for a control.
         market: The market it runs on.
-        fold: Its fold, or None for the market's own.
         options: What a user would tell ``audit_forecaster`` about the data.
-        source: Where the leak is described.
     """
 
     key: str
@@ -33,9 +42,7 @@ class Case:
     forecast: Forecast
     stages: tuple[str, ...] = ()
     market: Market = field(default_factory=Market)
-    fold: Fold | None = None
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    source: str = "catalogue of leaks"
 
     @property
     def leaks(self) -> bool:
@@ -43,20 +50,63 @@ class Case:
         return bool(self.stages)
 
     def audit(self, seed: int, **options: Any) -> LeakReport:
-        """The audit of the case on the market that ``seed`` draws."""
-        data = self.market.rows(seed)
+        """The audit of the case on the market drawn with ``seed``."""
         given = {"seed": seed, "horizon": self.market.horizon, **self.options, **options}
         audit = replace(QUICK if given.pop("quick", False) else FULL, **given)
-        return audit_forecaster(self.forecast, data, self.fold or self.market.fold, audit)
+        return audit_forecaster(self.forecast, self.market.rows(seed), self.market.fold, audit)
 
 
-def by_key(*cases: Case) -> Mapping[str, Case]:
-    """``cases`` by their key.
+def pipeline_case(
+    key: str,
+    title: str,
+    *stages: str,
+    base: Parts = HONEST,
+    added: Column | None = None,
+    rescoring: Rescoring | None = None,
+    market: Market | None = None,
+    options: Mapping[str, Any] | None = None,
+    **parts: Any,
+) -> Case:
+    """A case made of an honest pipeline in which some parts are replaced.
+
+    Args:
+        key: Its name.
+        title: One line for readers.
+        stages: Where the leak enters; none for a control.
+        base: The pipeline whose parts are replaced.
+        added: One more feature.
+        rescoring: A change of the scores of the linear model, given the targets.
+        market: The market it runs on.
+        options: What a user would tell ``audit_forecaster`` about the data.
+        parts: Replacements by the names of the attributes of ``Parts``.
+    """
+    if added is not None:
+        parts["features"] = partial(with_feature, added)
+    if rescoring is not None:
+        parts["score"] = partial(rescored, rescoring)
+    forecast = replace(base, **parts).forecaster
+    return Case(key, title, forecast, stages, market or Market(), options or MappingProxyType({}))
+
+
+class Keyed(Protocol):
+    """An entry of a catalogue."""
+
+    @property
+    def key(self) -> str:
+        """Its name."""
+
+
+Entry = TypeVar("Entry", bound=Keyed)
+
+
+def by_key(*entries: Entry) -> Mapping[str, Entry]:
+    """``entries`` by their key.
 
     Raises:
-        ValueError: A key stands twice.
+        ValueError: Two entries have the same key.
     """
-    found = {case.key: case for case in cases}
-    if len(found) < len(cases):
-        raise ValueError(f"each case needs a key of its own; there are {len(cases)} cases")
+    found = {entry.key: entry for entry in entries}
+    if len(found) < len(entries):
+        keys = [entry.key for entry in entries]
+        raise ValueError(f"duplicate keys: {', '.join(k for k in found if keys.count(k) > 1)}")
     return MappingProxyType(found)

@@ -1,32 +1,33 @@
-"""The audit's own marks: recall on planted leaks, false alarms on controls, each test alone."""
+"""How well the audit does: recall on planted leaks, false alarms on controls, each test alone."""
 
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import pandas as pd
 
 from foldproof.tasks.benchmark.case import Case
-from foldproof.tasks.benchmark.cases import CASES, LEAKS
+from foldproof.tasks.benchmark.cases import CASES, CONTROLS, LEAKS
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the audit said of a case on one market.
+    """The result of the audit of a case on one market.
 
     Attributes:
         case: Its key.
-        seed: Of the market.
-        verdict: Of the whole audit.
+        seed: Seed of the market.
+        verdict: The verdict of the audit.
         caught: (test, stage) of every LEAK that counts.
-        alone: Tests that said LEAK, those that inform only included.
+        alone: Tests that report a LEAK, including those that inform only.
         rounding: Tests whose result moved within rounding.
-        ahead: Longest look-ahead that a leak's finding names, in trading days; 0 for none.
-        inflation: Rank IC reported beyond an honest replay, with the ends of its interval; NaN
-            where nothing leaks.
+        ahead: Longest look-ahead of a leak's finding in trading days; 0 for none.
+        inflation: Rank IC in excess of an honest replay, with the ends of its interval; NaN if
+            nothing leaks.
         seconds: CPU seconds of the audit.
     """
 
@@ -42,15 +43,31 @@ class Outcome:
 
     @property
     def right(self) -> bool:
-        """A leak caught by a test that names its stage; a control that is not flagged."""
+        """Whether a leak is caught by a test that names its stage, or a control is not flagged."""
         case = CASES[self.case]
         if not case.leaks:
             return self.verdict is not Verdict.LEAK
         return any(stage.startswith(case.stages) for _, stage in self.caught)
 
 
+def chosen_cases(names: Sequence[str]) -> list[str]:
+    """Keys of the named cases, of all without names; ``catalogue`` stands for the catalogue's.
+
+    Raises:
+        ValueError: There is no such case.
+    """
+    catalogue = (*LEAKS, *CONTROLS)
+    keys = [
+        key for name in names or CASES for key in (catalogue if name == "catalogue" else [name])
+    ]
+    for key in keys:
+        if key not in CASES:
+            raise ValueError(f"no case {key!r}; there are catalogue, {', '.join(CASES)}")
+    return keys
+
+
 def outcome(case: Case, seed: int, **options: object) -> Outcome:
-    """Audit ``case`` on the market that ``seed`` draws."""
+    """Audit ``case`` on the market drawn with ``seed``."""
     start = time.process_time()
     report = case.audit(seed, **options)
     spent = time.process_time() - start
@@ -62,25 +79,25 @@ def outcome(case: Case, seed: int, **options: object) -> Outcome:
         verdict=report.verdict,
         caught=tuple((f.test, f.stage) for f in leaks if f.counts),
         alone=tuple(dict.fromkeys(f.test for f in leaks)),
-        rounding=tuple(f.test for f in report.findings if rounded(f)),
+        rounding=tuple(f.test for f in report.findings if _rounded(f)),
         ahead=max((f.ahead or 0 for f in leaks), default=0),
         inflation=(price.value, price.low, price.high) if price else (np.nan, np.nan, np.nan),
         seconds=spent,
     )
 
 
-def rounded(finding: Finding) -> bool:
-    """Whether something moved, and no more than rounding explains."""
+def _rounded(finding: Finding) -> bool:
+    """Whether a result moved by no more than rounding."""
     return finding.size is not None and 0 < finding.value <= finding.threshold
 
 
 def by_case(found: Iterable[Outcome]) -> pd.DataFrame:
-    """One row a case: how often it was right, what caught it, what it is worth, what it costs."""
+    """One row per case: how often it was right, which tests caught it, its inflation and cost."""
     rows = []
     for key, group in grouped(found).items():
         case = CASES[key]
         tests = dict.fromkeys(t for one in group for t, _ in one.caught)
-        worth = [one.inflation[0] for one in group if np.isfinite(one.inflation[0])]
+        inflation = [one.inflation[0] for one in group if np.isfinite(one.inflation[0])]
         rows.append(
             {
                 "case": key,
@@ -89,7 +106,7 @@ def by_case(found: Iterable[Outcome]) -> pd.DataFrame:
                 "right": f"{sum(one.right for one in group)}/{len(group)}",
                 "caught by": ", ".join(tests),
                 "days ahead": max(one.ahead for one in group) or "",
-                "inflation": f"{np.mean(worth):+.3f}" if worth else "",
+                "inflation": f"{np.mean(inflation):+.3f}" if inflation else "",
                 "seconds": round(float(np.mean([one.seconds for one in group])), 1),
             }
         )
@@ -97,17 +114,16 @@ def by_case(found: Iterable[Outcome]) -> pd.DataFrame:
 
 
 def by_test(found: Sequence[Outcome]) -> pd.DataFrame:
-    """One row a test: how many leaks it sees alone, and how many controls it flags."""
-    leaks = [one for one in found if CASES[one.case].leaks]
-    clean = [one for one in found if not CASES[one.case].leaks]
+    """One row per test: how many leaks it detects alone, and how many controls it flags."""
+    leaks, clean = _leaks_and_controls(found)
     rows = []
     for key, entry in DIAGNOSTICS.items():
-        seen, flagged = (sum(key in one.alone for one in some) for some in (leaks, clean))
-        if seen or flagged:
+        caught, flagged = (sum(key in one.alone for one in some) for some in (leaks, clean))
+        if caught or flagged:
             rows.append(
                 {
                     "test": entry.title,
-                    "leaks seen alone": f"{seen}/{len(leaks)}",
+                    "leaks caught alone": f"{caught}/{len(leaks)}",
                     "controls flagged": f"{flagged}/{len(clean)}",
                 }
             )
@@ -115,20 +131,18 @@ def by_test(found: Sequence[Outcome]) -> pd.DataFrame:
 
 
 def grouped(found: Iterable[Outcome]) -> dict[str, list[Outcome]]:
-    """Outcomes by case, in the order of the cases."""
-    out: dict[str, list[Outcome]] = {}
-    for one in sorted(found, key=lambda one: ([*CASES].index(one.case), one.seed)):
-        out.setdefault(one.case, []).append(one)
-    return out
+    """Outcomes by case, in the order of the cases and seeds."""
+    ordered = sorted(found, key=lambda one: ([*CASES].index(one.case), one.seed))
+    return {key: list(group) for key, group in groupby(ordered, lambda one: one.case)}
 
 
 def summary(found: Sequence[Outcome]) -> str:
-    """Recall and false alarms in one sentence each."""
+    """Recall, false alarms and CPU time, one sentence each."""
+    leaks, clean = _leaks_and_controls(found)
     kinds = {
-        "catalogue": [one for one in found if one.case in LEAKS],
-        "further": [one for one in found if CASES[one.case].leaks and one.case not in LEAKS],
+        "catalogue": [one for one in leaks if one.case in LEAKS],
+        "further": [one for one in leaks if one.case not in LEAKS],
     }
-    clean = [one for one in found if not CASES[one.case].leaks]
     lines = [
         f"{sum(one.right for one in some)} of {len(some)} audits of the {name} leaks caught, by a "
         "test that names the stage"
@@ -136,11 +150,16 @@ def summary(found: Sequence[Outcome]) -> str:
         if some
     ]
     if clean:
-        flagged = sum(not one.right for one in clean)
-        jitter = sum(bool(one.rounding) for one in clean)
         lines.append(
-            f"{flagged} of {len(clean)} audits of clean controls flagged; in {jitter} of them "
-            "results moved by rounding, which was told as such"
+            f"{sum(not one.right for one in clean)} of {len(clean)} audits of clean controls "
+            f"flagged; in {sum(bool(one.rounding) for one in clean)} of them results moved by "
+            "rounding, which was reported as rounding"
         )
     seconds = sum(one.seconds for one in found)
-    return "\n".join([*lines, f"{seconds:.0f} CPU seconds, {seconds / len(found):.1f} an audit"])
+    return "\n".join([*lines, f"{seconds:.0f} CPU seconds, {seconds / len(found):.1f} per audit"])
+
+
+def _leaks_and_controls(found: Sequence[Outcome]) -> tuple[list[Outcome], list[Outcome]]:
+    """The outcomes of leaks, and those of controls."""
+    leaks = [one for one in found if CASES[one.case].leaks]
+    return leaks, [one for one in found if not CASES[one.case].leaks]

@@ -1,4 +1,4 @@
-"""A small market of known truth, with everything that makes leaks: gaps, listings, restatements."""
+"""A small simulated market with what leaks arise from: gaps, listings, delistings, reports."""
 
 from dataclasses import dataclass
 
@@ -11,21 +11,21 @@ FIRST_DAY = "2020-01-06"
 DAILY = 0.02
 """Standard deviation of a stock's daily return."""
 QUARTER = 42
-"""Trading days of a reporting period; short, so that a small market has several."""
+"""Trading days in a reporting period; short, so that a small market has several."""
 REPORTED_AFTER = 15
 """Trading days from the end of a period to its report."""
 
 
 @dataclass(frozen=True)
 class Market:
-    """Sizes and truth.
+    """The size of the market and its true signal.
 
     Attributes:
         symbols: Stocks.
         days: Trading days.
-        horizon: Days that a label spans, from the next close on.
+        horizon: Days spanned by a label, from the next close.
         skill: Correlation of the feature ``signal`` with the next day's own return.
-        turn: Whether the signal changes sign in the middle.
+        turn: Whether the signal changes sign halfway.
         gaps: Share of missing values of ``sentiment``, in runs.
     """
 
@@ -38,7 +38,7 @@ class Market:
 
     @property
     def fold(self) -> Fold:
-        """One purged fold of about half, an eighth and a third of the days."""
+        """One purged fold: about half, an eighth and a third of the days."""
         gap = self.horizon + 1
         train = range(20, self.days // 2)
         validation = range(train.stop + gap, train.stop + gap + self.days // 8)
@@ -54,9 +54,9 @@ class Market:
     def rows(self, seed: int) -> pd.DataFrame:
         """Long rows: prices, volume, signal, sentiment, book, book_known, sector.
 
-        ``signal`` tells a little of the next return, ``sentiment`` has holes and tells nothing,
-        ``book`` stands from the end of a period on but is known only later, two stocks are listed
-        late and two end early.
+        ``signal`` predicts a little of the next return; ``sentiment`` has gaps and predicts
+        nothing; ``book`` is dated from the end of its period but becomes known later. Two stocks
+        are listed late and two are delisted early.
         """
         draw = np.random.default_rng(seed)
         shape = (self.days, self.symbols)
@@ -87,7 +87,7 @@ class Market:
 
 
 def persistent(draws: np.ndarray, memory: float) -> np.ndarray:
-    """(D, S) standard normal draws -> AR(1) series of variance 1."""
+    """(D, S) standard normal draws turned into AR(1) series of variance 1."""
     out = draws.copy()
     for day in range(1, len(out)):
         out[day] = memory * out[day - 1] + np.sqrt(1 - memory**2) * draws[day]
@@ -95,7 +95,7 @@ def persistent(draws: np.ndarray, memory: float) -> np.ndarray:
 
 
 def with_holes(draw: np.random.Generator, values: np.ndarray, share: float) -> np.ndarray:
-    """``values`` with a share of missing ones, in runs of about four days."""
+    """``values`` with a share of them missing, in runs of about four days."""
     starts = draw.random(values.shape) < share / 4
     for lag in range(4):
         values[lag:][starts[: len(values) - lag]] = np.nan
@@ -105,7 +105,7 @@ def with_holes(draw: np.random.Generator, values: np.ndarray, share: float) -> n
 def reports(
     draw: np.random.Generator, days: int, symbols: int, dates: pd.DatetimeIndex
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Book values (D, S) from the end of each period on, and (D,) when each becomes known."""
+    """Book values (D, S) dated from the end of each period, and (D,) when each becomes known."""
     period = np.arange(days) // QUARTER
     values = draw.standard_normal((period.max() + 1, symbols))
     published = period * QUARTER + REPORTED_AFTER
@@ -115,7 +115,7 @@ def reports(
 
 
 def alive(market: Market, table: pd.DataFrame) -> np.ndarray:
-    """(n,) bool: two stocks are listed after a quarter of the days, two end at three quarters."""
+    """(n,) bool: two stocks are listed after a quarter of the days, two delisted at three."""
     day = np.searchsorted(market.calendar, table["date"].to_numpy().astype("datetime64[D]"))
     late, gone = {"S03", "S04"}, {"S05", "S06"}
     unborn = table["symbol"].isin(late).to_numpy() & (day < market.days // 4)

@@ -1,5 +1,6 @@
-"""Networks for the lab: trained on windows or whole sequences, scored batch by batch."""
+"""Networks of the benchmark: trained on windows or sequences, scored batch by batch."""
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,6 +15,7 @@ from foldproof.models.network import build
 from foldproof.models.normalizers import Variant
 from foldproof.models.spec import NetworkSpec
 from foldproof.tasks.benchmark.honest.forecaster import HONEST, WINDOW, Parts, Samples, on_dates
+from foldproof.tasks.benchmark.honest.market import DAILY
 from foldproof.tasks.diagnose.trace.trace import Trace
 from foldproof.tasks.split import Fold
 
@@ -21,12 +23,10 @@ HIDDEN = 8
 EPOCHS = 4
 BATCH = 128
 RATE = 1e-2
-TARGET_UNIT = 0.02
-"""Divides targets, so that losses are near 1."""
 
 
 def lagged(scaled: pd.DataFrame) -> pd.DataFrame:
-    """(n, T * F) windows, oldest row first; rows of the stock that are not there are missing."""
+    """(n, T * F) windows, oldest row first; NaN before the stock's first row."""
     past = [scaled.groupby(level=1).shift(lag) for lag in range(WINDOW - 1, -1, -1)]
     names = [f"{name}@{lag}" for lag in range(WINDOW - 1, -1, -1) for name in scaled]
     return pd.concat(past, axis=1).set_axis(names, axis=1)
@@ -39,14 +39,14 @@ def tensor(inputs: pd.DataFrame, samples: Samples, dtype: torch.dtype = torch.fl
 
 
 def numbered(samples: Samples) -> tuple[Tensor, Tensor]:
-    """(B,) date and symbol numbers, in order."""
+    """(B,) date and symbol numbers."""
     dates = samples.get_level_values(0).to_numpy().astype("datetime64[D]").astype(np.int64)
     _, symbols = np.unique(samples.get_level_values(1).to_numpy(dtype=str), return_inverse=True)
     return torch.from_numpy(dates), torch.from_numpy(symbols.reshape(-1).astype(np.int64))
 
 
 def seeded(make: Callable[[], nn.Module], seed: int = 0) -> nn.Module:
-    """A new module from a fixed seed; the global random state stays."""
+    """A new module from a fixed seed; the global random state does not change."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         return make()
@@ -60,10 +60,10 @@ def fit_windows(
     y: pd.DataFrame,
     samples: Samples,
     fold: Fold,
-    stop_on: Callable[[pd.DataFrame, pd.DataFrame, Fold, Samples], Samples] | None = None,
+    stop_on: Callable[[pd.DataFrame, pd.DataFrame, Fold], Samples] | None = None,
     epochs: int = EPOCHS,
 ) -> nn.Module:
-    """Train ``make(F)`` on the training dates; keep the epoch that is best on validation.
+    """Train ``make(F)`` on the training dates; keep the best epoch on validation.
 
     Args:
         make: Number of features -> module (windows, dates) -> (B,).
@@ -71,23 +71,24 @@ def fit_windows(
         size: Samples in a batch.
         inputs: Windows.
         y: Targets.
-        samples: What may be trained on.
-        fold: Its training dates are trained on.
-        stop_on: (inputs, targets, fold, samples) -> samples that the epoch is chosen on; by
-            default the validation dates.
+        samples: The samples allowed in training.
+        fold: The training, validation and test dates.
+        stop_on: (inputs, targets, fold) -> samples on which the epoch is chosen; by default the
+            validation dates.
         epochs: Passes over the training samples.
     """
-    whole = inputs.index[inputs.notna().all(axis=1)]
-    usable = samples.intersection(whole).sort_values()
+    complete = inputs.index[inputs.notna().all(axis=1)]
+    usable = samples.intersection(complete).sort_values()
     train = on_dates(usable, fold.train_dates)
-    held = stop_on(inputs, y, fold, usable) if stop_on else on_dates(usable, fold.validation_dates)
-    held = held.intersection(whole)
+    held = stop_on(inputs, y, fold) if stop_on else on_dates(usable, fold.validation_dates)
+    held = held.intersection(complete)
     network = seeded(lambda: make(inputs.shape[1] // WINDOW))
     optimizer = torch.optim.Adam(network.parameters(), lr=RATE)
-    x, dates, target = tensor(inputs, train), *batch_of(y, train)
-    symbols = numbered(train)[1]
-    held_x, held_dates, held_y = tensor(inputs, held), *batch_of(y, held)
-    generator, best, kept = torch.Generator().manual_seed(0), np.inf, snapshot(network)
+    (dates, symbols), (held_dates, _) = numbered(train), numbered(held)
+    x, target = tensor(inputs, train), targets(y, train)
+    held_x, held_y = tensor(inputs, held), targets(y, held)
+    generator, best = torch.Generator().manual_seed(0), np.inf
+    kept = copy.deepcopy(network.state_dict())
     for _ in range(epochs):
         network.train()
         places = torch.arange(len(train))
@@ -100,20 +101,14 @@ def fit_windows(
         with torch.no_grad():
             reached = float((network(held_x, held_dates) - held_y).square().mean())
         if reached < best:
-            best, kept = reached, snapshot(network)
+            best, kept = reached, copy.deepcopy(network.state_dict())
     network.load_state_dict(kept)
     return network.eval()
 
 
-def snapshot(network: nn.Module) -> dict[str, Tensor]:
-    """Parameters and buffers as they are now."""
-    return {name: value.clone() for name, value in network.state_dict().items()}
-
-
-def batch_of(y: pd.DataFrame, samples: Samples) -> tuple[Tensor, Tensor]:
-    """(B,) date numbers and targets in units."""
-    target = y.loc[samples, "target"].to_numpy() / TARGET_UNIT
-    return numbered(samples)[0], torch.from_numpy(target).float()
+def targets(y: pd.DataFrame, samples: Samples) -> Tensor:
+    """(B,) targets in units of a daily standard deviation, so that losses are near 1."""
+    return torch.from_numpy(y.loc[samples, "target"].to_numpy() / DAILY).float()
 
 
 @dataclass(frozen=True)
@@ -121,10 +116,10 @@ class Scoring:
     """How a network is scored.
 
     Attributes:
-        batches: Key of BATCHES, or ``all`` for one batch of the whole block.
+        batches: Key of BATCHES, or ``all`` for one batch of the whole test block.
         size: Samples in a batch.
-        training: Whether the network is left in training mode.
-        prepare: (network, inputs, test samples) run before scoring, or None.
+        training: Whether the network is scored in training mode.
+        prepare: (network, windows, dates), run before scoring, or None.
         dtype: Precision of the windows.
     """
 
@@ -143,7 +138,7 @@ class Scoring:
         trace: Trace,
         y: pd.DataFrame,
     ) -> pd.Series:
-        """Scores of the whole windows among ``test``."""
+        """Scores of the complete windows among ``test``."""
         samples = test.intersection(inputs.index[inputs.notna().all(axis=1)]).sort_values()
         x, (dates, symbols) = tensor(inputs, samples, self.dtype), numbered(samples)
         network = model.to(self.dtype).train(self.training)
@@ -166,7 +161,7 @@ class Scoring:
 
 
 def shown_batch(cut: Sequence[Tensor], dates: Tensor, most: int = 96) -> Tensor:
-    """The first batch that holds several dates, else the first few batches joined."""
+    """The first batch with several dates, else the first few batches joined."""
     for batch in cut:
         if len(dates[batch].unique()) > 1:
             return batch[:: max(1, -(-len(batch) // most))]
@@ -174,7 +169,7 @@ def shown_batch(cut: Sequence[Tensor], dates: Tensor, most: int = 96) -> Tensor:
 
 
 def lstm(variant: Variant) -> Callable[[int], nn.Module]:
-    """Makes the project's own forecaster with ``variant`` inside."""
+    """A factory of the project's network with ``variant``."""
     spec = NetworkSpec(window=WINDOW, hidden=HIDDEN)
     return lambda features: build(variant, features, spec, 0)
 
@@ -186,7 +181,7 @@ def network_parts(
     size: int = BATCH,
     base: Parts = HONEST,
 ) -> Parts:
-    """The honest parts with a network on windows in the place of the linear model."""
+    """The honest parts with a network on windows in place of the linear model."""
     train = partial(fit_windows, make, batches, size)
     return replace(base, windows=lagged, train=train, score=scoring)
 
@@ -198,7 +193,7 @@ def fit_sequences(
     samples: Samples,
     fold: Fold,
 ) -> nn.Module:
-    """Train ``make(F)``, (B, T, F) -> (B, T), on the training dates, with a loss at each step."""
+    """Train ``make(F)``, (B, T, F) -> (B, T), on the training dates with a loss at each step."""
     train = on_dates(samples.intersection(inputs.dropna().index), fold.train_dates)
     network = seeded(lambda: make(inputs.shape[1]))
     optimizer = torch.optim.Adam(network.parameters(), lr=RATE)
@@ -206,7 +201,7 @@ def fit_sequences(
     longest = max(map(len, stocks))
     whole = [stock for stock in stocks if len(stock) == longest]
     x = torch.stack([torch.tensor(inputs.loc[s].to_numpy()).float() for s in whole])
-    target = torch.stack([batch_of(y, stock)[1] for stock in whole])
+    target = torch.stack([targets(y, stock) for stock in whole])
     for _ in range(3 * EPOCHS):
         optimizer.zero_grad()
         (network(x) - target).square().mean().backward()
@@ -217,7 +212,7 @@ def fit_sequences(
 def score_sequences(
     model: nn.Module, inputs: pd.DataFrame, test: Samples, fold: Fold, trace: Trace, y: pd.DataFrame
 ) -> pd.Series:
-    """The output at each test date of a pass over each stock's rows from training on."""
+    """The output at each test date in a pass over each stock's rows since training began."""
     rows = inputs.loc[inputs.index.get_level_values(0) >= fold.train_dates[0]].dropna()
     found = []
     with torch.no_grad():

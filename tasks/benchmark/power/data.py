@@ -1,4 +1,4 @@
-"""Dials of the exact tests on rows: purge, label ends, copies, late knowledge, early fills."""
+"""Dials of the exact tests on rows: purge, label ends, duplicates, late cells, early fills."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,9 +7,10 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from foldproof.tasks.benchmark.honest.forecaster import honest_features, next_close
-from foldproof.tasks.benchmark.leaks.features import same_close
-from foldproof.tasks.benchmark.power.dial import Dial, any_of, by_key
+from foldproof.tasks.benchmark.case import by_key
+from foldproof.tasks.benchmark.honest.forecaster import honest_features, keyed, next_close
+from foldproof.tasks.benchmark.leaks.rows import same_close
+from foldproof.tasks.benchmark.power.dial import Dial, any_of
 from foldproof.tasks.benchmark.power.pipeline import SHARES, SMALL, Small, plain, touched
 from foldproof.tasks.diagnose.data.duplicates import duplicates
 from foldproof.tasks.diagnose.data.execution import execution
@@ -20,14 +21,15 @@ from foldproof.tasks.diagnose.forecaster import audit_forecaster
 from foldproof.tasks.diagnose.spec import LATE_CUTS, QUICK, TRACED_CUTS, TRACED_EXECUTION_DATES
 
 MEASURED_DATES = 3
-"""Dates whose label ends an audit measures."""
+"""Number of dates on which an audit measures label ends."""
 COUNTS = (300.0, 100.0, 30.0, 10.0, 3.0, 2.0, 1.0, 0.0)
 DISTANCES = (0.0, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
 
 
-def indexed(seed: int) -> pd.DataFrame:
-    """The market's rows, indexed (date, symbol)."""
-    return SMALL.rows(seed).set_index(["date", "symbol"]).sort_index()
+def on_rows(values: pd.Series, rows: pd.DataFrame) -> pd.Series:
+    """``values`` indexed (date, symbol) on long ``rows``."""
+    index = pd.MultiIndex.from_frame(rows[["date", "symbol"]])
+    return pd.Series(values.reindex(index).to_numpy(), index=rows.index)
 
 
 def some(places: np.ndarray, count: float, seed: int) -> np.ndarray:
@@ -36,7 +38,7 @@ def some(places: np.ndarray, count: float, seed: int) -> np.ndarray:
 
 
 def on(rows: pd.DataFrame, dates: np.ndarray) -> np.ndarray:
-    """Places of the rows on ``dates``."""
+    """Positions of the rows on ``dates``."""
     return np.flatnonzero(rows.index.get_level_values(0).isin(dates))
 
 
@@ -46,8 +48,8 @@ def keys(rows: pd.DataFrame, places: np.ndarray) -> pd.DataFrame:
 
 
 def unpurged(count: float, seed: int) -> Finding:
-    """T8 on ``count`` samples of the last date whose label reaches into the test block."""
-    rows, fold = indexed(seed), SMALL.fold
+    """``purge`` with ``count`` training samples whose label reaches into the test block."""
+    rows, fold = keyed(SMALL.rows(seed)), SMALL.fold
     ends = next_close(rows)["label_end"]
     train, test = on(rows, fold.train_dates), keys(rows, on(rows, fold.test_dates))
     before = rows.index.get_level_values(0) < fold.test_dates[0]
@@ -57,13 +59,11 @@ def unpurged(count: float, seed: int) -> Finding:
 
 
 def misstated(days: float, share: float, seed: int) -> Finding:
-    """T8 on labels over five days whose end is stated ``days`` early on a share of the dates."""
+    """``purge`` with five-day labels whose end is stated ``days`` early on a share of the dates."""
     data = SMALL.rows(seed)
 
     def target(rows: pd.DataFrame) -> pd.Series:
-        keyed = rows.set_index(["date", "symbol"])
-        made = next_close(keyed.sort_index(), 5)["target"].reindex(keyed.index)
-        return pd.Series(made.to_numpy(), index=rows.index)
+        return on_rows(next_close(keyed(rows), 5)["target"], rows)
 
     measured = label_ends(target, data, dates=MEASURED_DATES, seed=seed)
     index = pd.MultiIndex.from_frame(data[["date", "symbol"]])
@@ -75,8 +75,8 @@ def misstated(days: float, share: float, seed: int) -> Finding:
 
 
 def repeated(count: float, distance: float, seed: int) -> Finding:
-    """T10 on ``count`` test rows that are training rows of another date, ``distance`` sd apart."""
-    x, fold = honest_features(indexed(seed)), SMALL.fold
+    """``duplicates`` with ``count`` test rows copied from training rows, ``distance`` sd apart."""
+    x, fold = honest_features(keyed(SMALL.rows(seed))), SMALL.fold
     train, test = on(x, fold.train_dates), on(x, fold.test_dates)
     values, draw = x.to_numpy(copy=True), np.random.default_rng([seed, 3])
     into, source = some(test, count, seed), some(train, count, seed)
@@ -87,7 +87,7 @@ def repeated(count: float, distance: float, seed: int) -> Finding:
 
 
 def read_late(share: float, seed: int) -> Finding:
-    """T11 on a forecaster that reads cells which on a share of the dates are known a day late."""
+    """``point_in_time`` on a forecaster that reads cells known a day late on a share of dates."""
     data = SMALL.rows(seed)
     late = touched(pd.MultiIndex.from_frame(data[["date", "symbol"]]), share, seed)
     known = data["date"] + pd.to_timedelta(np.where(late, 1, 0), "D")
@@ -99,15 +99,11 @@ def read_late(share: float, seed: int) -> Finding:
 
 
 def filled_early(mix: Callable[[pd.DataFrame, pd.DataFrame], pd.Series], seed: int) -> Finding:
-    """T12 on a target mixed of an honest one and one that begins at the close that is read."""
+    """``execution`` on a mix of an honest target and one that begins at the feature's close."""
 
     def target(rows: pd.DataFrame) -> pd.Series:
-        keyed = rows.set_index(["date", "symbol"]).sort_index()
-        made = mix(next_close(keyed), same_close(keyed))
-        return pd.Series(
-            made.reindex(pd.MultiIndex.from_frame(rows[["date", "symbol"]])).to_numpy(),
-            index=rows.index,
-        )
+        ordered = keyed(rows)
+        return on_rows(mix(next_close(ordered), same_close(ordered)), rows)
 
     return execution(
         target, SMALL.rows(seed), ["open", "close"], dates=TRACED_EXECUTION_DATES, seed=seed
@@ -120,75 +116,35 @@ def on_some_dates(share: float, seed: int, honest: pd.DataFrame, early: pd.DataF
 
 
 def in_part(size: float, honest: pd.DataFrame, early: pd.DataFrame) -> pd.Series:
-    """``size`` parts of the early target added."""
+    """The honest target plus ``size`` times the early one."""
     return honest["target"] + size * early["target"]
 
 
 DATA_DIALS = by_key(
-    Dial(
-        "T8 rows",
-        "purge",
-        "training samples whose label reaches into the test block [samples]",
-        (16.0, 10.0, 3.0, 2.0, 1.0, 0.0),
-        unpurged,
-    ),
-    Dial(
-        "T8 days",
-        "purge",
-        "label end stated too early [trading days]",
-        (5.0, 3.0, 2.0, 1.0, 0.0),
-        lambda days, seed: misstated(days, 1.0, seed),
-        at=f"measured on {MEASURED_DATES} dates",
-    ),
-    Dial(
-        "T8 share",
-        "purge",
-        "share of dates whose label end is stated a day too early",
-        SHARES,
-        partial(misstated, 1.0),
-        any_of(MEASURED_DATES),
-        at=f"measured on {MEASURED_DATES} dates",
-    ),
-    Dial(
-        "T10 rows",
-        "duplicates",
-        "test rows that repeat a training row [rows]",
-        COUNTS,
-        lambda count, seed: repeated(count, 0.0, seed),
-    ),
-    Dial(
-        "T10 distance",
-        "duplicates",
-        "distance of ten copies from their originals [sd of each feature]",
-        DISTANCES,
-        lambda distance, seed: repeated(10.0, distance, seed),
-        honest=None,
-    ),
-    Dial(
-        "T11 share",
-        "point_in_time",
-        "share of dates whose cells a forecaster reads a day before they are known",
-        SHARES,
-        read_late,
-        any_of(LATE_CUTS),
-        at=f"{LATE_CUTS} cuts",
-    ),
-    Dial(
-        "T12 share",
-        "execution",
-        "share of dates whose return begins at the close that the features read",
-        SHARES,
-        lambda p, seed: filled_early(partial(on_some_dates, p, seed), seed),
-        any_of(TRACED_EXECUTION_DATES),
-        at=f"{TRACED_EXECUTION_DATES} dates tried",
-    ),
-    Dial(
-        "T12 size",
-        "execution",
-        "return from the close that is read, in the target [share of its sd]",
-        (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 0.0),
-        lambda s, seed: filled_early(partial(in_part, s), seed),
-        at=f"{TRACED_EXECUTION_DATES} dates tried",
-    ),
-)
-"""Purge, duplicates, knowledge times, execution."""
+    Dial("T8 rows", "purge", "training samples whose label reaches into the test block [samples]",
+         (16.0, 10.0, 3.0, 2.0, 1.0, 0.0), unpurged),
+    Dial("T8 days", "purge", "label end stated too early [trading days]",
+         (5.0, 3.0, 2.0, 1.0, 0.0), lambda days, seed: misstated(days, 1.0, seed),
+         at=f"measured on {MEASURED_DATES} dates"),
+    Dial("T8 share", "purge", "share of dates whose label end is stated a day too early", SHARES,
+         partial(misstated, 1.0), any_of(MEASURED_DATES),
+         at=f"measured on {MEASURED_DATES} dates"),
+    Dial("T10 rows", "duplicates", "test rows that repeat a training row [rows]", COUNTS,
+         lambda count, seed: repeated(count, 0.0, seed)),
+    Dial("T10 distance", "duplicates",
+         "distance of ten copies from their originals [sd of each feature]", DISTANCES,
+         lambda distance, seed: repeated(10.0, distance, seed), honest=None),
+    Dial("T11 share", "point_in_time",
+         "share of dates whose cells a forecaster reads a day before they are known", SHARES,
+         read_late, any_of(LATE_CUTS), at=f"{LATE_CUTS} cuts"),
+    Dial("T12 share", "execution",
+         "share of dates whose return begins at the close that the features read", SHARES,
+         lambda p, seed: filled_early(partial(on_some_dates, p, seed), seed),
+         any_of(TRACED_EXECUTION_DATES), at=f"{TRACED_EXECUTION_DATES} dates tried"),
+    Dial("T12 size", "execution",
+         "return from the close that is read, in the target [share of its sd]",
+         (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 0.0),
+         lambda s, seed: filled_early(partial(in_part, s), seed),
+         at=f"{TRACED_EXECUTION_DATES} dates tried"),
+)  # fmt: skip
+"""Purge, duplicates, point in time, execution order."""

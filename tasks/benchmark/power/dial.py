@@ -1,30 +1,29 @@
-"""A dial of the lab: a leak whose share or size is turned down until a test no longer sees it."""
+"""A dial: a leak whose share or size is turned down until a test no longer detects it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
 
-CHANCE_WANTED = 0.95
-"""Detection rate from which on a leak counts as one that the test detects."""
+POWER = 0.95
+"""Detection rate above which a leak counts as detected."""
 
 
 @dataclass(frozen=True)
 class Dial:
-    """A leak of adjustable strength, before one test.
+    """A leak of adjustable strength for one test.
 
     Attributes:
         key: Its name.
         test: Key of DIAGNOSTICS.
-        turned: What is turned down, with its unit.
-        levels: Positions, the strongest leak first; the last may be the honest one.
-        found: (level, seed) -> what the test finds on that leak, planted by that seed.
-        chance: Level -> expected detection rate, where it is known; else None.
-        honest: The level at which nothing leaks; None where the axis has none.
-        at: What else the leak's strength depends on: sizes of the market, cuts, panels.
+        turned: The quantity that is turned down, with its unit.
+        levels: Strengths, the strongest first; the last may be honest.
+        found: (level, seed) -> the finding of the test on a leak of that strength.
+        chance: Level -> expected detection rate, where a closed form is known.
+        honest: The level at which nothing leaks; None if there is none.
+        at: Conditions that the power depends on: size of the market, cuts, panels.
     """
 
     key: str
@@ -42,20 +41,8 @@ class Dial:
         return self.key.split()[0]
 
     def caught(self, level: float, seed: int) -> bool:
-        """Whether the test says LEAK."""
+        """Whether the test reports a LEAK."""
         return self.found(level, seed).verdict is Verdict.LEAK
-
-
-def by_key(*dials: Dial) -> Mapping[str, Dial]:
-    """``dials`` by their key.
-
-    Raises:
-        ValueError: A key stands twice.
-    """
-    found = {dial.key: dial for dial in dials}
-    if len(found) < len(dials):
-        raise ValueError(f"each dial needs a key of its own; there are {len(dials)} dials")
-    return MappingProxyType(found)
 
 
 def any_of(cuts: int) -> Callable[[float], float]:
@@ -67,11 +54,11 @@ def any_of(cuts: int) -> Callable[[float], float]:
 
 
 def mixing(rank_ic: float) -> tuple[float, float]:
-    r"""Weights of the truth and of noise, all standard normal, that make a score of this rank IC.
+    r"""Weights of the truth and of noise, both standard normal, for a score of this rank IC.
 
     .. math:: \rho = 2 \sin(\pi \rho_S / 6)
 
-    is the linear correlation of normal variables whose rank correlation is rho_S (Pearson 1907).
+    is the linear correlation of normal variables with rank correlation rho_S (Pearson 1907).
     """
     linear = 2 * np.sin(np.pi * rank_ic / 6)
     return float(linear), float(np.sqrt(1 - linear**2))

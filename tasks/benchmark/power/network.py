@@ -5,13 +5,14 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from foldproof.tasks.benchmark.power.dial import Dial, by_key
+from foldproof.tasks.benchmark.case import by_key
+from foldproof.tasks.benchmark.power.dial import Dial
 from foldproof.tasks.benchmark.power.pipeline import SIZES
 from foldproof.tasks.diagnose.findings.finding import Finding
 from foldproof.tasks.diagnose.network.audit import audit_module
 
 DATES, EACH, STEPS, FEATURES = 24, 4, 3, 2
-"""A batch of 96 samples, as the lab's forecasters show one."""
+"""A batch of 96 samples, the size that the forecasters of the benchmark trace."""
 SHARES = (1.0, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.0)
 
 
@@ -28,12 +29,12 @@ def reading(x: Tensor) -> Tensor:
 
 
 class Coupled(nn.Module):
-    """An honest forecast and ``size`` of its sd of something that the whole batch decides.
+    """An honest forecast plus ``size`` of its sd of a statistic of the whole batch.
 
     Attributes:
-        size: Of what comes from the batch; it is scaled to sd 1 over batches.
+        size: Size of the batch statistic, which is scaled to sd 1 over batches.
         how: ``mean`` of the batch, or its ``detached`` mean.
-        touched: (DATES,) bool, dates whose samples feel their batch.
+        touched: (DATES,) bool, dates whose samples depend on their batch.
     """
 
     def __init__(self, size: float, how: str = "mean", touched: Tensor | None = None) -> None:
@@ -45,12 +46,12 @@ class Coupled(nn.Module):
         """(B, T, F), (B,) -> (B,)."""
         own = reading(x)
         others = own.detach() if self.how == "detached" else own
-        felt = self.size * others.mean() * len(own) ** 0.5
-        return torch.where(self.touched[dates], own + felt, own) if self.size else own
+        shared = self.size * others.mean() * len(own) ** 0.5
+        return torch.where(self.touched[dates], own + shared, own) if self.size else own
 
 
 class Stateful(nn.Module):
-    """An honest forecast; each pass moves a buffer by ``step`` of its own size."""
+    """An honest forecast; each pass moves a buffer by ``step`` of its size."""
 
     mean: Tensor
 
@@ -74,55 +75,55 @@ def left_training(count: float) -> nn.Module:
     return parts
 
 
-def said(test: str, module: nn.Module, seed: int) -> Finding:
-    """What the audit of a module says by one test, in eval mode: its own comes first."""
-    report = audit_module(module.eval(), *batch(seed), seed=seed)
+def audited(test: str, module: nn.Module, seed: int) -> Finding:
+    """The finding of one test on a module in the mode it is given in, which is reported first."""
+    report = audit_module(module, *batch(seed), seed=seed)
     return next(f for f in report.findings if f.test == test)
 
 
 def as_left(count: float, seed: int) -> Finding:
-    """T7 on a network as :func:`left_training` leaves it."""
+    """``state_purity`` on a network of :func:`left_training`."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         module = left_training(count)
-    report = audit_module(module, *batch(seed), seed=seed)
-    return next(f for f in report.findings if f.test == "state_purity")
+    return audited("state_purity", module, seed)
 
 
 def on_dates(test: str, share: float, seed: int) -> Finding:
-    """A test on a network whose samples feel their batch on a share of the dates."""
+    """A test on a network whose samples depend on their batch on a share of the dates."""
     generator = torch.Generator().manual_seed(seed + 1)
-    return said(test, Coupled(1.0, touched=torch.rand(DATES, generator=generator) < share), seed)
+    coupled = Coupled(1.0, touched=torch.rand(DATES, generator=generator) < share)
+    return audited(test, coupled.eval(), seed)
 
 
 def of_size(test: str, how: str, size: float, seed: int) -> Finding:
-    """A test on a network whose samples all feel their batch, by ``size``."""
-    return said(test, Coupled(size, how), seed)
+    """A test on a network whose samples all depend on their batch, by ``size``."""
+    return audited(test, Coupled(size, how).eval(), seed)
 
 
-def seen(share: float) -> float:
-    """The chance that a date other than the last is touched: the last has nothing after it."""
+def detectable(share: float) -> float:
+    """The chance that a date other than the last is touched; nothing is later than the last."""
     return 1 - (1 - share) ** (DATES - 1)
 
 
-FELT = "what the batch decides, in the forecast [forecast sd]"
-FELT_ON = "share of dates whose samples feel their batch"
+SHARED = "batch statistic in the forecast [forecast sd]"
+SHARED_ON = "share of dates whose samples depend on their batch"
 AT = f"batch of {DATES * EACH} samples, {DATES} dates"
 NETWORK_DIALS = by_key(
-    Dial("T3 size", "batch_composition", f"detached: {FELT}", SIZES,
+    Dial("T3 size", "batch_composition", f"detached: {SHARED}", SIZES,
          partial(of_size, "batch_composition", "detached"), at=AT),
-    Dial("T3 share", "batch_composition", FELT_ON, SHARES,
-         partial(on_dates, "batch_composition"), seen, at=AT),
-    Dial("T4 size", "jacobian", FELT, SIZES, partial(of_size, "jacobian", "mean"), at=AT),
-    Dial("T4 share", "jacobian", FELT_ON, SHARES, partial(on_dates, "jacobian"), at=AT),
-    Dial("T5 size", "nan_taint", FELT, SIZES, partial(of_size, "nan_taint", "mean"), at=AT),
-    Dial("T5 share", "nan_taint", FELT_ON, SHARES, partial(on_dates, "nan_taint"), at=AT),
-    Dial("T6 size", "completeness_split", FELT, SIZES,
+    Dial("T3 share", "batch_composition", SHARED_ON, SHARES,
+         partial(on_dates, "batch_composition"), detectable, at=AT),
+    Dial("T4 size", "jacobian", SHARED, SIZES, partial(of_size, "jacobian", "mean"), at=AT),
+    Dial("T4 share", "jacobian", SHARED_ON, SHARES, partial(on_dates, "jacobian"), at=AT),
+    Dial("T5 size", "nan_taint", SHARED, SIZES, partial(of_size, "nan_taint", "mean"), at=AT),
+    Dial("T5 share", "nan_taint", SHARED_ON, SHARES, partial(on_dates, "nan_taint"), at=AT),
+    Dial("T6 size", "completeness_split", SHARED, SIZES,
          partial(of_size, "completeness_split", "mean"), at=AT),
-    Dial("T6 share", "completeness_split", FELT_ON, SHARES,
+    Dial("T6 share", "completeness_split", SHARED_ON, SHARES,
          partial(on_dates, "completeness_split"), at=AT),
     Dial("T7 size", "state_purity", "a buffer's move by a pass [share of it]", SIZES,
-         lambda step, seed: said("state_purity", Stateful(step), seed)),
+         lambda step, seed: audited("state_purity", Stateful(step).eval(), seed)),
     Dial("T7 parts", "state_purity", "parts of eight left in training mode [parts]",
          (8.0, 4.0, 2.0, 1.0, 0.0), as_left),
 )  # fmt: skip

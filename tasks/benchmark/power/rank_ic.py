@@ -8,9 +8,10 @@ import torch
 from scipy import stats
 from torch import Tensor, nn
 
-from foldproof.tasks.benchmark.honest.forecaster import by_symbol
+from foldproof.tasks.benchmark.case import by_key
+from foldproof.tasks.benchmark.honest.forecaster import by_symbol, keyed
 from foldproof.tasks.benchmark.honest.market import Market
-from foldproof.tasks.benchmark.power.dial import Dial, by_key, mixing
+from foldproof.tasks.benchmark.power.dial import Dial, mixing
 from foldproof.tasks.diagnose.findings.catalogue import LEVEL
 from foldproof.tasks.diagnose.findings.finding import Finding
 from foldproof.tasks.diagnose.network.audit import audit_module
@@ -20,24 +21,24 @@ from foldproof.tasks.diagnose.statistical.screen import CEILING, feature_screen
 from foldproof.tasks.split import Fold
 
 MARKET = Market(symbols=16, days=180)
-"""Of about 60 test dates."""
+"""About 60 test dates."""
 DAYS, SYMBOLS, STEPS = 80, 12, 4
-"""Dates and symbols of the windows that networks are scored on."""
+"""Dates, symbols and steps of the windows on which networks are scored."""
 PANELS = 5
 PERMUTATIONS = 20
 RANK_ICS = (0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01, 0.0)
 PAIRED = (0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.003, 0.002, 0.001, 0.0)
-"""Two forecasts of the same samples are compared, so that their common noise drops out."""
+"""For paired tests: two forecasts of the same samples share their noise."""
 
 
 def forward_return(rows: pd.DataFrame) -> pd.Series:
     """The next day's return, indexed (date, symbol)."""
-    keyed = rows.set_index(["date", "symbol"]).sort_index()
-    return (by_symbol(keyed["close"]).shift(-1) / keyed["close"] - 1).rename("target")
+    close = keyed(rows)["close"]
+    return (by_symbol(close).shift(-1) / close - 1).rename("target")
 
 
 def relative(values: pd.Series) -> pd.Series:
-    """Each date's values to mean 0 and sd 1; missing ones to 0."""
+    """Each date's values scaled to mean 0 and sd 1; missing ones set to 0."""
     by_date = values.groupby(level=0)
     return ((values - by_date.transform("mean")) / by_date.transform("std")).fillna(0.0)
 
@@ -47,8 +48,8 @@ def drawn(index: pd.Index, *seed: int) -> pd.Series:
     return pd.Series(np.random.default_rng([*seed, 4]).standard_normal(len(index)), index=index)
 
 
-def foretelling(rank_ic: float, seed: int, data: pd.DataFrame, fold: Fold) -> pd.Series:
-    """Forecasts that know the next return of the rows they are given, with this rank IC."""
+def informed(rank_ic: float, seed: int, data: pd.DataFrame, fold: Fold) -> pd.Series:
+    """Forecasts with this rank IC for the next return of the given rows."""
     truth = forward_return(data)
     test = truth[truth.index.get_level_values(0).isin(fold.test_dates)]
     own, noise = mixing(rank_ic)
@@ -56,24 +57,27 @@ def foretelling(rank_ic: float, seed: int, data: pd.DataFrame, fold: Fold) -> pd
 
 
 def placebo(rank_ic: float, seed: int) -> Finding:
-    """T14 on such a forecaster."""
+    """``noise_placebo`` on :func:`informed` forecasts."""
     return noise_placebo(
-        partial(foretelling, rank_ic, seed), MARKET.rows(seed), MARKET.fold, forward_return,
+        partial(informed, rank_ic, seed), MARKET.rows(seed), MARKET.fold, forward_return,
         prices=("close",), horizon=1, panels=PANELS, seed=seed,
     )  # fmt: skip
 
 
 def placebo_power(rank_ic: float) -> float:
-    """Of Student's t over panels: their means vary by 1 / sqrt(dates x (symbols - 1))."""
-    dates, symbols = len(MARKET.fold.test_dates), 14.5  # two of sixteen end before the test block
+    """Power of Student's t over panels, whose means have sd 1 / sqrt(dates x (symbols - 1))."""
+    dates, symbols = (
+        len(MARKET.fold.test_dates),
+        14.5,
+    )  # two of sixteen are delisted before the test block
     error = np.sqrt((1 - rank_ic**2) / (dates * (symbols - 1)))
     critical = stats.t.isf(LEVEL / 2, PANELS - 1)
     return float(stats.nct.sf(critical, PANELS - 1, rank_ic / error * np.sqrt(PANELS)))
 
 
 def half_learned(rank_ic: float, seed: int, data: pd.DataFrame, fold: Fold) -> pd.Series:
-    """A regression on the training labels, and the test labels with this rank IC."""
-    rows = data.set_index(["date", "symbol"]).sort_index()
+    """A regression on the training labels, mixed with test labels to this rank IC."""
+    rows = keyed(data)
     x = pd.DataFrame({k: drawn(rows.index, seed, k) for k in range(3)})
     dates = rows.index.get_level_values(0)
     known = dates.isin(fold.train_dates) & rows["target"].notna().to_numpy()
@@ -85,7 +89,7 @@ def half_learned(rank_ic: float, seed: int, data: pd.DataFrame, fold: Fold) -> p
 
 
 def permutation(rank_ic: float, seed: int) -> Finding:
-    """T15 on such a forecaster."""
+    """``label_permutation`` on :func:`half_learned` forecasts."""
     data = MARKET.rows(seed)
     keys = pd.MultiIndex.from_frame(data[["date", "symbol"]])
     labelled = data.assign(target=forward_return(data).reindex(keys).to_numpy())
@@ -96,13 +100,13 @@ def permutation(rank_ic: float, seed: int) -> Finding:
 
 
 class Peeking(nn.Module):
-    """Noise and the last value of the next sample of the batch.
+    """Noise plus the last value of the next sample of the batch.
 
-    With windows of one stock in time order that is the return to forecast.
+    In a batch of one stock in time order that value is the return to forecast.
 
     Attributes:
-        rank_ic: Of the forecasts where it is.
-        always: Whether it looks in eval mode too, or in training mode only.
+        rank_ic: Rank IC of the forecasts in such a batch.
+        always: Whether it looks ahead in eval mode too, or in training mode only.
     """
 
     def __init__(self, rank_ic: float, always: bool) -> None:
@@ -119,7 +123,7 @@ class Peeking(nn.Module):
 
 
 def windows_of_noise(seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """(B, T, 1) windows of returns that nothing forecasts, dates, symbols, next returns."""
+    """(B, T, 1) windows of unpredictable returns, dates, symbols, next returns."""
     generator = torch.Generator().manual_seed(seed)
     returns = torch.randn(SYMBOLS, DAYS + STEPS, generator=generator, dtype=torch.float64)
     windows = returns[:, :-1].unfold(1, STEPS, 1).flatten(0, 1).unsqueeze(-1)
@@ -128,7 +132,7 @@ def windows_of_noise(seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def of_network(test: str, rank_ic: float, seed: int) -> Finding:
-    """T16 on a network that looks in training mode; T17 on one that always does."""
+    """``mode_gap`` on a network that looks ahead in training mode, else on one that always does."""
     windows, dates, symbols, target = windows_of_noise(seed)
     module = Peeking(rank_ic, always=test == "composition_contrast")
     module.train(test == "mode_gap")
@@ -137,7 +141,7 @@ def of_network(test: str, rank_ic: float, seed: int) -> Finding:
 
 
 def screened(rank_ic: float, seed: int) -> Finding:
-    """T18 on ten features of noise, one of which knows the target with this rank IC."""
+    """``feature_screen`` on ten features of noise, one with this rank IC for the target."""
     target = forward_return(MARKET.rows(seed)).dropna()
     own, noise = mixing(rank_ic)
     x = pd.DataFrame({k: drawn(target.index, seed, k) for k in range(10)})
@@ -162,4 +166,4 @@ RANK_IC_DIALS = by_key(
          (0.6, 0.5, 0.45, 0.4, 0.35, 0.32, 0.3, 0.2, 0.1, 0.0), screened, honest=None,
          at=f"{MARKET.days} dates, 16 symbols, ceiling {CEILING:g}, level {LEVEL:g}"),
 )  # fmt: skip
-"""Placebo, permutation, training-mode gap, composition contrast, screen."""
+"""Noise placebo, label permutation, training-mode gap, composition contrast, feature screen."""

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
 from foldproof.tasks.diagnose.findings.finding import Finding, LeakReport, Verdict, Witness
-from foldproof.tasks.diagnose.network.batch import STEPS, FiniteDifferences, TestBatch, unknown
+from foldproof.tasks.diagnose.findings.verdicts import exact_finding, unknown_finding
+from foldproof.tasks.diagnose.network.batch import STEPS, FiniteDifferences, TestBatch
 from foldproof.tasks.diagnose.network.batch_contrast import composition_contrast
 from foldproof.tasks.diagnose.network.calls import (
     call,
@@ -25,7 +25,14 @@ from foldproof.tasks.diagnose.network.calls import (
 )
 from foldproof.tasks.diagnose.network.completeness import completeness_split
 from foldproof.tasks.diagnose.network.composition import composition_finding
-from foldproof.tasks.diagnose.network.coupling import Probe, coupling, noisy, plain, some, worst
+from foldproof.tasks.diagnose.network.coupling import (
+    Probe,
+    as_numpy,
+    coupling,
+    perturbed,
+    some,
+    worst,
+)
 from foldproof.tasks.diagnose.network.jacobian import jacobian
 from foldproof.tasks.diagnose.network.mode_gap import mode_gap
 from foldproof.tasks.diagnose.network.nan_taint import nan_taint
@@ -36,7 +43,7 @@ from foldproof.tasks.diagnose.perturb.compare import moved, spread
 EXPLAINING: Mapping[str, Callable[[TestBatch, FiniteDifferences], Finding]] = MappingProxyType(
     {"jacobian": jacobian, "nan_taint": nan_taint, "completeness_split": completeness_split}
 )
-"""Tests that see less than finite changes do, and say how a dependence comes about."""
+"""Tests that detect less than finite perturbations do, and explain how a dependence arises."""
 
 
 def audit_module(
@@ -52,77 +59,82 @@ def audit_module(
     horizon: int = 1,
     batch_size: int | None = None,
 ) -> LeakReport:
-    """Change the other samples of a batch, by date, and the later steps of a window.
+    """Perturb the other samples of a batch, by date, and the later steps of a window.
 
-    Tested in the mode that the module is in, which counts, and in the other, which informs. It
-    works on copies: the module, its buffers and modes, and the global random state stay as they
-    are. Dropout is off in both modes. Where the module runs in float64 it is tested so.
+    The mode the module is given in counts; the other mode is tested too and informs only. The
+    tests run on copies with dropout off: the module, its buffers and modes, and the global random
+    state do not change. A module that runs in float64 is tested in float64.
 
-    To depend on samples of the same date is no leak in time, as they are known together.
+    Dependence on samples of the same date is no look-ahead, since they are known together.
 
-    With targets it is also asked what the coupling does to forecasts: whether they rank better in
-    training mode, and when mixed dates share a batch.
+    With targets, two statistical tests measure the effect of the coupling: whether forecasts rank
+    better in training mode, and when dates share a batch.
 
     Args:
         module: Takes (B, T, F) windows, or those and (B,) int64 dates; returns (B, ...).
-        windows: (B, T, F), two samples or more, best of several dates and several a date.
-        dates: (B,) the date on which each window ends: datetime64, or ints in time order.
-        seed: Of what is put in the place of changed samples.
+        windows: (B, T, F), at least two samples, best of several dates and several per date.
+        dates: (B,) the last date of each window: datetime64, or ints in time order.
+        seed: Seed of the perturbations.
         tolerance: Moves up to this many sd of the outputs are rounding; 1e-9, float32 1e-5.
-        per_step: Whether outputs (B, T, ...) are one a step; by default where the shape says so.
-        target: (B,) what is forecast, NaN where unknown; needs one output a sample.
-        symbols: (B,) whom each window is of: numbers or names.
-        horizon: Dates that a target spans.
-        batch_size: Samples that are scored together in earnest, in the order given; all by default.
+        per_step: Whether outputs (B, T, ...) are one per step; by default decided by the shape.
+        target: (B,) the targets, NaN where unknown; needs one output per sample.
+        symbols: (B,) the symbol of each window: numbers or names.
+        horizon: Dates spanned by a target.
+        batch_size: Samples scored together in production, in the given order; default all.
 
     Returns:
-        Findings on batch composition, on state, on steps (if there is an output a step), what
-        explains them (derivatives, missing values, completeness) and, with targets, on rank IC;
+        Findings on batch composition, on state, on steps (if outputs are one per step), their
+        explanations (derivatives, missing values, completeness) and, with targets, on rank IC;
         in both modes.
 
     Raises:
-        ValueError: Shapes that do not fit, fewer than two samples, horizon or batch_size below 1.
+        ValueError: Shapes do not fit, fewer than two samples, horizon or batch_size below 1.
     """
-    numbers, texts = checked_dates(windows, dates)
+    numbers, texts = _checked_dates(windows, dates)
     labels = Labels.of(target, symbols, horizon, batch_size, len(windows))
     found: list[Finding] = []
-    tried: list[tuple[TestBatch, FiniteDifferences]] = []
+    tested: list[tuple[TestBatch, FiniteDifferences]] = []
     for counts in (True, False):
-        subject = dropout_off(copy.deepcopy(module))
+        copied = dropout_off(copy.deepcopy(module))
         if not counts:
-            subject.train(not module.training)
-        mode = "training mode" if subject.training else "eval mode"
-        subject, values, rounding = precise(subject, windows.detach(), numbers, seed)
-        trial = TestBatch(
-            subject, values, numbers, texts, seed, tolerance or rounding, mode, counts
-        )
-        results, reason = attempt(partial(findings_of, trial, per_step))
-        failed = unknown(trial, "batch_composition", reason, counts)
-        exact, felt = results or ([failed], FiniteDifferences(later=False))
+            copied.train(not module.training)
+        mode = "training mode" if copied.training else "eval mode"
+        copied, values, rounding = precise(copied, windows.detach(), numbers, seed)
+        batch = TestBatch(copied, values, numbers, texts, seed, tolerance or rounding, mode, counts)
+        results, reason = attempt(partial(_exact_findings, batch, per_step))
+        exact, differences = results or _untested(batch, reason)
         found += exact
-        tried.append((trial, felt))
+        tested.append((batch, differences))
         if labels is not None:
-            contrast = partial(composition_contrast, trial, felt, labels)
-            found.append(answered(trial, "composition_contrast", contrast))
+            contrast = partial(composition_contrast, batch, differences, labels)
+            found.append(_finding_or_unknown(batch, "composition_contrast", contrast))
     if labels is not None:
-        # a module that comes with parts in training mode is scored so; else the other trial trains
-        trial, felt = tried[0 if training_parts(module) else 1]
-        gap = partial(mode_gap, trial, felt, labels)
-        found.append(answered(trial, "mode_gap", gap))
+        # a module given with parts in training mode is scored so; else the other batch trains
+        batch, differences = tested[0 if training_parts(module) else 1]
+        gap = partial(mode_gap, batch, differences, labels)
+        found.append(_finding_or_unknown(batch, "mode_gap", gap))
     return LeakReport(type(module).__name__, tuple(found))
 
 
-def answered(trial: TestBatch, test: str, ask: Callable[[], Finding]) -> Finding:
-    """The finding of a test beside the exact ones, or why it could not tell, which informs only."""
-    finding, reason = attempt(ask)
-    return finding or unknown(trial, test, reason, counts=False)
+def _untested(batch: TestBatch, reason: str) -> tuple[list[Finding], FiniteDifferences]:
+    """The result for a module that could not be tested in a mode."""
+    finding = unknown_finding(
+        "batch_composition", batch.stage, reason, "nothing", counts=batch.counts
+    )
+    return [finding], FiniteDifferences(later=False)
 
 
-def checked_dates(windows: Tensor, dates: Tensor | np.ndarray) -> tuple[Tensor, list[str]]:
-    """(B,) int64 dates and their texts.
+def _finding_or_unknown(batch: TestBatch, test: str, run: Callable[[], Finding]) -> Finding:
+    """The finding of ``run``, or an UNKNOWN that informs only, with the error as its reason."""
+    finding, reason = attempt(run)
+    return finding or unknown_finding(test, batch.stage, reason, "nothing", counts=False)
+
+
+def _checked_dates(windows: Tensor, dates: Tensor | np.ndarray) -> tuple[Tensor, list[str]]:
+    """(B,) int64 dates, and the dates as text.
 
     Raises:
-        ValueError: Not one date a window, or fewer than two windows.
+        ValueError: Not one date per window, or fewer than two windows.
     """
     given = dates.detach().cpu().numpy() if isinstance(dates, Tensor) else np.asarray(dates)
     if windows.ndim < 2 or len(windows) < 2 or given.shape != (len(windows),):
@@ -138,100 +150,96 @@ def checked_dates(windows: Tensor, dates: Tensor | np.ndarray) -> tuple[Tensor, 
     return numbers, [str(date) for date in given]
 
 
-def findings_of(trial: TestBatch, per_step: bool | None) -> tuple[list[Finding], FiniteDifferences]:
-    """The exact findings on a module in one mode, and what finite changes have shown."""
-    once, again, otherwise = (
-        plain(fresh_call(trial.module, trial.windows, trial.dates, trial.seed + seed))
+def _exact_findings(
+    batch: TestBatch, per_step: bool | None
+) -> tuple[list[Finding], FiniteDifferences]:
+    """The exact findings on a module in one mode, and the results of finite perturbations."""
+    once, again, reseeded = (
+        as_numpy(fresh_call(batch.module, batch.windows, batch.dates, batch.seed + seed))
         for seed in (0, 0, 1)
     )
     if moved(once, again).any():
-        reason = "two runs with the same random numbers differ"
-        return [unknown(trial, "batch_composition", reason, trial.counts)], FiniteDifferences(
-            later=False
-        )
-    by_place = bool(moved(once, otherwise).any())
-    found = coupling(trial.forward, trial.windows, trial.dates, trial.seed, resize=not by_place)
-    samples = [(text, f"sample {place}") for place, text in enumerate(trial.texts)]
-    names = dict(zip(trial.dates.tolist(), trial.texts, strict=True))
+        return _untested(batch, "two runs with the same random numbers differ")
+    by_position = bool(moved(once, reseeded).any())
+    found = coupling(batch.forward, batch.windows, batch.dates, batch.seed, resize=not by_position)
+    samples = [(text, f"sample {place}") for place, text in enumerate(batch.texts)]
+    names = dict(zip(batch.dates.tolist(), batch.texts, strict=True))
     results = [
-        composition_finding(found, trial.tolerance, trial.stage, names, samples, trial.counts),
-        state_finding(trial),
+        composition_finding(found, batch.tolerance, batch.stage, names, samples, batch.counts),
+        _state_finding(batch),
     ]
-    steps = trial.windows.shape[1]
+    steps = batch.windows.shape[1]
     per_step = once.shape[1:2] == (steps,) and steps > 1 if per_step is None else per_step
-    felt = FiniteDifferences(later=found.later.size > trial.tolerance)
+    differences = FiniteDifferences(later=found.later.size > batch.tolerance)
     if per_step:
-        results.append(steps_finding(trial))
-        felt = replace(felt, steps=results[-1].verdict is Verdict.LEAK)
-    few = trial.thinned()
-    results += [answered(few, name, partial(ask, few, felt)) for name, ask in EXPLAINING.items()]
-    return results, felt
+        results.append(_steps_finding(batch))
+        differences = replace(differences, steps=results[-1].verdict is Verdict.LEAK)
+    few = batch.thinned()
+    results += [
+        _finding_or_unknown(few, name, partial(test, few, differences))
+        for name, test in EXPLAINING.items()
+    ]
+    return results, differences
 
 
-def steps_finding(trial: TestBatch) -> Finding:
-    """Whether the output of a step moves when later steps of its own window change.
+def _steps_finding(batch: TestBatch) -> Finding:
+    """Whether the output of a step moves when later steps of its own window are perturbed.
 
     Raises:
-        ValueError: There is not one output a step.
+        ValueError: Outputs are not one per step.
     """
-    probe = Probe.of(trial.forward, trial.windows, trial.dates, trial.seed)
-    steps = trial.windows.shape[1]
+    probe = Probe.of(batch.forward, batch.windows, batch.dates, batch.seed)
+    steps = batch.windows.shape[1]
     if probe.before.ndim < 2 or probe.before.shape[1] != steps:
         raise ValueError(
-            f"per_step needs outputs (B, {steps}, ...), one a step; they are {probe.before.shape}"
+            f"per_step needs outputs (B, {steps}, ...), one per step; they are {probe.before.shape}"
         )
     moves = []
     for last in some(torch.arange(steps - 1), STEPS).tolist():
-        changed = trial.windows.clone()
+        changed = batch.windows.clone()
         changed[:, last + 1 :] = probe.noisy[:, last + 1 :]
-        after = plain(trial.forward(changed, trial.dates))
+        after = as_numpy(batch.forward(changed, batch.dates))
         after[:, last + 1 :] = probe.before[:, last + 1 :]
         moves.append(probe.move(after, torch.arange(len(after)), last + 1))
     top = worst(moves)
-    leaks = top.size > trial.tolerance
-    return Finding(
-        test="serve_invariance",
-        stage=f"steps in {trial.mode}",
-        verdict=Verdict.LEAK if leaks else Verdict.CLEAN,
-        evidence="exact",
-        statistic="largest move of a step's output when later steps change [sd]",
-        value=top.size,
-        threshold=trial.tolerance,
-        tested=f"outputs (B, T, ...) read as one a step; {len(moves)} of {steps} steps cut after",
+    return exact_finding(
+        "serve_invariance",
+        f"steps in {batch.mode}",
+        top.size,
+        f"outputs (B, T, ...) read as one per step; cuts after {len(moves)} of {steps} steps",
+        leak="a step's output depends on later steps: harmless only if only the last step is read",
+        clean="no step's output depends on later steps",
         witness=Witness(
-            f"step {top.cut} of {steps}", trial.texts[top.sample], f"sample {top.sample}",
+            f"step {top.cut} of {steps}", batch.texts[top.sample], f"sample {top.sample}",
             "output of a step", top.before, top.after,
-        ) if leaks else None,
-        detail="a step's output depends on later steps: harmless only if the last step alone is "
-        "read" if leaks else "no step's output depends on later steps",
-        counts=trial.counts,
+        ),
+        threshold=batch.tolerance,
+        statistic="largest move of a step's output when later steps change [sd]",
+        counts=batch.counts,
     )  # fmt: skip
 
 
-def state_finding(trial: TestBatch) -> Finding:
-    """T7: what a pass leaves behind, and parts that are in training mode within an eval module."""
-    test, subject = DIAGNOSTICS["state_purity"], copy.deepcopy(trial.module)
-    before = state_of(subject)
-    first = plain(call(subject, trial.windows, trial.dates, trial.seed))
-    other = noisy(trial.windows, trial.seed)
-    call(subject, other, trial.dates, trial.seed)
-    again = plain(call(subject, trial.windows, trial.dates, trial.seed))
+def _state_finding(batch: TestBatch) -> Finding:
+    """State purity: what a pass changes, and training-mode submodules of a module in eval mode."""
+    module = copy.deepcopy(batch.module)
+    before = state_of(module)
+    first = as_numpy(call(module, batch.windows, batch.dates, batch.seed))
+    call(module, perturbed(batch.windows, batch.seed), batch.dates, batch.seed)
+    again = as_numpy(call(module, batch.windows, batch.dates, batch.seed))
     drift = float(moved(first, again).max()) / spread(first)
-    wrong = [f"{name} changed" for name in changed_state(before, subject)]
-    if drift > trial.tolerance:
+    wrong = [f"{name} changed" for name in changed_state(before, module)]
+    if drift > batch.tolerance:
         wrong.append(f"outputs move by {drift:.2g} sd after a pass over other samples")
-    if not trial.module.training:
-        wrong += [f"{name} is in training mode" for name in training_parts(trial.module)]
-    return Finding(
-        test=test.key,
-        stage=f"network in {trial.mode}",
-        verdict=Verdict.LEAK if wrong else Verdict.CLEAN,
-        evidence="exact",
-        statistic="traces of a pass, and parts in training mode in an eval module [count]",
-        value=float(len(wrong)),
-        threshold=test.threshold,
-        tested=f"{len(before)} parameters and buffers; a pass over other samples in between",
+    if not batch.module.training:
+        wrong += [f"{name} is in training mode" for name in training_parts(batch.module)]
+    return exact_finding(
+        "state_purity",
+        batch.stage,
+        float(len(wrong)),
+        f"{len(before)} parameters and buffers; a pass over other samples in between",
+        leak="; ".join(wrong),
+        clean="a pass changes nothing",
         witness=Witness(column=wrong[0]) if wrong else None,
-        detail="; ".join(wrong) or "a pass leaves no trace",
-        counts=trial.counts,
+        statistic="changes made by a pass, and training-mode parts of an eval module [count]",
+        counts=batch.counts,
     )

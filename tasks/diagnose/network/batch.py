@@ -1,4 +1,4 @@
-"""A module in one mode with the batch that it is tested on, and what finite changes have shown."""
+"""A module in one mode with the batch it is tested on, and the results of finite perturbations."""
 
 import copy
 from dataclasses import dataclass, replace
@@ -6,34 +6,32 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
-from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
 from foldproof.tasks.diagnose.network.calls import fresh_call, run
 from foldproof.tasks.diagnose.network.coupling import some
 
 STEPS = 6
-"""Steps of a window after which everything is changed."""
+"""Steps of a window after which all later steps are perturbed."""
 DATES = 8
-"""Dates that a thinned batch keeps."""
+"""Dates kept in a thinned batch."""
 MEMBERS = 32
-"""Samples that it keeps of each."""
-ONE_DATE = "all samples are of one date: companions of later dates could not be tried"
+"""Samples kept of each of these dates."""
+ONE_DATE = "all samples are of one date, so companions of later dates could not be perturbed"
 
 
 @dataclass(frozen=True, eq=False)
 class TestBatch:
-    """A module in one mode, with the batch that it is tested on.
+    """A module in one mode, with the batch it is tested on.
 
     Attributes:
-        module: A copy, dropout off.
+        module: A copy with dropout off.
         windows: (B, T, F) in the module's precision.
         dates: (B,) int64.
-        texts: (B,) the dates for reading.
-        seed: Of random numbers within the module and of changes.
-        tolerance: LEAK above it, in sd.
+        texts: (B,) the dates as text.
+        seed: Seed of random numbers within the module and of perturbations.
+        tolerance: LEAK above this value, in sd.
         mode: training mode or eval mode.
-        counts: Whether it is the mode that the module came in.
-        places: Where the samples stand in the batch that was given; nothing where they are all.
+        counts: Whether the module was given in this mode; the other mode informs only.
+        places: Positions of the samples in the original batch; empty where none was dropped.
     """
 
     module: nn.Module
@@ -48,7 +46,7 @@ class TestBatch:
 
     @property
     def stage(self) -> str:
-        """Where its findings belong."""
+        """Stage of the findings on this batch."""
         return f"network in {self.mode}"
 
     @property
@@ -57,11 +55,11 @@ class TestBatch:
         return len(self.dates.unique()) < 2
 
     def name(self, sample: int) -> str:
-        """What a witness calls a sample."""
+        """Name of a sample in a witness: its position in the original batch."""
         return f"sample {self.places[sample] if self.places else sample}"
 
     def thinned(self) -> "TestBatch":
-        """A batch of 8 dates with 32 samples each, evenly spread, where there are more samples."""
+        """The batch cut to 8 evenly spread dates of 32 samples each, if it is larger."""
         if len(self.dates) <= DATES * MEMBERS:
             return self
         days = some(self.dates.unique(), DATES)
@@ -77,14 +75,16 @@ class TestBatch:
         )
 
     def forward(self, windows: Tensor, dates: Tensor) -> Tensor:
-        """Outputs of a fresh copy, the random numbers the same each time."""
+        """Outputs of a fresh copy, with the same random numbers on every call."""
         return fresh_call(self.module, windows, dates, self.seed)
 
     def traced(self, windows: Tensor) -> Tensor:
-        """Outputs of a fresh copy with their graph; see :func:`~tasks.diagnose.network.gradients`.
+        """Outputs of a fresh copy with their autograd graph.
+
+        Call it within :func:`~foldproof.tasks.diagnose.network.calls.gradients`.
 
         Raises:
-            ValueError: They are not finite floating-point numbers.
+            ValueError: The outputs are not finite floating-point numbers.
         """
         outputs = run(copy.deepcopy(self.module), windows, self.dates.clone(), self.seed)
         if not outputs.is_floating_point() or not bool(outputs.isfinite().all()):
@@ -92,10 +92,10 @@ class TestBatch:
         return outputs
 
     def one_each(self, outputs: Tensor, steps: int = 1) -> Tensor:
-        """(B, ...) outputs -> (B, steps): their combination with fixed random weights.
+        """Combine (B, ...) outputs into (B, steps) with fixed random weights.
 
-        A combination depends on whatever any of its parts depends on, but for cases of
-        probability 0. An output that is single stays as it is.
+        The combination depends on whatever any of its parts depends on, except with probability 0.
+        A single output is returned unchanged.
         """
         parts = outputs.reshape(len(outputs), steps, -1)
         if parts.shape[2] == 1:
@@ -107,21 +107,18 @@ class TestBatch:
 
 @dataclass(frozen=True)
 class FiniteDifferences:
-    """What finite changes of the inputs have shown, which sees more than derivatives do.
+    """Results of finite perturbations, which also detect paths without a derivative.
 
     Attributes:
-        later: An output moves when samples dated later change.
-        steps: A step's output moves when later steps change; None where there is not one a step.
+        later: An output moves when samples dated later are perturbed.
+        steps: A step's output moves when later steps are perturbed; None unless outputs are one
+            per step.
     """
 
     later: bool
     steps: bool | None = None
 
-
-def unknown(trial: TestBatch, test: str, reason: str, counts: bool) -> Finding:
-    """The answer of ``test`` on a module that it could not test in a mode."""
-    entry = DIAGNOSTICS[test]
-    return Finding(
-        entry.key, trial.stage, Verdict.UNKNOWN, reason, entry.statistic,
-        float("nan"), entry.threshold, "nothing", detail=reason, counts=counts,
-    )  # fmt: skip
+    @property
+    def any(self) -> bool:
+        """Whether perturbing any later row moves an output."""
+        return self.later or bool(self.steps)

@@ -1,4 +1,4 @@
-"""A torch module under test: copied, run without a trace, its state read."""
+"""Run a torch module under test without changing it, and read its state."""
 
 import copy
 import hashlib
@@ -15,7 +15,7 @@ from foldproof.tasks.diagnose.perturb.attempt import attempt
 
 
 def dropout_off(module: nn.Module) -> nn.Module:
-    """Switch off the dropout modules of ``module`` in place, whatever its mode; returns it."""
+    """Switch off dropout within ``module`` in place, whatever its mode, and return it."""
     for part in module.modules():
         if isinstance(part, nn.modules.dropout._DropoutNd):
             part.p = 0.0
@@ -25,7 +25,7 @@ def dropout_off(module: nn.Module) -> nn.Module:
 
 
 def takes_dates(module: nn.Module) -> bool:
-    """Whether ``forward`` needs a second argument, the dates."""
+    """Whether ``forward`` takes dates as a second argument."""
     parameters = list(inspect.signature(module.forward).parameters.values())
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     second = positional[1] if len(positional) > 1 else None
@@ -33,9 +33,9 @@ def takes_dates(module: nn.Module) -> bool:
 
 
 def run(module: nn.Module, windows: Tensor, dates: Tensor, seed: int) -> Tensor:
-    """Outputs; random numbers start from ``seed``, global ones stay as they are.
+    """Outputs with random numbers from ``seed``; the global random state does not change.
 
-    Of a tuple, such as an LSTM's, the first entry counts.
+    For a module that returns a tuple, such as an LSTM, the first entry.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
@@ -44,21 +44,21 @@ def run(module: nn.Module, windows: Tensor, dates: Tensor, seed: int) -> Tensor:
 
 
 def call(module: nn.Module, windows: Tensor, dates: Tensor, seed: int) -> Tensor:
-    """Outputs as of :func:`run`, without gradients."""
+    """Outputs of :func:`run` without gradients."""
     with torch.no_grad():
         return run(module, windows, dates, seed)
 
 
 def fresh_call(module: nn.Module, windows: Tensor, dates: Tensor, seed: int) -> Tensor:
-    """Outputs of a copy: whatever a pass does to the state is gone with it."""
+    """Outputs of a copy, so that a pass does not change the state of ``module``."""
     return call(copy.deepcopy(module), windows, dates, seed)
 
 
 @contextmanager
 def gradients() -> Iterator[None]:
-    """Autograd on, cuDNN off: it refuses the backward pass of an LSTM in eval mode.
+    """Autograd on and cuDNN off, since cuDNN refuses the backward pass of an LSTM in eval mode.
 
-    Training mode would be no way out: it turns on batch statistics, which are what is tested.
+    Training mode is no alternative: it turns on the batch statistics under test.
     """
     with (
         torch.inference_mode(False),
@@ -71,9 +71,9 @@ def gradients() -> Iterator[None]:
 def precise(
     module: nn.Module, windows: Tensor, dates: Tensor, seed: int
 ) -> tuple[nn.Module, Tensor, float]:
-    """A copy that works in float64 where that can be, its windows, and the rounding to allow for.
+    """A copy in float64 where possible, its windows, and the rounding to allow for.
 
-    In float32 a change of the batch's shape rounds by 2e-6 sd; in float64 leaks stand out by far.
+    In float32 another batch shape moves outputs by 2e-6 sd; float64 separates leaks clearly.
     """
     if windows.is_floating_point():
         double = copy.deepcopy(module).double()
@@ -92,10 +92,10 @@ def state_of(module: nn.Module) -> dict[str, str]:
 
 
 def changed_state(before: dict[str, str], module: nn.Module) -> list[str]:
-    """Names of parameters and buffers whose content differs from ``before``."""
+    """Names of parameters and buffers that differ from ``before``."""
     return [name for name, content in state_of(module).items() if before.get(name) != content]
 
 
 def training_parts(module: nn.Module) -> list[str]:
-    """Names of the parts of ``module`` that are in training mode; ``(all)`` is the whole."""
+    """Names of the submodules in training mode; ``(all)`` stands for ``module`` itself."""
     return [name or "(all)" for name, part in module.named_modules() if part.training]

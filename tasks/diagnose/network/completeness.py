@@ -1,4 +1,4 @@
-"""T6: do integrated gradients explain a forecast by its own window, or only the whole batch?"""
+"""Completeness split: do integrated gradients explain a forecast by its own window?"""
 
 from dataclasses import dataclass, replace
 
@@ -7,24 +7,26 @@ from torch import Tensor
 
 from foldproof.tasks.attribute import integrated_gradients
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
-from foldproof.tasks.diagnose.findings.finding import Finding, Verdict, Witness
-from foldproof.tasks.diagnose.network.batch import ONE_DATE, FiniteDifferences, TestBatch, unknown
+from foldproof.tasks.diagnose.findings.finding import Finding, Witness
+from foldproof.tasks.diagnose.findings.verdicts import exact_finding, unknown_finding
+from foldproof.tasks.diagnose.network.batch import ONE_DATE, FiniteDifferences, TestBatch
 from foldproof.tasks.diagnose.network.calls import gradients
 from foldproof.tasks.diagnose.network.coupling import PLACES, some
 
 NODES = (20, 60)
-"""Quadrature nodes; the second where the first leave a gap. Smooth networks need 20."""
+"""Quadrature nodes; the second count is used if the first leaves a gap. Smooth networks need 20."""
 SHRINKS = 0.5
-"""A gap that more nodes reduce below this share is the quadrature's: the network has kinks."""
+"""A gap that more nodes reduce below this share is quadrature error: the network has kinks."""
 ROUNDING = 1000.0
 """Gaps up to this many machine epsilons are rounding."""
 SHARED = 10.0
-"""Gaps of samples that many times the batch's cancel in its sum, as those of shared statistics."""
+"""If the gaps of samples exceed that of the batch by this factor, they cancel in the sum over the
+batch: samples share statistics."""
 OPEN = 0.01
-"""Share of an effect that derivatives must leave unexplained to be called detached."""
+"""An effect is called detached if derivatives leave more than this share of it unexplained."""
 OTHER_SEED = 104_729
-"""Keeps the noise from being the very numbers that windows were drawn from with the same seed:
-batch statistics would take out an affine image of the data."""
+"""Keeps the noise different from windows drawn with the same seed: batch statistics would remove
+an affine image of the data."""
 TEST = DIAGNOSTICS["completeness_split"]
 
 
@@ -34,9 +36,9 @@ class Split:
 
     Attributes:
         own: Largest gap of a sample: its attributions less the change of its forecast.
-        whole: Gap of the batch: of the sum of the forecasts.
-        own_shrinks: More nodes reduce ``own``: it is the quadrature's.
-        whole_shrinks: The same of ``whole``.
+        whole: Gap of the batch: the same for the sum of the forecasts.
+        own_shrinks: Whether more nodes reduce ``own``, so that it is quadrature error.
+        whole_shrinks: Whether more nodes reduce ``whole``.
     """
 
     own: float
@@ -44,17 +46,28 @@ class Split:
     own_shrinks: bool = False
     whole_shrinks: bool = False
 
+    def describe(self, floor: float) -> str:
+        """What the gaps say about the batch, whatever the dates."""
+        sizes = f"gap by sample {self.own:.1e}, of the batch {self.whole:.1e}"
+        if self.own <= floor:
+            return f"each forecast is explained by its own window ({sizes})"
+        if self.own > SHARED * self.whole or (self.whole_shrinks and not self.own_shrinks):
+            return f"samples share statistics of the batch ({sizes})"
+        if self.own_shrinks:
+            return f"the quadrature does not resolve the network, which has kinks ({sizes})"
+        return f"something is detached or has no derivative ({sizes})"
+
 
 @dataclass(frozen=True)
 class Later:
-    """What the windows dated after a cut do to forecasts dated up to it, on their own.
+    """The effect of windows dated after a cut on forecasts dated up to it.
 
     Attributes:
-        size: Largest change of a forecast, as share of the mean change when all windows change.
-        sample: Whose forecast that is.
+        size: Largest change of a forecast, as a share of the mean change when all windows change.
+        sample: The sample of that forecast.
         cut: The last date whose windows stay.
-        before: The forecast.
-        after: The forecast when later windows are others.
+        before: The forecast on the given windows.
+        after: The forecast on other later windows.
         whole: Share of the changes that derivatives leave unexplained.
     """
 
@@ -66,58 +79,61 @@ class Later:
     whole: float = 0.0
 
 
-def completeness_split(trial: TestBatch, felt: FiniteDifferences) -> Finding:
-    r"""Integrate the gradient of the batch's sum on the way from other windows to the given ones.
+def completeness_split(batch: TestBatch, differences: FiniteDifferences) -> Finding:
+    r"""Integrate the gradient of the batch's sum on the path from other windows to the given ones.
 
     .. math:: g_i = \Big| \int_0^1 \partial_{x_i} \textstyle\sum_k f_k \cdot \dot x_i \, d\alpha
         - \Delta f_i \Big|, \quad G = \Big| \sum_i \pm g_i \Big|
 
-    Where a forecast depends on its own window alone, both are at the floor of the quadrature.
-    Where samples share statistics, a sample's gap is large and the batch's is not; where a
-    statistic is detached, both are (the gradient of the sum is what captum takes).
+    If a forecast depends on its own window alone, both gaps are at the floor of the quadrature.
+    If samples share statistics, the gap of a sample is large and that of the batch is not. If a
+    statistic is detached, both are large (captum takes the same gradient of the sum).
 
-    That says nothing of time yet: same-date statistics do the same. So windows dated after a cut
-    then move alone. Forecasts dated up to the cut have no attributions of their own on that way,
-    and their gap is what later dates do to them: the value, and a leak.
+    These gaps do not separate past from future: same-date statistics have the same effect. So the
+    windows dated after a cut are then changed alone. Forecasts dated up to the cut have no
+    attributions on that path, so their gap is the effect of later dates. That gap is the value.
 
     Args:
-        trial: The module and its batch.
-        felt: What finite changes have shown; unused, as the way to other windows is one itself.
+        batch: The module and its batch.
+        differences: Results of finite perturbations; unused, since the path to other windows is
+            itself one.
 
     Raises:
         ValueError: Inputs, outputs or gradients are not finite, or nothing is differentiable.
     """
-    start = elsewhere(trial.windows, trial.seed)
-    change = (forecasts(trial, trial.windows) - forecasts(trial, start)).abs().mean()
+    start = elsewhere(batch.windows, batch.seed)
+    change = (_forecasts(batch, batch.windows) - _forecasts(batch, start)).abs().mean()
     if change == 0:
-        return unknown(trial, TEST.key, "no forecast changes when all windows do", counts=False)
-    threshold = max(TEST.threshold, trial.tolerance)
-    floor = max(TEST.threshold, ROUNDING * torch.finfo(trial.windows.dtype).eps)
-    split = refined(trial, start, float(change), floor)
-    if trial.one_date and split.own > floor:
-        return unknown(trial, TEST.key, f"{ONE_DATE}; {words(split, floor)}", counts=False)
-    later = later_effect(trial, start, float(change))
-    leaks = later.size > threshold
-    if leaks:
-        later = unexplained(trial, start, later)
-    return Finding(
-        test=TEST.key,
-        stage=trial.stage,
-        verdict=Verdict.LEAK if leaks else Verdict.CLEAN,
-        evidence="exact",
-        statistic=TEST.statistic,
-        value=split.own if trial.one_date else later.size,
-        threshold=floor if trial.one_date else threshold,
-        tested=f"{len(trial.dates)} samples of {len(trial.dates.unique())} dates, {NODES[0]} nodes;"
-        " then windows dated after each of some dates alone",
-        witness=witness_of(trial, later) if leaks else None,
-        detail=f"{words(split, floor)}; {later_words(later, split, leaks, floor)}",
-        counts=trial.counts,
+        reason = "no forecast changes when all windows do"
+        return unknown_finding(TEST.key, batch.stage, reason, "nothing", counts=False)
+    threshold = max(TEST.threshold, batch.tolerance)
+    floor = max(TEST.threshold, ROUNDING * torch.finfo(batch.windows.dtype).eps)
+    split = refined(batch, start, float(change), floor)
+    gaps = split.describe(floor)
+    if batch.one_date and split.own > floor:
+        reason = f"{ONE_DATE}; {gaps}"
+        return unknown_finding(TEST.key, batch.stage, reason, "nothing", counts=False)
+    later = _later_effect(batch, start, float(change))
+    if later.size > threshold:
+        later = _unexplained(batch, start, later)
+    path = "beyond derivatives" if later.whole > OPEN else "through derivatives"
+    harmless = ", so this is no look-ahead" if split.own > floor else ""
+    return exact_finding(
+        TEST.key,
+        batch.stage,
+        split.own if batch.one_date else later.size,
+        f"{len(batch.dates)} samples of {len(batch.dates.unique())} dates, {NODES[0]} nodes; then "
+        "windows dated after each of some dates alone",
+        leak=f"{gaps}; later dates move forecasts by {later.size:.2g} of their change, {path}",
+        clean=f"{gaps}; later dates move no forecast{harmless}",
+        witness=_witness(batch, later),
+        threshold=floor if batch.one_date else threshold,
+        counts=batch.counts,
     )
 
 
 def elsewhere(windows: Tensor, seed: int) -> Tensor:
-    """Other windows of each feature's mean and 1.5 of its sd, so that the way stays near the data.
+    """Random windows with each feature's mean and 1.5 times its sd: the path stays near the data.
 
     Raises:
         ValueError: Windows are not floating-point.
@@ -130,37 +146,37 @@ def elsewhere(windows: Tensor, seed: int) -> Tensor:
     return mean + 1.5 * spread * noise.to(windows.device)
 
 
-def forecasts(trial: TestBatch, windows: Tensor) -> Tensor:
-    """(B,) one number a sample."""
-    return trial.one_each(trial.forward(windows, trial.dates))[:, 0]
+def _forecasts(batch: TestBatch, windows: Tensor) -> Tensor:
+    """(B,) one number per sample."""
+    return batch.one_each(batch.forward(windows, batch.dates))[:, 0]
 
 
-def way(trial: TestBatch, start: Tensor, watch: Tensor, nodes: int) -> Tensor:
-    """(B,) attributions of the sum of the forecasts ``watch`` (B,) bool to each sample's window.
+def attributions_of_sum(batch: TestBatch, start: Tensor, chosen: Tensor, nodes: int) -> Tensor:
+    """(B,) attributions of the sum of the forecasts ``chosen`` (B,) bool to each sample's window.
 
-    The batch is integrated as if it were one sample: it is never cut or mixed with other nodes.
+    The batch is integrated as if it were one sample, so it is never split or mixed with others.
     """
     with gradients():
         # clones, as tensors made in inference mode cannot be part of a graph
-        batch, first, chosen = (part.clone() for part in (trial.windows, start, watch))
+        windows, first, summed = (part.clone() for part in (batch.windows, start, chosen))
 
         def batch_sum(points: Tensor) -> Tensor:  # (P, B, T, F) -> (P,)
-            sums = [trial.one_each(trial.traced(point))[chosen, 0].sum() for point in points]
+            sums = [batch.one_each(batch.traced(point))[summed, 0].sum() for point in points]
             return torch.stack(sums)
 
         attributions, _ = integrated_gradients(
-            batch_sum, batch.unsqueeze(0), first.unsqueeze(0), nodes, chunk=1
+            batch_sum, windows.unsqueeze(0), first.unsqueeze(0), nodes, chunk=1
         )
     return attributions[0].flatten(1).sum(1)
 
 
-def refined(trial: TestBatch, start: Tensor, unit: float, floor: float) -> Split:
-    """Gaps when all windows move; with more nodes where the first leave the batch's gap open."""
-    moved = forecasts(trial, trial.windows) - forecasts(trial, start)
-    everyone = torch.ones_like(trial.dates, dtype=torch.bool)
+def refined(batch: TestBatch, start: Tensor, unit: float, floor: float) -> Split:
+    """Gaps when all windows change, with more nodes if the first leave a gap of the batch."""
+    moved = _forecasts(batch, batch.windows) - _forecasts(batch, start)
+    everyone = torch.ones_like(batch.dates, dtype=torch.bool)
     sizes = []
     for nodes in NODES:
-        gap = (way(trial, start, everyone, nodes) - moved) / unit
+        gap = (attributions_of_sum(batch, start, everyone, nodes) - moved) / unit
         sizes.append(Split(float(gap.abs().max()), float(gap.sum().abs())))
         if sizes[-1].whole <= floor:
             break
@@ -170,12 +186,12 @@ def refined(trial: TestBatch, start: Tensor, unit: float, floor: float) -> Split
     )
 
 
-def later_effect(trial: TestBatch, start: Tensor, unit: float) -> Later:
-    """Where windows dated after a cut do most to forecasts dated up to it."""
-    before, effects = forecasts(trial, trial.windows), [Later()]
-    for cut in some(trial.dates.unique()[:-1], PLACES):
-        known = trial.dates <= cut
-        after = forecasts(trial, from_date(trial, start, cut))
+def _later_effect(batch: TestBatch, start: Tensor, unit: float) -> Later:
+    """The largest effect of windows dated after a cut on forecasts dated up to it."""
+    before, effects = _forecasts(batch, batch.windows), [Later()]
+    for cut in some(batch.dates.unique()[:-1], PLACES):
+        known = batch.dates <= cut
+        after = _forecasts(batch, _changed_after(batch, start, cut))
         sizes = (before - after).abs().masked_fill(~known, 0.0)
         top = int(sizes.argmax())
         effects.append(
@@ -184,50 +200,30 @@ def later_effect(trial: TestBatch, start: Tensor, unit: float) -> Later:
     return max(effects, key=lambda effect: effect.size)
 
 
-def from_date(trial: TestBatch, start: Tensor, cut: Tensor | int) -> Tensor:
-    """The windows, with those dated after ``cut`` as in ``start``."""
-    later = (trial.dates > cut).view(-1, *[1] * (trial.windows.ndim - 1))
-    return torch.where(later, start, trial.windows)
+def _changed_after(batch: TestBatch, start: Tensor, cut: Tensor | int) -> Tensor:
+    """The windows, with those dated after ``cut`` replaced by ``start``."""
+    later = (batch.dates > cut).view(-1, *[1] * (batch.windows.ndim - 1))
+    return torch.where(later, start, batch.windows)
 
 
-def unexplained(trial: TestBatch, start: Tensor, later: Later) -> Later:
-    """``later`` with the share of its changes that attributions to later windows leave open."""
-    known = trial.dates <= later.cut
-    mixed = from_date(trial, start, later.cut)
-    moved = (forecasts(trial, trial.windows) - forecasts(trial, mixed))[known]
+def _unexplained(batch: TestBatch, start: Tensor, later: Later) -> Later:
+    """``later`` with the share of its changes that attributions to later windows do not explain."""
+    known = batch.dates <= later.cut
+    mixed = _changed_after(batch, start, later.cut)
+    moved = (_forecasts(batch, batch.windows) - _forecasts(batch, mixed))[known]
     share = 0.0
     for nodes in NODES:
-        gap = way(trial, mixed, known, nodes).sum() - moved.sum()
+        gap = attributions_of_sum(batch, mixed, known, nodes).sum() - moved.sum()
         share = float(gap.abs() / moved.abs().sum())
         if share <= OPEN:
             break
     return replace(later, whole=share)
 
 
-def witness_of(trial: TestBatch, later: Later) -> Witness:
-    """The forecast that later windows change most."""
-    cut = trial.texts[int(torch.nonzero(trial.dates == later.cut)[0])]
-    date, name = trial.texts[later.sample], trial.name(later.sample)
+def _witness(batch: TestBatch, later: Later) -> Witness | None:
+    """The forecast that later windows change most; None where they change none."""
+    if not later.size:
+        return None
+    cut = batch.texts[int(torch.nonzero(batch.dates == later.cut)[0])]
+    date, name = batch.texts[later.sample], batch.name(later.sample)
     return Witness(cut, date, name, "forecast", later.before, later.after)
-
-
-def words(split: Split, floor: float) -> str:
-    """What the gaps say of the batch, whatever the dates."""
-    sizes = f"gap by sample {split.own:.1e}, of the batch {split.whole:.1e}"
-    if split.own <= floor:
-        return f"each forecast is explained by its own window ({sizes})"
-    if split.own > SHARED * split.whole or (split.whole_shrinks and not split.own_shrinks):
-        return f"samples share statistics of the batch ({sizes})"
-    if split.own_shrinks:
-        return f"the quadrature does not resolve the network, which has kinks ({sizes})"
-    return f"something is detached or has no derivative ({sizes})"
-
-
-def later_words(later: Later, split: Split, leaks: bool, floor: float) -> str:
-    """What later dates do, and whether derivatives explain it."""
-    if leaks:
-        part = "beyond derivatives" if later.whole > OPEN else "through derivatives"
-        return f"later dates move forecasts by {later.size:.2g} of their change, {part}"
-    if split.own > floor:
-        return "later dates move nothing: no leak in time"
-    return "later dates move nothing"

@@ -1,12 +1,14 @@
-"""The finding on batch composition: what was measured, and whether a claim holds."""
+"""The finding on batch composition: the measured coupling, and whether it contradicts a claim."""
 
-from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
+from dataclasses import replace
+
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict, Witness
+from foldproof.tasks.diagnose.findings.verdicts import exact_finding, unknown_finding
+from foldproof.tasks.diagnose.network.batch import ONE_DATE
 from foldproof.tasks.diagnose.network.coupling import Coupling
 
 ORDER = ("none", "date", "batch")
-"""Kinds of coupling, from the weakest."""
-TEST = DIAGNOSTICS["batch_composition"]
+"""Kinds of coupling, weakest first."""
 
 
 def composition_finding(
@@ -18,70 +20,51 @@ def composition_finding(
     counts: bool,
     claim: str | None = None,
 ) -> Finding:
-    """What the coupling of a network within its batch comes to.
+    """The finding on the coupling of samples within a batch.
 
-    Companions of the same date are known when the forecast is made: to depend on them is no leak
-    in time. Companions dated later are not.
+    Companions of the same date are known when the forecast is made, so depending on them is no
+    look-ahead. Depending on companions dated later is.
 
     Args:
-        found: What was measured.
-        tolerance: Rounding.
-        stage: network, or training for what holds in training mode.
-        date_of: Date as text, by the number that stands for it in the batch.
+        found: The measured coupling.
+        tolerance: Moves up to this many sd are rounding.
+        stage: ``network``, or ``training`` for results in training mode.
+        date_of: The text of each date number in the batch.
         samples: Date and symbol of each sample, for the witness.
-        counts: False where the mode is not the one that forecasts are made in.
-        claim: Coupling that the variant claims, or None.
+        counts: False if forecasts are not made in this mode.
+        claim: The coupling that the variant claims, or None.
     """
-    kind = found.kind(tolerance)
+    kind, ahead = found.kind(tolerance), found.later
+    in_time = ahead.size > tolerance
     broken = claim is not None and ORDER.index(kind) > ORDER.index(claim)
-    verdict = verdict_of(found, tolerance, kind, broken and counts)
-    return Finding(
-        test=TEST.key,
-        stage=stage,
-        verdict=verdict,
-        evidence=evidence_of(verdict, found, tolerance),
-        statistic=TEST.statistic,
-        value=found.later.size if found.dates > 1 else found.composition.size,
-        threshold=tolerance,
-        tested=f"{len(samples)} samples of {found.dates} dates: later, earlier and same-date "
-        f"companions changed, order reversed, samples alone"
-        + (f"; not tried: {found.failures}" if found.failures else ""),
-        witness=witness_of(found, tolerance, date_of, samples),
-        detail=detail_of(found, tolerance, kind, claim, broken),
-        counts=counts,
-    )
+    one_date = found.dates < 2
+    detail = _detail(found, tolerance, kind, claim, broken)
+    value = found.composition.size if one_date else ahead.size
+    tested = (
+        f"{len(samples)} samples of {found.dates} dates: later, earlier and same-date companions "
+        "perturbed, order reversed, samples alone"
+    ) + (f"; not run: {found.failures}" if found.failures else "")
+    contradicted = broken and counts and not in_time
+    if one_date and kind != "none" and not contradicted:
+        reason = f"{ONE_DATE}; the forecast {detail}"
+        return unknown_finding(
+            "batch_composition", stage, reason, tested, value=value, counts=counts
+        )
+    witness = None
+    if in_time:
+        where = samples[ahead.sample]
+        witness = Witness(date_of[ahead.cut], *where, "forecast", ahead.before, ahead.after)
+    finding = exact_finding(
+        "batch_composition", stage, value, tested, leak=detail, clean=detail, witness=witness,
+        threshold=tolerance, counts=counts,
+    )  # fmt: skip
+    if contradicted:
+        return replace(finding, verdict=Verdict.LEAK, evidence="claim contradicted", detail=detail)
+    return finding
 
 
-def verdict_of(found: Coupling, tolerance: float, kind: str, broken: bool) -> Verdict:
-    """LEAK: later companions move it, or a claim on scored forecasts is broken."""
-    if found.later.size > tolerance or broken:
-        return Verdict.LEAK
-    if found.dates < 2 and kind != "none":
-        return Verdict.UNKNOWN
-    return Verdict.CLEAN
-
-
-def evidence_of(verdict: Verdict, found: Coupling, tolerance: float) -> str:
-    """exact, or what else the verdict rests on."""
-    if verdict is Verdict.UNKNOWN:
-        return "all samples are of one date, so companions of other dates could not be changed"
-    leak_in_time = found.later.size > tolerance
-    return "exact" if leak_in_time or verdict is Verdict.CLEAN else "claim contradicted"
-
-
-def witness_of(
-    found: Coupling, tolerance: float, date_of: dict[int, str], samples: list[tuple[str, str]]
-) -> Witness | None:
-    """The sample that moved most when later ones changed."""
-    move = found.later
-    if move.size <= tolerance:
-        return None
-    date, symbol = samples[move.sample]
-    return Witness(date_of[move.cut], date, symbol, "forecast", move.before, move.after)
-
-
-def detail_of(found: Coupling, tolerance: float, kind: str, claim: str | None, broken: bool) -> str:
-    """One sentence: who it is coupled to, how strongly, and what was claimed."""
+def _detail(found: Coupling, tolerance: float, kind: str, claim: str | None, broken: bool) -> str:
+    """What the forecast depends on, how strongly, and what the variant claims."""
     sizes = {
         "later dates": found.later.size,
         "earlier dates": found.earlier.size,
@@ -91,9 +74,8 @@ def detail_of(found: Coupling, tolerance: float, kind: str, claim: str | None, b
     coupled = [f"{name} ({size:.2g} sd)" for name, size in sizes.items() if size > tolerance]
     text = f"depends on {', '.join(coupled)}" if coupled else "depends on no companion in the batch"
     if kind == "date":
-        text += ": its own date's cross-section, which is no leak in time"
+        text += ": the cross-section of its own date, which is no look-ahead"
     if claim is not None:
-        text += f"; claimed: {claim}, measured in the network: {kind}" + (
-            ", the claim is broken" * broken
-        )
+        text += f"; claimed: {claim}, measured in the network: {kind}"
+        text += ", the claim is broken" if broken else ""
     return text

@@ -1,4 +1,4 @@
-"""Does a forecast depend on who shares its batch? Measured by changing the others."""
+"""Does a forecast depend on the other samples of its batch? Measured by perturbing them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from foldproof.tasks.diagnose.perturb.attempt import attempt
 from foldproof.tasks.diagnose.perturb.compare import largest, moved, spread
 
 Forward = Callable[[Tensor, Tensor], Tensor]
-"""(B, T, F) windows and (B,) dates -> (B, ...) outputs; the same for the same arguments."""
+"""(B, T, F) windows and (B,) dates -> (B, ...) outputs; a deterministic function."""
 
 PLACES = 4
-"""Dates at which a batch is divided, and dates whose own members are divided."""
+"""Number of dates after which a batch is cut, and of dates whose own samples are divided."""
 SINGLES = 8
-"""Samples that are run alone."""
+"""Number of samples to run alone."""
 
 
 @dataclass(frozen=True)
 class Move:
-    """The output that moved most: by how many sd, which sample, from what to what, at which cut."""
+    """The output that moved most: size in sd, sample, value before and after, cut."""
 
     size: float = 0.0
     sample: int = 0
@@ -32,15 +32,15 @@ class Move:
 
 @dataclass(frozen=True)
 class Coupling:
-    """Largest move of an output by what was changed.
+    """Largest move of an output under each perturbation.
 
     Attributes:
-        later: Samples dated later.
-        earlier: Samples dated earlier.
-        same: Samples of the same date.
-        composition: Order and number of the samples.
-        dates: Different dates in the batch; with one, later and earlier were not tried.
-        failures: Why something was not tried, or nothing.
+        later: Samples dated later are perturbed.
+        earlier: Samples dated earlier are perturbed.
+        same: Samples of the same date are perturbed.
+        composition: Order and number of the samples change.
+        dates: Number of different dates in the batch; with one, later and earlier are not run.
+        failures: Why a perturbation could not be run; empty if all ran.
     """
 
     later: Move
@@ -51,7 +51,7 @@ class Coupling:
     failures: str = ""
 
     def kind(self, tolerance: float) -> str:
-        """none, date (companions of its own date only) or batch (whoever shares the batch)."""
+        """none, date (depends on samples of its own date only) or batch (on any sample)."""
         if max(self.later.size, self.earlier.size) > tolerance:
             return "batch"
         if self.same.size > tolerance:
@@ -61,14 +61,14 @@ class Coupling:
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """A batch, what comes out of it, and other windows to put in the place of some.
+    """A batch, its outputs, and the windows that replace perturbed samples.
 
     Attributes:
-        forward: What is tested.
+        forward: The tested function.
         windows: (B, T, F).
         dates: (B,) int.
-        noisy: (B, T, F), what changed samples are changed to.
-        before: (B, ...) outputs of ``windows``.
+        noisy: (B, T, F) replacements of perturbed samples.
+        before: (B, ...) outputs on ``windows``.
         scale: Standard deviation of the outputs.
     """
 
@@ -82,17 +82,17 @@ class Probe:
     @classmethod
     def of(cls, forward: Forward, windows: Tensor, dates: Tensor, seed: int) -> "Probe":
         """Run the batch once."""
-        before = plain(forward(windows, dates))
-        return cls(forward, windows, dates, noisy(windows, seed), before, spread(before))
+        before = as_numpy(forward(windows, dates))
+        return cls(forward, windows, dates, perturbed(windows, seed), before, spread(before))
 
-    def change(self, change: Tensor, watch: Tensor, cut: int = 0) -> Move:
-        """Change the samples ``change`` (B,) bool; how far do the outputs of ``watch`` move?"""
-        mask = change.view(-1, *[1] * (self.windows.ndim - 1))
-        after = plain(self.forward(torch.where(mask, self.noisy, self.windows), self.dates))
-        return self.move(after, torch.nonzero(watch).flatten(), cut)
+    def perturb(self, chosen: Tensor, observed: Tensor, cut: int = 0) -> Move:
+        """Perturb the samples ``chosen`` (B,) bool; the largest move among ``observed`` (B,)."""
+        mask = chosen.view(-1, *[1] * (self.windows.ndim - 1))
+        after = as_numpy(self.forward(torch.where(mask, self.noisy, self.windows), self.dates))
+        return self.move(after, torch.nonzero(observed).flatten(), cut)
 
     def move(self, after: np.ndarray, samples: Tensor, cut: int = 0) -> Move:
-        """The largest move among ``samples`` from before to ``after`` (B, ...)."""
+        """The largest move of ``samples`` from the outputs before to ``after`` (B, ...)."""
         place = samples.cpu().numpy()
         if not len(place):
             return Move()
@@ -103,45 +103,46 @@ class Probe:
         return Move(largest(sizes), row, old, new, cut)
 
     def across_dates(self) -> Iterator[tuple[Move, Move]]:
-        """At some cuts: the move by later samples, the move by earlier samples."""
+        """At some cuts: the move when later samples are perturbed, and when earlier ones are."""
         present = self.dates.unique()
         for cut in some(present[:-1], PLACES):
             later = self.dates > cut
-            yield self.change(later, ~later, int(cut)), self.change(~later, later, int(cut))
+            yield self.perturb(later, ~later, int(cut)), self.perturb(~later, later, int(cut))
 
     def within_dates(self) -> Iterator[Move]:
-        """At some dates: the move of half of the members by the other half."""
+        """At some dates: the move of half of the samples when the other half is perturbed."""
         for date in some(self.dates.unique(), PLACES):
             members = self.dates == date
             half = torch.zeros_like(members)
             half[torch.nonzero(members).flatten()[::2]] = True
-            yield self.change(half, members & ~half)
+            yield self.perturb(half, members & ~half)
 
     def reversed(self) -> Move:
-        """The move when the batch is fed in reverse order."""
-        after = plain(self.forward(self.windows.flip(0), self.dates.flip(0)))[::-1].copy()
+        """The move when the batch is run in reverse order."""
+        after = as_numpy(self.forward(self.windows.flip(0), self.dates.flip(0)))[::-1].copy()
         return self.move(after, torch.arange(len(self.dates)))
 
     def singles(self) -> Move:
-        """The move of samples that are run alone."""
+        """The move of samples run alone."""
         after, samples = self.before.copy(), some(torch.arange(len(self.dates)), SINGLES)
         for sample in samples.tolist():
             one = slice(sample, sample + 1)
-            after[one] = plain(self.forward(self.windows[one], self.dates[one]))
+            after[one] = as_numpy(self.forward(self.windows[one], self.dates[one]))
         return self.move(after, samples)
 
 
 def coupling(
     forward: Forward, windows: Tensor, dates: Tensor, seed: int, resize: bool = True
 ) -> Coupling:
-    """Change the others of a batch, by date, and see which outputs move.
+    """Perturb the other samples of a batch, by date, and measure which outputs move.
 
     Args:
-        forward: What is tested.
+        forward: The tested function.
         windows: (B, T, F) of at least two samples.
         dates: (B,) int.
-        seed: Of what others are changed to.
-        resize: Also run samples alone and in reverse order; False where random numbers go by place.
+        seed: Seed of the perturbations.
+        resize: Also run samples alone and in reverse order; False if the network draws random
+            numbers by position.
     """
     probe = Probe.of(forward, windows, dates, seed)
     across = list(probe.across_dates())
@@ -157,25 +158,25 @@ def coupling(
 
 
 def worst(moves: list[Move]) -> Move:
-    """The largest of them; no move where there is none."""
+    """The largest move; no move for an empty list."""
     return max(moves, key=lambda move: move.size, default=Move())
 
 
-def noisy(windows: Tensor, seed: int) -> Tensor:
-    """Other windows of the same shape: signs flipped, with noise of three standard deviations."""
+def perturbed(windows: Tensor, seed: int) -> Tensor:
+    """Windows of the same shape with flipped signs and noise of three standard deviations."""
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(windows.shape, generator=generator, dtype=windows.dtype)
     return -windows + 3 * windows[windows.isfinite()].std() * noise.to(windows.device)
 
 
 def some(values: Tensor, count: int) -> Tensor:
-    """Up to ``count`` of (n,) ``values``, evenly spread over their places."""
+    """Up to ``count`` of (n,) ``values``, evenly spread over their positions."""
     if len(values) <= count:
         return values
     places = torch.linspace(0, len(values) - 1, count).round().long()
     return values[places]
 
 
-def plain(outputs: Tensor) -> np.ndarray:
+def as_numpy(outputs: Tensor) -> np.ndarray:
     """Outputs as float64 numpy, (B, ...)."""
     return outputs.detach().to("cpu", torch.float64).numpy()

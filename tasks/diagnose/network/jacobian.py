@@ -1,4 +1,4 @@
-"""T4: the share of a forecast's derivatives that lies on rows dated later."""
+"""Jacobian causality: the share of a forecast's derivatives that lies on rows dated later."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,37 +8,32 @@ import torch
 from torch import Tensor
 
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
-from foldproof.tasks.diagnose.findings.finding import Finding, Verdict, Witness
-from foldproof.tasks.diagnose.network.batch import (
-    ONE_DATE,
-    STEPS,
-    FiniteDifferences,
-    TestBatch,
-    unknown,
-)
+from foldproof.tasks.diagnose.findings.finding import Finding, Witness
+from foldproof.tasks.diagnose.findings.verdicts import exact_finding, unknown_finding
+from foldproof.tasks.diagnose.network.batch import ONE_DATE, STEPS, FiniteDifferences, TestBatch
 from foldproof.tasks.diagnose.network.calls import gradients
 from foldproof.tasks.diagnose.network.coupling import some
 
 OUTPUTS = 32
-"""Outputs that are differentiated: one backward pass each."""
+"""Number of outputs to differentiate, one backward pass each."""
 ROUNDING = 64.0
-"""Shares up to this many machine epsilons are rounding where no finite change is felt either:
-sums that cancel, as in a transform there and back, leave such derivatives behind."""
+"""Shares up to this many machine epsilons are rounding if no finite perturbation moves an output:
+sums that cancel, as in a transform and its inverse, leave such derivatives behind."""
 TEST = DIAGNOSTICS["jacobian"]
 
 
 @dataclass(frozen=True)
 class Mass:
-    """Absolute derivatives of some outputs, summed by the rows that they lead to.
+    """Sums of the absolute derivatives of some outputs with respect to groups of rows.
 
     Attributes:
-        later: To samples dated later.
-        steps: To later steps of the output's own window; 0 where outputs are not one a step.
-        others: To all other samples, of whatever date.
-        total: To all rows.
-        top: The largest of the derivatives to later rows.
+        later: Samples dated later.
+        steps: Later steps of the output's own window; 0 unless outputs are one per step.
+        others: All other samples, whatever their date.
+        total: All rows.
+        top: The largest derivative with respect to a later row.
         witness: Where that is.
-        ahead: Dates of the batch that the farthest of them looks ahead.
+        ahead: Look-ahead of the farthest later row with a derivative, in dates of the batch.
     """
 
     later: float = 0.0
@@ -63,71 +58,68 @@ class Mass:
 
     @property
     def share(self) -> float:
-        """Of all absolute derivatives, what lies on later rows."""
+        """Share of the absolute derivatives that lies on later rows."""
         return (self.later + self.steps) / self.total
 
 
-def jacobian(trial: TestBatch, felt: FiniteDifferences) -> Finding:
+def jacobian(batch: TestBatch, differences: FiniteDifferences) -> Finding:
     r"""Differentiate outputs with respect to every row of the batch.
 
     .. math:: \varphi = \sum_i \sum_{j: d_j > d_i} |\partial f_i / \partial x_j| \Big/
         \sum_i \sum_j |\partial f_i / \partial x_j|
 
-    and, for outputs that are one a step, later steps of the own window count as later, too.
-    Derivatives with respect to samples of the same date are no leak in time.
+    For outputs that are one per step, later steps of the own window count as later too.
+    Derivatives with respect to samples of the same date are no look-ahead.
 
     .. warning::
 
-        Statistics that are detached, ranks and rounding have no derivative, whatever they depend
-        on. CLEAN says no more than that no derivative leads to a later row.
+        Detached statistics, ranks and rounding have no derivative, whatever they depend on. CLEAN
+        says only that no derivative leads to a later row.
 
     Args:
-        trial: The module and its batch of at most a few thousand samples.
-        felt: What finite changes have shown: the finding says where they disagree.
+        batch: The module and its batch of at most a few thousand samples.
+        differences: Results of finite perturbations; the finding says where they disagree.
 
     Raises:
         ValueError: Outputs or derivatives are not finite.
     """
     with gradients():
-        masses = list(each_mass(trial, felt.steps is not None))
+        masses = list(_masses(batch, differences.steps is not None))
     mass: Mass = reduce(Mass.__add__, masses, Mass())
-    if mass.total == 0:
-        return unknown(trial, TEST.key, "the outputs have no derivative", counts=False)
-    if trial.one_date and felt.steps is None and mass.others > 0:
-        return unknown(trial, TEST.key, ONE_DATE, counts=False)
-    confirmed = felt.later or bool(felt.steps)
-    threshold = TEST.threshold if confirmed else ROUNDING * torch.finfo(trial.windows.dtype).eps
-    leaks = mass.share > threshold
-    return Finding(
-        test=TEST.key,
-        stage=trial.stage,
-        verdict=Verdict.LEAK if leaks else Verdict.CLEAN,
-        evidence="exact" if leaks else "exact, within derivatives",
-        statistic=TEST.statistic,
-        value=mass.share,
-        threshold=threshold,
-        tested=f"derivatives of {len(masses)} outputs with respect to {len(trial.dates)} windows",
-        witness=mass.witness if leaks else None,
-        detail=detail_of(mass, leaks, confirmed),
-        counts=trial.counts,
-        ahead=mass.ahead if leaks and mass.later > 0 else None,
+    reason = "the outputs have no derivative" if mass.total == 0 else ""
+    if batch.one_date and differences.steps is None and mass.others > 0:
+        reason = ONE_DATE
+    if reason:
+        return unknown_finding(TEST.key, batch.stage, reason, "nothing", counts=False)
+    rounding = ROUNDING * torch.finfo(batch.windows.dtype).eps
+    return exact_finding(
+        TEST.key,
+        batch.stage,
+        mass.share,
+        f"derivatives of {len(masses)} outputs with respect to {len(batch.dates)} windows",
+        leak=_leak_detail(mass),
+        clean=_clean_detail(mass, differences.any),
+        witness=mass.witness,
+        threshold=TEST.threshold if differences.any else rounding,
+        counts=batch.counts,
+        ahead=mass.ahead if mass.later > 0 else None,
     )
 
 
-def each_mass(trial: TestBatch, per_step: bool) -> Iterator[Mass]:
-    """Of some samples, evenly spread, and with ``per_step`` of some of their steps."""
-    windows = trial.windows.detach().clone().requires_grad_()
+def _masses(batch: TestBatch, per_step: bool) -> Iterator[Mass]:
+    """Sums for some samples, evenly spread, and with ``per_step`` for some of their steps."""
+    windows = batch.windows.detach().clone().requires_grad_()
     length = windows.shape[1] if per_step else 1
-    outputs = trial.one_each(trial.traced(windows), length)  # (B, 1) or (B, T)
+    outputs = batch.one_each(batch.traced(windows), length)  # (B, 1) or (B, T)
     steps = some(torch.arange(length), STEPS).tolist()
     for sample in some(torch.arange(len(outputs)), OUTPUTS // len(steps)).tolist():
         for step in steps:
-            slopes = slopes_of(outputs[sample, step], windows)
-            yield mass_of(trial, slopes, sample, step if per_step else None)
+            slopes = _slopes(outputs[sample, step], windows)
+            yield _mass(batch, slopes, sample, step if per_step else None)
 
 
-def slopes_of(output: Tensor, windows: Tensor) -> Tensor:
-    """Absolute derivatives (B, T, F) of one output; 0 where it leaves the graph.
+def _slopes(output: Tensor, windows: Tensor) -> Tensor:
+    """Absolute derivatives (B, T, F) of one output; 0 where the graph is cut.
 
     Raises:
         ValueError: They are not finite.
@@ -141,10 +133,10 @@ def slopes_of(output: Tensor, windows: Tensor) -> Tensor:
     return slopes.detach()
 
 
-def mass_of(trial: TestBatch, slopes: Tensor, sample: int, step: int | None) -> Mass:
-    """Add up ``slopes`` (B, T, F) of the output of ``sample`` at ``step``."""
+def _mass(batch: TestBatch, slopes: Tensor, sample: int, step: int | None) -> Mass:
+    """Sum up ``slopes`` (B, T, F) of the output of ``sample`` at ``step``."""
     ahead = torch.zeros(slopes.shape[:2], dtype=torch.bool, device=slopes.device)  # (B, T)
-    ahead[trial.dates > trial.dates[sample]] = True
+    ahead[batch.dates > batch.dates[sample]] = True
     later = float(slopes[ahead].sum())
     own = slopes[sample, step + 1 :] if step is not None else slopes[sample, :0]
     if step is not None:
@@ -155,36 +147,39 @@ def mass_of(trial: TestBatch, slopes: Tensor, sample: int, step: int | None) -> 
     top = float(hidden.max())
     if top == 0:
         return Mass(later, float(own.sum()), others, total)
-    present = trial.dates.unique()
-    farthest = trial.dates[hidden.flatten(1).amax(1) > 0].max()
-    between = (present > trial.dates[sample]) & (present <= farthest)
-    witness = witness_of(trial, hidden, sample, step)
+    present = batch.dates.unique()
+    farthest = batch.dates[hidden.flatten(1).amax(1) > 0].max()
+    between = (present > batch.dates[sample]) & (present <= farthest)
+    witness = _witness(batch, hidden, sample, step)
     return Mass(later, float(own.sum()), others, total, top, witness, int(between.sum()))
 
 
-def witness_of(trial: TestBatch, hidden: Tensor, sample: int, step: int | None) -> Witness:
-    """The output, and the later row that it depends on most by derivative."""
+def _witness(batch: TestBatch, hidden: Tensor, sample: int, step: int | None) -> Witness:
+    """The output, and the later row with the largest derivative."""
     other, row = (int(place) for place in torch.unravel_index(hidden.argmax(), hidden.shape)[:2])
-    where = f"{trial.name(other)} of {trial.texts[other]}, step {row + 1}"
+    where = f"{batch.name(other)} of {batch.texts[other]}, step {row + 1}"
     return Witness(
-        date=trial.texts[sample],
-        symbol=trial.name(sample) + ("" if step is None else f", step {step + 1}"),
+        date=batch.texts[sample],
+        symbol=batch.name(sample) + ("" if step is None else f", step {step + 1}"),
         column=f"derivative {float(hidden.max()):.3g} to {where}",
     )
 
 
-def detail_of(mass: Mass, leaks: bool, confirmed: bool) -> str:
-    """One sentence: where derivatives lead, and what finite changes say to that."""
-    if leaks:
-        samples = f"{mass.later / mass.total:.2g} on samples dated later"
-        steps = f"{mass.steps / mass.total:.2g} on later steps of the own window"
-        parts = [text for text, size in ((samples, mass.later), (steps, mass.steps)) if size > 0]
-        return f"of the absolute derivatives, {' and '.join(parts)}"
+def _leak_detail(mass: Mass) -> str:
+    """The shares of the derivatives on later samples and on later steps."""
+    samples = f"{mass.later / mass.total:.2g} on samples dated later"
+    steps = f"{mass.steps / mass.total:.2g} on later steps of the own window"
+    parts = [text for text, size in ((samples, mass.later), (steps, mass.steps)) if size > 0]
+    return f"share of the absolute derivatives: {' and '.join(parts)}"
+
+
+def _clean_detail(mass: Mass, confirmed: bool) -> str:
+    """That no derivative leads to a later row, and whether finite perturbations agree."""
     if confirmed:
         return (
-            "no derivative leads to a later row, yet changes of later rows are felt: what they act "
-            "through is detached or has no derivative, such as a rank"
+            "gradients to later rows are zero, but perturbing those rows moves outputs: the path "
+            "is detached or has no derivative, such as a rank"
         )
     if mass.share > 0:
-        return "derivatives to later rows are of the size of rounding, and no change is felt"
-    return "no derivative leads to a later row; what has no derivative is not seen"
+        return "derivatives to later rows are rounding, and perturbing those rows moves no output"
+    return "no derivative leads to a later row; paths without a derivative are not covered"

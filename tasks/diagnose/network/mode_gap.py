@@ -1,12 +1,14 @@
-"""T16: does the same network rank better in training mode than in eval mode?"""
+"""Does the same network rank better in training mode than in eval mode?"""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
-from foldproof.tasks.diagnose.network.batch import FiniteDifferences, TestBatch, unknown
+from foldproof.tasks.diagnose.findings.verdicts import statistical_finding, unknown_finding
+from foldproof.tasks.diagnose.network.batch import FiniteDifferences, TestBatch
 from foldproof.tasks.diagnose.network.scoring import (
     LEAST_DATES,
     Labels,
@@ -21,82 +23,73 @@ DRAWS = 1999
 TEST = DIAGNOSTICS["mode_gap"]
 
 
-def mode_gap(trial: TestBatch, felt: FiniteDifferences, labels: Labels) -> Finding:
+def mode_gap(batch: TestBatch, differences: FiniteDifferences, labels: Labels) -> Finding:
     """Mean daily rank IC in training mode, dropout off, less that in eval mode.
 
-    Batch statistics that hold later dates can tell where the market went. That is a leak where
-    the module is scored in training mode; else the finding informs only.
+    Batch statistics that include later dates carry information about future returns. This is a
+    leak if the module is scored in training mode; otherwise the finding informs only.
 
     .. warning::
 
-        A gap has an honest cause, too: running statistics that no longer fit. So it is a leak
-        only where finite changes of later companions move forecasts in training mode.
+        A gap has an honest cause too: running statistics that no longer fit. It is a leak only if
+        perturbing later companions moves forecasts in training mode.
 
     Args:
-        trial: The module in training mode, or with the parts in it that are when it is scored.
-        felt: What finite changes have shown in that mode.
-        labels: What is forecast, and how many samples are scored together.
+        batch: The module in training mode, or with those parts in it that are when it is scored.
+        differences: Results of finite perturbations in that mode.
+        labels: Targets, and how many samples are scored together.
 
     Raises:
-        ValueError: Outputs are not one number a sample.
+        ValueError: Outputs are not one number per sample.
     """
-    batches = pieces(len(trial.windows), labels.batch_size)
-    evaluated_in = copy.deepcopy(trial.module).eval()
+    cuts = pieces(len(batch.windows), labels.batch_size)
+    in_eval = copy.deepcopy(batch.module).eval()
     training, evaluated = (
-        in_batches(module, trial.windows, trial.dates, batches, trial.seed)
-        for module in (trial.module, evaluated_in)
+        in_batches(module, batch.windows, batch.dates, cuts, batch.seed)
+        for module in (batch.module, in_eval)
     )
     gaps = (
-        rank_ic_of(training, trial.dates, labels.target)
-        - rank_ic_of(evaluated, trial.dates, labels.target)
+        rank_ic_of(training, batch.dates, labels.target)
+        - rank_ic_of(evaluated, batch.dates, labels.target)
     ).to_numpy()
-    if np.abs(training - evaluated).max() <= trial.tolerance * spread(evaluated):
-        gaps = np.zeros_like(gaps)  # ties that rounding breaks are no gap
-    return judged(trial, gaps, labels.horizon, felt.later)
+    if np.abs(training - evaluated).max() <= batch.tolerance * spread(evaluated):
+        gaps = np.zeros_like(gaps)  # rounding breaks ties differently: no gap
+    return _finding(batch, gaps, labels.horizon, differences.later)
 
 
-def judged(trial: TestBatch, gaps: np.ndarray, horizon: int, later: bool) -> Finding:
-    """The finding on daily gaps (D,): LEAK where they are above 0 and later dates are felt."""
+def _finding(batch: TestBatch, gaps: np.ndarray, horizon: int, later: bool) -> Finding:
+    """LEAK where the daily gaps (D,) are above 0 and later dates move forecasts."""
     if len(gaps) < max(LEAST_DATES, 4 * horizon):
         reason = f"{len(gaps)} dates with a rank IC are too few for labels over {horizon}"
-        return unknown(trial, TEST.key, reason, counts=False)
-    p = above_zero(gaps, horizon, trial.seed)
+        return unknown_finding(TEST.key, batch.stage, reason, "nothing", counts=False)
+    p = above_zero(gaps, horizon, batch.seed)
     better = p <= TEST.threshold
-    leaks = better and later
-    return Finding(
-        test=TEST.key,
-        stage=trial.stage,
-        verdict=Verdict.LEAK if leaks else Verdict.CLEAN,
-        evidence=f"statistical, p = {p:.2g}, level {TEST.threshold:g}",
-        statistic=TEST.statistic,
-        value=float(gaps.mean()),
-        threshold=TEST.threshold,
-        tested=f"{len(gaps)} dates, labels over {horizon}; Newey-West t against draws that overlap "
-        "as labels do, one-sided",
-        detail=detail_of(gaps, better, later),
-        counts=trial.counts,
-        p_value=p,
-    )
-
-
-def detail_of(gaps: np.ndarray, better: bool, later: bool) -> str:
-    """One sentence: what the gap says."""
     if better and later:
-        return "training mode ranks better, and its forecasts move with later dates"
-    if better:
-        return (
-            "training mode ranks better, though no later date is felt: running statistics that do "
-            "not fit would do that"
+        detail = "training mode ranks better, and its forecasts move with later dates"
+    elif better:
+        detail = (
+            "training mode ranks better, although no later date moves a forecast: running "
+            "statistics that do not fit have this effect"
         )
-    return "training mode ranks no better" if gaps.any() else "both modes rank alike"
+    else:
+        detail = "training mode ranks no better" if gaps.any() else "both modes rank alike"
+    tested = (
+        f"{len(gaps)} dates, labels over {horizon}; one-sided Newey-West t against simulated series"
+        " with the same overlap"
+    )
+    finding = statistical_finding(
+        TEST.key, batch.stage, float(gaps.mean()), p, TEST.threshold, tested, detail
+    )
+    verdict = finding.verdict if later else Verdict.CLEAN
+    return replace(finding, verdict=verdict, counts=batch.counts)
 
 
 def above_zero(daily: np.ndarray, horizon: int, seed: int) -> float:
-    """One-sided p-value of the mean of ``daily`` (D,) being above 0, right under overlap.
+    """One-sided p-value of the mean of ``daily`` (D,) being above 0, valid under overlap.
 
-    The t value with Newey-West error (lags twice the horizon) is held against its own
+    The t value with Newey-West error (lags twice the horizon) is compared with its simulated
     distribution for series of the same length: moving sums of ``horizon`` standard normals, which
-    depend on each other as labels over as many dates do. Normal quantiles would reject too often.
+    have the dependence of overlapping labels. Normal quantiles would reject too often.
     """
     if not daily.any():
         return 1.0

@@ -8,12 +8,12 @@ from foldproof.tasks.batch_study.table import table_of
 from tests.tasks.report.study_example import PANELS, SHORTCUT, drawn_rows
 
 
-def said(shortcut: dict[str, float], *expected: ExpectedSize) -> list[str]:
+def paragraphs(shortcut: dict[str, float], *expected: ExpectedSize) -> list[str]:
     return answer(table_of(drawn_rows(shortcut), "none", 0.95), PANELS, "none", 0.95, expected)
 
 
-def test_a_shortcut_on_noise_is_named_with_its_batches_and_size() -> None:
-    first, train_mode, *_ = said(SHORTCUT)
+def test_a_shortcut_on_noise_is_reported_with_its_batches_and_size() -> None:
+    first, train_mode, *_ = paragraphs(SHORTCUT)
     assert "In training, yes" in first
     assert "2 of 21 cells, on the batches 'one symbol, 8 days' and 'one symbol, 32 days'" in first
     assert "In scoring (eval mode, running statistics), no" in first
@@ -28,21 +28,21 @@ def test_a_shortcut_on_noise_is_named_with_its_batches_and_size() -> None:
 
 
 def test_without_a_shortcut_none_is_found() -> None:
-    first, train_mode, *_ = said({})
-    assert "In training, not that this study could see" in first
+    first, train_mode, *_ = paragraphs({})
+    assert "In training, not detected" in first
     assert "took the shortcut" not in first
     assert "Nowhere above honest" in train_mode
 
 
-def test_a_leak_into_honest_scores_is_told() -> None:
+def test_a_leak_into_honest_scores_is_reported() -> None:
     rows = drawn_rows(SHORTCUT)
     rows.loc[(rows["normalization"] == "layer_norm") & (rows["panel"] == "noise"), "honest"] += 0.1
     first = answer(table_of(rows, "none", 0.95), PANELS, "none", 0.95)[0]
     assert "In scoring, yes: 6 honest scores" in first
 
 
-def test_what_the_shortcut_costs_on_the_signal() -> None:
-    text = next(one for one in said(SHORTCUT) if one.startswith("Planted signal, honest"))
+def test_the_cost_of_the_shortcut_on_the_signal_is_reported() -> None:
+    text = next(one for one in paragraphs(SHORTCUT) if one.startswith("Planted signal, honest"))
     assert "(true rank IC 0.060)" in text
     cost = re.search(
         r"Less on the same batches: Batch norm .*one symbol, 8 days: (\S+), (\S+),", text
@@ -52,20 +52,23 @@ def test_what_the_shortcut_costs_on_the_signal() -> None:
     assert float(cost[2]) == pytest.approx(-0.06, abs=0.01)
 
 
-@pytest.mark.parametrize(("stated", "verdict"), [(0.2, "Met"), (0.32, "Corrected")])
-def test_stated_sizes_are_met_or_corrected(stated: float, verdict: str) -> None:
+@pytest.mark.parametrize(("stated", "verdict"), [(0.2, "Confirmed"), (0.32, "Corrected")])
+def test_published_sizes_are_confirmed_or_corrected(stated: float, verdict: str) -> None:
     one = ExpectedSize(
         "noise", "batch_norm_hidden", "one symbol, 32 days", "train_mode", stated, stated
     )
-    assert f"{stated:+.3f}. {verdict}: +0.20" in said(SHORTCUT, one)[-1]
+    assert f"{stated:+.3f}. {verdict}: +0.20" in paragraphs(SHORTCUT, one)[-1]
 
 
-def test_a_stated_size_of_a_cell_that_was_not_run_is_left_out() -> None:
+def test_a_published_size_of_a_cell_that_was_not_run_is_left_out() -> None:
     one = ExpectedSize("noise", "batch_norm_hidden", "one symbol, 9 days", "train_mode", 0.1, 0.1)
-    assert said(SHORTCUT, one) == said(SHORTCUT)
+    assert paragraphs(SHORTCUT, one) == paragraphs(SHORTCUT)
 
 
 def test_without_noise_nothing_is_claimed() -> None:
     table = table_of(drawn_rows(SHORTCUT), "none", 0.95)
     real = table[table["panel"] == "real"]
-    assert "cannot tell" in answer(pd.DataFrame(real), {"real": PANELS["real"]}, "none", 0.95)[0]
+    assert (
+        "cannot separate skill"
+        in answer(pd.DataFrame(real), {"real": PANELS["real"]}, "none", 0.95)[0]
+    )

@@ -7,7 +7,7 @@ from statsmodels.stats.multitest import multipletests
 from foldproof.tasks.batch_study.table import MEASURES, false_discovery, interval, table_of
 
 
-def test_interval_of_two_values_by_hand() -> None:
+def test_the_interval_of_two_values_equals_a_hand_calculation() -> None:
     mean, half, p = interval(np.array([0.0, 2.0]), 0.95)
     assert mean == 1.0
     assert half == pytest.approx(12.7062, abs=1e-4)  # t(0.975, 1), error 1
@@ -15,7 +15,7 @@ def test_interval_of_two_values_by_hand() -> None:
 
 
 @pytest.mark.parametrize("level", [0.9, 0.95])
-def test_interval_is_scipys(level: float) -> None:
+def test_the_interval_equals_scipy(level: float) -> None:
     values = np.random.default_rng(1).normal(0.3, 1, 7)
     oracle = stats.ttest_1samp(values, 0)
     mean, half, p = interval(values, level)
@@ -23,14 +23,14 @@ def test_interval_is_scipys(level: float) -> None:
     np.testing.assert_allclose([mean - half, mean + half, p], [low, high, oracle.pvalue], 1e-12)
 
 
-def test_values_without_spread_have_no_p() -> None:
+def test_constant_values_have_no_p_value() -> None:
     assert interval(np.zeros(4), 0.95)[1] == 0
     assert np.isnan(interval(np.zeros(4), 0.95)[2])
     with pytest.raises(ValueError, match="at least 2"):
         interval(np.ones(1), 0.95)
 
 
-def test_adjusted_p_values_are_those_of_statsmodels_and_leaves_out_what_is_not_there() -> None:
+def test_adjusted_p_values_equal_statsmodels_and_skip_missing_ones() -> None:
     p = np.random.default_rng(2).random(12) ** 3
     expected = multipletests(p, method="fdr_bh")[1]
     np.testing.assert_allclose(false_discovery(p), expected, rtol=1e-12)
@@ -56,7 +56,7 @@ def rows() -> pd.DataFrame:
 
 
 def test_gap_and_gain_are_paired_within_a_seed() -> None:
-    """The luck of a seed is in honest and in its interval, and cancels in what is paired."""
+    """The luck of a seed widens the interval of honest scores and cancels in paired differences."""
     table = table_of(rows(), "none", 0.95).set_index(["normalization", "composition"])
     bn = table.loc[("bn", "a")]
     assert bn["gain"] == pytest.approx(0.5)

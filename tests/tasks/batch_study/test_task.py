@@ -75,7 +75,7 @@ def in_both_modes(panel: Panel, unit: Unit) -> tuple[Tensor, Tensor]:
     moved = in_train_mode(
         network, windows, samples, unit.training.batches, unit.training.batch_size, 0
     )
-    assert not changed_state(before, network), "scoring in train mode moved the network"
+    assert not changed_state(before, network), "scoring in train mode changed the network"
     assert not network.training
     return engine.predict(network, windows, samples), moved
 
@@ -115,19 +115,19 @@ def test_train_mode_normalizes_by_the_batch_itself(noise: Panel) -> None:
 
 @pytest.fixture(scope="module")
 def planted(noise: Panel) -> Scored:
-    """Batch norm on a few days of one symbol: the shortcut is there to be taken."""
+    """Batch norm on a few days of one symbol, which allows the shortcut."""
     composition = Composition("symbol", size=8)
     return scored_cell(unit_of(noise, "batch_norm_hidden", composition, epochs=6), noise)
 
 
-def test_on_noise_the_shortcut_shows_in_train_mode_alone(planted: Scored) -> None:
+def test_on_noise_the_shortcut_shows_only_in_train_mode(planted: Scored) -> None:
     error = 1 / (12 * 80) ** 0.5
     assert planted.train_mode > 0.15 > 4 * error
     assert abs(planted.honest) < 4 * error
     assert abs(planted.train_mode_dates) < 4 * error
 
 
-def test_shuffled_the_same_network_finds_nothing_on_noise(noise: Panel, planted: Scored) -> None:
+def test_the_same_network_finds_nothing_on_shuffled_noise(noise: Panel, planted: Scored) -> None:
     shuffled = unit_of(noise, "batch_norm_hidden", Composition("shuffled", size=256), epochs=6)
     control = scored_cell(shuffled, noise)
     assert abs(control.train_mode) < 4 / (12 * 80) ** 0.5 < planted.train_mode
@@ -142,20 +142,20 @@ def test_rank_ic_of_one_date(forecast: list[float], expected: float) -> None:
     assert rank_ic(torch.tensor(forecast), target, torch.zeros(4)) == pytest.approx(expected)
 
 
-def test_rank_ic_is_that_of_the_comparison() -> None:
-    """Against the metric of the comparison, with ties, gaps and a date without an opinion."""
+def test_rank_ic_equals_the_metric_of_the_comparison() -> None:
+    """With ties, gaps and a date of constant forecasts."""
     draw = np.random.default_rng(0)
     forecast, target = draw.integers(0, 6, (30, 9)).astype(float), draw.normal(size=(30, 9))
     target[draw.random((30, 9)) < 0.2] = np.nan
     forecast[7] = 1.0
-    seen = np.where(np.isnan(target), np.nan, forecast)
-    ranks = [pd.DataFrame(x).rank(axis=1).to_numpy() for x in (seen, target)]
+    known = np.where(np.isnan(target), np.nan, forecast)
+    ranks = [pd.DataFrame(x).rank(axis=1).to_numpy() for x in (known, target)]
     dates = np.repeat(np.arange(30), 9)
     found = rank_ic(*(torch.from_numpy(x.ravel()) for x in (forecast, target, dates)))
     assert found == pytest.approx(correlation(*ranks).mean(), abs=1e-12)
 
 
-def test_chance_is_the_spread_of_rank_ics_without_skill() -> None:
+def test_chance_is_the_standard_deviation_of_rank_ics_without_skill() -> None:
     draw = np.random.default_rng(1)
     target, dates = torch.from_numpy(draw.normal(size=180)), torch.arange(180) // 9
     target[::7] = torch.nan
@@ -165,7 +165,7 @@ def test_chance_is_the_spread_of_rank_ics_without_skill() -> None:
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_a_cell_is_trained_as_it_says_or_has_a_reason_not_to_be(name: str) -> None:
+def test_a_cell_is_trained_on_its_batches_or_has_a_reason_not_to_be(name: str) -> None:
     for composition in COMPOSITIONS:
         own = VARIANTS[name].batches
         reason = why_not(name, composition)
@@ -185,7 +185,7 @@ def test_sizes_in_dates_are_counted_in_samples() -> None:
 
 
 @pytest.mark.parametrize("dates", [1, 3])
-def test_a_block_holds_so_many_dates(noise: Panel, dates: int) -> None:
+def test_a_date_block_holds_the_stated_number_of_dates(noise: Panel, dates: int) -> None:
     unit = unit_of(noise, "none", Composition("date_block", dates=dates))
     date, symbol = np.divmod(np.arange(160 * 12), 12)
     batches = BATCHES["date_block"].cut(
@@ -206,6 +206,8 @@ def test_a_block_holds_so_many_dates(noise: Panel, dates: int) -> None:
         ({"batches": "symbol", "size": 8, "epochs": 0}, "epochs must be at least 1"),
     ],
 )
-def test_a_bad_composition_names_itself(settings: dict[str, object], message: str) -> None:
+def test_an_invalid_composition_is_refused_by_name(
+    settings: dict[str, object], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         Composition(**settings)  # type: ignore[arg-type]

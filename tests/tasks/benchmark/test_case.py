@@ -14,10 +14,10 @@ def test_a_case_with_a_stage_leaks_and_one_without_is_a_control():
     assert not Case("x", "x", HONEST.forecaster).leaks
 
 
-def test_keys_stand_once():
+def test_duplicate_keys_are_refused():
     one = Case("x", "x", HONEST.forecaster)
     assert list(by_key(one)) == ["x"]
-    with pytest.raises(ValueError, match="a key of its own; there are 2"):
+    with pytest.raises(ValueError, match="duplicate keys: x"):
         by_key(one, one)
     with pytest.raises(TypeError):
         by_key(one)["y"] = one

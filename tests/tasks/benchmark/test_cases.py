@@ -1,4 +1,4 @@
-"""The cases themselves: the catalogue is whole, and the audit is right about them."""
+"""The cases: the catalogue is complete, and the audit is right about each case."""
 
 import numpy as np
 import pytest
@@ -9,19 +9,19 @@ from foldproof.tasks.diagnose import Verdict
 from foldproof.tasks.diagnose.findings.catalogue import STAGES
 from foldproof.tasks.diagnose.findings.finding import Size
 
-ONE_A_KIND = ("01", "05", "08", "16", "26", "sign", "c03", "c07", "learner")
+ONE_PER_KIND = ("01", "05", "08", "16", "26", "sign", "c03", "c07", "learner")
 """Leaks of features, normalizer, folds, network, target and scoring; three honest ones."""
 FAST = {"cuts": 6, "quick": True}
-"""Fewer cuts for what is not in the catalogue: look-ahead that shows at every date."""
+"""Fewer cuts for cases beyond the catalogue, whose look-ahead shows at every date."""
 SLOW_SEED = 3
 
 
-def test_the_catalogue_is_whole():
+def test_the_catalogue_is_complete():
     assert list(LEAKS) == [f"{number:02d}" for number in range(1, 29)]
     assert list(CONTROLS) == [f"c{number:02d}" for number in range(1, 15)]
 
 
-def test_every_case_has_a_title_of_its_own_and_known_stages():
+def test_titles_are_unique_and_stages_are_known():
     titles = [case.title for case in CASES.values()]
     assert (
         len(set(titles))
@@ -34,20 +34,20 @@ def test_every_case_has_a_title_of_its_own_and_known_stages():
     assert not any(case.leaks for case in (*CONTROLS.values(), *MORE_CONTROLS.values()))
 
 
-def test_keys_are_the_cases_own():
+def test_every_case_is_listed_under_its_key():
     assert all(key == case.key for key, case in CASES.items())
     with pytest.raises(TypeError):
         CASES["new"] = CASES["01"]
 
 
-@pytest.mark.parametrize("key", ONE_A_KIND)
-def test_one_case_of_a_kind(key):
+@pytest.mark.parametrize("key", ONE_PER_KIND)
+def test_one_case_per_kind(key):
     options = {"quick": False} if key == "16" else FAST
     one = outcome(CASES[key], 0, **{"cuts": 4} | options)
     assert one.right, one
 
 
-def test_rounding_in_float32_is_told_as_rounding_and_never_as_a_leak():
+def test_rounding_in_float32_is_reported_as_rounding_and_not_as_a_leak():
     report = CASES["c13"].audit(0, cuts=6, quick=True)
     assert report.verdict is Verdict.CLEAN
     # the batch's size changes with every truncation; whether bits follow is up to the CPU's kernels
@@ -60,7 +60,7 @@ def test_rounding_in_float32_is_told_as_rounding_and_never_as_a_leak():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("key", [*LEAKS, *CONTROLS])
-def test_every_case_of_the_catalogue_at_the_defaults(key):
+def test_every_case_of_the_catalogue_with_default_settings(key):
     one = outcome(CASES[key], SLOW_SEED)
     assert one.right, one
     if CASES[key].leaks:

@@ -1,4 +1,4 @@
-"""Marks of the audit, counted by hand from outcomes made by hand."""
+"""Recall and false alarms of the audit, counted by hand from outcomes made by hand."""
 
 import math
 from dataclasses import replace
@@ -17,10 +17,10 @@ NONE = (math.nan,) * 3
 
 
 def made(case, seed=0, verdict=Verdict.CLEAN, caught=(), alone=None, **more):
-    """An outcome; what is caught was seen alone unless more is said."""
-    seen = tuple(dict.fromkeys(test for test, _ in caught)) if alone is None else alone
+    """An outcome; by default each test that caught the leak also caught it alone."""
+    tests = tuple(dict.fromkeys(test for test, _ in caught)) if alone is None else alone
     given = {"rounding": (), "ahead": 0, "inflation": NONE, "seconds": 2.0} | more
-    return Outcome(case, seed, verdict, tuple(caught), seen, **given)
+    return Outcome(case, seed, verdict, tuple(caught), tests, **given)
 
 
 def leaking(case, seed=0, stage="features: x", test="serve_invariance", **more):
@@ -40,15 +40,15 @@ FOUND = (
 """Two of 01 right, 05 at the wrong stage, 13 missed, sign right; c02 of three controls flagged."""
 
 
-def told(report, asked):
-    """A case whose report is known; notes what it is asked."""
+def fixed_case(report, calls):
+    """A case with a fixed report that records its calls."""
 
-    class Told(Case):
+    class Fixed(Case):
         def audit(self, seed, **options):
-            asked.append((seed, options))
+            calls.append((seed, options))
             return report
 
-    return Told("told", "told", lambda data, fold: None)
+    return Fixed("fixed", "fixed", lambda data, fold: None)
 
 
 @pytest.mark.parametrize(
@@ -70,13 +70,13 @@ def test_a_leak_is_right_at_its_stage_and_a_control_without_a_leak(one, right):
     assert one.right is right
 
 
-def test_an_outcome_is_read_off_the_report():
+def test_an_outcome_summarizes_the_report():
     late = replace(LEAK, test="train_invariance", stage="training", ahead=7)
     report = LeakReport("any", (OPEN, LEAK, ROUNDING, COUPLED, late, finding("purge", "folds")))
-    asked = []
-    one = outcome(told(report, asked), 3, cuts=4)
-    assert asked == [(3, {"cuts": 4})]
-    assert (one.case, one.seed, one.verdict) == ("told", 3, Verdict.LEAK)
+    calls = []
+    one = outcome(fixed_case(report, calls), 3, cuts=4)
+    assert calls == [(3, {"cuts": 4})]
+    assert (one.case, one.seed, one.verdict) == ("fixed", 3, Verdict.LEAK)
     assert one.caught == (("serve_invariance", "features"), ("train_invariance", "training"))
     assert one.alone == ("serve_invariance", "batch_composition", "train_invariance")
     assert one.rounding == ("train_invariance",)  # 3e-12: not 0, not above 1e-9
@@ -85,21 +85,21 @@ def test_an_outcome_is_read_off_the_report():
     assert one.seconds >= 0
 
 
-def test_a_report_without_a_leak_has_no_price_and_looks_nowhere():
+def test_a_report_without_a_leak_has_no_inflation_and_no_look_ahead():
     clean = finding("serve_invariance", "scoring", inflation=Inflation(0.1, 0.0, 0.0, 0.2, 9))
-    one = outcome(told(LeakReport("any", (clean, OPEN)), []), 0)
+    one = outcome(fixed_case(LeakReport("any", (clean, OPEN)), []), 0)
     assert one.verdict is Verdict.CLEAN
     assert (one.caught, one.alone, one.rounding, one.ahead) == ((), (), (), 0)
     assert np.isnan(one.inflation).all()
 
 
-def test_outcomes_stand_in_the_order_of_the_cases_and_seeds():
+def test_outcomes_are_ordered_by_case_and_seed():
     groups = grouped(FOUND)
     assert list(groups) == ["01", "05", "13", "sign", "c01", "c02", "c13"]
     assert [one.seed for one in groups["01"]] == [0, 1]
 
 
-def test_one_row_a_case():
+def test_by_case_has_one_row_per_case():
     table = by_case(FOUND).set_index("case")
     assert list(table.index) == ["01", "05", "13", "sign", "c01", "c02", "c13"]
     assert table["right"].tolist() == ["2/2", "0/1", "0/1", "1/1", "1/1", "0/1", "1/1"]
@@ -114,16 +114,16 @@ def test_one_row_a_case():
     assert table["title"].tolist() == [CASES[key].title for key in table.index]
 
 
-def test_a_negative_price_is_a_price():
+def test_a_negative_inflation_is_reported():
     table = by_case([leaking("01", inflation=(-0.02, -0.1, 0.1))])
     assert table.at[0, "inflation"] == "-0.020"
 
 
-def test_one_row_a_test_that_said_something():
+def test_by_test_has_one_row_per_test_with_a_leak():
     table = by_test(FOUND)
     assert table.to_dict("records") == [
-        {"test": DIAGNOSTICS[key].title, "leaks seen alone": seen, "controls flagged": flagged}
-        for key, seen, flagged in (
+        {"test": DIAGNOSTICS[key].title, "leaks caught alone": caught, "controls flagged": flagged}
+        for key, caught, flagged in (
             ("serve_invariance", "3/5", "0/3"),
             ("train_invariance", "1/5", "0/3"),
             ("duplicates", "0/5", "1/3"),
@@ -132,17 +132,17 @@ def test_one_row_a_test_that_said_something():
     ]
 
 
-def test_recall_and_false_alarms_in_sentences():
+def test_the_summary_states_recall_and_false_alarms():
     assert summary(FOUND).splitlines() == [
         "2 of 4 audits of the catalogue leaks caught, by a test that names the stage",
         "1 of 1 audits of the further leaks caught, by a test that names the stage",
         "1 of 3 audits of clean controls flagged; in 1 of them results moved by rounding, which "
-        "was told as such",
-        "17 CPU seconds, 2.1 an audit",
+        "was reported as rounding",
+        "17 CPU seconds, 2.1 per audit",
     ]
 
 
-def test_what_was_not_run_is_not_told():
+def test_the_summary_omits_kinds_that_were_not_run():
     text = summary([leaking("01")])
     assert text.startswith("1 of 1 audits of the catalogue leaks")
     assert "further" not in text

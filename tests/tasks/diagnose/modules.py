@@ -92,7 +92,7 @@ def built(make):
     return make()
 
 
-def trial(module, windows, dates, training=False, seed=0):
+def module_batch(module, windows, dates, training=False, seed=0):
     """A module in one mode as the audit tests it, and what finite changes show."""
     module = dropout_off(copy.deepcopy(module)).to(windows.dtype).train(training)
     texts = [f"day {date}" for date in dates.tolist()]

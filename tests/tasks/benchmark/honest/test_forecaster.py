@@ -13,7 +13,7 @@ from foldproof.tasks.benchmark.honest.forecaster import (
     train_scaler,
 )
 from foldproof.tasks.benchmark.honest.market import Market
-from foldproof.tasks.benchmark.leaks.pipeline import scaler_of_all, unpurged
+from foldproof.tasks.benchmark.leaks.training import scaler_of_all, unpurged
 from foldproof.tasks.diagnose.trace.trace import Recorder
 from foldproof.tasks.statistics.rank_ic import daily_rank_ic
 
@@ -37,7 +37,7 @@ def test_the_target_is_the_return_from_the_next_close(rows, horizon):
     assert y.loc[(date[-1], "S00"), "label_end"] is pd.NaT
 
 
-def test_features_of_a_date_are_made_of_dates_up_to_it(rows):
+def test_features_use_only_dates_up_to_their_own(rows):
     cut = rows.index.levels[0][70]
     some = rows[rows.index.get_level_values(0) <= cut]
     expected = honest_features(rows).loc[:cut]
@@ -51,7 +51,7 @@ def test_samples_have_labels_known_before_the_test_block_and_unpurged_ones_do_no
     assert (y.loc[unpurged(x, y, fold), "label_end"] >= first).any()
 
 
-def test_the_scaler_knows_the_training_dates_only(rows):
+def test_the_scaler_uses_training_dates_only(rows):
     x, fold = honest_features(rows), MARKET.fold
     samples = before_test(x, next_close(rows), fold)
     block = x[x.index.get_level_values(0).isin(fold.train_dates)]
@@ -69,7 +69,7 @@ def test_ridge_solves_its_normal_equations(rows):
     np.testing.assert_allclose(a.T @ (b - a @ weights), 7.0 * weights, atol=1e-9)
 
 
-def test_the_forecaster_marks_its_stages_in_order_and_finds_a_planted_signal():
+def test_the_forecaster_traces_its_stages_in_order_and_finds_a_planted_signal():
     market = Market(days=160, symbols=40, skill=0.4)
     data, fold = market.rows(0), market.fold
     trace = Recorder(data)
@@ -79,5 +79,5 @@ def test_the_forecaster_marks_its_stages_in_order_and_finds_a_planted_signal():
                       "window", "training"]  # fmt: skip
     assert set(scores.index.get_level_values(0)) == set(pd.DatetimeIndex(fold.test_dates))
     label = next_close(data.set_index(["date", "symbol"]).sort_index())["target"]
-    # the target begins a day late, so of a signal of memory 0.5 half the skill is left
+    # the target begins a day late, so a signal of memory 0.5 keeps half its skill
     assert daily_rank_ic(scores, label).mean() == pytest.approx(0.19, abs=0.06)

@@ -1,4 +1,4 @@
-"""The facts of the market, found again from its rows alone."""
+"""The stated properties of the market, measured on its rows."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ def own_return(rows, ahead=1):
 
 
 @pytest.mark.parametrize("skill", [0.0, 0.15, 0.5])
-def test_the_signal_knows_the_next_day_as_well_as_stated(skill):
+def test_the_signal_has_the_stated_skill(skill):
     rows = Market(symbols=60, days=500, skill=skill).rows(0)
     signal, ahead = rows.set_index(["date", "symbol"])["signal"], own_return(rows)
     error = 1 / np.sqrt(len(rows))
@@ -31,14 +31,14 @@ def test_the_signal_knows_the_next_day_as_well_as_stated(skill):
     ("column", "ahead", "expected"),
     [("signal", 2, 0.15), ("signal", 0, 0.15), ("signal", -1, 0.075), ("sentiment", 1, 0.0)],
 )
-def test_other_days_are_known_through_the_memory_of_the_signal_alone(column, ahead, expected):
+def test_other_days_are_predicted_only_through_the_signals_memory(column, ahead, expected):
     rows = Market(symbols=60, days=500, skill=0.3).rows(1)  # memory 0.5: a half for each day
     keyed = rows.set_index(["date", "symbol"])
     found = keyed[column].corr(own_return(rows, ahead))
     assert found == pytest.approx(expected, abs=5 / np.sqrt(len(rows)))
 
 
-def test_a_signal_that_turns_changes_its_sign_in_the_middle():
+def test_a_turning_signal_changes_sign_halfway():
     market = Market(symbols=60, days=500, skill=0.4, turn=True)
     rows = market.rows(0)
     daily = daily_rank_ic(rows.set_index(["date", "symbol"])["signal"], own_return(rows))
@@ -48,7 +48,7 @@ def test_a_signal_that_turns_changes_its_sign_in_the_middle():
     assert after < -0.3
 
 
-def test_sentiment_has_holes_of_four_days_and_other_columns_have_none():
+def test_only_sentiment_has_gaps_of_four_days():
     rows = Market(symbols=40, days=400, gaps=0.08).rows(0)
     assert rows["sentiment"].isna().mean() == pytest.approx(0.077, abs=0.015)
     assert rows.drop(columns="sentiment").notna().all().all()
@@ -61,7 +61,7 @@ def test_sentiment_has_holes_of_four_days_and_other_columns_have_none():
     assert none["sentiment"].notna().all()
 
 
-def test_two_stocks_are_listed_late_and_two_end_early():
+def test_two_stocks_are_listed_late_and_two_are_delisted_early():
     market = Market(days=160)
     span = market.rows(0).groupby("symbol")["date"].agg(["min", "max"])
     calendar = pd.DatetimeIndex(market.calendar)
@@ -72,7 +72,7 @@ def test_two_stocks_are_listed_late_and_two_end_early():
     assert (gone["max"] == calendar[120]).all()
 
 
-def test_books_stand_from_the_end_of_a_period_on_and_are_known_fifteen_days_later():
+def test_books_are_dated_at_the_end_of_a_period_and_known_fifteen_days_later():
     market = Market()
     rows = market.rows(0)
     one = rows[rows["symbol"] == "S00"].reset_index(drop=True)
@@ -87,7 +87,7 @@ def test_books_stand_from_the_end_of_a_period_on_and_are_known_fifteen_days_late
 
 
 @pytest.mark.parametrize("horizon", [1, 5])
-def test_the_fold_is_purged_by_hand(horizon):
+def test_the_fold_is_purged(horizon):
     fold = Market(horizon=horizon).fold
     assert fold.train == range(20, 90)
     assert fold.validation.start - (fold.train.stop - 1) > horizon + 1  # known two rows after
@@ -95,6 +95,6 @@ def test_the_fold_is_purged_by_hand(horizon):
     assert fold.test.stop == 176
 
 
-def test_a_market_repeats_by_its_seed_alone():
+def test_a_market_depends_on_its_seed_only():
     pd.testing.assert_frame_equal(Market().rows(3), Market().rows(3))
     assert not np.allclose(Market().rows(3)["close"].iloc[:50], Market().rows(4)["close"].iloc[:50])

@@ -1,4 +1,4 @@
-"""Networks of the lab: windows, batches, what is shown to the audit, what training reads."""
+"""Networks of the benchmark: windows, batches, the traced batch, the data read in training."""
 
 from functools import partial
 
@@ -27,7 +27,7 @@ from foldproof.tasks.benchmark.honest.networks import (
     shown_batch,
     tensor,
 )
-from foldproof.tasks.benchmark.leaks.pipeline import OverTime
+from foldproof.tasks.benchmark.leaks.networks import OverTime
 from foldproof.tasks.diagnose.trace.trace import Recorder, Trace
 
 MARKET = Market(symbols=8, days=100)
@@ -58,7 +58,7 @@ def test_dates_and_symbols_are_numbered_in_order(made):
 
 
 @pytest.mark.parametrize("batches", ["shuffled", "date_block"])
-def test_training_repeats_and_leaves_the_global_random_state(made, batches):
+def test_training_is_reproducible_and_keeps_the_global_random_state(made, batches):
     x, y, samples = made
     fit = partial(fit_windows, lstm(VARIANTS["none"]), batches, 64, lagged(x), y, samples)
     before = torch.random.get_rng_state()
@@ -109,7 +109,7 @@ def test_training_mode_scores_depend_on_batches_and_eval_mode_scores_do_not():
     assert apart[False] < 1e-6
 
 
-def test_the_batch_that_is_shown_holds_several_dates():
+def test_the_traced_batch_holds_several_dates():
     dates = torch.arange(6).repeat_interleave(4)
     single = list(torch.arange(24).split(4))
     assert len(dates[shown_batch(single, dates)].unique()) == 3
@@ -118,7 +118,7 @@ def test_the_batch_that_is_shown_holds_several_dates():
     assert len(shown_batch([torch.arange(1000)], torch.arange(1000))) <= 96
 
 
-def test_a_network_is_shown_once_with_its_batch():
+def test_a_network_is_traced_once_with_its_batch():
     data = MARKET.rows(0)
     trace = Recorder(data)
     network_parts(lstm(VARIANTS["none"])).forecaster(data, MARKET.fold, trace)
@@ -141,7 +141,7 @@ def test_a_sequence_model_is_causal_only_with_cumulative_statistics(made, kind, 
     assert not np.allclose(one[~early], two[~early], atol=1e-6)
 
 
-def test_parts_are_exchanged_and_the_rest_stays():
+def test_network_parts_keep_the_other_parts():
     parts = network_parts(lstm(VARIANTS["none"]))
     assert parts.features is HONEST.features
     assert parts.windows is lagged

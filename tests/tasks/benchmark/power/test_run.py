@@ -1,12 +1,13 @@
-"""Power tables against counts made by hand; a dial that is turned for real."""
+"""Power tables against counts made by hand; one real dial."""
 
 import math
 
 import numpy as np
 import pytest
 
+from foldproof.tasks.benchmark.case import by_key
 from foldproof.tasks.benchmark.power import run as power
-from foldproof.tasks.benchmark.power.dial import Dial, any_of, by_key, mixing
+from foldproof.tasks.benchmark.power.dial import Dial, any_of, mixing
 from foldproof.tasks.benchmark.power.run import (
     DIALS,
     Turn,
@@ -43,7 +44,7 @@ def two_dials(monkeypatch):
     monkeypatch.setattr(power, "DIALS", by_key(ENDLESS, SQUARE))
 
 
-def test_the_dials_are_the_catalogues_and_strongest_first():
+def test_dials_name_catalogued_tests_and_start_with_the_strongest_leak():
     assert len(DIALS) >= 20
     for key, dial in DIALS.items():
         assert key == dial.key
@@ -54,7 +55,7 @@ def test_the_dials_are_the_catalogues_and_strongest_first():
         assert dial.honest in (None, dial.levels[-1])
 
 
-def test_a_dial_is_turned_through_all_its_levels():
+def test_a_turn_runs_all_levels():
     asked = []
     dial = Dial(
         "dial", "purge", "rows", (9.0, 3.0, 0.0),
@@ -66,15 +67,14 @@ def test_a_dial_is_turned_through_all_its_levels():
     assert one.seconds >= 0
 
 
-def test_draws_are_gathered_by_dial_in_the_order_of_the_dials_and_seeds(two_dials):
-    (first, once, half), (second, four, spent) = by_dial(DRAWS)
+def test_draws_are_grouped_by_dial_and_ordered_by_seed(two_dials):
+    (first, once), (second, four) = by_dial(DRAWS)
     assert (first, second) == (ENDLESS, SQUARE)
     assert once.tolist() == [[True, False]]
     assert four.tolist() == [list(DRAWS[i].caught) for i in (2, 0, 3, 4)]
-    assert (half, spent) == (0.5, 2.0)
 
 
-def test_one_row_a_dial_and_level(two_dials):
+def test_rates_has_one_row_per_dial_and_level(two_dials):
     table = rates(DRAWS)
     assert table["dial"].tolist() == ["endless"] * 2 + ["square"] * 4
     assert table["test"].tolist() == ["endless"] * 2 + ["square"] * 4
@@ -85,7 +85,7 @@ def test_one_row_a_dial_and_level(two_dials):
     assert table["honest"].tolist() == [False] * 5 + [True]
 
 
-def test_one_row_a_dial(two_dials):
+def test_smallest_has_one_row_per_dial(two_dials):
     assert smallest(DRAWS).to_dict("records") == [
         {"test": "endless", "leak": "size", "at": "", "always": "1", "in 95 %": "1",
          "expected 95 %": "", "flagged at 0": ""},
@@ -94,14 +94,14 @@ def test_one_row_a_dial(two_dials):
     ]  # fmt: skip
 
 
-def test_always_is_more_than_in_95_percent(two_dials):
+def test_a_leak_missed_once_is_not_caught_always(two_dials):
     draws = [Turn("square", seed, (True, True, seed > 0, False), 0.0) for seed in range(20)]
     (row,) = smallest(draws).to_dict("records")
     assert (row["always"], row["in 95 %"], row["flagged at 0"]) == ("2", "1", "0/20")
 
 
 @pytest.mark.parametrize(
-    ("rate", "said"),
+    ("rate", "expected_text"),
     [
         ((1.0, 1.0, 1.0, 0.0), "0.25"),
         ((1.0, 1.0, 0.9, 0.0), "1"),
@@ -110,9 +110,9 @@ def test_always_is_more_than_in_95_percent(two_dials):
         ((1.0, 1.0, 1.0, 1.0), "0.25"),  # at the honest level it is a false alarm, no power
     ],
 )
-def test_the_weakest_leak_is_where_the_run_of_catches_ends(rate, said):
+def test_the_weakest_leak_ends_the_unbroken_run_of_detections(rate, expected_text):
     levels, leaks = (1000.0, 1.0, 0.25, 0.0), [True, True, True, False]
-    assert weakest(levels, np.array(rate), leaks, 0.95) == said
+    assert weakest(levels, np.array(rate), leaks, 0.95) == expected_text
 
 
 @pytest.mark.parametrize("cuts", [1, 4, 20])
@@ -129,7 +129,7 @@ def test_the_expected_share_is_the_rate_of_random_cuts():
 
 
 @pytest.mark.parametrize("rank_ic", [0.02, 0.3, 0.6])
-def test_scores_are_mixed_to_the_rank_ic_that_is_asked_for(rank_ic):
+def test_mixed_scores_have_the_requested_rank_ic(rank_ic):
     truth, noise = np.random.default_rng(1).standard_normal((2, 200_000))
     own, other = mixing(rank_ic)
     assert own**2 + other**2 == pytest.approx(1, abs=1e-12)
@@ -137,7 +137,7 @@ def test_scores_are_mixed_to_the_rank_ic_that_is_asked_for(rank_ic):
     assert np.corrcoef(*ranks)[0, 1] == pytest.approx(rank_ic, abs=0.01)
 
 
-def test_a_dial_of_the_lab_catches_every_leak_and_flags_no_honest_fold():
+def test_the_purge_dial_catches_every_leak_and_flags_no_honest_fold():
     found = [turn(DIALS["T8 rows"], seed) for seed in range(2)]
     (row,) = smallest(found).to_dict("records")
     assert (row["test"], row["always"], row["flagged at 0"]) == ("T8", "1", "0/2")

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from foldproof.tasks.diagnose import Verdict, audit_module
-from foldproof.tasks.diagnose.network.coupling import noisy
+from foldproof.tasks.diagnose.network.coupling import perturbed
 from tests.tasks.diagnose.modules import (
     Counting,
     Dated,
@@ -99,7 +99,7 @@ def test_an_honest_module_passes(make, windows):
 
 
 @pytest.mark.parametrize("name", ["dropout in training mode", "functional dropout"])
-def test_dropout_is_not_taken_for_coupling(name, windows):
+def test_dropout_is_not_reported_as_coupling(name, windows):
     for finding in audit_module(built(CLEAN[name]), windows, DATES).findings:
         if finding.test == "batch_composition":
             assert finding.detail == "depends on no companion in the batch"
@@ -116,12 +116,12 @@ def test_the_other_mode_informs_only(training, windows):
     }
 
 
-def test_the_size_of_coupling_by_hand():
+def test_the_size_of_coupling_equals_a_hand_calculation():
     """f = x - mean of the batch: samples changed by c in sum move the others by -c / B."""
     windows = torch.arange(6.0, dtype=torch.float64).view(6, 1, 1)
     module = Layer(lambda x: (x - x.mean(0)).flatten()).eval()
     finding = audit_module(module, windows, np.arange(6), per_step=False).findings[0]
-    change = (noisy(windows, 0) - windows).flatten().numpy()
+    change = (perturbed(windows, 0) - windows).flatten().numpy()
     moves = {cut: -change[cut + 1 :].sum() / 6 for cut in (0, 1, 3, 4)}  # four cuts of five
     cut = max(moves, key=lambda cut: abs(moves[cut]))
     assert finding.witness.cut == str(cut)
@@ -130,7 +130,7 @@ def test_the_size_of_coupling_by_hand():
     assert finding.value == pytest.approx(abs(moves[cut]) / np.arange(6.0).std(), rel=1e-12)
 
 
-def test_the_module_and_the_random_state_stay_as_they_are(windows):
+def test_the_module_and_the_random_state_do_not_change(windows):
     module = Reader(nn.BatchNorm1d(6))
     module.norm.eval()
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
@@ -145,7 +145,7 @@ def test_the_module_and_the_random_state_stay_as_they_are(windows):
 
 
 @pytest.mark.parametrize("around", [torch.no_grad, torch.inference_mode])
-def test_gradients_are_there_whatever_the_caller_switched_off(around, windows):
+def test_gradients_work_inside_no_grad_and_inference_mode(around, windows):
     with around():
         module = built(lambda: Dated(lambda one, other: other >= one)).eval()
         report = audit_module(module, windows.clone(), DATES)
@@ -162,15 +162,15 @@ def test_a_part_left_in_training_mode_is_named(windows):
     assert "norm.running_mean changed" in state.detail
 
 
-def test_coupling_to_the_same_date_is_said_to_be_no_leak(windows):
+def test_coupling_to_the_same_date_is_reported_as_no_look_ahead(windows):
     module = built(CLEAN["same date"])
     finding = audit_module(module, windows, DATES).findings[0]
     assert finding.verdict is Verdict.CLEAN
     assert "the same date" in finding.detail
-    assert "no leak in time" in finding.detail
+    assert "no look-ahead" in finding.detail
 
 
-def test_with_one_date_coupling_cannot_be_told_from_a_leak(windows):
+def test_coupling_within_one_date_is_unknown(windows):
     one = np.repeat(DATES[:1], len(windows))
     coupled = audit_module(built(lambda: Reader(nn.BatchNorm1d(6))), windows, one).findings[0]
     assert coupled.verdict is Verdict.UNKNOWN
@@ -178,7 +178,7 @@ def test_with_one_date_coupling_cannot_be_told_from_a_leak(windows):
     assert audit_module(built(Reader), windows, one).verdict is Verdict.CLEAN
 
 
-def test_works_in_single_precision_where_the_module_insists(windows):
+def test_a_module_that_casts_to_float32_is_tested_in_float32(windows):
     insists = nn.Sequential(Layer(lambda x: x.float()), Reader())
     finding = audit_module(insists, windows, DATES).findings[0]
     assert finding.verdict is Verdict.CLEAN
@@ -196,7 +196,7 @@ def test_a_module_that_does_not_repeat_or_run_is_unknown(windows):
         assert reason in report.findings[0].evidence
 
 
-def test_steps_are_tested_where_the_shape_says_so_or_on_demand(windows):
+def test_steps_are_tested_by_shape_or_on_demand(windows):
     square = Layer(lambda x: x.sum(2))  # (B, T)
     tests = [f.test for f in audit_module(square.eval(), windows, DATES).findings]
     assert "serve_invariance" in tests
@@ -224,7 +224,7 @@ def test_unusable_dates_are_refused(windows, dates, message):
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_with_targets_it_says_what_the_coupling_does_to_forecasts(training):
+def test_with_targets_the_effect_of_coupling_on_forecasts_is_reported(training):
     windows, dates, symbols, target = noise_panel()
     report = audit_module(
         Contrarian().train(training), windows, dates, target=target, symbols=symbols, batch_size=8
@@ -238,7 +238,7 @@ def test_with_targets_it_says_what_the_coupling_does_to_forecasts(training):
     }
 
 
-def test_a_part_left_in_training_mode_is_scored_in_it():
+def test_a_part_left_in_training_mode_counts_for_the_mode_gap():
     windows, dates, _, target = noise_panel()
     module = Contrarian().eval()
     module.norm.train()
@@ -247,7 +247,7 @@ def test_a_part_left_in_training_mode_is_scored_in_it():
     assert (gap.verdict, gap.counts) == (Verdict.LEAK, True)
 
 
-def test_targets_that_cannot_be_ranked_take_nothing_from_the_exact_tests(windows):
+def test_targets_that_cannot_be_ranked_do_not_change_the_exact_findings(windows):
     report = audit_module(built(Reader), windows, DATES, target=torch.zeros(len(DATES)))
     steps = audit_module(built(Stepper), windows, DATES, target=torch.zeros(len(DATES)))
     for one in (report, steps):
@@ -262,13 +262,13 @@ def test_unusable_targets_are_refused(windows):
         audit_module(Reader(), windows, DATES, horizon=0)
 
 
-def test_one_date_never_takes_a_verdict_from_the_exact_tests(windows):
+def test_one_date_keeps_the_verdict_of_the_exact_tests(windows):
     one = np.repeat(DATES[:1], 2)
     report = audit_module(built(Reader), windows[:2], one, target=torch.zeros(2))
     assert report.verdict is Verdict.CLEAN
 
 
-def test_of_a_large_batch_a_part_is_explained_and_witnesses_keep_their_names():
+def test_a_large_batch_is_thinned_and_witnesses_keep_their_names():
     """400 samples of 20 dates: 8 dates stay whole, the first and the last among them."""
     windows = torch.randn(400, 5, 3, generator=torch.Generator().manual_seed(0))
     dates = np.tile(np.arange(20), 20)

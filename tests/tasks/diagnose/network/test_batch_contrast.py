@@ -8,7 +8,7 @@ from torch import nn
 from foldproof.tasks.diagnose import Verdict
 from foldproof.tasks.diagnose.network.batch_contrast import composition_contrast, cuts, permuted
 from foldproof.tasks.diagnose.network.scoring import Labels
-from tests.tasks.diagnose.modules import Layer, trial
+from tests.tasks.diagnose.modules import Layer, module_batch
 from tests.tasks.diagnose.noise_panel import DAYS, SYMBOLS, Contrarian, noise_panel
 
 
@@ -16,7 +16,7 @@ def labels_of(target, symbols, horizon=1, batch_size=8):
     return Labels.of(target, symbols, horizon, batch_size, len(target))
 
 
-def test_the_permutation_test_has_its_size():
+def test_the_permutation_test_keeps_its_level():
     """Compositions that share most of a date's luck, and blocks that share some: 400, level 10%."""
     draw = np.random.default_rng(0)
     rejected = 0
@@ -27,17 +27,17 @@ def test_the_permutation_test_has_its_size():
     assert abs(rejected / 400 - 0.1) < 3 * np.sqrt(0.09 / 400)
 
 
-def test_the_permutation_test_by_enumeration():
+def test_the_permutation_test_equals_enumeration():
     """Two columns and three blocks: 8 ways to swap, of which one reaches the observed contrast."""
     table = np.array([[0.0, 1.0], [0.0, 2.0], [0.0, 4.0]])
     assert permuted(table, 1, 0) == pytest.approx(1 / 8, abs=0.025)
     assert permuted(table[:, ::-1], 1, 0) == 1.0
 
 
-def test_batches_are_what_their_names_say():
+def test_batches_match_their_names():
     windows, dates, symbols, target = noise_panel()
-    one, _ = trial(Contrarian(), windows, dates)
-    found = cuts(one, labels_of(target, symbols))
+    batch, _ = module_batch(Contrarian(), windows, dates)
+    found = cuts(batch, labels_of(target, symbols))
     assert list(found) == ["date", "shuffled", "date_block", "symbol"]
     for batches in found.values():
         assert sorted(torch.cat(batches).tolist()) == list(range(len(windows)))
@@ -45,33 +45,33 @@ def test_batches_are_what_their_names_say():
     assert {len(dates[batch].unique()) for batch in found["date_block"]} == {5}
     assert {len(symbols[batch].unique()) for batch in found["symbol"]} == {1}
     assert {len(batch) for batch in found["symbol"]} == {8}
-    assert "symbol" not in cuts(one, labels_of(target, None))
+    assert "symbol" not in cuts(batch, labels_of(target, None))
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_batch_norm_ranks_noise_in_batches_of_one_symbol(seed):
     windows, dates, symbols, target = noise_panel(seed)
-    one, felt = trial(Contrarian(), windows, dates, training=True)
-    finding = composition_contrast(one, felt, labels_of(target, symbols))
+    batch, differences = module_batch(Contrarian(), windows, dates, training=True)
+    finding = composition_contrast(batch, differences, labels_of(target, symbols))
     assert finding.verdict is Verdict.LEAK
     assert finding.value > 0.15
     assert finding.p_value < 0.01
     assert "symbol +0." in finding.detail
-    evaluated, felt = trial(Contrarian(), windows, dates)
-    finding = composition_contrast(evaluated, felt, labels_of(target, symbols))
+    evaluated, differences = module_batch(Contrarian(), windows, dates)
+    finding = composition_contrast(evaluated, differences, labels_of(target, symbols))
     assert (finding.value, finding.p_value, finding.verdict) == (0.0, 1.0, Verdict.CLEAN)
-    assert finding.detail == "forecasts are the same whoever shares the batch"
+    assert finding.detail == "forecasts are the same whatever other samples are in the batch"
 
 
-def test_without_symbols_mixed_dates_of_noise_rank_no_better():
+def test_without_symbols_mixed_dates_do_not_rank_noise_better():
     windows, dates, _, target = noise_panel()
-    one, felt = trial(Contrarian(), windows, dates, training=True)
-    finding = composition_contrast(one, felt, labels_of(target, None, batch_size=64))
+    batch, differences = module_batch(Contrarian(), windows, dates, training=True)
+    finding = composition_contrast(batch, differences, labels_of(target, None, batch_size=64))
     assert finding.verdict is Verdict.CLEAN
     assert "symbol" not in finding.detail
 
 
-def test_a_norm_that_suffers_from_missing_date_mates_is_no_leak():
+def test_a_norm_that_needs_the_whole_date_is_no_leak():
     """Centred by date: mixed batches lose the cross-section and rank worse, or the same."""
 
     class ByDate(nn.Module):
@@ -82,8 +82,8 @@ def test_a_norm_that_suffers_from_missing_date_mates_is_no_leak():
 
     windows, dates, symbols, _ = noise_panel()
     target = windows[:, -1, 0]
-    one, felt = trial(ByDate(), windows, dates, training=True)
-    finding = composition_contrast(one, felt, labels_of(target, symbols))
+    batch, differences = module_batch(ByDate(), windows, dates, training=True)
+    finding = composition_contrast(batch, differences, labels_of(target, symbols))
     assert finding.verdict is Verdict.CLEAN
     assert finding.value == 0.0  # blocks of whole dates; the others lose
     assert finding.p_value > 0.5
@@ -98,26 +98,26 @@ def test_a_better_rank_without_later_dates_is_no_leak():
             return torch.where(mates > 6, x[:, 0, 0], x[:, -1, 0])
 
     windows, dates, symbols, _ = noise_panel()
-    one, felt = trial(Crowded(), windows, dates, training=True)
-    finding = composition_contrast(one, felt, labels_of(windows[:, -1, 0], symbols))
-    assert not felt.later
+    batch, differences = module_batch(Crowded(), windows, dates, training=True)
+    finding = composition_contrast(batch, differences, labels_of(windows[:, -1, 0], symbols))
+    assert not differences.later
     assert finding.p_value < 0.01
     assert finding.verdict is Verdict.CLEAN
-    assert "no later date is felt" in finding.detail
+    assert "no later date moves a forecast" in finding.detail
 
 
 def test_too_few_dates_are_unknown_and_inform_only():
     windows, dates, symbols, target = noise_panel()
     rows = dates < 30
-    one, felt = trial(Contrarian(), windows[rows], dates[rows], training=True)
-    finding = composition_contrast(one, felt, labels_of(target[rows], symbols[rows]))
+    batch, differences = module_batch(Contrarian(), windows[rows], dates[rows], training=True)
+    finding = composition_contrast(batch, differences, labels_of(target[rows], symbols[rows]))
     assert (finding.verdict, finding.counts) == (Verdict.UNKNOWN, False)
     assert finding.evidence == "30 dates with a rank IC are fewer than 8 blocks of 5"
 
 
-def test_outputs_a_step_have_no_rank_ic():
+def test_outputs_per_step_have_no_rank_ic():
     windows, dates, symbols, target = noise_panel()
-    one, felt = trial(Layer(lambda x: x.sum(2)), windows, dates)
-    with pytest.raises(ValueError, match="one output a sample"):
-        composition_contrast(one, felt, labels_of(target, symbols))
+    batch, differences = module_batch(Layer(lambda x: x.sum(2)), windows, dates)
+    with pytest.raises(ValueError, match="one output per sample"):
+        composition_contrast(batch, differences, labels_of(target, symbols))
     assert len(windows) == DAYS * SYMBOLS

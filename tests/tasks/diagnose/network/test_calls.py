@@ -38,7 +38,7 @@ def windows():
     return torch.randn(4, 3, 2, generator=torch.Generator().manual_seed(0))
 
 
-def test_dates_are_given_to_modules_that_ask_for_them(windows):
+def test_dates_are_passed_to_modules_that_take_them(windows):
     assert not takes_dates(nn.LSTM(2, 2))
     assert not takes_dates(nn.Sequential(nn.Identity()))
     for module in (Tuple(), Optional()):
@@ -58,7 +58,7 @@ def test_dropout_is_off_in_training_mode(windows):
         assert torch.equal(one, other)
 
 
-def test_double_precision_where_it_can_be(windows):
+def test_modules_are_run_in_float64_where_possible(windows):
     module = nn.Sequential(nn.Flatten(), nn.Linear(6, 1))
     double, values, rounding = precise(module, windows, DATES, 0)
     assert (values.dtype, rounding) == (torch.float64, 1e-9)
@@ -67,7 +67,7 @@ def test_double_precision_where_it_can_be(windows):
     assert precise(Single(), windows, DATES, 0)[1:] == (windows, 1e-5)
 
 
-def test_state_shows_every_change_and_a_fresh_call_none(windows):
+def test_changed_state_names_every_change_and_a_fresh_call_makes_none(windows):
     module = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(6)).train()
     before = state_of(module)
     assert set(before) == set(module.state_dict())

@@ -21,7 +21,7 @@ def test_each_batch_is_scored_alone_and_in_place():
     assert np.isnan(forecast[[3, 4, 6, 8, 9, 10, 11]]).all()
 
 
-def test_no_batch_sees_what_another_left_behind():
+def test_batches_do_not_share_state():
     counting = Counting(used=1.0).eval()
     windows = torch.randn(12, 3, 3, generator=torch.Generator().manual_seed(0))
     alone = in_batches(counting, windows, DATES, pieces(12, None), 0)
@@ -30,11 +30,11 @@ def test_no_batch_sees_what_another_left_behind():
 
 
 def test_more_than_one_output_a_sample_is_refused():
-    with pytest.raises(ValueError, match="one output a sample"):
+    with pytest.raises(ValueError, match="one output per sample"):
         in_batches(nn.Flatten(), WINDOWS, DATES, pieces(12, None), 0)
 
 
-def test_rank_ic_by_date_against_scipy():
+def test_rank_ic_by_date_equals_scipy():
     draw = np.random.default_rng(0)
     forecast, target = draw.normal(size=(2, 12))
     target[3] = np.nan
@@ -57,7 +57,7 @@ def test_labels_are_checked():
     assert labels.target.tolist() == [0.0, 1.0, 2.0, 3.0]
     assert labels.symbols.tolist() == [1, 0, 1, 2]
     for given, message in (
-        ((torch.zeros(3), None, 1, None), r"target must be \(4,\), one value a window; it is"),
+        ((torch.zeros(3), None, 1, None), r"target must be \(4,\), one value per window; it is"),
         ((torch.zeros(4), np.zeros(3), 1, None), r"symbols must be \(4,\)"),
         ((torch.zeros(4), None, 0, None), "horizon must be at least 1; it is 0"),
         ((None, None, 1, 0), "batch_size must be at least 1; it is 0"),
