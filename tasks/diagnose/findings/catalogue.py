@@ -208,7 +208,7 @@ DIAGNOSTICS: Mapping[str, Diagnostic] = catalogue(
         "Composition contrast",
         "T17",
         "largest rank IC of batches of mixed dates less that of batches of one date [correlation]",
-        "0 or below: rank ICs of a date can change places between compositions",
+        "0 or below: no composition ranks better than batches of one date",
         "networks whose samples are not coupled; coupling that does not help, or is not felt",
         LEVEL,
         "statistical",

@@ -10,6 +10,7 @@ from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
 from foldproof.tasks.diagnose.network.batch import FiniteDifferences, TestBatch, unknown
 from foldproof.tasks.diagnose.network.scoring import Labels, in_batches, rank_ic_of
 from foldproof.tasks.diagnose.perturb.compare import spread
+from foldproof.tasks.statistics.mean_test import dates_needed, mean_test
 
 BASE = "date"
 """The composition that holds one date at a time, and so nothing dated later."""
@@ -18,19 +19,15 @@ OTHERS = ("shuffled", "date_block", "symbol")
 BATCH_SIZE = 32
 """Samples of a shuffled batch, and of one of a single symbol, where it is not said."""
 BLOCK_DATES = 5
-"""Dates that a date block holds, and dates that labels are permuted over together, at least."""
-LEAST_BLOCKS = 8
-"""Such blocks below which nothing is tested."""
-DRAWS = 1999
-"""Permutations; the smallest p-value is 1 / (draws + 1)."""
+"""Dates in a date block."""
 TEST = DIAGNOSTICS["composition_contrast"]
 
 
 def composition_contrast(trial: TestBatch, felt: FiniteDifferences, labels: Labels) -> Finding:
     """Largest mean daily rank IC of a composition, less that of batches of one date.
 
-    Null: a date's rank ICs could change places between the compositions. Blocks of dates keep
-    theirs together, so that overlapping labels and shared batches stay as they are.
+    Null: no composition ranks better on average. The error of each daily difference comes from low
+    frequencies, which is valid under overlapping labels (``mean_test``).
 
     .. warning::
 
@@ -53,13 +50,10 @@ def composition_contrast(trial: TestBatch, felt: FiniteDifferences, labels: Labe
         return judged(trial, {}, 0, 1.0, "forecasts are the same whoever shares the batch")
     daily = {name: rank_ic_of(one, trial.dates, labels.target) for name, one in forecasts.items()}
     table = np.stack([one.to_numpy() for one in daily.values()], axis=1)  # (D, C), the base first
-    block = max(BLOCK_DATES, 2 * labels.horizon)
-    if len(table) < LEAST_BLOCKS * block:
-        reason = (
-            f"{len(table)} dates with a rank IC are fewer than {LEAST_BLOCKS} blocks of {block}"
-        )
+    if len(table) < dates_needed(labels.horizon):
+        reason = f"{len(table)} dates with a rank IC are too few for labels over {labels.horizon}"
         return unknown(trial, TEST.key, reason, counts=False)
-    p = permuted(table, block, trial.seed)
+    p = contrast_p(table, labels.horizon)
     means = {name: float(one.mean()) for name, one in daily.items()}
     if p > TEST.threshold:
         detail = "no composition ranks better than batches of one date"
@@ -90,19 +84,15 @@ def scored(trial: TestBatch, batches: list[Tensor]) -> np.ndarray:
     return in_batches(trial.module, trial.windows, trial.dates, batches, trial.seed)
 
 
-def permuted(table: np.ndarray, block: int, seed: int) -> float:
-    """p-value of the largest contrast of ``table`` (D, C) against its first column.
+def contrast_p(table: np.ndarray, horizon: int) -> float:
+    """One-sided p-value of the largest contrast of ``table`` (D, C) with its first column.
 
-    Columns change places at random within each block of ``block`` rows, all rows of a block alike.
+    The smallest p-value of the single contrasts, times their number (Bonferroni). A contrast that
+    is 0 on every date has p = 1.
     """
-    starts = np.arange(0, len(table), block)
-    sums = np.add.reduceat(table, starts, axis=0)  # (K, C)
-    places = np.random.default_rng(seed).random((DRAWS, *sums.shape)).argsort(axis=2)
-    drawn = np.take_along_axis(sums[None], places, axis=2).sum(axis=1)  # (DRAWS, C)
-    observed = sums.sum(axis=0)
-    largest = (drawn[:, 1:] - drawn[:, :1]).max(axis=1)
-    reached = largest >= (observed[1:] - observed[0]).max() - 1e-12
-    return float((1 + reached.sum()) / (1 + DRAWS))
+    contrasts = (table[:, 1:] - table[:, :1]).T
+    ps = [mean_test(one, horizon, two_sided=False).p if one.any() else 1.0 for one in contrasts]
+    return min(1.0, len(ps) * min(ps))
 
 
 def judged(
@@ -124,7 +114,7 @@ def judged(
         statistic=TEST.statistic,
         value=means[best] - means[BASE] if best else 0.0,
         threshold=TEST.threshold,
-        tested=f"{dates} dates; {DRAWS} permutations of compositions by block of dates",
+        tested=f"{dates} dates; t tests with a low-frequency error, Bonferroni over compositions",
         detail=detail + (f": rank IC {figures}" if figures else ""),
         counts=trial.counts,
         p_value=p,
