@@ -15,7 +15,7 @@ from foldproof.tasks.attribute.explain import ExplainError
 from foldproof.tasks.compare.task import compare_forecasts
 from foldproof.tasks.data import DataError, build
 from foldproof.tasks.data.task import load_panel
-from foldproof.tasks.operate.night import OperationError
+from foldproof.tasks.operate.nightly_inputs import OperationError
 from foldproof.tasks.report.task import draw_report, show_summary
 from foldproof.tasks.split import PlanError
 from foldproof.tasks.split.task import plan_folds

@@ -1,4 +1,4 @@
-"""What the champion's past scores were worth, and whether features or attribution have moved."""
+"""Compare past scores with realised returns, and features and attribution with training."""
 
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -9,10 +9,10 @@ from prefect import flow
 from foldproof.conf.schema import Experiment
 from foldproof.flows.score import HOME as SCORES
 from foldproof.flows.screens.comparison import Screen
-from foldproof.tasks.operate.night import required
-from foldproof.tasks.operate.task import show_alerts, watch_champion
-from foldproof.tasks.operate.watch import Watch
-from foldproof.tasks.operate.watch_words import alert_lines, lines
+from foldproof.tasks.operate.monitor import Monitoring
+from foldproof.tasks.operate.monitor_text import alert_lines, lines
+from foldproof.tasks.operate.nightly_inputs import required
+from foldproof.tasks.operate.task import monitor_champion, show_alerts
 from foldproof.tasks.report.task import draw_watch
 from foldproof.tasks.track.store import open_store
 from foldproof.tasks.track.task import champion_of, log_monitoring
@@ -21,31 +21,35 @@ HOME = Path(".foldproof/monitoring")
 
 
 @flow(name="monitor", description=__doc__)
-def monitor(experiment: Experiment) -> Watch:
-    """Champion from the registry, its past scores against labels, drift, alerts, tracker."""
-    tonight = experiment.tonight()
-    operation, dates = tonight.operation, tonight.operation.monitor.dates
+def monitor(experiment: Experiment) -> Monitoring:
+    """The champion, realised rank IC, drift and alerts; to Prefect, a page and the tracker."""
+    night = experiment.tonight()
+    operation, dates = night.operation, night.operation.monitor.dates
     with TemporaryDirectory() as folder:
-        champion = required(
-            champion_of(tonight.tracking, operation.model, Path(folder)), operation.model
+        champion = champion_of(night.tracking, operation.model, Path(folder))
+        found = monitor_champion(
+            required(champion, operation.model),
+            night.data,
+            night.target,
+            operation,
+            SCORES.resolve(),
         )
-        seen = watch_champion(champion, tonight.data, tonight.target, operation, SCORES.resolve())
-    report = draw_watch(seen, dates)
-    show_alerts(seen)
-    place = log_monitoring(tonight.tracking, seen, report, dates, HOME.resolve())
-    say(seen, place, Screen())
-    return seen
+    report = draw_watch(found, dates)
+    show_alerts(found)
+    place = log_monitoring(night.tracking, found, report, dates, HOME.resolve())
+    print_monitoring(found, place, Screen())
+    return found
 
 
-def say(seen: Watch, place: Path, screen: Screen) -> None:
-    """What was seen on the screen, alerts last."""
-    for line in [*lines(seen), *alert_lines(seen)]:
+def print_monitoring(found: Monitoring, place: Path, screen: Screen) -> None:
+    """Print the state of the champion, its alerts last, and where the page is."""
+    for line in [*lines(found), *alert_lines(found)]:
         screen.say(line)
     screen.say(f"figure and page: {place}")
 
 
-def run_monitor(experiment: Experiment, api: AbstractContextManager[None]) -> Watch:
-    """Check that there is a store, then run the flow."""
+def run_monitor(experiment: Experiment, api: AbstractContextManager[None]) -> Monitoring:
+    """Check that the tracking store answers, then run the flow."""
     open_store(experiment.tracking)
     with api:
         return monitor(experiment)

@@ -1,11 +1,10 @@
-"""Retrain on the newest data, and move the champion only through the gate."""
+"""Retrain on the newest data; a gate decides whether a new model becomes the champion."""
 
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pandas as pd
 from prefect import flow
 
 from foldproof.conf.load import to_yaml
@@ -17,11 +16,16 @@ from foldproof.flows.screens.comparison import Screen
 from foldproof.flows.variants import Fitted, fit_variants
 from foldproof.tasks.data import build, load
 from foldproof.tasks.data.task import load_panel
-from foldproof.tasks.diagnose.findings.finding import Finding, overall
-from foldproof.tasks.operate.decision import Challenger, Incumbent
-from foldproof.tasks.operate.evidence import Champion, business_days, challenger_of, incumbent_of
+from foldproof.tasks.diagnose.findings.finding import Finding
+from foldproof.tasks.operate.decision import Decision
+from foldproof.tasks.operate.evidence import Champion, business_days
 from foldproof.tasks.operate.record import Retraining, Settled
-from foldproof.tasks.operate.task import decide_champion, forecast_champion, show_decision
+from foldproof.tasks.operate.task import (
+    decide_champion,
+    forecast_champion,
+    night_date,
+    show_decision,
+)
 from foldproof.tasks.split.task import Plan, plan_folds
 from foldproof.tasks.timing import Stopwatch
 from foldproof.tasks.track.registry import roll_back
@@ -42,7 +46,7 @@ Findings = dict[str, tuple[Finding, ...]]
 
 @flow(name="retrain", description=__doc__, task_runner=Workers())
 def retrain(experiment: Experiment) -> Settled:
-    """Champion, panel and plan; challengers fitted, audited, compared; the gate; the registry."""
+    """Champion, panel and plan; a new retraining or the same one of before; the registry."""
     night, screen, watch = experiment.tonight(), Screen(), Stopwatch()
     with TemporaryDirectory() as folder:
         with watch("data and plan"):
@@ -52,7 +56,7 @@ def retrain(experiment: Experiment) -> Settled:
             panel = load_panel(trial.data, trial.target, PANELS.resolve())
             plan = plan_folds(trial.split, panel)
         key = retraining_id(night, panel, plan)
-        run_id = retraining_of(night.tracking, key) or retrained(
+        run_id = retraining_of(night.tracking, key) or new_retraining(
             trial, key, champion, panel, plan, screen, watch
         )
     settled = settle_retraining(night.tracking, run_id)
@@ -62,18 +66,16 @@ def retrain(experiment: Experiment) -> Settled:
 
 
 def trial_of(night: Experiment, champion: Champion | None) -> Experiment:
-    """What is fitted: the champion's variant and the challengers on the newest folds.
+    """What to train: the champion's variant and the challengers on the newest folds.
 
-    One seed, the first: one network is registered, so one network's forecasts are its evidence and
-    not the mean of several. References and attributions are a comparison's.
+    With the first seed only: one network is registered, so its own forecasts are the evidence, not
+    the mean of several. A retraining has no reference forecasters and no attributions.
     """
     own = [champion.variant] if champion else []
-    variants = tuple(dict.fromkeys([*own, *night.variants]))
-    split = replace(night.split, keep=night.operation.gate.folds, anchor="end")
     return night.model_copy(
         update={
-            "variants": variants,
-            "split": split,
+            "variants": tuple(dict.fromkeys([*own, *night.variants])),
+            "split": replace(night.split, keep=night.operation.gate.folds, anchor="end"),
             "references": (),
             "seeds": night.seeds[:1],
             "attribution": replace(night.attribution, samples=0),
@@ -82,10 +84,10 @@ def trial_of(night: Experiment, champion: Champion | None) -> Experiment:
 
 
 def retraining_id(night: Experiment, panel: Path, plan: Plan) -> str:
-    """Hash of all that decides a retraining but for the champion that it found.
+    """Hash of everything that decides a retraining except the champion.
 
-    The same night's retraining again is the same one, also when the first has moved the champion
-    or somebody has rolled it back since: it is not decided twice.
+    So the same night's retraining is decided once, even if it has moved the champion itself or
+    somebody has rolled the champion back since.
     """
     settings = night.model_dump(mode="json", exclude={"tracking", "workers", "operation"})
     operation = night.operation
@@ -96,7 +98,7 @@ def retraining_id(night: Experiment, panel: Path, plan: Plan) -> str:
     return digest("retraining", settings, rules, fingerprint, plan.hash, own, code)[:12]
 
 
-def retrained(
+def new_retraining(
     trial: Experiment,
     key: str,
     champion: Champion | None,
@@ -105,45 +107,33 @@ def retrained(
     screen: Screen,
     watch: Stopwatch,
 ) -> str:
-    """Fit, audit, compare, decide and log; the id of the run. Data that are too old are not fitted.
+    """Train, audit, decide and log; the id of the run. The registry is not changed here.
 
-    The registry is not touched here.
+    On data that are too old nothing is trained.
     """
-    gate, content = trial.operation.gate, load(panel)
-    night = trial.operation.as_of
-    stale = business_days(content.dates[-1].item(), night) if night else 0
-    fitted, findings = Fitted(), Findings()
+    gate, fitted, findings = trial.operation.gate, Fitted(), Findings()
     screen.opening(trial.name, panel, plan.folds)
+    stale = business_days(load(panel).dates[-1].item(), night_date(trial.operation))
     if stale <= gate.max_age:
         with watch("units"):
             fitted = fit_variants(trial, panel, plan, screen)
         with watch("audits"):
-            findings = audited(trial, plan, fitted)
+            findings = audit_challengers(trial, plan, fitted)
     with watch("comparison"):
-        challengers, incumbent = evidence(trial, champion, panel, plan, fitted, findings)
-        decision = decide_champion(challengers, incumbent, gate, trial.target.horizon, stale)
-    chosen = next((one for one in fitted.newest if one.unit.variant == decision.variant), None)
-    record = Retraining(
-        retraining_id=key,
-        title=f"{trial.name}: retraining of {night}",
-        model=trial.operation.model,
-        night=str(night),
-        decision=decision,
-        chosen=chosen,
-        panel=content.fingerprint,
-        plan=plan.hash,
-        code_version=code_version(HOUSE),
-        config=trial.model_dump(mode="json"),
-        config_yaml=to_yaml(trial),
-        findings=findings,
-        seconds=watch.seconds | {f"cpu/{step}": spent for step, spent in fitted.seconds.items()},
+        forecasts = forecast_champion(champion, trial.data, panel, plan.folds)
+        decision = decide_champion(
+            fitted.trained, findings, champion, forecasts, panel, plan.folds,
+            gate, trial.target.horizon, stale,
+        )  # fmt: skip
+    seconds = watch.seconds | {f"cpu/{step}": spent for step, spent in fitted.seconds.items()}
+    record = record_of(trial, key, panel, plan, fitted, findings, decision, seconds)
+    return log_retrained(
+        trial.tracking, record, load(panel).features, trial.data, trial.operation.monitor.samples
     )
-    samples = trial.operation.monitor.samples
-    return log_retrained(trial.tracking, record, content.features, trial.data, samples)
 
 
-def audited(trial: Experiment, plan: Plan, fitted: Fitted) -> Findings:
-    """By variant: of its units, of features and folds, and of a quick run from raw rows on."""
+def audit_challengers(trial: Experiment, plan: Plan, fitted: Fitted) -> Findings:
+    """Findings by variant: on its units, on features and folds, and on a quick run from raw rows."""
     reports, _ = audit_variants(trial, plan.folds[-1], True, AuditScreen())
     shared = [finding for found in fitted.shared.values() for finding in found]
     return {
@@ -151,36 +141,37 @@ def audited(trial: Experiment, plan: Plan, fitted: Fitted) -> Findings:
     }
 
 
-def evidence(
+def record_of(
     trial: Experiment,
-    champion: Champion | None,
+    key: str,
     panel: Path,
     plan: Plan,
     fitted: Fitted,
     findings: Findings,
-) -> tuple[list[Challenger], Incumbent | None]:
-    """What the gate is shown of every challenger and of the champion."""
-    content, folds = load(panel), plan.folds
-    known, incumbent = None, None
-    if champion is not None:
-        known = forecast_champion(champion, trial.data, panel, folds).value
-        incumbent = incumbent_of(champion, known, folds)
-    challengers = [
-        challenger_of(
-            name,
-            overall(findings[name]),
-            pd.concat([one.forecasts for one in trained]),
-            known,
-            content,
-            folds,
-        )
-        for name, trained in fitted.trained.items()
-    ]
-    return challengers, incumbent
+    decision: Decision,
+    seconds: dict[str, float],
+) -> Retraining:
+    """The decided retraining as one value to log."""
+    night = str(trial.operation.as_of)
+    return Retraining(
+        retraining_id=key,
+        title=f"{trial.name}: retraining of {night}",
+        model=trial.operation.model,
+        night=night,
+        decision=decision,
+        chosen=next((one for one in fitted.newest if one.unit.variant == decision.variant), None),
+        panel=load(panel).fingerprint,
+        plan=plan.hash,
+        code_version=code_version(HOUSE),
+        config=trial.model_dump(mode="json"),
+        config_yaml=to_yaml(trial),
+        findings=findings,
+        seconds=seconds,
+    )
 
 
 def run_retrain(experiment: Experiment, api: AbstractContextManager[None]) -> Settled:
-    """Check what a user can mend, then run the flow."""
+    """Report what the user can correct, then run the flow."""
     night = experiment.tonight()
     open_store(night.tracking)
     panel = build(night.data, night.target, cache=PANELS.resolve())
@@ -190,7 +181,7 @@ def run_retrain(experiment: Experiment, api: AbstractContextManager[None]) -> Se
 
 
 def run_rollback(experiment: Experiment, version: str, api: AbstractContextManager[None]) -> str:
-    """Give the alias back; what was done in one sentence. Needs no Prefect API."""
+    """Move the champion alias back; the move in one sentence. No Prefect API is needed."""
     model = experiment.operation.model
     move = roll_back(open_store(experiment.tracking), model, version)
     text = f"rolled back {model}: from version {move.before} to version {move.after}"

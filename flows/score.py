@@ -1,4 +1,4 @@
-"""Score tonight's rows with the champion, unless a check refuses them."""
+"""Score the newest rows of a night with the champion, unless a check refuses the night."""
 
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -9,8 +9,8 @@ from prefect import flow
 from foldproof.conf.schema import Experiment
 from foldproof.flows.screens.comparison import Screen
 from foldproof.tasks.operate.checks import Result
-from foldproof.tasks.operate.night import required
-from foldproof.tasks.operate.scoring import Scoring, sentence, told
+from foldproof.tasks.operate.nightly_inputs import required
+from foldproof.tasks.operate.scoring import Scoring, check_text, sentence
 from foldproof.tasks.operate.task import keep_scores, score_rows, show_checks
 from foldproof.tasks.track.store import open_store
 from foldproof.tasks.track.task import champion_of, log_night
@@ -20,30 +20,30 @@ HOME = Path(".foldproof/scores")
 
 @flow(name="score", description=__doc__)
 def score(experiment: Experiment) -> Scoring:
-    """Champion from the registry, rows up to the night, scores, checks, file, tracker."""
-    tonight = experiment.tonight()
+    """The champion, its scores of the newest rows, the checks; to a file and the tracker."""
+    night = experiment.tonight()
+    operation = night.operation
     with TemporaryDirectory() as folder:
-        found = champion_of(tonight.tracking, tonight.operation.model, Path(folder))
-        champion = required(found, tonight.operation.model)
-        scoring = score_rows(champion, tonight.data, tonight.operation)
+        champion = champion_of(night.tracking, operation.model, Path(folder))
+        scoring = score_rows(required(champion, operation.model), night.data, operation)
     file = keep_scores(scoring, HOME.resolve())
     show_checks(scoring)
-    log_night(tonight.tracking, scoring, file)
-    say(scoring, file, Screen())
+    log_night(night.tracking, scoring, file)
+    print_night(scoring, file, Screen())
     return scoring
 
 
-def say(scoring: Scoring, file: Path | None, screen: Screen) -> None:
-    """The night on the screen."""
+def print_night(scoring: Scoring, file: Path | None, screen: Screen) -> None:
+    """Print the night's result, its warnings and the file of its scores."""
     screen.say(sentence(scoring))
     for one in scoring.beyond(Result.WARN):
-        screen.say(f"warning: {told(one)}")
+        screen.say(f"warning: {check_text(one)}")
     if file is not None:
         screen.say(f"scores: {file}")
 
 
 def run_score(experiment: Experiment, api: AbstractContextManager[None]) -> Scoring:
-    """Check that there is a store, then run the flow."""
+    """Check that the tracking store answers, then run the flow."""
     open_store(experiment.tracking)
     with api:
         return score(experiment)

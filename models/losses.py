@@ -1,4 +1,4 @@
-"""What training minimizes."""
+"""Losses of forecasts against targets."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-SMALLEST_RANKED = 3
-"""Dates with fewer samples say too little about ranks and are skipped."""
+LEAST_NAMES = 3
+"""Dates with fewer symbols have no rank IC: the loss and all statistics skip them."""
 
 VARIANCE_FLOOR = 1e-12
 """Below this the forecasts of a date count as constant, and their correlation as 0."""
@@ -35,7 +35,7 @@ def _mean_squared(forecast: Tensor, target: Tensor, dates: Tensor) -> Tensor:
 
 
 def _numbered(first: Tensor) -> Tensor:
-    """Group numbers of sorted items, ``first`` (N - 1,) telling where a new group begins."""
+    """Group numbers of N sorted items; ``first`` (N - 1,) is true where a new group begins."""
     return torch.cat([first.new_zeros(1, dtype=torch.int64), first.cumsum(0)])
 
 
@@ -45,8 +45,8 @@ def _means(values: Tensor, group: Tensor, groups: int) -> Tensor:
     return total / group.bincount(minlength=groups).clamp_min(1)
 
 
-def date_ranks(target: Tensor, group: Tensor) -> Tensor:
-    """Rank of each target (B,) within its group, average for ties, less the group's mean rank."""
+def _date_ranks(target: Tensor, group: Tensor) -> Tensor:
+    """Centred rank of each target (B,) within its group (B,); ties get their mean rank."""
     order = target.argsort(stable=True)
     order = order[group[order].argsort(stable=True)]
     value, date = target[order], group[order]
@@ -58,15 +58,19 @@ def date_ranks(target: Tensor, group: Tensor) -> Tensor:
 
 
 def _rank_correlation(forecast: Tensor, target: Tensor, dates: Tensor) -> Tensor:
+    """Minus the mean over dates of the correlation of forecasts with target ranks.
+
+    The forecasts enter as they are, not as ranks, so that the loss has a gradient.
+    """
     present, group, counts = dates.unique(return_inverse=True, return_counts=True)
     groups = len(present)
-    ranks = date_ranks(target, group)
-    apart = forecast - _means(forecast, group, groups)[group]
-    covariance = _means(apart * ranks, group, groups)
-    variance = _means(apart.square(), group, groups).clamp_min(VARIANCE_FLOOR)
-    of_ranks = _means(ranks.square(), group, groups).clamp_min(VARIANCE_FLOOR)
-    correlation = covariance / (variance * of_ranks).sqrt()
-    counted = counts >= SMALLEST_RANKED
+    ranks = _date_ranks(target, group)
+    centred = forecast - _means(forecast, group, groups)[group]
+    covariance = _means(centred * ranks, group, groups)
+    variance = _means(centred.square(), group, groups).clamp_min(VARIANCE_FLOOR)
+    rank_variance = _means(ranks.square(), group, groups).clamp_min(VARIANCE_FLOOR)
+    correlation = covariance / (variance * rank_variance).sqrt()
+    counted = counts >= LEAST_NAMES
     return -(correlation * counted).sum() / counted.sum().clamp_min(1)
 
 

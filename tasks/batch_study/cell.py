@@ -4,7 +4,6 @@ import copy
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -14,6 +13,7 @@ from foldproof.models.network import Forecaster
 from foldproof.models.windows import Windows, eligible
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.diagnose.network.calls import dropout_off
+from foldproof.tasks.statistics.rank_ic import rank_ics
 from foldproof.tasks.train import TrainedUnit, Unit, network_of, normalized, train_unit
 
 
@@ -116,15 +116,7 @@ def rank_ic(forecast: Tensor, target: Tensor, dates: Tensor) -> float:
 
     Samples without a target are left out; a date whose forecasts are all equal counts as 0.
     """
-    frame = pd.DataFrame({"forecast": forecast.numpy(), "target": target.numpy()})
-    known = frame["target"].notna().to_numpy()
-    date = pd.Series(dates.numpy()[known])
-    ranks = frame[known].reset_index(drop=True).groupby(date).rank()
-    apart = ranks - ranks.groupby(date).transform("mean")
-    squares = (apart**2).groupby(date).sum()
-    product = apart.prod(axis=1).groupby(date).sum()
-    scale = (squares["forecast"] * squares["target"]) ** 0.5
-    return float((product / scale.where(scale > 0, 1.0)).mean())
+    return float(np.nanmean(rank_ics(forecast[None].numpy(), target.numpy(), dates.numpy())))
 
 
 def chance(target: Tensor, dates: Tensor) -> float:

@@ -1,4 +1,4 @@
-"""Running a model day by day: promotion with a gate, scoring within bounds, monitoring."""
+"""Nightly operation of a registered model: retraining behind a gate, scoring, monitoring."""
 
 from foldproof.tasks.operate.spec import Bound, GateSpec, MonitorSpec, OperationSpec, ScoreSpec
 

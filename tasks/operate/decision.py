@@ -1,4 +1,4 @@
-"""What a retraining is decided on, and what the decision is."""
+"""The evidence that the gate decides on, and its decision."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +12,7 @@ NAN = float("nan")
 
 
 class Outcome(StrEnum):
-    """What a retraining comes to."""
+    """Result of a retraining."""
 
     FIRST = "first"
     PROMOTED = "promoted"
@@ -26,7 +26,7 @@ class Outcome(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a challenger does not take the champion's place."""
+    """Why a challenger does not replace the champion."""
 
     LEAK = "leak"
     NO_CANDIDATE = "no_candidate"
@@ -36,20 +36,20 @@ class Reason(StrEnum):
     STALE_DATA = "stale_data"
 
 
-BARRED = frozenset({Reason.LEAK, Reason.NO_CANDIDATE, Reason.COVERAGE})
+NOT_ADMITTED = frozenset({Reason.LEAK, Reason.NO_CANDIDATE, Reason.COVERAGE})
 """Refusals that no gain makes up for."""
 
 
 @dataclass(frozen=True)
 class Incumbent:
-    """The champion that challengers are held against.
+    """The champion that challengers are tested against.
 
     Attributes:
-        version: In the model registry.
+        version: Version in the model registry.
         variant: Key of its variant.
-        behind: Trading dates from its first date out of sample to the newest fold's: how much
-            more recent a challenger's training is.
-        rank_ic: Its mean daily rank IC on the stretch, out of its sample; NaN where not known.
+        behind: Trading dates from its first out-of-sample date to that of the newest fold: how
+            much more recent the training of a challenger is.
+        rank_ic: Its mean daily rank IC on the test blocks, out of its sample; NaN where unknown.
     """
 
     version: str
@@ -60,14 +60,14 @@ class Incumbent:
 
 @dataclass(frozen=True, eq=False)
 class Challenger:
-    """What is known of a newly trained model.
+    """Evidence on a newly trained model.
 
     Attributes:
         variant: Key of its variant.
-        verdict: Of its leak audit.
-        coverage: Share of the universe's rows of the stretch that it forecasts.
-        rank_ic: Mean daily rank IC on its whole stretch; NaN where no label is known.
-        dates: Dates of that mean.
+        verdict: Verdict of its leak audit.
+        coverage: Share of the universe's rows in the test blocks that it forecasts.
+        rank_ic: Mean daily rank IC on its test blocks; NaN where no label is known.
+        dates: Number of dates of that mean.
         difference: (D,) daily rank IC less the champion's, on the dates and symbols that both
             forecast out of sample and whose labels are known; None where there is no champion.
     """
@@ -80,30 +80,21 @@ class Challenger:
     difference: np.ndarray | None = None
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A challenger and what the gate says of it.
+@dataclass(frozen=True, eq=False)
+class TestedChallenger(Challenger):
+    """A challenger with its test against the champion.
 
     Attributes:
-        variant: Key of its variant.
-        verdict: Of its leak audit.
-        coverage: As in :class:`Challenger`.
-        rank_ic: As in :class:`Challenger`.
-        dates: Dates that the gain is measured on; those of the rank IC where there is no champion.
-        gain: Mean daily rank IC less the champion's; NaN where that is not known.
-        low: Lower end of the gain's interval, each side at the challenger's share of the level.
+        dates: Number of dates of the gain; of the rank IC where there is no champion.
+        gain: Mean daily rank IC less the champion's; NaN where unknown, as are the next four.
+        low: Lower end of the gain's interval; each side has the challenger's share of the level.
         high: Upper end.
-        p: One-sided, of a gain of at most ``least_gain``.
-        p_worse: One-sided, of a gain of at least 0.
-        better: Whether the gain passes its test, whatever else is held against it.
-        refusal: Why it does not take the champion's place; None for one that may.
+        p: One-sided p-value of a true gain of at most ``least_gain``.
+        p_worse: One-sided p-value of a true gain of at least 0.
+        better: Whether the gain passes its test, whatever the other rules say.
+        refusal: Why it does not replace the champion; None for one that may.
     """
 
-    variant: str
-    verdict: Verdict
-    coverage: float
-    rank_ic: float
-    dates: int
     gain: float = NAN
     low: float = NAN
     high: float = NAN
@@ -115,18 +106,19 @@ class Judged:
 
 @dataclass(frozen=True)
 class Decision:
-    """What the gate decides.
+    """Decision of the gate.
 
     Attributes:
-        outcome: Of the retraining.
+        outcome: Result of the retraining.
         reason: Why the champion is kept; None where there is a new one.
-        variant: The challenger that is registered: the new champion's, else the best that does
-            not leak; None where there is none.
-        champion: The incumbent; None where there was none.
-        judged: Every challenger, highest rank IC first.
+        variant: The challenger to register: the new champion, else the best one that does not
+            leak; None where there is none.
+        champion: The champion before the decision; None where there was none.
+        challengers: Every challenger with its test, highest rank IC first.
         share: Level of each challenger's test.
-        due: Whether the champion was due for renewal.
-        stale: Business days that the newest row lies behind the night.
+        dates_needed: Dates that a test needs.
+        due: Whether the champion is due for renewal.
+        stale: Business days from the newest row to the night.
         spec: The rules.
     """
 
@@ -134,17 +126,18 @@ class Decision:
     reason: Reason | None
     variant: str | None
     champion: Incumbent | None
-    judged: tuple[Judged, ...]
+    challengers: tuple[TestedChallenger, ...]
     share: float
+    dates_needed: int
     due: bool
     stale: int
     spec: GateSpec
 
     @property
     def admitted(self) -> int:
-        """Challengers among whom the level is shared."""
-        return sum(one.refusal not in BARRED for one in self.judged)
+        """Number of challengers that share the level."""
+        return sum(one.refusal not in NOT_ADMITTED for one in self.challengers)
 
-    def of(self, variant: str) -> Judged:
-        """What the gate says of one challenger."""
-        return next(one for one in self.judged if one.variant == variant)
+    def of(self, variant: str) -> TestedChallenger:
+        """One challenger with its test."""
+        return next(one for one in self.challengers if one.variant == variant)

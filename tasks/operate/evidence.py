@@ -1,5 +1,6 @@
-"""What the gate is shown: each challenger's and the champion's daily rank IC out of sample."""
+"""Evidence for the gate: daily out-of-sample rank IC of each challenger and of the champion."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -10,25 +11,26 @@ import pandas as pd
 from foldproof.tasks.compare import daily
 from foldproof.tasks.compare.aligned import NothingCommon
 from foldproof.tasks.data import Panel
-from foldproof.tasks.diagnose.findings.finding import Verdict
+from foldproof.tasks.diagnose.findings.finding import Finding, Verdict, overall
 from foldproof.tasks.operate.decision import Challenger, Incumbent
 from foldproof.tasks.split import Fold
+from foldproof.tasks.train import TrainedUnit
 from foldproof.tasks.train.serving.model import Served
 from foldproof.tasks.train.train import with_target
 
 CHAMPION = "champion"
-"""Stands for the incumbent network where its own variant is a challenger too."""
+"""Names the champion's network in a table where its variant may be a challenger too."""
 
 
 @dataclass(frozen=True)
 class Champion:
-    """The registered model that has the alias.
+    """The registered model with the alias champion.
 
     Attributes:
-        version: In the model registry.
+        version: Version in the model registry.
         variant: Key of its variant.
         tested_from: The first date that it forecasts out of sample.
-        unit: Key of the unit that it is.
+        unit: Key of the trained unit.
         weights: Its file of weights.
         notes: Its file of notes.
     """
@@ -42,20 +44,18 @@ class Champion:
 
 
 def business_days(newest: date, night: date) -> int:
-    """Business days after the newest row, the night's own included: Friday to Sunday is none."""
+    """Business days after the newest row up to the night, which counts; Friday to Sunday is 0."""
     day = timedelta(days=1)
     return max(0, int(np.busday_count(newest + day, night + day)))
 
 
-def stretch_of(folds: tuple[Fold, ...]) -> range:
-    """Rows from the first test block of the plan to the last."""
-    return range(folds[0].test.start, folds[-1].test.stop)
+def incumbent_of(champion: Champion, forecasts: pd.DataFrame, folds: Sequence[Fold]) -> Incumbent:
+    """The champion as the gate sees it.
 
-
-def incumbent_of(champion: Champion, forecasts: pd.DataFrame, folds: tuple[Fold, ...]) -> Incumbent:
-    """The champion with its ``forecasts``, beside the newest fold, whose network would replace it.
-
-    Versions with the same plan are as far apart as the nights on which they were trained.
+    Args:
+        champion: The registered model.
+        forecasts: Its own forecasts of the test blocks.
+        folds: The newest plan; the network of its newest fold would replace the champion.
     """
     dates, newest = folds[-1].calendar, folds[-1].test_dates[0]
     since = np.datetime64(champion.tested_from, "D")
@@ -64,27 +64,33 @@ def incumbent_of(champion: Champion, forecasts: pd.DataFrame, folds: tuple[Fold,
 
 
 def champion_forecasts(
-    served: Served, raw: pd.DataFrame, panel: Panel, champion: Champion, rows: range
+    served: Served,
+    raw: pd.DataFrame,
+    panel: Panel,
+    champion: Champion,
+    folds: Sequence[Fold],
 ) -> pd.DataFrame:
-    """What the champion's own network forecasts in ``rows``, out of its sample only.
+    """Out-of-sample forecasts of the champion's own network, from the first test block to the last.
 
-    It is scored from raw rows, as it is in operation, not trained again on what it never saw.
+    The network scores raw rows as it does in operation; it is not trained again.
 
     Args:
-        served: The champion.
+        served: The champion's forecaster.
         raw: Rows of the source up to the night.
         panel: Gives the targets and the universe.
-        champion: Says from when on its forecasts are out of sample.
-        rows: Rows of the panel.
+        champion: Says from which date on its forecasts are out of sample.
+        folds: The newest plan.
 
     Returns:
-        date, symbol, variant (``champion``), forecast, target; empty where none is out of sample.
+        date, symbol, variant (``champion``), forecast, target; empty where no date is out of
+        sample.
     """
+    start, end = panel.dates[[folds[0].test.start, folds[-1].test.stop - 1]]
     laid, since = served.laid(raw), np.datetime64(champion.tested_from, "D")
-    first = np.searchsorted(laid.dates, max(panel.dates[rows.start], since))
-    last = np.searchsorted(laid.dates, panel.dates[rows.stop - 1], side="right")
+    first = int(np.searchsorted(laid.dates, max(start, since)))
+    last = int(np.searchsorted(laid.dates, end, side="right"))
     dates = laid.dates[first:last]
-    scores = served.block(laid, range(int(first), int(last)))  # (D', S)
+    scores = served.block(laid, range(first, last))  # (D', S)
     table = pd.DataFrame(
         {
             "date": np.repeat(dates, len(laid.symbols)),
@@ -97,24 +103,44 @@ def champion_forecasts(
     return with_target(table[inside], panel)
 
 
+def challengers_of(
+    trained: Mapping[str, Sequence[TrainedUnit]],
+    findings: Mapping[str, Sequence[Finding]],
+    champion: pd.DataFrame | None,
+    panel: Panel,
+    folds: Sequence[Fold],
+) -> list[Challenger]:
+    """The evidence on every newly trained variant.
+
+    Args:
+        trained: Units by variant.
+        findings: Of the leak audit, by variant.
+        champion: Forecasts of the champion; None where there is none.
+        panel: Gives the universe.
+        folds: The newest plan.
+    """
+    return [
+        challenger_of(
+            variant,
+            overall(findings[variant]),
+            pd.concat([one.forecasts for one in units]),
+            champion,
+            panel,
+            folds,
+        )
+        for variant, units in trained.items()
+    ]
+
+
 def challenger_of(
     variant: str,
     verdict: Verdict,
     forecasts: pd.DataFrame,
     champion: pd.DataFrame | None,
     panel: Panel,
-    folds: tuple[Fold, ...],
+    folds: Sequence[Fold],
 ) -> Challenger:
-    """A newly trained model's evidence.
-
-    Args:
-        variant: Key of the variant.
-        verdict: Of its leak audit.
-        forecasts: Its own, out of sample: date, symbol, forecast, target.
-        champion: Those of the champion; None where there is none.
-        panel: Gives the universe.
-        folds: Whose test blocks are the stretch.
-    """
+    """The evidence on one variant from its forecasts (date, symbol, forecast, target)."""
     own = rank_ic(forecasts.assign(variant=variant))
     rows = [row for fold in folds for row in fold.test]
     coverage = len(forecasts) / max(1, int(panel.member[rows].sum()))
@@ -131,9 +157,9 @@ def difference_of(forecasts: pd.DataFrame, champion: pd.DataFrame) -> np.ndarray
 
 
 def rank_ic(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Daily rank IC, dates x variants; without rows where nothing can be ranked.
+    """Daily rank IC, dates x variants; empty where nothing can be ranked.
 
-    That is no error here: labels of a new model may not have arrived yet.
+    That is no error here: the labels of a new model may not be known yet.
     """
     try:
         return pd.DataFrame() if forecasts.empty else daily(forecasts)

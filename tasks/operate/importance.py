@@ -1,6 +1,7 @@
-"""Which features carry a registered model's forecasts now, as they were found in training."""
+"""Which features carry a registered model's forecasts, now and in training."""
 
 import copy
+from collections.abc import Mapping
 from datetime import date
 
 import torch
@@ -22,19 +23,21 @@ def importance_of_rows(
 ) -> dict[str, float]:
     """Share of every feature in the integrated gradients of the forecasts of some rows.
 
-    As the attribution of a trained unit: from windows drawn from the training block, in float64,
-    the attributions of a feature added over its lags, then the size, averaged over samples (net).
+    Computed as in the attribution of a trained unit: in float64, from baseline windows drawn from
+    the training block, the attributions of a feature added over its lags, then the absolute value,
+    averaged over samples (net importance).
 
     Args:
         served: The model.
-        laid: Its rows.
+        laid: Its rows as dense arrays.
         rows: Date rows whose forecasts are attributed.
         training: Date rows of its training block.
-        samples: Windows at most, spread evenly over ``rows``.
+        samples: Number of windows at most, spread evenly over ``rows``.
         seed: Seeds the choice of windows.
 
     Returns:
-        Sums to 1; empty where one of both blocks has no whole window, or nothing moves.
+        Shares that sum to 1; empty where one of the blocks has no complete window or all
+        attributions are zero.
     """
     values, member = served.normalized(laid), torch.from_numpy(laid.member)
     here, past = (eligible(values, member, block, served.window) for block in (rows, training))
@@ -47,17 +50,13 @@ def importance_of_rows(
     paths = resolved_paths(forward_of(served, values, chosen, here), inputs, start, NODES)
     sizes = paths.attributions.sum(dim=1).abs().mean(dim=0)  # (F,), net
     total = float(sizes.sum())
-    shares = (sizes / total).tolist() if total > 0 else []
-    return dict(zip(served.features, shares, strict=True)) if shares else {}
+    return dict(zip(served.features, (sizes / total).tolist(), strict=True)) if total > 0 else {}
 
 
 def importance_when_tested(
     served: Served, laid: Laid, fold: Fold, samples: int
 ) -> dict[str, float]:
-    """The same of the forecasts of a fold's test block, from its training block.
-
-    This is what :func:`importance_of_rows` of later rows is compared with.
-    """
+    """The importance on a fold's test block, which later importance is compared with."""
     test, training = (
         laid.between(*(date.fromisoformat(str(day)) for day in days[[0, -1]]))
         for days in (fold.test_dates, fold.train_dates)
@@ -65,27 +64,27 @@ def importance_when_tested(
     return importance_of_rows(served, laid, test, training, samples)
 
 
-def forward_of(served: Served, values: Tensor, chosen: Tensor, everyone: Tensor) -> ForwardOf:
+def forward_of(served: Served, values: Tensor, chosen: Tensor, available: Tensor) -> ForwardOf:
     """The forecast in target units as a function of the windows of ``chosen``.
 
     Args:
-        served: The model; it is copied, for attribution changes its network.
+        served: The model; its network is copied, because attribution changes it.
         values: (D, S, F) normalized features.
         chosen: (B,) samples.
-        everyone: Samples among which a network that couples those of a date finds companions.
+        available: Samples from which a network that couples the samples of a date takes the others
+            of that date.
     """
     network, days = copy.deepcopy(served.network).double(), len(values)
     network.requires_grad_(False)
     if network.hidden is None or resolve(served.variant).coupling == "none":
         return scorer(network, chosen % days, served.target_scale)
-    rest = everyone[torch.isin(everyone % days, chosen % days) & ~torch.isin(everyone, chosen)]
-    together = torch.cat([chosen, rest])
+    same_dates = torch.isin(available % days, chosen % days)
+    together = torch.cat([chosen, available[same_dates & ~torch.isin(available, chosen)]])
     windows = cut(values, together, served.window).double()
     return coupled_scorer(network, windows, together % days, served.target_scale)
 
 
-def agreement(one: dict[str, float], other: dict[str, float]) -> float:
-    """Kendall's tau of two importances by their common features; NaN where there is no order."""
+def agreement(one: Mapping[str, float], other: Mapping[str, float]) -> float:
+    """Kendall's tau of two importances on their common features; NaN where there is no order."""
     names = [name for name in one if name in other]
-    first, second = (torch.tensor([which[name] for name in names]) for which in (one, other))
-    return rank_agreement(first, second) if len(names) > 1 else float("nan")
+    return rank_agreement([one[name] for name in names], [other[name] for name in names])

@@ -1,4 +1,4 @@
-"""Everything that a retraining came to: what is logged, and what the registry is told."""
+"""A decided retraining: what is logged, and what the model registry was changed to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,22 +10,22 @@ from foldproof.tasks.train import TrainedUnit
 
 @dataclass(frozen=True, eq=False)
 class Retraining:
-    """A retraining that the gate has decided on.
+    """A retraining with the gate's decision, ready to be logged.
 
     Attributes:
-        retraining_id: Hash of all that decides it; the same retraining is one run.
-        title: Of the run.
+        retraining_id: Hash of everything that decides it; the same retraining is one run.
+        title: Title of the run.
         model: Name in the model registry.
-        night: As of when, 2020-01-31.
-        decision: Of the gate.
-        chosen: The unit that is registered; None where there is none.
+        night: The night, such as 2020-01-31.
+        decision: Decision of the gate.
+        chosen: The unit to register; None where there is none.
         panel: Fingerprint of the panel.
         plan: Hash of the plan of folds.
-        code_version: Of the project.
+        code_version: Version of the project's code.
         config: The resolved configuration.
         config_yaml: The same as text.
-        findings: Of the leak audit, by challenger.
-        seconds: By step.
+        findings: Findings of the leak audit, by challenger.
+        seconds: Seconds by step.
     """
 
     retraining_id: str
@@ -45,14 +45,14 @@ class Retraining:
 
 @dataclass(frozen=True)
 class Settled:
-    """What became of a retraining in the model registry.
+    """The model registry after a retraining.
 
     Attributes:
-        retraining_id: Of the retraining.
+        retraining_id: Id of the retraining.
         run_id: Its run.
         outcome: first, promoted, renewed or kept.
         reason: Why the champion is kept; empty for a new one.
-        version: The version that was registered or found again; None where nothing was.
+        version: The version that was registered, now or before; None where there is none.
         champion: Version of the champion afterwards; None where there is none.
         sentence: The outcome in one sentence.
         page: The decision as Markdown.

@@ -1,4 +1,4 @@
-"""A night's scores with the checks that let them pass, or refused them; kept as files."""
+"""The scores of a night with its checks, as files and as text."""
 
 import os
 import tempfile
@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from foldproof.tasks.operate.checks import CHECKS, Checked, Result, run_checks
-from foldproof.tasks.operate.night import Night, scores_of
+from foldproof.tasks.operate.nightly_inputs import Night, scores_of
 from foldproof.tasks.operate.spec import ScoreSpec
 
 COLUMNS = ("date", "symbol", "score", "version")
@@ -17,16 +17,16 @@ COLUMNS = ("date", "symbol", "score", "version")
 
 @dataclass(frozen=True, eq=False)
 class Scoring:
-    """What a night came to.
+    """The scores of a night and its checks.
 
     Attributes:
-        model: Registered name.
-        version: Of the champion.
+        model: Name in the model registry.
+        version: Version of the champion.
         variant: Its variant.
         night: The night.
-        newest: Date of the newest rows: that of the scores.
-        scores: date, symbol, score, version; a row for each symbol of the universe, NaN where it
-            has no score. Not to be used where the night is refused.
+        newest: Date of the newest rows, which is the date of the scores.
+        scores: date, symbol, score, version; one row per symbol of the universe, NaN where it has
+            no score. Do not use them if the night is refused.
         checks: In the order of :data:`~tasks.operate.checks.CHECKS`.
     """
 
@@ -40,13 +40,12 @@ class Scoring:
 
     @property
     def result(self) -> Result:
-        """The worst of the checks."""
-        found = {one.result for one in self.checks}
-        return next(one for one in (Result.REFUSE, Result.WARN, Result.PASS) if one in found)
+        """The worst result of the checks."""
+        return max((one.result for one in self.checks), key=list(Result).index)
 
     @property
     def refused(self) -> bool:
-        """Whether there are no scores."""
+        """Whether a check refuses the night."""
         return self.result is Result.REFUSE
 
     def beyond(self, result: Result) -> tuple[Checked, ...]:
@@ -56,24 +55,25 @@ class Scoring:
 
 def scoring_of(night: Night, spec: ScoreSpec) -> Scoring:
     """Score a night and check it."""
-    scores = scores_of(night)
+    scores, champion = scores_of(night), night.champion
     checks = run_checks(night, scores, spec)
-    champion = night.champion
     return Scoring(
         night.model, champion.version, champion.variant, night.when, night.newest, scores, checks
     )
 
 
 def write_scores(scoring: Scoring, home: Path) -> Path:
-    """Write the table of a night to ``home/<model>/<date>.parquet``, whole or not at all.
+    """Write the scores of a night to ``home/<model>/<date>.parquet``, whole or not at all.
 
-    The same rows give the same bytes; an earlier table of that date is replaced.
+    The same rows give the same bytes. An earlier table of that date is replaced.
 
     Raises:
-        ValueError: The night was refused: its scores are for nobody.
+        ValueError: The night is refused: its scores must not be used.
     """
     if scoring.refused:
-        raise ValueError(f"the night of {scoring.night} was refused; there are no scores to keep")
+        raise ValueError(
+            f"the night of {scoring.night} failed its checks; its scores are not written"
+        )
     folder = home / scoring.model
     folder.mkdir(parents=True, exist_ok=True)
     place = folder / f"{scoring.newest}.parquet"
@@ -85,54 +85,43 @@ def write_scores(scoring: Scoring, home: Path) -> Path:
 
 
 def read_scores(home: Path, model: str) -> pd.DataFrame:
-    """All tables of a model one below another, by date and symbol; without any, no rows."""
+    """All written scores of a model, by date and symbol; no rows if there are none."""
     files = sorted((home / model).glob("*.parquet"))
     if not files:
         return pd.DataFrame({name: pd.Series(dtype=object) for name in COLUMNS})
     return pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
 
 
-def told(one: Checked) -> str:
-    """A check beyond a bound in words and numbers."""
-    side, limit = limit_of(one)
+def check_text(one: Checked) -> str:
+    """A check that warns or refuses, with its numbers and the setting that decided it."""
+    check, limit = CHECKS[one.name], getattr(one.bound, one.result)
     detail = f" ({one.detail})" if one.detail else ""
-    check = CHECKS[one.name]
     return (
-        f"{check.title} {one.value:.4g} ({check.unit}), beyond operation.score.{one.name}.{side} = "
-        f"{limit}{detail}"
+        f"{check.title} {one.value:.4g} ({check.unit}), beyond operation.score.{one.name}."
+        f"{one.result} = {limit:g}{detail}"
     )
 
 
-def limit_of(one: Checked) -> tuple[str, str]:
-    """The bound that decided a check, and its number."""
-    side = "refuse" if one.result is Result.REFUSE else "warn"
-    limit = getattr(one.bound, side)
-    return side, "none" if limit is None else f"{limit:g}"
-
-
 def sentence(scoring: Scoring) -> str:
-    """What the night came to."""
-    who = f"version {scoring.version} ({scoring.variant}) of {scoring.model}"
+    """The night in one sentence."""
+    champion = f"version {scoring.version} ({scoring.variant}) of {scoring.model}"
     if scoring.refused:
-        reasons = "; ".join(told(one) for one in scoring.beyond(Result.REFUSE))
-        return f"refused: {who} does not score the night of {scoring.night}: {reasons}"
+        reasons = "; ".join(check_text(one) for one in scoring.beyond(Result.REFUSE))
+        return (
+            f"refused: the night of {scoring.night} failed its checks, {champion} gives no scores: "
+            f"{reasons}"
+        )
     count = int(scoring.scores["score"].notna().sum())
-    return f"{who} scores {count} of {len(scoring.scores)} symbols on {scoring.newest}"
+    return f"{champion} scores {count} of {len(scoring.scores)} symbols on {scoring.newest}"
 
 
 def markdown(scoring: Scoring) -> str:
-    """The sentence, and the table of checks."""
-    lines = ["| check | statistic | unit | warn | refuse | result | from |", "|---" * 7 + "|"]
+    """The sentence and the table of checks."""
+    lines = ["| check | statistic | unit | warn | refuse | result | detail |", "|---" * 7 + "|"]
     for one in scoring.checks:
         check = CHECKS[one.name]
-        cells = (
-            check.title, f"{one.value:.4g}", check.unit, edge(one.bound.warn),
-            edge(one.bound.refuse), str(one.result), one.detail,
-        )  # fmt: skip
+        edges = (one.bound.warn, one.bound.refuse)
+        limits = ("never" if edge is None else f"{edge:g}" for edge in edges)
+        cells = (check.title, f"{one.value:.4g}", check.unit, *limits, one.result, one.detail)
         lines.append(f"| {' | '.join(cells)} |")
     return f"{sentence(scoring)}\n\n" + "\n".join(lines) + "\n"
-
-
-def edge(limit: float | None) -> str:
-    """A bound as text."""
-    return "never" if limit is None else f"{limit:g}"

@@ -1,7 +1,7 @@
-"""The Prefect tasks of this step: the gate and its decision, a night's scores, monitoring."""
+"""The Prefect tasks of this step: the gate, a night's scores, monitoring."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -11,10 +11,18 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
 from foldproof.tasks.data import DataSpec, TargetSpec, build, load, load_raw
-from foldproof.tasks.operate.decision import Challenger, Decision, Incumbent
-from foldproof.tasks.operate.evidence import Champion, champion_forecasts, stretch_of
+from foldproof.tasks.diagnose.findings.finding import Finding
+from foldproof.tasks.operate.decision import Decision
+from foldproof.tasks.operate.evidence import (
+    Champion,
+    challengers_of,
+    champion_forecasts,
+    incumbent_of,
+)
 from foldproof.tasks.operate.gate import decide
-from foldproof.tasks.operate.night import night_of
+from foldproof.tasks.operate.monitor import Monitoring, monitoring_of
+from foldproof.tasks.operate.monitor_text import lines, page
+from foldproof.tasks.operate.nightly_inputs import night_of
 from foldproof.tasks.operate.record import Settled
 from foldproof.tasks.operate.scoring import (
     Scoring,
@@ -25,40 +33,54 @@ from foldproof.tasks.operate.scoring import (
     write_scores,
 )
 from foldproof.tasks.operate.spec import GateSpec, OperationSpec
-from foldproof.tasks.operate.watch import Watch, watch_of
-from foldproof.tasks.operate.watch_words import lines, page
 from foldproof.tasks.split import Fold
-from foldproof.tasks.timing import Timed, timed
+from foldproof.tasks.train import TrainedUnit
 from foldproof.tasks.train.serving.model import read_served
 
 EVENT = "foldproof.alert."
-"""Events begin with this; the alarm's key follows."""
+"""Prefix of an alert's event name; the key of the alarm follows."""
 
 
 @task(name="forecast with champion")
 def forecast_champion(
-    champion: Champion, data: DataSpec, panel: Path, folds: tuple[Fold, ...]
-) -> Timed[pd.DataFrame]:
-    """The champion's own forecasts of the stretch, from raw rows, out of its sample only."""
-
-    def forecasts() -> pd.DataFrame:
-        served = read_served(champion.weights, champion.notes)
-        rows = stretch_of(folds)
-        return champion_forecasts(served, load_raw(data), load(panel), champion, rows)
-
-    return timed(forecasts)
+    champion: Champion | None, data: DataSpec, panel: Path, folds: tuple[Fold, ...]
+) -> pd.DataFrame | None:
+    """The champion's own out-of-sample forecasts, from raw rows; None without a champion."""
+    if champion is None:
+        return None
+    served = read_served(champion.weights, champion.notes)
+    return champion_forecasts(served, load_raw(data), load(panel), champion, folds)
 
 
 @task(name="decide")
 def decide_champion(
-    challengers: Sequence[Challenger],
-    champion: Incumbent | None,
+    trained: Mapping[str, Sequence[TrainedUnit]],
+    findings: Mapping[str, Sequence[Finding]],
+    champion: Champion | None,
+    forecasts: pd.DataFrame | None,
+    panel: Path,
+    folds: tuple[Fold, ...],
     spec: GateSpec,
     horizon: int,
     stale: int,
 ) -> Decision:
-    """Who is champion tomorrow, and why."""
-    return decide(challengers, champion, spec, horizon, stale)
+    """Decide whether a challenger replaces the champion.
+
+    Args:
+        trained: The challengers' units, by variant.
+        findings: Of their leak audits, by variant.
+        champion: None where there is none.
+        forecasts: The champion's, of the test blocks.
+        panel: File of the panel.
+        folds: The newest plan.
+        spec: The rules of the gate.
+        horizon: Rows that a label spans.
+        stale: Business days from the newest row to the night.
+    """
+    challengers = challengers_of(trained, findings, forecasts, load(panel), folds)
+    if champion is None or forecasts is None:
+        return decide(challengers, None, spec, horizon, stale)
+    return decide(challengers, incumbent_of(champion, forecasts, folds), spec, horizon, stale)
 
 
 @task(name="show decision in prefect")
@@ -73,25 +95,21 @@ def show_decision(settled: Settled) -> None:
 
 @task(name="score rows")
 def score_rows(champion: Champion, data: DataSpec, operation: OperationSpec) -> Scoring:
-    """The champion on the newest rows of ``data`` as of the night, and what the checks say."""
+    """Score the newest rows of ``data`` up to the night and check them."""
     night = night_of(operation.model, champion, load_raw(data), night_date(operation))
     return scoring_of(night, operation.score)
 
 
 def night_date(operation: OperationSpec) -> date:
-    """The night.
-
-    Raises:
-        ValueError: Nobody said which.
-    """
+    """The night; raises ValueError where ``as_of`` is not set."""
     if operation.as_of is None:
-        raise ValueError("a flow begins with experiment.tonight(), which says what night it is")
+        raise ValueError("operation.as_of is not set: begin the flow with experiment.tonight()")
     return operation.as_of
 
 
 @task(name="keep scores")
 def keep_scores(scoring: Scoring, home: Path) -> Path | None:
-    """The file of the night's table; None where the night was refused."""
+    """Write the night's scores and return the file; None for a refused night."""
     return None if scoring.refused else write_scores(scoring, home)
 
 
@@ -103,35 +121,35 @@ def show_checks(scoring: Scoring) -> None:
     )
 
 
-@task(name="watch champion")
-def watch_champion(
+@task(name="monitor champion")
+def monitor_champion(
     champion: Champion, data: DataSpec, target: TargetSpec, operation: OperationSpec, home: Path
-) -> Watch:
-    """What past scores were worth, and how far features and attribution have moved."""
+) -> Monitoring:
+    """Compare past scores with labels, and features and attribution with training."""
     night = night_of(operation.model, champion, load_raw(data), night_date(operation))
     scores, panel = read_scores(home, operation.model), build(data, target)
-    return watch_of(night, scores, panel, target.horizon, operation)
+    return monitoring_of(night, scores, panel, target.horizon, operation)
 
 
 @task(name="show alerts in prefect")
-def show_alerts(seen: Watch) -> None:
-    """What was seen as an artifact of the flow run, and an event for each alert.
+def show_alerts(found: Monitoring) -> None:
+    """The page as an artifact of the flow run, and an event for each alert.
 
-    The page of the newest night replaces the last one; events are what automations listen to.
+    The page replaces that of the last night; Prefect automations react to the events.
     """
     create_markdown_artifact(
-        page(seen), key=artifact_key("monitor", seen.model), description=lines(seen)[0]
+        page(found), key=artifact_key("monitor", found.model), description=lines(found)[0]
     )
-    for name, text in seen.alerts.items():
+    for name, text in found.alerts.items():
         resource = {
-            "prefect.resource.id": f"foldproof.model.{seen.model}",
-            "prefect.resource.name": seen.model,
-            "foldproof.version": seen.version,
+            "prefect.resource.id": f"foldproof.model.{found.model}",
+            "prefect.resource.name": found.model,
+            "foldproof.version": found.version,
         }
-        about = {"night": str(seen.night), "variant": seen.variant, "message": text}
-        emit_event(EVENT + name, resource, payload=about)
+        payload = {"night": str(found.night), "variant": found.variant, "message": text}
+        emit_event(EVENT + name, resource, payload=payload)
 
 
 def artifact_key(*parts: str) -> str:
-    """What Prefect takes as a key: lower case letters, digits and dashes."""
+    """A key that Prefect accepts: lower-case letters, digits and dashes."""
     return re.sub(r"[^a-z0-9]+", "-", "-".join(parts).lower()).strip("-")

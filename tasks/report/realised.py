@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 
-from foldproof.tasks.operate.watch import Watch
-from foldproof.tasks.operate.watch_words import realised_words
+from foldproof.tasks.operate.monitor import Monitoring
+from foldproof.tasks.operate.monitor_text import realised_text
 from foldproof.tasks.report.style import (
     BLUE,
     FAINT,
@@ -33,7 +33,7 @@ LABEL_ROOM = 0.03
 """Width of a version's label, as a share of the dates shown."""
 
 
-def realised_figure(seen: Watch, dates: int) -> Figure:
+def realised_figure(seen: Monitoring, dates: int) -> Figure:
     """Daily rank IC as bars coloured by version, its mean over the newest ``dates`` as a line."""
     figure, axes = canvas(3.4)
     axis = axes[0, 0]
@@ -46,7 +46,7 @@ def realised_figure(seen: Watch, dates: int) -> Figure:
     grid(axis, "y")
     describe(axis, f"{seen.model}: realised rank IC of past scores", y="rank IC")
     figure.supxlabel(
-        realised_words(seen) + (f"   ALERT: {', '.join(seen.alerts)}" if seen.alerts else ""),
+        realised_text(seen) + (f"   ALERT: {', '.join(seen.alerts)}" if seen.alerts else ""),
         x=0.01, ha="left", fontsize=SMALL, color=VERMILLION if seen.alerts else MUTED,
     )  # fmt: skip
     return figure

@@ -7,8 +7,8 @@ from prefect.artifacts import create_markdown_artifact
 
 from foldproof.tasks.attribute.explain import Explanation
 from foldproof.tasks.diagnose.findings.finding import LeakReport
-from foldproof.tasks.operate.watch import Watch
-from foldproof.tasks.operate.watch_words import page
+from foldproof.tasks.operate.monitor import Monitoring
+from foldproof.tasks.operate.monitor_text import page
 from foldproof.tasks.report.attribution.explanation import explanation_figure, explanation_text
 from foldproof.tasks.report.attribution.returns import prices_figure
 from foldproof.tasks.report.audit.page import audit_report
@@ -60,6 +60,6 @@ def draw_explanation(one: Explanation) -> Report:
 
 
 @task(name="draw monitoring")
-def draw_watch(seen: Watch, dates: int) -> Report:
+def draw_watch(seen: Monitoring, dates: int) -> Report:
     """What was seen as Markdown, and the figure of realised rank IC."""
     return Report(page(seen), {"realised": render(realised_figure(seen, dates))})

@@ -1,37 +1,26 @@
-"""How far two ways to rank the features agree."""
+"""Agreement of feature rankings: Kendall's tau and Spearman's rho."""
 
 from collections.abc import Mapping
 from itertools import combinations
 
 import numpy as np
-import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 
-def rank_agreement(first: Tensor, second: Tensor) -> float:
-    """Kendall's tau-b of two importances (F,): 1 the same order, 0 unrelated, -1 reversed.
+def rank_agreement(first: ArrayLike | Tensor, second: ArrayLike | Tensor) -> float:
+    """Kendall's tau-b of two importances (F,): 1 for the same order, -1 for the reverse.
 
-    Pairs that tie in one of them count for neither side. NaN where one of them ties throughout, or
-    with fewer than two features: there is no order to agree on.
+    Pairs that tie in one of them count for neither side. NaN where one of them is constant or has
+    fewer than two features: there is no order to compare.
 
     Raises:
-        ValueError: Shapes differ, or are not (F,), or an importance is not finite.
+        ValueError: Shapes differ or are not (F,), or an importance is not finite.
     """
-    if first.shape != second.shape or first.dim() != 1:
-        raise ValueError(
-            f"importances must be one number for each feature, (F,) twice; their shapes are "
-            f"{tuple(first.shape)} and {tuple(second.shape)}"
-        )
-    if not bool(first.isfinite().all() and second.isfinite().all()):
-        raise ValueError("importances must be finite to be ranked; some are NaN or infinite")
-    one, other = (
-        (each.unsqueeze(0) - each.unsqueeze(1)).sign().double() for each in (first, second)
-    )
-    ordered = (one.abs().sum() * other.abs().sum()).sqrt()
-    return float((one * other).sum() / ordered) if ordered > 0 else torch.nan
+    return _cosine(*(order_signs(one) for one in _checked(first, second)))
 
 
-def agreements(importances: Mapping[str, Tensor]) -> dict[tuple[str, str], float]:
+def agreements(importances: Mapping[str, ArrayLike | Tensor]) -> dict[tuple[str, str], float]:
     """:func:`rank_agreement` of each pair, by their names, in the mapping's order."""
     return {
         (one, other): rank_agreement(importances[one], importances[other])
@@ -39,39 +28,36 @@ def agreements(importances: Mapping[str, Tensor]) -> dict[tuple[str, str], float
     }
 
 
-def spearman(x: np.ndarray, y: np.ndarray) -> float:
-    """Spearman's rho of two (F,) importances, ties by their mean rank; 0 where either is constant.
+def spearman(first: ArrayLike | Tensor, second: ArrayLike | Tensor) -> float:
+    """Spearman's rho of two importances (F,), ties by their mean rank.
 
-    Raises:
-        ValueError: Shapes differ, or there are fewer than two features.
+    NaN where one of them is constant or has fewer than two features. Raises ValueError as
+    :func:`rank_agreement` does.
     """
-    check_pair(x, y)
-    a, b = (mean_ranks(one) - (len(x) + 1) / 2 for one in (x, y))
-    scale = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / scale) if scale > 0 else 0.0
+    pair = _checked(first, second)
+    return _cosine(*(mean_ranks(one) - (len(one) + 1) / 2 for one in pair))
 
 
-def kendall(x: np.ndarray, y: np.ndarray) -> float:
-    """Kendall's tau-b of two (F,) importances; 0 where either is constant.
-
-    Raises:
-        ValueError: Shapes differ, or there are fewer than two features.
-    """
-    check_pair(x, y)
-    a, b = (order_signs(one) for one in (x, y))
-    scale = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / scale) if scale > 0 else 0.0
-
-
-def check_pair(x: np.ndarray, y: np.ndarray) -> None:
-    """Raise ValueError unless both hold the importance of the same two or more features."""
-    if x.ndim != 1 or x.shape != y.shape or len(x) < 2:
+def _checked(*pair: ArrayLike | Tensor) -> list[np.ndarray]:
+    """Both importances as float64 arrays, of the same features and finite."""
+    x, y = (
+        np.asarray(one.detach().cpu() if isinstance(one, Tensor) else one, dtype=np.float64)
+        for one in pair
+    )
+    if x.ndim != 1 or x.shape != y.shape:
         raise ValueError(
-            "rankings are compared of the same two or more features, shape (F,); the shapes are "
-            f"{x.shape} and {y.shape}"
+            "two rankings must hold one importance for each of the same features, shape (F,); "
+            f"their shapes are {x.shape} and {y.shape}"
         )
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise ValueError("importances must be finite to be ranked; drop or fill what is not")
+        raise ValueError("importances must be finite to be ranked; drop or fill NaN and infinity")
+    return [x, y]
+
+
+def _cosine(x: np.ndarray, y: np.ndarray) -> float:
+    """Cosine of the angle between x and y; NaN where either is zero."""
+    scale = np.sqrt((x @ x) * (y @ y))
+    return float(x @ y / scale) if scale > 0 else np.nan
 
 
 def mean_ranks(values: np.ndarray) -> np.ndarray:
@@ -90,7 +76,7 @@ def mean_pairwise_tau(importances: np.ndarray) -> np.ndarray:
     """(..., R, F) importances of R runs -> (...) mean Kendall's tau-b of all pairs of runs.
 
     With unit vectors u_r of the order signs, the sum over pairs is (|sum u_r|^2 - R) / 2, so no
-    pair is gone through. A run whose features are all equal agrees with nothing.
+    loop over pairs is needed. A run whose features are all equal agrees with nothing: it counts 0.
     """
     signs = order_signs(importances)  # (..., R, P)
     norm = np.sqrt((signs**2).sum(-1, keepdims=True))

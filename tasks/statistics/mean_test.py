@@ -1,4 +1,8 @@
-"""."""
+"""Tests of the mean of a dependent daily series: cosine errors for tests, Newey-West for intervals.
+
+scipy is imported inside the functions: the import takes a second, and reading a configuration does
+not need it.
+"""
 
 from typing import NamedTuple
 
@@ -6,20 +10,24 @@ import numpy as np
 
 LEAST_FREQUENCIES = 2
 """Degrees of freedom below which the mean is not tested."""
-
-
 HORIZONS = 2
-"""Horizons that the fastest frequency of the error spans, at least, in half periods."""
+"""Every frequency of the error has a half period of at least this many horizons."""
+SHARE = 0.41
+"""Frequencies used: this many times n^(2/3), for a series of n dates (Lazarus et al. 2018)."""
+LEAST_DATES = 10
+"""Dates below which no Newey-West interval is given."""
+ROUNDING = 1e-12
+"""An error below this share of the mean is rounding: the series is constant."""
 
 
 class MeanTest(NamedTuple):
-    """The mean of a daily series against zero.
+    """The mean of a daily series with its standard error.
 
     Attributes:
-        mean: Of the series.
-        error: Its standard error.
-        freedom: Degrees of freedom of Student's t.
-        p: Probability of a mean as far from zero; NaN where the series is too short to tell.
+        mean: Mean of the series.
+        error: Standard error of the mean.
+        freedom: Degrees of freedom of Student's t; 0 for a series too short to test.
+        p: p-value of a true mean of zero; NaN for a series too short to test.
     """
 
     mean: float
@@ -28,28 +36,47 @@ class MeanTest(NamedTuple):
     p: float
 
     def critical(self, level: float) -> float:
-        """The mean that a two-sided test at ``level`` would just call different from zero."""
-        from scipy.special import stdtrit  # here: it is slow, and configurations are read first
+        """The smallest mean that a two-sided test at ``level`` calls different from zero."""
+        from scipy.special import stdtrit
 
         return float(-stdtrit(self.freedom, level / 2)) * self.error if self.freedom else np.nan
 
+    def interval(self, level: float) -> tuple[float, float]:
+        """Two-sided interval of the mean that misses it with probability ``level`` on each side."""
+        half = self.critical(2 * level)
+        return self.mean - half, self.mean + half
+
+    def above(self, least: float) -> float:
+        """One-sided p-value of a true mean of at most ``least``; 1 for a constant series."""
+        if not self.freedom:
+            return np.nan
+        if self.error <= ROUNDING * abs(self.mean):
+            return 1.0
+        return upper_tail((self.mean - least) / self.error, self.freedom)
+
+    def below(self, most: float) -> float:
+        """One-sided p-value of a true mean of at least ``most``; 1 for a constant series."""
+        return self._replace(mean=-self.mean).above(-most)
+
 
 def mean_test(daily: np.ndarray, horizon: int, *, two_sided: bool = True) -> MeanTest:
-    r"""Student's t with an error from low frequencies, right under overlapping labels.
+    r"""Student's t with an error from low frequencies, valid under overlapping labels.
 
     .. math:: t = \bar x \Big/ \sqrt{\tfrac1{nB} \textstyle\sum_{j=1}^B \tfrac1{k_j^2}
         \Big(\sqrt{\tfrac2n} \sum_t x_t \cos \omega_j (t - \tfrac12)\Big)^2} \sim t_B, \quad
         \omega_j = \tfrac{\pi j}{n}, \quad
         k_j = \frac{\sin(\omega_j h / 2)}{h \sin(\omega_j / 2)}
 
-    (equal-weighted cosine estimate: Lazarus, Lewis, Stock & Watson 2018). Newey-West errors with
-    normal quantiles reject a true zero too often; this does not, at a price in power. The factor k
-    is what overlap over h days takes off a frequency when scores hardly change (Fejér's kernel).
+    This is the equal-weighted cosine estimate of Lazarus, Lewis, Stock & Watson (2018, Journal of
+    Business & Economic Statistics 36). The factor k (Fejér's kernel) undoes the damping of a
+    frequency by an overlap of h days. Newey-West errors with normal quantiles reject a true null
+    too often; this test does not, at a price in power
+    (``python -m tests.benchmarks.mean_test_power``).
 
     Args:
-        daily: (n,) daily rank ICs.
-        horizon: Days that a label spans; ICs of dates closer than that depend on each other.
-        two_sided: Or else against means above zero.
+        daily: (n,) one finite value a date, in time order.
+        horizon: Dates that a label spans; values closer than that depend on each other.
+        two_sided: False tests against means above zero only.
     """
     freedom = frequencies(len(daily), horizon)
     if not freedom:
@@ -61,19 +88,25 @@ def mean_test(daily: np.ndarray, horizon: int, *, two_sided: bool = True) -> Mea
 
 
 def upper_tail(t: float, freedom: int) -> float:
-    """Probability of more than ``t`` under Student's t with ``freedom`` degrees."""
-    from scipy.special import stdtr  # here: it is slow, and configurations are read first
+    """Probability that Student's t with ``freedom`` degrees exceeds ``t``."""
+    from scipy.special import stdtr
 
     return float(stdtr(freedom, -t))
 
 
 def frequencies(dates: int, horizon: int) -> int:
-    """Frequencies that enter the error: 0.41 n^(2/3), all slow against the horizon; 0 if too few.
+    """Frequencies in the error: 0.41 n^(2/3), all slow against the horizon; 0 if too few.
 
-    Beyond them the dependence that labels over ``horizon`` days bring is damped too much.
+    At faster frequencies an overlap over ``horizon`` dates damps the series too much.
     """
-    count = int(min(0.41 * dates ** (2 / 3), dates / (HORIZONS * horizon)))
+    count = int(min(SHARE * dates ** (2 / 3), dates / (HORIZONS * horizon)))
     return count if count >= LEAST_FREQUENCIES else 0
+
+
+def dates_needed(horizon: int) -> int:
+    """The fewest dates on which a mean is tested: four horizons, at least eleven."""
+    least = int(np.ceil((LEAST_FREQUENCIES / SHARE) ** 1.5))
+    return max(least, LEAST_FREQUENCIES * HORIZONS * horizon)
 
 
 def mean_and_error(daily: np.ndarray, horizon: int) -> tuple[np.ndarray, np.ndarray]:
@@ -86,20 +119,16 @@ def mean_and_error(daily: np.ndarray, horizon: int) -> tuple[np.ndarray, np.ndar
 
 
 def ratio(mean: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """(V,) ``mean / error``; where nothing varies 0 for a zero mean, else infinite."""
-    still = np.where(mean == 0, 0.0, np.copysign(np.inf, mean))
-    return np.where(error > 0, mean / np.where(error > 0, error, 1.0), still)
-
-
-LEAST_DATES = 10
-"""Dates below which no interval is given."""
+    """(V,) ``mean / error``; for an error of 0, 0 if the mean is zero and infinite otherwise."""
+    constant = np.where(mean == 0, 0.0, np.copysign(np.inf, mean))
+    return np.where(error > 0, mean / np.where(error > 0, error, 1.0), constant)
 
 
 def hac_error(daily: np.ndarray, lags: int) -> np.ndarray:
     """(V,) Newey-West standard error of the mean of each column of ``daily`` (D, V).
 
-    Bartlett's weights 1 - l / (lags + 1) are what the squares of moving sums over lags + 1 rows
-    add up to (zeros beyond both ends), which takes one pass whatever the lags.
+    The weighted autocovariances with Bartlett's weights 1 - l / (lags + 1) equal the sum of squares
+    of moving sums over lags + 1 rows (with zeros beyond both ends), so one pass is enough.
     """
     n = len(daily)
     running = np.cumsum(daily - daily.mean(axis=0), axis=0)
@@ -110,9 +139,9 @@ def hac_error(daily: np.ndarray, lags: int) -> np.ndarray:
 
 
 def hac_t(daily: np.ndarray, horizon: int) -> np.ndarray:
-    """(V,) mean / Newey-West error with lags 2 * ``horizon``; NaN for a column that is constant.
+    """(V,) mean / Newey-West error with lags 2 * ``horizon``; NaN for a constant column.
 
-    Labels over ``horizon`` rows overlap, and one horizon of lags still rejects too often.
+    Labels over ``horizon`` rows overlap; with lags of one horizon the test rejects too often.
     """
     error = hac_error(daily, lags_for(len(daily), horizon))
     constant = daily.max(axis=0) == daily.min(axis=0)
@@ -120,5 +149,5 @@ def hac_t(daily: np.ndarray, horizon: int) -> np.ndarray:
 
 
 def lags_for(dates: int, horizon: int) -> int:
-    """Twice the horizon, and less than the dates."""
+    """Twice the horizon, but fewer than the dates."""
     return min(2 * horizon, dates - 1)

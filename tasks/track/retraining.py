@@ -4,8 +4,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from foldproof.tasks.operate.decision_text import markdown, sentence
 from foldproof.tasks.operate.record import Retraining
-from foldproof.tasks.operate.words import markdown, sentence
 from foldproof.tasks.track.audit import file_name
 from foldproof.tasks.track.log import write_findings
 from foldproof.tasks.track.model import ModelFiles, log_model
@@ -49,7 +49,7 @@ def retraining_tags(record: Retraining) -> dict[str, str]:
         "panel": record.panel,
         "plan": record.plan,
         "code_version": record.code_version,
-        **{f"verdict.{one.variant}": str(one.verdict) for one in made.judged},
+        **{f"verdict.{one.variant}": str(one.verdict) for one in made.challengers},
         **lineage(record),
         NOTE: markdown(made),
     }
@@ -77,7 +77,7 @@ def lineage(record: Retraining) -> dict[str, str]:
 def retraining_values(record: Retraining) -> Iterator[Value]:
     """Every challenger's numbers in a section of its own; the champion's; the seconds."""
     made = record.decision
-    for one in made.judged:
+    for one in made.challengers:
         for name in ("rank_ic", "gain", "low", "high", "p", "p_worse", "coverage", "dates"):
             label = f"gain_{name}" if name in ("low", "high") else name
             yield f"{one.variant}/{label}", float(getattr(one, name)), 0

@@ -8,8 +8,8 @@ from pathlib import Path
 from mlflow.entities import Metric
 from PIL import Image
 
+from foldproof.tasks.operate.monitor import Monitoring
 from foldproof.tasks.operate.scoring import Scoring, markdown, sentence
-from foldproof.tasks.operate.watch import Watch
 from foldproof.tasks.report import Report
 from foldproof.tasks.track.runs import METRICS, chunks, new_run
 from foldproof.tasks.track.store import Store
@@ -76,7 +76,7 @@ def night_tags(scoring: Scoring) -> dict[str, str]:
     }
 
 
-def log_watch(store: Store, seen: Watch, report: Report, dates: int) -> str:
+def log_watch(store: Store, seen: Monitoring, report: Report, dates: int) -> str:
     """Write what monitoring saw to the run of the champion's version and return the run's id.
 
     The realised rank IC of a date stands under the version that scored it; only the newest
@@ -102,9 +102,9 @@ def log_watch(store: Store, seen: Watch, report: Report, dates: int) -> str:
     return run_id
 
 
-def watch_values(seen: Watch) -> Iterator[Value]:
+def watch_values(seen: Monitoring) -> Iterator[Value]:
     """Mean realised rank IC with its interval, drift, and the number of alerts."""
-    step, found = step_of(seen.night), seen.worth
+    step, found = step_of(seen.night), seen.realised
     for name in ("mean", "low", "high", "dates"):
         yield f"realised/{name}", float(getattr(found, name)), step
     yield "monitor/shift", float(seen.shift.iloc[0]), step
@@ -112,7 +112,7 @@ def watch_values(seen: Watch) -> Iterator[Value]:
     yield "monitor/alerts", float(len(seen.alerts)), step
 
 
-def watch_tags(seen: Watch) -> dict[str, str]:
+def watch_tags(seen: Monitoring) -> dict[str, str]:
     """Which alerts the newest night of monitoring gave, and in words."""
     return {
         "monitored": str(seen.night),

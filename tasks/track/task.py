@@ -9,9 +9,9 @@ from prefect import task
 from foldproof.tasks.data import DataSpec, load_raw
 from foldproof.tasks.operate.evidence import Champion
 from foldproof.tasks.operate.importance import importance_when_tested
+from foldproof.tasks.operate.monitor import Monitoring
 from foldproof.tasks.operate.record import Retraining, Settled
 from foldproof.tasks.operate.scoring import Scoring
-from foldproof.tasks.operate.watch import Watch
 from foldproof.tasks.report import Report, Results
 from foldproof.tasks.report.batch_study.results import StudyResults
 from foldproof.tasks.track.audit import Audit, log_leak_audit, write_audit
@@ -134,7 +134,9 @@ def log_night(spec: TrackingSpec, scoring: Scoring, table: Path | None) -> str:
 
 
 @task(name="log monitoring to mlflow")
-def log_monitoring(spec: TrackingSpec, seen: Watch, report: Report, dates: int, home: Path) -> Path:
+def log_monitoring(
+    spec: TrackingSpec, seen: Monitoring, report: Report, dates: int, home: Path
+) -> Path:
     """Numbers, figure and alerts to the run of the champion's version, and below ``home``."""
     log_watch(open_store(spec), seen, report, dates)
     folder = home / seen.model

@@ -124,10 +124,10 @@ def test_later_nights_keep_promote_refuse_and_roll_back(tmp_path: Path) -> None:
     assert said.endswith("Not admitted: full_sample_zscore (leak)")
     assert (place.champion, place.versions) == ("1", [1, 2])
     said = place.night("2001-02-20", "training.epochs=15")
-    assert said.startswith("promoted: cs_rank replaces version 1 (cs_rank), daily rank IC gains +")
+    assert said.startswith("promoted: cs_rank replaces version 1 (cs_rank), gain in daily ")
     assert place.champion == "3"
     stale = place.night("2001-06-01", "training.epochs=15")
-    assert stale.startswith("kept (stale_data): version 3 (cs_rank) stays; the newest row lies ")
+    assert stale.startswith("kept (stale_data): version 3 (cs_rank) stays; the newest row is ")
     assert (place.champion, place.versions) == ("3", [1, 2, 3])
     back = place.foldproof("rollback")
     assert back.returncode == 0, back.stderr

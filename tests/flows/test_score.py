@@ -93,7 +93,7 @@ def test_a_night_is_scored_and_the_next_is_refused(place: Nights, one: TrainedUn
     bound = ("operation.score.age.refuse=9", "operation.score.age.warn=9")
     done = place.foldproof("score", second, *bound)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert done.stdout.startswith("refused: version 1 (zscore) of stocks does not score the night")
+    assert done.stdout.startswith(f"refused: the night of {second} failed its checks")
     assert "beyond operation.score.age.refuse = 9" in done.stdout
     assert not (place.scores / f"{second}.parquet").exists()
     (run,) = place.runs()

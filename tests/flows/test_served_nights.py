@@ -18,9 +18,9 @@ pytestmark = [
 ]
 
 FROM_PYTHON = """
-from conf.load import load
-from flows.api import one_api
-from flows.score import run_score
+from foldproof.conf.load import load
+from foldproof.flows.processes.api import one_api
+from foldproof.flows.score import run_score
 with one_api() as api:
     scoring = run_score(load("small.yaml", ["operation.as_of=2001-02-08"]), api)
 print(f"version {scoring.version}, {len(scoring.scores)} scores")

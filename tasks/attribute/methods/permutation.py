@@ -7,7 +7,6 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Generator, Tensor
 
-from foldproof.models.losses import SMALLEST_RANKED, date_ranks
 from foldproof.tasks.attribute.methods.checks import (
     Groups,
     alone,
@@ -24,6 +23,7 @@ from foldproof.tasks.attribute.network.gradients import (
     eval_mode,
     outputs_at,
 )
+from foldproof.tasks.statistics.rank_ic import LEAST_NAMES, rank_ics
 
 REPEATS = 10
 """Permutations of every date."""
@@ -122,11 +122,11 @@ def permutation_of(
     present, group = np.unique(named, return_inverse=True)
     date = torch.from_numpy(group.reshape(-1))
     windows, there = inputs[rows.to(inputs.device)], rows.to(inputs.device)
-    wanted = date_ranks(target.to("cpu", torch.float64)[rows], date)
+    wanted = target.to("cpu", torch.float64)[rows].numpy()
 
     def rank_ic(points: Tensor) -> Tensor:
         outputs = outputs_at(lambda some, at: forward(some, there[at]), points, chunk)
-        return date_rank_ic(outputs.to("cpu", torch.float64), wanted, date, len(present))
+        return torch.from_numpy(rank_ics(outputs[None].cpu().numpy(), wanted, group)[0])
 
     whole = rank_ic(windows)
     lost = torch.zeros(len(present), repeats, len(parts), dtype=torch.float64)
@@ -149,22 +149,6 @@ def swapped(date: Tensor, generator: Generator) -> Tensor:
     return order
 
 
-def date_rank_ic(forecast: Tensor, wanted: Tensor, date: Tensor, dates: int) -> Tensor:
-    """(N,) Spearman correlation per date; 0 where the forecasts or targets do not differ.
-
-    Args:
-        forecast: (B,).
-        wanted: (B,) centred ranks of the targets.
-        date: (B,) int64 in [0, ``dates``).
-        dates: N.
-    """
-    given = date_ranks(forecast, date)
-    sums = torch.zeros(3, dates, dtype=forecast.dtype)
-    sums.index_add_(1, date, torch.stack([given * wanted, given.square(), wanted.square()]))
-    size = (sums[1] * sums[2]).sqrt()
-    return torch.where(size > 0, sums[0] / size.clamp_min(torch.finfo(size.dtype).tiny), 0.0)
-
-
 def ranked_samples(
     dates: ArrayLike | Tensor, target: Tensor, samples: int
 ) -> tuple[np.ndarray, Tensor]:
@@ -178,11 +162,11 @@ def ranked_samples(
             )
     known = target.isfinite().cpu().numpy()
     _, group = np.unique(days, return_inverse=True)
-    enough = np.bincount(group.reshape(-1), weights=known, minlength=1) >= SMALLEST_RANKED
+    enough = np.bincount(group.reshape(-1), weights=known, minlength=1) >= LEAST_NAMES
     counted = known & enough[group.reshape(-1)] if samples else known
     if not counted.any():
         raise ValueError(
-            f"no date has {SMALLEST_RANKED} samples with a known target among {samples} samples: "
+            f"no date has {LEAST_NAMES} samples with a known target among {samples} samples: "
             "give whole cross-sections whose targets are known"
         )
     return days[counted], torch.from_numpy(counted.nonzero()[0])

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from foldproof.tasks.attribute.unit.tables import COLUMNS
-from foldproof.tasks.statistics.agreement import kendall
+from foldproof.tasks.statistics.agreement import rank_agreement
 
 LEVEL = 0.05
 """Chance that a variant whose importance did not move has any drift beyond the mark."""
@@ -67,7 +67,7 @@ def drift(before: np.ndarray, after: np.ndarray, level: float, seed: int = 0) ->
     shares = [shares_of(fold.sum((0, 1))) for fold in (before, after)]
     moved = distance(shares[1] - shares[0])
     by_feature = [share.sum(0) for share in shares]
-    tau = kendall(*by_feature) if before.shape[3] > 1 else np.nan
+    tau = float(np.nan_to_num(rank_agreement(*by_feature))) if before.shape[3] > 1 else np.nan
     if min(before.shape[1], after.shape[1]) < LEAST_PERIODS:
         return Drift(float(moved), np.nan, np.nan, tau)
     generator = np.random.default_rng(seed)

@@ -6,16 +6,12 @@ from itertools import permutations
 from math import factorial
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Generator, Tensor
 
 from foldproof.tasks.attribute.network.gradients import CHUNK, ForwardOf, outputs_at
 from foldproof.tasks.attribute.trust.catalogue import Check, check
-from foldproof.tasks.statistics.rank_ic import correlation
-
-LEAST_NAMES = 3
-"""Samples of a date below which their order says nothing."""
+from foldproof.tasks.statistics.rank_ic import LEAST_NAMES, rank_ics
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,30 +126,6 @@ def losses(
     ics = np.stack([rank_ics(forecasts, target, removal.dates) for target in reference])
     lost = ics[:, :1] - ics[:, 1:]  # (R, N, D)
     return lost[:, which.reshape(gone.shape[:2])].mean(2)
-
-
-def rank_ics(forecasts: np.ndarray, target: np.ndarray, dates: np.ndarray) -> np.ndarray:
-    """(N, B) forecasts, (B,) target, (B,) dates -> (N, D) Spearman correlations within dates.
-
-    Ties have their mean rank; samples without target are left out; 0 where either is constant,
-    NaN on dates with fewer than three targets.
-    """
-    distinct, row = np.unique(dates, return_inverse=True)
-    known = np.isfinite(target)
-    column = pd.Series(row).groupby(row).cumcount().to_numpy()
-    shape = (len(forecasts), len(distinct), int(column.max()) + 1)
-    wide, goal = np.full(shape, np.nan), np.full(shape, np.nan)
-    wide[:, row[known], column[known]] = forecasts[:, known]
-    goal[:, row[known], column[known]] = target[known]
-    usable = np.isfinite(goal[0]).sum(1) >= LEAST_NAMES
-    daily = np.full(shape[:2], np.nan)
-    if usable.any():
-        pair = (
-            pd.DataFrame(values[:, usable].reshape(-1, shape[2])).rank(axis=1).to_numpy()
-            for values in (wide, goal)
-        )
-        daily[:, usable] = correlation(*pair).reshape(len(forecasts), -1)
-    return daily
 
 
 LEAST_ORDERS = 20

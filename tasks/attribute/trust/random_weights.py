@@ -65,7 +65,7 @@ def correlations(trained: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarra
     """(R,) Spearman's rho of ``trained`` with each of the others."""
     if not len(others):
         raise ValueError("a ranking to compare with is needed; there is none")
-    return np.array([spearman(np.asarray(trained), np.asarray(other)) for other in others])
+    return np.nan_to_num([spearman(trained, other) for other in others])  # constant: 0
 
 
 def against_random(name: str, rhos: np.ndarray, features: int, detail: str) -> Check:

@@ -13,6 +13,7 @@ from foldproof.tasks.diagnose.findings.verdicts import statistical_finding, unkn
 from foldproof.tasks.diagnose.network.batch import FiniteDifferences, TestBatch
 from foldproof.tasks.diagnose.network.scoring import Labels, in_batches, rank_ic_of
 from foldproof.tasks.diagnose.perturb.compare import spread
+from foldproof.tasks.statistics.mean_test import dates_needed, mean_test
 
 BASE = "date"
 """The composition with one date per batch, and so nothing dated later."""
@@ -21,11 +22,7 @@ OTHERS = ("shuffled", "date_block", "symbol")
 BATCH_SIZE = 32
 """Default number of samples in a shuffled batch, and in a batch of one symbol."""
 BLOCK_DATES = 5
-"""Dates in a date block, and the least number of dates permuted together."""
-LEAST_BLOCKS = 8
-"""Nothing is tested below this number of blocks."""
-DRAWS = 1999
-"""Permutations; the smallest p-value is 1 / (draws + 1)."""
+"""Dates in a date block."""
 TEST = DIAGNOSTICS["composition_contrast"]
 
 
@@ -34,8 +31,8 @@ def composition_contrast(
 ) -> Finding:
     """Largest mean daily rank IC of a mixed composition, less that of batches of one date.
 
-    Null: the rank ICs of a date are exchangeable between the compositions. All dates of a block
-    are permuted alike, which preserves the dependence of overlapping labels and shared batches.
+    Null: no composition ranks better on average. The error of each daily difference comes from low
+    frequencies, which is valid under overlapping labels (``mean_test``).
 
     .. warning::
 
@@ -61,13 +58,10 @@ def composition_contrast(
         return _finding(batch, {}, 0, 1.0, detail, later=False)
     daily = {name: rank_ic_of(one, batch.dates, labels.target) for name, one in forecasts.items()}
     table = np.stack([one.to_numpy() for one in daily.values()], axis=1)  # (D, C), the base first
-    block = max(BLOCK_DATES, 2 * labels.horizon)
-    if len(table) < LEAST_BLOCKS * block:
-        reason = (
-            f"{len(table)} dates with a rank IC are fewer than {LEAST_BLOCKS} blocks of {block}"
-        )
+    if len(table) < dates_needed(labels.horizon):
+        reason = f"{len(table)} dates with a rank IC are too few for labels over {labels.horizon}"
         return unknown_finding(TEST.key, batch.stage, reason, "nothing", counts=False)
-    p = permuted(table, block, batch.seed)
+    p = contrast_p(table, labels.horizon)
     means = {name: float(one.mean()) for name, one in daily.items()}
     if p > TEST.threshold:
         detail = "no composition ranks better than batches of one date"
@@ -93,19 +87,15 @@ def cuts(batch: TestBatch, labels: Labels) -> dict[str, list[Tensor]]:
     return found
 
 
-def permuted(table: np.ndarray, block: int, seed: int) -> float:
-    """p-value of the largest contrast of ``table`` (D, C) against its first column.
+def contrast_p(table: np.ndarray, horizon: int) -> float:
+    """One-sided p-value of the largest contrast of ``table`` (D, C) with its first column.
 
-    Columns are permuted at random within each block of ``block`` rows, all rows of a block alike.
+    The smallest p-value of the single contrasts, times their number (Bonferroni). A contrast that
+    is 0 on every date has p = 1.
     """
-    starts = np.arange(0, len(table), block)
-    sums = np.add.reduceat(table, starts, axis=0)  # (K, C)
-    places = np.random.default_rng(seed).random((DRAWS, *sums.shape)).argsort(axis=2)
-    drawn = np.take_along_axis(sums[None], places, axis=2).sum(axis=1)  # (DRAWS, C)
-    observed = sums.sum(axis=0)
-    largest = (drawn[:, 1:] - drawn[:, :1]).max(axis=1)
-    reached = largest >= (observed[1:] - observed[0]).max() - 1e-12
-    return float((1 + reached.sum()) / (1 + DRAWS))
+    contrasts = (table[:, 1:] - table[:, :1]).T
+    ps = [mean_test(one, horizon, two_sided=False).p if one.any() else 1.0 for one in contrasts]
+    return min(1.0, len(ps) * min(ps))
 
 
 def _finding(
@@ -116,7 +106,7 @@ def _finding(
     figures = ", ".join(f"{name} {mean:+.3f}" for name, mean in means.items())
     finding = statistical_finding(
         TEST.key, batch.stage, means[best] - means[BASE] if best else 0.0, p, TEST.threshold,
-        f"{dates} dates; {DRAWS} permutations of the compositions by block of dates",
+        f"{dates} dates; t tests with a low-frequency error, Bonferroni over compositions",
         detail + (f": rank IC {figures}" if figures else ""),
     )  # fmt: skip
     verdict = finding.verdict if later else Verdict.CLEAN

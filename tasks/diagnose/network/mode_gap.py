@@ -9,17 +9,10 @@ from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
 from foldproof.tasks.diagnose.findings.verdicts import statistical_finding, unknown_finding
 from foldproof.tasks.diagnose.network.batch import FiniteDifferences, TestBatch
-from foldproof.tasks.diagnose.network.scoring import (
-    LEAST_DATES,
-    Labels,
-    in_batches,
-    pieces,
-    rank_ic_of,
-)
+from foldproof.tasks.diagnose.network.scoring import Labels, in_batches, pieces, rank_ic_of
 from foldproof.tasks.diagnose.perturb.compare import spread
+from foldproof.tasks.statistics.mean_test import dates_needed, mean_test
 
-DRAWS = 1999
-"""Draws of the null; the smallest p-value is 1 / (draws + 1)."""
 TEST = DIAGNOSTICS["mode_gap"]
 
 
@@ -59,10 +52,10 @@ def mode_gap(batch: TestBatch, differences: FiniteDifferences, labels: Labels) -
 
 def _finding(batch: TestBatch, gaps: np.ndarray, horizon: int, later: bool) -> Finding:
     """LEAK where the daily gaps (D,) are above 0 and later dates move forecasts."""
-    if len(gaps) < max(LEAST_DATES, 4 * horizon):
+    if len(gaps) < dates_needed(horizon):
         reason = f"{len(gaps)} dates with a rank IC are too few for labels over {horizon}"
         return unknown_finding(TEST.key, batch.stage, reason, "nothing", counts=False)
-    p = above_zero(gaps, horizon, batch.seed)
+    p = above_zero(gaps, horizon)
     better = p <= TEST.threshold
     if better and later:
         detail = "training mode ranks better, and its forecasts move with later dates"
@@ -74,8 +67,7 @@ def _finding(batch: TestBatch, gaps: np.ndarray, horizon: int, later: bool) -> F
     else:
         detail = "training mode ranks no better" if gaps.any() else "both modes rank alike"
     tested = (
-        f"{len(gaps)} dates, labels over {horizon}; one-sided Newey-West t against simulated series"
-        " with the same overlap"
+        f"{len(gaps)} dates, labels over {horizon}; one-sided t test with a low-frequency error"
     )
     finding = statistical_finding(
         TEST.key, batch.stage, float(gaps.mean()), p, TEST.threshold, tested, detail
@@ -84,29 +76,6 @@ def _finding(batch: TestBatch, gaps: np.ndarray, horizon: int, later: bool) -> F
     return replace(finding, verdict=verdict, counts=batch.counts)
 
 
-def above_zero(daily: np.ndarray, horizon: int, seed: int) -> float:
-    """One-sided p-value of the mean of ``daily`` (D,) being above 0, valid under overlap.
-
-    The t value with Newey-West error (lags twice the horizon) is compared with its simulated
-    distribution for series of the same length: moving sums of ``horizon`` standard normals, which
-    have the dependence of overlapping labels. Normal quantiles would reject too often.
-    """
-    if not daily.any():
-        return 1.0
-    draws = np.random.default_rng(seed).standard_normal((DRAWS, len(daily) + horizon))
-    sums = draws.cumsum(axis=1)
-    null = sums[:, horizon:] - sums[:, :-horizon]  # (DRAWS, D)
-    at_least = newey_west_t(null, horizon) >= newey_west_t(daily[None], horizon)
-    return float((1 + at_least.sum()) / (1 + DRAWS))
-
-
-def newey_west_t(daily: np.ndarray, horizon: int) -> np.ndarray:
-    """(K,) mean / standard error of the rows of ``daily`` (K, D), Bartlett weights."""
-    n = daily.shape[1]
-    lags = min(2 * horizon, n - 1)
-    apart = daily - daily.mean(axis=1, keepdims=True)
-    variance = (apart**2).sum(axis=1)
-    for lag in range(1, lags + 1):
-        variance += 2 * (1 - lag / (lags + 1)) * (apart[:, lag:] * apart[:, :-lag]).sum(axis=1)
-    error = np.sqrt(np.maximum(variance, np.finfo(np.float64).tiny)) / n
-    return daily.mean(axis=1) / error
+def above_zero(daily: np.ndarray, horizon: int) -> float:
+    """One-sided p-value of a mean of ``daily`` (D,) of at most 0; 1 for a series of zeros."""
+    return mean_test(daily, horizon, two_sided=False).p if daily.any() else 1.0

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foldproof.tasks.operate.checks import CHECKS, Result, judge, run_checks
+from foldproof.tasks.operate.checks import CHECKS, Result, result_of, run_checks
 from foldproof.tasks.operate.evidence import Champion
-from foldproof.tasks.operate.night import OperationError, night_of, scores_of
+from foldproof.tasks.operate.nightly_inputs import OperationError, night_of, scores_of
 from foldproof.tasks.operate.spec import Bound, ScoreSpec
 from foldproof.tasks.train import TrainedUnit
 from foldproof.tasks.train.serving.model import write_served
@@ -139,12 +139,12 @@ def test_rows_after_the_night_do_not_count(champion: Champion, raw: Rows, when: 
 )  # fmt: skip
 def test_a_bound_is_passed_on_it_and_not_beyond_it(name: str, value: float, result: str) -> None:
     bound = Bound(warn=0.9, refuse=0.5) if name == "coverage" else Bound(warn=10, refuse=20)
-    assert judge(name, value, bound) is Result(result)
+    assert result_of(name, value, bound) is Result(result)
 
 
 def test_no_bound_lets_everything_pass() -> None:
-    assert judge("age", float("nan"), Bound()) is Result.PASS
-    assert judge("age", float("nan"), Bound(warn=1)) is Result.WARN
+    assert result_of("age", float("nan"), Bound()) is Result.PASS
+    assert result_of("age", float("nan"), Bound(warn=1)) is Result.WARN
 
 
 def test_a_champion_without_a_reference_cannot_be_operated(
@@ -152,5 +152,5 @@ def test_a_champion_without_a_reference_cannot_be_operated(
 ) -> None:
     files = write_served(one, features(raw), DATA, tmp_path)
     bare = replace(champion, weights=files["weights"], notes=files["notes"])
-    with pytest.raises(OperationError, match="version 3 of stocks was logged without a reference"):
+    with pytest.raises(OperationError, match="version 3 of stocks was logged without statistics"):
         night_of("stocks", bare, raw, when)

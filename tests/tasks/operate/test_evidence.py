@@ -20,7 +20,6 @@ from foldproof.tasks.operate.evidence import (
     challenger_of,
     champion_forecasts,
     incumbent_of,
-    stretch_of,
 )
 from foldproof.tasks.split import Fold, WalkForward, plan_hash
 from foldproof.tasks.train import TrainedUnit, Unit, train_unit
@@ -70,7 +69,7 @@ def test_the_champions_own_network_is_scored_as_in_its_comparison(
 ) -> None:
     """On its own test block it forecasts what it forecast there; beyond, it is still itself."""
     served, raw = read_served(champion.weights, champion.notes), load_raw(DATA)
-    found = champion_forecasts(served, raw, panel, champion, stretch_of(folds))
+    found = champion_forecasts(served, raw, panel, champion, folds)
     assert set(found["variant"]) == {CHAMPION}
     then = trained[0].forecasts
     both = found.merge(then, on=["date", "symbol"], suffixes=("", "_then"))
@@ -89,10 +88,10 @@ def test_dates_that_the_champion_was_trained_on_are_left_out(
     served, raw = read_served(champion.weights, champion.notes), load_raw(DATA)
     since = folds[1].test_dates[7]
     younger = replace(champion, tested_from=since.astype(date))
-    found = champion_forecasts(served, raw, panel, younger, stretch_of(folds))
+    found = champion_forecasts(served, raw, panel, younger, folds)
     assert found["date"].min() == since
     future = replace(champion, tested_from=date(2100, 1, 1))
-    assert champion_forecasts(served, raw, panel, future, stretch_of(folds)).empty
+    assert champion_forecasts(served, raw, panel, future, folds).empty
 
 
 def table(values: np.ndarray, target: np.ndarray, variant: str) -> pd.DataFrame:

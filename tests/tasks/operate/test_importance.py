@@ -6,7 +6,7 @@ import pytest
 from foldproof.tasks.attribute import attribute_unit
 from foldproof.tasks.operate.evidence import Champion
 from foldproof.tasks.operate.importance import agreement, importance_of_rows, importance_when_tested
-from foldproof.tasks.operate.night import night_of
+from foldproof.tasks.operate.nightly_inputs import night_of
 from foldproof.tasks.train import TrainedUnit
 from foldproof.tasks.train.serving.record import served_of
 from tests.champion import DATA, features, nights, panel, trained
@@ -35,17 +35,17 @@ def test_the_served_network_is_left_as_it_was(
     champion: Champion, one: TrainedUnit, raw: pd.DataFrame
 ) -> None:
     night = night_of("stocks", champion, raw, nights(one, 40)[0])
-    before = night.served.table(night.laid)
-    training = night.laid.between(*night.background.trained_on)
-    importance_of_rows(night.served, night.laid, range(350, 380), training, 20)
-    pd.testing.assert_frame_equal(night.served.table(night.laid), before, check_exact=True)
+    before = night.served.table(night.rows)
+    training = night.rows.between(*night.background.trained_on)
+    importance_of_rows(night.served, night.rows, range(350, 380), training, 20)
+    pd.testing.assert_frame_equal(night.served.table(night.rows), before, check_exact=True)
     assert all(weight.requires_grad for weight in night.served.network.parameters())
 
 
 def test_without_windows_it_is_unknown(champion: Champion, one: TrainedUnit, raw: pd.DataFrame):
     night = night_of("stocks", champion, raw, nights(one, 40)[0])
-    assert importance_of_rows(night.served, night.laid, range(2), range(100, 200), 20) == {}
-    assert importance_of_rows(night.served, night.laid, range(100, 200), range(0), 20) == {}
+    assert importance_of_rows(night.served, night.rows, range(2), range(100, 200), 20) == {}
+    assert importance_of_rows(night.served, night.rows, range(100, 200), range(0), 20) == {}
 
 
 def test_agreement_in_closed_form() -> None:

@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import spearmanr
 
 from foldproof.tasks.data import Panel
-from foldproof.tasks.operate.realised import realised, worth
-from foldproof.tasks.statistics.mean_test import LEAST_DATES
+from foldproof.tasks.operate.realised import realised, realised_mean
+from foldproof.tasks.statistics.mean_test import dates_needed
 from tests.champion import panel as built
 
 
@@ -86,19 +86,19 @@ def test_what_cannot_be_ranked_is_not_there(panel: Panel) -> None:
 
 
 def test_worth_in_closed_form() -> None:
-    constant = worth(np.full(20, 0.03), 1, 0.05)
+    constant = realised_mean(np.full(20, 0.03), 1, 0.05)
     assert (constant.dates, constant.mean, constant.low, constant.high) == (
         20, pytest.approx(0.03), pytest.approx(0.03), pytest.approx(0.03),
     )  # fmt: skip
-    few = worth(np.full(LEAST_DATES - 1, 0.5), 1, 0.05)
+    few = realised_mean(np.full(dates_needed(1) - 1, 0.5), 1, 0.05)
     assert few.mean == 0.5
     assert np.isnan([few.low, few.high, few.p]).all()
-    assert worth(np.zeros(0), 1, 0.05).dates == 0
+    assert realised_mean(np.zeros(0), 1, 0.05).dates == 0
 
 
 def test_a_mean_below_zero_is_seen_and_one_above_is_not() -> None:
     noise = np.random.default_rng(3).standard_normal(63) * 0.2
-    below, above = (worth(noise - noise.mean() + shift, 1, 0.05) for shift in (-0.15, 0.15))
+    below, above = (realised_mean(noise - noise.mean() + shift, 1, 0.05) for shift in (-0.15, 0.15))
     assert below.p < 0.001
     assert below.high < 0
     assert above.p > 0.999
@@ -110,5 +110,5 @@ def test_without_skill_the_level_is_kept() -> None:
     generator = np.random.default_rng(0)
     white = generator.standard_normal((1000, 67))
     series = np.stack([np.convolve(one, np.ones(5), "valid") for one in white])
-    rejected = np.mean([worth(one, 5, 0.05).p < 0.05 for one in series])
+    rejected = np.mean([realised_mean(one, 5, 0.05).p < 0.05 for one in series])
     assert 0.02 < rejected < 0.075

@@ -8,14 +8,14 @@ import pytest
 
 from foldproof.tasks.operate.checks import Result
 from foldproof.tasks.operate.evidence import Champion
-from foldproof.tasks.operate.night import night_of, required
+from foldproof.tasks.operate.nightly_inputs import night_of, required
 from foldproof.tasks.operate.scoring import (
     Scoring,
+    check_text,
     markdown,
     read_scores,
     scoring_of,
     sentence,
-    told,
     write_scores,
 )
 from foldproof.tasks.operate.spec import Bound, ScoreSpec
@@ -83,13 +83,13 @@ def test_a_refused_night_has_no_file_and_says_why_in_numbers(
     (when,) = nights(one, 5)
     found = scoring(champion, raw, when, REFUSING)
     assert found.refused
-    with pytest.raises(ValueError, match="was refused; there are no scores to keep"):
+    with pytest.raises(ValueError, match="failed its checks; its scores are not written"):
         write_scores(found, tmp_path)
     assert not list(tmp_path.iterdir())
     days = found.beyond(Result.REFUSE)[0].value
     text = sentence(found)
     assert text.startswith(
-        f"refused: version 3 (zscore) of stocks does not score the night of {when}"
+        f"refused: the night of {when} failed its checks, version 3 (zscore) of stocks gives no "
     )
     assert f"age of the model {days:g} (days), beyond operation.score.age.refuse = 2" in text
     assert "| age of the model |" in markdown(found)
@@ -102,11 +102,11 @@ def test_a_warning_is_told_and_scores_stand(
     (when,) = nights(one, 5)
     found = scoring(champion, raw, when, replace(ScoreSpec(), age=Bound(warn=1)))
     assert (found.result, found.refused) == (Result.WARN, False)
-    assert "beyond operation.score.age.warn = 1" in told(found.beyond(Result.WARN)[0])
+    assert "beyond operation.score.age.warn = 1" in check_text(found.beyond(Result.WARN)[0])
     assert "scores 16 of 16 symbols" in sentence(found)
 
 
 def test_without_a_champion_it_says_what_makes_one(champion: Champion) -> None:
     assert required(champion, "stocks") is champion
-    with pytest.raises(ValueError, match=r"'stocks' has the alias champion: foldproof retrain"):
+    with pytest.raises(ValueError, match=r"'stocks' has the alias champion: run foldproof retrain"):
         required(None, "stocks")

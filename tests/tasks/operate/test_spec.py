@@ -49,4 +49,4 @@ def test_there_is_a_check_for_every_bound_and_a_bound_for_every_check() -> None:
     assert list(CHECKS) == list(ScoreSpec().bounds) == list(BOUNDS)
     assert set(LESS_IS_WORSE) <= set(CHECKS)
     assert {one.name for one in fields(ScoreSpec)} - set(CHECKS) == {"shift_dates"}
-    assert all(check.title and check.unit and check.meaning for check in CHECKS.values())
+    assert all(check.title and check.unit and check.measure.__doc__ for check in CHECKS.values())

@@ -1,10 +1,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import spearmanr, t
+from scipy.stats import spearmanr
 
-from foldproof.tasks.statistics.mean_test import frequencies, mean_and_error, mean_test
-from foldproof.tasks.statistics.rank_ic import daily_rank_ic
+from foldproof.tasks.statistics.rank_ic import daily_rank_ic, rank_ics
 
 
 def long(rows: list[tuple[int, str, float]]) -> pd.Series:
@@ -12,7 +11,7 @@ def long(rows: list[tuple[int, str, float]]) -> pd.Series:
     return frame.set_index(["date", "symbol"])["value"]
 
 
-def test_by_hand():
+def test_three_symbols_by_hand():
     scores = long([(2, "A", 1), (2, "B", 2), (2, "C", 3), (1, "A", 5), (1, "B", 5), (1, "C", 5)])
     target = long([(2, "A", 3), (2, "B", 9), (2, "C", 4), (1, "A", 1), (1, "B", 2), (1, "C", 3)])
     daily = daily_rank_ic(scores, target)
@@ -41,52 +40,21 @@ def test_agrees_with_scipy_under_ties_and_gaps():
     assert len(daily) == 20
 
 
-def test_the_error_written_out():
-    daily = np.random.default_rng(1).normal(0.1, 1, 90)
-    found = mean_test(daily, horizon=4)
-    assert found.freedom == frequencies(90, 4) == int(0.41 * 90 ** (2 / 3))
-    powers = []
-    for j in range(1, found.freedom + 1):
-        w = np.pi * j / 90
-        wave = sum(x * np.cos(w * (i + 0.5)) for i, x in enumerate(daily))
-        damped = abs(sum(np.exp(1j * w * k) for k in range(4))) / 4
-        powers.append(2 / 90 * wave**2 / damped**2)
-    error = np.sqrt(np.mean(powers) / 90)
-    assert found.mean == pytest.approx(daily.mean(), rel=1e-12)
-    assert found.error == pytest.approx(error, rel=1e-10)
-    assert found.p == pytest.approx(2 * t.sf(abs(daily.mean() / error), found.freedom), rel=1e-10)
-    one_sided = mean_test(daily, 4, two_sided=False)
-    assert one_sided.p == pytest.approx(t.sf(daily.mean() / error, found.freedom), rel=1e-10)
-    at = found.critical(0.05)
-    assert 2 * t.sf(at / found.error, found.freedom) == pytest.approx(0.05)
+def test_rank_ics_of_flat_samples_agree_with_scipy() -> None:
+    generator = np.random.default_rng(0)
+    dates = generator.integers(0, 5, 60)
+    forecasts, target = generator.standard_normal((3, 60)).round(1), generator.standard_normal(60)
+    target[::7] = np.nan
+    found = rank_ics(forecasts, target, dates)
+    assert found.shape == (3, 5)
+    for n, date in np.ndindex(3, 5):
+        there = (dates == date) & np.isfinite(target)
+        expected = spearmanr(forecasts[n, there], target[there]).statistic
+        assert found[n, date] == pytest.approx(expected, abs=1e-12)
 
 
-def test_series_that_never_vary_are_certain_unless_zero():
-    assert mean_test(np.zeros(60), 1).p == 1
-    assert mean_test(np.ones(60), 1).p < 1e-50
-
-
-@pytest.mark.parametrize(("dates", "horizon"), [(0, 1), (3, 1), (60, 20)])
-def test_too_short_to_tell(dates, horizon):
-    found = mean_test(np.ones(dates), horizon)
-    assert np.isnan(found.p)
-    assert found.freedom == 0
-
-
-def overlapping(draw: np.random.Generator, n: int, horizon: int, columns: int) -> np.ndarray:
-    """(n, columns) products of constant scores with returns over overlapping horizons."""
-    path = np.cumsum(draw.standard_normal((n + horizon + 1, columns)), axis=0)
-    return (path[horizon:] - path[:-horizon])[:n]
-
-
-@pytest.mark.parametrize(("n", "horizon"), [(60, 5), (250, 5), (250, 20), (40, 1)])
-def test_level_under_the_worst_overlap(n, horizon):
-    """Scores that never change: daily values are moving sums. A naive t rejects half of them."""
-    daily = overlapping(np.random.default_rng(2), n, horizon, 4000)
-    mean, error = mean_and_error(daily, horizon)
-    p = 2 * t.sf(np.abs(mean / error), frequencies(n, horizon))
-    for level in (0.01, 0.05):
-        assert (p <= level).mean() <= level + 2.5 * np.sqrt(level / 4000)
-        assert (p <= level).mean() >= level / 2
-    naive = np.abs(mean) / (daily.std(axis=0, ddof=1) / np.sqrt(n))
-    assert horizon == 1 or (naive > 2.6).mean() > 0.15
+def test_a_date_of_two_is_nan_and_a_constant_forecast_is_zero() -> None:
+    dates = np.array([0, 0, 1, 1, 1])
+    found = rank_ics(np.array([[1.0, 2, 3, 3, 3]]), np.arange(5.0), dates)
+    assert np.isnan(found[0, 0])
+    assert found[0, 1] == 0

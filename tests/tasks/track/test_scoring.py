@@ -10,10 +10,10 @@ import pandas as pd
 from mlflow.entities import Metric
 
 from foldproof.tasks.operate.checks import Checked, Result
-from foldproof.tasks.operate.realised import worth
+from foldproof.tasks.operate.monitor import Monitoring
+from foldproof.tasks.operate.realised import realised_mean
 from foldproof.tasks.operate.scoring import Scoring, write_scores
 from foldproof.tasks.operate.spec import Bound
-from foldproof.tasks.operate.watch import Watch
 from foldproof.tasks.report import Report
 from foldproof.tasks.report.realised import realised_figure
 from foldproof.tasks.report.style import render
@@ -85,7 +85,7 @@ def test_a_refused_night_says_why_and_has_no_table(store: Store, tmp_path: Path)
     assert runs(store)[run_id]["refused"] == ""  # the newest night's
 
 
-def report(one: Watch) -> Report:
+def report(one: Monitoring) -> Report:
     return Report("the page", {"realised": render(realised_figure(one, 20))})
 
 
@@ -112,7 +112,9 @@ def test_realised_rank_ic_stands_under_the_version_that_scored(store: Store) -> 
 
 
 def test_without_labels_there_is_no_point_and_no_error(store: Store) -> None:
-    one = replace(seen({}), daily=seen({}).daily.head(0), worth=worth(np.zeros(0), 1, 0.05))
+    one = replace(
+        seen({}), daily=seen({}).daily.head(0), realised=realised_mean(np.zeros(0), 1, 0.05)
+    )
     run_id = log_watch(store, one, report(one), dates=30)
     assert history(store, run_id, "realised/rank_ic") == []
     assert history(store, run_id, "realised/mean") == []  # not a number: left out

@@ -7,7 +7,7 @@ from scipy.stats import spearmanr
 from torch import Generator, Tensor
 
 from foldproof.tasks.attribute import permutation_importance
-from foldproof.tasks.attribute.methods.permutation import date_rank_ic, permutation_of, swapped
+from foldproof.tasks.attribute.methods.permutation import permutation_of, swapped
 from tests.tasks.attribute.toys import Recurrent, windows
 
 EXACT = {"rtol": 0.0, "atol": 1e-12}
@@ -128,13 +128,6 @@ def test_swaps_stay_within_dates_and_are_uniform() -> None:
     assert (draws.sort(1).values == torch.arange(6)).all()
     counts = torch.stack([(draws[:, 1] == other).sum() for other in (1, 3, 5)])
     assert (counts - 200).abs().max() < 60  # binomial sd 11.5
-
-
-def test_a_constant_forecast_has_rank_ic_0() -> None:
-    date = torch.tensor([0, 0, 0, 1, 1, 1])
-    wanted = torch.tensor([-1.0, 0, 1, -1, 0, 1])
-    flat = torch.tensor([1.0, 1, 1, 0, 1, 2])
-    assert date_rank_ic(flat, wanted, date, 2).tolist() == [0, 1]
 
 
 def test_dates_without_three_targets_are_left_out() -> None:

@@ -3,17 +3,16 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from scipy import stats
 from torch import Tensor
 
 from foldproof.tasks.attribute.trust import Removal
 from foldproof.tasks.attribute.trust.faithfulness import (
     losses,
     orders,
-    rank_ics,
     steps,
     thinned_dates,
 )
+from foldproof.tasks.statistics.rank_ic import rank_ics
 
 DATES = np.repeat(np.arange(6), 20)
 
@@ -26,26 +25,6 @@ def removal(weight: list[float], seed: int = 0) -> Removal:
         return (points.sum(1) * torch.tensor(weight, dtype=torch.float64)).sum(1)
 
     return Removal(linear, inputs, filler, DATES)
-
-
-def test_rank_ics_as_scipy_has_them_date_by_date() -> None:
-    generator = np.random.default_rng(0)
-    dates = generator.integers(0, 5, 60)
-    forecasts, target = generator.standard_normal((3, 60)).round(1), generator.standard_normal(60)
-    target[::7] = np.nan
-    found = rank_ics(forecasts, target, dates)
-    assert found.shape == (3, 5)
-    for n, date in np.ndindex(3, 5):
-        there = (dates == date) & np.isfinite(target)
-        expected = stats.spearmanr(forecasts[n, there], target[there]).statistic
-        assert found[n, date] == pytest.approx(expected, abs=1e-12)
-
-
-def test_dates_of_two_say_nothing_and_constants_nothing_either() -> None:
-    dates = np.array([0, 0, 1, 1, 1])
-    found = rank_ics(np.array([[1.0, 2, 3, 3, 3]]), np.arange(5.0), dates)
-    assert np.isnan(found[0, 0])
-    assert found[0, 1] == 0
 
 
 @pytest.mark.parametrize("features", [2, 3, 5, 6, 9, 14, 40])

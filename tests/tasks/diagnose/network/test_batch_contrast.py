@@ -1,12 +1,14 @@
-"""The composition contrast: exact under permutation, a planted contrast, honest ones beside it."""
+"""The composition contrast: size, a planted contrast, honest ones beside it."""
 
 import numpy as np
 import pytest
 import torch
+from scipy.fft import dct
+from scipy.stats import t
 from torch import nn
 
 from foldproof.tasks.diagnose import Verdict
-from foldproof.tasks.diagnose.network.batch_contrast import composition_contrast, cuts, permuted
+from foldproof.tasks.diagnose.network.batch_contrast import composition_contrast, contrast_p, cuts
 from foldproof.tasks.diagnose.network.scoring import Labels
 from tests.tasks.diagnose.modules import Layer, module_batch
 from tests.tasks.diagnose.noise_panel import DAYS, SYMBOLS, Contrarian, noise_panel
@@ -16,22 +18,26 @@ def labels_of(target, symbols, horizon=1, batch_size=8):
     return Labels.of(target, symbols, horizon, batch_size, len(target))
 
 
-def test_the_permutation_test_keeps_its_level():
-    """Compositions that share most of a date's luck, and blocks that share some: 400, level 10%."""
+def test_the_contrast_has_its_size():
+    """Compositions that share most of a date's luck, and five-day overlap: 1,000, level 10%."""
     draw = np.random.default_rng(0)
     rejected = 0
-    for seed in range(400):
-        luck = draw.normal(size=(60, 1)) + np.repeat(draw.normal(size=(12, 1)), 5, axis=0)
-        own = draw.normal(size=(60, 4)) + np.repeat(draw.normal(size=(12, 4)), 5, axis=0)
-        rejected += permuted(luck + own, 5, seed) <= 0.1
-    assert abs(rejected / 400 - 0.1) < 3 * np.sqrt(0.09 / 400)
+    for _ in range(1000):
+        noise = np.cumsum(draw.normal(size=(85, 5)), axis=0)
+        moved = noise[5:] - noise[:-5]
+        rejected += contrast_p(moved[:, :4] + moved[:, 4:], 5) <= 0.1
+    assert 0.05 < rejected / 1000 < 0.1 + 3 * np.sqrt(0.09 / 1000)
 
 
-def test_the_permutation_test_equals_enumeration():
-    """Two columns and three blocks: 8 ways to swap, of which one reaches the observed contrast."""
-    table = np.array([[0.0, 1.0], [0.0, 2.0], [0.0, 4.0]])
-    assert permuted(table, 1, 0) == pytest.approx(1 / 8, abs=0.025)
-    assert permuted(table[:, ::-1], 1, 0) == 1.0
+def test_the_contrast_by_the_t_value_written_out():
+    """Three contrasts, of which the last one is largest: three times its one-sided p."""
+    draw = np.random.default_rng(1)
+    table = draw.normal(size=(60, 4)) + np.array([0, -1, 0.1, 0.5])
+    gain = table[:, 3] - table[:, 0]
+    waves = dct(gain, type=2, norm="ortho")[1:7]  # 0.41 * 60 ** (2 / 3) = 6.3
+    error = np.sqrt((waves**2).mean() / 60)
+    assert contrast_p(table, 1) == pytest.approx(3 * t.sf(gain.mean() / error, 6), rel=1e-10)
+    assert contrast_p(table[:, [0, 0, 0]], 1) == 1.0
 
 
 def test_batches_match_their_names():
@@ -108,11 +114,11 @@ def test_a_better_rank_without_later_dates_is_no_leak():
 
 def test_too_few_dates_are_unknown_and_inform_only():
     windows, dates, symbols, target = noise_panel()
-    rows = dates < 30
+    rows = dates < 9
     batch, differences = module_batch(Contrarian(), windows[rows], dates[rows], training=True)
     finding = composition_contrast(batch, differences, labels_of(target[rows], symbols[rows]))
     assert (finding.verdict, finding.counts) == (Verdict.UNKNOWN, False)
-    assert finding.evidence == "30 dates with a rank IC are fewer than 8 blocks of 5"
+    assert finding.evidence == "9 dates with a rank IC are too few for labels over 1"
 
 
 def test_outputs_per_step_have_no_rank_ic():

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from foldproof.tasks.operate.shift import outside, stability_index, stability_indices
+from foldproof.tasks.operate.feature_drift import share_outside, stability_index, stability_indices
 from foldproof.tasks.train.serving.training_values import Profile, profile, profiles
 
 HALVES = Profile(edges=(0.0,), shares=(0.5, 0.5), low=-1.0, high=1.0, missing=0.0)
@@ -61,6 +61,6 @@ def test_features_come_by_size_with_the_unknown_last() -> None:
 def test_the_share_outside_counts_values_only() -> None:
     reference = {"a": HALVES, "b": HALVES, "never": profile(np.array([np.nan]))}
     cells = np.array([[2.0, 1.0, 5.0], [-2.0, np.nan, 5.0], [0.0, 1.01, 5.0], [1.0, -1.0, 5.0]])
-    found = outside(reference, cells, ("a", "b", "never"))
+    found = share_outside(reference, cells, ("a", "b", "never"))
     assert found.to_dict() == {"a": 0.5, "b": pytest.approx(1 / 3), "never": 0.0}
     assert list(found.index) == ["a", "b", "never"]

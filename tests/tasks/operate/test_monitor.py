@@ -9,10 +9,10 @@ import pytest
 
 from foldproof.tasks.data import Panel
 from foldproof.tasks.operate.evidence import Champion
-from foldproof.tasks.operate.night import night_of
+from foldproof.tasks.operate.monitor import ALARMS, Monitoring, monitoring_of
+from foldproof.tasks.operate.monitor_text import alert_lines, lines, page
+from foldproof.tasks.operate.nightly_inputs import night_of
 from foldproof.tasks.operate.spec import MonitorSpec, OperationSpec, ScoreSpec
-from foldproof.tasks.operate.watch import ALARMS, Watch, watch_of
-from foldproof.tasks.operate.watch_words import alert_lines, lines, page
 from foldproof.tasks.train import TrainedUnit
 from tests.champion import nights
 from tests.champion import panel as built
@@ -32,13 +32,13 @@ def past(champion: Champion, one: TrainedUnit, raw: pd.DataFrame) -> pd.DataFram
     """Scores of forty nights, of which each rests on its own rows: see Served.block."""
     days = nights(one, *range(40))
     night = night_of("stocks", champion, raw, days[-1])
-    rows = night.laid.between(days[0], days[-1])
-    symbols = night.laid.symbols
+    rows = night.rows.between(days[0], days[-1])
+    symbols = night.rows.symbols
     return pd.DataFrame(
         {
-            "date": np.repeat(night.laid.dates[list(rows)], len(symbols)),
+            "date": np.repeat(night.rows.dates[list(rows)], len(symbols)),
             "symbol": np.tile(symbols, len(rows)),
-            "score": night.served.block(night.laid, rows).ravel(),
+            "score": night.served.block(night.rows, rows).ravel(),
             "version": "3",
         }
     )
@@ -56,8 +56,8 @@ def watch(
     panel: Panel,
     when: date,
     spec: OperationSpec = SPEC,
-) -> Watch:
-    return watch_of(night_of("stocks", champion, rows, when), past, panel, 1, spec)
+) -> Monitoring:
+    return monitoring_of(night_of("stocks", champion, rows, when), past, panel, 1, spec)
 
 
 def test_a_quiet_stretch_gives_no_alert(
@@ -66,9 +66,9 @@ def test_a_quiet_stretch_gives_no_alert(
     seen = watch(champion, raw, past, panel, when)
     assert not seen.alerts
     assert len(seen.daily) == 39  # tonight's label is not known yet
-    assert seen.worth.dates == 30
-    assert seen.worth.mean == pytest.approx(seen.daily["rank_ic"].astype(float)[-30:].mean())
-    assert seen.worth.low > 0  # a planted signal, found
+    assert seen.realised.dates == 30
+    assert seen.realised.mean == pytest.approx(seen.daily["rank_ic"].astype(float)[-30:].mean())
+    assert seen.realised.low > 0  # a planted signal, found
     assert seen.tau > 0.5
     assert seen.source == "its training windows"
     assert "No alert." in page(seen)
@@ -93,7 +93,7 @@ def test_scores_that_are_worth_less_than_nothing(
     assert alert_lines(seen)[0].startswith("ALERT realised rank IC: the mean realised rank IC of ")
     other = watch(champion, raw, turned(past).assign(version="2"), panel, when)
     assert not other.alerts  # they are not this version's
-    assert other.worth.dates == 0
+    assert other.realised.dates == 0
     assert "no score of this version has a label yet" in lines(other)[1]
 
 
@@ -129,4 +129,4 @@ def test_features_that_change_places(
 
 def test_every_alarm_was_planted() -> None:
     assert list(ALARMS) == ["realised", "shift", "attribution"]
-    assert all(alarm.title and alarm.meaning for alarm in ALARMS.values())
+    assert all(alarm.title and alarm.text.__doc__ for alarm in ALARMS.values())

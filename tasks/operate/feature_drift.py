@@ -1,4 +1,4 @@
-"""How far the values of a feature have moved from those that a model was trained on."""
+"""Drift of features: how far their values have moved from those of the training rows."""
 
 import math
 from collections.abc import Mapping
@@ -23,15 +23,15 @@ def stability_index(profile: Profile, values: np.ndarray) -> float:
         for values that persist from day to day: a few dates of a few symbols always look moved.
 
     Returns:
-        NaN where there is no value on one of both sides.
+        NaN where the values or the training rows hold no finite value.
     """
     known = values[np.isfinite(values)]
     if not len(known) or not profile.shares:
         return math.nan
     counts = counted(known, np.array(profile.edges))
-    found = np.maximum(counts, 0.5) / len(known)
+    shares = np.maximum(counts, 0.5) / len(known)
     expected = np.array(profile.shares)
-    return float(((found - expected) * np.log(found / expected)).sum())
+    return float(((shares - expected) * np.log(shares / expected)).sum())
 
 
 def stability_indices(
@@ -42,24 +42,19 @@ def stability_indices(
     return pd.Series(found, dtype=float).sort_values(ascending=False, kind="stable")
 
 
-def outside(
+def share_outside(
     reference: Mapping[str, Profile], cells: np.ndarray, features: tuple[str, ...]
 ) -> pd.Series:
-    """Share of the values of every feature that lie outside its training range, highest first.
+    """Share of the values of every feature outside its training range, highest first.
 
     Args:
-        reference: Profile of every feature.
+        reference: Profile of every feature; one without training values has no range.
         cells: (N, F); NaN is no value. A feature without a value has a share of 0.
         features: F names.
     """
-    low = np.array([bound(reference[name].low, -math.inf) for name in features])
-    high = np.array([bound(reference[name].high, math.inf) for name in features])
+    ends = [(reference[name].low, reference[name].high) for name in features]
+    low, high = np.array(ends, dtype=float).reshape(-1, 2).T  # None: NaN, which nothing is beyond
     known = np.isfinite(cells)
-    beyond = known & ((cells < low) | (cells > high))
-    share = beyond.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    outside = known & ((cells < low) | (cells > high))
+    share = outside.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     return pd.Series(share, index=list(features)).sort_values(ascending=False, kind="stable")
-
-
-def bound(value: float | None, unknown: float) -> float:
-    """An end of the training range; without any training value there is none to be beyond of."""
-    return unknown if value is None else value
