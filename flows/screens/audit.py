@@ -6,7 +6,7 @@ from pathlib import Path
 
 from foldproof.flows.screens.comparison import Bar, Screen
 from foldproof.tasks.diagnose import LeakReport, Verdict
-from foldproof.tasks.report.audit.words import verdict_sentence
+from foldproof.tasks.report.audit.text import verdict_sentence
 from foldproof.tasks.split import Fold
 from foldproof.tasks.track.audit import Audit
 from foldproof.tasks.track.store import Links

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from foldproof.tasks.diagnose.findings.finding import LeakReport, Verdict
 from foldproof.tasks.diagnose.findings.sheet import sheet_of
-from foldproof.tasks.report.audit.words import verdict_sentence
+from foldproof.tasks.report.audit.text import verdict_sentence
 from foldproof.tasks.report.template import Report
 from foldproof.tasks.track.runs import SUMMARY, finished_runs, log_values, new_run
 from foldproof.tasks.track.store import Links, Store, runs_page, ui_command, url_of

@@ -2,26 +2,26 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from types import MappingProxyType
 
 from matplotlib.figure import Figure
 
+from foldproof.tasks.attribute.methods.catalogue import DEFAULT
 from foldproof.tasks.report.attribution.by_return import by_return_figure
 from foldproof.tasks.report.attribution.drift import drift_figure
 from foldproof.tasks.report.attribution.figures import attribution_heatmap, importance_by_method
 from foldproof.tasks.report.attribution.methods import (
-    has_drawn,
-    has_more_methods,
     lag_profile_figure,
     methods_figure,
     permutation_figure,
+    ranking_methods,
     shapley_figure,
+    was_asked,
 )
 from foldproof.tasks.report.attribution.net_gross import net_gross_figure
 from foldproof.tasks.report.attribution.origins import origins_figure
 from foldproof.tasks.report.attribution.shares import best_attributed
-from foldproof.tasks.report.audit.matrix import leak_matrix
+from foldproof.tasks.report.audit.matrices import variant_matrix
 from foldproof.tasks.report.comparison.folds import fold_plan
 from foldproof.tasks.report.comparison.ranking import (
     rank_ic_by_fold,
@@ -32,32 +32,8 @@ from foldproof.tasks.report.comparison.training import learning_curves
 from foldproof.tasks.report.results import Results
 
 
-def _always(results: Results) -> bool:
-    return True
-
-
-def _audited(results: Results) -> bool:
-    return any(results.findings.values())
-
-
 def _attributed(results: Results) -> bool:
     return best_attributed(results) is not None
-
-
-def _taken_back(results: Results) -> bool:
-    return not results.attribution.origins.empty
-
-
-def _on_to_prices(results: Results) -> bool:
-    return not results.attribution.by_return.empty
-
-
-def _followed(results: Results) -> bool:
-    return best_attributed(results) in set(results.attribution.drift["variant"])
-
-
-def _trained(results: Results) -> bool:
-    return not results.curves.empty
 
 
 @dataclass(frozen=True)
@@ -67,137 +43,137 @@ class ReportFigure:
     Attributes:
         title: What it shows.
         caption: How to read it.
-        draw: Makes it; touches no state of matplotlib's.
-        applies: Whether the results hold what it draws.
+        draw: Draws it, without touching matplotlib's global state.
+        applies: Whether the results hold the data for it.
     """
 
     title: str
     caption: str
     draw: Callable[[Results], Figure]
-    applies: Callable[[Results], bool] = _always
+    applies: Callable[[Results], bool] = lambda results: True
 
 
 FIGURES: Mapping[str, ReportFigure] = MappingProxyType(
     {
         "ranking": ReportFigure(
             "Ranking",
-            "Mean daily rank IC, out of sample, with intervals that hold for all rows at once: an "
-            "interval that includes zero shows no forecasting skill. Filled: cannot be ruled out "
-            "as the best normalization. Diamonds: forecasters without an LSTM.",
+            "Mean daily rank IC, out of sample. The intervals hold for all rows jointly; one that "
+            "includes zero shows no skill. Filled: may be the best normalization. Diamonds: "
+            "forecasters without an LSTM.",
             ranking_figure,
         ),
         "rank_ic_by_fold": ReportFigure(
             "By fold",
-            "Mean daily rank IC within each fold's test block. A variant that owes its rank to one "
-            "column owes it to one period.",
+            "Mean daily rank IC on each test block. A variant that is strong in one column only "
+            "owes its rank to that period.",
             rank_ic_by_fold,
         ),
         "rank_ic_cumulated": ReportFigure(
             "Over time",
-            "Running sum of the daily rank IC. A steady slope is skill that lasts; a jump is one "
-            "episode. Grey: the remaining variants and references.",
+            "Running sum of the daily rank IC. A steady slope is lasting skill; a jump is a single "
+            "episode. Grey: the other variants and references.",
             rank_ic_cumulated,
         ),
         "leak_matrix": ReportFigure(
             "Leak tests",
-            "The worst answer over all folds. LEAK shows its size in the test's own unit. Clean "
-            "means: not within what was tested. Unknown is not clean. The control leaks on "
-            "purpose: it must show LEAK, or the tests are blind. Informs: no part of the verdict. "
-            "† training batches couple samples, which the forecasts do not show.",
-            leak_matrix,
-            _audited,
+            "The worst result over all folds, a leak with its size in the unit of the test. Clean "
+            "means: no leak within what was tested. Unknown is not clean. The control leaks on "
+            "purpose; if it is not LEAK, the tests do not work. Info only: not part of the "
+            "verdict. † Samples of a training batch affect each other; the forecasts do not.",
+            variant_matrix,
+            lambda results: any(results.findings.values()),
         ),
         "attribution_heatmap": ReportFigure(
             "Feature and lag",
-            "Share of the absolute integrated gradients, through the normalizer, by feature and "
-            "lag; mean over folds and seeds. Beside a name: the feature's net share, all its lags "
-            "taken together, by which features are ranked. Large: the best candidate. Small: all "
-            "others, features in the same order and colours on the same scale.",
+            "Share of the absolute integrated gradients by feature and lag, mean over folds and "
+            "seeds. The number beside a feature is its net share, summed over its lags; features "
+            "are ranked by it. Large: the best candidate. Small: all other variants, with the same "
+            "order and colour scale.",
             attribution_heatmap,
             _attributed,
         ),
         "importance_by_method": ReportFigure(
             "Feature importance",
-            "Left: three methods on the best candidate; where |mean partial| falls far below mean "
-            "|partial|, the feature's sign differs between stocks. Right: whether the "
-            "normalizations agree on the features.",
+            "Left: three methods on the best candidate. If the mean partial derivative is far "
+            "below the mean absolute one, the sign of the effect differs between stocks. Right: "
+            "whether the variants agree on the features.",
             importance_by_method,
             _attributed,
         ),
         "net_gross": ReportFigure(
-            "Net and gross",
-            "Filled: net, what the feature as a whole moves the forecast by, which ranks it. Open: "
-            "gross, the sizes of its lags added up. A long line: lags that take back what others "
-            "give. Left: the best candidate. Right: the variant whose lags cancel most; behind a "
-            "window normalizer they do so in any network, and gross ranks features by that.",
+            "Net and gross importance",
+            "Filled: net, the effect of a feature with its lags summed. Open: gross, the sum of "
+            "the sizes of its lags. A long line means that lags offset each other. Both in percent "
+            "of all net importance. Left: the best candidate. Right: the variant whose lags offset "
+            "most; a window normalizer causes this even in an untrained network.",
             net_gross_figure,
             _attributed,
         ),
         "methods": ReportFigure(
-            "What other methods say",
-            "Of the best candidate. Left: each feature's share by every method that was asked for. "
-            "Right: how far two of them rank the features alike, 1 in the same order; what "
-            "all agree on is not of one method's making.",
+            "Other attribution methods",
+            "Best candidate. Left: share of each feature by every method. Right: agreement of two "
+            "methods on the ranking; 1 is the same order. A ranking on which all methods agree "
+            "does not depend on the method.",
             methods_figure,
-            has_more_methods,
+            lambda results: bool(set(ranking_methods(results)) - set(DEFAULT)),
         ),
         "lag_profile": ReportFigure(
-            "Which days count",
-            "Of the best candidate: share of each method's sizes by lag, all features together.",
+            "Importance by lag",
+            "Best candidate: share of each lag, summed over features, by method.",
             lag_profile_figure,
             _attributed,
         ),
         "permutation": ReportFigure(
-            "What the forecast loses without a feature",
-            "Of the best candidate: mean daily rank IC lost when the feature is exchanged between "
-            "the stocks of a date, with two standard errors of the draws. Grey and open: they "
-            "reach zero. Below zero, the forecast is better without it.",
+            "Rank IC lost without a feature",
+            "Best candidate: mean daily rank IC lost when a feature is shuffled across the stocks "
+            "of a date, with two standard errors. Grey and open: not significant. Below zero: the "
+            "forecast is better without the feature.",
             permutation_figure,
-            partial(has_drawn, method="permutation"),
+            lambda results: was_asked(results, "permutation"),
         ),
         "shapley": ReportFigure(
-            "Shapley values of the groups",
-            "Of the best candidate: what each group of features adds when it enters, averaged over "
-            "orders, with two standard errors where orders are drawn; its mean size.",
+            "Shapley values of feature groups",
+            "Best candidate: mean absolute Shapley value of each group of features, with two "
+            "standard errors if orders are sampled.",
             shapley_figure,
-            partial(has_drawn, method="shapley"),
+            lambda results: was_asked(results, "shapley"),
         ),
         "drift": ReportFigure(
             "Importance over the folds",
-            "Of the best candidate. Above: share of the importance that went to other features or "
-            "to the other direction since the fold before, and what resampled dates and seeds move "
-            "it by when nothing changes; an alert in red. Below: each feature's net share; blue "
-            "raises the forecast when high, red lowers it, pale does both.",
+            "Best candidate. Above: share of the importance that moved to other features or "
+            "changed sign since the previous fold; the line is what chance moves. Red: above "
+            "chance. Below: net share of each feature; blue features raise the forecast when high, "
+            "red ones lower it.",
             drift_figure,
-            _followed,
+            lambda results: best_attributed(results) in set(results.attribution.drift["variant"]),
         ),
         "origins": ReportFigure(
-            "What forecasts rest on",
-            "A few forecasts of the newest fold taken back to the supplied features, statistics of "
-            "the input normalizer included: the stock's own window, its rows before (rolling "
-            "statistics), other stocks (cross-sectional statistics), and rows that were not yet "
-            "known, which only the planted control should show.",
+            "Rows that forecasts depend on",
+            "Some forecasts of the newest fold, attributed to the supplied features through the "
+            "statistics of the input normalizer: the stock's own window, its earlier rows (rolling "
+            "statistics), other stocks (cross-sectional statistics), and rows not yet known, which "
+            "only the control should have.",
             origins_figure,
-            _taken_back,
+            lambda results: not results.attribution.origins.empty,
         ),
         "by_return": ReportFigure(
-            "How far back the returns stand that forecasts rest on",
-            "The same forecasts taken on through the price features to the daily returns of the "
-            "stock, by age, and to what else there is: other stocks' returns, through the market "
-            "or the cross-section, price levels and volumes.",
+            "Age of the returns that forecasts depend on",
+            "The same forecasts, attributed further to daily returns of the stock by age. All "
+            "else: returns of other stocks, price levels and volumes.",
             by_return_figure,
-            _on_to_prices,
+            lambda results: not results.attribution.by_return.empty,
         ),
         "learning_curves": ReportFigure(
             "Learning curves",
-            "Loss by epoch, on training and validation rows; faint: each fold and seed.",
+            "Training and validation loss by epoch; each panel has its own scale. Faint: each fold "
+            "and seed. Bold: their mean.",
             learning_curves,
-            _trained,
+            lambda results: not results.curves.empty,
         ),
         "fold_plan": ReportFigure(
             "Fold plan",
-            "What each fold trains, validates and tests on. Rows whose labels reach into the next "
-            "block are left out on both borders.",
+            "Training, validation and test dates of each fold. Rows whose labels reach into the "
+            "next block are purged at every border.",
             fold_plan,
         ),
     }
