@@ -21,7 +21,12 @@ from foldproof.tasks.diagnose.findings.finding import Finding, overall
 from foldproof.tasks.operate.decision import Challenger, Incumbent
 from foldproof.tasks.operate.evidence import Champion, business_days, challenger_of, incumbent_of
 from foldproof.tasks.operate.record import Retraining, Settled
-from foldproof.tasks.operate.task import decide_champion, forecast_champion, show_decision
+from foldproof.tasks.operate.task import (
+    challenger_importance,
+    decide_champion,
+    forecast_champion,
+    show_decision,
+)
 from foldproof.tasks.split.task import Plan, plan_folds
 from foldproof.tasks.timing import Stopwatch
 from foldproof.tasks.track.registry import roll_back
@@ -138,8 +143,9 @@ def retrained(
         findings=findings,
         seconds=watch.seconds | {f"cpu/{step}": spent for step, spent in fitted.seconds.items()},
     )
-    samples = trial.operation.monitor.samples
-    return log_retrained(trial.tracking, record, content.features, trial.data, samples)
+    samples, features = trial.operation.monitor.samples, content.features
+    importance = challenger_importance(chosen, features, trial.data, samples) if chosen else {}
+    return log_retrained(trial.tracking, record, features, trial.data, importance)
 
 
 def audited(trial: Experiment, plan: Plan, fitted: Fitted) -> Findings:

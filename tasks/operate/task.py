@@ -14,6 +14,7 @@ from foldproof.tasks.data import DataSpec, TargetSpec, build, load, load_raw
 from foldproof.tasks.operate.decision import Challenger, Decision, Incumbent
 from foldproof.tasks.operate.evidence import Champion, champion_forecasts, stretch_of
 from foldproof.tasks.operate.gate import decide
+from foldproof.tasks.operate.importance import importance_when_tested
 from foldproof.tasks.operate.night import night_of
 from foldproof.tasks.operate.record import Settled
 from foldproof.tasks.operate.scoring import (
@@ -29,7 +30,9 @@ from foldproof.tasks.operate.watch import Watch, watch_of
 from foldproof.tasks.operate.watch_words import lines, page
 from foldproof.tasks.split import Fold
 from foldproof.tasks.timing import Timed, timed
+from foldproof.tasks.train import TrainedUnit
 from foldproof.tasks.train.serving.model import read_served
+from foldproof.tasks.train.serving.record import served_of
 
 EVENT = "foldproof.alert."
 """Events begin with this; the alarm's key follows."""
@@ -47,6 +50,15 @@ def forecast_champion(
         return champion_forecasts(served, load_raw(data), load(panel), champion, rows)
 
     return timed(forecasts)
+
+
+@task(name="attribute challenger")
+def challenger_importance(
+    trained: TrainedUnit, features: tuple[str, ...], data: DataSpec, samples: int
+) -> dict[str, float]:
+    """Importance of each feature in the unit's test block, on ``samples`` windows; sums to 1."""
+    served = served_of(trained, features, data)
+    return importance_when_tested(served, served.laid(load_raw(data)), trained.unit.fold, samples)
 
 
 @task(name="decide")

@@ -35,7 +35,7 @@ def names(keys: Iterable[str]) -> str:
 
 def counted(number: int, noun: str) -> str:
     """``1 day``, ``2 days``."""
-    return f"{number} {noun}{'s' * (number != 1)}"
+    return f"{number} {noun}" + ("s" if number != 1 else "")
 
 
 def minus(text: str) -> str:

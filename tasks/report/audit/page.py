@@ -7,8 +7,8 @@ from typing import Any
 from markupsafe import Markup
 
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
-from foldproof.tasks.diagnose.findings.finding import Finding, Inflation, LeakReport, Verdict
-from foldproof.tasks.diagnose.findings.sheet import READING, InfoSheet, sheet_of, title_of
+from foldproof.tasks.diagnose.findings.finding import Finding, LeakReport, Verdict
+from foldproof.tasks.diagnose.findings.sheet import READING, sheet_of, title_of
 from foldproof.tasks.report.audit.matrices import short, size_text, stage_matrix, subject_matrix
 from foldproof.tasks.report.audit.text import (
     AUDIT_QUESTIONS,
@@ -32,31 +32,29 @@ SUBJECTS = "subjects"
 """Key of the picture of all subjects."""
 
 
-def audit_page(
-    reports: Sequence[LeakReport], title: str, sheets: Sequence[InfoSheet] | None = None
-) -> str:
+def audit_page(reports: Sequence[LeakReport], title: str) -> str:
     """One self-contained HTML page, the answers first. Text from data is escaped.
 
     Args:
         reports: One or more, of different subjects.
         title: Title of the page.
-        sheets: One information sheet per report, in the same order; by default derived from them.
 
     Raises:
-        ValueError: No report, two reports of one subject, or sheets of other subjects.
+        ValueError: No report, or two reports of one subject.
     """
-    return audit_report(reports, title, sheets).page
+    return audit_report(reports, title).page
 
 
-def audit_report(
-    reports: Sequence[LeakReport], title: str, sheets: Sequence[InfoSheet] | None = None
-) -> Report:
+def audit_report(reports: Sequence[LeakReport], title: str) -> Report:
     """The page of :func:`audit_page` with its pictures.
 
     Pictures are keyed ``subjects`` (only for several reports) and ``<subject>/<picture>``.
     """
-    filled = list(sheets) if sheets is not None else [sheet_of(report) for report in reports]
-    check_subjects(reports, filled)
+    subjects = [report.subject for report in reports]
+    if not subjects or len(set(subjects)) < len(subjects):
+        raise ValueError(
+            f"a page needs at least one report, and each report another subject; got {subjects}"
+        )
     pictures = pictures_of(reports)
     page = fill(
         "audit.html",
@@ -64,25 +62,18 @@ def audit_report(
         summary=overall_sentence(reports),
         several=len(reports) > 1,
         subjects=image(pictures, SUBJECTS, "Every test on every subject"),
-        sections=[section(*pair, pictures) for pair in zip(reports, filled, strict=True)],
+        sections=[section(report, pictures) for report in reports],
         questions=list(AUDIT_QUESTIONS),
         reading=READING,
+        catalogue=DIAGNOSTICS,
+        title_of=title_of,
+        witness_text=witness_text,
+        ahead_text=ahead_text,
+        size_text=size_text,
+        leak_rule=leak_rule,
+        plain=plain,
     )
     return Report(page, pictures)
-
-
-def check_subjects(reports: Sequence[LeakReport], sheets: Sequence[InfoSheet]) -> None:
-    """Raise unless there are reports of different subjects, and a sheet for each."""
-    subjects = [report.subject for report in reports]
-    if not subjects or len(set(subjects)) < len(subjects):
-        raise ValueError(
-            f"a page needs at least one report, and each report another subject; got {subjects}"
-        )
-    if [sheet.subject for sheet in sheets] != subjects:
-        raise ValueError(
-            f"sheets are for {[sheet.subject for sheet in sheets]}, reports for {subjects}: give one "
-            "sheet per report, in the same order"
-        )
 
 
 def pictures_of(reports: Sequence[LeakReport]) -> dict[str, bytes]:
@@ -120,10 +111,20 @@ def gathered(
     return grouped(found, lambda f: (f.test, f.stage, f.statistic))
 
 
-def section(report: LeakReport, sheet: InfoSheet, pictures: Mapping[str, bytes]) -> dict[str, Any]:
+def section(report: LeakReport, pictures: Mapping[str, bytes]) -> dict[str, Any]:
     """The part of the page about one report."""
-    informs = [*gathered(report, Verdict.LEAK, False), *gathered(report, Verdict.CLEAN, False)]
-    ran = dict.fromkeys(f.test for f in report.findings if f.test in DIAGNOSTICS)
+    leaks = [
+        (
+            finding,
+            count,
+            image(
+                pictures,
+                witness_key(report, place, finding),
+                f"{title_of(finding.test)}: {witness_text(finding)}",
+            ),
+        )
+        for place, (finding, count) in enumerate(gathered(report, Verdict.LEAK))
+    ]
     return {
         "subject": subject_name(report.subject),
         "anchor": slug(report.subject),
@@ -132,67 +133,17 @@ def section(report: LeakReport, sheet: InfoSheet, pictures: Mapping[str, bytes])
         "answers": audit_answers(report),
         "about": report.about,
         "matrix": image(pictures, f"{slug(report.subject)}/stages", "Every test by stage"),
-        "leaks": leak_cards(report, pictures),
-        "clean": [table_row(*entry) for entry in gathered(report, Verdict.CLEAN)],
-        "unknown": [table_row(finding, 1) for finding in undecided(report)],
-        "informs": [table_row(*entry) for entry in informs],
-        "sheet": sheet.answers,
-        "blind": {numbered(test): DIAGNOSTICS[test].blind for test in ran},
-        "not_run": [numbered(test) for test in not_run(report)],
-    }
-
-
-def numbered(test: str) -> str:
-    """Number and title of a test of the catalogue."""
-    return f"{DIAGNOSTICS[test].number} {title_of(test)}"
-
-
-def leak_cards(report: LeakReport, pictures: Mapping[str, bytes]) -> list[dict[str, Any]]:
-    """Every leak with its facts and its picture."""
-    cards = []
-    for place, (finding, count) in enumerate(gathered(report, Verdict.LEAK)):
-        title = f"{title_of(finding.test)}: {witness_text(finding)}"
-        cards.append(
-            {
-                "head": f"{title_of(finding.test)}, at {finding.stage}",
-                "facts": leak_facts(finding, count, price_of(report)),
-                "picture": image(pictures, witness_key(report, place, finding), title),
-            }
-        )
-    return cards
-
-
-def leak_facts(finding: Finding, count: int, price: Inflation | None) -> dict[str, str]:
-    """Facts about a leak; the added rank IC only if it differs from ``price``."""
-    facts = {
-        "where": witness_text(finding) if finding.witness else "",
-        "what": plain(finding.detail),
-        "looks ahead": ahead_text(finding),
-        "statistic": finding.statistic,
-        "value": f"{size_text(finding)}; a leak {leak_rule(finding)}",
-        "size": str(finding.size or ""),
-        "p": "" if finding.p_value is None else f"{finding.p_value:.2g}, before adjustment",
-        "tested": plain(finding.tested),
-        "evidence": finding.evidence,
-        "found": f"{count} times; this is the largest" if count > 1 else "",
-        "adds": "" if finding.inflation == price else str(finding.inflation or ""),
-    }
-    return {key: text for key, text in facts.items() if text}
-
-
-def table_row(finding: Finding, count: int) -> dict[str, str]:
-    """A finding that is no leak, as cells of a table."""
-    return {
-        "test": title_of(finding.test),
-        "stage": finding.stage,
-        "verdict": str(finding.verdict) if finding.counts else "information only",
-        "value": size_text(finding) or "–",
-        "size": str(finding.size or ""),
-        "threshold": leak_rule(finding),
-        "tested": plain(finding.tested),
-        "reason": plain(finding.evidence or finding.detail),
-        "detail": plain(finding.detail) if finding.detail != finding.evidence else "",
-        "count": f"{count} times" if count > 1 else "",
+        "leaks": leaks,
+        "price": price_of(report),
+        "clean": gathered(report, Verdict.CLEAN),
+        "unknown": [(finding, 1) for finding in undecided(report)],
+        "informs": [
+            *gathered(report, Verdict.LEAK, False),
+            *gathered(report, Verdict.CLEAN, False),
+        ],
+        "sheet": sheet_of(report).answers,
+        "ran": list(dict.fromkeys(f.test for f in report.findings if f.test in DIAGNOSTICS)),
+        "not_run": not_run(report),
     }
 
 

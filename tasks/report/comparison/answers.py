@@ -49,9 +49,10 @@ def _choice(results: Results, best: str, skilled: bool) -> str:
 
 
 def _reason(results: Results, best: str, skilled: bool) -> str:
+    highest = "highest " if best == results.candidates[0] else ""
     lies = "lies above zero" if skilled else "does not lie above zero"
     return (
-        f"The highest mean daily rank IC is {results.rank_ic(best)} for {label(best)}; its joint "
+        f"The {highest}mean daily rank IC is {results.rank_ic(best)} for {label(best)}; its joint "
         f"interval {lies}."
     )
 
@@ -154,22 +155,6 @@ QUESTIONS: Mapping[str, Callable[[Results], Answer]] = MappingProxyType(
         "Is the LSTM worth it?": worth_it,
     }
 )
-
-
-def luck_facts(results: Results) -> dict[str, str]:
-    """How far the choice of the best may be luck: probabilities by title; empty if unknown."""
-    chosen, facts = results.selection, {}
-    if chosen.overfitting == chosen.overfitting:
-        facts["Probability of backtest overfitting"] = (
-            f"{chosen.overfitting:.0%}: how often the best of {chosen.trials} candidates on one "
-            "half of the dates is below the median on the other half (50 % for pure luck)"
-        )
-    if chosen.deflated == chosen.deflated:
-        facts["Deflated Sharpe ratio"] = (
-            f"{chosen.deflated:.2f}: probability that the ICIR of the best exceeds the best of "
-            f"{chosen.trials} candidates without skill"
-        )
-    return facts
 
 
 def summary_markdown(results: Results, link: str) -> str:

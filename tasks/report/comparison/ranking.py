@@ -84,13 +84,14 @@ def ranking_figure(results: Results) -> Figure:
 
 def _name_rows(axis: Axes, results: Results, names: list[str]) -> None:
     """Names at the left, coloured by kind."""
-    style.name_rows(axis, [_row_name(results, name) for name in names])
+    style.name_rows(axis, [row_name(results, name) for name in names])
     for text, name in zip(axis.get_yticklabels(), names, strict=True):
         kind = kind_of(results, name)
         text.set_color(KINDS[kind].color if kind in ("leak", "reference") else style.INK)
 
 
-def _row_name(results: Results, name: str) -> str:
+def row_name(results: Results, name: str) -> str:
+    """Readable name of a row of the ranking."""
     return f"{label(name)} (control)" if results.is_control(name) else label(name)
 
 
@@ -142,7 +143,7 @@ def rank_ic_cumulated(results: Results) -> Figure:
     ends = style.spread(running[list(named)].iloc[-1].tolist(), gap=(high - low) / 24)
     for (name, color), end in zip(named.items(), ends, strict=True):
         axis.annotate(
-            _row_name(results, name), (1.005, end), xycoords=axis.get_yaxis_transform(),
+            row_name(results, name), (1.005, end), xycoords=axis.get_yaxis_transform(),
             color=color, fontsize=style.SMALL, va="center",
         )  # fmt: skip
     axis.margins(x=0.005)
