@@ -21,6 +21,7 @@ from foldproof.tasks.operate.decision import Decision
 from foldproof.tasks.operate.evidence import Champion, business_days
 from foldproof.tasks.operate.record import Retraining, Settled
 from foldproof.tasks.operate.task import (
+    challenger_importance,
     decide_champion,
     forecast_champion,
     night_date,
@@ -127,13 +128,14 @@ def new_retraining(
         )  # fmt: skip
     seconds = watch.seconds | {f"cpu/{step}": spent for step, spent in fitted.seconds.items()}
     record = record_of(trial, key, panel, plan, fitted, findings, decision, seconds)
-    return log_retrained(
-        trial.tracking, record, load(panel).features, trial.data, trial.operation.monitor.samples
-    )
+    features, samples = load(panel).features, trial.operation.monitor.samples
+    chosen = record.chosen
+    importance = challenger_importance(chosen, features, trial.data, samples) if chosen else {}
+    return log_retrained(trial.tracking, record, features, trial.data, importance)
 
 
 def audit_challengers(trial: Experiment, plan: Plan, fitted: Fitted) -> Findings:
-    """Findings by variant: on its units, on features and folds, and on a quick run from raw rows."""
+    """Findings by variant: of its units, of features and folds, of a quick audit from raw rows."""
     reports, _ = audit_variants(trial, plan.folds[-1], True, AuditScreen())
     shared = [finding for found in fitted.shared.values() for finding in found]
     return {

@@ -1,1 +1,1 @@
-"""What a command prints while it runs and at its end."""
+"""The text that commands print while they run and at their end."""

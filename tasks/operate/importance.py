@@ -16,6 +16,7 @@ from foldproof.tasks.attribute.network.gradients import ForwardOf
 from foldproof.tasks.split import Fold
 from foldproof.tasks.statistics.agreement import rank_agreement
 from foldproof.tasks.train.serving.model import Laid, Served
+from foldproof.tasks.train.serving.training_values import trained_on
 
 
 def importance_of_rows(
@@ -56,12 +57,12 @@ def importance_of_rows(
 def importance_when_tested(
     served: Served, laid: Laid, fold: Fold, samples: int
 ) -> dict[str, float]:
-    """The importance on a fold's test block, which later importance is compared with."""
-    test, training = (
-        laid.between(*(date.fromisoformat(str(day)) for day in days[[0, -1]]))
-        for days in (fold.test_dates, fold.train_dates)
-    )
-    return importance_of_rows(served, laid, test, training, samples)
+    """The same of the forecasts of a fold's test block, from its training block.
+
+    This is what :func:`importance_of_rows` of later rows is compared with.
+    """
+    test = laid.between(*(date.fromisoformat(str(day)) for day in fold.test_dates[[0, -1]]))
+    return importance_of_rows(served, laid, test, laid.between(*trained_on(fold)), samples)
 
 
 def forward_of(served: Served, values: Tensor, chosen: Tensor, available: Tensor) -> ForwardOf:

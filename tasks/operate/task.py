@@ -20,6 +20,7 @@ from foldproof.tasks.operate.evidence import (
     incumbent_of,
 )
 from foldproof.tasks.operate.gate import decide
+from foldproof.tasks.operate.importance import importance_when_tested
 from foldproof.tasks.operate.monitor import Monitoring, monitoring_of
 from foldproof.tasks.operate.monitor_text import lines, page
 from foldproof.tasks.operate.nightly_inputs import night_of
@@ -36,6 +37,7 @@ from foldproof.tasks.operate.spec import GateSpec, OperationSpec
 from foldproof.tasks.split import Fold
 from foldproof.tasks.train import TrainedUnit
 from foldproof.tasks.train.serving.model import read_served
+from foldproof.tasks.train.serving.record import served_of
 
 EVENT = "foldproof.alert."
 """Prefix of an alert's event name; the key of the alarm follows."""
@@ -50,6 +52,15 @@ def forecast_champion(
         return None
     served = read_served(champion.weights, champion.notes)
     return champion_forecasts(served, load_raw(data), load(panel), champion, folds)
+
+
+@task(name="attribute challenger")
+def challenger_importance(
+    trained: TrainedUnit, features: tuple[str, ...], data: DataSpec, samples: int
+) -> dict[str, float]:
+    """Importance of each feature in the unit's test block, on ``samples`` windows; sums to 1."""
+    served = served_of(trained, features, data)
+    return importance_when_tested(served, served.laid(load_raw(data)), trained.unit.fold, samples)
 
 
 @task(name="decide")

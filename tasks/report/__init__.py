@@ -1,11 +1,12 @@
-"""Say and draw what a comparison or an audit found: an HTML page, its figures, its words."""
+"""Reports of comparisons and audits: HTML pages, figures and text."""
 
+from foldproof.tasks.report.answer import Answer
 from foldproof.tasks.report.attribution.figures import heatmap_of
 from foldproof.tasks.report.audit.page import audit_page, audit_report
-from foldproof.tasks.report.audit.words import verdict_sentence
+from foldproof.tasks.report.audit.text import verdict_sentence
+from foldproof.tasks.report.comparison.answers import QUESTIONS, answers, summary_markdown
 from foldproof.tasks.report.comparison.figures import FIGURES, ReportFigure, figures_of
 from foldproof.tasks.report.comparison.page import page_of, report_of
-from foldproof.tasks.report.comparison.words import QUESTIONS, answers, summary_markdown
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.style import render
 from foldproof.tasks.report.template import Report
@@ -13,6 +14,7 @@ from foldproof.tasks.report.template import Report
 __all__ = [
     "FIGURES",
     "QUESTIONS",
+    "Answer",
     "Report",
     "ReportFigure",
     "Results",

@@ -1,7 +1,7 @@
-"""What a comparison knows at its end: all that the report draws and the tracker logs."""
+"""The results of a comparison: everything that the report shows and the tracker logs."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -13,8 +13,8 @@ from foldproof.models.normalizers.variant import Variant
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.compare import Comparison, Selection, selection
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
+from foldproof.tasks.report.text import is_reference, minus
 from foldproof.tasks.split.fold import Fold
-from foldproof.tasks.train import PREFIX, REFERENCES
 
 
 class Estimate(NamedTuple):
@@ -33,7 +33,7 @@ class Estimate(NamedTuple):
         if not math.isfinite(self.value):
             return "–"
         bounds = f" [{self.low:+.4f}, {self.high:+.4f}]" if self.known else ""
-        return f"{self.value:+.4f}{bounds}".replace("-", "\N{MINUS SIGN}")
+        return minus(f"{self.value:+.4f}{bounds}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,26 +42,26 @@ class Results:
 
     Attributes:
         title: The experiment's name.
-        comparison_id: Hash of everything that decides the comparison; equal ids are one comparison.
+        comparison_id: Hash of all inputs of the comparison; equal ids mean the same comparison.
         config: The resolved configuration.
-        config_yaml: The same as the file that repeats this comparison.
+        config_yaml: The same as YAML; the file repeats this comparison.
         panel_about: Source title, notes, terms of use, warnings (list) of the data.
-        panel_summary: Counts and borders: dates, symbols, features, first, last, fingerprint.
+        panel_summary: dates, symbols, features, first, last, fingerprint.
         dates: (D,) datetime64[D] calendar of the panel.
         folds: The plan, oldest first.
         plan: Hash of the plan.
-        plan_audit: One row a fold and border, recomputed apart from the cutting.
-        variants: What was compared, by key; the references are not in it.
+        plan_audit: One row per fold and border, recomputed independently of the splitter.
+        variants: The compared variants by key, without the references.
         comparison: Ranking, by fold, daily rank IC; references appear as ``ref:...``.
         forecasts: date, symbol, fold, variant, seed, forecast, target; out of sample.
         curves: variant, fold, seed, epoch, train_loss, validation_loss.
         best_epochs: variant, fold, seed, best_epoch.
-        attribution: Tables of attributions of all units; empty when none was asked for.
+        attribution: Tables of attributions of all units; empty without attribution.
         findings: By subject: a variant, or ``features`` and ``folds``, which all variants share.
         verdicts: The verdict on each variant.
-        audit_trusted: False when a control, which leaks on purpose, did not come out LEAK.
+        audit_trusted: False if a control (a variant that leaks on purpose) was not flagged LEAK.
         seconds: Wall time by step.
-        code_version: Hash of the code that decides results.
+        code_version: Hash of the code that affects results.
     """
 
     title: str
@@ -88,17 +88,17 @@ class Results:
 
     @property
     def ranking(self) -> pd.DataFrame:
-        """One row a variant or reference, highest mean daily rank IC first."""
+        """One row per variant or reference, highest mean daily rank IC first."""
         return self.comparison.ranking.sort_values("rank_ic", ascending=False, na_position="last")
 
     @property
     def controls(self) -> list[str]:
-        """Variants that leak on purpose, in the order of the ranking."""
+        """Variants that leak on purpose, best first."""
         return [name for name in self.ranking.index if self.is_control(name)]
 
     @property
     def candidates(self) -> list[str]:
-        """Variants that one could use: no control, no LEAK; best first. UNKNOWN stays in."""
+        """Variants that are neither control nor LEAK, best first; UNKNOWN is allowed."""
         return [
             name
             for name in self.ranking.index
@@ -109,24 +109,24 @@ class Results:
 
     @property
     def references(self) -> list[str]:
-        """Forecasters that are no LSTM, best first."""
+        """Forecasters without an LSTM, best first."""
         return [name for name in self.ranking.index if is_reference(name)]
 
     @property
     def kept(self) -> list[str]:
-        """Candidates in the confidence set: none of them can be ruled out as the best."""
+        """Candidates in the model confidence set, best first: any of them may be the best."""
         inside = self.ranking["in_confidence_set"]
         return [name for name in self.candidates if is_true(inside[name])]
 
     @cached_property
     def selection(self) -> Selection:
-        """What choosing the best candidate by its past costs."""
+        """How far the choice of the best candidate may be luck."""
         horizon = int(self.config.get("target", {}).get("horizon", 1))
         return selection(self.comparison.daily[self.candidates].dropna().to_numpy(), horizon)
 
     @property
     def base(self) -> str:
-        """The variant that gains are measured against."""
+        """The variant that gains are measured against; a key."""
         return str(self.config.get("statistics", {}).get("reference", "none"))
 
     def rank_ic(self, name: str) -> Estimate:
@@ -134,7 +134,7 @@ class Results:
         return self._estimate(name, "rank_ic", "low", "high")
 
     def gain(self, name: str) -> Estimate:
-        """The same less that of :attr:`base`, on the same dates; unknown for the base itself."""
+        """Mean daily rank IC minus that of :attr:`base` on the same dates; NaN for the base."""
         if name == self.base:
             return Estimate(math.nan, math.nan, math.nan)
         return self._estimate(name, "difference", "difference_low", "difference_high")
@@ -153,24 +153,5 @@ class Results:
 
 
 def is_true(value: object) -> bool:
-    """Whether a cell of a table is True; missing is not."""
+    """Whether a cell of a table is True; a missing value is not."""
     return isinstance(value, bool | np.bool_) and bool(value)
-
-
-def is_reference(name: str) -> bool:
-    """Whether ``name`` is a forecaster that is no LSTM."""
-    return name.startswith(PREFIX)
-
-
-def label(name: str) -> str:
-    """A variant's or reference's name as people read it: ``ref:ridge`` -> ridge regression."""
-    if is_reference(name):
-        key = name.removeprefix(PREFIX)
-        return REFERENCES[key].title if key in REFERENCES else key
-    return name.rpartition(":")[2]
-
-
-def names(keys: Iterable[str]) -> str:
-    """A, B and C."""
-    *head, last = [label(key) for key in keys]
-    return f"{', '.join(head)} and {last}" if head else last

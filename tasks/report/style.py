@@ -1,24 +1,33 @@
-"""The look that all figures share, set on each figure: nothing here changes matplotlib's state."""
+"""The common look of all figures, set on each figure without changing matplotlib's state."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+
+from foldproof.tasks.report.text import minus
 
 INK, MUTED, FAINT, PAPER = "#1b1f24", "#5f6b7a", "#dde1e7", "#ffffff"
 BLUE, SKY, GREEN = "#0072b2", "#56b4e9", "#009e73"
 ORANGE, VERMILLION, PURPLE = "#e69f00", "#d55e00", "#cc79a7"
-"""Okabe and Ito's colours, which colour-blind readers tell apart."""
+"""Okabe and Ito's palette, readable for colour-blind people."""
 
 SMALL, NORMAL, LARGE = 8.5, 9.5, 11.0
-"""Font sizes in points; a figure is shown at about 100 pixels an inch."""
+"""Font sizes in points; the page shows a figure at about 100 pixels per inch."""
+
+READABLE = 0.06
+"""Smallest share of a bar that carries its number."""
 
 WIDTH = 11.0
 """Inches: the width of the report's column."""
 
 DPI = 130
+LAG_AXIS = "lag in trading days (0 = newest)"
 
 
 def canvas(
@@ -50,14 +59,14 @@ def sheet(height: float, width: float = WIDTH) -> Figure:
 
 
 def undecorate(axis: Axes) -> None:
-    """Leave what carries information: no box, no tick marks, quiet tick labels."""
+    """No box, no tick marks, quiet tick labels."""
     axis.spines[["top", "right", "left"]].set_visible(False)
     axis.spines["bottom"].set_color(FAINT)
     axis.tick_params(length=0, labelsize=SMALL, labelcolor=INK)
 
 
 def describe(axis: Axes, title: str = "", x: str = "", y: str = "") -> None:
-    """Title at the left, axis labels with units."""
+    """Title at the left, and axis labels."""
     if title:
         axis.set_title(title, loc="left", fontsize=LARGE, color=INK, fontweight="bold")
     axis.set_xlabel(x, fontsize=NORMAL, color=MUTED)
@@ -65,13 +74,91 @@ def describe(axis: Axes, title: str = "", x: str = "", y: str = "") -> None:
 
 
 def grid(axis: Axes, along: str = "x") -> None:
-    """Faint lines behind the data, crossing the ``along`` axis."""
+    """Faint lines behind the data, perpendicular to the ``along`` axis."""
     axis.grid(True, axis=along, color=FAINT, linewidth=0.7)  # type: ignore[arg-type]  # x or y
     axis.set_axisbelow(True)
 
 
+def name_rows(axis: Axes, names: Sequence[str]) -> None:
+    """Names of the rows at the left, the first row on top."""
+    axis.set_yticks(range(len(names)), list(names))
+    axis.set_ylim(max(len(names), 1) - 0.5, -0.5)
+
+
+def slant_columns(axis: Axes, names: Sequence[str], degrees: float = 50) -> None:
+    """Names of the columns below the axis, slanted so that long ones fit."""
+    axis.set_xticks(range(len(names)), list(names))
+    axis.tick_params(axis="x", rotation=degrees)
+    for tick in axis.get_xticklabels():
+        tick.set(ha="right", rotation_mode="anchor")
+
+
+def heat_map(
+    axis: Axes,
+    table: pd.DataFrame,
+    cmap: str,
+    limits: tuple[float, float],
+    form: str = "",
+    cells: pd.DataFrame | None = None,
+) -> AxesImage:
+    """A table as colours; with ``form``, its numbers (or those of ``cells``) in the cells."""
+    image = axis.imshow(table, cmap=cmap, vmin=limits[0], vmax=limits[1], aspect="auto")
+    axis.spines["bottom"].set_visible(False)
+    colors = np.asarray(image.to_rgba(table.to_numpy(float)))
+    shown = (table if cells is None else cells).to_numpy(float)
+    for (row, column), value in np.ndenumerate(shown) if form else ():
+        known = bool(np.isfinite(value))
+        axis.text(
+            column, row, minus(format(value, form)) if known else "–", fontsize=SMALL,
+            color=readable_on(*colors[row, column, :3]) if known else MUTED,
+            ha="center", va="center",
+        )  # fmt: skip
+    return image
+
+
+def style_scale(bar: Colorbar, title: str = "") -> None:
+    """A colour bar without frame and ticks."""
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(labelsize=SMALL, length=0)
+    bar.set_label(title, fontsize=SMALL, color=MUTED)
+
+
+def share_bars(axis: Axes, shares: pd.DataFrame, colours: Mapping[str, str], form: str) -> None:
+    """A horizontal bar per row, split by column; large parts carry their share as a number.
+
+    Args:
+        axis: Where to draw.
+        shares: Rows that sum to 1 each.
+        colours: Colour of each column, in the order of drawing.
+        form: Format of the numbers; empty for none.
+    """
+    start = np.zeros(len(shares))
+    for name, colour in colours.items():
+        width = shares[name].to_numpy(float)
+        axis.barh(range(len(shares)), width, left=start, height=0.72, color=colour, label=name)
+        for place, (begin, size) in enumerate(zip(start, width, strict=True)):
+            if form and size >= READABLE:
+                axis.text(
+                    begin + size / 2, place, format(size, form), color=PAPER, fontsize=SMALL,
+                    ha="center", va="center",
+                )  # fmt: skip
+        start = start + width
+    axis.set_xlim(0, 1)
+    axis.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axis.legend(
+        ncols=len(colours), frameon=False, fontsize=SMALL, labelcolor=INK, loc="lower left",
+        bbox_to_anchor=(0, 1),
+    )  # fmt: skip
+
+
+def headline(figure: Figure, text: str, warning: bool = False) -> None:
+    """One line above all axes, at the left; red for a warning."""
+    color = VERMILLION if warning else INK
+    figure.suptitle(text, x=0.01, ha="left", fontsize=LARGE if not warning else NORMAL, color=color)
+
+
 def readable_on(red: float, green: float, blue: float) -> str:
-    """Ink or paper, whichever reads on a ground of these components in [0, 1] (WCAG luminance)."""
+    """Ink or paper: the colour readable on this background, components in [0, 1] (WCAG)."""
     linear = [
         c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (red, green, blue)
     ]
@@ -80,7 +167,7 @@ def readable_on(red: float, green: float, blue: float) -> str:
 
 
 def spread(positions: Sequence[float], gap: float) -> list[float]:
-    """Positions of labels moved as little as needed to lie ``gap`` apart, their order kept.
+    """Positions of labels, moved as little as possible to be ``gap`` apart, in the same order.
 
     Neighbours that collide are pooled around their mean, as in isotonic regression.
     """

@@ -1,4 +1,4 @@
-"""The Prefect task of this step: figures and page, and the short form that Prefect's UI shows."""
+"""The Prefect tasks of this step: pages, figures, and the summary in Prefect's UI."""
 
 from collections.abc import Sequence
 
@@ -9,13 +9,13 @@ from foldproof.tasks.attribute.explain import Explanation
 from foldproof.tasks.diagnose.findings.finding import LeakReport
 from foldproof.tasks.operate.monitor import Monitoring
 from foldproof.tasks.operate.monitor_text import page
+from foldproof.tasks.report.attribution.explained_days import days_figure
 from foldproof.tasks.report.attribution.explanation import explanation_figure, explanation_text
-from foldproof.tasks.report.attribution.returns import prices_figure
 from foldproof.tasks.report.audit.page import audit_report
 from foldproof.tasks.report.batch_study.figure import batch_norm_figure
 from foldproof.tasks.report.batch_study.results import StudyResults
+from foldproof.tasks.report.comparison.answers import summary_markdown
 from foldproof.tasks.report.comparison.page import report_of
-from foldproof.tasks.report.comparison.words import summary_markdown
 from foldproof.tasks.report.realised import realised_figure
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.style import render
@@ -24,13 +24,13 @@ from foldproof.tasks.report.template import Report
 
 @task(name="draw report")
 def draw_report(results: Results) -> Report:
-    """Every figure and the self-contained page."""
+    """The report page and its figures."""
     return report_of(results)
 
 
 @task(name="show in prefect")
 def show_summary(results: Results, link: str) -> None:
-    """Ranking, verdicts and the link to MLflow as an artifact of the flow run."""
+    """Answers, ranking and the link to MLflow as an artifact of the flow run."""
     create_markdown_artifact(
         summary_markdown(results, link),
         key=f"comparison-{results.comparison_id}",
@@ -46,20 +46,20 @@ def draw_audit(reports: Sequence[LeakReport], title: str) -> Report:
 
 @task(name="draw study")
 def draw_study(results: StudyResults) -> dict[str, bytes]:
-    """The one figure of a study of batch statistics, as PNG by name."""
+    """The figure of a batch study, as PNG by name."""
     return {"batch_norm": render(batch_norm_figure(results))}
 
 
 @task(name="draw explanation")
 def draw_explanation(one: Explanation) -> Report:
-    """Sentence and tables as Markdown, and the figures."""
+    """Text and tables as Markdown, and the figures."""
     figures = {"explanation": render(explanation_figure(one))}
     if one.prices:
-        figures["prices"] = render(prices_figure(one, one.prices))
+        figures["prices"] = render(days_figure(one, one.prices))
     return Report(explanation_text(one), figures)
 
 
 @task(name="draw monitoring")
-def draw_watch(seen: Monitoring, dates: int) -> Report:
-    """What was seen as Markdown, and the figure of realised rank IC."""
-    return Report(page(seen), {"realised": render(realised_figure(seen, dates))})
+def draw_watch(watch: Monitoring, dates: int) -> Report:
+    """The results of monitoring as Markdown, and the figure of realised rank IC."""
+    return Report(page(watch), {"realised": render(realised_figure(watch, dates))})

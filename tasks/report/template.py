@@ -1,4 +1,4 @@
-"""Filling the room's HTML templates into pages that need nothing beside them."""
+"""Self-contained HTML pages from the templates of this folder."""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 
 def fill(template: str, /, **values: Any) -> str:
-    """A template of this room with ``values``. Their text is escaped; a name it lacks raises."""
+    """A template of this folder with ``values``; text is escaped, a missing name raises."""
     environment = Environment(
         loader=FunctionLoader(source_of),
         autoescape=True,
@@ -22,12 +22,12 @@ def fill(template: str, /, **values: Any) -> str:
 
 
 def source_of(name: str) -> str:
-    """A template's text, wherever the package is installed."""
+    """The text of a template, wherever the package is installed."""
     return files("foldproof.tasks.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def embedded(title: str, png: bytes) -> Markup:
-    """A picture inside the page, with ``title`` for readers who cannot see it."""
+    """A picture embedded in the page, with ``title`` as its alternative text."""
     return Markup('<img alt="{}" src="data:image/png;base64,{}">').format(
         title, b64encode(png).decode()
     )
@@ -35,7 +35,7 @@ def embedded(title: str, png: bytes) -> Markup:
 
 @dataclass(frozen=True)
 class Report:
-    """What a reader gets: the page, and its figures as PNG by key of ``FIGURES``."""
+    """A page, and its figures as PNG by key."""
 
     page: str
     figures: Mapping[str, bytes]

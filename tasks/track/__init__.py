@@ -1,5 +1,5 @@
-"""Log a comparison to MLflow. The only room that imports it, in its modules and not here.
+"""Logging to MLflow. Only the modules of this folder import it.
 
-Configuration reads ``foldproof.tasks.track.spec``, which does not need MLflow: importing that takes
-seconds.
+This file does not, because the configuration reads ``foldproof.tasks.track.spec`` and importing
+MLflow takes seconds.
 """

@@ -1,31 +1,31 @@
-"""Log an audit: one run that carries the verdict, the page, the findings and the sheets."""
+"""Log an audit: one run with the verdict, the page, the findings and the information sheets."""
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from foldproof.tasks.diagnose.findings.finding import LeakReport, Verdict
 from foldproof.tasks.diagnose.findings.sheet import sheet_of
-from foldproof.tasks.report.audit.words import verdict_sentence
+from foldproof.tasks.report.audit.text import price_of, verdict_sentence
 from foldproof.tasks.report.template import Report
-from foldproof.tasks.track.runs import SUMMARY, finished_runs, log_values, new_run
-from foldproof.tasks.track.store import Links, Store, runs_page, ui_command, url_of
-from foldproof.tasks.track.values import NOTE, Value
+from foldproof.tasks.track.entries import NOTE, Value, seconds
+from foldproof.tasks.track.runs import SUMMARY, finished_runs, logged_run
+from foldproof.tasks.track.store import Links, Store, links_to
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What an audit came to.
+    """A finished audit.
 
     Attributes:
-        title: Of the run.
-        audit_id: Hash of all that decides it; the same audit is one run.
-        reports: One a subject.
-        verdict: The worst of the reports, planted controls aside.
-        settings: What was set, flat.
-        seconds: By step.
-        code_version: Of the project.
+        title: Title of the run.
+        audit_id: Hash of all inputs; the same audit is one run.
+        reports: One per subject.
+        verdict: The worst of the reports, without planted controls.
+        settings: The settings by flat name.
+        seconds: Wall time by step.
+        code_version: Hash of the code.
     """
 
     title: str
@@ -38,22 +38,18 @@ class Audit:
 
 
 def log_leak_audit(store: Store, audit: Audit, report: Report) -> Links:
-    """Write the run unless it is there; say where it is."""
+    """Write the run unless it exists; return where it is."""
     runs = finished_runs(store, audit.audit_id)
     if SUMMARY not in runs:
-        with new_run(store, audit.title, audit_tags(audit)) as run_id:
-            settings = {name: str(value) for name, value in audit.settings.items()}
-            log_values(store, run_id, audit_values(audit), settings)
-            with tempfile.TemporaryDirectory() as folder:
-                write_audit(audit, report, Path(folder))
-                store.client.log_artifacts(run_id, folder)
-        runs[SUMMARY] = run_id
-    page = f"{runs_page(store)}/{runs[SUMMARY]}/artifacts/report.html"
-    return Links(runs[SUMMARY], {}, url_of(store, audit.audit_id), page, ui_command(store))
+        write = partial(write_audit, audit, report)
+        content = audit_tags(audit), audit_values(audit), audit.settings
+        with logged_run(store, audit.title, *content, write) as run_id:
+            runs[SUMMARY] = run_id
+    return links_to(store, audit.audit_id, runs[SUMMARY])
 
 
 def audit_tags(audit: Audit) -> dict[str, str]:
-    """What finds the run, and the verdicts as tags and description."""
+    """Tags that identify the run, the verdicts, and the description."""
     return {
         "comparison": audit.audit_id,
         "kind": "audit",
@@ -66,17 +62,16 @@ def audit_tags(audit: Audit) -> dict[str, str]:
 
 
 def audit_values(audit: Audit) -> Iterator[Value]:
-    """Statistics of every finding that has a number, by subject, test and stage; the seconds."""
+    """The statistic of every finding by subject, test and stage; the added rank IC; seconds."""
     for report in audit.reports:
         for finding in report.findings:
             if finding.value == finding.value and abs(finding.value) != float("inf"):
                 stage = finding.stage.replace(" ", "_")
                 yield f"{report.subject}/{finding.test}.{stage}", float(finding.value), 0
-        price = next((f.inflation for f in report.findings if f.inflation), None)
+        price = price_of(report)
         if price is not None:
             yield f"{report.subject}/inflation", price.value, 0
-    for step, spent in audit.seconds.items():
-        yield f"seconds/{step}", float(spent), 0
+    yield from seconds(audit.seconds)
 
 
 def write_audit(audit: Audit, report: Report, folder: Path) -> None:
@@ -90,11 +85,10 @@ def write_audit(audit: Audit, report: Report, folder: Path) -> None:
     for one in audit.reports:
         name = file_name(one.subject)
         (folder / f"{name}.json").write_text(one.to_json(), encoding="utf-8")
-        sheet = sheet_of(one)
-        text = f"{one.to_markdown()}\n{sheet.to_markdown()}"
+        text = f"{one.to_markdown()}\n{sheet_of(one).to_markdown()}"
         (folder / f"{name}.md").write_text(text, encoding="utf-8")
 
 
 def file_name(subject: str) -> str:
-    """``subject`` as the name of a file."""
+    """``subject`` as a file name."""
     return "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in subject)

@@ -1,4 +1,4 @@
-"""A trained unit as a model for the tracker."""
+"""The files of a trained unit as an MLflow model."""
 
 import shutil
 from collections.abc import Iterable, Mapping
@@ -18,9 +18,9 @@ from foldproof.tasks.version import ROOT, sources
 SCORING = ("foldproof.tasks.data", "foldproof.tasks.train.serving.model")
 """Modules that served_model.py imports; they and what they import travel with a model."""
 NEEDED = ("torch", "numpy", "pandas", "pandera", "pydantic", "pyarrow", "safetensors")
-"""What scoring imports; everything else stays out of the model's environment."""
+"""Packages that scoring imports: the environment of the model."""
 EXAMPLE_SYMBOLS, EXAMPLE_DATES = 20, 5
-"""Symbols of the input example at most, and dates beyond the history that a score needs."""
+"""Most symbols of the input example, and its dates beyond the history that a score needs."""
 
 
 def forecaster_files(
@@ -30,25 +30,25 @@ def forecaster_files(
     raw: pd.DataFrame,
     folder: Path,
     importance: Mapping[str, float] = NOTHING,
-    laid: Laid | None = None,
+    dense: Laid | None = None,
 ) -> ModelFiles:
-    """Write the unit below ``folder`` and describe it as a model.
+    """Write the unit into ``folder`` as a model.
 
     Args:
         trained: The unit.
         features: Names of the panel's features.
-        data: What the panel was made by.
-        raw: Rows of the panel's source, the training block's among them; the newest give the
-            signature.
-        folder: Where to write; it must last until the model is logged.
-        importance: Of the features, by integrated gradients; empty where they were not attributed.
-        laid: ``raw`` laid out, where several models share it; by default it is laid out here.
+        data: Settings of the panel.
+        raw: Rows of the panel's source, including the training block; the newest ones are the
+            input example.
+        folder: Where to write; it must exist until the model is logged.
+        importance: Importance of the features by integrated gradients; empty if not attributed.
+        dense: ``raw`` as dense features, if several models share them; computed by default.
     """
     place = folder / trained.unit.key
     place.mkdir()
     served = served_of(trained, features, data)
-    laid = served.laid(raw) if laid is None else laid
-    background = background_of(served, laid, trained, importance)
+    dense = served.laid(raw) if dense is None else dense
+    background = background_of(served, dense, trained, importance)
     rows = example_rows(raw, data, features, background.history + EXAMPLE_DATES, EXAMPLE_SYMBOLS)
     scores = served.table(served.laid(rows))
     return ModelFiles(
@@ -62,7 +62,7 @@ def forecaster_files(
 
 
 def staged_code(place: Path) -> Path:
-    """A copy of the code that scores below ``place``, as the package ``foldproof``; its folder."""
+    """A copy of the code for scoring in ``place``, as the package ``foldproof``; its folder."""
     target = place / "code" / "foldproof"
     for file in sources(*SCORING, parents=True):
         copy = target / file.relative_to(ROOT)
@@ -79,26 +79,26 @@ def files_by_variant(
     folder: Path,
     importance: pd.DataFrame,
 ) -> dict[str, ModelFiles]:
-    """The same for one unit a variant; the rows, which they share, are laid out once.
+    """The model files of one unit per variant, by variant; they share the dense features.
 
     Args:
-        models: One unit a variant.
-        features: See :func:`forecaster_files`.
-        data: Likewise.
-        raw: Likewise.
-        folder: Likewise.
+        models: One unit per variant.
+        features: Names of the panel's features.
+        data: Settings of the panel.
+        raw: Rows of the panel's source.
+        folder: Where to write; it must exist until the models are logged.
         importance: Table of the attributions: variant, fold, seed, method, feature, importance.
     """
-    laid, files = None, {}
+    dense, files = None, {}
     for one in models:
-        laid = laid or served_of(one, features, data).laid(raw)
+        dense = dense or served_of(one, features, data).laid(raw)
         own = importance_of(importance, one)
-        files[one.unit.variant] = forecaster_files(one, features, data, raw, folder, own, laid)
+        files[one.unit.variant] = forecaster_files(one, features, data, raw, folder, own, dense)
     return files
 
 
 def importance_of(table: pd.DataFrame, one: TrainedUnit) -> dict[str, float]:
-    """A unit's importance of features by integrated gradients; empty where it has none."""
+    """A unit's importance of features by integrated gradients; empty if not attributed."""
     unit = one.unit
     known = (table["variant"] == unit.variant) & (table["method"] == MAIN)
     own = table[known & (table["fold"] == unit.fold.number) & (table["seed"] == unit.seed)]

@@ -1,4 +1,4 @@
-"""A model in the tracker: its code as files, its weights as files, its signature; no pickle."""
+"""A model in MLflow: code, weights and signature as files, without pickle."""
 
 import tempfile
 from collections.abc import Mapping
@@ -15,16 +15,16 @@ from foldproof.tasks.track.store import Store
 
 @dataclass(frozen=True, eq=False)
 class ModelFiles:
-    """What a model is made of.
+    """The parts of a model.
 
     Attributes:
         code: A Python file that ends in ``mlflow.models.set_model(...)``.
-        artifacts: Files that the code reads, by the name it knows them under.
-        example_input: A few rows as the model takes them; gives the signature.
-        example_output: What it answers on them.
-        requirements: Pinned packages that it needs. They are stated, because to infer them takes
-            MLflow a quarter of a minute a model.
-        packages: Folders of source code that travel with the model.
+        artifacts: Files that the code reads, by name.
+        example_input: A few input rows; they define the signature.
+        example_output: The scores for them.
+        requirements: Pinned packages. They are stated, because inferring them takes MLflow a
+            quarter of a minute per model.
+        packages: Folders of source code stored with the model.
     """
 
     code: Path
@@ -38,8 +38,8 @@ class ModelFiles:
 def log_model(store: Store, run_id: str, name: str, files: ModelFiles) -> str:
     """Log a model under a run and return its id; ``models:/<id>`` loads it.
 
-    MLflow's own ``log_model`` works on the process's active run and global address, so the model
-    is saved to a folder and handed over with the client.
+    MLflow's own ``log_model`` uses the process's active run and global address, so the model is
+    saved to a folder and uploaded with the client.
     """
     logged = store.client.create_logged_model(
         store.experiment_id, name=name, source_run_id=run_id, model_type="forecaster"

@@ -1,9 +1,9 @@
-"""The model registry: who is champion, the move that a retraining decided, and the way back.
+"""The model registry: the champion, its replacement after a retraining, and the rollback.
 
-A retraining's finished run is the journal: it is written before the registry is touched, and says
-which champion was decided against. Every step after it is found done or is done again, and the last
-one is a single call that moves the alias. So a crash between any two of them leaves the old
-champion, and the same retraining again completes the move.
+The finished run of a retraining is the journal. It is written before the registry changes, and it
+names the champion that the challengers were compared with. Every later step can be repeated, and
+the last one is a single call that moves the alias. A crash in between leaves the old champion in
+place, and repeating the retraining completes the replacement.
 """
 
 import json
@@ -18,36 +18,36 @@ from mlflow.exceptions import MlflowException
 from foldproof.tasks.operate.decision import Outcome
 from foldproof.tasks.operate.evidence import Champion
 from foldproof.tasks.operate.record import Settled
-from foldproof.tasks.track.fetch import fetch_model
+from foldproof.tasks.track.entries import NOTE
+from foldproof.tasks.track.find_model import fetch_model
 from foldproof.tasks.track.store import Store, TrackingError
-from foldproof.tasks.track.values import NOTE
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 """Aliases: the version that scores, and the best of the newest retraining."""
 PREVIOUS = "previous"
-"""Tag of a version that became champion: the version before it; empty for the first."""
+"""Tag of a champion version: the previous champion's version; empty for the first."""
 SETTLED = "settled"
-"""Tag of a retraining's run whose decision the registry has."""
+"""Tag of a retraining's run whose decision was applied to the registry."""
 LINEAGE = (
     "retraining", "seed", "unit", "verdict", "outcome", "reason", "tested_from",
     "trained_on", "panel", "plan", "code_version", "night",
 )  # fmt: skip
-"""Tags that a version takes over from its run."""
+"""Tags that a version copies from its run."""
 
 
 @dataclass(frozen=True)
 class Move:
-    """A champion that was put back: from which version to which."""
+    """A rollback: the version that was champion, and the one that now is."""
 
     before: str
     after: str
 
 
 def aliases(store: Store, model: str) -> Mapping[str, str]:
-    """Versions of a registered model by alias; none where it is not registered.
+    """Versions of a registered model by alias; empty if it is not registered.
 
     Raises:
-        TrackingError: The registry cannot be read: that is not the same as no champion.
+        TrackingError: The registry cannot be read, which does not mean that there is no champion.
     """
     try:
         found = store.client.get_registered_model(model).aliases
@@ -59,7 +59,7 @@ def aliases(store: Store, model: str) -> Mapping[str, str]:
 
 
 def find_champion(store: Store, model: str, folder: Path) -> Champion | None:
-    """The champion with its files brought to ``folder``; None where no version has the alias.
+    """The champion with its files in ``folder``; None if no version has the alias.
 
     Raises:
         TrackingError: The registry or the champion's files cannot be read.
@@ -74,11 +74,11 @@ def find_champion(store: Store, model: str, folder: Path) -> Champion | None:
 
 
 def settle(store: Store, run_id: str) -> Settled:
-    """Bring the registry to what a retraining's finished run says; again, it changes nothing.
+    """Apply the decision of a retraining's finished run to the registry; repeatable.
 
-    The best challenger is registered once, whatever the outcome, and takes the alias
-    ``challenger``. The alias ``champion`` moves only from the version that was decided against: if
-    somebody has moved it meanwhile, it stays where they put it, and the sentence says so.
+    The best challenger is registered once, whatever the outcome, and gets the alias
+    ``challenger``. The alias ``champion`` moves only if it is still on the version that the
+    challengers were compared with; otherwise it stays, and the sentence says so.
     """
     run = store.client.get_run(run_id)
     tags = run.data.tags
@@ -99,9 +99,9 @@ def settle(store: Store, run_id: str) -> Settled:
 
 
 def registered(store: Store, model: str, run: Run) -> str | None:
-    """The version of the run's model: the one that is there, or a new one; None without a model.
+    """The version of the run's model, created if missing; None without a model.
 
-    A unit is one version, however many retrainings come to it: its key is what decides it.
+    A unit has one version, however many retrainings produce it; its key identifies it.
     """
     logged = run.outputs.model_outputs if run.outputs else []
     if not logged:
@@ -111,7 +111,7 @@ def registered(store: Store, model: str, run: Run) -> str | None:
     found = client.search_model_versions(f"name = '{model}' and tags.unit = '{tags['unit']}'")
     if found:
         return str(min(int(one.version) for one in found))
-    # by its place: given a model's id, MLflow looks at the process's global address
+    # by its location: with a model's id, MLflow would use the process's global address
     place = client.get_logged_model(logged[-1].model_id).artifact_location
     made = client.create_model_version(
         model,
@@ -125,7 +125,7 @@ def registered(store: Store, model: str, run: Run) -> str | None:
 
 
 def create_registered(store: Store, model: str) -> None:
-    """Make the registered model where it is not there."""
+    """Create the registered model if missing."""
     try:
         store.client.create_registered_model(model)
     except MlflowException as error:
@@ -133,19 +133,19 @@ def create_registered(store: Store, model: str) -> None:
             raise
 
 
-def promote(store: Store, model: str, version: str, decided_against: str) -> str:
-    """Move the alias from the version that was decided against; what is to be added in words.
+def promote(store: Store, model: str, version: str, compared_with: str) -> str:
+    """Move the alias ``champion``; return the text to add to the decision.
 
-    The version before is remembered on the new one first: with the alias moved it could be lost.
+    The new version is tagged with the previous one first, so that a crash cannot lose it.
     """
     now = aliases(store, model).get(CHAMPION, "")
     done = f". Version {version} of {model} is the champion"
     if now == version:
         return done
-    if now != decided_against:
+    if now != compared_with:
         return (
-            f". But the champion is version {now or 'none'} by now, which was not compared: it "
-            "stays. Retrain to compare with it"
+            f". But the champion changed meanwhile to version {now or '(no version)'}, which was "
+            "not compared, so it stays. Retrain to compare with it"
         )
     store.client.set_model_version_tag(model, version, PREVIOUS, now)
     store.client.set_registered_model_alias(model, CHAMPION, version)
@@ -153,26 +153,25 @@ def promote(store: Store, model: str, version: str, decided_against: str) -> str
 
 
 def roll_back(store: Store, model: str, version: str = "") -> Move:
-    """Give the alias ``champion`` back to the version before, or to ``version``.
+    """Move the alias ``champion`` back to the previous version, or to ``version``.
 
     Raises:
-        TrackingError: There is no champion, nothing before it, no such version, or it is the
+        TrackingError: There is no champion, no previous or no such version, or the version is the
             champion already.
     """
     now = aliases(store, model).get(CHAMPION)
     if now is None:
-        raise TrackingError(f"{model} has no champion to roll back: foldproof retrain makes one")
+        raise TrackingError(f"{model} has no champion to roll back; run foldproof retrain")
     found = store.client.search_model_versions(f"name = '{model}'")
     there = sorted((str(one.version) for one in found), key=int)
     named = ", ".join(there)
     to = version or store.client.get_model_version(model, now).tags.get(PREVIOUS, "")
     if not to:
         raise TrackingError(
-            f"version {now} of {model} took no other's place: there is none to go back to. Name a "
-            f"version: there are {named}"
+            f"version {now} of {model} has no previous version; give one of the versions {named}"
         )
     if to not in there:
-        raise TrackingError(f"{model} has no version {to}: there are {named}")
+        raise TrackingError(f"{model} has no version {to}; its versions are {named}")
     if to == now:
         raise TrackingError(f"version {to} of {model} is the champion already")
     store.client.set_model_version_tag(model, now, "rolled_back_to", to)

@@ -1,39 +1,37 @@
-"""Log a retraining: one run with the decision, the numbers behind it, and the best challenger."""
+"""Log a retraining: one run with the decision, its numbers, and the best challenger."""
 
-import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from foldproof.tasks.operate.decision_text import markdown, sentence
 from foldproof.tasks.operate.record import Retraining
 from foldproof.tasks.track.audit import file_name
-from foldproof.tasks.track.log import write_findings
+from foldproof.tasks.track.comparison import write_findings
+from foldproof.tasks.track.entries import NOTE, Value, flat, key_of, seconds
 from foldproof.tasks.track.model import ModelFiles, log_model
-from foldproof.tasks.track.runs import SUMMARY, finished_runs, log_values, new_run
+from foldproof.tasks.track.runs import SUMMARY, finished_runs, logged_run
 from foldproof.tasks.track.store import Store
-from foldproof.tasks.track.values import NOTE, Value, flat, key_of
+from foldproof.tasks.train.serving.training_values import trained_on
 
 
 def find_retraining(store: Store, retraining_id: str) -> str | None:
-    """The finished run of a retraining, or None; those left unfinished are deleted."""
+    """The finished run of a retraining, or None; unfinished ones are deleted."""
     return finished_runs(store, retraining_id).get(SUMMARY)
 
 
 def log_retraining(store: Store, record: Retraining, model: ModelFiles | None) -> str:
-    """Write the run and return its id; ``model`` is what is registered of it."""
-    with new_run(store, record.title, retraining_tags(record)) as run_id:
-        settings = {k: v for k, v in record.config.items() if k not in ("tracking", "workers")}
-        log_values(store, run_id, retraining_values(record), flat(settings))
-        with tempfile.TemporaryDirectory() as folder:
-            write_retraining(record, Path(folder))
-            store.client.log_artifacts(run_id, folder)
+    """Write the run and return its id; ``model`` is the one to register."""
+    settings = flat(record.config, without=("tracking", "workers"))
+    content = retraining_tags(record), retraining_values(record), settings
+    with logged_run(store, record.title, *content, partial(write_retraining, record)) as run_id:
         if model is not None and record.decision.variant:
             log_model(store, run_id, key_of(record.decision.variant).replace(".", "_"), model)
     return run_id
 
 
 def retraining_tags(record: Retraining) -> dict[str, str]:
-    """What finds the run, the decision, and the lineage that a registered version takes over."""
+    """Tags that identify the run, the decision, and the lineage of the registered version."""
     made = record.decision
     return {
         "comparison": record.retraining_id,
@@ -56,10 +54,9 @@ def retraining_tags(record: Retraining) -> dict[str, str]:
 
 
 def lineage(record: Retraining) -> dict[str, str]:
-    """What the registered network is; nothing where none is registered.
+    """Tags of the registered network; empty if none is registered.
 
-    The variant has a tag of its own name on the version; on the run that name would make it one of
-    a comparison's variants.
+    The run has no tag ``variant``, because that marks the runs of a comparison's variants.
     """
     if record.chosen is None:
         return {}
@@ -70,12 +67,12 @@ def lineage(record: Retraining) -> dict[str, str]:
         "unit": unit.key,
         "verdict": str(record.decision.of(unit.variant).verdict),
         "tested_from": str(unit.fold.test_dates[0]),
-        "trained_on": " to ".join(str(day) for day in unit.fold.train_dates[[0, -1]]),
+        "trained_on": " to ".join(map(str, trained_on(unit.fold))),
     }
 
 
 def retraining_values(record: Retraining) -> Iterator[Value]:
-    """Every challenger's numbers in a section of its own; the champion's; the seconds."""
+    """Numbers of every challenger in its own section, of the champion and the gate; seconds."""
     made = record.decision
     for one in made.challengers:
         for name in ("rank_ic", "gain", "low", "high", "p", "p_worse", "coverage", "dates"):
@@ -87,8 +84,7 @@ def retraining_values(record: Retraining) -> Iterator[Value]:
     yield "gate/share", made.share, 0
     yield "gate/admitted", float(made.admitted), 0
     yield "gate/stale", float(made.stale), 0
-    for step, spent in record.seconds.items():
-        yield f"seconds/{step}", float(spent), 0
+    yield from seconds(record.seconds)
 
 
 def write_retraining(record: Retraining, folder: Path) -> None:

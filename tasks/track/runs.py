@@ -1,43 +1,32 @@
-"""One run: found, replaced when it is unfinished, finished only when everything in it is there."""
+"""Runs: found, replaced if unfinished, and finished only when everything is written."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
-from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
+from foldproof.tasks.track.entries import Value, metrics, params, tags
 from foldproof.tasks.track.store import Store
-from foldproof.tasks.track.values import Value, metrics, params, tags
 
 SUMMARY = ""
-"""Stands for the summary run where runs are keyed by variant."""
+"""Key of the summary run among runs keyed by variant."""
 
 METRICS, PARAMS = 1000, 100
-"""What the tracker takes in one call."""
+"""Entries that MLflow takes in one call."""
 
 T = TypeVar("T")
 
 
 def finished_runs(store: Store, comparison: str) -> dict[str, str]:
-    """Ids of a comparison's finished runs by variant; those left unfinished are deleted.
+    """Ids of a comparison's finished runs by variant; unfinished runs are deleted.
 
-    A run counts as finished only when everything was written, so that whatever an interruption
-    left behind is written anew.
+    A run is finished only when everything was written, so an interrupted one is written anew.
     """
     kept: dict[str, str] = {}
-    for run in _runs_of(store, comparison):
-        name = run.data.tags.get("variant", SUMMARY)
-        if run.info.status == "FINISHED" and name not in kept:
-            kept[name] = run.info.run_id
-        else:
-            store.client.delete_run(run.info.run_id)
-    return kept
-
-
-def _runs_of(store: Store, comparison: str) -> Iterator[Run]:
-    """All runs of a comparison, oldest first."""
     token = None
     while True:
         page = store.client.search_runs(
@@ -46,30 +35,53 @@ def _runs_of(store: Store, comparison: str) -> Iterator[Run]:
             order_by=["attributes.start_time ASC"],
             page_token=token,
         )
-        yield from page
+        for run in page:
+            name = run.data.tags.get("variant", SUMMARY)
+            if run.info.status == "FINISHED" and name not in kept:
+                kept[name] = run.info.run_id
+            else:
+                store.client.delete_run(run.info.run_id)
         token = page.token
         if not token:
-            return
+            return kept
 
 
 @contextmanager
 def new_run(store: Store, name: str, run_tags: Mapping[str, Any]) -> Iterator[str]:
-    """A run that is RUNNING inside the block, FINISHED after it, FAILED when the block raises."""
+    """A run that is RUNNING inside the block, FINISHED after it, FAILED if the block raises."""
     first = {tag.key: tag.value for tag in tags(run_tags)}
     run_id = store.client.create_run(store.experiment_id, tags=first, run_name=name).info.run_id
     try:
         yield run_id
     except BaseException:
-        with suppress(MlflowException):  # what went wrong in the block is what the user must read
+        with suppress(MlflowException):  # the user must see the block's own error
             store.client.set_terminated(run_id, "FAILED")
         raise
     store.client.set_terminated(run_id, "FINISHED")
 
 
+@contextmanager
+def logged_run(
+    store: Store,
+    name: str,
+    run_tags: Mapping[str, Any],
+    values: Iterable[Value],
+    settings: Mapping[str, Any],
+    write: Callable[[Path], None],
+) -> Iterator[str]:
+    """A new run with metrics, parameters and the files that ``write`` puts into a folder."""
+    with new_run(store, name, run_tags) as run_id:
+        log_values(store, run_id, values, settings)
+        with TemporaryDirectory() as folder:
+            write(Path(folder))
+            store.client.log_artifacts(run_id, folder)
+        yield run_id
+
+
 def log_values(
     store: Store, run_id: str, values: Iterable[Value], settings: Mapping[str, Any]
 ) -> None:
-    """Metrics and parameters in as few calls as the tracker allows."""
+    """Metrics and parameters in as few calls as MLflow allows."""
     now = time.time_ns() // 1_000_000
     for part in chunks(params(settings), PARAMS):
         store.client.log_batch(run_id, params=part)

@@ -1,4 +1,4 @@
-"""Nights in the tracker: one run a model version, one step a day."""
+"""Log nightly scores and monitoring: one run per model version, one step per day."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
@@ -11,9 +11,9 @@ from PIL import Image
 from foldproof.tasks.operate.monitor import Monitoring
 from foldproof.tasks.operate.scoring import Scoring, markdown, sentence
 from foldproof.tasks.report import Report
+from foldproof.tasks.track.entries import NOTE, Value, metrics, tags
 from foldproof.tasks.track.runs import METRICS, chunks, new_run
 from foldproof.tasks.track.store import Store
-from foldproof.tasks.track.values import NOTE, Value, metrics, tags
 
 KIND = "scoring"
 NIGHTS = "scores"
@@ -23,13 +23,13 @@ NIGHTS = "scores"
 def log_scoring(store: Store, scoring: Scoring, table: Path | None) -> str:
     """Write a night to its version's run and return the run's id.
 
-    The same night again writes the same values under the same step and time, which the tracker
-    keeps once, and replaces the table.
+    Repeating a night writes the same values under the same step and time, which MLflow keeps once,
+    and replaces the table.
 
     Args:
-        store: Where to.
+        store: Where to log.
         scoring: The night.
-        table: File of its scores; None where it was refused.
+        table: File of its scores; None if the night was refused.
     """
     run_id = scoring_run(store, scoring.model, scoring.version, scoring.variant)
     store.client.log_batch(run_id, metrics=dated(scoring_values(scoring), scoring.night))
@@ -41,9 +41,9 @@ def log_scoring(store: Store, scoring: Scoring, table: Path | None) -> str:
 
 
 def scoring_run(store: Store, model: str, version: str, variant: str) -> str:
-    """The run that gathers the nights of a version; made where there is none.
+    """The run with all nights of a version, created if missing.
 
-    Which version it is of stands in tags, so that a version that is champion twice has one run.
+    Tags identify the version, so a version that becomes champion twice keeps one run.
     """
     own = f"tags.kind = '{KIND}' and tags.model = '{model}' and tags.version = '{version}'"
     order = ["attributes.start_time ASC"]
@@ -56,7 +56,7 @@ def scoring_run(store: Store, model: str, version: str, variant: str) -> str:
 
 
 def scoring_values(scoring: Scoring) -> Iterator[Value]:
-    """Every check's statistic, how many scores there are, and whether the night was refused."""
+    """The statistic of every check, the number of scores, and whether the night was refused."""
     step = step_of(scoring.night)
     for one in scoring.checks:
         yield f"check/{one.name}", one.value, step
@@ -66,7 +66,7 @@ def scoring_values(scoring: Scoring) -> Iterator[Value]:
 
 
 def night_tags(scoring: Scoring) -> dict[str, str]:
-    """What the newest night came to, as tags and as the run's description."""
+    """The result of the newest night as tags and as the description of the run."""
     return {
         "night": str(scoring.night),
         "newest_row": str(scoring.newest),
@@ -76,15 +76,14 @@ def night_tags(scoring: Scoring) -> dict[str, str]:
     }
 
 
-def log_watch(store: Store, seen: Monitoring, report: Report, dates: int) -> str:
-    """Write what monitoring saw to the run of the champion's version and return the run's id.
+def log_watch(store: Store, watch: Monitoring, report: Report, dates: int) -> str:
+    """Write the results of monitoring to the run of the champion's version; return the run's id.
 
-    The realised rank IC of a date stands under the version that scored it; only the newest
-    ``dates`` are written, the earlier ones were on earlier nights. The same night again writes the
-    same.
+    The realised rank IC of a date goes to the run of the version that scored it, for the newest
+    ``dates`` only, because earlier nights wrote the others. Repeating a night writes the same.
     """
-    for version, own in seen.daily[-dates:].groupby("version"):
-        run_id = scoring_run(store, seen.model, str(version), "")
+    for version, own in watch.daily[-dates:].groupby("version"):
+        run_id = scoring_run(store, watch.model, str(version), "")
         points = [
             metric
             for stamp, value in zip(own["date"], own["rank_ic"], strict=True)
@@ -92,37 +91,37 @@ def log_watch(store: Store, seen: Monitoring, report: Report, dates: int) -> str
         ]
         for chunk in chunks(points, METRICS):
             store.client.log_batch(run_id, metrics=chunk)
-    run_id = scoring_run(store, seen.model, seen.version, seen.variant)
-    store.client.log_batch(run_id, metrics=dated(watch_values(seen), seen.night))
+    run_id = scoring_run(store, watch.model, watch.version, watch.variant)
+    store.client.log_batch(run_id, metrics=dated(watch_values(watch), watch.night))
     with Image.open(BytesIO(report.figures["realised"])) as image:
         store.client.log_image(run_id, image, "monitoring/realised.png")
     store.client.log_text(run_id, report.page, "monitoring/monitoring.md")
-    for tag in tags(watch_tags(seen)):
+    for tag in tags(watch_tags(watch)):
         store.client.set_tag(run_id, tag.key, tag.value)
     return run_id
 
 
-def watch_values(seen: Monitoring) -> Iterator[Value]:
+def watch_values(watch: Monitoring) -> Iterator[Value]:
     """Mean realised rank IC with its interval, drift, and the number of alerts."""
-    step, found = step_of(seen.night), seen.realised
+    step, found = step_of(watch.night), watch.realised
     for name in ("mean", "low", "high", "dates"):
         yield f"realised/{name}", float(getattr(found, name)), step
-    yield "monitor/shift", float(seen.shift.iloc[0]), step
-    yield "monitor/tau", seen.tau, step
-    yield "monitor/alerts", float(len(seen.alerts)), step
+    yield "monitor/shift", float(watch.shift.iloc[0]), step
+    yield "monitor/tau", watch.tau, step
+    yield "monitor/alerts", float(len(watch.alerts)), step
 
 
-def watch_tags(seen: Monitoring) -> dict[str, str]:
-    """Which alerts the newest night of monitoring gave, and in words."""
+def watch_tags(watch: Monitoring) -> dict[str, str]:
+    """The alerts of the newest night of monitoring, by name and as text."""
     return {
-        "monitored": str(seen.night),
-        "alerts": ", ".join(seen.alerts),
-        "alert": "; ".join(seen.alerts.values()),
+        "monitored": str(watch.night),
+        "alerts": ", ".join(watch.alerts),
+        "alert": "; ".join(watch.alerts.values()),
     }
 
 
 def dated(values: Iterable[Value], day: date) -> list[Metric]:
-    """Metrics with the time of ``day``, not the clock's: written again, they are the same."""
+    """Metrics with the time of ``day`` instead of now, so that repeating them changes nothing."""
     moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
     return metrics(values, int(moment.timestamp() * 1000))
 

@@ -1,4 +1,4 @@
-"""The code of a logged model: MLflow runs this file where the model is loaded."""
+"""The code of a logged model: MLflow runs this file when the model is loaded."""
 
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,11 @@ class ServedForecaster(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
-        """Scores: date, symbol, score in target units; NaN where history is missing.
+        """Scores: date, symbol, score in target units; NaN for symbols without enough history.
 
         Raises:
-            MlflowException: What is wrong with which column. A server answers that with status 400
-                and the message; of any other error it would show the traceback.
+            MlflowException: The rows are invalid; the message names the column. A server returns
+                it with status 400; for any other error it would show the traceback.
         """
         try:
             scores = self.served.score(model_input)

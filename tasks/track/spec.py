@@ -1,4 +1,4 @@
-"""Where runs are logged."""
+"""Settings of the tracking store."""
 
 from dataclasses import dataclass
 
@@ -10,16 +10,16 @@ class TrackingSpec(Spec):
     """The tracking store and the experiment in it."""
 
     uri: str | None = None
-    """A tracking server's address or a database URI; none takes the SQLite file
-    .foldproof/mlflow.db in the working directory, artifacts beside it. The environment variable
-    MLFLOW_TRACKING_URI wins over both."""
+    """Address of a tracking server, or a database URI. By default the SQLite file
+    .foldproof/mlflow.db in the working directory, with artifacts beside it. The environment
+    variable MLFLOW_TRACKING_URI takes precedence."""
     experiment: str = "foldproof"
-    """The experiment that gathers the runs."""
+    """Name of the MLflow experiment of the runs."""
 
     def __post_init__(self) -> None:
-        require(bool(self.experiment.strip()), "experiment must have a name; it is empty")
+        require(bool(self.experiment.strip()), "experiment is empty; give it a name")
         require(
             self.uri is None or (self.uri != "" and not self.uri.startswith(("file:", ".", "/"))),
             f"tracking needs a server or a database (http://..., sqlite:///...); uri is "
-            f"{self.uri!r}, and a folder of files is no longer supported by MLflow",
+            f"{self.uri!r}, and MLflow no longer supports a folder of files",
         )

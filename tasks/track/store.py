@@ -1,12 +1,13 @@
-"""The tracking store: found or made once, in the parent process, under an absolute address."""
+"""The tracking store: opened once, in the parent process, under an absolute address."""
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from urllib.error import HTTPError
 from urllib.parse import quote, urlencode, urlsplit
-from urllib.request import urlopen
+from urllib.request import url2pathname, urlopen
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment
@@ -16,14 +17,15 @@ from foldproof.tasks.track.spec import TrackingSpec
 
 SQLITE = "sqlite:///"
 PATIENCE = 5.0
-"""Seconds that a tracking server has to answer."""
+"""Seconds to wait for a tracking server."""
 LOCAL_UI = "http://127.0.0.1:5000"
 UI_ADDRESS = "FOLDPROOF_MLFLOW_UI"
-"""Environment variable: where a UI on the embedded store is running already."""
+"""Environment variable: address of a UI that already runs on the embedded store."""
+NO_RUNS: Mapping[str, str] = MappingProxyType({})
 
 
 class TrackingError(ValueError):
-    """The tracking store cannot be used; says why and what to do."""
+    """The tracking store cannot be used; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,8 @@ class Store:
     """An open tracking store and the experiment in it.
 
     Attributes:
-        client: Talks to ``uri`` whatever the process's global tracking URI is.
-        experiment_id: Gathers the runs.
+        client: A client of ``uri``, independent of the process's global tracking URI.
+        experiment_id: The experiment of the runs.
         uri: Absolute address of the store.
     """
 
@@ -46,11 +48,12 @@ class Links:
     """Where a comparison was logged.
 
     Attributes:
-        summary_run_id: The run that answers the question by itself.
-        variant_run_ids: One run a variant.
+        summary_run_id: The run with the answers.
+        variant_run_ids: One run per variant.
         url: The charts of all of them in the MLflow UI.
         report: The report on the summary run, in the MLflow UI.
         command: Starts that UI; empty for a tracking server, which is running.
+        file: The report on this machine; empty if the artifacts are on a server.
     """
 
     summary_run_id: str
@@ -58,6 +61,7 @@ class Links:
     url: str
     report: str
     command: str
+    file: str = ""
 
 
 def resolve_uri(spec: TrackingSpec) -> str:
@@ -77,10 +81,10 @@ def database(uri: str) -> Path | None:
 
 
 def open_store(spec: TrackingSpec) -> Store:
-    """Open the store; make the database and the experiment where they do not exist.
+    """Open the store; create the database and the experiment if missing.
 
-    Call it once, in the parent, before anything writes in parallel: several processes that
-    migrate one fresh database at once fail.
+    Call it once, in the parent, before anything writes in parallel: processes that migrate a fresh
+    database at the same time fail.
 
     Raises:
         TrackingError: A server does not answer, the address is not supported, or the experiment
@@ -106,7 +110,7 @@ def open_store(spec: TrackingSpec) -> Store:
 
 
 def _create(client: MlflowClient, spec: TrackingSpec, path: Path | None) -> Experiment:
-    """Make the experiment; another process may be faster, then take its."""
+    """Create the experiment; if another process was faster, take its experiment."""
     place = (path.parent / "artifacts").as_uri() if path else None
     try:
         return client.get_experiment(client.create_experiment(spec.experiment, place))
@@ -120,9 +124,9 @@ def _create(client: MlflowClient, spec: TrackingSpec, path: Path | None) -> Expe
 
 
 def require_answer(uri: str) -> None:
-    """Raise TrackingError unless a server at an http address answers within seconds.
+    """Raise TrackingError unless the server at an http address answers within seconds.
 
-    MLflow itself would retry for minutes before it says so.
+    MLflow itself would retry for minutes first.
     """
     if urlsplit(uri).scheme not in ("http", "https"):
         return
@@ -130,7 +134,7 @@ def require_answer(uri: str) -> None:
         with urlopen(f"{uri.rstrip('/')}/health", timeout=PATIENCE):
             return
     except HTTPError:
-        return  # something answers; whether it lets us in, the first call will tell
+        return  # a server answers; the first call shows whether it grants access
     except OSError as error:
         raise TrackingError(
             f"no tracking server answers at {shown(uri)} ({error}): start it, or unset "
@@ -146,10 +150,39 @@ def shown(uri: str) -> str:
     return parts._replace(netloc=f"{parts.username}:***@{parts.hostname}").geturl()
 
 
-def url_of(store: Store, comparison: str) -> str:
+def links_to(
+    store: Store,
+    comparison: str,
+    run_id: str,
+    variants: Mapping[str, str] = NO_RUNS,
+    file: str = "report.html",
+) -> Links:
+    """Where the runs of a comparison, an audit or a study are.
+
+    Args:
+        store: Where they were logged.
+        comparison: Value of their tag ``comparison``.
+        run_id: The summary run.
+        variants: Runs by variant.
+        file: The artifact to open; empty for all artifacts.
+    """
+    page = f"{runs_page(store)}/{run_id}/artifacts" + f"/{file}" * bool(file)
+    place = urlsplit(store.client.get_run(run_id).info.artifact_uri)
+    folder = Path(url2pathname(place.path)) if place.scheme in ("", "file") else None
+    return Links(
+        summary_run_id=run_id,
+        variant_run_ids=variants,
+        url=charts_url(store, comparison),
+        report=page,
+        command=ui_command(store),
+        file=str(folder / file) if folder else "",
+    )
+
+
+def charts_url(store: Store, comparison: str) -> str:
     """Address of the charts of one comparison's runs.
 
-    The UI opens on generative-AI pages unless told that runs are meant.
+    The query selects machine learning, because the UI opens on its pages for generative AI.
     """
     query = {
         "workflowType": "machine_learning",
@@ -159,13 +192,8 @@ def url_of(store: Store, comparison: str) -> str:
     return f"{runs_page(store)}?{urlencode(query, quote_via=quote)}"
 
 
-def report_url(store: Store, run_id: str) -> str:
-    """Address of the report of a summary run in the MLflow UI."""
-    return f"{runs_page(store)}/{run_id}/artifacts/report.html"
-
-
 def runs_page(store: Store) -> str:
-    """The experiment's runs where the UI of the store is, or will be once it is started."""
+    """Address of the experiment's runs in the UI of the store."""
     base = (
         store.uri.rstrip("/")
         if store.uri.startswith("http")
@@ -175,7 +203,7 @@ def runs_page(store: Store) -> str:
 
 
 def ui_command(store: Store) -> str:
-    """What starts the UI on the store; empty when one is running."""
+    """Command that starts the UI on the store; empty if one is running."""
     if store.uri.startswith("http") or UI_ADDRESS in os.environ:
         return ""
     return f'mlflow ui --backend-store-uri "{shown(store.uri)}"'

@@ -1,34 +1,31 @@
-"""Log a study of batch statistics: one run that answers the question by itself."""
+"""Log a study of batch statistics as one run, with its answer as the description."""
 
 import json
-import tempfile
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from foldproof.tasks.report.batch_study.results import StudyResults, answer_markdown
-from foldproof.tasks.track.runs import SUMMARY, finished_runs, log_values, new_run
-from foldproof.tasks.track.store import Links, Store, runs_page, ui_command, url_of
-from foldproof.tasks.track.values import NOTE, Value, flat
+from foldproof.tasks.track.entries import NOTE, Value, flat, seconds
+from foldproof.tasks.track.runs import SUMMARY, finished_runs, logged_run
+from foldproof.tasks.track.store import Links, Store, links_to
 
 
 def log_batch_study(store: Store, results: StudyResults, figures: Mapping[str, bytes]) -> Links:
-    """Write the run unless it is there; say where it is."""
+    """Write the run unless it exists; return where it is."""
     runs = finished_runs(store, results.study_id)
     if SUMMARY not in runs:
-        with new_run(store, results.title, study_tags(results)) as run_id:
-            settings = {k: v for k, v in results.config.items() if k not in ("tracking", "workers")}
-            log_values(store, run_id, study_values(results), flat(settings))
-            with tempfile.TemporaryDirectory() as folder:
-                write_study(results, figures, Path(folder))
-                store.client.log_artifacts(run_id, folder)
+        settings = flat(results.config, without=("tracking", "workers"))
+        content = study_tags(results), study_values(results), settings
+        write = partial(write_study, results, figures)
+        with logged_run(store, results.title, *content, write) as run_id:
             store.client.log_table(run_id, results.table.astype(object), "table.json")
         runs[SUMMARY] = run_id
-    page = f"{runs_page(store)}/{runs[SUMMARY]}/artifacts"
-    return Links(runs[SUMMARY], {}, url_of(store, results.study_id), page, ui_command(store))
+    return links_to(store, results.study_id, runs[SUMMARY], file="")
 
 
 def study_tags(results: StudyResults) -> dict[str, str]:
-    """What finds the run, and the answer as its description."""
+    """Tags that identify the run, and the answer as its description."""
     return {
         "comparison": results.study_id,
         "kind": "study",
@@ -39,14 +36,13 @@ def study_tags(results: StudyResults) -> dict[str, str]:
 
 
 def study_values(results: StudyResults) -> Iterator[Value]:
-    """Every mean with its interval, in a section a panel; the seconds of every step."""
+    """Every mean with its interval, one section per panel; the seconds of every step."""
     for _, row in results.table.iterrows():
         name = f"{row['panel']}/{row['normalization']} {row['composition']}"
         for score in ("honest", "train_mode", "train_mode_dates", "gap", "gain"):
             for part in ("", "_low", "_high"):
                 yield f"{name} {score}{part}", float(row[f"{score}{part}"]), 0
-    for step, spent in results.seconds.items():
-        yield f"seconds/{step}", float(spent), 0
+    yield from seconds(results.seconds)
 
 
 def write_study(results: StudyResults, figures: Mapping[str, bytes], folder: Path) -> None:

@@ -1,6 +1,6 @@
-"""The Prefect task of this step: everything into the tracking store."""
+"""The Prefect tasks of this step: log to the tracking store, and read from it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -8,16 +8,15 @@ from prefect import task
 
 from foldproof.tasks.data import DataSpec, load_raw
 from foldproof.tasks.operate.evidence import Champion
-from foldproof.tasks.operate.importance import importance_when_tested
 from foldproof.tasks.operate.monitor import Monitoring
 from foldproof.tasks.operate.record import Retraining, Settled
 from foldproof.tasks.operate.scoring import Scoring
 from foldproof.tasks.report import Report, Results
 from foldproof.tasks.report.batch_study.results import StudyResults
 from foldproof.tasks.track.audit import Audit, log_leak_audit, write_audit
-from foldproof.tasks.track.fetch import ModelPlace, fetch_model
+from foldproof.tasks.track.comparison import log_comparison
+from foldproof.tasks.track.find_model import ModelPlace, fetch_model
 from foldproof.tasks.track.forecaster import files_by_variant, forecaster_files
-from foldproof.tasks.track.log import log_comparison
 from foldproof.tasks.track.registry import find_champion, settle
 from foldproof.tasks.track.retraining import find_retraining, log_retraining
 from foldproof.tasks.track.scoring import log_scoring, log_watch
@@ -25,24 +24,23 @@ from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import Links, open_store
 from foldproof.tasks.track.study import log_batch_study, write_study
 from foldproof.tasks.train import TrainedUnit
-from foldproof.tasks.train.serving.record import served_of
 
 
 @task(name="find tracking store")
 def find_store(spec: TrackingSpec) -> str:
-    """Make sure, before hours of training, that there is something to log to; its address."""
+    """Check before the training that the store can be used; return its address."""
     return open_store(spec).uri
 
 
 @task(name="find champion")
 def champion_of(spec: TrackingSpec, model: str, folder: Path) -> Champion | None:
-    """The registered champion, its files brought to ``folder``; None where there is none."""
+    """The registered champion with its files in ``folder``; None if there is none."""
     return find_champion(open_store(spec), model, folder)
 
 
 @task(name="find retraining")
 def retraining_of(spec: TrackingSpec, retraining_id: str) -> str | None:
-    """The finished run of the same retraining, where there is one."""
+    """The finished run of the same retraining; None if there is none."""
     return find_retraining(open_store(spec), retraining_id)
 
 
@@ -52,27 +50,25 @@ def log_retrained(
     record: Retraining,
     features: tuple[str, ...],
     data: DataSpec,
-    samples: int,
+    importance: Mapping[str, float],
 ) -> str:
     """One run with the decision, and the best challenger as a model; the run's id.
 
-    The model holds what its features were worth in its test block, of ``samples`` windows, so that
-    monitoring has something to compare with.
+    The model stores the importance of its features in its test block, which monitoring compares
+    with later importance.
     """
     store, chosen = open_store(spec), record.chosen
     with TemporaryDirectory() as folder:
         model = None
         if chosen is not None:
-            raw, served = load_raw(data), served_of(chosen, features, data)
-            laid = served.laid(raw)
-            own = importance_when_tested(served, laid, chosen.unit.fold, samples)
-            model = forecaster_files(chosen, features, data, raw, Path(folder), own, laid)
+            raw = load_raw(data)
+            model = forecaster_files(chosen, features, data, raw, Path(folder), importance)
         return log_retraining(store, record, model)
 
 
 @task(name="settle in registry")
 def settle_retraining(spec: TrackingSpec, run_id: str) -> Settled:
-    """Version and aliases as the run says; done again, it changes nothing."""
+    """Apply the decision of the run to version and aliases; repeatable."""
     return settle(open_store(spec), run_id)
 
 
@@ -84,7 +80,7 @@ def log_results(
     models: Iterable[TrainedUnit],
     data: DataSpec,
 ) -> Links:
-    """One summary run, one run a variant beside it, and a model for each of ``models``."""
+    """One summary run, one run per variant beside it, and a model for each of ``models``."""
     store = open_store(spec)
     features, raw = tuple(results.panel_summary["features"]), load_raw(data)
     with TemporaryDirectory() as folder:
@@ -97,27 +93,27 @@ def log_results(
 def log_study(
     spec: TrackingSpec, results: StudyResults, figures: dict[str, bytes], folder: Path
 ) -> Links:
-    """One run with everything; the same files in ``folder``."""
+    """One run with all results; the same files in ``folder``."""
     write_study(results, figures, folder)
     return log_batch_study(open_store(spec), results, figures)
 
 
 @task(name="log audit to mlflow")
 def log_audit(spec: TrackingSpec, audit: Audit, report: Report, folder: Path) -> Links:
-    """One run with everything; the same files in ``folder``."""
+    """One run with all results; the same files in ``folder``."""
     write_audit(audit, report, folder)
     return log_leak_audit(open_store(spec), audit, report)
 
 
 @task(name="fetch model")
 def find_model(spec: TrackingSpec, name: str, folder: Path) -> ModelPlace:
-    """A logged model's files, brought to this machine."""
+    """The files of a logged model, downloaded to ``folder``."""
     return fetch_model(open_store(spec), name, folder)
 
 
 @task(name="log explanation to mlflow")
 def log_explanation(spec: TrackingSpec, run_id: str, name: str, report: Report, home: Path) -> Path:
-    """Text and figure to the model's run, under ``explanations``, and below ``home``."""
+    """Text and figures to the model's run, under ``explanations``, and to a folder in ``home``."""
     folder = home / run_id[:8] / name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "explanation.md").write_text(report.page, encoding="utf-8")
@@ -129,17 +125,17 @@ def log_explanation(spec: TrackingSpec, run_id: str, name: str, report: Report, 
 
 @task(name="log night to mlflow")
 def log_night(spec: TrackingSpec, scoring: Scoring, table: Path | None) -> str:
-    """Checks and table to the run of the champion's version; its id."""
+    """Checks and scores to the run of the champion's version; the run's id."""
     return log_scoring(open_store(spec), scoring, table)
 
 
 @task(name="log monitoring to mlflow")
 def log_monitoring(
-    spec: TrackingSpec, seen: Monitoring, report: Report, dates: int, home: Path
+    spec: TrackingSpec, watch: Monitoring, report: Report, dates: int, home: Path
 ) -> Path:
-    """Numbers, figure and alerts to the run of the champion's version, and below ``home``."""
-    log_watch(open_store(spec), seen, report, dates)
-    folder = home / seen.model
+    """Numbers, figure and alerts to the run of the champion's version, and to ``home``."""
+    log_watch(open_store(spec), watch, report, dates)
+    folder = home / watch.model
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "monitoring.md").write_text(report.page, encoding="utf-8")
     (folder / "realised.png").write_bytes(report.figures["realised"])

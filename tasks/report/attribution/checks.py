@@ -1,19 +1,20 @@
-"""Whether to believe each attribution: its checks as a table of the page."""
+"""The checks of each variant's attribution, as a table of the page."""
 
 from typing import Any
 
 import pandas as pd
 
 from foldproof.tasks.attribute.trust import TRUST
-from foldproof.tasks.report.results import Results, label
+from foldproof.tasks.report.results import Results
+from foldproof.tasks.report.text import label, minus
 
 
 def checks_table(results: Results) -> dict[str, Any]:
-    """A row a variant in the order of the ranking, a column a check that any of them has.
+    """A row per variant in the order of the ranking, a column per check that any of them has.
 
     Returns:
-        heads: title and meaning of each column; rows: name of the variant and its cells, each with
-        the value against its pass mark, the answer and what was seen. Without checks, no rows.
+        heads: title and rule of each column; rows: name of the variant and its cells, each with
+        value, result, detail and whether it fails. Without checks, no rows.
     """
     checks = results.attribution.checks
     names = [name for name in TRUST if name in set(checks["check"])]
@@ -29,15 +30,19 @@ def checks_table(results: Results) -> dict[str, Any]:
     }
 
 
-def _cell(row: Any) -> dict[str, str]:
-    """Value against its mark; the answer decides how it looks."""
+def _cell(row: Any) -> dict[str, Any]:
+    """The value of a check, and its result with the threshold."""
     if row is None:
-        return {"text": "–", "answer": "", "detail": "not made"}
-    answer = "untold" if row.passed is None else "passes" if row.passed else "fails"
+        return {"value": "–", "result": "", "detail": "not run", "fails": False}
+    result = "undecided" if row.passed is None else "passes" if row.passed else "fails"
     known = not (pd.isna(row.value) or pd.isna(row.mark))
-    text = f"{_short(row.value)} / {_short(row.mark)}" if known else "–"
-    return {"text": text, "answer": answer, "detail": row.detail}
+    return {
+        "value": _short(row.value) if known else "–",
+        "result": f"{result} (threshold {_short(row.mark)})" if known else result,
+        "detail": row.detail,
+        "fails": result == "fails",
+    }
 
 
 def _short(value: float) -> str:
-    return f"{value:.2g}".replace("-", "\N{MINUS SIGN}")
+    return minus(f"{value:.2g}")

@@ -1,4 +1,4 @@
-"""An explained forecast as sentence, table and figure."""
+"""An explained forecast as text, table and figure."""
 
 import numpy as np
 import pandas as pd
@@ -7,43 +7,47 @@ from matplotlib.figure import Figure
 
 from foldproof.tasks.attribute.explain import Explanation
 from foldproof.tasks.attribute.origins.origins import ORIGINS
+from foldproof.tasks.report import style
+from foldproof.tasks.report.attribution.explained_days import (
+    days_sentence,
+    days_table,
+    signed_bars,
+    stated,
+)
 from foldproof.tasks.report.attribution.origins import COLOURS
-from foldproof.tasks.report.attribution.returns import prices_sentence, prices_table
-from foldproof.tasks.report.style import FAINT, INK, MUTED, SMALL, VERMILLION, canvas, describe
+from foldproof.tasks.report.text import label, markdown_table
 
 NAMED = 3
-"""Features that the sentence names."""
-DIVERGING = "RdBu_r"
+"""Features that the text names."""
+UNRELIABLE = "   Unreliable: the attributions do not add up"
 
 
 def explanation_sentence(one: Explanation) -> str:
-    """What the forecast is, what changed it, where that stands, and whether it adds up."""
+    """The forecast, what changed it, on which rows it depends, and whether it adds up."""
     change = one.forecast - one.before
     opening = (
-        f"{one.symbol} on {one.date} is forecast at {one.forecast:+.3g} (rank {one.rank} of "
-        f"{one.count}), {abs(change):.3g} {'above' if change >= 0 else 'below'} the same model's "
-        f"{one.before:+.3g} on the rows up to {one.against}."
+        f"The forecast for {one.symbol} on {one.date} is {one.forecast:+.3g} (rank {one.rank} of "
+        f"{one.count}), {abs(change):.3g} {'above' if change >= 0 else 'below'} the forecast of "
+        f"{one.before:+.3g} by the same model on the rows up to {one.against}."
     )
     totals = one.totals()
-    named = [f"{name} {value:+.3g}" for name, value in totals.items()][:NAMED]
-    rest = totals.iloc[NAMED:].sum()
-    causes = f" Of that: {', '.join(named)}" if named else ""
-    causes += f", all others {rest:+.3g}." if named and len(totals) > NAMED else "." * bool(named)
+    causes = [f"{name} {value:+.3g}" for name, value in totals.items()][:NAMED]
+    if len(totals) > NAMED:
+        causes.append(f"all others {totals.iloc[NAMED:].sum():+.3g}")
+    split = f" By feature: {', '.join(causes)}." if causes else ""
     places = ", ".join(f"{share:.0%} {name}" for name, share in one.shares().items() if share > 0)
-    said = f"{opening}{causes} It rests on: {places}. {completeness(one)}"
-    return f"{said} {prices_sentence(one)}".rstrip()
+    return f"{opening}{split} By rows: {places}. {completeness(one)} {days_sentence(one)}".rstrip()
 
 
 def completeness(one: Explanation) -> str:
-    """Whether the attributions can be believed to add up."""
+    """Whether the attributions add up to the change of the forecast."""
     if one.by_lag is None:
-        return "Shapley values of features and places, as ranks have no derivative."
-    size = f"the attributions miss the change by {abs(one.gap):.1e} of the date's spread"
-    return f"{size[0].upper()}{size[1:]}." if one.trusted else f"NOT TO BE TRUSTED: {size}."
+        return "These are Shapley values, because ranks have no derivative."
+    return stated(one.gap, one.trusted)
 
 
 def explanation_table(one: Explanation) -> pd.DataFrame:
-    """A row a feature, largest first: the attribution by place and in all, in target units."""
+    """A row per feature, largest first: the attribution by origin and in all, in target units."""
     table = one.by_feature.pivot_table(
         index="feature", columns="origin", values="attribution", aggfunc="sum", sort=False
     )
@@ -51,68 +55,56 @@ def explanation_table(one: Explanation) -> pd.DataFrame:
 
 
 def explanation_text(one: Explanation) -> str:
-    """Sentence and tables in Markdown."""
+    """Text and tables in Markdown."""
     table = explanation_table(one)
-    head = ["feature", *map(str, table.columns)]
     rows = [[str(name), *(f"{v:+.4g}" for v in values)] for name, *values in table.itertuples()]
-    lines = [head, ["---"] * len(head), *rows]
-    body = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    days = f"\n{prices_table(one.prices)}" if one.prices else ""
+    body = markdown_table(["feature", *map(str, table.columns)], rows)
+    days = f"\n{days_table(one.prices)}" if one.prices else ""
     return f"{explanation_sentence(one)}\n\n{body}{days}"
 
 
 def explanation_figure(one: Explanation) -> Figure:
-    """Left: features by size, split by place. Right: the own window, feature by lag."""
+    """Left: features by size, split by origin of the rows. Right: the own window by lag."""
     table = explanation_table(one).drop(columns="all")
     lagged = one.by_lag is not None
     widths = [1.0, 1.2] if lagged else [1.0]
-    figure, axes = canvas(1.7 + 0.27 * len(table), 1, len(widths), widths=widths)
+    figure, axes = style.canvas(1.7 + 0.27 * len(table), 1, len(widths), widths=widths)
     _bars(axes[0, 0], table)
     if lagged:
-        _cells(axes[0, 1], pd.DataFrame(one.by_lag, columns=list(one.features))[table.index].T)
-    warning = "" if one.trusted else "  NOT TO BE TRUSTED: attributions do not add up"
-    figure.suptitle(
-        f"{one.symbol}, {one.date}: what moved the forecast from {one.before:+.3g} ({one.against}) "
-        f"to {one.forecast:+.3g}   [{one.variant}]{warning}",
-        x=0.01, ha="left", fontsize=11, color=INK if one.trusted else VERMILLION,
-    )  # fmt: skip
+        _window(axes[0, 1], pd.DataFrame(one.by_lag, columns=list(one.features))[table.index].T)
+    style.headline(
+        figure,
+        f"{one.symbol}, {one.date}: change of the forecast from {one.before:+.3g} ({one.against}) "
+        f"to {one.forecast:+.3g}   [{label(one.variant)}]" + UNRELIABLE * (not one.trusted),
+        warning=not one.trusted,
+    )
     return figure
 
 
 def _bars(axis: Axes, table: pd.DataFrame) -> None:
-    """Stacked to both sides of zero."""
+    """Bars stacked to both sides of zero, a mark at their sum."""
     places = np.arange(len(table))
-    for sign in (1, -1):
-        base = np.zeros(len(table))
-        for name in table.columns:
-            part = np.where(np.sign(table[name]) == sign, table[name], 0.0)
-            if part.any():
-                known = name in axis.get_legend_handles_labels()[1]
-                axis.barh(
-                    places, part, left=base, height=0.7, color=COLOURS[name],
-                    label=None if known else name,
-                )  # fmt: skip
-                base += part
-    axis.axvline(0, color=MUTED, linewidth=0.8)
-    axis.set_yticks(places, table.index)
-    axis.set_ylim(len(table) - 0.5, -0.5)
-    axis.grid(axis="x", color=FAINT, linewidth=0.6)
-    axis.set_axisbelow(True)
-    describe(axis, "by feature and place of the rows", x="attribution, target units")
-    axis.legend(frameon=False, fontsize=SMALL, loc="best")
+    signed_bars(axis.barh, places, table, COLOURS, height=0.7)
+    axis.plot(
+        table.sum(axis=1), places, "D", color=style.INK, markersize=4, markerfacecolor=style.PAPER,
+        label="sum",
+    )  # fmt: skip
+    axis.axvline(0, color=style.MUTED, linewidth=0.8)
+    axis.margins(x=0.08)
+    style.name_rows(axis, list(table.index))
+    style.grid(axis)
+    style.describe(axis, "by feature and origin of the rows", x="attribution, target units")
+    axis.legend(frameon=False, fontsize=style.SMALL, loc="best")
 
 
-def _cells(axis: Axes, table: pd.DataFrame) -> None:
-    """Own window, oldest row at the left as time runs; red raises the forecast, blue lowers it."""
+def _window(axis: Axes, table: pd.DataFrame) -> None:
+    """Own window, oldest row at the left; red raises the forecast, blue lowers it."""
     size = float(np.abs(table.to_numpy()).max()) or 1.0
-    image = axis.imshow(table, cmap=DIVERGING, vmin=-size, vmax=size, aspect="auto")
+    image = style.heat_map(axis, table, "RdBu_r", (-size, size))
     last = table.shape[1] - 1
     ticks = [place for place in range(table.shape[1]) if (last - place) % 5 == 0]
     axis.set_xticks(ticks, [str(last - place) for place in ticks])
     axis.set_yticks([])
-    axis.spines["bottom"].set_visible(False)
-    describe(axis, "own window, same features", x="lag in trading days (0 = newest)")
+    style.describe(axis, "own window, same features", x=style.LAG_AXIS)
     bar = axis.figure.colorbar(image, ax=axis, fraction=0.04, pad=0.02)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(labelsize=SMALL, length=0)
-    bar.set_label("attribution, target units", fontsize=SMALL, color=MUTED)
+    style.style_scale(bar, "attribution, target units")

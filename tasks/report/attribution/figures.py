@@ -5,72 +5,54 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colorbar import Colorbar
-from matplotlib.figure import Figure, FigureBase, SubFigure
+from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from foldproof.tasks.attribute.methods.catalogue import MAIN
+from foldproof.tasks.attribute.methods.catalogue import ATTRIBUTIONS, DEFAULT, MAIN
+from foldproof.tasks.report import style
 from foldproof.tasks.report.attribution.shares import (
     best_attributed,
-    doubted,
+    failed_checks,
     importance_shares,
+    of_best,
     ranked_features,
     shares,
 )
-from foldproof.tasks.report.results import Results, label
-from foldproof.tasks.report.style import (  # fmt: skip
-    BLUE,
-    FAINT,
-    INK,
-    MUTED,
-    NORMAL,
-    ORANGE,
-    PAPER,
-    PURPLE,
-    SMALL,
-    VERMILLION,
-    canvas,
-    describe,
-    grid,
-    readable_on,
-    sheet,
-    undecorate,
-)
+from foldproof.tasks.report.results import Results
+from foldproof.tasks.report.text import label, listed
 
 HEAT = "Blues"
-MARKS = {
-    MAIN: ("integrated gradients", BLUE, "o"),
-    "citic": ("|mean partial derivative|", ORANGE, "s"),
-    "citic_abs": ("mean |partial derivative|", PURPLE, "^"),
-}
+MARKS = dict(
+    zip(DEFAULT, ((style.BLUE, "o"), (style.ORANGE, "s"), (style.PURPLE, "^")), strict=True)
+)
+"""Colour and marker of each default method."""
+SCALE = "share of the absolute attribution, %"
 
 
 def heatmap_of(lagged: pd.DataFrame, title: str = "", order: Sequence[str] | None = None) -> Figure:
-    """One heat map, feature x lag, of one variant (and fold): what a tracker shows side by side.
+    """One heat map, feature x lag, of one variant and fold, for a tracker's image grid.
 
-    It is drawn for every variant and fold, so places are computed here instead of by a layout
-    engine, which would take five times as long.
+    Positions are computed here, because a layout engine takes five times as long and every variant
+    and fold is drawn.
 
     Args:
-        lagged: Rows of one variant: method, feature, lag, absolute. Integrated gradients are
-            drawn.
-        title: Words above it.
-        order: Features from the top down; by their gross share unless told.
+        lagged: Rows of one variant: method, feature, lag, absolute. Integrated gradients are drawn.
+        title: Title of the figure.
+        order: Features from the top down; by default by their gross share.
     """
     table = shares(lagged[lagged.method == MAIN], order)
     rows, names = 0.26 * len(table), 0.3 + 0.075 * max(map(len, table.index))
     height, width = rows + 1.0, names + 5.2
-    figure = Figure(figsize=(width, height), dpi=100, facecolor=PAPER)
-    across = (names / width, 4.2 / width, 0.12 / width)
-    axis = figure.add_axes((across[0], 0.6 / height, across[1], rows / height))
-    bar = figure.add_axes(
-        (across[0] + across[1] + across[2], 0.6 / height, across[2], rows / height)
+    figure = Figure(figsize=(width, height), dpi=100, facecolor=style.PAPER)
+    axis, bar = (
+        figure.add_axes((left / width, 0.6 / height, size / width, rows / height))
+        for left, size in ((names, 4.2), (names + 4.32, 0.12))
     )
-    undecorate(axis)
+    style.undecorate(axis)
     image = _heat(axis, table, float(table.to_numpy().max()))
-    _name_features(axis, list(table.index))
-    describe(axis, title, x="lag in trading days (0 = newest)")
-    _name_scale(figure.colorbar(image, cax=bar))
+    style.name_rows(axis, list(table.index))
+    style.describe(axis, title, x=style.LAG_AXIS)
+    style.style_scale(figure.colorbar(image, cax=bar), SCALE)
     return figure
 
 
@@ -79,118 +61,84 @@ def attribution_heatmap(results: Results) -> Figure:
     best = str(best_attributed(results))
     lagged = results.attribution.lagged
     net = ranked_features(results.attribution.importance, best)
-    order = list(net.index)
     by_variant = {
-        name: shares(rows[rows.method == MAIN], order)
+        name: shares(rows[rows.method == MAIN], list(net.index))
         for name, rows in lagged.groupby("variant", sort=False)
     }
     rest = [n for n in results.ranking.index if n in by_variant and n != best]
     ceiling = float(np.quantile([t.to_numpy().max() for t in by_variant.values()], 0.8))
-    figure = sheet(max(2.0 + 0.22 * len(order), 0.6 + 0.95 * -(-len(rest) // 3)))
+    figure = style.sheet(max(2.0 + 0.22 * len(net), 0.6 + 0.95 * -(-len(rest) // 3)))
     left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[1.15, 1.0])[0]
-    image = _large(left.subplots(), by_variant[best], net, label(best), ceiling)
-    doubt = doubted(results, best)
-    if doubt:
-        words = f"{label(best)} is {doubt}"
-        figure.suptitle(words, x=0.01, ha="left", fontsize=NORMAL, color=VERMILLION)
-    _scale(figure, image, left.axes[0])
-    marked = {f"{label(n)}{' (fails)' * bool(doubted(results, n))}": n for n in rest}
-    tables = {title: by_variant[name] for title, name in marked.items()}
-    _small_multiples(right, tables, ceiling)
-    return figure
-
-
-def _large(
-    axis: Axes, table: pd.DataFrame, net: pd.Series, title: str, ceiling: float
-) -> AxesImage:
-    """Cells are sizes, which add up to gross; the figure beside a name is its net share."""
-    undecorate(axis)
-    image = _heat(axis, table, ceiling)
-    _name_features(axis, [f"{name}  {share:.0f} %" for name, share in net.items()])
-    describe(axis, title, x="lag in trading days (0 = newest)")
-    return image
-
-
-def _small_multiples(figure: SubFigure, tables: dict[str, pd.DataFrame], ceiling: float) -> None:
-    """The other variants, three in a row, features in the order of the large one."""
-    if not tables:
-        return
-    axes = figure.subplots(-(-len(tables) // 3), 3, squeeze=False)
+    axis = left.subplots()
+    style.undecorate(axis)
+    image = _heat(axis, by_variant[best], ceiling)
+    style.name_rows(axis, [f"{name}  {share:.0f} %" for name, share in net.items()])
+    style.describe(axis, label(best), x=style.LAG_AXIS)
+    bar = figure.colorbar(image, ax=axis, fraction=0.03, pad=0.01, extend="max")
+    style.style_scale(bar, SCALE)
+    checks = results.attribution.checks
+    failed = {
+        name: failed_checks(checks[checks["variant"] == name]) for name in set(checks["variant"])
+    }
+    if failed.get(best):
+        text = f"{label(best)}: unreliable attribution, fails {listed(failed[best])}"
+        style.headline(figure, text, warning=True)
+    axes = right.subplots(-(-len(rest) // 3), 3, squeeze=False) if rest else np.empty((0, 0))
     for axis in axes.flat:
-        undecorate(axis)
+        style.undecorate(axis)
         axis.set_axis_off()
-    for axis, (title, table) in zip(axes.flat, tables.items(), strict=False):
-        _heat(axis, table, ceiling)
-        axis.set_title(title, loc="left", fontsize=SMALL, color=INK)
+    for axis, name in zip(axes.flat, rest, strict=False):
+        _heat(axis, by_variant[name], ceiling)
+        title = label(name) + " (fails)" * bool(failed.get(name))
+        axis.set_title(title, loc="left", fontsize=style.SMALL, color=style.INK)
+    return figure
 
 
 def _heat(axis: Axes, table: pd.DataFrame, ceiling: float) -> AxesImage:
-    """Share by feature and lag; the newest lag at the right, as time runs."""
+    """Share by feature and lag; the newest lag is at the right."""
     lags = [int(lag) for lag in table.columns]
-    image = axis.imshow(table, cmap=HEAT, vmin=0, vmax=ceiling, aspect="auto")
+    image = style.heat_map(axis, table, HEAT, (0, ceiling))
     ticks = [position for position, lag in enumerate(lags) if lag % 5 == 0]
     axis.set_xticks(ticks, [str(lags[position]) for position in ticks])
-    axis.spines["bottom"].set_visible(False)
     return image
 
 
-def _name_features(axis: Axes, names: list[str]) -> None:
-    axis.set_yticks(range(len(names)), names)
-
-
-def _scale(figure: FigureBase, image: AxesImage, axis: Axes) -> None:
-    _name_scale(figure.colorbar(image, ax=axis, fraction=0.03, pad=0.01, extend="max"))
-
-
-def _name_scale(bar: Colorbar) -> None:
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(labelsize=SMALL, length=0)
-    bar.set_label("share of the attribution, %", fontsize=SMALL, color=MUTED)
-
-
 def importance_by_method(results: Results) -> Figure:
-    """Left: the best candidate, every method and its range over folds. Right: every variant."""
+    """Left: the best candidate, every default method with its range over folds. Right: variants."""
     best = str(best_attributed(results))
     importance = results.attribution.importance
-    own = importance[(importance.variant == best) & importance.method.isin(MARKS)]
-    over_folds = importance_shares(own, "method", "fold")
-    order = ranked_features(importance, best).index
-    figure, axes = canvas(1.6 + 0.3 * len(order), 1, 2, widths=[1.0, 1.25])
-    _methods(axes[0, 0], over_folds[order], best)
-    by_variant = importance_shares(importance[importance.method == MAIN], "variant")
+    order = list(ranked_features(importance, best).index)
+    figure, axes = style.canvas(1.6 + 0.3 * len(order), 1, 2, widths=[1.0, 1.25])
+    own = of_best(results, importance)
+    _methods(axes[0, 0], own[own["method"].isin(MARKS)], order)
+    style.describe(
+        axes[0, 0], label(best), x="share of importance, % (line: lowest to highest fold)"
+    )
+    by_variant = importance_shares(importance[importance["method"] == MAIN], "variant")
     names = [name for name in results.ranking.index if name in by_variant.index]
-    _across_variants(axes[0, 1], by_variant.loc[names, order].T)
+    table, axis = by_variant.loc[names, order].T, axes[0, 1]
+    style.heat_map(axis, table, HEAT, (0, float(table.to_numpy().max())), ".0f")
+    style.slant_columns(axis, [label(name) for name in names], 60)
+    style.name_rows(axis, [""] * len(table))
+    title = f"every variant, {ATTRIBUTIONS[MAIN].title}, %"
+    axis.set_title(title, loc="left", fontsize=style.NORMAL, color=style.INK)
     return figure
 
 
-def _methods(axis: Axes, over_folds: pd.DataFrame, best: str) -> None:
-    """A mark a method at the mean over folds, a line from the lowest to the highest fold."""
-    places = np.arange(over_folds.shape[1])
-    methods = [m for m in MARKS if m in over_folds.index.get_level_values("method")]
+def _methods(axis: Axes, own: pd.DataFrame, order: list[str]) -> None:
+    """A mark per method at the share over all folds, a line from the lowest to the highest fold."""
+    by_fold = importance_shares(own, "method", "fold")[order]
+    overall = importance_shares(own, "method")[order]
+    methods = [method for method in MARKS if method in overall.index]
     for shift, method in zip(np.linspace(-0.25, 0.25, len(methods)), methods, strict=True):
-        name, color, marker = MARKS[method]
-        rows = over_folds.loc[method]
-        axis.hlines(places + shift, rows.min(), rows.max(), color=color, linewidth=1.6, alpha=0.5)
-        axis.plot(rows.mean(), places + shift, marker, color=color, markersize=5, label=name)
-    _name_features(axis, list(over_folds.columns))
-    axis.set_ylim(len(places) - 0.5, -0.5)
+        color, marker = MARKS[method]
+        places, rows = np.arange(len(order)) + shift, by_fold.loc[method]
+        axis.hlines(places, rows.min(), rows.max(), color=color, linewidth=1.6, alpha=0.5)
+        axis.plot(
+            overall.loc[method], places, marker, color=color, markersize=5,
+            label=ATTRIBUTIONS[method].title,
+        )  # fmt: skip
+    style.name_rows(axis, order)
     axis.set_xlim(left=0)
-    axis.legend(loc="lower right", fontsize=SMALL, frameon=False)
-    describe(axis, label(best), x="share of importance, % (line: lowest to highest fold)")
-    grid(axis)
-
-
-def _across_variants(axis: Axes, table: pd.DataFrame) -> None:
-    """Feature (rows) x variant (columns), share by integrated gradients as figure and colour."""
-    image = axis.imshow(table, cmap=HEAT, vmin=0, aspect="auto")
-    colors = np.asarray(image.to_rgba(table.to_numpy()))
-    for (row, column), value in np.ndenumerate(table.to_numpy()):
-        ink = readable_on(*colors[row, column, :3])
-        axis.text(column, row, f"{value:.0f}", color=ink, fontsize=7.5, ha="center", va="center")
-    axis.set_xticks(range(table.shape[1]), [label(name) for name in table.columns])
-    axis.tick_params(axis="x", rotation=60)
-    for text in axis.get_xticklabels():
-        text.set(ha="right", rotation_mode="anchor")
-    _name_features(axis, [""] * len(table))
-    axis.spines["bottom"].set_color(FAINT)
-    axis.set_title("every variant, integrated gradients, %", loc="left", fontsize=NORMAL, color=INK)
+    axis.legend(loc="lower right", fontsize=style.SMALL, frameon=False)
+    style.grid(axis)

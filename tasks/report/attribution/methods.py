@@ -1,4 +1,4 @@
-"""Figures of the methods that are asked for besides the usual three: do they tell the same?"""
+"""Figures of the optional attribution methods, and their agreement."""
 
 import numpy as np
 import pandas as pd
@@ -7,64 +7,50 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from foldproof.tasks.attribute.methods.catalogue import ATTRIBUTIONS, DEFAULT
-from foldproof.tasks.report.attribution.shares import best_attributed, importance_shares
-from foldproof.tasks.report.results import Results, label
-from foldproof.tasks.report.style import (  # fmt: skip
-    BLUE,
-    FAINT,
-    GREEN,
-    INK,
-    MUTED,
-    ORANGE,
-    PAPER,
-    PURPLE,
-    SKY,
-    SMALL,
-    VERMILLION,
-    canvas,
-    describe,
-    grid,
-    readable_on,
-)
+from foldproof.tasks.attribute.methods.catalogue import ATTRIBUTIONS
+from foldproof.tasks.report import style
+from foldproof.tasks.report.attribution.shares import best_attributed, importance_shares, of_best
+from foldproof.tasks.report.results import Results
+from foldproof.tasks.report.text import label
 from foldproof.tasks.statistics.agreement import agreements
 
-COLORS = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, MUTED, INK)
-"""Of lines, in the order of the methods."""
+COLORS = (
+    style.BLUE, style.ORANGE, style.GREEN, style.VERMILLION, style.PURPLE, style.SKY, style.MUTED,
+    style.INK,
+)  # fmt: skip
+"""Colours of lines, in the order of the methods."""
 ERRORS = 2
-"""Standard errors that are drawn to either side."""
-
-
-def of_best(results: Results, table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the best candidate."""
-    return table[table["variant"] == best_attributed(results)]
+"""Standard errors drawn to either side."""
 
 
 def ranking_methods(results: Results) -> list[str]:
-    """Methods of the best candidate that rank single features, in the mapping's order."""
-    asked = set(of_best(results, results.attribution.importance)["method"])
+    """Methods of the best candidate that rank single features, in the order of the catalogue."""
     return [
-        name for name, one in ATTRIBUTIONS.items() if name in asked and one.columns == "features"
+        name
+        for name, method in ATTRIBUTIONS.items()
+        if was_asked(results, name) and method.columns == "features"
     ]
 
 
-def has_more_methods(results: Results) -> bool:
-    """Whether features are ranked by another method than the usual three."""
-    return bool(set(ranking_methods(results)) - set(DEFAULT))
+def was_asked(results: Results, method: str) -> bool:
+    """Whether the method was computed for the best candidate."""
+    return method in set(of_best(results, results.attribution.importance)["method"])
 
 
 def methods_figure(results: Results) -> Figure:
-    """Left each feature's share by method, right how far two methods rank features alike."""
+    """Left, each feature's share by method; right, agreement of the methods' rankings."""
     methods = ranking_methods(results)
     importance = of_best(results, results.attribution.importance)
     shares = importance_shares(importance[importance["method"].isin(methods)], "method").T[methods]
     shares = shares.loc[shares[methods[0]].sort_values(ascending=False).index]
-    figure, axes = canvas(2.2 + 0.3 * max(len(shares), len(methods)), 1, 2, widths=[1.25, 1.0])
+    figure, axes = style.canvas(
+        2.2 + 0.3 * max(len(shares), len(methods)), 1, 2, widths=[1.25, 1.0]
+    )
     left, right = axes[0]
-    _cells(left, shares, "Blues", (0.0, float(shares.to_numpy().max())), "{:.0f}")
-    describe(left, f"{label(str(best_attributed(results)))}: share of importance, %")
-    _cells(right, tau_table(shares), "RdBu", (-1.0, 1.0), "{:.2f}")
-    describe(right, "Kendall's tau of two rankings")
+    _draw_table(left, shares, "Blues", (0.0, float(shares.to_numpy().max())), ".0f")
+    style.describe(left, f"{label(str(best_attributed(results)))}: share of importance, %")
+    _draw_table(right, tau_table(shares), "RdBu", (-1.0, 1.0), ".2f")
+    style.describe(right, "agreement of rankings (Kendall's tau)")
     return figure
 
 
@@ -77,50 +63,34 @@ def tau_table(shares: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _cells(
+def _draw_table(
     axis: Axes, table: pd.DataFrame, cmap: str, limits: tuple[float, float], form: str
 ) -> None:
-    """A heat map with its figures, methods by their titles."""
-    image = axis.imshow(table, cmap=cmap, vmin=limits[0], vmax=limits[1], aspect="auto")
-    colors = np.asarray(image.to_rgba(table.to_numpy()))
-    for (row, column), value in np.ndenumerate(table.to_numpy()):
-        if np.isfinite(value):
-            ink = readable_on(*colors[row, column, :3])
-            text = form.format(value).replace("-", "\N{MINUS SIGN}")
-            axis.text(column, row, text, color=ink, fontsize=SMALL, ha="center", va="center")
-    axis.set_xticks(range(table.shape[1]), [titled(str(name)) for name in table.columns])
-    axis.tick_params(axis="x", rotation=40)
-    for tick in axis.get_xticklabels():
-        tick.set(ha="right", rotation_mode="anchor")
-    axis.set_yticks(range(len(table)), [titled(str(name)) for name in table.index])
-    axis.spines["bottom"].set_color(FAINT)
+    """A heat map with its numbers, methods by their titles."""
+    style.heat_map(axis, table, cmap, limits, form)
+    style.slant_columns(axis, [_title(str(name)) for name in table.columns])
+    style.name_rows(axis, [_title(str(name)) for name in table.index])
 
 
-def titled(name: str) -> str:
-    """A method by its title; anything else as it is."""
+def _title(name: str) -> str:
+    """The title of a method; anything else as it is."""
     return ATTRIBUTIONS[name].title if name in ATTRIBUTIONS else name
-
-
-def has_drawn(results: Results, method: str) -> bool:
-    """Whether the method was asked of the best candidate."""
-    return method in set(of_best(results, results.attribution.importance)["method"])
 
 
 def permutation_figure(results: Results) -> Figure:
     """Rank IC that the forecast loses without each feature, with two standard errors."""
-    return _with_errors(results, "permutation", "rank IC lost when the feature is permuted")
+    return _with_errors(results, "permutation", "rank IC lost when the feature is shuffled")
 
 
 def shapley_figure(results: Results) -> Figure:
-    """Shapley value of each group of features, with two standard errors where orders are drawn."""
+    """Shapley value of each group of features, with two standard errors if orders are sampled."""
     return _with_errors(results, "shapley", "mean |Shapley value|, in units of the target")
 
 
 def errors_of(results: Results, method: str) -> pd.DataFrame:
-    """Net and error by feature (or group) of the best candidate, the largest first.
+    """Net and its standard error by feature (or group) of the best candidate, largest first.
 
-    Errors are those of the mean over folds and seeds, whose draws are independent of each other;
-    0 where nothing is drawn.
+    The error is that of the mean over folds and seeds with independent draws; 0 without draws.
     """
     own = of_best(results, results.attribution.importance)
     rows = own[own["method"] == method].fillna({"net_error": 0.0})
@@ -131,48 +101,49 @@ def errors_of(results: Results, method: str) -> pd.DataFrame:
 
 
 def _with_errors(results: Results, method: str, x: str) -> Figure:
-    """A point a row, faint where two errors reach 0."""
+    """A point per row, faint if its error bar reaches 0."""
     table = errors_of(results, method)
-    figure, axes = canvas(1.2 + 0.28 * len(table))
+    figure, axes = style.canvas(1.2 + 0.28 * len(table))
     axis, places = axes[0, 0], np.arange(len(table))
-    reach = ERRORS * table["error"]
-    clear = (table["net"] - reach > 0).to_numpy()
-    for told, color in ((clear, BLUE), (~clear, MUTED)):
+    net, reach = table["net"], ERRORS * table["error"]
+    clear = (net - reach > 0).to_numpy()
+    for rows, color, face in (
+        (clear, style.BLUE, style.BLUE),
+        (~clear, style.MUTED, style.PAPER),
+    ):
         axis.hlines(
-            places[told], (table["net"] - reach)[told], (table["net"] + reach)[told],
-            color=color, linewidth=1.8, alpha=0.6,
+            places[rows], (net - reach)[rows], (net + reach)[rows], color=color, linewidth=1.8,
+            alpha=0.6,
         )  # fmt: skip
-        face = BLUE if color == BLUE else PAPER
-        axis.plot(table["net"][told], places[told], "o", color=color, markerfacecolor=face)
-    axis.axvline(0, color=INK, linewidth=0.9)
-    axis.set_yticks(places, list(table.index))
-    axis.set_ylim(len(places) - 0.5, -0.5)
-    describe(axis, label(str(best_attributed(results))), x=x)
-    grid(axis)
+        axis.plot(net[rows], places[rows], "o", color=color, markerfacecolor=face)
+    axis.axvline(0, color=style.INK, linewidth=0.9)
+    style.name_rows(axis, list(table.index))
+    style.describe(axis, label(str(best_attributed(results))), x=x)
+    style.grid(axis)
     return figure
 
 
 def lag_profile_figure(results: Results) -> Figure:
-    """Share of each method's sizes by lag, over all features."""
+    """Share of each lag, summed over features, by method."""
     shares = lag_shares(of_best(results, results.attribution.lagged))
-    figure, axes = canvas(4.2)
+    figure, axes = style.canvas(4.2)
     axis = axes[0, 0]
     for color, (name, share) in zip(COLORS * 2, shares.items(), strict=False):
         axis.plot(
-            share.index, share, color=color, label=titled(str(name)), marker="o", markersize=3.5
+            share.index, share, color=color, label=_title(str(name)), marker="o", markersize=3.5
         )
     axis.set_xlim(float(shares.index.max()), 0)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_ylim(bottom=0)
     title = label(str(best_attributed(results)))
-    describe(axis, title, x="lag in trading days (0 = newest)", y="% of the method's sizes")
-    axis.legend(loc="upper left", fontsize=SMALL, frameon=False)
-    grid(axis, "y")
+    style.describe(axis, title, x=style.LAG_AXIS, y="share of the method's total, %")
+    axis.legend(loc="upper left", fontsize=style.SMALL, frameon=False)
+    style.grid(axis, "y")
     return figure
 
 
 def lag_shares(lagged: pd.DataFrame) -> pd.DataFrame:
-    """Share (percent) of the sizes by lag (rows) and method (columns), all features together."""
+    """Share (percent) of the sizes by lag (rows) and method (columns), summed over features."""
     sums = lagged.groupby(["lag", "method"])["absolute"].sum().unstack("method")
     order = [name for name in ATTRIBUTIONS if name in sums]
     return 100 * sums[order].div(sums[order].sum())

@@ -1,4 +1,4 @@
-"""What the figures and words of an attribution are made of: shares, the best one, its doubts."""
+"""Shares of importance, the best attributed candidate, failed checks: data of figures and text."""
 
 from collections.abc import Sequence
 
@@ -14,8 +14,8 @@ def shares(lagged: pd.DataFrame, order: Sequence[str] | None = None) -> pd.DataF
     """Share of the absolute attribution (percent) by feature (rows) and lag (columns, newest last).
 
     Args:
-        lagged: Rows of one method: feature, lag, absolute; folds and seeds are averaged.
-        order: Features from the top down; by their gross share unless told.
+        lagged: Rows of one method: feature, lag, absolute; averaged over folds and seeds.
+        order: Features from the top down; by default by their gross share.
     """
     table = lagged.pivot_table(index="feature", columns="lag", values="absolute", aggfunc="mean")
     table = 100 * table / table.to_numpy().sum()
@@ -31,30 +31,28 @@ def importance_shares(importance: pd.DataFrame, *keys: str) -> pd.DataFrame:
 
 
 def ranked_features(importance: pd.DataFrame, variant: str) -> pd.Series:
-    """Share (percent) of the main method's importance by feature, the largest first."""
+    """Each feature's share (percent) of the importance by the main method, largest first."""
     own = importance[(importance["variant"] == variant) & (importance["method"] == MAIN)]
     return importance_shares(own, "variant").T[variant].sort_values(ascending=False)
 
 
 def best_attributed(results: Results) -> str | None:
-    """The best candidate whose forecasts were attributed; None when none was."""
+    """The best candidate that was attributed; None if there is none."""
     known = set(results.attribution.importance["variant"])
     return next((name for name in results.candidates if name in known), None)
 
 
+def of_best(results: Results, table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the best attributed candidate."""
+    return table[table["variant"] == best_attributed(results)]
+
+
 def failed_checks(checks: pd.DataFrame) -> list[str]:
-    """Titles of the checks in a table of them that an attribution fails."""
+    """Titles of the failed checks in a table of checks."""
     given = zip(checks["check"], checks["passed"], strict=True)
     return [TRUST[name].title for name, passed in given if passed is not None and not passed]
 
 
 def drifted(drift: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a table of drift that alert."""
+    """The rows of a table of drift that raise an alert."""
     return drift[np.array([is_true(alert) for alert in drift["alert"]], dtype=bool)]
-
-
-def doubted(results: Results, name: str) -> str:
-    """What a figure says where a variant's attribution fails a check; else nothing."""
-    checks = results.attribution.checks
-    failed = failed_checks(checks[checks["variant"] == name])
-    return f"not to be believed: fails {', '.join(failed)}" if failed else ""

@@ -1,4 +1,4 @@
-"""The page of a leak audit: one HTML file of one or several reports."""
+"""The page of a leak audit: one HTML file for one or several reports."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,95 +7,73 @@ from typing import Any
 from markupsafe import Markup
 
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
-from foldproof.tasks.diagnose.findings.finding import Finding, Inflation, LeakReport, Verdict
-from foldproof.tasks.diagnose.findings.sheet import READING, InfoSheet, sheet_of, title_of
-from foldproof.tasks.report.audit.figures import (
-    largest,
-    short,
-    size_text,
-    stage_matrix,
-    subject_matrix,
-)
-from foldproof.tasks.report.audit.witness import witness_picture
-from foldproof.tasks.report.audit.words import (
+from foldproof.tasks.diagnose.findings.finding import Finding, LeakReport, Verdict
+from foldproof.tasks.diagnose.findings.sheet import READING, sheet_of, title_of
+from foldproof.tasks.report.audit.matrices import short, size_text, stage_matrix, subject_matrix
+from foldproof.tasks.report.audit.text import (
     AUDIT_QUESTIONS,
-    ahead_clause,
-    answers_on,
+    ahead_text,
+    audit_answers,
+    grouped,
     not_run,
     overall_sentence,
     price_of,
+    subject_name,
     undecided,
     verdict_sentence,
+    witness_text,
 )
+from foldproof.tasks.report.audit.witness import witness_picture
 from foldproof.tasks.report.style import render
 from foldproof.tasks.report.template import Report, embedded, fill
+from foldproof.tasks.report.text import plain
 
 SUBJECTS = "subjects"
-"""Key of the picture that shows all subjects at once."""
-
-Entry = tuple[Finding, int]
-"""A finding, and how many of its test and stage came out so."""
+"""Key of the picture of all subjects."""
 
 
-def audit_page(
-    reports: Sequence[LeakReport], title: str, sheets: Sequence[InfoSheet] | None = None
-) -> str:
-    """One page that needs nothing beside it, the answers first. Text from data is escaped.
+def audit_page(reports: Sequence[LeakReport], title: str) -> str:
+    """One self-contained HTML page, the answers first. Text from data is escaped.
 
     Args:
         reports: One or more, of different subjects.
-        title: The page's.
-        sheets: An information sheet a report, in their order; by default what follows from them.
+        title: Title of the page.
 
     Raises:
-        ValueError: No report, two of one subject, or sheets of other subjects.
+        ValueError: No report, or two reports of one subject.
     """
-    return audit_report(reports, title, sheets).page
+    return audit_report(reports, title).page
 
 
-def audit_report(
-    reports: Sequence[LeakReport], title: str, sheets: Sequence[InfoSheet] | None = None
-) -> Report:
-    """The page and its pictures: ``subjects`` of several reports, then ``<subject>/<picture>``.
+def audit_report(reports: Sequence[LeakReport], title: str) -> Report:
+    """The page of :func:`audit_page` with its pictures.
 
-    Args:
-        reports: As for ``audit_page``.
-        title: As for ``audit_page``.
-        sheets: As for ``audit_page``.
-
-    Raises:
-        ValueError: As ``audit_page``.
+    Pictures are keyed ``subjects`` (only for several reports) and ``<subject>/<picture>``.
     """
-    filled = list(sheets) if sheets is not None else [sheet_of(report) for report in reports]
-    checked(reports, filled)
+    subjects = [report.subject for report in reports]
+    if not subjects or len(set(subjects)) < len(subjects):
+        raise ValueError(
+            f"a page needs at least one report, and each report another subject; got {subjects}"
+        )
     pictures = pictures_of(reports)
-    parts = [section(*pair, pictures) for pair in zip(reports, filled, strict=True)]
     page = fill(
         "audit.html",
         title=title,
         summary=overall_sentence(reports),
         several=len(reports) > 1,
         subjects=image(pictures, SUBJECTS, "Every test on every subject"),
-        sections=parts,
+        sections=[section(report, pictures) for report in reports],
         questions=list(AUDIT_QUESTIONS),
         reading=READING,
-        limits=LIMITS,
+        catalogue=DIAGNOSTICS,
+        title_of=title_of,
+        witness_text=witness_text,
+        ahead_text=ahead_text,
+        size_text=size_text,
+        leak_rule=leak_rule,
+        plain=plain,
     )
     return Report(page, pictures)
-
-
-def checked(reports: Sequence[LeakReport], sheets: Sequence[InfoSheet]) -> None:
-    """Raise unless there are reports, each of its own subject, and a sheet for each."""
-    subjects = [report.subject for report in reports]
-    if not subjects or len(set(subjects)) < len(subjects):
-        raise ValueError(
-            f"a page needs one report or more, each of a subject of its own; got {subjects}"
-        )
-    if [sheet.subject for sheet in sheets] != subjects:
-        raise ValueError(
-            f"sheets are of {[sheet.subject for sheet in sheets]}, reports of {subjects}: give a "
-            "sheet for each report, in the same order"
-        )
 
 
 def pictures_of(reports: Sequence[LeakReport]) -> dict[str, bytes]:
@@ -111,121 +89,67 @@ def pictures_of(reports: Sequence[LeakReport]) -> dict[str, bytes]:
 
 
 def slug(subject: str) -> str:
-    """A subject as part of an address or a file's name."""
+    """A subject as part of an address or a file name."""
     return re.sub(r"[^\w.-]+", "_", subject)
 
 
 def witness_key(report: LeakReport, place: int, finding: Finding) -> str:
-    """The key of the picture of a report's leak, numbered from 1."""
+    """Key of the picture of a report's leak; leaks are numbered from 1."""
     return f"{slug(report.subject)}/leak_{place + 1}_{finding.test}_{slug(finding.stage)}"
 
 
 def image(pictures: Mapping[str, bytes], key: str, title: str) -> Markup | None:
-    """A picture inside the page, if there is one under ``key``."""
+    """The picture ``key`` as HTML, if it exists."""
     return embedded(title, pictures[key]) if key in pictures else None
 
 
-def gathered(report: LeakReport, verdict: Verdict, counts: bool = True) -> list[Entry]:
-    """Findings of one kind; those that differ in size only are one entry, the largest."""
-    entries: dict[tuple[str, str, str], list[Finding]] = {}
-    for finding in report.findings:
-        if finding.verdict is verdict and finding.counts is counts:
-            key = (finding.test, finding.stage, finding.statistic)
-            entries.setdefault(key, []).append(finding)
-    return [(largest(found), len(found)) for found in entries.values()]
+def gathered(
+    report: LeakReport, verdict: Verdict, counts: bool = True
+) -> list[tuple[Finding, int]]:
+    """Findings of one verdict; those of the same test and stage are one entry, with their count."""
+    found = (f for f in report.findings if f.verdict is verdict and f.counts is counts)
+    return grouped(found, lambda f: (f.test, f.stage, f.statistic))
 
 
-def section(report: LeakReport, sheet: InfoSheet, pictures: Mapping[str, bytes]) -> dict[str, Any]:
-    """What the page says of one report."""
-    informs = [*gathered(report, Verdict.LEAK, False), *gathered(report, Verdict.CLEAN, False)]
+def section(report: LeakReport, pictures: Mapping[str, bytes]) -> dict[str, Any]:
+    """The part of the page about one report."""
+    leaks = [
+        (
+            finding,
+            count,
+            image(
+                pictures,
+                witness_key(report, place, finding),
+                f"{title_of(finding.test)}: {witness_text(finding)}",
+            ),
+        )
+        for place, (finding, count) in enumerate(gathered(report, Verdict.LEAK))
+    ]
     return {
-        "subject": report.subject,
+        "subject": subject_name(report.subject),
         "anchor": slug(report.subject),
         "verdict": str(report.verdict),
         "sentence": verdict_sentence(report),
-        "answers": answers_on(report),
+        "answers": audit_answers(report),
         "about": report.about,
         "matrix": image(pictures, f"{slug(report.subject)}/stages", "Every test by stage"),
-        "leaks": leak_cards(report, pictures),
-        "clean": [row_of(*entry) for entry in gathered(report, Verdict.CLEAN)],
-        "unknown": [row_of(finding, 1) for finding in undecided(report)],
-        "informs": [row_of(*entry) for entry in informs],
-        "sheet": sheet.answers,
-        "blind": blind_spots(report),
-        "not_run": [title_of(test) for test in not_run(report)],
+        "leaks": leaks,
+        "price": price_of(report),
+        "clean": gathered(report, Verdict.CLEAN),
+        "unknown": [(finding, 1) for finding in undecided(report)],
+        "informs": [
+            *gathered(report, Verdict.LEAK, False),
+            *gathered(report, Verdict.CLEAN, False),
+        ],
+        "sheet": sheet_of(report).answers,
+        "ran": list(dict.fromkeys(f.test for f in report.findings if f.test in DIAGNOSTICS)),
+        "not_run": not_run(report),
     }
 
 
-def leak_cards(report: LeakReport, pictures: Mapping[str, bytes]) -> list[dict[str, Any]]:
-    """Every leak with its facts and its picture."""
-    cards = []
-    for place, (finding, count) in enumerate(gathered(report, Verdict.LEAK)):
-        said = f"{title_of(finding.test)}: {finding.witness or finding.detail}"
-        picture = image(pictures, witness_key(report, place, finding), said)
-        head = f"{title_of(finding.test)}, at {finding.stage}"
-        facts = facts_of(finding, count, price_of(report))
-        cards.append({"head": head, "facts": facts, "picture": picture})
-    return cards
-
-
-def facts_of(finding: Finding, count: int, price: Inflation | None) -> dict[str, str]:
-    """What is known of a leak; what it is worth only where that differs from ``price``."""
-    facts = {
-        "where it shows": str(finding.witness or ""),
-        "what": finding.detail,
-        "looks ahead": ahead_clause(finding).removeprefix(", "),
-        "statistic": finding.statistic,
-        "value": f"{size_text(finding)}; a leak {limit_of(finding)}",
-        "size": str(finding.size or ""),
-        "p": "" if finding.p_value is None else f"{finding.p_value:.2g}, before adjustment",
-        "tested": finding.tested,
-        "evidence": finding.evidence,
-        "found": f"{count} times, this is the largest" if count > 1 else "",
-        "worth": "" if finding.inflation == price else str(finding.inflation or ""),
-    }
-    return {key: text for key, text in facts.items() if text}
-
-
-def row_of(finding: Finding, count: int) -> dict[str, str]:
-    """A finding that is no leak, as cells."""
-    return {
-        "test": title_of(finding.test),
-        "stage": finding.stage,
-        "verdict": str(finding.verdict) if finding.counts else "informs only",
-        "value": size_text(finding) or "–",
-        "size": str(finding.size or ""),
-        "threshold": limit_of(finding),
-        "tested": finding.tested,
-        "reason": finding.evidence or finding.detail,
-        "detail": finding.detail if finding.detail != finding.evidence else "",
-        "count": f"{count} times" if count > 1 else "",
-    }
-
-
-def limit_of(finding: Finding) -> str:
-    """What makes a finding of this test a leak: its value, or the chance of such a value."""
+def leak_rule(finding: Finding) -> str:
+    """When a finding of this test is a leak."""
     test = DIAGNOSTICS.get(finding.test)
     if test is not None and test.kind == "statistical":
-        return f"where p, adjusted for all tests, is below {short(finding.threshold)}"
+        return f"if p, adjusted for all tests, is below {short(finding.threshold)}"
     return f"above {short(finding.threshold)}"
-
-
-def blind_spots(report: LeakReport) -> dict[str, str]:
-    """What each test that answered cannot see."""
-    ran = dict.fromkeys(f.test for f in report.findings if f.test in DIAGNOSTICS)
-    return {title_of(test): DIAGNOSTICS[test].blind for test in ran}
-
-
-LIMITS = (
-    "Data that were wrong when they were recorded: restated figures, prices adjusted by later "
-    "splits and dividends, companies that failed and are missing. Running the code again on what "
-    "is left shows nothing of it.",
-    "What people chose after they had looked at the test years: features, settings, the years "
-    "themselves, and every variant that was tried and dropped.",
-    "A leak that shows on few dates, none of them near a cut. One that shows on a share p of the "
-    "dates escapes K cuts with probability (1 − p) to the power K: for p = 5 %, 36 % where K = 20 "
-    "and 66 % where K = 8.",
-    "Whether a price could be had: costs, capacity, borrowing, and the time between forecast and "
-    "trade.",
-)
-"""What no audit of running code can see."""

@@ -1,4 +1,4 @@
-"""The witness of a leak as a picture: a series around a cut, and the value that moved."""
+"""The witness of a leak as a picture: a series around a cut, and the value that changed."""
 
 from math import isfinite
 
@@ -7,89 +7,81 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from foldproof.tasks.diagnose.findings.finding import Excerpt, Finding, Verdict, Witness
-from foldproof.tasks.report.audit.figures import short
-from foldproof.tasks.report.style import (
-    BLUE,
-    INK,
-    MUTED,
-    NORMAL,
-    PAPER,
-    SMALL,
-    VERMILLION,
-    canvas,
-    describe,
-)
+from foldproof.tasks.report import style
+from foldproof.tasks.report.audit.matrices import short
+from foldproof.tasks.report.audit.text import ahead_text
+from foldproof.tasks.report.text import minus
 
 SHADE = "#eef0f3"
-"""Ground of what is no evidence."""
+"""Background of dates that are no evidence."""
 WIDE, HIGH = 8.6, 3.1
 """Inches."""
 
 
 def witness_picture(finding: Finding) -> Figure | None:
-    """The series as it is and as it comes out when the future changes; None without a glimpse.
+    """The series on the original and on changed later data; None without an excerpt.
 
-    Only what lies left of the cut is evidence. What is right of it may be what was changed: it is
-    shaded, and the vertical scale is that of the left.
+    Only dates up to the cut are evidence. Later values may be the changed data themselves: they are
+    shaded, and do not affect the vertical scale.
     """
     witness = finding.witness
-    glimpse = witness.excerpt if witness else None
-    if finding.verdict is not Verdict.LEAK or witness is None or not (glimpse and glimpse.dates):
+    excerpt = witness.excerpt if witness else None
+    if finding.verdict is not Verdict.LEAK or witness is None or not (excerpt and excerpt.dates):
         return None
-    past = past_of(glimpse, witness.cut)
-    figure, axes = canvas(HIGH, width=WIDE)
+    past = past_of(excerpt, witness.cut)
+    figure, axes = style.canvas(HIGH, width=WIDE)
     axis = axes[0, 0]
-    shade_future(axis, past, len(glimpse.dates), witness.cut)
-    draw_series(axis, np.array(glimpse.before), np.array(glimpse.after), past)
-    scale(axis, [*glimpse.before[:past], *glimpse.after[:past]])
-    mark_move(axis, glimpse, shown_move(glimpse, witness, past))
-    if witness.date not in glimpse.dates:
+    shade_future(axis, past, len(excerpt.dates), witness.cut)
+    draw_series(axis, np.array(excerpt.before), np.array(excerpt.after), past)
+    scale(axis, [*excerpt.before[:past], *excerpt.after[:past]])
+    mark_change(axis, excerpt, shown_change(excerpt, witness, past))
+    if witness.date not in excerpt.dates:
         note_earlier(axis, witness)
-    name_dates(axis, glimpse)
-    describe(axis, headline(finding, witness), y=witness.column)
-    figure.legend(loc="outside lower left", ncols=2, frameon=False, fontsize=SMALL, reverse=True)
+    name_dates(axis, excerpt)
+    style.describe(axis, headline(finding, witness), y=witness.column)
+    figure.legend(
+        loc="outside lower left", ncols=2, frameon=False, fontsize=style.SMALL, reverse=True
+    )
     return figure
 
 
-def shown_move(glimpse: Excerpt, witness: Witness, past: int) -> int | None:
-    """Place of the witness, or of the largest move shown if it is dated earlier; None if none."""
-    if witness.date in glimpse.dates:
-        return glimpse.dates.index(witness.date)
-    before, after = np.array(glimpse.before[:past]), np.array(glimpse.after[:past])
-    with np.errstate(invalid="ignore"):  # two infinities of one sign did not move
+def shown_change(excerpt: Excerpt, witness: Witness, past: int) -> int | None:
+    """Place of the witness; of the largest change shown if the witness is earlier; else None."""
+    if witness.date in excerpt.dates:
+        return excerpt.dates.index(witness.date)
+    before, after = np.array(excerpt.before[:past]), np.array(excerpt.after[:past])
+    with np.errstate(invalid="ignore"):  # two infinities of one sign are no change
         moves = np.nan_to_num(np.abs(after - before), nan=0.0)
     if not moves.any():
         moves = (np.isnan(before) != np.isnan(after)).astype(float)
     return int(moves.argmax()) if moves.any() else None
 
 
-def past_of(glimpse: Excerpt, cut: str) -> int:
-    """How many of the dates shown lie up to the cut."""
-    return sum(date <= cut for date in glimpse.dates)
+def past_of(excerpt: Excerpt, cut: str) -> int:
+    """How many of the shown dates are up to the cut."""
+    return sum(date <= cut for date in excerpt.dates)
 
 
 def headline(finding: Finding, witness: Witness) -> str:
-    """Who looks ahead where, read without the text around the picture."""
-    ahead = ""
-    if finding.ahead:
-        ahead = f", at least {finding.ahead} trading day{'s' * (finding.ahead > 1)} ahead"
+    """What depends on the future, and how far ahead."""
+    ahead = f", {ahead_text(finding)}" if finding.ahead else ""
     who = " ".join(part for part in (witness.symbol, witness.column) if part)
-    return f"{who} ({finding.stage}) reads the future{ahead}"
+    return f"{who} ({finding.stage}) depends on the future{ahead}"
 
 
 def shade_future(axis: Axes, past: int, count: int, cut: str) -> None:
-    """The cut, and what lies after it."""
+    """A line at the cut, and a shade after it."""
     border = past - 0.5
-    axis.axvline(border, color=INK, linewidth=1.2)
+    axis.axvline(border, color=style.INK, linewidth=1.2)
     axis.axvspan(border, max(count - 0.5, border + 0.5), color=SHADE, linewidth=0)
     label(axis, border - 0.2, f"cut {cut}", "right")
     label(axis, border + 0.2, "after the cut:\nno evidence", "left")
 
 
 def label(axis: Axes, place: float, text: str, side: str) -> None:
-    """Quiet words at the top edge."""
+    """Muted text at the top edge."""
     axis.text(
-        place, 0.99, text, ha=side, va="top", fontsize=SMALL, color=MUTED,
+        place, 0.99, text, ha=side, va="top", fontsize=style.SMALL, color=style.MUTED,
         transform=axis.get_xaxis_transform(),
     )  # fmt: skip
 
@@ -99,11 +91,11 @@ def draw_series(axis: Axes, before: np.ndarray, after: np.ndarray, past: int) ->
     runs = (
         (
             after,
-            VERMILLION,
+            style.VERMILLION,
             "s",
-            "what the same code makes when only what becomes known after the cut changes",
+            "after changing data that become known later",
         ),
-        (before, BLUE, "o", "as it is"),
+        (before, style.BLUE, "o", "original data"),
     )
     for values, color, marker, name in runs:
         line, later = axis.plot(values[:past], label=name, zorder=3), len(values) - past
@@ -113,58 +105,65 @@ def draw_series(axis: Axes, before: np.ndarray, after: np.ndarray, past: int) ->
 
 
 def scale(axis: Axes, values: list[float]) -> None:
-    """Limits that hold the evidence, with room for the labels above it."""
+    """Limits around the evidence, with room for the labels above it."""
     known = [value for value in values if isfinite(value)]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     room = (high - low) or abs(high) or 1.0
     axis.set_ylim(low - 0.12 * room, high + 0.32 * room)
 
 
-def mark_move(axis: Axes, glimpse: Excerpt, place: int | None) -> None:
-    """An arrow from a value to what it becomes, and both in figures."""
+def mark_change(axis: Axes, excerpt: Excerpt, place: int | None) -> None:
+    """An arrow from the old to the new value, and both as numbers."""
     if place is None:
         return
-    pair = glimpse.before[place], glimpse.after[place]
+    pair = excerpt.before[place], excerpt.after[place]
     ends = [value for value in pair if isfinite(value)]
     if len(ends) == 2:
-        arrow = {"arrowstyle": "-|>", "color": INK, "linewidth": 1.3, "shrinkA": 3, "shrinkB": 3}
+        arrow = {
+            "arrowstyle": "-|>",
+            "color": style.INK,
+            "linewidth": 1.3,
+            "shrinkA": 3,
+            "shrinkB": 3,
+        }
         axis.annotate("", (place, ends[1]), (place, ends[0]), arrowprops=arrow, zorder=5)
     for value in ends:
-        axis.plot(place, value, "o", markersize=9, color=INK, fillstyle="none", zorder=5)
-    left = place > len(glimpse.dates) / 3
+        axis.plot(place, value, "o", markersize=9, color=style.INK, fillstyle="none", zorder=5)
+    left = place > len(excerpt.dates) / 3
     axis.annotate(
-        f"{glimpse.dates[place]}\n{becomes(*pair)}", (place, ends[-1] if ends else 0.5),
+        f"{excerpt.dates[place]}\n{becomes(*pair)}", (place, ends[-1] if ends else 0.5),
         (-12 if left else 12, 0), textcoords="offset points", ha="right" if left else "left",
-        va="center", fontsize=NORMAL, fontweight="bold", color=VERMILLION, zorder=6, bbox=CLEAR,
+        va="center", fontsize=style.NORMAL, fontweight="bold", color=style.VERMILLION, zorder=6,
+        bbox=CLEAR,
     )  # fmt: skip
 
 
 def note_earlier(axis: Axes, witness: Witness) -> None:
-    """The witness in words where its date is not shown."""
+    """The witness as text, if its date is not shown."""
     axis.text(
         0.01, 0.99,
-        f"It moves most on {witness.date}, not shown: {becomes(witness.before, witness.after)}",
-        color=VERMILLION, fontsize=NORMAL, ha="left", va="top", transform=axis.transAxes,
-        zorder=6, bbox=CLEAR,
+        f"Largest change on {witness.date}, not shown: {becomes(witness.before, witness.after)}",
+        color=style.VERMILLION, fontsize=style.NORMAL, ha="left", va="top",
+        transform=axis.transAxes, zorder=6, bbox=CLEAR,
     )  # fmt: skip
 
 
 def becomes(before: float, after: float) -> str:
-    """A value, and what it becomes."""
+    """The old and the new value."""
     return f"{number(before)} becomes {number(after)}"
 
 
-CLEAR = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
-"""Keeps a label readable on lines."""
+CLEAR = {"facecolor": style.PAPER, "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
+"""Background that keeps a label readable on lines."""
 
 
 def number(value: float) -> str:
-    """A value, or that there is none."""
-    return short(value).replace("-", "\N{MINUS SIGN}") if isfinite(value) else "missing"
+    """A value, or ``missing``."""
+    return minus(short(value)) if isfinite(value) else "missing"
 
 
-def name_dates(axis: Axes, glimpse: Excerpt) -> None:
-    """Some six dates, the first one with its year."""
-    shown = np.unique(np.linspace(0, len(glimpse.dates) - 1, 6).round().astype(int))
-    axis.set_xticks(shown, [glimpse.dates[place] for place in shown])
-    axis.set_xlim(-0.7, len(glimpse.dates) - 0.3)
+def name_dates(axis: Axes, excerpt: Excerpt) -> None:
+    """Six dates below the axis."""
+    shown = np.unique(np.linspace(0, len(excerpt.dates) - 1, 6).round().astype(int))
+    axis.set_xticks(shown, [excerpt.dates[place] for place in shown])
+    axis.set_xlim(-0.7, len(excerpt.dates) - 0.3)

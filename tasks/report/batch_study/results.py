@@ -1,4 +1,4 @@
-"""What a study of batch statistics came to: the one value that is drawn, shown and logged."""
+"""The results of a study of batch statistics: what is drawn, shown and logged."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from foldproof.tasks.batch_study.answer import StudySettings
+from foldproof.tasks.report.text import label
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,21 +15,21 @@ class StudyResults:
     """A finished study.
 
     Attributes:
-        title: Its name.
-        study_id: Hash of all that decides it.
-        config: The resolved description.
+        title: Name of the study.
+        study_id: Hash of all its inputs.
+        config: The resolved configuration.
         config_yaml: The same as YAML.
-        panels: What a reader must know of each panel, in order.
-        reference: The normalization that gains are taken against.
+        panels: Title and true rank IC of each panel, in order.
+        reference: The normalization that gains are measured against.
         normalizations: Keys, in order.
         compositions: Titles, in order.
-        level: Of each interval.
-        rows: One line a network; see :class:`~tasks.diagnose.batch_study.Scored`.
-        table: One line a cell; see :func:`~tasks.diagnose.batch_table.table_of`.
-        skipped: normalization, composition, reason of each cell that cannot be.
-        answer: The question answered, a paragraph an entry.
-        seconds: Wall seconds by step.
-        code_version: Of everything.
+        level: Confidence level of each interval.
+        rows: One row per network; see :class:`~foldproof.tasks.batch_study.Scored`.
+        table: One row per cell; see :func:`~foldproof.tasks.batch_study.table.table_of`.
+        skipped: normalization, composition, reason of each combination that is impossible.
+        answer: The answer, one paragraph per entry.
+        seconds: Wall time by step.
+        code_version: Hash of the code.
     """
 
     title: str
@@ -49,11 +50,11 @@ class StudyResults:
 
     @property
     def seeds(self) -> int:
-        """Networks in a cell."""
+        """Networks per cell."""
         return int(self.rows["seed"].nunique())
 
     def cell(self, panel: str, normalization: str, composition: str) -> pd.Series | None:
-        """The line of a cell, or None where it was skipped."""
+        """The row of a cell; None if it was skipped."""
         t = self.table
         one = t[
             (t["panel"] == panel)
@@ -64,12 +65,12 @@ class StudyResults:
 
 
 def answer_markdown(results: StudyResults) -> str:
-    """The answer as Markdown, with what was skipped and how the intervals are meant."""
+    """The answer as Markdown, with the skipped cells and how to read the intervals."""
     lines = [f"# {results.title}", ""]
     lines += [f"- {paragraph}" for paragraph in results.answer]
     lines += ["", meaning(results), ""]
     for (name, reason), cells in results.skipped.groupby(["normalization", "reason"], sort=False):
-        lines.append(f"Skipped: {name}, {', '.join(cells['composition'])}: it {reason}.")
+        lines.append(f"Skipped: {label(name)}, {', '.join(cells['composition'])}: it {reason}.")
     return "\n".join(lines)
 
 
@@ -77,8 +78,8 @@ def meaning(results: StudyResults) -> str:
     """How to read an interval of the table."""
     return (
         f"Mean daily rank IC on the test block; intervals are Student's t over {results.seeds} "
-        f"seeds at {results.level:.0%}, each by itself. Of the cells that the words name on a "
-        f"panel, {1 - results.level:.0%} at most may be there by luck (Benjamini and Hochberg). "
-        "Synthetic panels are drawn anew for every seed. A real panel is the same for all, so its "
-        "intervals hold the luck of training and not that of the period."
+        f"seeds at {results.level:.0%} for each cell alone. Of the cells named for a panel, "
+        f"at most {1 - results.level:.0%} are expected to be chance (Benjamini and "
+        "Hochberg). A synthetic panel is drawn anew for every seed. A real panel is the same for "
+        "all seeds, so its intervals cover the randomness of training but not of the period."
     )

@@ -1,71 +1,50 @@
-"""The fold plan as a picture: which dates each fold trains, validates and tests on."""
+"""The fold plan as a picture: training, validation and test dates of each fold."""
 
 from itertools import pairwise
 
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 
+from foldproof.tasks.report import style
 from foldproof.tasks.report.results import Results
-from foldproof.tasks.report.style import (  # fmt: skip
-    BLUE,
-    INK,
-    ORANGE,
-    PAPER,
-    SKY,
-    SMALL,
-    canvas,
-    describe,
-    grid,
-    readable_on,
-)
 from foldproof.tasks.split.fold import Fold
 
-BLOCKS = (("train", SKY), ("validation", ORANGE), ("test", BLUE))
+BLOCKS = {"train": style.SKY, "validation": style.ORANGE, "test": style.BLUE}
 
 
 def fold_plan(results: Results) -> Figure:
-    """One bar a fold: train, validation, test; at the right the days purged at the borders."""
-    figure, axes = canvas(1.0 + 0.33 * len(results.folds))
+    """One bar per fold: train, validation, test; at the right the days purged at the borders."""
+    figure, axes = style.canvas(1.0 + 0.33 * len(results.folds))
     axis = axes[0, 0]
     for row, fold in enumerate(results.folds):
-        _bar(axis, row, fold)
+        _draw_blocks(axis, row, fold)
+    purged = ["days purged", *map(_purged, results.folds)]
+    for row, text in zip((-0.85, *range(len(results.folds))), purged, strict=True):
         axis.text(
-            1.01, row, _purged(fold), fontsize=SMALL, color=INK, va="center",
+            1.01, row, text, fontsize=style.SMALL, color=style.INK, va="center",
             transform=axis.get_yaxis_transform(),
         )  # fmt: skip
-    _name_blocks(axis, results.folds[0])
-    axis.text(
-        1.01, -0.85, "days left out", fontsize=SMALL, color=INK, va="center",
-        transform=axis.get_yaxis_transform(),
-    )  # fmt: skip
     axis.xaxis_date()
-    axis.set_yticks(range(len(results.folds)), [f"fold {fold.number}" for fold in results.folds])
-    axis.set_ylim(len(results.folds) - 0.5, -0.5)
-    describe(axis, x="date")
-    grid(axis)
+    style.name_rows(axis, [f"fold {fold.number}" for fold in results.folds])
+    style.describe(axis, x="date")
+    style.grid(axis)
     return figure
 
 
-def _bar(axis: Axes, row: int, fold: Fold) -> None:
-    """The blocks of one fold; the white between them is purged or embargoed."""
-    for name, color in BLOCKS:
+def _draw_blocks(axis: Axes, row: int, fold: Fold) -> None:
+    """The blocks of one fold, named in the first row; the white gaps are purge and embargo."""
+    for name, color in BLOCKS.items():
         dates = getattr(fold, f"{name}_dates")
         if len(dates):
             start, stop = date2num(dates[0]), date2num(dates[-1]) + 1
-            axis.barh(row, stop - start, left=start, height=0.72, color=color, edgecolor=PAPER)
-
-
-def _name_blocks(axis: Axes, fold: Fold) -> None:
-    """The names inside the first bar serve as the legend."""
-    for name, color in BLOCKS:
-        dates = getattr(fold, f"{name}_dates")
-        if len(dates):
-            red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
-            middle = date2num(dates[0]) / 2 + date2num(dates[-1]) / 2
+            axis.barh(
+                row, stop - start, left=start, height=0.72, color=color, edgecolor=style.PAPER
+            )
             axis.text(
-                middle, 0, name, color=readable_on(red, green, blue), fontsize=SMALL,
-                ha="center", va="center", clip_on=True,
+                (start + stop) / 2, row, "" if row else name, fontsize=style.SMALL, ha="center",
+                va="center", clip_on=True, color=style.readable_on(*to_rgb(color)),
             )  # fmt: skip
 
 

@@ -1,111 +1,101 @@
-"""The report: one HTML page that needs nothing beside it."""
+"""The report: one self-contained HTML page."""
 
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
+from foldproof.tasks.attribute.methods.catalogue import ATTRIBUTIONS, DEFAULT
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
+from foldproof.tasks.diagnose.findings.sheet import title_of
+from foldproof.tasks.report.attribution.answer import attribution_facts
 from foldproof.tasks.report.attribution.checks import checks_table
-from foldproof.tasks.report.audit.matrix import subjects_of
-from foldproof.tasks.report.comparison.figures import FIGURES, figures_of
-from foldproof.tasks.report.comparison.glossary import COLUMNS, GLOSSARY
-from foldproof.tasks.report.comparison.words import QUESTIONS, answers
-from foldproof.tasks.report.results import Results, is_reference, label
+from foldproof.tasks.report.audit.matrices import subjects_of
+from foldproof.tasks.report.audit.text import grouped, witness_text
+from foldproof.tasks.report.comparison.answers import QUESTIONS, answers
+from foldproof.tasks.report.comparison.figures import figures_of
+from foldproof.tasks.report.comparison.ranking import kind_of, row_name
+from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.style import render
-from foldproof.tasks.report.template import Report, embedded, fill
+from foldproof.tasks.report.template import Report, fill
+from foldproof.tasks.report.text import label, minus, plain
+
+FORMS = {
+    "hac_t": "+.2f", "rank_icir": "+.3f", "ic": "+.4f", "mse_ratio": ".4f", "hit_rate": ".3f",
+    "quantile_spread": "+.5f", "coverage": ".1%",
+}  # fmt: skip
+"""Format of the columns of the ranking; the template has their titles and meanings."""
 
 
 def report_of(results: Results) -> Report:
-    """Draw every figure that applies, and the page around them."""
+    """The page and every figure that applies."""
     figures = {key: render(figure) for key, figure in figures_of(results).items()}
     return Report(page_of(results, figures), figures)
 
 
 def page_of(results: Results, figures: Mapping[str, bytes]) -> str:
     """The page, the answers first. Text from data and configuration is escaped."""
+    plan = results.plan_audit.rename(columns=lambda column: str(column).replace("_", " "))
     return fill(
         "page.html",
         results=results,
         answers=list(zip(QUESTIONS, answers(results), strict=True)),
-        image={key: embedded(FIGURES[key].title, png) for key, png in figures.items()},
-        figures=FIGURES,
-        columns={key: term for key, term in COLUMNS.items() if key in results.ranking.columns},
+        image={key: b64encode(png).decode() for key, png in figures.items()},
         ranking=[_row(results, str(name), entry) for name, entry in results.ranking.iterrows()],
-        findings=worth_reading(results),
+        findings=not_clean(results),
+        attribution=attribution_facts(results),
         checks=checks_table(results),
-        variants=results.variants,
         label=label,
-        audit=_cells(results.plan_audit),
-        facts=_facts(results),
-        glossary={**GLOSSARY, **{term.title: term.meaning for term in COLUMNS.values()}},
+        plain=plain,
+        title_of=title_of,
+        witness_text=witness_text,
+        plan_audit=Markup(plan.to_html(index=False, border=0)),
+        identity={key: _shortened(value) for key, value in results.panel_summary.items()}
+        | {
+            "plan": results.plan,
+            "comparison": results.comparison_id,
+            "code version": results.code_version,
+        },
+        slopes=[ATTRIBUTIONS[key].title for key in DEFAULT[1:]],
     )
 
 
 def _row(results: Results, name: str, entry: pd.Series) -> dict[str, Any]:
-    """A row of the ranking table as text."""
-    reference = is_reference(name)
-    cells = {key: _number(entry.get(key), term.form) for key, term in COLUMNS.items() if term.form}
-    cells["rank_ic"] = str(results.rank_ic(name))
-    cells["difference"] = str(results.gain(name))
+    """A row of the ranking table."""
+    cells = {key: _number(entry.get(key), form) for key, form in FORMS.items()}
+    cells["rank_ic"], cells["difference"] = str(results.rank_ic(name)), str(results.gain(name))
     cells["in_confidence_set"] = "yes" if name in results.kept else ""
-    verdict = results.verdict(name)
-    kind = "reference" if reference else verdict.lower()
+    kind = kind_of(results, name)
     return {
-        "name": label(name),
-        "title": "" if reference else results.variants[name].title,
-        "kind": "leak" if results.is_control(name) else kind,
-        "control": results.is_control(name),
-        "verdict": verdict,
+        "key": name,
+        "name": row_name(results, name),
+        "kind": kind if kind in ("leak", "reference") else results.verdict(name).lower(),
         "cells": cells,
     }
 
 
 def _number(value: Any, form: str) -> str:
-    if value is None or value != value:
-        return "–"
-    return format(value, form).replace("-", "\N{MINUS SIGN}")
+    return "–" if value is None or value != value else minus(format(value, form))
 
 
-def worth_reading(results: Results) -> list[tuple[str, Finding, int]]:
-    """Every finding that is not clean: who, what, and on how many units it came out so.
+def not_clean(results: Results) -> list[tuple[str, Finding, int]]:
+    """Every finding that is not clean, with its subject and how many units share it.
 
-    Findings that differ only in size are one entry, the largest.
+    Findings that differ in size only are one entry, the largest.
     """
-    entries: dict[tuple[str, str, str, bool], list[Finding]] = {}
-    for subject in subjects_of(results):
-        for finding in results.findings[subject]:
-            if finding.verdict is not Verdict.CLEAN:
-                key = (subject, finding.test, finding.stage, finding.counts)
-                entries.setdefault((*key[:3], key[3]), []).append(finding)
-    return [(key[0], _largest(found), len(found)) for key, found in entries.items()]
+    return [
+        (subject, finding, count)
+        for subject in subjects_of(results)
+        for finding, count in grouped(
+            (f for f in results.findings[subject] if f.verdict is not Verdict.CLEAN),
+            lambda f: (f.test, f.stage, f.counts),
+        )
+    ]
 
 
-def _largest(found: list[Finding]) -> Finding:
-    return max(found, key=lambda f: f.value if f.value == f.value else float("-inf"))
-
-
-def _cells(table: pd.DataFrame) -> dict[str, Any]:
-    """A table as heads and rows of text; dates without their time."""
-    text = table.copy()
-    for column in text.columns:
-        if pd.api.types.is_datetime64_any_dtype(text[column]):
-            text[column] = text[column].dt.strftime("%Y-%m-%d")
-    heads = [str(column).replace("_", " ") for column in text.columns]
-    return {"heads": heads, "rows": text.astype(str).to_numpy().tolist()}
-
-
-def _facts(results: Results) -> dict[str, str]:
-    """What identifies the computation."""
-    summary = {key: _counted(value) for key, value in results.panel_summary.items()}
-    return summary | {
-        "plan": results.plan,
-        "comparison": results.comparison_id,
-        "code version": results.code_version,
-    }
-
-
-def _counted(value: Any) -> str:
+def _shortened(value: Any) -> str:
     """Long lists by their length and first entries."""
     if not isinstance(value, list | tuple):
         return str(value)

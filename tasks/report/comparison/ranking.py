@@ -1,4 +1,4 @@
-"""Figures of the comparison: who forecasts best, with its interval; by fold; over time."""
+"""Figures of the comparison: rank IC with intervals, by fold, and over time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,29 +6,17 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 
 from foldproof.tasks.diagnose.findings.finding import Verdict
-from foldproof.tasks.report.results import Results, is_reference, is_true, label
-from foldproof.tasks.report.style import (  # fmt: skip
-    BLUE,
-    FAINT,
-    INK,
-    MUTED,
-    PAPER,
-    SMALL,
-    VERMILLION,
-    canvas,
-    describe,
-    grid,
-    readable_on,
-    spread,
-)
+from foldproof.tasks.report import style
+from foldproof.tasks.report.results import Results, is_true
+from foldproof.tasks.report.text import is_reference, label
+
+BACKGROUND = "#b9c2cd"
+"""Lines without a name."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +28,20 @@ class Kind:
     marker: str
     filled: bool = True
 
+    @property
+    def mark(self) -> dict[str, Any]:
+        """The marker as matplotlib takes it."""
+        face = self.color if self.filled else style.PAPER
+        look = {"color": self.color, "marker": self.marker, "markerfacecolor": face}
+        return look | {"markersize": 7, "linestyle": "none"}
+
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        "kept": Kind("LSTM, cannot be ruled out as the best", BLUE, "o"),
-        "ruled out": Kind("LSTM, ruled out as the best", BLUE, "o", filled=False),
-        "leak": Kind("sees the future: no candidate", VERMILLION, "X"),
-        "reference": Kind("reference without an LSTM", MUTED, "D", filled=False),
+        "kept": Kind("LSTM, may be the best", style.BLUE, "o"),
+        "ruled out": Kind("LSTM, ruled out as the best", style.BLUE, "o", filled=False),
+        "leak": Kind("sees the future: no candidate", style.VERMILLION, "X"),
+        "reference": Kind("reference without an LSTM", style.MUTED, "D", filled=False),
     }
 )
 
@@ -61,152 +56,113 @@ def kind_of(results: Results, name: str) -> str:
 
 
 def ranking_figure(results: Results) -> Figure:
-    """Mean daily rank IC of every variant and reference with its simultaneous interval."""
+    """Mean daily rank IC of every variant and reference with its joint interval."""
     table = results.ranking
-    figure, axes = canvas(1.1 + 0.3 * len(table))
+    figure, axes = style.canvas(1.1 + 0.3 * len(table))
     axis = axes[0, 0]
     kinds = [kind_of(results, name) for name in table.index]
     for row, (key, (_, entry)) in enumerate(zip(kinds, table.iterrows(), strict=True)):
-        _interval(axis, row, entry, KINDS[key])
-    axis.axvline(0, color=INK, linewidth=0.9)
+        kind = KINDS[key]
+        ends = [entry["low"], entry["high"]]
+        axis.plot(ends, [row, row], color=kind.color, linewidth=1.8, alpha=0.6)
+        axis.plot(entry["rank_ic"], row, **kind.mark)
+    axis.axvline(0, color=style.INK, linewidth=0.9)
     _name_rows(axis, results, list(table.index))
-    _write_column(
-        axis, 10, "rank IC [interval]", [str(results.rank_ic(name)) for name in table.index]
-    )
-    _write_column(axis, 160, "audit", [results.verdict(name) for name in table.index])
-    describe(axis, x="mean daily rank IC (Spearman, out of sample)")
-    grid(axis)
-    _legend(figure, [KINDS[key] for key in KINDS if key in kinds])
+    intervals = [str(results.rank_ic(name)) for name in table.index]
+    _write_column(axis, 10, "rank IC [joint interval]", intervals)
+    _write_column(axis, 160, "leak audit", [results.verdict(name) for name in table.index])
+    style.describe(axis, x="mean daily rank IC (Spearman, out of sample)")
+    style.grid(axis)
+    shown = [kind for key, kind in KINDS.items() if key in kinds]
+    figure.legend(
+        handles=[Line2D([], [], label=kind.meaning, **kind.mark) for kind in shown],
+        loc="outside upper left", ncols=len(shown), fontsize=style.SMALL, frameon=False,
+        labelcolor=style.INK,
+    )  # fmt: skip
     return figure
 
 
-def _interval(axis: Axes, row: int, entry: pd.Series, kind: Kind) -> None:
-    """One row of the forest: a line from low to high and a marker at the estimate."""
-    axis.plot([entry["low"], entry["high"]], [row, row], color=kind.color, linewidth=1.8, alpha=0.6)
-    axis.plot(entry["rank_ic"], row, **_mark(kind))
-
-
-def _mark(kind: Kind) -> dict[str, Any]:
-    face = kind.color if kind.filled else PAPER
-    return {
-        "color": kind.color, "marker": kind.marker, "markerfacecolor": face, "markersize": 7,
-        "linestyle": "none",
-    }  # fmt: skip
-
-
-def _legend(figure: Figure, kinds: list[Kind]) -> None:
-    """What the marks mean, in the order of ``KINDS``."""
-    marks = [Line2D([], [], label=kind.meaning, **_mark(kind)) for kind in kinds]
-    figure.legend(
-        handles=marks, loc="outside upper left", ncols=len(marks), fontsize=SMALL, frameon=False,
-        labelcolor=INK,
-    )  # fmt: skip
-
-
 def _name_rows(axis: Axes, results: Results, names: list[str]) -> None:
-    """Names at the left, the first row on top; what leaks stands out, references recede."""
-    axis.set_yticks(range(len(names)), [_row_name(results, name) for name in names])
-    axis.set_ylim(len(names) - 0.5, -0.5)
+    """Names at the left, coloured by kind."""
+    style.name_rows(axis, [row_name(results, name) for name in names])
     for text, name in zip(axis.get_yticklabels(), names, strict=True):
         kind = kind_of(results, name)
-        text.set_color({"leak": VERMILLION, "reference": MUTED}.get(kind, INK))
+        text.set_color(KINDS[kind].color if kind in ("leak", "reference") else style.INK)
 
 
-def _row_name(results: Results, name: str) -> str:
+def row_name(results: Results, name: str) -> str:
+    """Readable name of a row of the ranking."""
     return f"{label(name)} (control)" if results.is_control(name) else label(name)
 
 
 def _write_column(axis: Axes, points: float, head: str, cells: list[str]) -> None:
     """A column of text beside the rows, ``points`` right of the axis."""
     for row, cell in enumerate([head, *cells], start=-1):
-        color = MUTED if row < 0 else VERMILLION if cell == Verdict.LEAK else INK
+        color = style.VERMILLION if cell == Verdict.LEAK else style.INK
         axis.annotate(
             cell, (1, row), (points, 0), xycoords=axis.get_yaxis_transform(),
-            textcoords="offset points", color=color, fontsize=SMALL, va="center",
-            annotation_clip=False,
+            textcoords="offset points", color=style.MUTED if row < 0 else color,
+            fontsize=style.SMALL, va="center", annotation_clip=False,
         )  # fmt: skip
 
 
 def rank_ic_by_fold(results: Results) -> Figure:
-    """Rank IC of every variant (rows) on every fold (columns), in figures and colour."""
+    """Rank IC of every variant (rows) on every fold (columns), as numbers and colours."""
     table = results.comparison.by_fold.pivot(index="variant", columns="fold", values="rank_ic")
     table = table.reindex(results.ranking.index)
-    figure, axes = canvas(0.9 + 0.29 * len(table))
+    figure, axes = style.canvas(0.9 + 0.29 * len(table))
     axis = axes[0, 0]
     limit = float(np.nanquantile(np.abs(table.to_numpy()), 0.95)) or 1.0
-    image = axis.imshow(table, cmap="RdBu", norm=Normalize(-limit, limit), aspect="auto")
-    if table.shape[1] <= 16:
-        _write_cells(axis, image, table)
+    form = "+.3f" if table.shape[1] <= 16 else ""
+    image = style.heat_map(axis, table, "RdBu", (-limit, limit), form)
     _name_rows(axis, results, list(table.index))
-    axis.set_xticks(range(table.shape[1]), [_test_period(results, int(f)) for f in table.columns])
-    axis.spines["bottom"].set_visible(False)
-    describe(axis, x="fold and first month of its test block")
-    bar = figure.colorbar(image, ax=axis, fraction=0.025, pad=0.01, extend="both")
-    bar.ax.tick_params(labelsize=SMALL, length=0)
-    bar.outline.set_visible(False)
+    starts = {fold.number: str(fold.test_dates[0])[:7] for fold in results.folds}
+    axis.set_xticks(range(table.shape[1]), [f"{n}\n{starts[n]}" for n in map(int, table.columns)])
+    style.describe(axis, x="fold and first month of its test block")
+    style.style_scale(figure.colorbar(image, ax=axis, fraction=0.025, pad=0.01, extend="both"))
     return figure
-
-
-def _write_cells(axis: Axes, image: AxesImage, table: pd.DataFrame) -> None:
-    """The figures of a heat map, in ink or paper, whichever reads."""
-    colors = np.asarray(image.to_rgba(table.to_numpy()))
-    for (row, column), value in np.ndenumerate(table.to_numpy()):
-        known = bool(np.isfinite(value))
-        ink = readable_on(*colors[row, column, :3]) if known else MUTED
-        text = f"{value:+.3f}".replace("-", "\N{MINUS SIGN}") if known else "–"
-        axis.text(column, row, text, color=ink, fontsize=SMALL, ha="center", va="center")
-
-
-def _test_period(results: Results, number: int) -> str:
-    fold = next(fold for fold in results.folds if fold.number == number)
-    return f"{number}\n{str(fold.test_dates[0])[:7]}"
 
 
 def rank_ic_cumulated(results: Results) -> Figure:
-    """Running sum of the daily rank IC; a straight line is a forecast that works steadily."""
+    """Running sum of the daily rank IC; a straight line means steady skill."""
     running = results.comparison.daily.fillna(0.0).cumsum()
-    figure, axes = canvas(5.2)
+    figure, axes = style.canvas(5.2)
     axis = axes[0, 0]
-    named = _worth_naming(results, running)
+    named = _named(results, list(running.columns))
     for name in running.columns:
-        color = _line_color(results, name, name in named)
         front = name in named
         axis.plot(
-            running.index, running[name], color=color, linewidth=1.8 if front else 0.8,
-            linestyle="--" if is_reference(name) else "-", zorder=3 if front else 2,
+            running.index, running[name], color=named.get(name, BACKGROUND),
+            linewidth=1.8 if front else 0.8, linestyle="--" if is_reference(name) else "-",
+            zorder=3 if front else 2,
         )  # fmt: skip
     for fold in results.folds:
-        axis.axvline(fold.test_dates[0], color=FAINT, linewidth=0.7, zorder=1)
-    axis.axhline(0, color=INK, linewidth=0.9)
-    _name_lines(axis, results, running[named])
-    describe(axis, x="date (vertical lines: a fold's test block begins)", y="sum of daily rank IC")
-    grid(axis, "y")
+        axis.axvline(fold.test_dates[0], color=style.FAINT, linewidth=0.7, zorder=1)
+    axis.axhline(0, color=style.INK, linewidth=0.9)
+    low, high = axis.get_ylim()
+    ends = style.spread(running[list(named)].iloc[-1].tolist(), gap=(high - low) / 24)
+    for (name, color), end in zip(named.items(), ends, strict=True):
+        axis.annotate(
+            row_name(results, name), (1.005, end), xycoords=axis.get_yaxis_transform(),
+            color=color, fontsize=style.SMALL, va="center",
+        )  # fmt: skip
+    axis.margins(x=0.005)
+    style.describe(axis, x="date (vertical lines: start of a test block)", y="sum of daily rank IC")
+    style.grid(axis, "y")
     return figure
 
 
-def _worth_naming(results: Results, running: pd.DataFrame) -> list[str]:
-    """The three best candidates, the plain network, what leaks, the best reference."""
+def _named(results: Results, drawn: list[str]) -> dict[str, str]:
+    """Lines with a name, and their colours.
+
+    These are the three best candidates, the base, what leaks, and the best reference.
+    """
     leaks = [name for name in results.variants if kind_of(results, name) == "leak"]
-    names = [*results.candidates[:3], "none", *leaks, *results.references[:1]]
-    return [name for name in dict.fromkeys(names) if name in running.columns]
-
-
-def _line_color(results: Results, name: str, front: bool) -> str:
-    if not front:
-        return "#b9c2cd"
-    kind = kind_of(results, name)
-    if kind in ("leak", "reference"):
-        return KINDS[kind].color
-    return INK if name == "none" else BLUE
-
-
-def _name_lines(axis: Axes, results: Results, running: pd.DataFrame) -> None:
-    """Each line's name at its end instead of a legend, moved apart where they would collide."""
-    low, high = axis.get_ylim()
-    ends = spread(running.iloc[-1].tolist(), gap=(high - low) / 24)
-    for name, end in zip(running.columns, ends, strict=True):
-        axis.annotate(
-            _row_name(results, name), (1.005, end), xycoords=axis.get_yaxis_transform(),
-            color=_line_color(results, name, True), fontsize=SMALL, va="center",
-        )  # fmt: skip
-    axis.margins(x=0.005)
+    names = [*results.candidates[:3], results.base, *leaks, *results.references[:1]]
+    colors = {}
+    for name in dict.fromkeys(names):
+        if name in drawn:
+            kind = kind_of(results, name)
+            own = style.INK if name == results.base else style.BLUE
+            colors[name] = KINDS[kind].color if kind in ("leak", "reference") else own
+    return colors

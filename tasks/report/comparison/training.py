@@ -1,4 +1,4 @@
-"""Learning curves: did the networks learn anything, and when did they stop."""
+"""Learning curves: whether the networks learned anything, and when training stopped."""
 
 import numpy as np
 import pandas as pd
@@ -6,54 +6,45 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from foldproof.tasks.report.results import Results, label
-from foldproof.tasks.report.style import BLUE, INK, NORMAL, ORANGE, SMALL, canvas, grid
+from foldproof.tasks.report import style
+from foldproof.tasks.report.results import Results
+from foldproof.tasks.report.text import label
 
 COLUMNS = 4
+LOSSES = {"train_loss": ("training", style.BLUE), "validation_loss": ("validation", style.ORANGE)}
 
 
 def learning_curves(results: Results) -> Figure:
-    """Training and validation loss by epoch: faint for each unit, bold for their mean."""
+    """Loss by epoch, a panel per variant with its own scale: each unit faint, their mean bold."""
     names = [name for name in results.ranking.index if name in results.variants]
     rows = -(-len(names) // COLUMNS)
-    figure, axes = canvas(0.8 + 1.75 * rows, rows, COLUMNS, sharex=True, sharey=True)
+    figure, axes = style.canvas(0.8 + 1.75 * rows, rows, COLUMNS, sharex=True)
     for axis, name in zip(axes.flat, names, strict=False):
-        _curves(axis, results.curves[results.curves.variant == name], "train_loss", BLUE)
-        _curves(axis, results.curves[results.curves.variant == name], "validation_loss", ORANGE)
-        _mark_best(axis, results.best_epochs[results.best_epochs.variant == name])
-        axis.set_title(label(name), loc="left", fontsize=NORMAL, color=INK)
-        grid(axis, "y")
+        curves = results.curves[results.curves["variant"] == name]
+        best = results.best_epochs[results.best_epochs["variant"] == name]["best_epoch"]
+        for column, (_, color) in LOSSES.items():
+            by_unit = curves.pivot(index="epoch", columns=["fold", "seed"], values=column)
+            axis.plot(by_unit.index, by_unit.to_numpy(), color=color, linewidth=0.6, alpha=0.25)
+            axis.plot(by_unit.index, by_unit.mean(axis=1), color=color, linewidth=2.0)
+        axis.axvline(float(best.median()), color=style.INK, linewidth=0.8, linestyle=":")
+        _limit(axis, curves)
+        axis.set_title(label(name), loc="left", fontsize=style.NORMAL, color=style.INK)
+        style.grid(axis, "y")
     for axis in axes.flat[len(names) :]:
         axis.set_visible(False)
-    axes[0, 0].set_ylim(*_limits(results.curves))
-    _legend(figure)
-    figure.supxlabel("epoch (vertical line: median epoch whose weights were kept)", fontsize=NORMAL)
-    figure.supylabel("loss", fontsize=NORMAL)
+    lines = [Line2D([], [], color=c, linewidth=2.0, label=title) for title, c in LOSSES.values()]
+    figure.legend(
+        handles=lines, loc="outside upper right", ncols=2, fontsize=style.SMALL, frameon=False
+    )
+    figure.supxlabel("epoch (dotted: median epoch of the kept weights)", fontsize=style.NORMAL)
+    figure.supylabel("loss", fontsize=style.NORMAL)
     return figure
 
 
-def _curves(axis: Axes, curves: pd.DataFrame, column: str, color: str) -> None:
-    """Every unit's curve, faint, and the mean over the units still training, bold."""
-    by_unit = curves.pivot(index="epoch", columns=["fold", "seed"], values=column)
-    axis.plot(by_unit.index, by_unit.to_numpy(), color=color, linewidth=0.6, alpha=0.25)
-    axis.plot(by_unit.index, by_unit.mean(axis=1), color=color, linewidth=2.0)
-
-
-def _mark_best(axis: Axes, best: pd.DataFrame) -> None:
-    axis.axvline(float(best.best_epoch.median()), color=INK, linewidth=0.8, linestyle=":")
-
-
-def _limits(curves: pd.DataFrame) -> tuple[float, float]:
-    """Limits that one diverging unit cannot stretch: 1 % to 99 % of all losses, and a margin."""
-    losses = curves[["train_loss", "validation_loss"]].to_numpy()
-    low, high = np.nanquantile(losses, [0.01, 0.99])
-    margin = 0.08 * (high - low) or 0.01
-    return float(low - margin), float(high + margin)
-
-
-def _legend(figure: Figure) -> None:
-    lines = [
-        Line2D([], [], color=color, linewidth=2.0, label=name)
-        for color, name in ((BLUE, "training"), (ORANGE, "validation"))
-    ]
-    figure.legend(handles=lines, loc="outside upper right", ncols=2, fontsize=SMALL, frameon=False)
+def _limit(axis: Axes, curves: pd.DataFrame) -> None:
+    """Limits at the 1 % and 99 % quantiles plus a margin, so that one unit cannot stretch them."""
+    losses = curves[list(LOSSES)].to_numpy(float)
+    if np.isfinite(losses).any():
+        low, high = np.nanquantile(losses, [0.01, 0.99])
+        margin = 0.08 * (high - low) or 0.01
+        axis.set_ylim(float(low - margin), float(high + margin))

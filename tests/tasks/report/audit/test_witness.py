@@ -90,8 +90,8 @@ def test_a_witness_dated_earlier_is_told_and_the_largest_move_shown_is_marked():
     ],
 )
 def test_the_largest_move_shown(before, after, place):
-    glimpse = Excerpt((*DATES[:3], "2020-07-01"), (*before, 0.0), (*after, 99.0))
-    assert shown_move(glimpse, Witness(cut=DATES[2], date="2020-01-01"), 3) == place
+    excerpt = Excerpt((*DATES[:3], "2020-07-01"), (*before, 0.0), (*after, 99.0))
+    assert shown_move(excerpt, Witness(cut=DATES[2], date="2020-01-01"), 3) == place
 
 
 def test_a_value_that_goes_missing_is_called_so():
@@ -101,7 +101,7 @@ def test_a_value_that_goes_missing_is_called_so():
 
 
 @pytest.mark.parametrize(
-    "glimpse",
+    "excerpt",
     [
         Excerpt(DATES[:1], (1.0,), (2.0,)),
         Excerpt(DATES, (NAN,) * 10, (NAN,) * 10),
@@ -110,6 +110,6 @@ def test_a_value_that_goes_missing_is_called_so():
         Excerpt(DATES, (np.inf,) * 10, (np.inf,) * 10),
     ],
 )
-def test_odd_series_are_drawn_without_a_warning(glimpse):
+def test_odd_series_are_drawn_without_a_warning(excerpt):
     for date in (WITNESS.date, "2019-01-01"):
-        assert render(picture(excerpt=glimpse, date=date))[:4] == b"\x89PNG"
+        assert render(picture(excerpt=excerpt, date=date))[:4] == b"\x89PNG"

@@ -9,13 +9,13 @@ import torch
 
 from foldproof.tasks.attribute.origins.price_result import PARTS, FromPrices
 from foldproof.tasks.attribute.origins.returns import Steps
-from foldproof.tasks.report.attribution.explanation import explanation_sentence, explanation_text
-from foldproof.tasks.report.attribution.returns import (
-    drawn,
-    prices_figure,
-    prices_sentence,
-    prices_table,
+from foldproof.tasks.report.attribution.explained_days import (
+    days_figure,
+    days_sentence,
+    days_table,
+    shown_days,
 )
+from foldproof.tasks.report.attribution.explanation import explanation_sentence, explanation_text
 from tests.tasks.report.attribution.test_explanation import ONE
 
 
@@ -56,20 +56,20 @@ def test_the_sentence_tells_new_days_from_those_that_aged():
 
 
 def test_what_is_not_asked_for_is_not_told_and_what_cannot_be_told_is():
-    assert prices_sentence(ONE) == ""
+    assert days_sentence(ONE) == ""
     said = explanation_sentence(replace(ONE, stops="the features were supplied ready-made"))
     assert said.endswith("It stops at the features: the features were supplied ready-made.")
 
 
 def test_days_that_do_not_add_up_say_so_in_words_and_on_the_figure():
     bad = replace(FOUND, gap=0.02)
-    assert "NOT TO BE TRUSTED" in prices_sentence(replace(ONE, prices=bad))
-    assert "NOT TO BE TRUSTED" in prices_figure(ONE, bad).get_suptitle()
-    assert "NOT TO BE TRUSTED" not in prices_figure(ONE, FOUND).get_suptitle()
+    assert "NOT TO BE TRUSTED" in days_sentence(replace(ONE, prices=bad))
+    assert "NOT TO BE TRUSTED" in days_figure(ONE, bad).get_suptitle()
+    assert "NOT TO BE TRUSTED" not in days_figure(ONE, FOUND).get_suptitle()
 
 
 def test_the_table_has_the_largest_day_first():
-    lines = prices_table(FOUND).splitlines()
+    lines = days_table(FOUND).splitlines()
     assert lines[0] == "| date | days back | own log return | own returns | other returns |"
     assert lines[2] == "| 2022-02-27 | 2 | +0.0500 | +0.34 | +0 |"
     assert len(lines) == 5
@@ -77,7 +77,7 @@ def test_the_table_has_the_largest_day_first():
 
 
 def test_a_bar_a_day_stacked_to_both_sides():
-    (axis,) = prices_figure(ONE, FOUND).axes
+    (axis,) = days_figure(ONE, FOUND).axes
     bars = {(round(b.get_x() + 0.45), round(b.get_height(), 6)) for b in axis.patches}
     assert {(0, -0.1), (0, 0.02), (1, 0.04), (2, 0.34)} <= bars
     left, right = axis.get_xlim()
@@ -88,8 +88,8 @@ def test_old_days_on_which_next_to_nothing_rests_are_left_out_and_told() -> None
     none = dict.fromkeys(PARTS, 0.0)
     own = [0.5, 0.0, -0.4, 0.095, 0.003, 0.002]
     days = pd.DataFrame([none | {"lag": k, "own returns": part} for k, part in enumerate(own)])
-    shown, left = drawn(days, 2)
+    shown, left = shown_days(days, 2)
     assert shown["lag"].tolist() == [0, 1, 2, 3]
     assert left == pytest.approx(0.005)
-    assert drawn(days, 5)[1] == 0, "all of them are new"
-    assert len(drawn(days.assign(**none), 5)[0]) == 6, "nothing moved"
+    assert shown_days(days, 5)[1] == 0, "all of them are new"
+    assert len(shown_days(days.assign(**none), 5)[0]) == 6, "nothing moved"

@@ -1,4 +1,4 @@
-"""A logged model, found by a run, the beginning of its id, a registered name, or as the latest."""
+"""Find a logged model by run id, by registered name, or as the latest."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,19 +12,19 @@ from foldproof.tasks.track.store import Store, TrackingError
 LATEST = "latest"
 REGISTERED = "models:/"
 SHORTEST = 6
-"""Letters of a run's id that are enough to look for it."""
+"""Letters of a run id that a user must give at least."""
 NAMED = 5
-"""Runs that an error names."""
+"""Runs that an error message lists."""
 
 
 @dataclass(frozen=True)
 class ModelPlace:
-    """Where a logged model's files lie on this machine.
+    """The files of a logged model on this machine.
 
     Attributes:
         run_id: The run that logged it.
-        weights: Its weights.
-        notes: Its notes.
+        weights: The weights.
+        notes: The description of the model, as JSON.
     """
 
     run_id: str
@@ -33,16 +33,17 @@ class ModelPlace:
 
 
 def fetch_model(store: Store, name: str, folder: Path) -> ModelPlace:
-    """Bring a model's files to ``folder``.
+    """Download a model's files to ``folder``.
 
     Args:
         store: Where it is logged.
-        name: ``latest``: the best variant of the newest comparison; the id of a variant's run or
-            the beginning of it; ``models:/name/version`` or ``models:/name@alias``.
-        folder: Where to.
+        name: ``latest`` (the best variant of the newest comparison that has a candidate), the id of
+            a variant's run or its first letters, ``models:/name/version`` or
+            ``models:/name@alias``.
+        folder: Target folder.
 
     Raises:
-        TrackingError: There is no such run or model; says which there are.
+        TrackingError: There is no such run or model; the message lists the newest.
     """
     if name.startswith(REGISTERED):
         run_id, source = registered(store, name)
@@ -51,12 +52,13 @@ def fetch_model(store: Store, name: str, folder: Path) -> ModelPlace:
         logged = run.outputs.model_outputs if run.outputs else []
         if not logged:
             raise TrackingError(
-                f"run {run.info.run_id} ({run.info.run_name}) has no model: name a variant's run. "
-                f"{those_there(store)}"
+                f"run {run.info.run_id} ({run.info.run_name}) has no model; give a variant's "
+                f"run. "
+                f"{newest_models(store)}"
             )
         run_id, source = run.info.run_id, f"{REGISTERED}{logged[-1].model_id}"
     try:
-        # by its place: given a model's name, MLflow looks at the process's global address
+        # by its location: with a model's name, MLflow would use the process's global address
         place = source
         if source.startswith(REGISTERED):
             named = source.removeprefix(REGISTERED)
@@ -72,14 +74,14 @@ def fetch_model(store: Store, name: str, folder: Path) -> ModelPlace:
     try:
         return ModelPlace(run_id, files["weights.safetensors"], files["model.json"])
     except KeyError as error:
-        raise TrackingError(f"{source} is not one of this project: it lacks {error}") from error
+        raise TrackingError(f"{source} is no Foldproof model: {error} is missing") from error
 
 
 def registered(store: Store, name: str) -> tuple[str, str]:
-    """The run and the source of a registered version, or of a model named by its id.
+    """Run id and source of a registered version, or of a model given by its id.
 
     Raises:
-        TrackingError: There is none of that name.
+        TrackingError: There is no such model.
     """
     model, _, alias = name.removeprefix(REGISTERED).partition("@")
     model, _, version = model.partition("/")
@@ -94,25 +96,29 @@ def registered(store: Store, name: str) -> tuple[str, str]:
         )
         return str(found.run_id), str(found.source)
     except MlflowException as error:
-        raise TrackingError(f"no model {name}: {error}. {those_there(store)}") from error
+        raise TrackingError(f"no model {name}: {error}. {newest_models(store)}") from error
 
 
 def newest_best(store: Store) -> Run:
-    """The run of the best variant of the newest comparison.
+    """The run of the best variant of the newest comparison that has a candidate.
 
     Raises:
-        TrackingError: There is no comparison.
+        TrackingError: There is no such comparison.
     """
     finished = "attributes.status = 'FINISHED'"
     found = store.client.search_runs(
-        [store.experiment_id], f"tags.kind = 'summary' and {finished}",
+        [store.experiment_id], f"tags.kind = 'summary' and tags.best != '' and {finished}",
         max_results=1, order_by=["attributes.start_time DESC"],
     )  # fmt: skip
-    best = found[0].data.tags.get("best", "") if found else ""
-    if not best:
-        raise TrackingError("there is no comparison with a best variant yet: foldproof compare")
-    comparison = found[0].data.tags["comparison"]
-    own = f"tags.comparison = '{comparison}' and tags.variant = '{best}' and {finished}"
+    if not found:
+        raise TrackingError(
+            "no comparison has a variant without a leak yet: run foldproof compare first"
+        )
+    tags = found[0].data.tags
+    own = (
+        f"tags.comparison = '{tags['comparison']}' and tags.variant = '{tags['best']}' "
+        f"and {finished}"
+    )
     (run,) = store.client.search_runs([store.experiment_id], own, max_results=1)
     return run
 
@@ -121,7 +127,7 @@ def run_of(store: Store, name: str) -> Run:
     """The run whose id is, or begins with, ``name``.
 
     Raises:
-        TrackingError: None does, or several.
+        TrackingError: No run matches, or several do.
     """
     try:
         return store.client.get_run(name)
@@ -130,19 +136,19 @@ def run_of(store: Store, name: str) -> Run:
     runs = store.client.search_runs([store.experiment_id], "", ViewType.ACTIVE_ONLY, 5000)
     found = [run for run in runs if run.info.run_id.startswith(name)]
     if len(name) < SHORTEST or len(found) != 1:
-        short = f" (at least {SHORTEST} letters)" if len(name) < SHORTEST else ""
+        short = f" (give at least {SHORTEST} letters)" if len(name) < SHORTEST else ""
         raise TrackingError(
-            f"{len(found)} runs begin with {name!r}{short}: name one, or latest. "
-            f"{those_there(store)}"
+            f"{len(found)} runs begin with {name!r}{short}; give the id of one run, or latest. "
+            f"{newest_models(store)}"
         )
     return found[0]
 
 
-def those_there(store: Store) -> str:
-    """The newest runs that have a model."""
+def newest_models(store: Store) -> str:
+    """The newest runs with a model, as a sentence."""
     runs = store.client.search_runs(
         [store.experiment_id], "tags.kind = 'variant'",
         max_results=NAMED, order_by=["attributes.start_time DESC"],
     )  # fmt: skip
     names = ", ".join(f"{run.info.run_id[:8]} ({run.info.run_name})" for run in runs)
-    return f"Newest: {names}" if names else "There is none yet: foldproof compare"
+    return f"Newest: {names}" if names else "There is no model yet: run foldproof compare first"

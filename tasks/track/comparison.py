@@ -1,9 +1,9 @@
-"""Log a comparison: one summary run, and one run a variant beside it."""
+"""Log a comparison: one summary run, and one run per variant beside it."""
 
 import json
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -14,12 +14,9 @@ from PIL import Image
 from foldproof.tasks.diagnose.findings.finding import Finding
 from foldproof.tasks.report import Report, Results, heatmap_of, render
 from foldproof.tasks.report.attribution.shares import ranked_features
-from foldproof.tasks.report.audit.matrix import SHARED
-from foldproof.tasks.track.model import ModelFiles, log_model
-from foldproof.tasks.track.runs import SUMMARY, finished_runs, log_values, new_run
-from foldproof.tasks.track.store import Links, Store, report_url, ui_command, url_of
-from foldproof.tasks.track.values import (
-    key_of,
+from foldproof.tasks.report.audit.matrices import SHARED
+from foldproof.tasks.track.comparison_entries import (
+    panel_shape,
     summary_params,
     summary_tags,
     summary_values,
@@ -27,6 +24,18 @@ from foldproof.tasks.track.values import (
     variant_tags,
     variant_values,
 )
+from foldproof.tasks.track.entries import key_of
+from foldproof.tasks.track.model import ModelFiles, log_model
+from foldproof.tasks.track.runs import SUMMARY, finished_runs, logged_run
+from foldproof.tasks.track.store import Links, Store, charts_url, links_to
+
+ATTRIBUTION_TABLES = {
+    "by_lag": "lagged", "importance": "importance", "by_date": "series", "completeness": "gap",
+    "by_origin": "origins", "to_supplied": "supplied", "by_return": "by_return",
+    "to_prices": "to_prices", "by_baseline": "baselines", "by_period": "periods",
+    "drift": "drift", "checks": "checks",
+}  # fmt: skip
+"""Table of an Attribution by the name of its file."""
 
 
 def log_comparison(
@@ -35,38 +44,36 @@ def log_comparison(
     report: Report,
     models: Mapping[str, ModelFiles] | None = None,
 ) -> Links:
-    """Write every run that is not there yet and say where they are.
+    """Write every run that does not exist yet; return where they are.
 
-    The runs stand side by side, joined by the tag ``comparison``: the UI's charts hide nested runs.
-    The worst variant is written first, because the charts show the newest ten. Logging the same
-    comparison again writes only what is missing.
+    The runs are joined by the tag ``comparison`` and not nested, because the UI's charts hide
+    nested runs. The worst variant is written first, because the charts show the newest ten.
 
     Args:
-        store: Where to.
+        store: Where to log.
         results: The comparison.
         report: Its page and figures.
-        models: By variant, what to log as a model; variants without an entry get none.
+        models: The model to log for a variant; variants without an entry get none.
     """
-    url = url_of(store, results.comparison_id)
     runs = finished_runs(store, results.comparison_id)
     ranked = [str(name) for name in results.ranking.index if name in results.variants]
     for name in reversed(ranked):
         if name not in runs:
             runs[name] = log_variant(store, results, name, (models or {}).get(name))
     if SUMMARY not in runs:
-        runs[SUMMARY] = log_summary(store, results, report, url)
+        runs[SUMMARY] = log_summary(store, results, report)
     variants = {name: runs[name] for name in ranked}
-    report_link = report_url(store, runs[SUMMARY])
-    return Links(runs[SUMMARY], variants, url, report_link, ui_command(store))
+    return links_to(store, results.comparison_id, runs[SUMMARY], variants)
 
 
 def log_variant(store: Store, results: Results, name: str, model: ModelFiles | None) -> str:
-    """One variant's run: numbers, tables, attribution heat maps, findings, the model."""
-    with new_run(store, name, variant_tags(results, name)) as run_id:
-        log_values(store, run_id, variant_values(results, name), variant_params(results, name))
-        with tempfile.TemporaryDirectory() as folder:
-            write_tables(results, name, Path(folder))
-            store.client.log_artifacts(run_id, folder)
+    """One variant's run: metrics, tables, attribution heat maps, findings, the model."""
+    content = (
+        variant_tags(results, name),
+        variant_values(results, name),
+        variant_params(results, name),
+    )
+    with logged_run(store, name, *content, partial(write_tables, results, name)) as run_id:
         log_heatmaps(store, run_id, results, name)
         if model is not None:
             log_model(store, run_id, key_of(name).replace(".", "_"), model)
@@ -74,21 +81,10 @@ def log_variant(store: Store, results: Results, name: str, model: ModelFiles | N
 
 
 def write_tables(results: Results, name: str, folder: Path) -> None:
-    """The variant's rows of every long table, and its findings; forecasts are the summary's."""
-    tables = {
-        "learning_curves": results.curves,
-        "attribution_by_lag": results.attribution.lagged,
-        "attribution_importance": results.attribution.importance,
-        "attribution_by_date": results.attribution.series,
-        "attribution_completeness": results.attribution.gap,
-        "attribution_by_origin": results.attribution.origins,
-        "attribution_to_supplied": results.attribution.supplied,
-        "attribution_by_return": results.attribution.by_return,
-        "attribution_to_prices": results.attribution.to_prices,
-        "attribution_by_baseline": results.attribution.baselines,
-        "attribution_by_period": results.attribution.periods,
-        "attribution_drift": results.attribution.drift,
-        "attribution_checks": results.attribution.checks,
+    """The variant's rows of every long table, and its findings."""
+    tables = {"learning_curves": results.curves} | {
+        f"attribution_{file}": getattr(results.attribution, table)
+        for file, table in ATTRIBUTION_TABLES.items()
     }
     for key, table in tables.items():
         own = table[table["variant"] == name]
@@ -98,16 +94,16 @@ def write_tables(results: Results, name: str, folder: Path) -> None:
 
 
 def write_findings(findings: Iterable[Finding], path: Path) -> None:
-    """Findings as JSON, which knows no NaN: a number that does not exist is null."""
+    """Findings as JSON, NaN as null."""
     table = pd.DataFrame([asdict(finding) for finding in findings])
     path.write_text(table.to_json(orient="records", indent=2), encoding="utf-8")
 
 
 def log_heatmaps(store: Store, run_id: str, results: Results, name: str) -> None:
-    """The attribution of every fold under one key: the UI shows a slider over folds, side by side.
+    """The attribution of every fold under one key: the UI shows a slider over folds.
 
-    The slash puts the pictures into a section of their own in front; without one they come last.
-    Colours are scaled within each picture; features stand in one order on all folds.
+    The slash in the key gives the pictures their own section at the top. Each picture has its own
+    colour scale; the order of features is the same on all folds.
     """
     lagged = results.attribution.lagged
     if name not in set(lagged["variant"]):
@@ -119,15 +115,16 @@ def log_heatmaps(store: Store, run_id: str, results: Results, name: str) -> None
             store.client.log_image(run_id, image, key="attribution/heatmap", step=int(str(fold)))
 
 
-def log_summary(store: Store, results: Results, report: Report, url: str) -> str:
-    """The run that answers the question by itself."""
-    name = f"{results.title}: summary"
-    with new_run(store, name, summary_tags(results, url)) as run_id:
-        log_values(store, run_id, summary_values(results), summary_params(results))
+def log_summary(store: Store, results: Results, report: Report) -> str:
+    """The summary run: answers, report, ranking, tables of all variants."""
+    content = (
+        summary_tags(results, charts_url(store, results.comparison_id)),
+        summary_values(results),
+        summary_params(results),
+    )
+    name, write = f"{results.title}: summary", partial(write_summary, results, report)
+    with logged_run(store, name, *content, write) as run_id:
         store.client.log_inputs(run_id, [DatasetInput(panel_of(results))])
-        with tempfile.TemporaryDirectory() as folder:
-            write_summary(results, report, Path(folder))
-            store.client.log_artifacts(run_id, folder)
         ranking = results.ranking.rename_axis("variant").reset_index()
         store.client.log_table(run_id, ranking.astype(object), "ranking.json")
     return run_id
@@ -151,20 +148,16 @@ def write_summary(results: Results, report: Report, folder: Path) -> None:
 
 
 def panel_of(results: Results) -> Dataset:
-    """The panel as an input of the run, under the fingerprint of all its content.
+    """The panel as an input of the run, identified by the hash of all its content.
 
     MLflow's own digest of a frame reads its first 10,000 rows only.
     """
     fingerprint = str(results.panel_summary["fingerprint"])
     source = {"source": str(results.panel_about.get("source", "")), "sha256": fingerprint}
-    shape = {
-        key: len(value) if isinstance(value, list | tuple) else value
-        for key, value in results.panel_summary.items()
-    }
     return Dataset(
         name="panel",
         digest=fingerprint[:36],
         source_type="foldproof",
         source=json.dumps(source),
-        profile=json.dumps(shape, default=str),
+        profile=json.dumps(panel_shape(results), default=str),
     )

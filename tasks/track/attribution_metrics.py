@@ -1,4 +1,4 @@
-"""What is logged of a variant's attribution: the numbers that compare; the rest is in tables."""
+"""Metrics of a variant's attribution that compare between runs; the rest is in its tables."""
 
 import math
 from collections.abc import Iterator
@@ -10,31 +10,30 @@ from foldproof.tasks.attribute.methods.catalogue import MAIN
 from foldproof.tasks.attribute.origins.origins import Origins
 from foldproof.tasks.report.attribution.shares import failed_checks, importance_shares
 from foldproof.tasks.report.results import is_true
+from foldproof.tasks.track.entries import Value
 
-Value = tuple[str, float, int]
-"""A metric's name, value and step."""
+DRIFT = {"moved": "drift", "mark": "drift.mark", "p": "drift.p", "tau": "drift.tau"}
+"""Metric of each column of the drift table."""
 
 
 def attribution_values(attribution: Attribution, name: str) -> Iterator[Value]:
-    """Every number of the attribution of one variant."""
-    own = {
-        field: table[table["variant"] == name]
-        for field in ("importance", "gap", "origins", "supplied", "baselines", "checks", "drift")
-        for table in (getattr(attribution, field),)
-    }
-    yield from _importance(own["importance"])
-    yield from _completeness(own["gap"])
-    yield from _origins(Origins(own["origins"], own["supplied"]), name)
-    yield from _baselines(own["baselines"])
-    yield from _checks(own["checks"])
-    yield from _drift(own["drift"])
+    """Every metric of the attribution of one variant."""
+
+    def own(table: pd.DataFrame) -> pd.DataFrame:
+        return table[table["variant"] == name]
+
+    yield from _importance(own(attribution.importance))
+    yield from _completeness(own(attribution.gap))
+    yield from _origins(Origins(own(attribution.origins), own(attribution.supplied)), name)
+    yield from _baselines(own(attribution.baselines))
+    yield from _checks(own(attribution.checks))
+    yield from _drift(own(attribution.drift))
 
 
 def _importance(table: pd.DataFrame) -> Iterator[Value]:
-    """Each feature's net share by integrated gradients, so that variants compare.
+    """Each feature's net share by integrated gradients.
 
-    Gross and the other methods are in the run's tables: a chart for each feature and method would
-    bury the rest.
+    Other methods are in the run's tables, because a chart per feature and method would be too many.
     """
     own = table[table["method"] == MAIN]
     for feature, percent in importance_shares(own, "variant").sum().items():
@@ -42,14 +41,14 @@ def _importance(table: pd.DataFrame) -> Iterator[Value]:
 
 
 def _completeness(table: pd.DataFrame) -> Iterator[Value]:
-    """Step is the fold: the widest completeness error over its seeds."""
+    """Step is the fold: the largest completeness error over its seeds."""
     for fold, widest in table.groupby("fold")[["gap_p99", "unresolved"]].max().iterrows():
         for column, value in widest.items():
             yield f"attribution/{column}", float(value), int(str(fold))
 
 
 def _origins(own: Origins, name: str) -> Iterator[Value]:
-    """What forecasts rest on, and the widest completeness error on the way to supplied features."""
+    """Share of each origin of rows, and the largest completeness error to supplied features."""
     if own.supplied.empty:
         return
     for origin, share in own.shares().T[name].items():
@@ -58,14 +57,14 @@ def _origins(own: Origins, name: str) -> Iterator[Value]:
 
 
 def _baselines(table: pd.DataFrame) -> Iterator[Value]:
-    """Kendall's tau of the ranking of features with that against other baselines."""
+    """Kendall's tau between the feature rankings of two baselines."""
     others = table[table["baseline"] != table["against"]].dropna(subset="tau")
     for baseline, tau in zip(others["baseline"], others["tau"], strict=True):
         yield f"attribution/tau.{baseline}", float(tau), 0
 
 
 def _checks(table: pd.DataFrame) -> Iterator[Value]:
-    """Every check of the attribution with its pass mark, and how many it fails."""
+    """Every check of the attribution with its threshold, and how many fail."""
     for name, value, mark in zip(table["check"], table["value"], table["mark"], strict=True):
         for key, number in ((name, value), (f"{name}.mark", mark)):
             if math.isfinite(number):
@@ -75,9 +74,8 @@ def _checks(table: pd.DataFrame) -> Iterator[Value]:
 
 
 def _drift(table: pd.DataFrame) -> Iterator[Value]:
-    """Step is the later fold: share of the importance that moved, what chance moves, their p."""
-    keys = {"moved": "drift", "mark": "drift.mark", "p": "drift.p", "tau": "drift.tau"}
-    for column, key in keys.items():
+    """Step is the later fold: share of the importance that moved, the limit of chance, p, tau."""
+    for column, key in DRIFT.items():
         for fold, value in zip(table["fold"], table[column], strict=True):
             yield f"trust/{key}", float(value), int(fold)
     if len(table):

@@ -1,0 +1,176 @@
+"""The four answers of the report. Each follows from one rule, which the page states once.
+
+A variant is the best if the model confidence set holds no other. It shows skill if the joint
+interval of its mean daily rank IC lies above zero.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from foldproof.tasks.diagnose.findings.finding import Verdict
+from foldproof.tasks.diagnose.findings.sheet import title_of
+from foldproof.tasks.report.answer import Answer
+from foldproof.tasks.report.attribution.answer import which_features
+from foldproof.tasks.report.audit.text import most_telling, witness_text
+from foldproof.tasks.report.results import Results
+from foldproof.tasks.report.text import counted, label, markdown_table, names
+
+
+def answers(results: Results) -> list[Answer]:
+    """One answer per question of ``QUESTIONS``, in the same order."""
+    return [answer(results) for answer in QUESTIONS.values()]
+
+
+def best_normalization(results: Results) -> Answer:
+    """Which variant is the best, and whether it shows skill."""
+    candidates, kept = results.candidates, results.kept
+    if not candidates:
+        return Answer(
+            "No normalization can be recommended: every variant leaks.",
+            "A variant that sees the future is no candidate, however high its rank IC.",
+        )
+    best = (kept or candidates)[0]
+    skilled = results.rank_ic(best).low > 0
+    return Answer(_choice(results, best, skilled), _reason(results, best, skilled))
+
+
+def _choice(results: Results, best: str, skilled: bool) -> str:
+    among, kept = len(results.candidates), len(results.kept)
+    if among == 1:
+        only = f"The only candidate is {label(best)}"
+        return f"{only}, and it shows skill." if skilled else f"{only}; it shows no skill."
+    if not kept:
+        return "No normalization can be recommended: leaking variants outperform all candidates."
+    if kept == 1:
+        return f"Use {label(best)}." if skilled else f"Best is {label(best)}, but without skill."
+    if not skilled:
+        return f"No winner among {kept} candidates, and no skill."
+    return f"No clear winner: {kept} of {among} candidates may be the best."
+
+
+def _reason(results: Results, best: str, skilled: bool) -> str:
+    highest = "highest " if best == results.candidates[0] else ""
+    lies = "lies above zero" if skilled else "does not lie above zero"
+    return (
+        f"The {highest}mean daily rank IC is {results.rank_ic(best)} for {label(best)}; its joint "
+        f"interval {lies}."
+    )
+
+
+def sees_the_future(results: Results) -> Answer:
+    """Whether the audit works, what leaks, and what stays undecided."""
+    if not any(results.findings.values()):
+        return Answer("Not tested: the leak audit did not run.", "Nothing is known about leaks.")
+    controls = results.controls
+    if controls and not results.audit_trusted:
+        missed = [name for name in controls if results.verdicts.get(name) is not Verdict.LEAK]
+        return Answer(
+            "Unknown: the audit missed a planted leak.",
+            f"It did not detect the leak planted in {names(missed or controls)}, so CLEAN on this "
+            "page means nothing.",
+        )
+    return Answer(_found(results), _proof(results))
+
+
+def _found(results: Results) -> str:
+    """How many variants leak, are clean or undecided; planted controls aside."""
+    others = [name for name in results.variants if not results.is_control(name)]
+    leaking, unknown, clean = (
+        [name for name in others if results.verdicts.get(name) is verdict] for verdict in Verdict
+    )
+    if leaking:
+        return f"Yes: {len(leaking)} of {counted(len(others), 'variant')} leak."
+    parts = [f"No leak found in {counted(len(clean), 'variant')}"] if clean else []
+    parts += [f"{len(unknown)} undecided"] if unknown else []
+    if any(f.verdict is Verdict.UNKNOWN for f in results.findings.get("features", ())):
+        parts.append("features not tested")
+    return f"{'; '.join(parts) or 'Not tested'}.".capitalize()
+
+
+def _proof(results: Results) -> str:
+    """The leak found, the planted leak that was detected, or that nothing was planted."""
+    leaking = [
+        name
+        for name, verdict in results.verdicts.items()
+        if verdict is Verdict.LEAK and not results.is_control(name)
+    ]
+    shown = [*leaking, *results.controls]
+    if not shown:
+        return (
+            "No control (a variant that leaks on purpose) was compared, so it is not shown that "
+            "the audit detects leaks."
+        )
+    shared = [f for s in ("features", "folds") for f in results.findings.get(s, ())]
+    found = [*results.findings.get(shown[0], ()), *shared]
+    worst = most_telling(f for f in found if f.counts and f.verdict is Verdict.LEAK)
+    who = f"{label(shown[0])} leaks" if leaking else f"The leak planted in {label(shown[0])} shows"
+    if worst is None:
+        return f"{who}."
+    return f"{who} in the test {title_of(worst.test).lower()}: {witness_text(worst)}."
+
+
+def worth_it(results: Results) -> Answer:
+    """The best candidate against the best forecaster without an LSTM."""
+    if not results.references:
+        return Answer(
+            "Not asked: no reference forecaster was compared.",
+            "References are set in the configuration under references.",
+        )
+    rivals = [name for name in results.references if results.rank_ic(name).known]
+    if not rivals:
+        return Answer(
+            "Not answered: no reference forecaster has a rank IC.",
+            f"A forecast that is equal for all symbols has none: {names(results.references)}.",
+        )
+    rival = rivals[0]
+    theirs = results.rank_ic(rival)
+    if not results.candidates:
+        return Answer(
+            "Not answered: every variant leaks.",
+            f"The best forecaster without an LSTM is {label(rival)}, with mean daily rank IC "
+            f"{theirs}.",
+        )
+    best = results.candidates[0]
+    ours = results.rank_ic(best)
+    if ours.value <= theirs.value:
+        verdict = f"No: the LSTM does not beat {label(rival)}."
+    elif not ours.low > 0:
+        verdict = "No: the LSTM shows no skill."
+    elif ours.low > theirs.high:
+        verdict = f"Yes: the LSTM beats {label(rival)}."
+    else:
+        verdict = f"Not shown: the lead over {label(rival)} may be chance."
+    return Answer(
+        verdict,
+        f"Mean daily rank IC is {ours} for the best LSTM ({label(best)}) and {theirs} for "
+        f"{label(rival)}, the best forecaster without an LSTM.",
+    )
+
+
+QUESTIONS: Mapping[str, Callable[[Results], Answer]] = MappingProxyType(
+    {
+        "Which normalization should the LSTM use?": best_normalization,
+        "Does anything see the future?": sees_the_future,
+        "Which features carry the forecast?": which_features,
+        "Is the LSTM worth it?": worth_it,
+    }
+)
+
+
+def summary_markdown(results: Results, link: str) -> str:
+    """The answers, the ranking with verdicts and a link, as Markdown for MLflow and Prefect."""
+    said = [
+        f"**{question}** {answer.verdict}\n\n{answer.evidence}\n"
+        for question, answer in zip(QUESTIONS, answers(results), strict=True)
+    ]
+    rows = [
+        (
+            label(name),
+            str(results.rank_ic(name)),
+            "yes" if name in results.kept else "",
+            results.verdict(name),
+        )
+        for name in results.ranking.index
+    ]
+    head = ("variant", "rank IC [joint interval]", "may be the best", "leak audit")
+    return "\n".join([*said, markdown_table(head, rows), f"[Charts of all runs]({link})", ""])

@@ -1,0 +1,54 @@
+"""Names and numbers as readers see them, shared by pages, figures and Markdown."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from foldproof.tasks.train import PREFIX, REFERENCES
+
+
+def is_reference(name: str) -> bool:
+    """Whether ``name`` is a reference forecaster, not an LSTM variant."""
+    return name.startswith(PREFIX)
+
+
+def label(name: str) -> str:
+    """The readable name of a variant or reference: ``ref:ridge`` -> ridge regression.
+
+    The variant ``none`` becomes "no normalization", because its key reads as "nothing".
+    """
+    if is_reference(name):
+        key = name.removeprefix(PREFIX)
+        return REFERENCES[key].title if key in REFERENCES else key
+    return "no normalization" if name == "none" else name.rpartition(":")[2]
+
+
+def listed(words: Iterable[str]) -> str:
+    """A, B and C; each once."""
+    *head, last = list(dict.fromkeys(words)) or ["nothing"]
+    return f"{', '.join(head)} and {last}" if head else last
+
+
+def names(keys: Iterable[str]) -> str:
+    """The readable names of variants or references, as a list within a sentence."""
+    return listed(map(label, keys))
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 day``, ``2 days``."""
+    return f"{number} {noun}" + ("s" if number != 1 else "")
+
+
+def minus(text: str) -> str:
+    """The text with true minus signs, which do not break at line ends."""
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def plain(text: str) -> str:
+    """The text without class names of Python exceptions, such as ``ValueError:``."""
+    return re.sub(r"\b[A-Za-z_.]*(Error|Exception): ", "", text)
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown, one line per row."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
