@@ -7,18 +7,17 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from foldproof.flows.paths import BENCHMARK
 from foldproof.flows.processes.workers import start_pool_worker
 from foldproof.tasks.benchmark.cases import CASES, CONTROLS, LEAKS
 from foldproof.tasks.benchmark.power.run import DIALS, Turn, rates, smallest, turn
 from foldproof.tasks.benchmark.run import Outcome, by_case, by_test, outcome, summary
 
-OUT = Path(".foldproof/benchmark")
 DRAWS = 20
 """Draws a dial of the power table."""
 
@@ -57,10 +56,10 @@ def run_benchmark(seeds: int, keys: Sequence[str] = (), first: str = "") -> int:
     for title, table in (("Cases", by_case(found)), (alone, by_test(found))):
         console.print(shown(title, table))
     console.print(summary(found), markup=False)
-    OUT.mkdir(parents=True, exist_ok=True)
-    by_case(found).to_csv(OUT / "cases.csv", index=False)
-    by_test(found).to_csv(OUT / "tests.csv", index=False)
-    (OUT / "outcomes.json").write_text(
+    BENCHMARK.mkdir(parents=True, exist_ok=True)
+    by_case(found).to_csv(BENCHMARK / "cases.csv", index=False)
+    by_test(found).to_csv(BENCHMARK / "tests.csv", index=False)
+    (BENCHMARK / "outcomes.json").write_text(
         json.dumps([vars(one) for one in found], default=str, indent=1), encoding="utf-8"
     )
     return 0 if all(one.right for one in found) else 1
@@ -108,8 +107,8 @@ def run_power(draws: int, keys: Sequence[str] = (), first: str = "") -> int:
     wide = console if console.is_terminal else Console(highlight=False, width=160)
     wide.print(shown(f"Power: the smallest leak caught, {draws} draws", smallest(found)))
     console.print(f"{sum(one.seconds for one in found):.0f} CPU seconds", markup=False)
-    OUT.mkdir(parents=True, exist_ok=True)
-    rates(found).to_csv(OUT / "power.csv", index=False)
+    BENCHMARK.mkdir(parents=True, exist_ok=True)
+    rates(found).to_csv(BENCHMARK / "power.csv", index=False)
     return 0
 
 

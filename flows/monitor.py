@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from prefect import flow
 
 from foldproof.conf.schema import Experiment
-from foldproof.flows.score import HOME as SCORES
+from foldproof.flows.paths import MONITORING, SCORES
 from foldproof.flows.screens.comparison import Screen
 from foldproof.tasks.operate.night import required
 from foldproof.tasks.operate.task import show_alerts, watch_champion
@@ -16,8 +16,6 @@ from foldproof.tasks.operate.watch_words import alert_lines, lines
 from foldproof.tasks.report.task import draw_watch
 from foldproof.tasks.track.store import open_store
 from foldproof.tasks.track.task import champion_of, log_monitoring
-
-HOME = Path(".foldproof/monitoring")
 
 
 @flow(name="monitor", description=__doc__)
@@ -32,7 +30,7 @@ def monitor(experiment: Experiment) -> Watch:
         seen = watch_champion(champion, tonight.data, tonight.target, operation, SCORES.resolve())
     report = draw_watch(seen, dates)
     show_alerts(seen)
-    place = log_monitoring(tonight.tracking, seen, report, dates, HOME.resolve())
+    place = log_monitoring(tonight.tracking, seen, report, dates, MONITORING.resolve())
     say(seen, place, Screen())
     return seen
 

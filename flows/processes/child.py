@@ -1,4 +1,4 @@
-"""A command that ends with whoever started it: ``python -P tied.py <command> [argument ...]``.
+"""A command that ends with whoever started it: ``python -P child.py <command> [argument ...]``.
 
 It makes a process group of its own, so that Ctrl-C in a terminal reaches its starter alone. The
 starter holds the other end of this process's standard input: when that closes, however the starter

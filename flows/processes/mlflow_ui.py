@@ -47,7 +47,7 @@ def ui_command(uri: str, port: int) -> list[str]:
 
 def start_tied(command: Sequence[str], log: Path) -> "subprocess.Popen[bytes]":
     """Start ``command`` so that it ends when its standard input closes, as it does with us."""
-    script = str(Path(__file__).with_name("tied.py"))
+    script = str(Path(__file__).with_name("child.py"))
     with log.open("wb") as out:
         return subprocess.Popen(
             [sys.executable, "-P", script, *command],
