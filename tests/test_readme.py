@@ -15,6 +15,7 @@ from tests.labelled import labelled_rows
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+FORECASTER = next(block for block in PYTHON if "def forecast(" in block)
 
 
 def variants_table() -> str:

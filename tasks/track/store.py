@@ -1,6 +1,7 @@
 """The tracking store: found or made once, in the parent process, under an absolute address."""
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 
+from foldproof.tasks.program import program
 from foldproof.tasks.track.spec import TrackingSpec
 
 SQLITE = "sqlite:///"
@@ -50,7 +52,7 @@ class Links:
         variant_run_ids: One run a variant.
         url: The charts of all of them in the MLflow UI.
         report: The report on the summary run, in the MLflow UI.
-        command: Starts that UI; empty for a tracking server, which is running.
+        command: Starts that UI; empty where it runs already.
     """
 
     summary_run_id: str
@@ -175,7 +177,9 @@ def runs_page(store: Store) -> str:
 
 
 def ui_command(store: Store) -> str:
-    """What starts the UI on the store; empty when one is running."""
+    """The command that starts the UI on the store; empty where one runs already."""
     if store.uri.startswith("http") or UI_ADDRESS in os.environ:
         return ""
-    return f'mlflow ui --backend-store-uri "{shown(store.uri)}"'
+    default = store.uri == resolve_uri(TrackingSpec())  # the same in the user's shell
+    setting = "" if default else f"MLFLOW_TRACKING_URI={shlex.quote(shown(store.uri))} "
+    return f"{setting}{program('foldproof', 'foldproof.flows')} ui"

@@ -1,4 +1,4 @@
-"""What the command says before it starts anything."""
+"""Help and messages of the commands before anything starts."""
 
 import socket
 from pathlib import Path
@@ -10,7 +10,7 @@ from foldproof.flows.cli import app
 from foldproof.flows.shell import interrupted
 
 
-def test_a_port_in_use_is_told_with_another() -> None:
+def test_a_port_in_use_is_reported_with_another_one() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = CliRunner().invoke(app, ["ui", "--port", str(port)])
@@ -19,7 +19,7 @@ def test_a_port_in_use_is_told_with_another() -> None:
     assert f"--port {port + 1}" in done.stderr
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / ".foldproof").write_text("a file where the folder should be")
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(app, ["compare", "quick"])
@@ -36,7 +36,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch) ->
         (ValueError("too short"), False),
     ],
 )
-def test_an_interruption_is_known_in_the_place_of_another_error(
+def test_an_interruption_behind_another_error_is_recognized(
     error: BaseException, expected: bool
 ) -> None:
     assert interrupted(error) is expected

@@ -1,4 +1,4 @@
-"""The whole command, run as a user would run it."""
+"""``foldproof compare`` as a user runs it."""
 
 import os
 import signal
@@ -21,12 +21,12 @@ def client(place: Place) -> MlflowClient:
 
 
 def runs(place: Place) -> dict[str, Run]:
-    """Finished and unfinished runs by variant; the summary under its own tag."""
+    """Runs by variant, finished or not; the summary as ``summary``."""
     store = client(place)
     experiment = store.get_experiment_by_name("foldproof")
     found = store.search_runs([experiment.experiment_id])
     named = {run.data.tags.get("variant", "summary"): run for run in found}
-    assert len(named) == len(found), "a run stands twice"
+    assert len(named) == len(found), "a run was logged twice"
     return named
 
 
@@ -39,17 +39,16 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-def test_it_answers_on_the_screen(finished: tuple[Place, str]) -> None:
+def test_the_screen_shows_variants_ranking_and_answers(finished: tuple[Place, str]) -> None:
     output = finished[1]
     for variant in SMALL["variants"]:
         assert f"\n{variant:<22} rank IC" in output
     assert "cannot be ruled out as best" in output
     assert "ref:ridge" in output
     assert "The audit caught the leak planted in full_sample_zscore" in output
-    assert "mlflow ui --backend-store-uri" in output
 
 
-def test_one_run_a_variant_beside_a_summary(finished: tuple[Place, str]) -> None:
+def test_each_variant_gets_a_run_beside_the_summary(finished: tuple[Place, str]) -> None:
     found = runs(finished[0])
     assert set(found) == {*SMALL["variants"], "summary"}
     assert {run.info.status for run in found.values()} == {"FINISHED"}
@@ -60,7 +59,7 @@ def test_one_run_a_variant_beside_a_summary(finished: tuple[Place, str]) -> None
     assert all(found[name].data.metrics["oos/rank_ic"] > 0.05 for name in honest)
 
 
-def test_the_report_is_one_page_that_needs_nothing(finished: tuple[Place, str]) -> None:
+def test_the_report_is_one_page_without_external_files(finished: tuple[Place, str]) -> None:
     place = finished[0]
     page = next((place.folder / ".foldproof").rglob("report.html")).read_text()
     assert "<script src" not in page
@@ -85,7 +84,7 @@ def test_the_model_loads_and_scores(finished: tuple[Place, str]) -> None:
     assert not list(Path(folder).rglob("*.pkl"))
 
 
-def test_the_same_command_again_trains_nothing_and_doubles_nothing(
+def test_the_same_command_again_trains_and_logs_nothing_new(
     finished: tuple[Place, str],
 ) -> None:
     place, first = finished
@@ -97,7 +96,7 @@ def test_the_same_command_again_trains_nothing_and_doubles_nothing(
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_bits_of_one(finished: tuple[Place, str], place: Place) -> None:
+def test_two_processes_give_the_same_bits_as_one(finished: tuple[Place, str], place: Place) -> None:
     done = place.run("workers=2")
     assert done.returncode == 0, done.stderr
     assert table_of(done.stdout) == table_of(finished[1])
@@ -106,14 +105,14 @@ def test_two_processes_give_the_bits_of_one(finished: tuple[Place, str], place: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_stopped_in_the_middle_it_goes_on_to_the_same_result(
+def test_a_stopped_comparison_goes_on_to_the_same_result(
     stop: signal.Signals, finished: tuple[Place, str], place: Place
 ) -> None:
     process = place.start()
     results = place.folder / ".foldproof" / "results"
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and len(list(results.glob("train-*"))) < 3:
-        assert process.poll() is None, "it ended before it could be stopped"
+        assert process.poll() is None, "it ended before it was stopped"
         time.sleep(0.2)
     if stop is signal.SIGINT:
         os.killpg(process.pid, stop)  # a terminal sends it to the whole group
@@ -134,7 +133,7 @@ def test_stopped_in_the_middle_it_goes_on_to_the_same_result(
 
 
 def slow(*values: object) -> object:
-    """A case that is one of several of its kind."""
+    """A case like the others, in the slow run only."""
     return pytest.param(*values, marks=pytest.mark.slow)
 
 
@@ -147,7 +146,7 @@ def slow(*values: object) -> object:
         slow(["tracking.uri=http://127.0.0.1:9"], "no tracking server answers"),
     ],
 )
-def test_a_mistake_gets_one_message_and_exit_status_2(
+def test_a_wrong_setting_gets_one_message_and_exit_status_2(
     arguments: list[str], message: str, place: Place
 ) -> None:
     done = place.run(*arguments)
@@ -158,5 +157,5 @@ def test_a_mistake_gets_one_message_and_exit_status_2(
 
 
 def table_of(output: str) -> str:
-    """The ranking and the answers: all that must repeat, without the seconds."""
+    """The ranking and the answers, which must repeat; without the seconds."""
     return output[output.index("Out of sample") : output.index("seconds:")]
