@@ -102,13 +102,12 @@ def variant_jobs(
         if len(trained) < len(units):
             return []
         trained.sort(key=lambda one: (one.unit.fold.number, one.unit.seed))
-        submit = partial(diagnose.submit, trained, experiment.audit, panel)
-        jobs = [Job(f"audit {variant}", submit, keep_findings)]
-        if experiment.attribution.samples:
-            submit = partial(
-                attribute.submit, trained, experiment.attribution, panel, experiment.data
-            )
-            jobs.append(Job(f"attribute {variant}", submit, keep_attributions))
+        audit = partial(diagnose.submit, trained, experiment.audit, panel)
+        jobs = [Job(f"audit {variant}", audit, keep_findings)]
+        spec = experiment.attribution
+        if spec.samples:
+            explain = partial(attribute.submit, trained, spec, panel, experiment.data)
+            jobs.append(Job(f"attribute {variant}", explain, keep_attributions))
         return jobs
 
     def keep_findings(done: Timed[tuple[Finding, ...]]) -> list[Job]:
