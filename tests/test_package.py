@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from tests.flows.served import SMALL, Api, environment, free_port, running, until
+from tests.flows.test_compare import printed_command
 from tests.labelled import labelled_rows
 from tests.test_readme import FORECASTER
 
@@ -179,10 +180,8 @@ def test_the_module_is_the_command(python: Path, folder: Path) -> None:
 
 def test_workers_train_and_the_logged_model_loads(python: Path, folder: Path) -> None:
     shown = run(folder, str(python), "-m", "foldproof.flows", "compare", "small.yaml")
-    (line,) = [line for line in shown.splitlines() if line.startswith("To look at it: ")]
-    assert shlex.split(line.removeprefix("To look at it: ")) == [
-        str(python.with_name("foldproof")), "ui"
-    ]  # fmt: skip
+    command = [str(python.with_name("foldproof")), "ui"]
+    assert shlex.split(printed_command(shown)) == command
     scored = run(folder, str(python), "-W", "ignore", "-c", LOAD_MODEL)
     assert scored.split()[-2:] == ["16", "True"]
 

@@ -1,16 +1,21 @@
 """``foldproof compare`` as a user runs it."""
 
 import os
+import re
+import shlex
 import signal
+import subprocess
 import time
 from pathlib import Path
 
+import httpx
 import pandas as pd
 import pytest
 from mlflow import MlflowClient, artifacts, pyfunc
 from mlflow.entities import Run
 
 from tests.flows.conftest import SMALL, Place
+from tests.flows.served import free_port, running, until
 from tests.tasks.track.conftest import OTHERS_WARNINGS
 
 pytestmark = [pytest.mark.filterwarnings(text) for text in OTHERS_WARNINGS]
@@ -46,6 +51,38 @@ def test_the_screen_shows_variants_ranking_and_answers(finished: tuple[Place, st
     assert "cannot be ruled out as best" in output
     assert "ref:ridge" in output
     assert "The audit caught the leak planted in full_sample_zscore" in output
+
+
+def printed_command(output: str) -> str:
+    """The command that opens the UI."""
+    (command,) = re.findall(r"^To (?:look at it|open MLflow): (.*)$", output, re.MULTILINE)
+    return str(command)
+
+
+def test_the_printed_command_is_one(finished: tuple[Place, str]) -> None:
+    place, output = finished
+    done = subprocess.run(
+        f"{printed_command(output)} --help", shell=True, cwd=place.folder, env=place.environment,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Open the MLflow UI on the results" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_printed_command_opens_the_ui_and_ctrl_c_ends_it(finished: tuple[Place, str]) -> None:
+    (place, output), port = finished, free_port()
+    log = place.folder / "ui.log"
+    command = [*shlex.split(printed_command(output)), "--port", str(port)]
+    with running(command, place.folder, log) as process:
+        until(lambda: f"MLflow UI: http://127.0.0.1:{port}" in log.read_text(), 240, log)
+        assert httpx.get(f"http://127.0.0.1:{port}/health").text == "OK"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    assert "holds no results" not in log.read_text()
+    assert log.read_text().endswith("interrupted; the MLflow UI has ended\n")
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/health")
 
 
 def test_each_variant_gets_a_run_beside_the_summary(finished: tuple[Place, str]) -> None:
