@@ -1,8 +1,15 @@
 # Two commands matter: `make compare` and `make test`. Each sets up .venv first, once.
+# On Linux without a GPU: `make compare TORCH=cpu` installs the CPU build of torch into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 SET ?=
+TORCH ?=
+
+# The plain torch of Linux brings gigabytes of CUDA libraries. The CPU build has the same number with
+# a suffix (2.13.0+cpu), fits the same constraint and wins over the plain one.
+CPU_WHEELS := --extra-index-url https://download.pytorch.org/whl/cpu
+WHEELS := $(if $(filter cpu,$(TORCH)),$(CPU_WHEELS),$(if $(TORCH),$(error TORCH=$(TORCH): use TORCH=cpu or leave it out)))
 
 .PHONY: compare quick noise truth ui test slow long replay check bench bench-truth clean
 
@@ -36,12 +43,12 @@ check: $(READY)  ## lint, format and types
 bench: $(READY)  ## speed and memory against plain alternatives, in the same run
 	$(BIN)/python -m tests.benchmarks
 
-bench-truth: $(READY)  ## do attributions find what is known to matter: white boxes, planted panels
+bench-truth: $(READY)  ## do attributions find the planted truth: white boxes, planted panels
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.bench_truth
 
 $(READY): pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(WHEELS) --constraint constraints.txt --editable '.[dev]'
 	touch $(READY)
 
 clean:

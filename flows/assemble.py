@@ -1,4 +1,4 @@
-"""Put everything that a comparison came to into the one value that is reported and logged."""
+"""Put the results of a finished comparison or audit into the one value that is logged."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,28 +6,32 @@ from pathlib import Path
 import pandas as pd
 
 from foldproof.conf.load import to_yaml
+from foldproof.conf.outside import OutsideAudit
 from foldproof.conf.schema import Experiment
 from foldproof.flows.variants import Fitted
 from foldproof.models.normalizers import resolve
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.compare import Comparison
 from foldproof.tasks.data import load
-from foldproof.tasks.diagnose import Verdict
+from foldproof.tasks.diagnose import LeakReport, Verdict
+from foldproof.tasks.diagnose.audited_rows import rows_fingerprint
 from foldproof.tasks.diagnose.findings.finding import overall
+from foldproof.tasks.diagnose.findings.joint_verdict import joint_verdict
 from foldproof.tasks.report import Results
+from foldproof.tasks.split import Fold
 from foldproof.tasks.split.task import Plan
+from foldproof.tasks.track.audit import Audit
 from foldproof.tasks.train import HOUSE, TrainedUnit, code_version, digest, variant_version
 
 
 def comparison_id(experiment: Experiment, fingerprint: str, plan: str) -> str:
-    """Hash of all that decides a comparison.
+    """Hash of everything that decides a comparison.
 
-    Where it is logged, on how many cores, and what becomes of the best afterwards does not.
+    The tracking store, the number of workers and the settings of the nightly commands do not.
     """
-    decides = experiment.model_dump(mode="json", exclude={"tracking", "operation", "workers"})
-    own = [variant_version(name) for name in experiment.variants]
-    code = code_version(HOUSE)
-    return digest(decides, fingerprint, plan, own, code)[:12]
+    settings = experiment.model_dump(mode="json", exclude={"tracking", "operation", "workers"})
+    versions = [variant_version(name) for name in experiment.variants]
+    return digest(settings, fingerprint, plan, versions, code_version(HOUSE))[:12]
 
 
 def assemble(
@@ -40,14 +44,14 @@ def assemble(
 ) -> Results:
     """The results of a finished comparison.
 
-    A variant's verdict is the worst of its own findings and of those on features and folds, which
-    all variants share. The audit is trusted when there is a control and every control is a LEAK.
+    The verdict on a variant is the worst of its own findings and of those on features and folds,
+    which all variants share. The audit is trusted if there is a control and every control is a
+    LEAK.
     """
     content = load(panel)
     variants = {name: resolve(name) for name in experiment.variants}
-    common = [finding for findings in fitted.shared.values() for finding in findings]
-    verdicts = {name: overall([*fitted.findings[name], *common]) for name in variants}
-    own = {name: overall(fitted.findings[name]) for name in variants if variants[name].control}
+    shared = [finding for findings in fitted.shared.values() for finding in findings]
+    controls = [overall(fitted.findings[name]) for name in variants if variants[name].control]
     units = [one for trained in fitted.trained.values() for one in trained]
     return Results(
         title=experiment.name,
@@ -70,33 +74,72 @@ def assemble(
         variants=variants,
         comparison=comparison,
         forecasts=fitted.forecasts,
-        curves=pd.concat([curves_of(one) for one in units], ignore_index=True),
+        curves=pd.concat([learning_curves(one) for one in units], ignore_index=True),
         best_epochs=pd.DataFrame(
-            [(*who(one).values(), one.best_epoch) for one in units],
-            columns=["variant", "fold", "seed", "best_epoch"],
+            [unit_columns(one) | {"best_epoch": one.best_epoch} for one in units]
         ),
-        attribution=joined(fitted),
+        attribution=Attribution.joined(
+            [one for found in fitted.attributions.values() for one in found]
+        ),
         findings={**fitted.findings, **fitted.shared},
-        verdicts=verdicts,
-        audit_trusted=bool(own) and all(verdict is Verdict.LEAK for verdict in own.values()),
+        verdicts={name: overall([*fitted.findings[name], *shared]) for name in variants},
+        audit_trusted=bool(controls) and all(one is Verdict.LEAK for one in controls),
         seconds=dict(seconds),
         code_version=code_version(HOUSE),
     )
 
 
-def who(one: TrainedUnit) -> dict[str, str | int]:
+def unit_columns(one: TrainedUnit) -> dict[str, str | int]:
     """The columns that name a unit."""
     unit = one.unit
     return {"variant": unit.variant, "fold": unit.fold.number, "seed": unit.seed}
 
 
-def curves_of(one: TrainedUnit) -> pd.DataFrame:
-    """A unit's learning curves with its name."""
-    named = one.curves.assign(**who(one))
+def learning_curves(one: TrainedUnit) -> pd.DataFrame:
+    """Loss by epoch, with the columns that name the unit."""
+    named = one.curves.assign(**unit_columns(one))
     return named[["variant", "fold", "seed", "epoch", "train_loss", "validation_loss"]]
 
 
-def joined(fitted: Fitted) -> Attribution:
-    """The attributions of all units, table by table."""
-    parts = [part for attributions in fitted.attributions.values() for part in attributions]
-    return Attribution.joined(parts)
+def audit_of_variants(
+    experiment: Experiment,
+    panel: Path,
+    plan: Plan,
+    quick: bool,
+    reports: Mapping[str, LeakReport],
+    seconds: Mapping[str, float],
+    cpu: Mapping[str, float],
+) -> Audit:
+    """The audit of a configuration's variants, in the configuration's order.
+
+    Its id hashes everything that decides the findings.
+    """
+    settings = experiment.model_dump(mode="json", exclude={"tracking", "workers"})
+    versions = [variant_version(name) for name in experiment.variants]
+    code, ordered = code_version(HOUSE), tuple(reports[name] for name in experiment.variants)
+    key = digest("audit", settings, load(panel).fingerprint, plan.hash, versions, quick, code)
+    return Audit(
+        f"{experiment.name}: leak audit", key[:12], ordered, joint_verdict(ordered), settings,
+        {**seconds, **{f"cpu/{name}": spent for name, spent in cpu.items()}}, code,
+    )  # fmt: skip
+
+
+def audit_of_forecaster(
+    request: OutsideAudit,
+    rows: pd.DataFrame,
+    fold: Fold,
+    quick: bool,
+    report: LeakReport,
+    seconds: Mapping[str, float],
+) -> Audit:
+    """The audit of a user's own forecaster.
+
+    Its id hashes the findings too: they depend on the user's code, which may change between runs.
+    """
+    settings, code = request.model_dump(mode="json", exclude={"tracking"}), code_version(HOUSE)
+    found = rows_fingerprint(rows), list(rows), report.to_json()
+    key = digest("audit", settings, found, str(fold), quick, code)
+    return Audit(
+        f"leak audit of {request.forecaster}", key[:12], (report,), report.verdict, settings,
+        dict(seconds), code,
+    )  # fmt: skip

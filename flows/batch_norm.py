@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from itertools import product
-from pathlib import Path
 
 from prefect import flow
 
 from foldproof.conf.load import to_yaml
 from foldproof.conf.study import BatchStudy
+from foldproof.flows.paths import PANELS, STUDIES
 from foldproof.flows.processes.schedule import Job, drive
 from foldproof.flows.processes.workers import task_runner
 from foldproof.flows.screens.study import StudyScreen
@@ -27,9 +27,6 @@ from foldproof.tasks.timing import Stopwatch, Timed
 from foldproof.tasks.track.store import Links, open_store
 from foldproof.tasks.track.task import find_store, log_study
 from foldproof.tasks.train import HOUSE, Unit, code_version, digest, variant_version
-
-PANELS = Path(".foldproof/panels")
-STUDIES = Path(".foldproof/studies")
 
 
 @flow(name="batch norm study", description=__doc__)

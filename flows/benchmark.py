@@ -6,13 +6,13 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from pathlib import Path
 from typing import TypeVar
 
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from foldproof.flows.paths import BENCHMARK
 from foldproof.flows.processes.workers import start_pool_worker
 from foldproof.tasks.benchmark.cases import CASES
 from foldproof.tasks.benchmark.power.run import DIALS, Turn, chosen_dials, rates, smallest, turn
@@ -25,7 +25,6 @@ from foldproof.tasks.benchmark.run import (
     summary,
 )
 
-OUT = Path(".foldproof/benchmark")
 DRAWS = 20
 """Draws per dial of the power table."""
 Result = TypeVar("Result")
@@ -54,7 +53,7 @@ def run_benchmark(seeds: int, keys: Sequence[str] = (), first: str = "") -> int:
         console.print(f"{one.case} seed {one.seed}: {one.verdict} {tests}{mark}", markup=False)
     store("cases", cases_table := by_case(found))
     store("tests", tests_table := by_test(found))
-    (OUT / "outcomes.json").write_text(
+    (BENCHMARK / "outcomes.json").write_text(
         json.dumps([vars(one) for one in found], default=str, indent=1), encoding="utf-8"
     )
     console.print(screen_table("Cases", cases_table))
@@ -116,8 +115,8 @@ def side_by_side(
 
 def store(name: str, table: pd.DataFrame) -> None:
     """Write a table as CSV."""
-    OUT.mkdir(parents=True, exist_ok=True)
-    table.to_csv(OUT / f"{name}.csv", index=False)
+    BENCHMARK.mkdir(parents=True, exist_ok=True)
+    table.to_csv(BENCHMARK / f"{name}.csv", index=False)
 
 
 def screen_table(title: str, table: pd.DataFrame) -> Table:

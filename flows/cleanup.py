@@ -1,4 +1,4 @@
-"""What an earlier start left at the server: runs that ended with it, nights that were missed."""
+"""Tidy up the Prefect server at a start: interrupted runs, missed runs, stale deployments."""
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from foldproof.flows.deployments import TAG
 
 
 def delete_stale_deployments(served: Collection[str]) -> None:
-    """Delete deployments that another configuration was served as: nobody would run them."""
+    """Delete deployments of configurations that are no longer served: nothing would run them."""
     filters = DeploymentFilter.model_validate({"tags": {"all_": [TAG]}})
     with get_client(sync_client=True) as client:
         flows = {one.id: one.name for one in client.read_flows()}
@@ -23,41 +23,42 @@ def delete_stale_deployments(served: Collection[str]) -> None:
 
 
 def close_interrupted(ids: Sequence[UUID]) -> None:
-    """Runs whose process is gone are said to have crashed; else they would run for ever.
+    """Mark unfinished runs of the deployments ``ids`` as crashed; they would look alive for ever.
 
-    Nobody else runs these deployments: they have no work pool, and one process serves a folder.
+    Call it only while none of them runs: at the start and at the end of ``foldproof serve``, which
+    alone runs deployments without a work pool, in one process per folder.
     """
-    began = (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
+    unfinished = (StateType.RUNNING, StateType.PENDING, StateType.CANCELLING)
     with get_client(sync_client=True) as client:
-        for one in runs_of(client, ids, began):
-            ended = State(type=StateType.CRASHED, message="interrupted with foldproof serve")
-            client.set_flow_run_state(one.id, ended, force=True)
+        for run in runs_of(client, ids, unfinished):
+            crashed = State(type=StateType.CRASHED, message="interrupted with foldproof serve")
+            client.set_flow_run_state(run.id, crashed, force=True)
 
 
 def skip_missed(ids: Sequence[UUID]) -> None:
-    """Of the scheduled runs that were missed while nothing was served, keep the newest of each.
+    """Cancel scheduled runs that were missed while nothing was served, except each newest one.
 
-    A flow looks at the newest rows there are: seven missed nights need one run, not seven.
+    A flow reads the newest rows, so seven missed nights need one run.
     """
     now = datetime.now(UTC)
     with get_client(sync_client=True) as client:
-        waiting = runs_of(client, ids, (StateType.SCHEDULED,))
-        late = [one for one in waiting if one.auto_scheduled and expected_start(one) < now]
-        for one in superseded(late):
-            stand_in = "a later run that was missed too stands for this one"
-            skipped = State(type=StateType.CANCELLED, name="Missed", message=stand_in)
-            client.set_flow_run_state(one.id, skipped, force=True)
+        scheduled = runs_of(client, ids, (StateType.SCHEDULED,))
+        late = [run for run in scheduled if run.auto_scheduled and expected_start(run) < now]
+        for run in superseded(late):
+            message = "missed; a later missed run replaces it"
+            skipped = State(type=StateType.CANCELLED, name="Missed", message=message)
+            client.set_flow_run_state(run.id, skipped, force=True)
 
 
 def runs_of(
     client: SyncPrefectClient, ids: Sequence[UUID], states: Sequence[StateType]
 ) -> list[FlowRun]:
-    """The runs of the deployments ``ids`` in one of ``states``, the earliest first."""
+    """The runs of the deployments ``ids`` in one of ``states``, earliest first."""
     filters = FlowRunFilter.model_validate(
         {"deployment_id": {"any_": ids}, "state": {"type": {"any_": states}}}
     )
     found: list[FlowRun] = []
-    if not ids:  # an empty filter would be all runs there are
+    if not ids:  # an empty filter would match every run
         return found
     while page := client.read_flow_runs(
         flow_run_filter=filters,
@@ -71,10 +72,10 @@ def runs_of(
 
 def superseded(late: Sequence[FlowRun]) -> list[FlowRun]:
     """All but the newest run of each deployment."""
-    newest = {one.deployment_id: one.id for one in sorted(late, key=expected_start)}
-    return [one for one in late if one.id != newest[one.deployment_id]]
+    newest = {run.deployment_id: run.id for run in sorted(late, key=expected_start)}
+    return [run for run in late if run.id != newest[run.deployment_id]]
 
 
 def expected_start(run: FlowRun) -> datetime:
-    """When a scheduled run was to start."""
+    """When a scheduled run was due."""
     return run.expected_start_time or datetime.min.replace(tzinfo=UTC)

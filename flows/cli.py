@@ -1,218 +1,252 @@
 """The command line: ``foldproof compare conf/sp500.yaml training.epochs=5``."""
 
 import gc
-import os
-import subprocess
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
 import typer
 
-from foldproof.flows.shell import (
-    HOST,
-    defects_told,
-    experiment_of,
-    fail,
-    few_collections,
-    nightly,
-    port_in_use,
-    prepare,
-    run_on,
-    stoppable,
-)
+from foldproof.flows.shell import HOST, command, fail, fewer_collections, port_in_use, run_flow
 
-Config = Annotated[str, typer.Argument(help="A YAML file, or a preset: sp500, quick, noise.")]
-Overrides = Annotated[list[str] | None, typer.Argument(help="key=value, such as training.epochs=5")]
+Config = Annotated[
+    str, typer.Argument(help="A YAML file, or a preset: sp500, quick, noise or truth.")
+]
+NightlyConfig = Annotated[str, typer.Argument(help="A YAML file, or the preset nightly.")]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(help="Settings as key=value, such as training.epochs=5.")
+]
+Timezone = Annotated[
+    str, typer.Option(help="Time zone of the schedules; runs start after the exchange closes.")
+]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show Prefect's log.")]
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+NOTHING_LEFT = "nothing half-written is left, run the same command again"
+UNITS_KEPT = "finished units are kept, the same command goes on from here"
+
+EXIT_STATUS = {"CLEAN": 0, "LEAK": 1, "UNKNOWN": 2}
+"""Of an audit, by its verdict."""
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
 
 
 @app.callback()
 def foldproof() -> None:
-    """Which normalization, does anything see the future, which features carry the forecast."""
+    """Compare the normalizations of an LSTM, audit it for look-ahead, explain its forecasts.
+
+    Results go to .foldproof in the working directory. Every command ends with exit status 2 if it
+    cannot run, with a message that says why, and with 130 if it is interrupted.
+    """
 
 
 @app.command()
 def compare(config: Config, overrides: Overrides = None, verbose: Verbose = False) -> None:
-    """Compare normalization variants on one plan of walk-forward folds."""
-    prepare(verbose)
-    with stoppable("finished units are kept, the same command goes on from here"):
-        run_on(lambda: experiment_of(config, overrides), "foldproof.flows.compare:run_compare")
+    """Compare normalization variants on one plan of walk-forward folds.
+
+    The same command again trains nothing twice. Exit status 0: finished, 2: could not run.
+    """
+    with command(verbose, UNITS_KEPT):
+        run_flow(partial(experiment_of, config, overrides), "foldproof.flows.compare:run_compare")
 
 
 @app.command()
 def audit(
     subject: Annotated[
         str,
-        typer.Argument(help="A YAML file, a preset, a study, or module:function of your own."),
+        typer.Argument(
+            help="A YAML file, a preset (batch_norm is a study), or your own module:function."
+        ),
     ] = "",
     settings: Annotated[
         list[str] | None,
-        typer.Argument(help="key=value; after module:function the Parquet or CSV file first."),
+        typer.Argument(
+            help="Settings as key=value; after module:function first its Parquet or CSV file."
+        ),
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="For the price of one training.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer tests, for the price of one training.")
+    ] = False,
     benchmark: Annotated[
         bool, typer.Option("--benchmark", help="Measure the audit itself on planted leaks.")
     ] = False,
     power: Annotated[
-        bool, typer.Option("--power", help="With --benchmark: the smallest leak each test sees.")
+        bool,
+        typer.Option("--power", help="With --benchmark: the smallest leak that each test finds."),
     ] = False,
     seeds: Annotated[
-        int, typer.Option(help="Markets a case, for --benchmark; by default 1, for --power 20.")
+        int, typer.Option(help="Simulated markets per case of --benchmark: 1, with --power 20.")
     ] = 0,
     verbose: Verbose = False,
 ) -> None:
-    """Does anything see the future? Exit status 0: clean, 1: a leak, 2: it could not be told."""
-    prepare(verbose)
-    with defects_told(), stoppable("nothing half-written is left, run the same command again"):
+    """Test variants, or your own forecaster, for information from the future.
+
+    Exit status 0: clean, or a study that finished, 1: a leak, 2: inconclusive, or could not run.
+    """
+    with command(verbose, NOTHING_LEFT):
         if benchmark:
             from foldproof.flows.benchmark import DRAWS, run_benchmark, run_power
 
             if power:
                 raise typer.Exit(run_power(seeds or DRAWS, settings or [], subject))
             raise typer.Exit(run_benchmark(seeds or 1, settings or [], subject))
-        raise typer.Exit(audited(subject, settings or [], quick))
+        raise typer.Exit(run_audit(subject, settings or [], quick))
 
 
-def audited(subject: str, settings: list[str], quick: bool) -> int:
-    """Audit a forecaster, a configuration or a study; the exit status."""
+def run_audit(subject: str, settings: list[str], quick: bool) -> int:
+    """Audit a forecaster, a configuration or a study; returns the exit status."""
     if not subject:
         fail(
             "say what to audit: a YAML file, a preset, or module:function and the file of its rows"
         )
-    with few_collections():
-        from foldproof.conf.load import ConfigError
-        from foldproof.conf.study import study_of
-    outside = ":" in subject
+    with fewer_collections():
+        from foldproof.conf.load import ConfigError, load
+        from foldproof.conf.study import load_study, study_of
+    if ":" in subject:
+        runner = "foldproof.flows.audit:run_outside"
+        found = run_flow(partial(outside_audit, subject, settings), runner, quick)
+        return EXIT_STATUS[found.verdict]
     try:
-        study = not outside and study_of(subject) is not None
+        study = study_of(subject) is not None
     except ConfigError as error:
         fail(error)
-    runner = "run_outside" if outside else "run_audit"
-    found = run_on(
-        lambda: description_of(subject, settings, outside, study),
-        "foldproof.flows.batch_norm:run_study" if study else f"foldproof.flows.audit:{runner}",
-        *([] if study else [quick]),
-    )
-    return 0 if study else {"CLEAN": 0, "LEAK": 1}.get(found.verdict, 2)
-
-
-def description_of(subject: str, settings: list[str], outside: bool, study: bool) -> Any:
-    """What is to be audited, read and checked.
-
-    Raises:
-        ConfigError: It cannot be used.
-    """
-    from foldproof.conf.load import ConfigError, load
-
-    if outside:
-        from foldproof.conf.outside import load_outside
-
-        if not settings or "=" in settings[0]:
-            raise ConfigError(f"{subject} needs the file of its rows: audit {subject} rows.parquet")
-        return load_outside(subject, settings[0], settings[1:])
     if study:
-        from foldproof.conf.study import load_study
+        run_flow(partial(load_study, subject, settings), "foldproof.flows.batch_norm:run_study")
+        return 0
+    found = run_flow(partial(load, subject, settings), "foldproof.flows.audit:run_audit", quick)
+    return EXIT_STATUS[found.verdict]
 
-        return load_study(subject, settings)
-    return load(subject, settings)
+
+def outside_audit(subject: str, settings: list[str]) -> Any:
+    """The audit of a user's own forecaster; raises ConfigError."""
+    from foldproof.conf.load import ConfigError
+    from foldproof.conf.outside import load_outside
+
+    if not settings or "=" in settings[0]:
+        raise ConfigError(f"{subject} needs the file of its rows: audit {subject} rows.parquet")
+    return load_outside(subject, settings[0], settings[1:])
+
+
+def experiment_of(config: str, overrides: list[str] | None) -> Any:
+    """The experiment of a file or preset with its overrides; raises ConfigError."""
+    from foldproof.conf.load import load
+
+    return load(config, overrides or [])
 
 
 @app.command()
 def explain(
     model: Annotated[
-        str, typer.Argument(help="latest, the id of a variant's run, or models:/name/version.")
+        str,
+        typer.Argument(help="latest, the id of a variant's MLflow run, or models:/name/version."),
     ] = "latest",
     settings: Annotated[
-        list[str] | None, typer.Argument(help="key=value: symbol=AAPL date=2022-03-01 back=21")
+        list[str] | None,
+        typer.Argument(help="Settings as key=value: symbol=AAPL date=2022-03-01 back=21."),
     ] = None,
     verbose: Verbose = False,
 ) -> None:
-    """What changed a forecast of a logged model, feature by feature, as sentence and figure."""
-    prepare(verbose)
-    given = [*([model] if "=" in model else []), *(settings or [])]
-    with stoppable("nothing half-written is left, run the same command again"):
-        run_on(
-            lambda: explanation_of("latest" if "=" in model else model, given),
-            "foldproof.flows.explain:run_explain",
-        )
+    """Explain what changed a forecast of a logged model, feature by feature, as text and figure.
+
+    Exit status 0: explained, 2: could not run.
+    """
+    given = settings or []
+    if "=" in model:
+        model, given = "latest", [model, *given]
+    with command(verbose, NOTHING_LEFT):
+        run_flow(partial(explanation_of, model, given), "foldproof.flows.explain:run_explain")
 
 
 def explanation_of(model: str, settings: list[str]) -> Any:
-    """What is to be explained, read and checked; raises ConfigError."""
+    """The request of an explanation; raises ConfigError."""
     from foldproof.conf.explanation import load_explanation
 
     return load_explanation(model, settings)
 
 
+def run_nightly(
+    config: str,
+    overrides: list[str] | None,
+    runner: str,
+    verbose: bool,
+    failed: Callable[[Any], bool] = lambda _: False,
+    left: str = NOTHING_LEFT,
+) -> None:
+    """Run a nightly flow; the exit status is 1 where its result ``failed``."""
+    with command(verbose, left):
+        result = run_flow(partial(experiment_of, config, overrides), f"foldproof.flows.{runner}")
+        raise typer.Exit(int(failed(result)))
+
+
 @app.command()
-def retrain(config: Config, overrides: Overrides = None, verbose: Verbose = False) -> None:
-    """Retrain on the newest data; a gate decides whether the champion changes, and says why."""
-    nightly(
-        config, overrides, "foldproof.flows.retrain:run_retrain", verbose=verbose,
-        left="finished units are kept, the champion is as it was, the same command goes on",
-    )  # fmt: skip
+def retrain(config: NightlyConfig, overrides: Overrides = None, verbose: Verbose = False) -> None:
+    """Train new models on the newest rows; a gate decides whether the champion changes, and why.
+
+    Exit status 0: decided, also if the champion stays, 2: could not run.
+    """
+    left = "finished units are kept, the champion is unchanged, the same command goes on from here"
+    run_nightly(config, overrides, "retrain:run_retrain", verbose, left=left)
 
 
 @app.command()
 def rollback(
-    config: Config,
+    config: NightlyConfig,
     settings: Annotated[
-        list[str] | None, typer.Argument(help="The version to go back to; key=value.")
+        list[str] | None,
+        typer.Argument(help="The version to return to; settings as key=value."),
     ] = None,
 ) -> None:
-    """Give the alias champion back to the version before it, or to the one named."""
-    versions = [one for one in settings or [] if "=" not in one]
+    """Move the champion alias back to the previous version, or to the given one.
+
+    Exit status 0: moved, 2: could not run.
+    """
+    given = settings or []
+    versions = [one for one in given if "=" not in one]
     if len(versions) > 1:
-        fail(f"one version can be champion; named are {', '.join(versions)}")
-    overrides = [one for one in settings or [] if "=" in one]
-    prepare(verbose=False)
-    with defects_told(), stoppable("the champion is as it was"):
+        fail(f"give one version to return to, not {len(versions)}: {', '.join(versions)}")
+    overrides = [one for one in given if "=" in one]
+    with command(verbose=False, left="the champion is unchanged"):
         read = partial(experiment_of, config, overrides)
-        run_on(read, "foldproof.flows.retrain:run_rollback", "".join(versions))
+        run_flow(read, "foldproof.flows.retrain:run_rollback", "".join(versions))
 
 
 @app.command()
-def score(config: Config, overrides: Overrides = None, verbose: Verbose = False) -> None:
-    """Score the newest rows with the champion. Exit status 0: scored, 1: refused, 2: could not."""
-    nightly(config, overrides, "foldproof.flows.score:run_score", verbose=verbose, status=refusal)
+def score(config: NightlyConfig, overrides: Overrides = None, verbose: Verbose = False) -> None:
+    """Score the newest rows with the champion.
 
-
-def refusal(scoring: Any) -> int:
-    """1 where a check refused the night."""
-    return int(scoring.refused)
+    Exit status 0: scored, 1: a check refused the night, 2: could not run.
+    """
+    run_nightly(config, overrides, "score:run_score", verbose, lambda it: it.refused)
 
 
 @app.command()
-def monitor(config: Config, overrides: Overrides = None, verbose: Verbose = False) -> None:
-    """What past scores were worth, what has moved. Exit status 0: well, 1: an alert, 2: unknown."""
-    nightly(config, overrides, "foldproof.flows.monitor:run_monitor", verbose=verbose, status=alarm)
+def monitor(config: NightlyConfig, overrides: Overrides = None, verbose: Verbose = False) -> None:
+    """Hold past scores against realised returns; look for drift of features and importance.
 
-
-def alarm(seen: Any) -> int:
-    """1 where there is an alert."""
-    return int(bool(seen.alerts))
+    Exit status 0: no alert, 1: an alert, 2: could not run.
+    """
+    run_nightly(config, overrides, "monitor:run_monitor", verbose, lambda it: bool(it.alerts))
 
 
 @app.command()
 def ui(
-    config: Annotated[str, typer.Argument(help="Whose tracking store to show.")] = "sp500",
+    config: Annotated[
+        str, typer.Argument(help="A YAML file or preset: its tracking store is shown.")
+    ] = "sp500",
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000,
 ) -> None:
-    """Open the MLflow UI on the store that comparisons are logged to."""
-    if port_in_use(port):
-        fail(f"port {port} of {HOST} is in use; it may be this UI. If not: --port {port + 1}")
-    prepare(verbose=False)
-    from foldproof.conf.load import ConfigError, load
-    from foldproof.flows.processes.mlflow_ui import ALONE, ui_command
-    from foldproof.tasks.track.store import resolve_uri
+    """Open the MLflow UI on the results, until Ctrl-C.
 
-    try:
-        uri = resolve_uri(load(config).tracking)
-    except ConfigError as error:
-        fail(error)
-    raise typer.Exit(subprocess.call(ui_command(uri, port), env=ALONE | os.environ))
+    Exit status 2: could not run, 130: ended by Ctrl-C.
+    """
+    if port_in_use(port):
+        fail(
+            f"port {port} of {HOST} is in use, perhaps by this UI already. "
+            f"If not, take another: --port {port + 1}"
+        )
+    with command(verbose=False, left="the MLflow UI has ended"):
+        from foldproof.flows.serve import show_ui
+
+        show_ui(config, port)
 
 
 @app.command()
@@ -220,22 +254,49 @@ def serve(
     config: Annotated[
         str,
         typer.Argument(
-            help="What all forms open with; by default sp500, and nightly for those on schedule."
+            help="A YAML file or preset for all forms; by default sp500, and nightly for the "
+            "scheduled flows."
         ),
     ] = "",
     overrides: Overrides = None,
-    timezone: Annotated[
-        str, typer.Option(help="Of the schedules; rows are there after the exchange closes.")
-    ] = "America/New_York",
-    port: Annotated[int, typer.Option(help="Of the Prefect server, on 127.0.0.1.")] = 4200,
-    mlflow_port: Annotated[int, typer.Option(help="Of the MLflow UI, on 127.0.0.1.")] = 5000,
+    timezone: Timezone = "America/New_York",
+    port: Annotated[int, typer.Option(help="Port of the Prefect server on 127.0.0.1.")] = 4200,
+    mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow UI on 127.0.0.1.")] = 5000,
 ) -> None:
-    """Prefect server, MLflow UI and every flow on schedule or on demand, on this machine."""
-    prepare(verbose=True)
-    with stoppable("everything that was started has ended; the same command goes on from here"):
+    """Run Prefect, MLflow and every flow, on schedule or on demand, on this machine until Ctrl-C.
+
+    Exit status 2: could not run, 130: ended by Ctrl-C.
+    """
+    with command(
+        verbose=True,
+        left="everything that was started has ended; the same command goes on from here",
+    ):
         from foldproof.flows.serve import serve_config
 
         serve_config(config, overrides or [], timezone, port, mlflow_port)
+
+
+@app.command()
+def deploy(
+    config: Annotated[
+        str,
+        typer.Argument(
+            help="A YAML file or preset for all deployments; by default sp500, and nightly for the "
+            "scheduled flows."
+        ),
+    ] = "",
+    overrides: Overrides = None,
+    timezone: Timezone = "America/New_York",
+    pool: Annotated[str, typer.Option(help="A Prefect work pool of type process.")] = "foldproof",
+) -> None:
+    """Register every flow with the Prefect server at PREFECT_API_URL, for workers in this folder.
+
+    Exit status 0: registered, 2: could not run.
+    """
+    with command(verbose=False, left="run the same command again"):
+        from foldproof.flows.serve import deploy_config
+
+        deploy_config(config, overrides or [], timezone, pool)
 
 
 def main() -> None:
@@ -243,4 +304,4 @@ def main() -> None:
     try:
         app()
     finally:
-        gc.freeze()  # or the interpreter takes seconds to collect what it imported, and then ends
+        gc.freeze()  # else the interpreter spends seconds on collecting everything at its exit

@@ -1,13 +1,15 @@
-"""Every flow as a deployment: one mapping, from which `serve`, work pools and tests are built."""
+"""Every flow as a Prefect deployment: one mapping for ``serve``, ``deploy`` and the tests."""
 
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
-from functools import wraps
+from functools import cache, wraps
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar
+from zoneinfo import available_timezones
 
 from prefect import Flow
 from prefect.client.orchestration import get_client
@@ -16,8 +18,9 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.logging import get_run_logger
 from prefect.runtime import deployment as running
 from prefect.schedules import Cron
-from pydantic import BaseModel
 
+from foldproof.conf.load import ConfigError, load
+from foldproof.conf.schema import Experiment
 from foldproof.flows.audit import audit as audit_flow
 from foldproof.flows.compare import compare as compare_flow
 from foldproof.flows.explain import explain as explain_flow
@@ -25,34 +28,34 @@ from foldproof.flows.monitor import monitor as monitor_flow
 from foldproof.flows.processes.workers import end_with_parent
 from foldproof.flows.retrain import retrain as retrain_flow
 from foldproof.flows.score import score as score_flow
+from foldproof.flows.shell import RUN_SETTINGS
+from foldproof.models.spec import nearest
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-POOL = "foldproof"
-"""The work pool of prefect.yaml."""
 TAG = "foldproof"
-"""What all our deployments are tagged with."""
+"""Tag of all our deployments."""
 
 
 class DeployedFlow(Flow[P, R]):
-    """A flow whose left-out settings are those of its deployment, at every depth.
+    """A flow that takes left-out settings from its deployment, at every depth.
 
     Prefect itself fills in whole parameters only: ``-p experiment={"name": "mine"}`` would lose
-    everything else that the deployment says of the experiment.
+    every other setting of the deployment's experiment.
     """
 
     def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """The parameters, filled in and cast to the types of the flow.
+        """The parameters, completed and cast to the flow's types.
 
         Raises:
             ParameterTypeError: A value is out of bounds or a key is unknown; names the field.
         """
-        return super().validate_parameters(filled(deployed_parameters(), parameters))
+        return super().validate_parameters(completed(parameters, deployed_parameters()))
 
 
 def deployed(flow: Flow[P, R]) -> DeployedFlow[P, R]:
-    """The same flow for a deployment: what it prints goes to its log in the Prefect UI too."""
+    """The same flow for a deployment: its printed lines also go to its log in the Prefect UI."""
 
     @wraps(flow.fn)
     def logged(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -79,86 +82,88 @@ class Deployment:
     """How a flow is deployed.
 
     Attributes:
-        flow: As it stands in this module under its own name.
+        flow: The flow of this module with the deployment's name.
         title: One line for the UI.
-        preset: What its form opens with unless a configuration is given.
-        parameters: From the experiment of the deployment to the parameters that a form opens with.
-        cron: When it runs by itself; None on demand only. Weekdays, since a calendar of holidays is
-            one of the data: on a night without new rows the flow itself says that there is nothing
-            new.
+        preset: The configuration in its form unless another is given.
+        parameters: From the experiment to the parameters in the form.
+        cron: When it starts by itself; None on demand only. It needs no calendar of holidays: on a
+            day without new rows the flow says that there is nothing new.
         alone: Whether a second run waits until the first has ended.
     """
 
     flow: DeployedFlow[..., Any]
     title: str
     preset: str
-    parameters: Callable[[dict[str, Any]], dict[str, Any]]
+    parameters: Callable[[dict[str, Any]], dict[str, Any]] = lambda it: {"experiment": it}
     cron: str | None = None
     alone: bool = False
 
 
-def of_experiment(experiment: dict[str, Any]) -> dict[str, Any]:
-    """The parameters of most flows."""
-    return {"experiment": experiment}
-
-
-def of_model(experiment: dict[str, Any]) -> dict[str, Any]:
-    """Of an explanation: the best variant of the newest comparison."""
-    return {"request": {"model": "latest", "tracking": experiment["tracking"]}}
-
-
 DEPLOYMENTS: Mapping[str, Deployment] = MappingProxyType(
     {
-        "compare": Deployment(
-            compare, "Which normalization should it use?", "sp500", of_experiment
-        ),
+        "compare": Deployment(compare, "Which normalization should the LSTM use?", "sp500"),
         "audit": Deployment(
             audit,
             "Does anything see the future?",
             "sp500",
             lambda experiment: {"experiment": experiment, "quick": True},
         ),
-        "explain": Deployment(explain, "Which features carry a forecast?", "sp500", of_model),
+        "explain": Deployment(
+            explain,
+            "Which features carry a forecast?",
+            "sp500",
+            lambda experiment: {
+                "request": {"model": "latest", "tracking": experiment["tracking"]}
+            },
+        ),
         "retrain": Deployment(
             retrain,
-            "A new model, and the champion only through the gate",
+            "Train new models; a gate decides whether the champion changes",
             "nightly",
-            of_experiment,
             cron="0 20 * * 5",
             alone=True,
         ),
         "score": Deployment(
-            score,
-            "The champion on tonight's rows",
-            "nightly",
-            of_experiment,
-            cron="0 18 * * 1-5",
-            alone=True,
+            score, "Score the newest rows with the champion", "nightly",
+            cron="0 18 * * 1-5", alone=True,
         ),
         "monitor": Deployment(
-            monitor,
-            "What past scores were worth, and what drifts",
-            "nightly",
-            of_experiment,
-            cron="0 19 * * 1-5",
-            alone=True,
+            monitor, "Were past scores right, and does anything drift?", "nightly",
+            cron="0 19 * * 1-5", alone=True,
         ),
     }
-)
+)  # fmt: skip
 """By name of the flow; the deployment is called ``<flow>/<configuration>``."""
 
 
-def deployments(
-    experiment_of: Callable[[str], tuple[str, BaseModel]], timezone: str, pool: str | None = None
-) -> tuple[RunnerDeployment, ...]:
-    """All deployments, each with an experiment as what its form opens with.
+def configured(config: str, overrides: Sequence[str]) -> Callable[[str], tuple[str, Experiment]]:
+    """From a deployment's preset to the name and experiment to deploy.
 
     Args:
-        experiment_of: From a deployment's preset to the name of the configuration, which becomes
-            the deployment's, and the experiment.
-        timezone: Of the schedules, such as ``Europe/Berlin``.
-        pool: The work pool; None to be served.
+        config: A file or preset for all deployments; empty for each one's own preset.
+        overrides: key=value.
     """
+    return cache(lambda preset: (Path(config or preset).stem, load(config or preset, overrides)))
+
+
+def deployments(
+    experiment_of: Callable[[str], tuple[str, Experiment]], timezone: str, pool: str | None = None
+) -> tuple[RunnerDeployment, ...]:
+    """All deployments, each with the experiment that its form shows.
+
+    Args:
+        experiment_of: From a deployment's preset to the name of the deployment and its experiment.
+        timezone: Time zone of the schedules, such as ``Europe/Berlin``.
+        pool: A work pool, whose workers run in the present directory; None to be served.
+
+    Raises:
+        ConfigError: There is no such time zone, or a configuration cannot be used.
+    """
+    if timezone not in available_timezones():
+        hint = nearest(timezone, available_timezones())
+        raise ConfigError(
+            f"--timezone must be an IANA name such as Europe/Berlin; it is {timezone!r}{hint}"
+        )
     return tuple(
         runner_deployment(key, one, *experiment_of(one.preset), timezone, pool)
         for key, one in DEPLOYMENTS.items()
@@ -166,9 +171,12 @@ def deployments(
 
 
 def runner_deployment(
-    key: str, one: Deployment, name: str, experiment: BaseModel, timezone: str, pool: str | None
+    key: str, one: Deployment, name: str, experiment: Experiment, timezone: str, pool: str | None
 ) -> RunnerDeployment:
-    """As Prefect takes it. It finds the flow by module, so that any working directory will do."""
+    """The deployment as a Prefect object.
+
+    It names the flow by module, so that it does not depend on the working directory.
+    """
     limit = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
     return RunnerDeployment.from_entrypoint(
         f"{__name__}.{key}",
@@ -178,44 +186,45 @@ def runner_deployment(
         schedule=Cron(one.cron, timezone=timezone) if one.cron else None,
         concurrency_limit=limit if one.alone else None,
         work_pool_name=pool,
+        job_variables={"working_dir": str(Path.cwd()), "env": RUN_SETTINGS} if pool else None,
         tags=[TAG],
     )
 
 
 def deployed_parameters() -> dict[str, Any]:
-    """What the deployment of the running flow says; empty where there is none."""
+    """Parameters of the running flow's deployment; empty without one."""
     if not running.id:
         return {}
     with get_client(sync_client=True) as client:
         return dict(client.read_deployment(running.id).parameters)
 
 
-def filled(default: Any, given: Any) -> Any:
+def completed(given: Any, default: Any) -> Any:
     """``given`` with the keys of ``default`` that it leaves out, mapping by mapping."""
     if not isinstance(default, dict) or not isinstance(given, dict):
         return given
     return default | {
-        key: filled(default[key], value) if key in default else value
+        key: completed(value, default[key]) if key in default else value
         for key, value in given.items()
     }
 
 
 @contextmanager
 def printing_to_log() -> Iterator[None]:
-    """Lines printed inside go to the flow run's log, and from there wherever its log goes."""
+    """Send printed lines to the flow run's log."""
     with LogLines(get_run_logger().info) as lines, redirect_stdout(lines):
         yield
 
 
 class LogLines(io.TextIOBase):
-    """A text stream that hands over whole lines."""
+    """A text stream that passes whole lines to a function."""
 
     def __init__(self, say: Callable[[str], Any]) -> None:
         self.say = say
         self.rest = ""
 
     def write(self, text: str) -> int:
-        """Take ``text``; lines that it ends are handed over, but for empty ones."""
+        """Add ``text``; pass on the lines that it completes, except empty ones."""
         *lines, self.rest = (self.rest + text).split("\n")
         for line in lines:
             if line.strip():
@@ -223,7 +232,7 @@ class LogLines(io.TextIOBase):
         return len(text)
 
     def close(self) -> None:
-        """Hand over what is left; asked for by ``with``."""
+        """Pass on the rest."""
         if not self.closed:
             self.write("\n")
         super().close()

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from prefect import flow
 
 from foldproof.conf.explanation import ExplainRequest
+from foldproof.flows.paths import EXPLANATIONS
 from foldproof.flows.screens.comparison import Screen
 from foldproof.tasks.attribute.explain import Explanation
 from foldproof.tasks.attribute.task import explain_forecasts
@@ -15,8 +16,6 @@ from foldproof.tasks.report.task import draw_explanation
 from foldproof.tasks.track.audit import file_name
 from foldproof.tasks.track.store import open_store
 from foldproof.tasks.track.task import find_model, log_explanation
-
-HOME = Path(".foldproof/explanations")
 
 
 @flow(name="explain", description=__doc__)
@@ -33,7 +32,7 @@ def explain(request: ExplainRequest) -> list[Explanation]:
         report = draw_explanation(one)
         name = file_name(f"{one.symbol}-{one.date}")
         place = log_explanation(
-            request.tracking, model.run_id, name, report, HOME.resolve()
+            request.tracking, model.run_id, name, report, EXPLANATIONS.resolve()
         )  # fmt: skip
         screen.say(explanation_sentence(one))
         screen.say(f"figure and table: {place}")

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from prefect import flow
 
 from foldproof.conf.schema import Experiment
-from foldproof.flows.score import HOME as SCORES
+from foldproof.flows.paths import MONITORING, SCORES
 from foldproof.flows.screens.comparison import Screen
 from foldproof.tasks.operate.monitor import Monitoring
 from foldproof.tasks.operate.monitor_text import alert_lines, lines
@@ -16,8 +16,6 @@ from foldproof.tasks.operate.task import monitor_champion, show_alerts
 from foldproof.tasks.report.task import draw_watch
 from foldproof.tasks.track.store import open_store
 from foldproof.tasks.track.task import champion_of, log_monitoring
-
-HOME = Path(".foldproof/monitoring")
 
 
 @flow(name="monitor", description=__doc__)
@@ -36,7 +34,7 @@ def monitor(experiment: Experiment) -> Monitoring:
         )
     report = draw_watch(found, dates)
     show_alerts(found)
-    place = log_monitoring(night.tracking, found, report, dates, HOME.resolve())
+    place = log_monitoring(night.tracking, found, report, dates, MONITORING.resolve())
     print_monitoring(found, place, Screen())
     return found
 

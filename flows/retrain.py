@@ -10,6 +10,7 @@ from prefect import flow
 from foldproof.conf.load import to_yaml
 from foldproof.conf.schema import Experiment
 from foldproof.flows.audit import audit_variants
+from foldproof.flows.paths import PANELS
 from foldproof.flows.processes.workers import Workers
 from foldproof.flows.screens.audit import AuditScreen
 from foldproof.flows.screens.comparison import Screen
@@ -39,8 +40,6 @@ from foldproof.tasks.track.task import (
     settle_retraining,
 )
 from foldproof.tasks.train import HOUSE, code_version, digest, variant_version
-
-PANELS = Path(".foldproof/panels")
 
 Findings = dict[str, tuple[Finding, ...]]
 

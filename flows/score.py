@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from prefect import flow
 
 from foldproof.conf.schema import Experiment
+from foldproof.flows.paths import SCORES
 from foldproof.flows.screens.comparison import Screen
 from foldproof.tasks.operate.checks import Result
 from foldproof.tasks.operate.nightly_inputs import required
@@ -14,8 +15,6 @@ from foldproof.tasks.operate.scoring import Scoring, check_text, sentence
 from foldproof.tasks.operate.task import keep_scores, score_rows, show_checks
 from foldproof.tasks.track.store import open_store
 from foldproof.tasks.track.task import champion_of, log_night
-
-HOME = Path(".foldproof/scores")
 
 
 @flow(name="score", description=__doc__)
@@ -26,7 +25,7 @@ def score(experiment: Experiment) -> Scoring:
     with TemporaryDirectory() as folder:
         champion = champion_of(night.tracking, operation.model, Path(folder))
         scoring = score_rows(required(champion, operation.model), night.data, operation)
-    file = keep_scores(scoring, HOME.resolve())
+    file = keep_scores(scoring, SCORES.resolve())
     show_checks(scoring)
     log_night(night.tracking, scoring, file)
     print_night(scoring, file, Screen())

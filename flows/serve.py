@@ -1,72 +1,101 @@
-"""Everything on one machine: Prefect server, MLflow UI and every flow as a deployment."""
+"""The servers: Prefect, MLflow and every flow on one machine, or deployments for a work pool."""
 
 import asyncio
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
-from zoneinfo import available_timezones
 
-from prefect.deployments.runner import RunnerDeployment
+from prefect.deployments.runner import DeploymentApplyError, RunnerDeployment
+from prefect.exceptions import PrefectException
 from prefect.runner import Runner
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 
 from foldproof.conf.load import ConfigError, load
+from foldproof.flows.checks import USER_ERRORS
 from foldproof.flows.cleanup import close_interrupted, delete_stale_deployments, skip_missed
-from foldproof.flows.compare import USER_ERRORS
-from foldproof.flows.deployments import DEPLOYMENTS, deployments
+from foldproof.flows.deployments import DEPLOYMENTS, configured, deployments
+from foldproof.flows.paths import LOGS
 from foldproof.flows.processes.api import HOST, Server, ServerError, answering
 from foldproof.flows.processes.mlflow_ui import mlflow_ui
 from foldproof.flows.shell import fail, port_in_use
-from foldproof.models.spec import nearest
+from foldproof.tasks.program import program
 from foldproof.tasks.track.spec import TrackingSpec
-from foldproof.tasks.track.store import UI_ADDRESS, resolve_uri
-
-LOGS = Path(".foldproof/serve")
+from foldproof.tasks.track.store import UI_ADDRESS, open_store, resolve_uri
 
 
 def serve_config(
     config: str, overrides: Sequence[str], timezone: str, prefect_port: int, mlflow_port: int
 ) -> None:
-    """Serve what a configuration describes, or without one each deployment's own preset.
+    """Serve one configuration, or without one each deployment's own preset.
 
-    What a user can mend ends with exit status 2.
+    Ends with exit status 2 on an error that the user can correct.
     """
     try:
-        require_timezone(timezone)
-        given = cache(
-            lambda preset: (Path(config or preset).stem, load(config or preset, overrides))
-        )
-        tracking = given(next(iter(DEPLOYMENTS.values())).preset)[1].tracking
-        require_free(tracking, prefect_port, mlflow_port)
-        serve(deployments(given, timezone), tracking, prefect_port, mlflow_port)
+        experiment_of = configured(config, overrides)
+        served = deployments(experiment_of, timezone)
+        tracking = experiment_of(next(iter(DEPLOYMENTS.values())).preset)[1].tracking
+        require_free_ports(tracking, prefect_port, mlflow_port)
+        serve(served, tracking, prefect_port, mlflow_port)
     except (ConfigError, *USER_ERRORS) as error:
         fail(error)
 
 
-def require_timezone(name: str) -> None:
-    """Raise ConfigError unless ``name`` is an IANA time zone."""
-    if name not in available_timezones():
-        hint = nearest(name, available_timezones())
-        raise ConfigError(
-            f"--timezone must be an IANA name such as Europe/Berlin; it is {name!r}{hint}"
+def deploy_config(config: str, overrides: Sequence[str], timezone: str, pool: str) -> None:
+    """Register the deployments for a work pool; workers run them in the present directory.
+
+    Ends with exit status 2 on an error that the user can correct.
+    """
+    api = PREFECT_API_URL.value()
+    if not api:
+        fail(
+            "set PREFECT_API_URL to the address of your Prefect server; without one, "
+            "foldproof serve needs no work pool"
         )
+    try:
+        for one in deployments(configured(config, overrides), timezone, pool):
+            one.apply()
+            print(f"registered {one.full_name}")
+    except ConfigError as error:
+        fail(error)
+    except (PrefectException, DeploymentApplyError, OSError) as error:
+        fail(f"the Prefect server at {api} did not accept the deployment: {error}")
+    prefect = program("prefect", "prefect")
+    print(f"Start a worker in this folder: {prefect} worker start --pool {pool} --type process")
 
 
-def require_free(tracking: TrackingSpec, prefect_port: int, mlflow_port: int) -> None:
-    """Raise ServerError if a port that we are to listen on is taken."""
+def show_ui(config: str, port: int) -> None:
+    """The MLflow UI on the store of a configuration, until an interruption.
+
+    Ends with exit status 2 on an error that the user can correct.
+    """
+    try:
+        tracking = load(config).tracking
+        store = open_store(tracking)
+        if not store.client.search_runs([store.experiment_id], max_results=1):
+            print(f"{store.uri} holds no results yet; foldproof compare quick makes some")
+        print(f"MLflow UI: starting on port {port}, up to a minute", flush=True)
+        with mlflow_ui(tracking, port, LOGS / "ui.log") as (address, process):
+            print(f"MLflow UI: {address}", flush=True)
+            if process is not None:
+                process.wait()
+    except (ConfigError, *USER_ERRORS) as error:
+        fail(error)
+
+
+def require_free_ports(tracking: TrackingSpec, prefect_port: int, mlflow_port: int) -> None:
+    """Raise ServerError if a port is taken on which a server is to be started."""
     ports = [] if PREFECT_API_URL.value() else [("--port", prefect_port)]
     if not resolve_uri(tracking).startswith("http"):
         ports.append(("--mlflow-port", mlflow_port))
     for option, port in ports:
         if port_in_use(port):
             raise ServerError(
-                f"port {port} of {HOST} is in use; it may be a server that runs already. "
-                f"If not: {option} {port + 1}"
+                f"port {port} of {HOST} is in use, perhaps by a server that runs already. "
+                f"If not, take another: {option} {port + 1}"
             )
 
 
@@ -76,50 +105,54 @@ def serve(
     prefect_port: int,
     mlflow_port: int,
 ) -> None:
-    """Start all of it, say where it is, and run what is due until an interruption.
+    """Start the servers, print their addresses, and run what is due until an interruption.
 
     Servers whose addresses are configured (PREFECT_API_URL, MLFLOW_TRACKING_URI) are used, not
-    started. What is started here ends here, the runs first and the Prefect server last.
+    started. Everything that is started here ends here: first the runs, last the Prefect server.
 
     Raises:
         ServerError: A server does not start, or this folder is already served.
         TrackingError: The tracking store cannot be used.
     """
     with ExitStack() as stack:
-        stack.enter_context(only_one(LOGS / "lock"))
+        stack.enter_context(locked(LOGS / "lock"))
+        print("Starting the servers takes up to a minute.", flush=True)
         own = not PREFECT_API_URL.value()
         if own:  # it starts while the store is opened and the MLflow UI starts
-            server = Server(PREFECT_HOME.value() / "serve.log", prefect_port, whole=True)
+            server = Server(PREFECT_HOME.value() / "serve.log", prefect_port, full=True)
             stack.callback(server.stop)
-        ui = stack.enter_context(mlflow_ui(tracking, mlflow_port, LOGS / "mlflow.log"))
+        ui, _ = stack.enter_context(mlflow_ui(tracking, mlflow_port, LOGS / "mlflow.log"))
         if own:
             stack.enter_context(answering(server))
             delete_stale_deployments({one.full_name for one in served})
-        with for_runs(ui):
-            run_what_is_due(served, ui, own)
+        with ui_address_for_runs(ui):
+            run_deployments(served, ui, own)
 
 
-def run_what_is_due(served: Sequence[RunnerDeployment], ui: str, own: bool) -> None:
-    """Register the deployments and run them until an interruption, which ends the runs.
+def run_deployments(served: Sequence[RunnerDeployment], ui: str, own: bool) -> None:
+    """Register the deployments and run them until an interruption, which also ends their runs.
 
-    What an earlier start left is put in order on a server of our ``own`` only: on another, somebody
-    else may be running the same deployments.
+    Args:
+        served: The deployments.
+        ui: Address of the MLflow UI.
+        own: Whether the Prefect server was started here. Only then are runs of an earlier start
+            tidied up: on another server they may still be running elsewhere.
     """
     runner = Runner(name="foldproof", pause_on_shutdown=False)
     ids = [cast(UUID, runner.add_deployment(one)) for one in served]
-    left = ids if own else []
-    close_interrupted(left)  # of a start that was killed
-    skip_missed(left)
-    say_where(served, ui)
+    tidied = ids if own else []
+    close_interrupted(tidied)  # of a start that was killed
+    skip_missed(tidied)
+    print_addresses(served, ui)
     try:
         asyncio.run(runner.start())
     finally:
-        close_interrupted(left)
+        close_interrupted(tidied)
 
 
 @contextmanager
-def for_runs(ui: str) -> Iterator[None]:
-    """What the processes of the runs inherit: where their links lead."""
+def ui_address_for_runs(ui: str) -> Iterator[None]:
+    """Put the UI's address into the environment, where runs read it for their links."""
     before = os.environ.get(UI_ADDRESS)
     os.environ[UI_ADDRESS] = ui
     try:
@@ -129,11 +162,11 @@ def for_runs(ui: str) -> Iterator[None]:
 
 
 @contextmanager
-def only_one(lock: Path) -> Iterator[None]:
-    """Hold ``lock`` as long as this process lives.
+def locked(lock: Path) -> Iterator[None]:
+    """Hold the file ``lock`` until the block or this process ends.
 
     Raises:
-        ServerError: Another process holds it: two schedulers on one database would run twice.
+        ServerError: Another process holds it: two schedulers would start every run twice.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("a+") as file:
@@ -150,19 +183,16 @@ def only_one(lock: Path) -> Iterator[None]:
         yield
 
 
-def told(schedule: Any) -> str:
-    """A cron schedule with its time zone."""
-    return f"{schedule.cron} {schedule.timezone}"
-
-
-def say_where(served: Sequence[RunnerDeployment], tracking: str) -> None:
-    """Addresses, deployments with their schedules, and how to end it."""
+def print_addresses(served: Sequence[RunnerDeployment], ui: str) -> None:
+    """Print the addresses, the deployments with their schedules, and how to start and end them."""
     api = str(PREFECT_API_URL.value())
     print(f"Prefect:  {api.removesuffix('/api')}")
-    print(f"MLflow:   {tracking}")
+    print(f"MLflow:   {ui}")
     for one in served:
-        times = [told(plan.schedule) for plan in one.schedules or []]
-        print(f"  {one.full_name:<24} {', '.join(times) or 'on demand'}")
+        plans: list[Any] = [plan.schedule for plan in one.schedules or []]
+        times = ", ".join(f"{plan.cron} {plan.timezone}" for plan in plans)
+        print(f"  {one.full_name:<24} {times or 'on demand'}")
+    prefect = f"PREFECT_API_URL={api} {program('prefect', 'prefect')}"
     print("Run one:  open its form in Prefect, or")
-    print(f"          PREFECT_API_URL={api} prefect deployment run {served[0].full_name}")
+    print(f"          {prefect} deployment run {served[0].full_name}")
     print("Ctrl-C ends all of it; the same command goes on from there.", flush=True)

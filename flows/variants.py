@@ -1,4 +1,4 @@
-"""Train, attribute and diagnose every variant: the units side by side, variant after variant."""
+"""Train, attribute and audit every variant, with many units side by side."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
-from prefect.futures import PrefectFuture
 
 from foldproof.conf.schema import Experiment
 from foldproof.flows.processes.schedule import Job, drive
@@ -26,12 +25,12 @@ from foldproof.tasks.train.task import forecast_reference, train
 
 @dataclass(eq=False)
 class Fitted:
-    """What the units came to, gathered as they finish.
+    """Results of the units, collected as they finish.
 
     Attributes:
-        trained: By variant, in the order of the plan and the seeds.
+        trained: Units by variant, in the order of the plan and the seeds.
         references: Forecasts of the reference forecasters, a frame per fold.
-        attributions: By variant, one a unit.
+        attributions: By variant, one per unit.
         findings: By variant.
         shared: Findings that concern every variant, by subject: features, folds.
         seconds: CPU seconds by step, over all processes.
@@ -46,7 +45,7 @@ class Fitted:
 
     @property
     def newest(self) -> list[TrainedUnit]:
-        """One unit a variant: the newest fold with the first seed, to be kept as a model."""
+        """One unit per variant, the newest fold with the first seed: logged as a model."""
         return [
             min(trained, key=lambda one: (-one.unit.fold.number, one.unit.seed))
             for trained in self.trained.values()
@@ -54,21 +53,12 @@ class Fitted:
 
     @property
     def forecasts(self) -> pd.DataFrame:
-        """One long table, variants first, then references; the same whoever finished first."""
+        """One long table, variants first, then references, whichever finished first."""
         units = [one.forecasts for trained in self.trained.values() for one in trained]
         references = sorted(
             self.references, key=lambda one: tuple(one[["variant", "fold"]].iloc[0])
         )
         return pd.concat([*units, *references], ignore_index=True)
-
-
-def units_of(experiment: Experiment, variant: str, plan: Plan, fingerprint: str) -> list[Unit]:
-    """The units of one variant: every fold with every seed."""
-    return [
-        Unit(variant, fold, seed, experiment.network, experiment.training, fingerprint, plan.hash)
-        for fold in plan.folds
-        for seed in experiment.seeds
-    ]
 
 
 def fit_variants(experiment: Experiment, panel: Path, plan: Plan, screen: Screen) -> Fitted:
@@ -98,8 +88,12 @@ def variant_jobs(
     fitted: Fitted,
     screen: Screen,
 ) -> list[Job]:
-    """One job a unit; the last one to finish brings the variant's attribution and audit."""
-    units = units_of(experiment, variant, plan, fingerprint)
+    """One job per unit; the last one to finish returns the variant's audit and attribution."""
+    units = [
+        Unit(variant, fold, seed, experiment.network, experiment.training, fingerprint, plan.hash)
+        for fold in plan.folds
+        for seed in experiment.seeds
+    ]
     trained = fitted.trained.setdefault(variant, [])
 
     def keep(done: Timed[TrainedUnit]) -> list[Job]:
@@ -108,13 +102,13 @@ def variant_jobs(
         if len(trained) < len(units):
             return []
         trained.sort(key=lambda one: (one.unit.fold.number, one.unit.seed))
-        jobs = [Job(f"audit {variant}", submit_audit, keep_findings)]
-        if experiment.attribution.samples:
-            jobs.append(Job(f"attribute {variant}", submit_attribution, keep_attributions))
+        audit = partial(diagnose.submit, trained, experiment.audit, panel)
+        jobs = [Job(f"audit {variant}", audit, keep_findings)]
+        spec = experiment.attribution
+        if spec.samples:
+            explain = partial(attribute.submit, trained, spec, panel, experiment.data)
+            jobs.append(Job(f"attribute {variant}", explain, keep_attributions))
         return jobs
-
-    def submit_audit() -> PrefectFuture[Timed[tuple[Finding, ...]]]:
-        return diagnose.submit(trained, experiment.audit, panel)
 
     def keep_findings(done: Timed[tuple[Finding, ...]]) -> list[Job]:
         fitted.findings[variant] = done.value
@@ -122,9 +116,6 @@ def variant_jobs(
         rank_ic = daily(pd.concat([one.forecasts for one in trained])).to_numpy().mean()
         screen.variant(variant, rank_ic, str(overall(done.value)))
         return []
-
-    def submit_attribution() -> PrefectFuture[Timed[list[Attribution]]]:
-        return attribute.submit(trained, experiment.attribution, panel, experiment.data)
 
     def keep_attributions(done: Timed[list[Attribution]]) -> list[Job]:
         fitted.attributions[variant] = done.value
@@ -156,7 +147,7 @@ def shared_jobs(experiment: Experiment, panel: Path, plan: Plan, fitted: Fitted)
 def reference_jobs(
     experiment: Experiment, name: str, panel: Path, plan: Plan, fitted: Fitted
 ) -> list[Job]:
-    """One job a fold for a reference forecaster."""
+    """One job per fold of a reference forecaster."""
 
     def keep(done: Timed[pd.DataFrame]) -> list[Job]:
         fitted.references.append(done.value)

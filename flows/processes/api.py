@@ -1,4 +1,4 @@
-"""One Prefect API for a flow and all its workers: the configured one, or a server of their own."""
+"""One Prefect API for a flow and all its workers: the configured one, or an embedded server."""
 
 import os
 import re
@@ -17,28 +17,28 @@ from prefect.settings import (
     temporary_settings,
 )
 
-HOST = "127.0.0.1"
+from foldproof.flows.shell import HOST
 
 
 class ServerError(RuntimeError):
-    """The embedded Prefect server did not come up; says where its log is."""
+    """A server did not start; the message names its log."""
 
 
 class Server:
-    """An embedded Prefect server, in a process of its own that ends with this one.
+    """An embedded Prefect server in another process, which ends with this one.
 
-    Its socket is opened here and handed over, so that no other process can take the port between
-    choosing it and listening. It has a session of its own: Ctrl-C in a terminal reaches this
-    process alone, which still needs the server to end its flow in order.
+    Its socket is opened here and passed on, so that no other process can take the port between
+    choosing it and listening. It has its own session: Ctrl-C in a terminal reaches this process
+    alone, which still needs the server to end its flow in order.
     """
 
-    def __init__(self, log: Path, port: int = 0, whole: bool = False) -> None:
+    def __init__(self, log: Path, port: int = 0, full: bool = False) -> None:
         """Start it and return at once.
 
         Args:
-            log: Takes what it writes.
-            port: Where it listens; 0 takes any that is free.
-            whole: With UI, scheduler and the other services.
+            log: File for its output.
+            port: Where it listens; 0 takes any free port.
+            full: With UI, scheduler and the other services.
 
         Raises:
             OSError: The port is taken.
@@ -49,15 +49,9 @@ class Server:
         with socket.create_server((HOST, port)) as listening, log.open("wb") as out:
             self.port = listening.getsockname()[1]
             script = str(Path(__file__).with_name("server.py"))
+            options = ["embedded", str(listening.fileno()), *(["full"] if full else [])]
             self.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-P",
-                    script,
-                    "embedded",
-                    str(listening.fileno()),
-                    *(["whole"] if whole else []),
-                ],
+                [sys.executable, "-P", script, *options],
                 env=os.environ | {"PREFECT_SERVER_API_HOST": HOST},
                 stdin=subprocess.PIPE,
                 stdout=out,
@@ -67,7 +61,7 @@ class Server:
             )
 
     def wait(self, seconds: float) -> None:
-        """Return when it answers.
+        """Return as soon as it answers.
 
         Raises:
             ServerError: It ended, or has not answered after ``seconds``.
@@ -81,17 +75,17 @@ class Server:
         finally:
             connection.close()
         if not self.answers:
-            raise ServerError(self.failure("it answers, but is not well"))
+            raise ServerError(self.failure("it answers, but reports that it is not healthy"))
 
     def failure(self, reason: object) -> str:
-        """What to tell the user."""
+        """The message for the user."""
         written = self.log.read_text(encoding="utf-8", errors="replace")
         raised = re.findall(r"^\w[\w.]*(?:Error|Exception)\b.*", written, re.MULTILINE)
         return (
             f"the embedded Prefect server did not start ({raised[-1] if raised else reason}). Its "
             f"log is {self.log}. If its database is damaged or of a newer Prefect, remove "
             f"{self.log.parent}: results and tracked runs are elsewhere. Or set PREFECT_API_URL to "
-            "a server of your own"
+            "your own server"
         )
 
     def stop(self) -> None:
@@ -107,11 +101,11 @@ class Server:
 
 @contextmanager
 def one_api() -> Iterator[AbstractContextManager[None]]:
-    """Start an embedded server unless an address is configured, and stop it in the end.
+    """Start an embedded server unless PREFECT_API_URL is set, and stop it in the end.
 
-    Yields, without waiting for it, the context in which the API is there: entering that waits.
-    Without an address every worker process would start a server of its own, for ten seconds of
-    work each.
+    It yields at once the context in which the API exists; entering that context waits for the
+    server. Without a common API every worker process would start its own server, at ten seconds
+    each.
     """
     if PREFECT_API_URL.value():
         yield nullcontext()
@@ -125,7 +119,7 @@ def one_api() -> Iterator[AbstractContextManager[None]]:
 
 @contextmanager
 def answering(server: Server) -> Iterator[None]:
-    """Wait until ``server`` answers; it is the Prefect API inside the block."""
+    """Wait until ``server`` answers; inside the block it is the Prefect API."""
     server.wait(PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS.value())
     with temporary_settings({PREFECT_API_URL: f"http://{HOST}:{server.port}/api"}):
         yield

@@ -13,56 +13,61 @@ from foldproof.flows.processes.api import HOST, ServerError
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import open_store
 
-ALONE = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-"""Set for the UI: without it MLflow starts eight more processes for jobs."""
+UI_SETTINGS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""Environment of the UI: without it MLflow starts eight more processes for jobs."""
 START = 120.0
-"""Seconds that it has to start on a busy machine."""
+"""Seconds in which it must start on a busy machine."""
+
+Process = subprocess.Popen[bytes]
 
 
 @contextmanager
-def mlflow_ui(tracking: TrackingSpec, port: int, log: Path) -> Iterator[str]:
-    """The MLflow UI on the tracking store, unless that is a server; yields its address.
+def mlflow_ui(tracking: TrackingSpec, port: int, log: Path) -> Iterator[tuple[str, Process | None]]:
+    """The MLflow UI on a tracking store; yields its address and process.
+
+    If the store is a tracking server, that server is the UI, and there is no process.
 
     Raises:
         ServerError: It does not start.
         TrackingError: The store cannot be used.
     """
-    store = open_store(tracking)  # makes the database: the UI and a run would race for it
+    store = open_store(tracking)  # create the database now: the UI and a run would race for it
     if store.uri.startswith("http"):
-        yield store.uri
+        yield store.uri, None
         return
-    process = start_tied(ui_command(store.uri, port), log)
+    process = start_child(ui_command(store.uri, port), log)
     try:
         wait_for(process, port, log)
-        yield f"http://{HOST}:{port}"
+        yield f"http://{HOST}:{port}", process
     finally:
         process.communicate()  # closes its standard input
 
 
 def ui_command(uri: str, port: int) -> list[str]:
-    """What serves the UI of the store at ``uri``, in one process."""
+    """The command that serves the UI of the store at ``uri``, in one process."""
     options = ["--backend-store-uri", uri, "--host", HOST, "--port", str(port), "--workers", "1"]
     return [sys.executable, "-m", "mlflow", "server", *options]
 
 
-def start_tied(command: Sequence[str], log: Path) -> "subprocess.Popen[bytes]":
-    """Start ``command`` so that it ends when its standard input closes, as it does with us."""
-    script = str(Path(__file__).with_name("tied.py"))
+def start_child(command: Sequence[str], log: Path) -> Process:
+    """Start ``command`` so that it ends when its standard input closes, as it does at our end."""
+    script = str(Path(__file__).with_name("child.py"))
+    log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as out:
         return subprocess.Popen(
             [sys.executable, "-P", script, *command],
-            env=os.environ | ALONE,
+            env=os.environ | UI_SETTINGS,
             stdin=subprocess.PIPE,
             stdout=out,
             stderr=out,
         )
 
 
-def wait_for(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
-    """Return when a server answers on ``port``.
+def wait_for(process: Process, port: int, log: Path) -> None:
+    """Return as soon as a server answers on ``port``.
 
     Raises:
-        ServerError: It ended, or has not answered in time.
+        ServerError: The process ended, or did not answer in time.
     """
     end = time.monotonic() + START
     while process.poll() is None and time.monotonic() < end:

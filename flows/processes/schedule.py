@@ -1,4 +1,4 @@
-"""Keep a task runner busy without flooding it: work that finishes a variant goes first."""
+"""Keep a task runner busy without flooding it; work that completes a variant goes first."""
 
 import signal
 import threading
@@ -13,7 +13,7 @@ from prefect.futures import PrefectFuture, as_completed
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A task to submit, and what to do with its result.
+    """A task to submit, and how its result is handled.
 
     Attributes:
         title: A few words for the progress bar.
@@ -27,12 +27,12 @@ class Job:
 
 
 def drive(jobs: Iterable[Job], width: int) -> Iterator[Job]:
-    """Run ``jobs`` with at most ``width`` in flight and yield each one when it is done.
+    """Run ``jobs`` with at most ``width`` in flight; yield each one when it is done.
 
-    An interrupt therefore waits for a handful of short tasks, not for the whole queue.
+    An interruption therefore waits for a few short tasks, not for the whole queue.
 
     Raises:
-        Exception: Whatever a task raised; what is queued behind it is not started.
+        Exception: The error of a task; jobs behind it in the queue are not started.
     """
     queue = deque(jobs)
     running: dict[PrefectFuture[Any], Job] = {}
@@ -49,13 +49,12 @@ def drive(jobs: Iterable[Job], width: int) -> Iterator[Job]:
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Ctrl-C waits until the block ends, and never reaches what is started in it.
+    """Delay Ctrl-C until the block ends, and keep it from processes started inside.
 
     A terminal sends it to every process of the command. Threads and processes inherit the mask of
-    the thread that starts them, so a worker is spared while it is still importing, before it
-    could say for itself that interrupts are its parent's. The mask alone would not do: another
-    thread takes the signal then, and Python raises it in the main one all the same, perhaps in the
-    middle of what a worker is told to begin with.
+    the thread that starts them. So a worker is spared while it is still importing, before it can
+    ignore interrupts itself. The mask alone does not suffice: another thread would take the signal
+    and Python would raise it in the main thread, perhaps while a worker's first message is written.
     """
     came: list[int] = []
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

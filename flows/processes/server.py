@@ -1,12 +1,11 @@
-"""The Prefect server, closed to foreign web pages. Started by flows.api and by conf/server/run.
+"""The Prefect server, closed to foreign web pages. Started by api.py and by conf/server/run.
 
-``python -P server.py embedded FD [whole]`` listens on a socket that it was given and lives as long
-as somebody holds the other end of its standard input. ``python -P server.py HOST PORT`` runs on its
-own until it is interrupted. ``whole`` adds the UI, the scheduler and the other services, which the
-second form always has.
+``python -P server.py embedded FD [full]`` listens on the socket FD and ends when its standard input
+closes. ``python -P server.py HOST PORT`` runs until it is interrupted. ``full`` adds the UI, the
+scheduler and the other services, which the second form always has.
 
-Prefect's API runs shell commands for whoever may change a deployment, and Prefect itself answers
-pages of every origin under every host name. ``OwnPagesOnly`` refuses both.
+Prefect's API runs shell commands for everyone who may change a deployment, and Prefect itself
+answers pages of every origin under every host name. ``OwnPagesOnly`` refuses both.
 """
 
 import gc
@@ -31,11 +30,11 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 class OwnPagesOnly:
     """ASGI application that refuses foreign hosts and foreign origins with status 403.
 
-    The Host header must name this server, or a page whose own name was rebound to 127.0.0.1 could
-    read and write (DNS rebinding). An Origin header, which browsers send with every request of a
-    page that can change something and with every WebSocket, must name this server too. Programs
-    send no Origin. The check comes before any route, so it also covers requests that a browser
-    sends without asking first (a form, ``fetch`` with ``no-cors``).
+    The Host header must name this server; otherwise a page whose own name was rebound to 127.0.0.1
+    could read and write (DNS rebinding). An Origin header must name this server too. Browsers send
+    it with every WebSocket and every request that can change something; programs do not. The check
+    comes before any route, so it also covers requests that a browser sends without asking first
+    (a form, ``fetch`` with ``no-cors``).
     """
 
     def __init__(self, app: App, hosts: Iterable[str]) -> None:
@@ -52,12 +51,12 @@ class OwnPagesOnly:
         await self.app(scope, receive, send)
 
     def refusal(self, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-        """Why a request with these headers is refused; None if it is not."""
+        """Why a request with these headers is refused; None if it is accepted."""
         found = [(name.lower(), value.decode("latin-1")) for name, value in headers]
         hosts = [value for name, value in found if name == b"host"]
         origins = [value for name, value in found if name == b"origin"]
         if len(hosts) != 1 or self.address(f"//{hosts[0]}") is None:
-            return f"foreign Host; a further name of this server goes into {MORE_HOSTS}"
+            return f"foreign Host; add further names of this server to {MORE_HOSTS}"
         port = self.address(f"//{hosts[0]}")
         if any(self.address(origin, scheme=True) != port for origin in origins):
             return "foreign Origin: only this server's own pages may use its API"
@@ -88,27 +87,27 @@ async def refuse(kind: str, reason: str, receive: Receive, send: Send) -> None:
 
 
 def own_hosts() -> tuple[str, ...]:
-    """Names under which this server may be asked."""
+    """Host names that this server accepts."""
     more = os.environ.get(MORE_HOSTS, "").split(",")
     return (*LOCAL_HOSTS, *filter(None, (name.strip() for name in more)))
 
 
 def own_origins(port: int) -> str:
-    """The origins of the server's own pages, as Prefect's setting takes them."""
+    """Origins of the server's own pages, in the form of Prefect's setting."""
     return ",".join(f"http://{host}:{port}" for host in own_hosts())
 
 
-def serve(listening: socket.socket, whole: bool, log_level: str) -> None:
-    """Serve on a listening socket; exit status 3 if the start failed."""
+def serve(listening: socket.socket, full: bool, log_level: str) -> None:
+    """Serve on a listening socket; ends with exit status 3 if the start failed."""
     port = listening.getsockname()[1]
     os.environ["PREFECT_SERVER_API_PORT"] = str(port)
     os.environ["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"] = own_origins(port)
     # Imported here: end_with_parent must run before these seconds of imports.
-    gc.disable()  # saves a tenth of the time of the imports; there is nothing to collect yet
+    gc.disable()  # saves a tenth of the import time; there is nothing to collect yet
     import uvicorn
     from prefect.server.api.server import create_app
 
-    app = OwnPagesOnly(create_app(ephemeral=not whole, final=True), own_hosts())
+    app = OwnPagesOnly(create_app(ephemeral=not full, final=True), own_hosts())
     gc.freeze()
     gc.enable()
     server = uvicorn.Server(uvicorn.Config(app, log_level=log_level, lifespan="on"))
@@ -117,19 +116,19 @@ def serve(listening: socket.socket, whole: bool, log_level: str) -> None:
 
 
 def end_with_parent() -> None:
-    """Wait for the end of standard input, which means that the parent is gone, and exit.
+    """Exit when standard input closes, which means that the parent is gone.
 
-    At once, even while the database is being set up: every step of that is a transaction.
+    It exits at once, even while the database is set up: each step of that is a transaction.
     """
     while os.read(0, 1):
         pass
     os._exit(1)
 
 
-def embedded(descriptor: int, whole: bool) -> None:
-    """Serve a parent process on the socket that it opened."""
+def embedded(descriptor: int, full: bool) -> None:
+    """Serve on a socket that the parent process opened."""
     threading.Thread(target=end_with_parent, daemon=True).start()
-    serve(socket.socket(fileno=descriptor), whole, log_level="error")
+    serve(socket.socket(fileno=descriptor), full, log_level="error")
 
 
 def alone(host: str, port: int) -> None:
@@ -138,13 +137,13 @@ def alone(host: str, port: int) -> None:
     try:
         listening = socket.create_server((host, port))
     except OSError as error:
-        sys.exit(f"error: {host}:{port} cannot be listened on ({error}); is a server running?")
+        sys.exit(f"error: cannot listen on {host}:{port} ({error}); is a server running there?")
     print(f"Prefect server: http://{host}:{port}", flush=True)
-    serve(listening, whole=True, log_level="warning")
+    serve(listening, full=True, log_level="warning")
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "embedded":
-        embedded(int(sys.argv[2]), sys.argv[3:] == ["whole"])
+        embedded(int(sys.argv[2]), sys.argv[3:] == ["full"])
     else:
         alone(sys.argv[1], int(sys.argv[2]))

@@ -1,4 +1,4 @@
-"""The processes that do the work: one torch thread each, and none that outlives the flow."""
+"""Worker processes: one torch thread each; none outlives the flow."""
 
 import os
 import signal
@@ -18,10 +18,10 @@ from foldproof.models.memory import keep_activations_mapped
 
 
 def task_runner(processes: int) -> TaskRunner[Any]:
-    """Side by side in processes; a single worker runs in this process, in one thread.
+    """A pool of processes; a single worker is one thread of this process.
 
-    Never several threads: initial weights and dropout come from torch's global generator, which
-    threads would share.
+    There are never several threads: they would share torch's global generator, which draws initial
+    weights and dropout.
     """
     if processes == 1:
         start_worker()
@@ -31,10 +31,10 @@ def task_runner(processes: int) -> TaskRunner[Any]:
 
 
 class Workers(TaskRunner[PrefectFuture[Any]]):
-    """The processes that the flow's own parameter asks for, started with the first task.
+    """As many processes as the flow's parameter asks for, started with the first task.
 
-    A deployed flow is started by Prefect, which knows its task runner before its parameters.
-    The runner that Prefect would take otherwise has as many threads as there are tasks.
+    Prefect chooses the task runner of a deployed flow before it knows the flow's parameters. Its
+    default runner has as many threads as there are tasks.
     """
 
     def __init__(self) -> None:
@@ -52,9 +52,9 @@ class Workers(TaskRunner[PrefectFuture[Any]]):
         wait_for: Iterable[PrefectFuture[Any]] | None = None,
         dependencies: dict[str, set[Any]] | None = None,
     ) -> PrefectFuture[Any]:
-        """Hand the task to the workers."""
+        """Pass the task to the workers."""
         if self._runner is None:
-            self._runner = task_runner(processes_asked_for()).__enter__()
+            self._runner = task_runner(requested_processes()).__enter__()
         future: PrefectFuture[Any] = self._runner.submit(task, parameters, wait_for, dependencies)
         return future
 
@@ -65,19 +65,19 @@ class Workers(TaskRunner[PrefectFuture[Any]]):
         super().__exit__(*error)
 
 
-def processes_asked_for() -> int:
-    """``processes`` of the running flow's first parameter that has them, else 1."""
+def requested_processes() -> int:
+    """``processes`` of the running flow's first parameter that has this attribute, else 1."""
     context = FlowRunContext.get()
     parameters = (context and context.parameters) or {}
-    asked = (getattr(one, "processes", None) for one in parameters.values())
-    return next((processes for processes in asked if processes is not None), 1)
+    found = (getattr(one, "processes", None) for one in parameters.values())
+    return next((processes for processes in found if processes is not None), 1)
 
 
 def start_tracker() -> None:
-    """Start the process by which Python tidies up after others, and keep the mask of signals.
+    """Start Python's resource tracker without changing the signal mask.
 
-    Else the first worker's start starts it, which lets interrupts through: in Python 3.11 to 3.13
-    the tracker's start ends with unblocking them, whatever the mask was.
+    Otherwise the first worker's start would start it and let interrupts through: in Python 3.11 to
+    3.13 the tracker's start always ends with unblocking them.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     resource_tracker.ensure_running()
@@ -85,20 +85,20 @@ def start_tracker() -> None:
 
 
 def start_worker() -> None:
-    """Before the first tensor: memory stays mapped between steps, one thread."""
+    """Keep memory mapped between steps, use one thread; call it before the first tensor."""
     keep_activations_mapped()
     torch.set_num_threads(1)
 
 
 def start_pool_worker() -> None:
-    """The same in a process of the pool; an interrupt is the parent's to handle."""
+    """The same in a process of the pool, where only the parent handles interrupts."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     start_worker()
 
 
 def end_with_parent() -> None:
-    """End this process soon after its parent is gone: a killed flow leaves no orphans behind."""
+    """End this process soon after its parent: a killed flow leaves no orphans."""
     parent = os.getppid()
 
     def watch() -> None:

@@ -1,6 +1,7 @@
 """The tracking store: opened once, in the parent process, under an absolute address."""
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 
+from foldproof.tasks.program import program
 from foldproof.tasks.track.spec import TrackingSpec
 
 SQLITE = "sqlite:///"
@@ -203,7 +205,9 @@ def runs_page(store: Store) -> str:
 
 
 def ui_command(store: Store) -> str:
-    """Command that starts the UI on the store; empty if one is running."""
+    """The command that starts the UI on the store; empty where one runs already."""
     if store.uri.startswith("http") or UI_ADDRESS in os.environ:
         return ""
-    return f'mlflow ui --backend-store-uri "{shown(store.uri)}"'
+    default = store.uri == resolve_uri(TrackingSpec())  # the same in the user's shell
+    setting = "" if default else f"MLFLOW_TRACKING_URI={shlex.quote(shown(store.uri))} "
+    return f"{setting}{program('foldproof', 'foldproof.flows')} ui"

@@ -32,7 +32,7 @@ SMALL: dict[str, Any] = {
 
 
 class Place:
-    """A folder to run the command in, as a user would."""
+    """A folder in which a test runs the command like a user."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -58,7 +58,7 @@ class Place:
         )
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """In a session of its own, with SIGINT as a terminal has it."""
+        """Start it in its own session, with SIGINT handled as in a terminal."""
         return subprocess.Popen(
             self.command(*arguments),
             cwd=self.folder,
@@ -73,7 +73,7 @@ class Place:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, str]:
-    """A comparison that ran once, sequentially, and what it printed."""
+    """A comparison that ran once in one process, and its output."""
     place = Place(tmp_path_factory.mktemp("finished"))
     done = place.run()
     assert done.returncode == 0, done.stdout + done.stderr

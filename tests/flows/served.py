@@ -1,4 +1,4 @@
-"""Servers and workers that a test starts as a user would, and how it asks them for runs."""
+"""Start servers and workers as a user would, and request runs from them."""
 
 import os
 import signal
@@ -27,17 +27,17 @@ SMALL: dict[str, Any] = conftest.SMALL | {
     "attribution": {"samples": 0, "origins": 0, "baselines": [], "trust": False},
     "audit": {"cuts": 1, "feature_cuts": 2, "retrain_folds": 0},
 }
-"""The same smaller still: servers are what is tested."""
+"""A still smaller comparison: these tests are about servers."""
 
 
 def free_port() -> int:
-    """One that nothing listens on."""
+    """A port on which no server listens."""
     with socket.create_server(("127.0.0.1", 0)) as found:
         return int(found.getsockname()[1])
 
 
 def environment(**more: str) -> dict[str, str]:
-    """What a user's shell has."""
+    """The variables of a user's shell."""
     kept = ("PATH", "HOME", "LANG", "TMPDIR")
     own = {name: os.environ[name] for name in kept if name in os.environ}
     return own | {"DO_NOT_TRACK": "true"} | more
@@ -45,7 +45,7 @@ def environment(**more: str) -> dict[str, str]:
 
 @contextmanager
 def running(command: Sequence[str], folder: Path, log: Path, **more: str) -> Iterator[Any]:
-    """A command in a session of its own; interrupted in the end, as by Ctrl-C, and waited for."""
+    """A command in its own session; in the end it is interrupted, as by Ctrl-C."""
     with log.open("wb") as out:
         process = subprocess.Popen(
             command, cwd=folder, env=environment(**more), stdout=out, stderr=out,
@@ -65,7 +65,7 @@ def running(command: Sequence[str], folder: Path, log: Path, **more: str) -> Ite
 
 
 def until(holds: Callable[[], Any], seconds: float, log: Path) -> Any:
-    """What ``holds`` gives once that is true; fails with the log."""
+    """The first true value of ``holds``; fails with the log after ``seconds``."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
@@ -78,7 +78,7 @@ def until(holds: Callable[[], Any], seconds: float, log: Path) -> Any:
 
 
 class Api:
-    """The Prefect API, asked over HTTP."""
+    """The Prefect API over HTTP."""
 
     def __init__(self, port: int, auth: tuple[str, str] | None = None) -> None:
         self.url = f"http://127.0.0.1:{port}/api"
@@ -88,9 +88,9 @@ class Api:
         return httpx.get(self.url + path, timeout=30, auth=self.auth).raise_for_status().json()
 
     def ask(self, deployment: str, parameters: dict[str, Any]) -> httpx.Response:
-        """A run of a deployment such as ``compare/small``.
+        """Request a run of a deployment such as ``compare/small``.
 
-        A busy SQLite answers 503, on which Prefect's own clients ask again, too.
+        It repeats a request that a busy SQLite answers with 503, as Prefect's own clients do.
         """
         found = self.get(f"/deployments/name/{deployment}")["id"]
         for _ in range(10):
@@ -106,7 +106,7 @@ class Api:
         return answer
 
     def run(self, deployment: str, parameters: dict[str, Any]) -> str:
-        """The id of a run that was asked for."""
+        """Request a run; returns its id."""
         return str(self.ask(deployment, parameters).raise_for_status().json()["id"])
 
     def ended(self, run: str) -> Any:

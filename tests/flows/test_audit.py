@@ -1,4 +1,4 @@
-"""The audit from the shell, as its users run it: on their rows, on variants, on the lab."""
+"""The audit from the shell: of a user's forecaster, of variants, and its benchmark."""
 
 import json
 import re
@@ -15,9 +15,10 @@ import yaml
 from mlflow import MlflowClient
 
 from foldproof.conf.outside import load_outside
-from foldproof.flows.audit import rows_and_fold, shifted, verdict_of
+from foldproof.flows.audit import rows_and_fold
 from foldproof.flows.benchmark import run_benchmark, run_power
 from foldproof.tasks.diagnose import LeakReport, Verdict
+from foldproof.tasks.diagnose.findings.joint_verdict import joint_verdict
 from tests.flows.conftest import SMALL, Place
 from tests.labelled import labelled_rows
 from tests.tasks.diagnose.findings.test_finding import finding
@@ -39,7 +40,7 @@ def forecast(data, fold, trace):
     test = x.index.get_level_values(0).isin(fold.test_dates)
     return slope * x[test]
 """
-DEAF = """
+IGNORES_ROWS = """
 import pandas as pd
 
 
@@ -48,7 +49,7 @@ def forecast(data, fold):
     place = data["symbol"].str[1:].astype(float) + data["date"].dt.day
     return place[asked].set_axis(pd.MultiIndex.from_frame(data.loc[asked, ["date", "symbol"]]))
 """
-"""Scores of dates and names alone: nothing that changes in the rows reaches them."""
+"""Its scores depend on dates and names alone, not on values in the rows."""
 SETTINGS = ("known_at.label=known", "target=label", "horizon=5", "cuts=4")
 
 
@@ -57,7 +58,7 @@ class Auditor(Place):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        # more than fits into the parameters of a Prefect flow
+        # too large for the parameters of a Prefect flow
         labelled_rows(16, 400).to_parquet(folder / "rows.parquet")
         (folder / "mine.py").write_text(FORECASTER)
         leaky = FORECASTER.replace("pct_change(5)", "pct_change(5).groupby(level=1).shift(-2)")
@@ -104,7 +105,7 @@ def test_an_honest_forecaster_is_clean_and_a_shift_of_two_days_is_found(place: A
 
 
 def slow(*values: object) -> object:
-    """A case that is one of several of its kind."""
+    """A case like the others, in the slow run only."""
     return pytest.param(*values, marks=pytest.mark.slow)
 
 
@@ -132,18 +133,18 @@ def test_a_mistake_gets_one_message_and_exit_status_2(
 
 
 @pytest.mark.slow
-def test_scores_that_follow_no_rows_could_not_be_told(place: Auditor) -> None:
-    (place.folder / "deaf.py").write_text(DEAF)
-    done = place.run("deaf:forecast", "rows.parquet", "cuts=2", "--quick")
+def test_a_forecaster_that_ignores_its_rows_is_inconclusive(place: Auditor) -> None:
+    (place.folder / "ignores.py").write_text(IGNORES_ROWS)
+    done = place.run("ignores:forecast", "rows.parquet", "cuts=2", "--quick")
     assert done.returncode == 2, done.stdout + done.stderr
     assert not done.stderr
-    assert re.search(r"^UNKNOWN +deaf:forecast: ", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^UNKNOWN +ignores:forecast: ", done.stdout, re.MULTILINE), done.stdout
     assert "verdict: UNKNOWN, it could not be told" in done.stdout
-    content = json.loads((findings_of(done) / "deaf_forecast.json").read_text())
+    content = json.loads((findings_of(done) / "ignores_forecast.json").read_text())
     assert content["verdict"] == "UNKNOWN"
 
 
-def test_the_newest_fold_of_a_plan_is_audited_purged_of_labels(
+def test_the_newest_fold_of_a_plan_is_audited_and_purged_by_label_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(Auditor(tmp_path).folder)
@@ -162,15 +163,7 @@ def test_the_newest_fold_of_a_plan_is_audited_purged_of_labels(
     assert len(own.train) == len(own.calendar) // 2
 
 
-@pytest.mark.parametrize(("horizon", "known"), [(1, [2, 3, 4]), (3, [4]), (4, []), (9, [])])
-def test_a_label_is_known_a_row_after_its_horizon(horizon: int, known: list[int]) -> None:
-    dates = np.arange("2020-01-01", "2020-01-06", dtype="datetime64[D]")
-    ends = shifted(dates, horizon)
-    np.testing.assert_array_equal(ends[: len(known)], dates[known])
-    assert np.isnat(ends[len(known) :]).all()
-
-
-def test_a_forecaster_that_fails_could_not_be_told(place: Auditor) -> None:
+def test_a_forecaster_that_raises_is_reported_with_its_error(place: Auditor) -> None:
     (place.folder / "fails.py").write_text(
         "def forecast(data, fold):\n    return data['nothing']\n"
     )
@@ -181,7 +174,7 @@ def test_a_forecaster_that_fails_could_not_be_told(place: Auditor) -> None:
 
 
 @pytest.mark.slow
-def test_interrupted_it_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+def test_an_interruption_is_reported_and_leaves_no_results(tmp_path: Path) -> None:
     place = Auditor(tmp_path)
     slow = "import time\n" + FORECASTER.replace("    rows =", "    time.sleep(300)\n    rows =")
     (tmp_path / "slow.py").write_text(slow)
@@ -201,7 +194,7 @@ def test_interrupted_it_says_so_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_variants_are_audited_and_the_planted_control_is_no_verdict_on_the_rest(
+def test_the_planted_control_does_not_decide_the_verdict_on_the_variants(
     tmp_path: Path,
 ) -> None:
     place = Auditor(tmp_path)
@@ -224,16 +217,16 @@ def report(subject: str, verdict: Verdict) -> LeakReport:
         ("CLEAN", "LEAK", "CLEAN"),
         ("LEAK", "LEAK", "LEAK"),
         ("UNKNOWN", "LEAK", "UNKNOWN"),
-        ("CLEAN", "CLEAN", "UNKNOWN"),  # an audit that misses what was planted proves nothing
+        ("CLEAN", "CLEAN", "UNKNOWN"),  # an audit that misses a planted leak proves nothing
         ("LEAK", "CLEAN", "UNKNOWN"),
         ("CLEAN", None, "CLEAN"),
         (None, "LEAK", "LEAK"),
     ],
 )
-def test_the_verdict_on_all(honest: str | None, control: str | None, whole: str) -> None:
+def test_the_joint_verdict(honest: str | None, control: str | None, whole: str) -> None:
     pairs = (("none", honest), ("full_sample_zscore", control))
     reports = tuple(report(name, Verdict(one)) for name, one in pairs if one is not None)
-    assert verdict_of(reports) == whole
+    assert joint_verdict(reports) == whole
 
 
 @pytest.mark.slow
@@ -252,7 +245,7 @@ def test_the_benchmark_runs_named_cases(
 
 
 @pytest.mark.slow
-def test_the_power_table_of_a_test(
+def test_power_is_measured_for_a_named_test(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)

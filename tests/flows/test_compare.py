@@ -1,16 +1,21 @@
-"""The whole command, run as a user would run it."""
+"""``foldproof compare`` as a user runs it."""
 
 import os
+import re
+import shlex
 import signal
+import subprocess
 import time
 from pathlib import Path
 
+import httpx
 import pandas as pd
 import pytest
 from mlflow import MlflowClient, artifacts, pyfunc
 from mlflow.entities import Run
 
 from tests.flows.conftest import SMALL, Place
+from tests.flows.served import free_port, running, until
 from tests.tasks.track.conftest import OTHERS_WARNINGS
 
 pytestmark = [pytest.mark.filterwarnings(text) for text in OTHERS_WARNINGS]
@@ -21,12 +26,12 @@ def client(place: Place) -> MlflowClient:
 
 
 def runs(place: Place) -> dict[str, Run]:
-    """Finished and unfinished runs by variant; the summary under its own tag."""
+    """Runs by variant, finished or not; the summary as ``summary``."""
     store = client(place)
     experiment = store.get_experiment_by_name("foldproof")
     found = store.search_runs([experiment.experiment_id])
     named = {run.data.tags.get("variant", "summary"): run for run in found}
-    assert len(named) == len(found), "a run stands twice"
+    assert len(named) == len(found), "a run was logged twice"
     return named
 
 
@@ -39,17 +44,48 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-def test_it_answers_on_the_screen(finished: tuple[Place, str]) -> None:
+def test_the_screen_shows_variants_ranking_and_answers(finished: tuple[Place, str]) -> None:
     output = finished[1]
     for variant in SMALL["variants"]:
         assert f"\n{variant:<22} rank IC" in output
     assert "cannot be ruled out as best" in output
     assert "ref:ridge" in output
     assert "The audit caught the leak planted in full_sample_zscore" in output
-    assert "mlflow ui --backend-store-uri" in output
 
 
-def test_one_run_a_variant_beside_a_summary(finished: tuple[Place, str]) -> None:
+def printed_command(output: str) -> str:
+    """The command that opens the UI."""
+    (command,) = re.findall(r"^To (?:look at it|open MLflow): (.*)$", output, re.MULTILINE)
+    return str(command)
+
+
+def test_the_printed_command_is_one(finished: tuple[Place, str]) -> None:
+    place, output = finished
+    done = subprocess.run(
+        f"{printed_command(output)} --help", shell=True, cwd=place.folder, env=place.environment,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Open the MLflow UI on the results" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_printed_command_opens_the_ui_and_ctrl_c_ends_it(finished: tuple[Place, str]) -> None:
+    (place, output), port = finished, free_port()
+    log = place.folder / "ui.log"
+    command = [*shlex.split(printed_command(output)), "--port", str(port)]
+    with running(command, place.folder, log) as process:
+        until(lambda: f"MLflow UI: http://127.0.0.1:{port}" in log.read_text(), 240, log)
+        assert httpx.get(f"http://127.0.0.1:{port}/health").text == "OK"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    assert "holds no results" not in log.read_text()
+    assert log.read_text().endswith("interrupted; the MLflow UI has ended\n")
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/health")
+
+
+def test_each_variant_gets_a_run_beside_the_summary(finished: tuple[Place, str]) -> None:
     found = runs(finished[0])
     assert set(found) == {*SMALL["variants"], "summary"}
     assert {run.info.status for run in found.values()} == {"FINISHED"}
@@ -60,7 +96,7 @@ def test_one_run_a_variant_beside_a_summary(finished: tuple[Place, str]) -> None
     assert all(found[name].data.metrics["oos/rank_ic"] > 0.05 for name in honest)
 
 
-def test_the_report_is_one_page_that_needs_nothing(finished: tuple[Place, str]) -> None:
+def test_the_report_is_one_page_without_external_files(finished: tuple[Place, str]) -> None:
     place = finished[0]
     page = next((place.folder / ".foldproof").rglob("report.html")).read_text()
     assert "<script src" not in page
@@ -85,7 +121,7 @@ def test_the_model_loads_and_scores(finished: tuple[Place, str]) -> None:
     assert not list(Path(folder).rglob("*.pkl"))
 
 
-def test_the_same_command_again_trains_nothing_and_doubles_nothing(
+def test_the_same_command_again_trains_and_logs_nothing_new(
     finished: tuple[Place, str],
 ) -> None:
     place, first = finished
@@ -97,7 +133,7 @@ def test_the_same_command_again_trains_nothing_and_doubles_nothing(
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_bits_of_one(finished: tuple[Place, str], place: Place) -> None:
+def test_two_processes_give_the_same_bits_as_one(finished: tuple[Place, str], place: Place) -> None:
     done = place.run("workers=2")
     assert done.returncode == 0, done.stderr
     assert table_of(done.stdout) == table_of(finished[1])
@@ -106,14 +142,14 @@ def test_two_processes_give_the_bits_of_one(finished: tuple[Place, str], place: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_stopped_in_the_middle_it_goes_on_to_the_same_result(
+def test_a_stopped_comparison_goes_on_to_the_same_result(
     stop: signal.Signals, finished: tuple[Place, str], place: Place
 ) -> None:
     process = place.start()
     results = place.folder / ".foldproof" / "results"
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and len(list(results.glob("train-*"))) < 3:
-        assert process.poll() is None, "it ended before it could be stopped"
+        assert process.poll() is None, "it ended before it was stopped"
         time.sleep(0.2)
     if stop is signal.SIGINT:
         os.killpg(process.pid, stop)  # a terminal sends it to the whole group
@@ -134,7 +170,7 @@ def test_stopped_in_the_middle_it_goes_on_to_the_same_result(
 
 
 def slow(*values: object) -> object:
-    """A case that is one of several of its kind."""
+    """A case like the others, in the slow run only."""
     return pytest.param(*values, marks=pytest.mark.slow)
 
 
@@ -147,7 +183,7 @@ def slow(*values: object) -> object:
         slow(["tracking.uri=http://127.0.0.1:9"], "no tracking server answers"),
     ],
 )
-def test_a_mistake_gets_one_message_and_exit_status_2(
+def test_a_wrong_setting_gets_one_message_and_exit_status_2(
     arguments: list[str], message: str, place: Place
 ) -> None:
     done = place.run(*arguments)
@@ -158,5 +194,5 @@ def test_a_mistake_gets_one_message_and_exit_status_2(
 
 
 def table_of(output: str) -> str:
-    """The ranking and the answers: all that must repeat, without the seconds."""
+    """The ranking and the answers, which must repeat; without the seconds."""
     return output[output.index("Out of sample") : output.index("seconds:")]

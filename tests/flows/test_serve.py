@@ -3,10 +3,10 @@
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -15,10 +15,9 @@ import yaml
 from mlflow import MlflowClient
 from prefect.client.schemas.objects import FlowRun
 
-from foldproof.conf.load import ConfigError
 from foldproof.flows.cleanup import superseded
 from foldproof.flows.processes.api import ServerError
-from foldproof.flows.serve import only_one, require_free, require_timezone
+from foldproof.flows.serve import locked, require_free_ports
 from foldproof.tasks.track.spec import TrackingSpec
 from tests.flows.served import SMALL, Api, environment, foldproof, free_port, running, until
 from tests.tasks.track.conftest import OTHERS_WARNINGS
@@ -26,31 +25,25 @@ from tests.tasks.track.conftest import OTHERS_WARNINGS
 pytestmark = [pytest.mark.filterwarnings(text) for text in OTHERS_WARNINGS]
 
 
-def test_a_folder_is_served_once(tmp_path):
+def test_a_folder_is_served_by_one_process(tmp_path):
     lock = tmp_path / ".foldproof" / "serve" / "lock"
-    told = pytest.raises(ServerError, match=f"already served, by process {os.getpid()}")
-    with only_one(lock), told, only_one(lock):
+    refused = pytest.raises(ServerError, match=f"already served, by process {os.getpid()}")
+    with locked(lock), refused, locked(lock):
         pass
-    with only_one(lock):
+    with locked(lock):
         pass
-
-
-def test_a_time_zone_that_is_none_gets_the_nearest():
-    require_timezone("Europe/Berlin")
-    with pytest.raises(ConfigError, match="did you mean Europe/Berlin"):
-        require_timezone("Europe/Berlln")
 
 
 @pytest.mark.parametrize(("taken", "option"), [(0, "--port"), (1, "--mlflow-port")])
-def test_a_port_that_is_taken_is_named_with_its_option(taken, option):
+def test_a_port_in_use_is_reported_with_its_option(taken, option):
     ports = [free_port(), free_port()]
-    require_free(TrackingSpec(), *ports)
-    told = pytest.raises(ServerError, match=rf"{ports[taken]} .* {option} {ports[taken] + 1}")
-    with socket.create_server(("127.0.0.1", ports[taken])), told:
-        require_free(TrackingSpec(), *ports)
+    require_free_ports(TrackingSpec(), *ports)
+    refused = pytest.raises(ServerError, match=rf"{ports[taken]} .* {option} {ports[taken] + 1}")
+    with socket.create_server(("127.0.0.1", ports[taken])), refused:
+        require_free_ports(TrackingSpec(), *ports)
 
 
-def test_of_missed_nights_the_newest_of_each_deployment_stands():
+def test_only_the_newest_missed_run_of_each_deployment_is_kept():
     score, retrain = uuid4(), uuid4()
     runs = [
         FlowRun(
@@ -83,20 +76,20 @@ def answer(folder, experiment):
     client = MlflowClient(f"sqlite:///{folder}/.foldproof/mlflow.db")
     found = client.get_experiment_by_name(experiment)
     assert found is not None
-    told = {}
+    found_runs = {}
     for run in client.search_runs([found.experiment_id]):
         tags = run.data.tags
         seconds = {name for name in run.data.metrics if "second" in name}
         kept = {name: run.data.metrics[name] for name in run.data.metrics.keys() - seconds}
         key = tags["kind"], run.data.params.get("variant")
-        assert key not in told, "a run was logged twice"
-        told[key] = tags["comparison"], kept
-    return told
+        assert key not in found_runs, "a run was logged twice"
+        found_runs[key] = tags["comparison"], kept
+    return found_runs
 
 
 @pytest.mark.long
-def test_a_flow_gives_the_same_by_shell_deployment_and_api(folder):
-    """The shell's in a folder of its own: nothing that it trained is there to be found again."""
+def test_a_flow_gives_the_same_result_from_shell_deployment_and_api(folder):
+    """The shell runs in another folder, so that the others find none of its trained units."""
     alone = folder / "alone"
     alone.mkdir()
     done = subprocess.run(
@@ -111,11 +104,11 @@ def test_a_flow_gives_the_same_by_shell_deployment_and_api(folder):
         over_http = api.run("compare/small", {"experiment": {"tracking": {"experiment": "http"}}})
         assert until(lambda: api.ended(over_http), 300, log)["state_type"] == "COMPLETED"
         given = {"tracking": {"experiment": "command"}}
+        (printed,) = re.findall(r"^ +(PREFECT_API_URL=.*)$", log.read_text(), re.MULTILINE)
         asked = subprocess.run(
-            [sys.executable, "-m", "prefect", "deployment", "run", "compare/small", "-p",
-             f"experiment={json.dumps(given)}"],
+            f"{printed} -p {shlex.quote('experiment=' + json.dumps(given))}", shell=True,
             cwd=folder, capture_output=True, text=True, timeout=120,
-            env=environment(PREFECT_API_URL=api.url, PREFECT_HOME=str(folder / "home")),
+            env=environment(PREFECT_HOME=str(folder / "home")),
         )  # fmt: skip
         assert asked.returncode == 0, asked.stdout
         (by_command,) = re.findall(r"runs/flow-run/([0-9a-f-]+)", asked.stdout.replace("\n", ""))
@@ -128,7 +121,7 @@ def test_a_flow_gives_the_same_by_shell_deployment_and_api(folder):
 
 
 @pytest.mark.long
-def test_it_ends_with_all_that_it_started_and_goes_on(folder):
+def test_it_ends_everything_that_it_started_and_goes_on_later(folder):
     ports, log = (free_port(), free_port()), folder / "first.log"
     with serving(folder, ports, "first.log") as process:
         up(folder, "first.log")

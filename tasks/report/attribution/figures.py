@@ -83,7 +83,11 @@ def attribution_heatmap(results: Results) -> Figure:
     if failed.get(best):
         text = f"{label(best)}: unreliable attribution, fails {listed(failed[best])}"
         style.headline(figure, text, warning=True)
-    axes = right.subplots(-(-len(rest) // 3), 3, squeeze=False) if rest else np.empty((0, 0))
+    axes = (
+        right.subplots(-(-len(rest) // 3), 3, squeeze=False)
+        if rest
+        else np.empty((0, 0), dtype=object)
+    )
     for axis in axes.flat:
         style.undecorate(axis)
         axis.set_axis_off()

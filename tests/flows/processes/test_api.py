@@ -1,4 +1,4 @@
-"""The embedded server: there when it is needed, gone when we are, whatever happens in between."""
+"""The embedded server starts with the command and ends with it, however the command ends."""
 
 import os
 import signal
@@ -49,7 +49,9 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-def test_a_mistake_is_told_while_the_server_starts_and_leaves_none(place: Place) -> None:
+def test_a_wrong_setting_is_reported_and_leaves_no_server(
+    place: Place,
+) -> None:
     process = place.start("data.source=file", "data.path=nowhere.csv")
     wait_for("server.py", place)  # long before it answers
     output, _ = process.communicate(timeout=120)
@@ -59,7 +61,7 @@ def test_a_mistake_is_told_while_the_server_starts_and_leaves_none(place: Place)
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_stopped_while_the_server_starts_nothing_is_left(
+def test_a_stop_while_the_server_starts_leaves_no_process(
     stop: signal.Signals, place: Place
 ) -> None:
     process = place.start()
@@ -74,7 +76,7 @@ def test_stopped_while_the_server_starts_nothing_is_left(
 
 
 @pytest.mark.slow
-def test_interrupted_while_workers_start_they_say_nothing(place: Place) -> None:
+def test_an_interruption_while_workers_start_prints_no_traceback(place: Place) -> None:
     process = place.start("workers=2")
     wait_for("spawn_main", place)
     time.sleep(2)  # in the middle of their imports
@@ -87,7 +89,7 @@ def test_interrupted_while_workers_start_they_say_nothing(place: Place) -> None:
 
 
 @pytest.mark.slow
-def test_killed_while_it_makes_its_database_it_starts_the_next_time(
+def test_a_server_killed_while_it_creates_its_database_starts_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
@@ -107,10 +109,10 @@ def test_killed_while_it_makes_its_database_it_starts_the_next_time(
         assert server.answers
     finally:
         server.stop()
-    assert server.process.returncode != -signal.SIGKILL, "it did not end in order"
+    assert server.process.returncode != -signal.SIGKILL, "it was killed"
 
 
-def test_a_server_that_cannot_start_says_why_at_once(
+def test_a_server_that_cannot_start_reports_the_reason_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path))

@@ -1,4 +1,4 @@
-"""A tied command ends with whoever started it, with all that it started in turn."""
+"""A child command ends with its parent, with every process that it started."""
 
 import subprocess
 import sys
@@ -34,7 +34,7 @@ def alive(group: int) -> list[str]:
         CHILD.format("import time; time.sleep(300)"),
         CHILD.format("import signal, time; signal.signal(15, lambda *_: None); time.sleep(2)"),
     ],
-    ids=["ends when told", "needs a while"],
+    ids=["ends at once", "needs a while"],
 )
 def test_the_whole_group_ends_when_the_input_closes(code):
     process = start(code)
@@ -43,7 +43,7 @@ def test_the_whole_group_ends_when_the_input_closes(code):
     assert alive(process.pid) == []
 
 
-def test_it_ends_when_its_starter_is_killed():
+def test_it_ends_when_its_parent_is_killed():
     own = "import subprocess, sys, time; p = subprocess.Popen([sys.executable, '-P', sys.argv[1], "
     own += "'sleep', '300'], stdin=subprocess.PIPE); "
     own += "print(p.pid, flush=True); time.sleep(300)"
@@ -63,7 +63,7 @@ def test_it_ends_when_its_starter_is_killed():
     assert alive(group) == []
 
 
-def test_its_exit_status_is_the_commands():
+def test_its_exit_status_is_that_of_the_command():
     command = [sys.executable, "-P", str(SCRIPT), sys.executable, "-c", "raise SystemExit(7)"]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         assert process.wait(20) == 7

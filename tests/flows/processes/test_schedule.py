@@ -14,7 +14,7 @@ from foldproof.flows.processes.schedule import interrupts_held
 
 @pytest.fixture(autouse=True)
 def usual() -> Iterator[None]:
-    """A shell that starts the tests in the background has them ignore interrupts."""
+    """Restore the usual handler: a shell ignores interrupts of background processes."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -22,7 +22,7 @@ def usual() -> Iterator[None]:
 
 @pytest.fixture
 def other() -> Iterator[threading.Thread]:
-    """A thread whose mask lets interrupts through, as those of Prefect do."""
+    """A thread whose mask lets interrupts through, like the threads of Prefect."""
     end = threading.Event()
     thread = threading.Thread(target=end.wait)
     thread.start()
@@ -57,11 +57,11 @@ def test_an_interrupt_waits_for_the_end_of_the_block(send, other: threading.Thre
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_what_is_started_inside_is_spared() -> None:
+def test_a_process_started_inside_ignores_interrupts() -> None:
     code = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))"
     with interrupts_held():
-        told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert told.stdout == "True\n"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "True\n"
 
 
 FIRST_WORKER = """
@@ -78,13 +78,13 @@ print(worker.exitcode)
 """
 
 
-def test_the_first_worker_is_spared_too() -> None:
-    """It starts Python's resource tracker, unless that runs, which lets interrupts through."""
-    told = subprocess.run([sys.executable, "-c", FIRST_WORKER], capture_output=True, text=True)
-    assert told.stdout == "0\n", told.stderr
+def test_the_first_worker_ignores_interrupts_too() -> None:
+    """Its start also starts Python's resource tracker, which unblocks interrupts."""
+    done = subprocess.run([sys.executable, "-c", FIRST_WORKER], capture_output=True, text=True)
+    assert done.stdout == "0\n", done.stderr
 
 
-def test_without_an_interrupt_nothing_is_left_changed() -> None:
+def test_without_an_interrupt_handlers_and_mask_are_restored() -> None:
     before = signal.getsignal(signal.SIGINT), signal.pthread_sigmask(signal.SIG_BLOCK, [])
     with interrupts_held():
         pass

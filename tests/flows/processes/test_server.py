@@ -1,4 +1,4 @@
-"""Web pages of foreign origins, and foreign host names, get nothing from any server of ours."""
+"""Our servers refuse web pages of foreign origins and foreign host names."""
 
 import asyncio
 import json
@@ -48,7 +48,7 @@ async def answer_200(scope: Any, receive: Any, send: Any) -> None:
 
 
 def status(host: str, *origins: str, hosts: tuple[str, ...] = ("127.0.0.1", "localhost")) -> int:
-    """Of a request with these headers to a guarded application."""
+    """Status of a request with these headers to a guarded application."""
     headers = [(b"host", host.encode()), *((b"origin", one.encode()) for one in origins)]
     sent: list[dict[str, Any]] = []
 
@@ -96,7 +96,7 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_HOME", str(home))
         patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-        server = Server(home / "serve.log", whole=True)
+        server = Server(home / "serve.log", full=True)
         try:
             server.wait(240)
             yield f"http://127.0.0.1:{server.port}"
@@ -113,7 +113,7 @@ def mlflow_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # SQLAlchemy's, of MLflow's own code
             ui = mlflow_ui(TrackingSpec(), free_port(), folder / "mlflow.log")
-            with ui as address:
+            with ui as (address, _):
                 yield address
 
 
@@ -219,12 +219,11 @@ def test_the_server_of_a_server_setup_asks_for_its_password(tmp_path: Path):
         assert process.wait(60) in (0, -signal.SIGINT), log.read_text()
 
 
-def test_a_taken_port_is_told(tmp_path: Path):
-
+def test_a_port_in_use_is_reported(tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = subprocess.run(
             [sys.executable, "-P", SCRIPT, "127.0.0.1", str(port)],
             cwd=tmp_path, env=os.environ, capture_output=True, text=True,
         )  # fmt: skip
-    assert (done.returncode, "cannot be listened on" in done.stderr) == (1, True)
+    assert (done.returncode, "cannot listen on" in done.stderr) == (1, True)

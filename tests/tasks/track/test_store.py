@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import mlflow
 import pytest
 
+from foldproof.tasks.program import program
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import (
     Store,
@@ -107,8 +108,11 @@ def test_link_opens_the_charts_of_one_comparison(store: Store) -> None:
     }
 
 
-def test_command_starts_the_ui_on_this_store(store: Store) -> None:
-    assert ui_command(store) == f'mlflow ui --backend-store-uri "{store.uri}"'
+def test_command_starts_the_ui_on_this_store(store: Store, monkeypatch) -> None:
+    command = program("foldproof", "foldproof.flows")
+    assert ui_command(store) == f"MLFLOW_TRACKING_URI={store.uri} {command} ui"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
+    assert ui_command(store) == f"{command} ui"
     assert ui_command(Store(store.client, "1", "http://tracker:5000")) == ""
 
 

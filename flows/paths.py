@@ -1,0 +1,16 @@
+"""Where the commands keep their files: below ``.foldproof`` in the working directory."""
+
+from pathlib import Path
+
+HOME = Path(".foldproof")
+"""Everything that stays on disk, with Prefect's results and both embedded databases."""
+
+PANELS = HOME / "panels"
+AUDITS = HOME / "audits"
+STUDIES = HOME / "studies"
+BENCHMARK = HOME / "benchmark"
+EXPLANATIONS = HOME / "explanations"
+SCORES = HOME / "scores"
+MONITORING = HOME / "monitoring"
+LOGS = HOME / "serve"
+"""Logs of the servers that ``foldproof serve`` and ``foldproof ui`` start."""
