@@ -97,7 +97,7 @@ def test_an_undecided_optional_test_leaves_a_type_unknown():
 
 
 @pytest.mark.parametrize("kind", LEAKAGE_TYPES.values(), ids=lambda kind: kind.key)
-def test_each_type_asks_a_question_of_tests_and_one_of_a_person(kind):
+def test_each_type_has_a_question_for_tests_and_one_for_a_person(kind):
     assert kind.question.endswith("?")
     assert "?" in kind.person
     assert set(kind.required) <= set(kind.tests) <= set(DIAGNOSTICS)
