@@ -180,7 +180,7 @@ DIAGNOSTICS: Mapping[str, Diagnostic] = catalogue(
         "composition_contrast",
         "Composition contrast",
         "largest rank IC with mixed-date batches minus one-date batches [correlation]",
-        "0 or below: a date's rank ICs are exchangeable between compositions",
+        "0 or below: no composition ranks better than batches of one date",
         "networks without coupled samples; coupling without a gain in rank IC",
         LEVEL,
         "statistical",
