@@ -1,1 +1,1 @@
-"""Leak tests of rows, labels, splits and universes."""
+"""Leak tests of rows, labels and splits."""

@@ -1,8 +1,6 @@
 """When labels become known, measured by running the code that makes them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -13,10 +11,10 @@ from foldproof.tasks.diagnose.findings.verdicts import exact_finding
 from foldproof.tasks.diagnose.perturb.compare import day
 from foldproof.tasks.diagnose.perturb.cuts import calendar_strata, in_turn
 from foldproof.tasks.diagnose.perturb.keys import checked_times
-from foldproof.tasks.diagnose.perturb.rows import change_rows, checked_names, late_cells
+from foldproof.tasks.diagnose.perturb.rows import change_rows
 
 WAYS = ("truncate", "noise")
-"""Perturbations of later rows: removal reveals nearly every dependence, noise the rest."""
+"""Changes of later rows at every cut: removal reveals nearly all dependences, noise the rest."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +44,6 @@ def label_ends(
     dates: int = 8,
     runs: int = 100,
     seed: int = 0,
-    perturbations: tuple[str, ...] = WAYS,
-    known_at: Mapping[str, str] = MappingProxyType({}),
     guess: int = 1,
 ) -> Measured:
     """Measure when labels become known, by bisection over the date after which rows change.
@@ -63,15 +59,12 @@ def label_ends(
         dates: Number of dates to measure; Wednesdays, month ends and other days in turn.
         runs: Largest number of cuts; labels that are open after them are not exact.
         seed: Of the choice of dates and of the noise.
-        perturbations: Keys of ``PERTURBATIONS`` in perturb/rows.py, all applied at every cut.
-        known_at: Raw columns that become known after their date -> the column of that date.
         guess: First guess of the horizon in trading days: a right one costs two cuts, a wrong one
             a bisection.
 
     Raises:
         ValueError: Unusable data, or a target that is not one column on the given rows.
     """
-    checked_names(perturbations)
     if dates < 1 or runs < 1:
         raise ValueError(f"at least 1 date and 1 run are needed; they are {dates} and {runs}")
     target = target_of(target_transform, data)
@@ -82,7 +75,7 @@ def label_ends(
     while (open_rows := np.flatnonzero(chosen & (low < high))).size and used < runs:
         first = int(open_rows[0])
         cut = next_cut(low[first], high[first], target.row[first] + guess)
-        moves, failed = changed_labels(target, cut, perturbations, [seed, used], known_at)
+        moves, failed = changed_labels(target, cut, [seed, used])
         if moves is None:
             break
         narrow(low, high, target.row, cut, moves)
@@ -110,20 +103,15 @@ def next_cut(low: int, high: int, guess: int) -> int:
 
 
 def changed_labels(
-    target: Target,
-    cut: int,
-    names: tuple[str, ...],
-    seed: list[int],
-    known_at: Mapping[str, str],
-) -> tuple[np.ndarray | None, str]:
+    target: Target, cut: int, seed: list[int]
+) -> tuple[np.ndarray | None, str]:  # fmt: skip
     """(n,) bool: labels that change with the rows after day ``cut``; None and why if all failed."""
     later = target.row > cut
-    late = late_cells(target.data, known_at, target.days[cut])
     moves: np.ndarray | None = None
     reason = ""
-    for number, name in enumerate(names):
+    for number, name in enumerate(WAYS):
         generator = np.random.default_rng([*seed, number])
-        after, why = target.again(change_rows(target.data, later, name, generator, late))
+        after, why = target.again(change_rows(target.data, later, name, generator))
         reason = reason or why
         if after is not None:
             moves = target.moves(after) | (False if moves is None else moves)

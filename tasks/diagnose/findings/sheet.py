@@ -10,8 +10,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import pandas as pd
-
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS, STAGES
 from foldproof.tasks.diagnose.findings.finding import Finding, LeakReport, Verdict
 from foldproof.tasks.diagnose.findings.leakage_types import LEAKAGE_TYPES, LeakageType
@@ -40,22 +38,6 @@ class InfoSheet:
 
     subject: str
     answers: Mapping[str, SheetAnswer]
-
-    def to_frame(self) -> pd.DataFrame:
-        """(8, 7) one row a type, all text; the evidence as test and verdict."""
-        rows = {
-            key: {
-                "group": one.kind.group,
-                "title": one.kind.title,
-                "question": one.kind.question,
-                "answer": str(one.verdict),
-                "reason": one.reason,
-                "evidence": evidence_text(one.evidence),
-                "for_a_person": one.kind.person,
-            }
-            for key, one in self.answers.items()
-        }
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("type")
 
     def to_markdown(self) -> str:
         """The sheet as Markdown, for a paper's appendix or a tracker."""

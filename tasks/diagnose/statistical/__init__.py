@@ -1,1 +1,1 @@
-"""Statistical leak tests, with a p-value or for information."""
+"""Statistical leak tests, symptoms that inform only, and the price of a leak."""

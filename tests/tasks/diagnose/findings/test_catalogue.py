@@ -23,7 +23,7 @@ def test_every_entry_is_complete_and_frozen(entry):
 
 
 @pytest.mark.parametrize("entries", [DIAGNOSTICS, PERTURBATIONS])
-def test_mappings_go_by_key_and_cannot_change(entries):
+def test_mappings_are_by_key_and_read_only(entries):
     assert all(key == entry.key for key, entry in entries.items())
     with pytest.raises(TypeError):
         entries["more"] = None

@@ -27,12 +27,12 @@ LEAK, CLEAN, UNKNOWN = (
         ([UNKNOWN, CLEAN, LEAK], Verdict.LEAK),
     ],
 )
-def test_the_worst_that_counts_and_never_clean_by_default(findings, verdict):
+def test_a_report_has_the_worst_verdict_that_counts(findings, verdict):
     assert overall(findings) is verdict
     assert LeakReport("x", tuple(findings)).verdict is verdict
 
 
-def test_a_report_as_table_and_text():
+def test_a_report_as_table_and_markdown():
     witness = Witness("2024-01-02", "2024-01-01", "A", "x", 1.0, 2.0)
     report = LeakReport("mine", (finding(Verdict.LEAK, witness=witness), CLEAN))
     frame = report.to_frame()

@@ -97,7 +97,7 @@ def test_an_undecided_optional_test_leaves_a_type_unknown():
 
 
 @pytest.mark.parametrize("kind", LEAKAGE_TYPES.values(), ids=lambda kind: kind.key)
-def test_each_type_asks_a_question_of_tests_and_one_of_a_person(kind):
+def test_each_type_has_a_question_for_tests_and_one_for_a_person(kind):
     assert kind.question.endswith("?")
     assert "?" in kind.person
     assert set(kind.required) <= set(kind.tests) <= set(DIAGNOSTICS)
@@ -122,12 +122,11 @@ def test_stages_are_grouped_by_their_prefix(stage, group):
     assert stage_of(stage) == group
 
 
-def test_frame_and_markdown_say_the_same():
+def test_the_sheet_as_markdown():
     sheet = sheet_of(LeakReport("mine", CLEAN[:3]))
-    frame, text = sheet.to_frame(), sheet.to_markdown()
-    assert list(frame.index) == list(LEAKAGE_TYPES)
+    text = sheet.to_markdown()
     assert text.startswith(f"# Model information sheet: mine\n\n{READING}")
-    for key, row in frame.iterrows():
-        assert f"## {key} {row['title']}\n" in text
-        assert f"**{row['answer']}.** {row['reason']}" in text
-        assert row["for_a_person"] in text
+    for key, answer in sheet.answers.items():
+        assert f"## {key} {answer.kind.title}\n" in text
+        assert f"**{answer.verdict}.** {answer.reason}" in text
+        assert answer.kind.person in text

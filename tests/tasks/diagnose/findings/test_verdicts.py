@@ -21,7 +21,7 @@ def adjusted(finding) -> float:
     return float(finding.evidence.split(", ")[2].split()[0])
 
 
-def test_a_p_value_is_judged():
+def test_a_p_value_up_to_the_level_is_a_leak():
     leak, clean, unknown = (statistical(p) for p in (0.01, 0.011, float("nan")))
     verdicts = [Verdict.LEAK, Verdict.CLEAN, Verdict.UNKNOWN]
     assert [f.verdict for f in (leak, clean, unknown)] == verdicts
@@ -31,7 +31,7 @@ def test_a_p_value_is_judged():
     assert unknown.evidence == "a sentence"
 
 
-def test_by_hand():
+def test_holm_by_hand():
     """.004, .02, .006 times 3, 1, 2: .012, .02, .012."""
     found = holm([statistical(p, level=0.05) for p in (0.004, 0.02, 0.006)], level=0.015)
     assert [adjusted(f) for f in found] == [0.012, 0.02, 0.012]
@@ -43,7 +43,7 @@ def test_by_hand():
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_agrees_with_statsmodels(seed):
+def test_holm_agrees_with_statsmodels(seed):
     draw = np.random.default_rng(seed)
     p = np.concatenate([draw.uniform(0, 1, 4), draw.uniform(0, 0.02, 4)])
     rejected, expected, *_ = multipletests(p, alpha=0.05, method="holm")
@@ -53,7 +53,7 @@ def test_agrees_with_statsmodels(seed):
     assert leaks == (rejected & (p <= 0.05)).tolist()
 
 
-def test_what_has_no_p_value_or_does_not_count_passes():
+def test_findings_without_a_p_value_or_that_do_not_count_stay():
     others = [
         unknown_finding("survivorship", "universe", "no hazard", "3 symbols", counts=False),
         informational_finding("drift", "features", 0.8, True, "3 features", "AUC 0.8"),
@@ -67,13 +67,13 @@ def test_what_has_no_p_value_or_does_not_count_passes():
     assert holm([]) == ()
 
 
-def test_nothing_becomes_a_leak():
-    """A level above the one a test was judged at does not turn its verdict."""
+def test_holm_turns_no_finding_into_a_leak():
+    """A higher level than that of the test does not change its verdict."""
     (found,) = holm([statistical(0.03, level=0.01)], level=0.05)
     assert found.verdict is Verdict.CLEAN
 
 
-def test_a_symptom_is_no_verdict():
+def test_a_symptom_informs_only():
     symptom, none = (
         informational_finding("drift", "features", 0.8, s, "", "") for s in (True, False)
     )

@@ -12,7 +12,7 @@ def honest(data: pd.DataFrame) -> pd.Series:
     return ready(data)["f0"]
 
 
-def test_the_curve_written_out():
+def test_the_curve_by_hand():
     data = long_panel(0, dates=60, symbols=8)
     scores, target = honest(data).unstack(), target_of(data).unstack()
     curve = delay_curve(honest(data), target_of(data), HORIZON, delays=3)[1]
@@ -23,7 +23,7 @@ def test_the_curve_written_out():
     assert curve.index.tolist() == [0, 1, 2, 3]
 
 
-def test_a_persistent_honest_signal_decays_as_its_autocorrelation_does():
+def test_a_persistent_honest_signal_is_not_a_symptom():
     found, curve = delay_curve(honest(data := long_panel(1, rank_ic=0.15)), target_of(data), 5)
     assert found.verdict is Verdict.CLEAN
     assert not found.counts
@@ -45,7 +45,7 @@ def test_a_leak_of_the_next_day_is_a_cliff():
 
 
 @pytest.mark.parametrize(("persistence", "symptom"), [(1.0, True), (0.2, False)])
-def test_fast_scores_may_fall_fast(persistence, symptom):
+def test_fast_scores_may_decay_fast(persistence, symptom):
     daily = np.random.default_rng(0).normal([0.2, 0.04], 0.05, (200, 2))
     found, curve = curve_finding(daily, persistence, 1, 0.01)
     assert (found.verdict is Verdict.UNKNOWN) == symptom

@@ -60,7 +60,7 @@ def test_rows_gaps_and_other_columns_stay(data):
     assert not np.allclose(noise["close"].dropna(), data["close"].dropna())
 
 
-def test_bars_stay_bars_and_keep_their_height(data):
+def test_bars_keep_their_order_and_height(data):
     noise = noise_of(data).dropna()
     assert (noise["high"] >= noise[["open", "close", "low"]].max(axis=1) - 1e-9).all()
     assert (noise["low"] <= noise[["open", "close", "high"]].min(axis=1) + 1e-9).all()
@@ -76,7 +76,7 @@ def test_the_same_seed_gives_the_same_prices(data):
     assert not np.allclose(one["close"].dropna(), other["close"].dropna())
 
 
-def test_later_returns_have_mean_zero_whatever_the_drift():
+def test_later_returns_have_mean_zero_despite_a_trend():
     """60 noise data sets of a rising panel: each mean return is within sampling error of zero."""
     frame = long_panel(2, dates=40, symbols=5)
     frame["close"] = np.exp(np.arange(len(frame)) // 5 * 0.01 + np.arange(len(frame)) % 5)

@@ -22,7 +22,7 @@ def strong() -> pd.DataFrame:
 
 @pytest.mark.parametrize(("least", "centre"), [(1.0, 10.0), (-1.0, 0.0)])
 def test_labels_are_shuffled_and_flipped_within_dates(least, centre):
-    """About zero; about their mean, (1 + 2 + 3 + 10 + 20 + 30 + 4) / 7, where none is negative."""
+    """About zero; about their mean, (1 + 2 + 3 + 10 + 20 + 30 + 4) / 7, if none is negative."""
     labels = np.array([least, 2.0, np.nan, 3.0, 10.0, 20.0, 30.0, 4.0])
     date = np.array([1, 1, 1, 1, 2, 2, 2, 3])
     orders, turns = set(), set()

@@ -30,7 +30,7 @@ def peeking(data, fold):
 
 
 def against(data, fold):
-    """Knows the next day and says the opposite."""
+    """The next day's return with the wrong sign."""
     tomorrow = returns(data, 1)
     return -tomorrow[tomorrow.index.get_level_values(0).isin(fold.test_dates)]
 

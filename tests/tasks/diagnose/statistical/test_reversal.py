@@ -36,7 +36,7 @@ def test_honest_momentum_is_not_a_symptom():
     assert table.loc["momentum", "future"] > 0.02
 
 
-def test_the_table_recomputed():
+def test_the_table_agrees_with_daily_rank_ics():
     data = long_panel(2, dates=100, symbols=8)
     features = features_of(data)
     _, table = reversal(data, features)

@@ -44,7 +44,7 @@ def test_honest_features_are_never_above_the_ceiling(rank_ic):
     assert set(found.table.index) == set(features_of(long_panel(1)).columns)
 
 
-def test_a_feature_that_holds_the_label_is_named():
+def test_a_feature_that_contains_the_label_is_a_leak():
     data = long_panel(1)
     found = screen(data, peeking(data, size=1.0))
     assert found.finding.verdict is Verdict.LEAK
@@ -71,7 +71,7 @@ def test_a_label_three_days_ahead_is_found_at_its_lag():
     assert found.finding.verdict is Verdict.LEAK
 
 
-def test_the_table_recomputed_feature_by_feature():
+def test_the_table_agrees_with_a_mean_test_of_each_feature():
     data = long_panel(3, dates=90, symbols=8)
     features, target = features_of(data), target_of(data)
     table = screen(data).table
@@ -86,7 +86,7 @@ def test_the_table_recomputed_feature_by_feature():
         assert row["dates"] == len(daily)
 
 
-def test_ranks_of_length_one_give_spearman():
+def test_unit_ranks_give_the_spearman_correlation():
     draw = np.random.default_rng(0)
     x, y = draw.normal(size=(2, 6, 9)).round(1)
     expected = [spearmanr(a, b).statistic for a, b in zip(x, y, strict=True)]
@@ -96,7 +96,7 @@ def test_ranks_of_length_one_give_spearman():
     np.testing.assert_allclose(unit_ranks(gap), [[-np.sqrt(0.5), 0, np.sqrt(0.5)]])
 
 
-def test_blocks_keep_neighbours_and_lose_no_date():
+def test_block_permutations_keep_neighbours_and_every_date():
     order = permuted_blocks(100, 10, np.random.default_rng(0))
     assert sorted(order) == list(range(100))
     assert ((np.diff(order) % 100) == 1).sum() >= 90
@@ -128,7 +128,7 @@ def test_columns_that_are_not_numbers_are_ignored():
     pd.testing.assert_frame_equal(one, other)
 
 
-def test_too_short_is_unknown():
+def test_too_few_dates_are_unknown():
     data = long_panel(6, dates=14, symbols=8)
     found = feature_screen(ready(data)[["f0"]], target_of(data), 5)
     assert found.finding.verdict is Verdict.UNKNOWN

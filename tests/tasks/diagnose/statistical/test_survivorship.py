@@ -14,8 +14,8 @@ def universe(lives: list[int], months: int = 60) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["date", "symbol"])
 
 
-def test_by_hand():
-    """Grace leaves 50 of 60 months: two symbols that go on, one that stops after the 13th."""
+def test_endings_and_years_by_hand():
+    """Grace leaves 50 of 60 months: two symbols that continue, one that ends after the 13th."""
     data = universe([60, 60, 13])
     ended, years = endings(data)
     dates = data["date"].unique()
