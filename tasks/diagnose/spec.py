@@ -176,10 +176,8 @@ class AuditSpec:
 
     def options(self, quick: bool, **facts: Any) -> AuditOptions:
         """The options of an audit of one variant, with the given facts about the data."""
-        given = {"each": 1, "placebo": self.placebo, "hazard": self.hazard} | facts
-        if quick:
-            return replace(QUICK, **given)
-        return AuditOptions(cuts=self.forecast_cuts, **given)
+        base = QUICK if quick else replace(FULL, cuts=self.forecast_cuts)
+        return replace(base, each=1, placebo=self.placebo, hazard=self.hazard, **facts)
 
     def training_rows(self, quick: bool) -> int:
         """Newest rows that an audit of a variant trains on."""

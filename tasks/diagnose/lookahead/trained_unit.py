@@ -130,7 +130,7 @@ def _serve_invariance(
         f"{compared} forecasts of fold {unit.fold.number}; {attempts}",
         leak="forecasts depend on later rows, through the normalization of the panel",
         clean="rounding only" if worst.value > 0 else "identical to the last bit",
-        reason=attempts.unknown() if compared else "no forecast to compare",
+        reason=attempts.unknown() if compared or attempts.failed else "no forecast to compare",
         witness=witness, threshold=max(FLOAT32, tolerance_of(before, scale)), statistic=STATISTIC,
     )  # fmt: skip
 
