@@ -83,17 +83,16 @@ def point_in_time_findings(
         Verdict.UNKNOWN: served.detail,
         Verdict.CLEAN: f"no forecast reads {names} before they were known",
     }
+    statistic = (
+        "largest move of a forecast when cells not known by then change [cross-sectional sd]"
+    )
     return [
         replace(
-            served,
-            test="point_in_time",
-            stage="raw data",
-            statistic="largest move of a forecast when cells not known by then change "
-            "[cross-sectional sd]",
+            served, test="point_in_time", stage="raw data", statistic=statistic,
             tested=f"{names} before they were known; {found.attempts}",
             detail=details[served.verdict],
         )
-    ]
+    ]  # fmt: skip
 
 
 def target_findings(reference: ReferenceRun) -> list[Finding]:

@@ -1,12 +1,12 @@
 """Train and serve invariance: do forecasts move when later rows change, and at which stage?"""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 
-from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict, Witness
+from foldproof.tasks.diagnose.findings.verdicts import exact_finding
 from foldproof.tasks.diagnose.perturb.attempt import Attempt, after_cuts
 from foldproof.tasks.diagnose.perturb.compare import NOISE_MARGIN, Difference, day
 from foldproof.tasks.diagnose.perturb.rows import change_after
@@ -206,19 +206,13 @@ def selection_finding(training: Finding, reference: ReferenceRun) -> list[Findin
     """
     notes = reference.base.trace.notes
     chosen = list(dict.fromkeys(note.name for note in notes if note.stage == "selection"))
-    leaks, unknown = training.verdict is Verdict.LEAK, training.verdict is Verdict.UNKNOWN
+    leaks, unknown = (training.verdict is one for one in (Verdict.LEAK, Verdict.UNKNOWN))
     if not chosen or (leaks and training.stage != "selection"):
         return []
-    entry, clean = DIAGNOSTICS["selection_audit"], training.verdict is Verdict.CLEAN
     return [
-        replace(
-            training,
-            test=entry.key,
-            stage="selection",
-            statistic=entry.statistic,
-            value=float("nan") if unknown else float(leaks),
-            threshold=entry.threshold,
-            detail=f"{', '.join(chosen)}: no choice moves" if clean else training.detail,
-            ahead=None,
+        exact_finding(
+            "selection_audit", "selection", float("nan") if unknown else float(leaks),
+            training.tested, leak=training.detail, clean=f"{', '.join(chosen)}: no choice moves",
+            reason=training.detail if unknown else "", witness=training.witness,
         )
-    ]
+    ]  # fmt: skip

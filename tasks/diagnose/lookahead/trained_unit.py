@@ -221,14 +221,10 @@ def _reproduction(trained: TrainedUnit, before: pd.Series) -> Finding:
     moves = difference(_scores(trained.forecasts), before, forecast_scale(before))
     same = moves.count > 0 and moves.value <= REPRODUCED
     return Finding(
-        test="state_purity",
-        stage="stored forecasts",
-        verdict=Verdict.CLEAN if same else Verdict.UNKNOWN,
-        evidence="exact" if same else "stored forecasts are not those of the trained network",
-        statistic="largest difference between stored and repeated forecasts [cross-sectional sd]",
-        value=moves.value,
-        threshold=REPRODUCED,
-        tested=f"{moves.count} forecasts scored again in eval mode",
+        "state_purity", "stored forecasts", Verdict.CLEAN if same else Verdict.UNKNOWN,
+        "exact" if same else "stored forecasts are not those of the trained network",
+        "largest difference between stored and repeated forecasts [cross-sectional sd]",
+        moves.value, REPRODUCED, f"{moves.count} forecasts scored again in eval mode",
         witness=None if same else moves.witness(),
         detail="the trained network reproduces them" if same else "their origin is not known",
-    )
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Somebody's own forecaster, file and fold: what is read, and what is said of mistakes."""
+"""A user's own forecaster, file and fold, and the messages on mistakes."""
 
 import sys
 from dataclasses import replace
@@ -45,7 +45,7 @@ def rows():
     return made.assign(x=np.arange(len(made)) % 7, known=made["day"] + pd.Timedelta(days=2))
 
 
-def test_what_is_named_is_found_in_the_working_directory(here):
+def test_a_function_is_imported_from_the_working_directory(here):
     name = module(here, "found_here", "def forecast(data, fold):\n    return 3\n")
     assert imported(f"{name}:forecast")(None, None) == 3
 
@@ -61,7 +61,7 @@ def test_what_is_named_is_found_in_the_working_directory(here):
         ("raise SystemExit(3)", "own:forecast", "SystemExit: 3 (own.py, line 1)"),
     ],
 )
-def test_what_cannot_be_imported_is_one_line(here, text, named, said):
+def test_an_import_error_is_one_line(here, text, named, said):
     if text is not None:
         module(here, "own", text)
     with pytest.raises(DataError) as caught:
@@ -115,7 +115,7 @@ def test_rows_that_cannot_be_used(tmp_path, change, said):
     assert str(path) in str(caught.value)
 
 
-def test_no_row_is_left(tmp_path):
+def test_no_row_from_the_start_date_on(tmp_path):
     path = tmp_path / "rows.csv"
     rows().to_csv(path, index=False)
     with pytest.raises(DataError, match="there are no rows from 2030-01-01 on"):
@@ -123,7 +123,7 @@ def test_no_row_is_left(tmp_path):
 
 
 @pytest.mark.parametrize(("count", "horizon"), [(40, 1), (400, 1), (400, 5), (401, 19)])
-def test_a_fold_of_its_own_is_purged_and_leaves_dates_to_change(count, horizon):
+def test_the_default_fold_is_purged_and_leaves_later_dates(count, horizon):
     dates = pd.bdate_range("2020-01-01", periods=count).to_numpy().astype("datetime64[D]")
     fold = own_fold(dates, horizon)
     # a label from the next row on, over `horizon` rows, is known horizon + 1 rows later
@@ -140,14 +140,14 @@ def test_too_few_dates_for_a_fold(count, horizon):
         own_fold(dates, horizon)
 
 
-def test_columns_that_are_not_there():
+def test_missing_columns_are_refused_with_the_nearest_name():
     require_columns(rows(), "prices", ("x",))
     with pytest.raises(DataError, match=r"known_at: there is no column 'knwon'.*known"):
         require_columns(rows(), "known_at", ("knwon",))
 
 
 @pytest.mark.parametrize(("value", "said"), [("soon", "it holds 'soon'"), (7, "it holds '7'")])
-def test_a_column_of_knowledge_times_holds_dates(tmp_path, value, said):
+def test_a_column_of_knowledge_times_must_hold_dates(tmp_path, value, said):
     path = tmp_path / "rows.csv"
     frame = rows()
     frame["late"] = frame["known"].astype(str).where(frame.index != 5, "soon")
@@ -158,7 +158,7 @@ def test_a_column_of_knowledge_times_holds_dates(tmp_path, value, said):
         require_dates(read, "known_at", ("late",))
 
 
-def test_an_error_is_placed_in_their_code_not_in_a_library(here):
+def test_the_place_of_an_error_is_in_the_users_code(here):
     text = "import pandas as pd\n\ndef forecast(data):\n    return pd.to_numeric(['soon'])\n"
     with pytest.raises(ValueError, match="Unable to parse") as caught:
         imported(f"{module(here, 'places', text)}:forecast")(rows())
