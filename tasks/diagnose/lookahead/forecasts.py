@@ -97,11 +97,10 @@ def observe(
     changes = [(cut, name, (options.seed, place)) for place, (cut, name) in enumerate(plan)]
     for cut, after in after_cuts(run, change, changes, found.attempts):
         outputs = moved_outputs(reference.base.notes, after.notes, cut, reference.dates, retrain)
-        if outputs:  # compare again without what differs between two identical runs, and with
-            # outputs that have no dates: a choice before the one that moved may be the cause
+        if outputs:  # again, without differences between two identical runs
             outputs = moved_outputs(reference.notes, after.notes, cut, reference.dates, retrain)
-            if outputs and not retrain:
-                outputs = moved_outputs(reference.notes, after.notes, cut, reference.dates, True)
+        if outputs and not retrain:  # again with outputs without dates: a choice may be the cause
+            outputs = moved_outputs(reference.notes, after.notes, cut, reference.dates, True)
         found.add(reference.moves(after, cut), outputs, cut, reference.rounding)
     return found
 
@@ -116,20 +115,19 @@ def invariance_finding(
     # an output without dates is evidence only if two identical runs agree
     stage_alone = found.stage is not None and (rerun == 0 or found.stage.ahead is not None)
     trained = moves and training and not _moves_without_training(reference, found)
-    statistic, value = STATISTIC, found.worst.value
+    value = found.worst.value
     tested = f"{found.compared} forecasts, {_traced_stages(reference)}; {found.attempts}"
     if moves or stage_alone:
         stage, witness = _stage_and_witness(found, trained)
         return Finding(
-            test, stage, Verdict.LEAK, "exact", statistic, value, limit, tested, witness,
+            test, stage, Verdict.LEAK, "exact", STATISTIC, value, limit, tested, witness,
             _leak_detail(found, moves, trained), ahead=found.ahead,
         )  # fmt: skip
     reason = found.attempts.unknown(without_truncation=True) or _reason(reference, found, rerun)
-    detail = "rounding only" if value > 0 else "identical to the last bit"
-    return Finding(
-        test, "training" if training else "scoring",
-        Verdict.UNKNOWN if reason else Verdict.CLEAN, reason or "exact", statistic, value, limit,
-        tested, detail=reason or detail,
+    return exact_finding(
+        test, "training" if training else "scoring", value, tested, leak="", reason=reason,
+        clean="rounding only" if value > 0 else "identical to the last bit",
+        threshold=limit, statistic=STATISTIC,
     )  # fmt: skip
 
 
