@@ -76,39 +76,32 @@ def point_in_time_findings(
     some = cuts[:: max(1, len(cuts) // LATE_CUTS)][:LATE_CUTS]
     plan = [(cut, name) for cut in some for name in ("noise", "missing")]
     found = observe(reference, plan, retrain=False, late_only=True)
-    served, names = (
-        invariance_finding("serve_invariance", found, reference, rerun),
-        ", ".join(known_at),
-    )
+    served = invariance_finding("serve_invariance", found, reference, rerun)
+    names = ", ".join(known_at)
     details = {
         Verdict.LEAK: f"forecasts read {names} before they were known",
         Verdict.UNKNOWN: served.detail,
         Verdict.CLEAN: f"no forecast reads {names} before they were known",
     }
+    statistic = (
+        "largest move of a forecast when cells not known by then change [cross-sectional sd]"
+    )
     return [
         replace(
-            served,
-            test="point_in_time",
-            stage="raw data",
-            statistic="largest move of a forecast when cells not known by then change "
-            "[cross-sectional sd]",
+            served, test="point_in_time", stage="raw data", statistic=statistic,
             tested=f"{names} before they were known; {found.attempts}",
             detail=details[served.verdict],
         )
-    ]
+    ]  # fmt: skip
 
 
 def target_findings(reference: ReferenceRun) -> list[Finding]:
     """Whether the return begins after its date and, if labels cost no run, when labels end."""
-    table, data, given = (
-        reference.base.trace.table("target"),
-        reference.data,
-        reference.options.labels,
-    )
+    table, given = reference.base.trace.table("target"), reference.options.labels
     if given is None and table is None:
         return []
     labels = partial(_on_rows, given or partial(_traced_target, reference))
-    dates = EXECUTION_DATES if given else TRACED_EXECUTION_DATES
+    data, dates = reference.data, EXECUTION_DATES if given else TRACED_EXECUTION_DATES
     if is_ready_made(reference, labels):
         reason = "the target is a column of the data: how it was computed cannot be tested"
         tested = "the label columns changed"

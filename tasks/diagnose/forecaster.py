@@ -109,15 +109,12 @@ def invariances(
 
     That move is 0 if nothing moved on changed data, since then it is not measured.
     """
-    plans = {"train_invariance": training, "serve_invariance": serving}
-    seen = {
-        test: observe(reference, plan, test == "train_invariance")
-        for test, plan in plans.items()
-        if plan
-    }
-    moved = any(one.worst.value > reference.rounding or one.first for one in seen.values())
+    observed = {"train_invariance": observe(reference, training, retrain=True)}
+    if serving:
+        observed["serve_invariance"] = observe(reference, serving, retrain=False)
+    moved = any(one.worst.value > reference.rounding or one.first for one in observed.values())
     rerun = reference.noise() if moved else 0.0
-    found = [invariance_finding(test, one, reference, rerun) for test, one in seen.items()]
+    found = [invariance_finding(test, one, reference, rerun) for test, one in observed.items()]
     found = require_reading(found, reference)
     return [*found, *selection_finding(found[0], reference)], rerun
 
@@ -129,9 +126,8 @@ def with_inflation(
     leaks = [finding for finding in found if finding.verdict is Verdict.LEAK and finding.counts]
     if not leaks or labels is None:
         return found
-    early = any(finding.test == "execution" for finding in leaks)
     replays = reference.options.replays_for(reference.traced)
-    price = price_of(reference, labels, early, replays)
+    price = price_of(reference, labels, any(f.test == "execution" for f in leaks), replays)
     return [replace(f, inflation=price) if f in leaks else f for f in found]
 
 

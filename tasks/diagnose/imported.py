@@ -61,66 +61,42 @@ def long_rows(path: str, date: str, symbol: str, start: Day | None) -> pd.DataFr
         DataError: The file cannot be read, a column is missing, dates are invalid, a date and
             symbol repeats, or there is no row from ``start`` on.
     """
-    rows = read_table(path, symbol)
-    frame = rows.frame.rename(columns=str)
+    frame = read_table(path, symbol).frame.rename(columns=str)
     for wanted in (date, symbol):
         if wanted not in frame:
             raise DataError(f"{path}: no column {wanted!r}; there are {', '.join(map(str, frame))}")
     if frame.empty:
         raise DataError(f"{path}: there are no rows")
+    for name in (c for c in frame if c != symbol):
+        dates = as_dates(frame[name])
+        if dates is not None:
+            frame[name] = pd.Series(dates, frame.index)
+    require_dates(frame, path, (date,))
+    if frame[date].isna().any():
+        raise DataError(f"{path}: column {date!r} lacks {int(frame[date].isna().sum())} dates")
     frame = frame.rename(columns={date: "date", symbol: "symbol"})
-    for name in (c for c in frame if c != "symbol"):
-        frame[name] = dates_of(frame[name], path, date if name == "date" else "")
     frame = frame if start is None else frame[frame["date"] >= pd.Timestamp(start)]
     if frame.empty:
         raise DataError(f"{path}: there are no rows from {start} on")
-    repeated = frame.duplicated(list(KEYS))
-    if repeated.any():
-        key_date, key_symbol = frame.loc[repeated, list(KEYS)].iloc[0]
+    repeated = frame.loc[frame.duplicated(list(KEYS)), list(KEYS)]
+    if len(repeated):
+        first = repeated.iloc[0]
         raise DataError(
-            f"{path}: one row a date and symbol is needed; {int(repeated.sum())} are duplicates, "
-            f"such as {key_symbol} on {day(key_date)}"
+            f"{path}: one row a date and symbol is needed; {len(repeated)} are duplicates, such as "
+            f"{first['symbol']} on {day(first['date'])}"
         )
     return frame.sort_values(list(KEYS), ignore_index=True)
-
-
-def dates_of(column: pd.Series, path: str, needed: str) -> pd.Series:
-    """``column`` as dates if all its values are dates, else unchanged.
-
-    Args:
-        column: A column of the file.
-        path: The file.
-        needed: Name of a column that must hold dates; else empty.
-
-    Raises:
-        DataError: It must hold dates and does not.
-    """
-    stamps = as_dates(column)
-    if not needed:
-        return column if stamps is None else pd.Series(stamps, column.index).dt.as_unit("us")
-    if stamps is None:
-        raise DataError(
-            f"{path}: column {needed!r} must hold ISO dates; it holds {invalid_date(column)}"
-        )
-    if np.isnat(stamps).any():
-        raise DataError(f"{path}: column {needed!r} lacks {int(np.isnat(stamps).sum())} dates")
-    return pd.Series(stamps, column.index).dt.as_unit("us")
-
-
-def invalid_date(column: pd.Series) -> str:
-    """The first value of ``column`` that is not a date."""
-    given = column.dropna()
-    parsed = pd.to_datetime(given.astype(str), format="ISO8601", errors="coerce")
-    numeric = pd.api.types.is_numeric_dtype(given)
-    wrong = given if numeric or parsed.notna().all() else given[parsed.isna()]
-    return f"'{wrong.iloc[0]}'" if len(wrong) else "nothing"
 
 
 def require_dates(rows: pd.DataFrame, setting: str, names: Iterable[str]) -> None:
     """Raise DataError unless all columns ``names`` of ``setting`` hold dates."""
     for name in names:
         if not pd.api.types.is_datetime64_any_dtype(rows[name]):
-            wrong = invalid_date(rows[name])
+            given = rows[name].dropna()
+            if not pd.api.types.is_numeric_dtype(given):
+                parsed = pd.to_datetime(given.astype(str), format="ISO8601", errors="coerce")
+                given = given[parsed.isna()] if parsed.isna().any() else given
+            wrong = f"'{given.iloc[0]}'" if len(given) else "nothing"
             raise DataError(f"{setting}: column {name!r} must hold ISO dates; it holds {wrong}")
 
 

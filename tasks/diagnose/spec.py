@@ -16,13 +16,13 @@ Labels = Callable[[pd.DataFrame], pd.Series]
 """Long rows -> what is forecast, indexed (date, symbol)."""
 
 TRACED_CUTS, UNTRACED_CUTS, QUICK_CUTS = 20, 4, 3
-"""Dates to cut at: with traced training; without it, where every cut trains anew; quick."""
+"""Dates to cut at: with traced training; without it, where every cut trains again; quick."""
 TRACED_REPLAYS, UNTRACED_REPLAYS, QUICK_REPLAYS = 13, 6, 7
 """Most test dates to replay, evenly spread, to measure what a leak is worth. Labels of neighbouring
 dates overlap, so more dates cost much and add little: 13 dates of a quarter are a week apart."""
 TRAIN_CHANGES = ("noise", "truncate")
-"""Perturbations for traced training. Noise comes first: it changes the labels of the test block
-too, and so every choice that was made by them."""
+"""Perturbations for traced training. Noise comes first: it also changes the labels of the test
+block, and so every choice that depends on them."""
 LATE_CUTS = 6
 """Cuts at which only the cells that become known late change."""
 UNDECLARED_CUTS = 2
@@ -164,10 +164,8 @@ class AuditSpec(Spec):
 
     def options(self, quick: bool, **facts: Any) -> AuditOptions:
         """The options of an audit of one variant, with the given facts about the data."""
-        given = {"each": 1, "placebo": self.placebo, "hazard": self.hazard} | facts
-        if quick:
-            return replace(QUICK, **given)
-        return AuditOptions(cuts=self.forecast_cuts, **given)
+        base = QUICK if quick else replace(FULL, cuts=self.forecast_cuts)
+        return replace(base, each=1, placebo=self.placebo, hazard=self.hazard, **facts)
 
     def training_rows(self, quick: bool) -> int:
         """Newest rows that an audit of a variant trains on."""

@@ -27,7 +27,7 @@ from foldproof.tasks.diagnose.perturb.compare import (
     tolerance_of,
 )
 from foldproof.tasks.diagnose.perturb.cuts import choose_cuts
-from foldproof.tasks.diagnose.perturb.rows import change_after, checked_names
+from foldproof.tasks.diagnose.perturb.rows import KEYS, change_after, checked_names
 
 STAGE = "features"
 STATISTIC = "largest move of a past value [sd of the feature]"
@@ -85,19 +85,16 @@ class FeatureMoves:
             return "no value to compare"
         return "" if self.repeats else "two runs on the same data differ, and no move is larger"
 
-    def compare(
-        self, after: np.ndarray, data: pd.DataFrame, days: np.ndarray, cut: np.datetime64
-    ) -> None:
+    def compare(self, after: np.ndarray, past: pd.DataFrame, cut: np.datetime64) -> None:
         """Compare the values dated up to ``cut`` with those of a run on changed data.
 
         Args:
             after: (n,) values of the run on changed data.
-            data: Long rows.
-            days: (n,) trading day of each row, from 0.
+            past: Date, symbol and trading day (from 0) of the rows up to the cut, by position.
             cut: The date of the cut.
         """
-        past = np.flatnonzero(data["date"] <= cut)
-        before, after, days = self.before[past], after[past], days[past]
+        rows, days = past.index.to_numpy(), past["day"].to_numpy()
+        before, after = self.before[rows], after[rows]
         sizes = moved(before, after) / self.scale
         finite = np.where(np.isinf(sizes), -1.0, sizes)
         self.tested += int(np.isfinite(before).sum())
@@ -108,9 +105,9 @@ class FeatureMoves:
             self.ahead = max(self.ahead, int(days.max() + 1 - days[moves].min()))
         top = int(finite.argmax() if finite.max(initial=-1.0) > self.limit else sizes.argmax())
         if moves.any() and (self.witness is None or finite[top] > self.value):
-            date, symbol = data["date"].iloc[past[top]], data["symbol"].iloc[past[top]]
-            cells = float(before[top]), float(after[top])
-            self.witness = Witness(day(cut), day(date), str(symbol), self.name, *cells)
+            row, cells = past.iloc[top], (float(before[top]), float(after[top]))
+            place = day(row["date"]), str(row["symbol"]), self.name
+            self.witness = Witness(day(cut), *place, *cells)
         self.value = max(self.value, float(finite.max(initial=0.0)))
 
 
@@ -150,18 +147,20 @@ def audit_features(
     checked_names(perturbations)
     checked_data(data, cuts, known_at)
     first, second = run(transform, data), run(transform, data)
-    days = np.unique(data["date"].to_numpy(), return_inverse=True)[1]
+    keys = data[list(KEYS)].reset_index(drop=True)
+    keys["day"] = np.unique(data["date"].to_numpy(), return_inverse=True)[1]
     features = [FeatureMoves.of(first[name], second[name], tolerance) for name in first]
     dates = choose_cuts(data, cuts, seed)
     attempts = Attempt(dates)
     changes = changes_of(list(dates), perturbations, each, seed)
     change = partial(change_after, data, known_at)
     for cut, after in after_cuts(partial(run, transform), change, changes, attempts):
+        past = keys[keys["date"] <= cut]
         for feature in features:
             values = np.full(len(data), np.nan)
             if feature.name in after:
                 values = numbers(after[feature.name].reindex(data.index))
-            feature.compare(values, data, days, cut)
+            feature.compare(values, past, cut)
     return LeakReport("features", tuple(_findings(features, attempts)))
 
 

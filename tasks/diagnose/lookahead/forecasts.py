@@ -1,12 +1,12 @@
 """Train and serve invariance: do forecasts move when later rows change, and at which stage?"""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 
-from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict, Witness
+from foldproof.tasks.diagnose.findings.verdicts import exact_finding
 from foldproof.tasks.diagnose.perturb.attempt import Attempt, after_cuts
 from foldproof.tasks.diagnose.perturb.compare import NOISE_MARGIN, Difference, day
 from foldproof.tasks.diagnose.perturb.rows import change_after
@@ -97,11 +97,10 @@ def observe(
     changes = [(cut, name, (options.seed, place)) for place, (cut, name) in enumerate(plan)]
     for cut, after in after_cuts(run, change, changes, found.attempts):
         outputs = moved_outputs(reference.base.notes, after.notes, cut, reference.dates, retrain)
-        if outputs:  # compare again without what differs between two identical runs, and with
-            # outputs that have no dates: a choice before the one that moved may be the cause
+        if outputs:  # again, without differences between two identical runs
             outputs = moved_outputs(reference.notes, after.notes, cut, reference.dates, retrain)
-            if outputs and not retrain:
-                outputs = moved_outputs(reference.notes, after.notes, cut, reference.dates, True)
+        if outputs and not retrain:  # again with outputs without dates: a choice may be the cause
+            outputs = moved_outputs(reference.notes, after.notes, cut, reference.dates, True)
         found.add(reference.moves(after, cut), outputs, cut, reference.rounding)
     return found
 
@@ -116,20 +115,19 @@ def invariance_finding(
     # an output without dates is evidence only if two identical runs agree
     stage_alone = found.stage is not None and (rerun == 0 or found.stage.ahead is not None)
     trained = moves and training and not _moves_without_training(reference, found)
-    statistic, value = STATISTIC, found.worst.value
+    value = found.worst.value
     tested = f"{found.compared} forecasts, {_traced_stages(reference)}; {found.attempts}"
     if moves or stage_alone:
         stage, witness = _stage_and_witness(found, trained)
         return Finding(
-            test, stage, Verdict.LEAK, "exact", statistic, value, limit, tested, witness,
+            test, stage, Verdict.LEAK, "exact", STATISTIC, value, limit, tested, witness,
             _leak_detail(found, moves, trained), ahead=found.ahead,
         )  # fmt: skip
     reason = found.attempts.unknown(without_truncation=True) or _reason(reference, found, rerun)
-    detail = "rounding only" if value > 0 else "identical to the last bit"
-    return Finding(
-        test, "training" if training else "scoring",
-        Verdict.UNKNOWN if reason else Verdict.CLEAN, reason or "exact", statistic, value, limit,
-        tested, detail=reason or detail,
+    return exact_finding(
+        test, "training" if training else "scoring", value, tested, leak="", reason=reason,
+        clean="rounding only" if value > 0 else "identical to the last bit",
+        threshold=limit, statistic=STATISTIC,
     )  # fmt: skip
 
 
@@ -206,19 +204,13 @@ def selection_finding(training: Finding, reference: ReferenceRun) -> list[Findin
     """
     notes = reference.base.trace.notes
     chosen = list(dict.fromkeys(note.name for note in notes if note.stage == "selection"))
-    leaks, unknown = training.verdict is Verdict.LEAK, training.verdict is Verdict.UNKNOWN
+    leaks, unknown = (training.verdict is one for one in (Verdict.LEAK, Verdict.UNKNOWN))
     if not chosen or (leaks and training.stage != "selection"):
         return []
-    entry, clean = DIAGNOSTICS["selection_audit"], training.verdict is Verdict.CLEAN
     return [
-        replace(
-            training,
-            test=entry.key,
-            stage="selection",
-            statistic=entry.statistic,
-            value=float("nan") if unknown else float(leaks),
-            threshold=entry.threshold,
-            detail=f"{', '.join(chosen)}: no choice moves" if clean else training.detail,
-            ahead=None,
+        exact_finding(
+            "selection_audit", "selection", float("nan") if unknown else float(leaks),
+            training.tested, leak=training.detail, clean=f"{', '.join(chosen)}: no choice moves",
+            reason=training.detail if unknown else "", witness=training.witness,
         )
-    ]
+    ]  # fmt: skip

@@ -40,6 +40,8 @@ from foldproof.tasks.diagnose.perturb.rows import PERTURBATIONS
 from foldproof.tasks.train import TrainedUnit, Unit, fit_statistics, network_of, normalized, score
 
 Retrain = Callable[[Unit, Panel], TrainedUnit]
+Batch = tuple[Tensor, Windows]
+"""(N,) samples and the windows that they index."""
 
 SAMPLED_DATES, SAMPLED_SYMBOLS = 8, 16
 """Size of the batch that tests the network."""
@@ -68,24 +70,22 @@ def diagnose_unit(
     """
     before = _scores(score(trained, panel, trained.unit.fold.test))
     network = network_of(trained, len(panel.features))
-    samples, windows = sampled(
-        trained.unit, panel, trained.statistics, SAMPLED_DATES, SAMPLED_SYMBOLS
-    )
+    batch = sampled(trained.unit, panel, trained.statistics, SAMPLED_DATES, SAMPLED_SYMBOLS)
     found = [_serve_invariance(trained, panel, before, cuts, seed)]
     if retrain is not None:
         found.append(_train_invariance(trained, panel, retrain, seed))
-    if len(samples) > 1:
-        for training in (False, True):
-            found.append(
-                _batch_composition(trained, panel, network, windows, samples, training, seed)
-            )
-        found.append(_state_purity(network, windows, samples))
+    if len(batch[0]) > 1:
+        found += [
+            _batch_composition(trained.unit, panel, network, batch, training, seed)
+            for training in (False, True)
+        ]
+        found.append(_state_purity(network, *batch))
     return [*found, _reproduction(trained, before)]
 
 
 def sampled(
     unit: Unit, panel: Panel, statistics: dict[str, np.ndarray], dates: int, symbols: int
-) -> tuple[Tensor, Windows]:
+) -> Batch:
     """(N,) samples of a few dates and symbols of the test block, and the windows they index."""
     values = normalized(unit, panel, statistics).values
     member = torch.from_numpy(np.array(panel.member))
@@ -130,7 +130,7 @@ def _serve_invariance(
         f"{compared} forecasts of fold {unit.fold.number}; {attempts}",
         leak="forecasts depend on later rows, through the normalization of the panel",
         clean="rounding only" if worst.value > 0 else "identical to the last bit",
-        reason=attempts.unknown() if compared else "no forecast to compare",
+        reason=attempts.unknown() if compared or attempts.failed else "no forecast to compare",
         witness=witness, threshold=max(FLOAT32, tolerance_of(before, scale)), statistic=STATISTIC,
     )  # fmt: skip
 
@@ -174,36 +174,25 @@ def different(one: TrainedUnit, other: TrainedUnit) -> list[str]:
 
 
 def _batch_composition(
-    trained: TrainedUnit,
-    panel: Panel,
-    network: Forecaster,
-    windows: Windows,
-    samples: Tensor,
-    training: bool,
-    seed: int,
+    unit: Unit, panel: Panel, network: Forecaster, batch: Batch, training: bool, seed: int
 ) -> Finding:
     """Coupling within the batch against the variant's claim; in training mode it only informs."""
-    variant = resolve(trained.unit.variant)
+    variant, (samples, windows) = resolve(unit.variant), batch
     dates, values = windows.date(samples), windows.gather(samples)
     module, values, tolerance = precise(network, values, dates, seed)
     dropout_off(module).train(training)
     found = coupling(lambda x, d: fresh_call(module, x, d, seed), values, dates, seed)
-    names = [
-        (day(panel.dates[row]), str(panel.symbols[column]))
-        for row, column in zip(dates.tolist(), windows.symbol(samples).tolist(), strict=True)
-    ]
+    texts = {row: day(panel.dates[row]) for row in dates.tolist()}
+    symbols = [str(panel.symbols[column]) for column in windows.symbol(samples).tolist()]
+    names = [(texts[row], symbol) for row, symbol in zip(dates.tolist(), symbols, strict=True)]
+    claim = variant.training_coupling if training else variant.coupling
+    stage = "training batches" if training else "network"
     return composition_finding(
-        found,
-        tolerance,
-        "training batches" if training else "network",
-        {row: day(panel.dates[row]) for row in dates.tolist()},
-        names,
-        counts=not training,
-        claim=variant.training_coupling if training else variant.coupling,
-    )
+        found, tolerance, stage, texts, names, counts=not training, claim=claim
+    )  # fmt: skip
 
 
-def _state_purity(network: Forecaster, windows: Windows, samples: Tensor) -> Finding:
+def _state_purity(network: Forecaster, samples: Tensor, windows: Windows) -> Finding:
     """Score as the comparison does; check the mode of every module and the state afterwards."""
     state, in_training = state_of(network), set[str]()
 
@@ -232,14 +221,10 @@ def _reproduction(trained: TrainedUnit, before: pd.Series) -> Finding:
     moves = difference(_scores(trained.forecasts), before, forecast_scale(before))
     same = moves.count > 0 and moves.value <= REPRODUCED
     return Finding(
-        test="state_purity",
-        stage="stored forecasts",
-        verdict=Verdict.CLEAN if same else Verdict.UNKNOWN,
-        evidence="exact" if same else "stored forecasts are not those of the trained network",
-        statistic="largest difference between stored and repeated forecasts [cross-sectional sd]",
-        value=moves.value,
-        threshold=REPRODUCED,
-        tested=f"{moves.count} forecasts scored again in eval mode",
+        "state_purity", "stored forecasts", Verdict.CLEAN if same else Verdict.UNKNOWN,
+        "exact" if same else "stored forecasts are not those of the trained network",
+        "largest difference between stored and repeated forecasts [cross-sectional sd]",
+        moves.value, REPRODUCED, f"{moves.count} forecasts scored again in eval mode",
         witness=None if same else moves.witness(),
         detail="the trained network reproduces them" if same else "their origin is not known",
-    )
+    )  # fmt: skip

@@ -30,7 +30,7 @@ def attempt(call: Callable[[], T]) -> tuple[T | None, str]:
         warnings.simplefilter("ignore")
         try:
             return call(), ""
-        # the code under test may raise anything: the test then answers UNKNOWN
+        # the code under test may raise anything: the finding is then UNKNOWN
         except Exception as error:
             return None, f"{type(error).__name__}: {error}"
 

@@ -33,14 +33,13 @@ def choose_cuts(frame: pd.DataFrame, count: int, seed: int) -> np.ndarray:
     generator = np.random.default_rng(seed)
     listed = np.zeros((len(dates), len(symbols)), dtype=bool)
     listed[date_codes, symbol_codes] = True
-    inside = [np.flatnonzero((~listed[:-1] & listed[1:]).any(axis=1))]
-    before = [np.flatnonzero((listed[:-1] & ~listed[1:]).any(axis=1))]
+    presence = [(listed, ~listed)]
     for column in (name for name in frame if name not in KEYS):
-        there = np.zeros_like(listed)
-        there[date_codes, symbol_codes] = frame[column].notna().to_numpy()
-        hole = listed & ~there
-        inside.append(np.flatnonzero((hole[:-1] & there[1:]).any(axis=1)))
-        before.append(np.flatnonzero((there[:-1] & hole[1:]).any(axis=1)))
+        given = np.zeros_like(listed)
+        given[date_codes, symbol_codes] = frame[column].notna().to_numpy()
+        presence.append((given, listed & ~given))
+    inside = [np.flatnonzero((gap[:-1] & given[1:]).any(axis=1)) for given, gap in presence]
+    before = [np.flatnonzero((given[:-1] & gap[1:]).any(axis=1)) for given, gap in presence]
     strata = [
         interleaved(generator.permutation(rows) for rows in inside),
         interleaved(generator.permutation(rows) for rows in before),

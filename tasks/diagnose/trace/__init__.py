@@ -1,1 +1,1 @@
-"""What a forecaster records of its own stages, and how runs are replayed."""
+"""The stages that a forecaster records, and runs that are compared by them."""

@@ -1,7 +1,7 @@
 """The trace that a forecaster passes its stages through, so that an audit can locate a leak."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -64,7 +64,11 @@ class Trace:
             target: (B,), or None.
             symbols: (B,) ints, or None.
         """
+        self.record_network(module, (windows, dates, target, symbols))
         return module
+
+    def record_network(self, module: nn.Module, batch: Sequence[Tensor | None]) -> None:
+        """Keep a network with its batch; here, do nothing."""
 
 
 @dataclass(eq=False)
@@ -175,23 +179,12 @@ class Recorder(Trace):
         self.notes.append(Note("training", "training", content=snapshot(model)))
         return model
 
-    def network(
-        self,
-        module: nn.Module,
-        windows: Tensor,
-        dates: Tensor,
-        target: Tensor | None = None,
-        symbols: Tensor | None = None,
-    ) -> nn.Module:
+    def record_network(self, module: nn.Module, batch: Sequence[Tensor | None]) -> None:
         """Record a copy of the network with its batch."""
         own = self.copy_of("network", module)
-        tensors = [
-            None if one is None else one.detach().clone()
-            for one in (windows, dates, target, symbols)
-        ]
+        tensors = [None if one is None else one.detach().clone() for one in batch]
         if own is not None:
             self.batches.append(TracedBatch(own, *tensors))  # type: ignore[arg-type]  # two are not None
-        return module
 
     def copy_of(self, what: str, value: T) -> T | None:
         """A deep copy, or None and the reason in ``not_copied``."""

@@ -1,4 +1,4 @@
-"""A small panel and forecasters made of a model, a training block and what they mark."""
+"""A small panel, and forecasters built from a model, a training block and traced stages."""
 
 from dataclasses import replace
 from functools import partial
@@ -34,7 +34,7 @@ def keyed(data, values):
 
 
 def run(fit, everything, mark, data, fold, trace):
-    """Raw rows to scores; ``mark(trace, data, features)`` marks something more."""
+    """Raw rows to scores; ``mark(trace, data, features)`` traces another output."""
     made = trace("features", features(data))
     when = data["date"]
     learned = (when > when.min()) if everything else when.isin(fold.train_dates)

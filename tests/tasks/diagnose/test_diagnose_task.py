@@ -1,4 +1,4 @@
-"""What the tasks of this room hand to the tests: which folds, rows, epochs and options."""
+"""The folds, rows, epochs and options that the tasks pass to the tests."""
 
 import sys
 import types
@@ -78,7 +78,7 @@ def test_every_unit_is_tested_and_the_newest_folds_of_one_seed_are_trained_again
     assert seconds > 0
 
 
-def test_findings_are_kept_under_what_decides_them(units):
+def test_the_cache_key_depends_on_units_and_relevant_settings(units):
     def key(trained=units, **changes):
         parameters = {"trained": trained, "spec": replace(AuditSpec(), **changes)}
         return task.diagnosis_key(None, parameters)
@@ -88,7 +88,7 @@ def test_findings_are_kept_under_what_decides_them(units):
     assert len({key(), key(cuts=9), key(retrain_folds=0), key(units[:2])}) == 4
 
 
-def test_borders_of_the_plan_are_held_against_the_labels_of_the_panel(cached, folds):
+def test_borders_of_the_plan_are_tested_with_the_labels_of_the_panel(cached, folds):
     found, _ = task.audit_folds.fn(folds, 1, cached[1])
     assert {finding.verdict for finding in found} == {Verdict.CLEAN}
     unpurged = tuple(
@@ -102,7 +102,7 @@ def test_borders_of_the_plan_are_held_against_the_labels_of_the_panel(cached, fo
     assert [f for f in too_wide if f.verdict is Verdict.LEAK], "the embargo that is asked for"
 
 
-def test_features_are_audited_at_as_many_cuts_as_are_asked_for():
+def test_features_are_audited_at_the_requested_number_of_cuts():
     data = DataSpec(source="noise", synthetic=SyntheticSpec(days=400, symbols=3))
     found, seconds = task.audit_panel_features.fn(data, AuditSpec(feature_cuts=3))
     assert {finding.verdict for finding in found} == {Verdict.CLEAN}
@@ -116,7 +116,7 @@ def test_features_are_audited_at_as_many_cuts_as_are_asked_for():
     ("variant", "verdict", "stages"),
     [("zscore", Verdict.CLEAN, set()), ("full_sample_zscore", Verdict.LEAK, {"input normalizer"})],
 )
-def test_a_variant_is_audited_from_raw_rows_on(folds, variant, verdict, stages):
+def test_a_variant_is_audited_from_raw_rows(folds, variant, verdict, stages):
     report, seconds = task.audit_variant.fn(own(variant), folds[-1], 1, AuditSpec(), True)
     assert report.subject == variant
     assert report.verdict is verdict, report.to_markdown()
@@ -125,7 +125,7 @@ def test_a_variant_is_audited_from_raw_rows_on(folds, variant, verdict, stages):
 
 
 @pytest.mark.parametrize("quick", [False, True])
-def test_what_the_panel_shows_is_found_once_and_is_what_a_variant_finds_alone(folds, quick):
+def test_shared_findings_equal_those_of_a_variant_alone(folds, quick):
     variant = own("zscore")
     shared, _ = task.audit_panel.fn(variant.rows, folds[-1], AuditSpec(), quick)
     alone, _ = task.audit_variant.fn(variant, folds[-1], 1, AuditSpec(), quick)
@@ -142,7 +142,7 @@ def test_what_the_panel_shows_is_found_once_and_is_what_a_variant_finds_alone(fo
 
 
 @pytest.mark.parametrize(("quick", "epochs", "blocks"), [(True, 1, (14, 7)), (False, 3, (16, 8))])
-def test_few_epochs_on_few_rows_are_trained_and_the_options_are_those_of_the_spec(
+def test_the_audit_trains_few_epochs_on_few_rows_with_the_options_of_the_spec(
     folds, monkeypatch, quick, epochs, blocks
 ):
     asked = []
@@ -167,7 +167,7 @@ def test_few_epochs_on_few_rows_are_trained_and_the_options_are_those_of_the_spe
     assert len(options.target(given)) == given["target"].notna().sum()
 
 
-def test_prices_are_told_where_there_are_prices_and_no_ready_target(monkeypatch):
+def test_prices_are_passed_if_there_are_prices_and_no_ready_target(monkeypatch):
     asked = []
 
     def audits(forecaster, rows, fold, options, shared):
@@ -184,7 +184,7 @@ def test_prices_are_told_where_there_are_prices_and_no_ready_target(monkeypatch)
 
 
 @pytest.mark.parametrize("quick", [False, True])
-def test_features_are_cut_over_all_rows_that_the_fold_reads(monkeypatch, quick):
+def test_features_are_cut_over_all_rows_of_the_fold(monkeypatch, quick):
     asked = []
 
     def cuts(data, cuts, rows):
@@ -216,7 +216,7 @@ def next_change(data, fold):
 
 
 @pytest.mark.parametrize(("name", "verdict"), [("last_change", "CLEAN"), ("next_change", "LEAK")])
-def test_somebodys_own_forecaster_is_named_and_timed(frame, monkeypatch, name, verdict):
+def test_a_users_forecaster_is_named_and_timed(frame, monkeypatch, name, verdict):
     module = types.ModuleType("somebodys_own")
     module.last_change, module.next_change = last_change, next_change
     monkeypatch.setitem(sys.modules, "somebodys_own", module)

@@ -1,4 +1,4 @@
-"""The further tests of an audit: run where something is marked, an answer where they fail."""
+"""The further exact tests of an audit: when they run, and what they report on failure."""
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ DATA = rows()
 
 
 def marking(*marks):
-    """A forecaster that marks more stages: (stage, (data, features) -> value)."""
+    """A forecaster that traces more stages: (stage, (data, features) -> value)."""
 
     def mark(trace, data, made):
         for stage, make in marks:
@@ -47,13 +47,13 @@ def found(report, test):
     return [f for f in report.findings if f.test == test]
 
 
-def test_no_test_runs_without_what_it_needs():
+def test_tests_without_their_inputs_do_not_run():
     tests = {f.test for f in quick(forecaster(mark=None)).findings}
     assert tests == {"train_invariance", "serve_invariance", "purge", "fold_order", "duplicates"}
 
 
 @pytest.mark.parametrize(("last", "reach"), [(50, 0), (51, 0), (52, 0), (53, 1), (54, 2)])
-def test_the_purge_of_marked_samples_by_hand(last, reach):
+def test_the_purge_of_traced_samples_by_hand(last, reach):
     """A label over 0 rows beyond ``last`` - 1 reaches into the test block from date 52 on."""
     blocks = marking(("folds", samples(DATES[10:last])), ("target", target(1)))
     (purge,) = found(quick(blocks), "purge")
@@ -66,7 +66,7 @@ def test_the_purge_of_marked_samples_by_hand(last, reach):
     assert reach == order.value
 
 
-def test_the_embargo_of_marked_samples():
+def test_the_embargo_of_traced_samples():
     blocks = marking(("folds", samples(DATES[10:50])), ("target", target(1)))
     for embargo, leak in ((1, False), (2, True)):
         report = quick(blocks, embargo=embargo)
@@ -74,13 +74,13 @@ def test_the_embargo_of_marked_samples():
 
 
 def test_training_rows_among_the_test_rows():
-    (twin, *_) = found(quick(marking(("folds", samples(DATES[10:56])))), "duplicates")
-    assert (twin.verdict, twin.value) == ("LEAK", 4 * 6)
+    (shared, *_) = found(quick(marking(("folds", samples(DATES[10:56])))), "duplicates")
+    assert (shared.verdict, shared.value) == ("LEAK", 4 * 6)
     (alone, *_) = found(quick(marking(("folds", samples(DATES[10:50])))), "duplicates")
     assert (alone.verdict, alone.value) == ("CLEAN", 0)
 
 
-def test_knowledge_times_are_changed_alone():
+def test_point_in_time_changes_only_cells_known_late():
     data = DATA.assign(
         book=np.random.default_rng(3).normal(size=len(DATA)),
         published=DATA["date"] + pd.Timedelta(days=5),
@@ -110,8 +110,8 @@ def test_a_target_that_begins_on_its_own_date_is_a_leak():
 
 
 @pytest.mark.parametrize("options", [{}, {"known_at": {"y": "known"}}])
-def test_a_ready_made_target_is_unknown_and_no_more(options):
-    """How a column was made cannot be told, whether it is known when it is known or not."""
+def test_a_ready_made_target_is_unknown_and_informs_only(options):
+    """How a column was computed is unknown, with or without known_at."""
     data = DATA.assign(known=DATA["date"] + pd.Timedelta(days=1))
     report = quick(forecaster(), data, target=lambda rows: keyed(rows, rows["y"]), **options)
     (execution,) = found(report, "execution")
@@ -119,7 +119,7 @@ def test_a_ready_made_target_is_unknown_and_no_more(options):
     assert report.verdict == "CLEAN"
 
 
-def test_ready_made_is_told_from_made():
+def test_a_ready_made_target_is_recognised():
     data = DATA.assign(known=DATA["date"] + pd.Timedelta(days=1))
     options = AuditOptions(known_at={"y": "known"})
     reference = ReferenceRun.of(BoundForecaster(forecaster(), FOLD), data, options)
@@ -138,7 +138,7 @@ def test_the_usual_distance_to_stated_ends():
     assert usual_ahead(ends.where(data["date"] < DATES[0]), reference) == 1
 
 
-def test_declared_label_ends_are_held_against_measured_ones():
+def test_declared_label_ends_are_compared_with_measured_ones():
     for known, verdict in ((None, "CLEAN"), (1, "LEAK")):
         marked = marking(("target", target(3, known)))
         labels = target(3)
@@ -160,7 +160,7 @@ class BatchMean(torch.nn.Module):
 
 
 @pytest.mark.parametrize(("share", "verdict"), [(0.0, "CLEAN"), (1.0, "LEAK")])
-def test_a_shown_network_is_tested(share, verdict):
+def test_a_traced_network_is_tested(share, verdict):
     def mark(trace, data, made):
         draw = torch.Generator().manual_seed(0)
         windows = torch.randn(24, 3, 2, generator=draw, dtype=torch.float64)
@@ -174,7 +174,7 @@ def test_a_shown_network_is_tested(share, verdict):
     assert ("batch_composition" in {f.test for f in leaks(report)}) is (verdict == "LEAK")
 
 
-def test_a_test_that_fails_says_why():
+def test_a_failing_test_reports_the_reason():
     (finding,) = findings_or_unknown("drift", "features", lambda: 1 / 0)
     assert (finding.verdict, finding.counts) == ("UNKNOWN", False)
     assert finding.detail == "ZeroDivisionError: division by zero"
@@ -182,7 +182,7 @@ def test_a_test_that_fails_says_why():
     assert kept == [finding]
 
 
-def test_the_whole_battery_on_a_small_panel_raises_no_false_alarm():
+def test_a_full_audit_of_a_small_panel_raises_no_false_alarm():
     labels = target(1)
     whole = marking(("target", labels), ("folds", samples(DATES[10:50])))
     report = quick(whole, quick=False, cuts=6, target=lambda rows: labels(rows)["target"])
@@ -195,7 +195,7 @@ def test_the_whole_battery_on_a_small_panel_raises_no_false_alarm():
     ("share", "size", "verdict"),
     [(0.0, "identical", "CLEAN"), (1e-6, "rounding only", "CLEAN"), (1e-3, "material", "LEAK")],
 )
-def test_three_sizes_of_a_move_are_told_apart(share, size, verdict):
+def test_three_sizes_of_a_move_are_distinguished(share, size, verdict):
     def forecast(data, fold):
         scores = keyed(data, (data["x"] + share * data["x"].mean()).astype(np.float32))
         return scores[scores.index.get_level_values(0).isin(fold.test_dates)]

@@ -1,4 +1,4 @@
-"""Planted leaks in whole forecasters beside honest ones; any model, any library."""
+"""Planted leaks in whole forecasters, and honest ones, of several libraries."""
 
 import numpy as np
 import pandas as pd
@@ -163,7 +163,7 @@ def test_the_size_by_hand(data, fold):
     assert report.findings[0].value == pytest.approx(2 * abs(after_first.mean()) / sd, rel=1e-9)
 
 
-def test_purging_is_judged_from_when_labels_are_known(data, fold):
+def test_the_purge_is_tested_by_when_labels_are_known(data, fold):
     tight = Fold(0, range(5, 46), range(48, 62), range(63, 90), fold.calendar)
     for given, expected in ((fold, Verdict.CLEAN), (tight, Verdict.LEAK)):
         report = audit(forecaster(), data, given, cuts=1, **KNOWN)
@@ -173,7 +173,7 @@ def test_purging_is_judged_from_when_labels_are_known(data, fold):
         assert purge.value == (1.0 if expected is Verdict.LEAK else 0.0)
 
 
-def test_the_last_label_of_a_date_decides_and_one_that_is_never_known_prevails(data, fold):
+def test_the_last_label_of_a_date_decides_and_a_missing_end_wins(data, fold):
     ends = label_ends(data, fold.calendar, {"label": "known"})
     assert ends[:-HORIZON].tolist() == fold.calendar[HORIZON:].tolist()
     assert ends[-HORIZON:].tolist() == fold.calendar[-HORIZON:].tolist()  # no labels there
@@ -225,7 +225,7 @@ def test_a_model_that_fails_on_changed_data_is_unknown(data, fold):
     assert "cached by content" in report.findings[0].evidence
 
 
-def test_a_model_that_cannot_stand_blanks_or_missing_rows_is_still_tested(data, fold):
+def test_a_model_that_fails_on_missing_values_or_rows_is_still_tested(data, fold):
     def fussy(frame, fold):
         if frame["close"].isna().any() or len(frame) < len(data):
             raise ValueError("incomplete")
@@ -236,7 +236,7 @@ def test_a_model_that_cannot_stand_blanks_or_missing_rows_is_still_tested(data, 
     assert "failed with rows removed: ValueError: incomplete" in report.findings[0].tested
 
 
-def test_single_precision_forecasts_get_more_room(data, fold):
+def test_single_precision_forecasts_have_a_larger_tolerance(data, fold):
     def single(frame, fold):
         scores = forecaster()(frame, fold)
         return (scores * (1 + 1e-9 * frame["x"].sum())).astype("float32")
@@ -246,7 +246,7 @@ def test_single_precision_forecasts_get_more_room(data, fold):
     assert 1e-5 <= report.findings[0].threshold < 2e-5  # and what forecasts resolve
 
 
-def test_the_data_stay_as_they_are(data, fold):
+def test_the_data_are_not_modified(data, fold):
     def writes(frame, fold):
         scores = forecaster()(frame, fold)
         frame["x"] = 0.0

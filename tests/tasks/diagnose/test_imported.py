@@ -1,4 +1,4 @@
-"""Somebody's own forecaster, file and fold: what is read, and what is said of mistakes."""
+"""A user's own forecaster, file and fold, and the messages on mistakes."""
 
 import sys
 from dataclasses import replace
@@ -82,7 +82,7 @@ def test_rows_that_cannot_be_used(tmp_path, change, said):
     assert str(path) in str(caught.value)
 
 
-def test_no_row_is_left(tmp_path):
+def test_no_row_from_the_start_date_on(tmp_path):
     path = tmp_path / "rows.csv"
     rows().to_csv(path, index=False)
     with pytest.raises(DataError, match="there are no rows from 2030-01-01 on"):
@@ -90,7 +90,7 @@ def test_no_row_is_left(tmp_path):
 
 
 @pytest.mark.parametrize(("count", "horizon"), [(40, 1), (400, 1), (400, 5), (401, 19)])
-def test_a_fold_of_its_own_is_purged_and_leaves_dates_to_change(count, horizon):
+def test_the_default_fold_is_purged_and_leaves_later_dates(count, horizon):
     dates = pd.bdate_range("2020-01-01", periods=count).to_numpy().astype("datetime64[D]")
     fold = own_fold(dates, horizon)
     # a label from the next row on, over `horizon` rows, is known horizon + 1 rows later
@@ -107,14 +107,14 @@ def test_too_few_dates_for_a_fold(count, horizon):
         own_fold(dates, horizon)
 
 
-def test_columns_that_are_not_there():
+def test_missing_columns_are_refused_with_the_nearest_name():
     require_columns(rows(), "prices", ("x",))
     with pytest.raises(DataError, match=r"known_at: there is no column 'knwon'.*known"):
         require_columns(rows(), "known_at", ("knwon",))
 
 
 @pytest.mark.parametrize(("value", "said"), [("soon", "it holds 'soon'"), (7, "it holds '7'")])
-def test_a_column_of_knowledge_times_holds_dates(tmp_path, value, said):
+def test_a_column_of_knowledge_times_must_hold_dates(tmp_path, value, said):
     path = tmp_path / "rows.csv"
     frame = rows()
     frame["late"] = frame["known"].astype(str).where(frame.index != 5, "soon")

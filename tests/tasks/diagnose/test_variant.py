@@ -1,4 +1,4 @@
-"""A variant from raw rows to scores: bit for bit the comparison, whatever else it marks."""
+"""A variant from raw rows to scores equals the comparison bit for bit; the stages it traces."""
 
 import sys
 import types
@@ -33,7 +33,7 @@ WAYS = {
     "ready": (READY, TargetSpec(horizon=1, kind="return"), WalkForward(200, 50, 60, keep=1)),
     "price": (PRICES, TargetSpec(horizon=5, kind="cs_zscore"), WalkForward(120, 30, 50, keep=1)),
 }
-"""What is read, what is forecast and the plan: features of the source, and made of prices."""
+"""Data, target and plan: with ready-made features, and with features computed from prices."""
 
 
 class Way:
@@ -77,7 +77,7 @@ def way(request):
 
 @pytest.fixture(scope="module")
 def traced(ready):
-    """One run and what it marked."""
+    """One run and its trace."""
     torch.set_num_threads(1)
     trace = Recorder(ready.rows)
     return ready.own()(ready.rows, ready.fold, trace), trace
@@ -91,21 +91,21 @@ def same(found, expected):
 
 
 @pytest.mark.parametrize("variant", ["zscore", "batch_norm_hidden"])
-def test_it_is_the_comparison_bit_for_bit(way, variant):
+def test_forecasts_equal_the_comparison_bit_for_bit(way, variant):
     found = way.own(variant)(way.rows, way.fold, Trace())
     expected = way.forecasts(variant)
     same(found, expected)
     assert set(found.index.get_level_values(0)) == set(pd.DatetimeIndex(way.fold.test_dates))
 
 
-def test_its_panel_is_that_of_the_comparison(way):
+def test_the_panel_equals_that_of_the_comparison(way):
     made = way.own().rows.panel(way.rows)
     assert made.features == way.panel.features
     for name in ("dates", "symbols", "values", "target", "label_end", "member"):
         np.testing.assert_array_equal(getattr(made, name), getattr(way.panel, name), err_msg=name)
 
 
-def test_the_order_of_the_rows_is_nothing_to_it(way):
+def test_the_order_of_the_rows_does_not_matter(way):
     found, shuffled = (
         way.own()(rows, way.fold, Trace())
         for rows in (way.rows, way.rows.sample(frac=1, random_state=0))
@@ -113,7 +113,7 @@ def test_the_order_of_the_rows_is_nothing_to_it(way):
     same(shuffled, found.sort_index())
 
 
-def test_a_function_of_ones_own_gets_rows_by_date_whatever_their_order(ready, monkeypatch):
+def test_a_users_feature_function_gets_rows_sorted_by_date(ready, monkeypatch):
     module = types.ModuleType("own_features")
     module.lagged = lambda rows: rows.groupby("symbol")[["f0"]].shift(1)
     monkeypatch.setitem(sys.modules, "own_features", module)
@@ -126,13 +126,13 @@ def test_a_function_of_ones_own_gets_rows_by_date_whatever_their_order(ready, mo
     np.testing.assert_array_equal(made[1:, :, 0], ready.panel.values[:-1, :, 0])
 
 
-def test_labels_alone_are_those_of_the_panel(way):
+def test_labels_equal_those_of_the_panel(way):
     labels = way.own().rows.labels(way.rows.sample(frac=1, random_state=0))
     dense = labels.unstack().reindex(way.panel.dates.astype("datetime64[us]")).to_numpy()
     np.testing.assert_array_equal(dense, way.panel.target)
 
 
-def test_it_marks_its_stages_in_order(traced):
+def test_stages_are_traced_in_order(traced):
     assert [note.stage for note in traced[1].notes] == [
         "features", "target", "input normalizer", "training"
     ]  # fmt: skip
@@ -140,7 +140,7 @@ def test_it_marks_its_stages_in_order(traced):
     assert not traced[1].not_copied
 
 
-def test_features_and_targets_that_it_marks_are_cells_of_the_panel(ready, traced):
+def test_traced_features_and_targets_are_cells_of_the_panel(ready, traced):
     panel, fold = ready.panel, ready.fold
     features = traced[1].table("features").frame()
     first, last = fold.train.start - NETWORK.window + 1, fold.test.stop
@@ -156,24 +156,24 @@ def test_features_and_targets_that_it_marks_are_cells_of_the_panel(ready, traced
     np.testing.assert_array_equal(ends.to_numpy(), known)
 
 
-def test_the_network_that_is_shown_makes_the_scores(ready, traced):
+def test_the_traced_network_computes_the_scores(ready, traced):
     scores, trace = traced
-    (shown,) = trace.batches
-    assert len(shown.windows) == BATCH_DATES * BATCH_SYMBOLS
-    assert not shown.module.training
+    (batch,) = trace.batches
+    assert len(batch.windows) == BATCH_DATES * BATCH_SYMBOLS
+    assert not batch.module.training
     with torch.no_grad():
-        made = shown.module(shown.windows, shown.dates).squeeze(-1).numpy()
-    dates = shown.dates.numpy().astype("datetime64[D]").astype("datetime64[us]")
-    cells = pd.MultiIndex.from_arrays([dates, ready.panel.symbols[shown.symbols.numpy()]])
+        made = batch.module(batch.windows, batch.dates).squeeze(-1).numpy()
+    dates = batch.dates.numpy().astype("datetime64[D]").astype("datetime64[us]")
+    cells = pd.MultiIndex.from_arrays([dates, ready.panel.symbols[batch.symbols.numpy()]])
     scale = ready.compared().target_scale
     np.testing.assert_allclose(made * scale, scores.reindex(cells), rtol=1e-5, atol=1e-9)
     row = np.searchsorted(ready.panel.dates, dates.astype("datetime64[D]"))
-    target = ready.panel.target[row, shown.symbols.numpy()]
-    np.testing.assert_array_equal(shown.target.numpy(), target)
+    target = ready.panel.target[row, batch.symbols.numpy()]
+    np.testing.assert_array_equal(batch.target.numpy(), target)
 
 
 def test_a_model_that_was_trained_before_scores_other_rows(ready, traced):
-    """Serving is tested so: the weights stay, all that is dated after a cut changes."""
+    """The serving test: the weights stay, all rows after a cut change."""
     cut = pd.Timestamp(ready.fold.test_dates[20])
     changed = ready.rows.copy()
     changed.loc[changed["date"] > cut, "f0"] *= -3.0
@@ -185,7 +185,7 @@ def test_a_model_that_was_trained_before_scores_other_rows(ready, traced):
     assert (found.loc[later] != before.loc[later]).mean() > 0.99
 
 
-def test_statistics_are_fitted_on_the_rows_that_are_served(ready):
+def test_statistics_are_fitted_on_the_scored_rows(ready):
     """So the planted control, whose normalizer reads all dates, moves under the same weights."""
     cut = pd.Timestamp(ready.fold.test_dates[20])
     own, trace = ready.own("full_sample_zscore"), Recorder(ready.rows)
@@ -199,7 +199,7 @@ def test_statistics_are_fitted_on_the_rows_that_are_served(ready):
     assert (found != before).mean() > 0.99
 
 
-def test_what_the_rows_do_not_hold_is_not_forecast(ready, traced):
+def test_dates_without_rows_are_not_forecast(ready, traced):
     cut = pd.Timestamp(ready.fold.test_dates[20])
     short = ready.rows[ready.rows["date"] <= cut]
     found = ready.own()(short, ready.fold, Trace()).sort_index()

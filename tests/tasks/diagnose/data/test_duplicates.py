@@ -179,7 +179,7 @@ def test_unusable_inputs_are_rejected_and_unusual_ones_pass(table):
         duplicates(table, train, test[:0])
     with pytest.raises(ValueError, match="480 are given, 180 of them without"):
         duplicates(table[:300], train, table.index)
-    with pytest.raises(ValueError, match="stands twice"):
+    with pytest.raises(ValueError, match="is a duplicate"):
         duplicates(pd.concat([table, table[:1]]), train, test)
     with pytest.raises(ValueError, match="there are 0 features"):
         duplicates(table[[]], train, test)

@@ -146,7 +146,7 @@ def test_tables_with_columns_work_like_an_index():
         (samples([1]), samples([3]), ends_of(1)[:2], "needs every sample of train.*2024-01-02"),
         (samples([1, 9]), samples([3]), ends_of(1).drop(DAYS[3]), "every sample of test"),
         (samples([1]), samples([3]), ends_of(0) - pd.Timedelta("1D"), "before its own date"),
-        (samples([1]), samples([3]), pd.concat([ends_of(1)] * 2), "A on 2024-01-01 stands twice"),
+        (samples([1]), samples([3]), pd.concat([ends_of(1)] * 2), "A on 2024-01-01 is a duplicate"),
         (samples([1]).set_names(["day", "id"]), samples([3]), ends_of(1), "its index has day, id"),
         (samples([1]), samples([3]), pd.Series(1, index=samples([1, 3])), "must be datetime64"),
     ],

@@ -1,4 +1,4 @@
-"""A forecaster that keeps what it learned from all rows is not called clean."""
+"""A forecaster that keeps a model of all rows between runs is not called clean."""
 
 import sys
 
@@ -55,23 +55,23 @@ def verdict(name):
     return audited(name, rows, fold, None, QUICK)
 
 
-def test_a_model_of_all_rows_that_is_kept_cannot_be_told(write):
+def test_a_model_of_all_rows_kept_between_runs_is_unknown(write):
     report = verdict(write("'model'", EVERYTHING))
     assert report.verdict is Verdict.UNKNOWN
     assert "keeps something between runs" in report.findings[-1].detail
     assert report.findings[-1].value > 0
 
 
-def test_not_kept_it_is_a_leak(write):
+def test_a_model_of_all_rows_trained_in_every_run_is_a_leak(write):
     assert verdict(write("object()", EVERYTHING)).verdict is Verdict.LEAK
 
 
 @pytest.mark.parametrize("key", ["object()", BY_CONTENT], ids=["nothing", "by content"])
-def test_one_that_keeps_nothing_or_by_content_is_clean(write, key):
+def test_a_forecaster_without_state_or_with_a_cache_by_content_is_clean(write, key):
     assert verdict(write(key, TRAINED)).verdict is Verdict.CLEAN
 
 
-def test_a_fresh_import_stands_for_itself_only_inside(write):
+def test_a_fresh_import_replaces_the_module_only_inside_the_context(write):
     name = write("'model'", TRAINED)
     imported(name, "forecaster")
     held = sys.modules["keeps"]

@@ -1,4 +1,4 @@
-"""Planted look-ahead beside honest transforms; nothing is clean that was not tested."""
+"""Planted look-ahead and honest transforms; nothing untested is called clean."""
 
 import numpy as np
 import pandas as pd
@@ -94,7 +94,7 @@ def test_every_planted_leak_is_caught_and_every_honest_feature_passes(frame):
 
 
 @pytest.mark.parametrize("way", ["truncate", "missing", "noise", "flip"])
-def test_each_way_alone_catches_a_shift_and_passes_the_honest(frame, way):
+def test_each_perturbation_alone_catches_a_shift_and_passes_honest_features(frame, way):
     functions = {"shift": LEAKS["shift"]} | CLEAN
     report = audit_features(frame_of(functions), frame, perturbations=(way,), cuts=6)
     assert [f.witness.column for f in report.findings if f.verdict is Verdict.LEAK] == ["shift"]
@@ -119,7 +119,7 @@ def test_the_witness_of_a_shift_by_hand():
 
 
 @pytest.mark.parametrize("days", [1, 3, 7])
-def test_says_how_far_a_feature_looks_ahead(frame, days):
+def test_the_finding_states_how_far_a_feature_looks_ahead(frame, days):
     data = frame[frame["symbol"].isin(list("ABC"))]
     report = audit_features(
         lambda f: f.groupby("symbol")[["close"]].shift(-days), data, perturbations=("noise",)
@@ -127,7 +127,7 @@ def test_says_how_far_a_feature_looks_ahead(frame, days):
     assert f"at least {days} trading day" in report.findings[0].detail
 
 
-def test_the_data_stay_as_they_are_even_if_the_transform_writes_to_them(frame):
+def test_data_are_not_modified_by_a_transform_that_writes_to_them(frame):
     def writes(f):
         f["close"] = f["close"] * 2
         del f["x"]
@@ -146,7 +146,7 @@ def test_the_same_seed_gives_the_same_report(frame):
     assert one == other
 
 
-def test_rounding_is_named_and_no_leak(frame):
+def test_rounding_is_reported_and_is_no_leak(frame):
     def jitters(f):
         return pd.DataFrame({"x": f["x"].fillna(0.0) * (1 + 1e-14 * len(f))})
 
@@ -156,7 +156,7 @@ def test_rounding_is_named_and_no_leak(frame):
     assert "rounding only: x" in finding.detail
 
 
-def test_single_precision_is_given_more_room(frame):
+def test_single_precision_has_a_larger_tolerance(frame):
     def jitters(f):
         return pd.DataFrame({"x": (f["x"].fillna(0.0) * (1 + 2e-9 * len(f))).astype("float32")})
 
@@ -175,7 +175,7 @@ def test_a_transform_that_needs_later_rows_is_unknown(frame):
     assert "RuntimeError: the table is too short" in finding.evidence
 
 
-def test_a_transform_that_cannot_stand_blanks_is_still_tested(frame):
+def test_a_transform_that_fails_on_missing_values_is_still_tested(frame):
     def fussy(f):
         if f["close"].isna().any():
             raise ValueError("no blanks please")
@@ -186,7 +186,7 @@ def test_a_transform_that_cannot_stand_blanks_is_still_tested(frame):
     assert "failed with values set to missing: ValueError: no blanks please" in finding.tested
 
 
-def test_a_leak_is_a_leak_although_other_runs_fail(frame):
+def test_a_leak_is_reported_even_if_other_runs_fail(frame):
     def fussy(f):
         if len(f) < len(frame):
             raise RuntimeError("the table is too short")
@@ -195,7 +195,7 @@ def test_a_leak_is_a_leak_although_other_runs_fail(frame):
     assert audit_features(fussy, frame, cuts=4).verdict is Verdict.LEAK
 
 
-def test_what_does_not_repeat_is_unknown_unless_a_leak_stands_out(frame):
+def test_a_random_feature_is_unknown_unless_a_leak_exceeds_the_noise(frame):
     draw = np.random.default_rng(0)
 
     def noise(f, size):
@@ -228,7 +228,7 @@ def test_dropped_rows_are_missing_values(frame):
     assert "appear or vanish" in report.findings[0].detail
 
 
-def test_labels_count_as_later_where_it_is_said_when_they_are_known(frame):
+def test_labels_change_if_known_at_says_they_are_known_later(frame):
     forward = frame.groupby("symbol")["close"].shift(-3) / frame["close"]
     known = frame.groupby("symbol")["date"].shift(-3)
     data = frame.assign(label=forward, known=known)

@@ -1,4 +1,4 @@
-"""Where a leak enters, told by hand; and what looks like one and is none."""
+"""Leaks located by stage, and honest forecasters that look leaky."""
 
 import threading
 
@@ -91,7 +91,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("fit", list(MODELS.values()), ids=list(MODELS))
-def test_any_model_is_clean_and_one_trained_on_everything_is_blamed_on_training(fit):
+def test_any_model_is_clean_and_leaks_at_training_if_trained_on_all_rows(fit):
     assert quick(forecaster(fit)).verdict == "CLEAN"
     found = leaks(quick(forecaster(fit, everything=True)))
     assert (found[0].test, found[0].stage) == ("train_invariance", "training")
@@ -124,7 +124,7 @@ HONEST = {
 
 
 @pytest.mark.parametrize(("stage", "make"), list(HONEST.values()), ids=list(HONEST))
-def test_what_is_marked_honestly_is_no_leak(stage, make):
+def test_honest_outputs_are_no_leak(stage, make):
     assert not leaks(quick(marking(stage, make), target=lambda data: pd.Series(dtype=float)))
 
 
@@ -140,7 +140,7 @@ PLANTED = {
 
 
 @pytest.mark.parametrize(("stage", "make", "named"), list(PLANTED.values()), ids=list(PLANTED))
-def test_a_stage_that_leaks_is_named_though_no_forecast_follows(stage, make, named):
+def test_a_leaking_stage_is_named_even_if_no_forecast_moves(stage, make, named):
     found = leaks(quick(marking(stage, make)))
     assert {f.stage for f in found} == {named}
     assert all("the forecasts compared do not move" in f.detail for f in found)
@@ -173,7 +173,7 @@ def test_the_move_of_scores_by_hand():
     assert (found.compared, found.cuts) == (6, {str(ALL[52])[:10]})
 
 
-def test_a_vanished_forecast_is_not_hidden_by_rounding_beside_it():
+def test_rounding_elsewhere_does_not_hide_a_vanished_forecast():
     def picks(data, fold, trace):
         scores = forecaster()(data, fold, trace) * (1 + 1e-13 * data["x"].sum())
         return scores.drop(index=data.groupby("symbol")["x"].mean().idxmax(), level=1)
@@ -183,7 +183,7 @@ def test_a_vanished_forecast_is_not_hidden_by_rounding_beside_it():
     assert all(np.isinf(f.value) for f in found)
 
 
-def test_scoring_is_to_blame_where_the_trained_model_moves_as_well():
+def test_the_stage_is_scoring_if_the_trained_model_moves_too():
     def centred(data, fold, trace):
         scores = forecaster()(data, fold, trace)
         return scores - scores.mean()
@@ -196,7 +196,7 @@ def test_scoring_is_to_blame_where_the_trained_model_moves_as_well():
 
 
 def walk(data, fold, trace):
-    """Trained anew every week on what came before: honest, and more than one training."""
+    """Trained again every week on earlier rows: honest, with several trainings."""
     made, scores = features(data), []
     dates = fold.test_dates
     for first, stop in zip(range(0, len(dates), 5), range(5, len(dates) + 5, 5), strict=True):
@@ -212,13 +212,13 @@ def walk(data, fold, trace):
     return pd.concat(scores)
 
 
-def test_training_anew_within_the_test_block_is_no_leak_and_said():
+def test_retraining_within_the_test_block_is_unknown_with_its_reason():
     report = quick(walk)
     assert not leaks(report)
     assert "traced more than once" in report.findings[0].evidence
 
 
-def test_the_second_training_of_two_is_looked_at():
+def test_the_second_of_two_trainings_is_tested():
     def second(data, fold, trace):
         scores = forecaster()(data, fold, trace)
         return scores + forecaster(everything=True)(data, fold, trace)
@@ -227,7 +227,7 @@ def test_the_second_training_of_two_is_looked_at():
     assert (found[0].test, found[0].stage) == ("train_invariance", "training")
 
 
-def test_a_random_stage_is_unknown_and_a_random_forecast_hides_no_leaking_feature():
+def test_a_random_stage_is_unknown_and_random_forecasts_hide_no_leaking_feature():
     draw = np.random.default_rng(0)
     noisy = marking("features", lambda data, made: made + draw.normal(size=made.shape))
     report = quick(noisy)
@@ -242,7 +242,7 @@ def test_a_random_stage_is_unknown_and_a_random_forecast_hides_no_leaking_featur
     assert {f.stage for f in leaks(quick(unsteady))} == {"features"}
 
 
-def test_one_that_runs_once_is_unknown():
+def test_a_forecaster_that_fails_on_its_second_run_is_unknown():
     calls = []
 
     def once(data, fold, trace):
@@ -272,12 +272,12 @@ SHAPES = {
 
 
 @pytest.mark.parametrize("data", list(SHAPES.values()), ids=list(SHAPES))
-def test_shapes_of_data(data):
+def test_any_index_and_symbol_type_works(data):
     assert quick(forecaster(), data).verdict == "CLEAN"
     assert quick(forecaster(everything=True), data).verdict == "LEAK"
 
 
-def test_one_test_date():
+def test_a_single_test_date_works():
     short = Fold(0, FOLD.train, FOLD.validation, range(52, 53), FOLD.calendar)
     assert quick(forecaster(), fold=short).verdict == "CLEAN"
     assert quick(forecaster(everything=True), fold=short).verdict == "LEAK"
@@ -288,7 +288,7 @@ def test_a_time_zone_of_the_data_is_refused():
         quick(forecaster(), DATA.assign(date=DATA["date"].dt.tz_localize("UTC")))
 
 
-def test_the_same_audit_twice_says_the_same():
+def test_the_same_audit_twice_gives_the_same_report():
     first, second = (quick(forecaster(everything=True)).to_json() for _ in range(2))
     assert first == second
 
@@ -296,13 +296,13 @@ def test_the_same_audit_twice_says_the_same():
 @pytest.mark.slow
 @pytest.mark.parametrize(("key", "stage"), [("02", "features"), ("05", "input normalizer"),
                                             ("06", "selection")])  # fmt: skip
-def test_leaks_of_the_lab_by_stage(key, stage):
+def test_leaks_of_the_benchmark_are_found_at_their_stage(key, stage):
     case = CASES[key]
     report = case.audit(0, quick=True)
     assert leaks(report)[0].stage == stage
 
 
-def test_choices_are_audited_where_they_are_marked():
+def test_traced_choices_are_audited():
     honest = marking("selection", lambda data, made: ["x"])
     peeking = marking("selection", lambda data, made: float(data["y"].mean()))
     for forecast, verdict in ((honest, "CLEAN"), (peeking, "LEAK")):

@@ -1,4 +1,4 @@
-"""A label that nobody declared: one that is read too early is never called clean."""
+"""An undeclared label that is read too early is never called clean."""
 
 import numpy as np
 import pandas as pd
@@ -63,7 +63,7 @@ HONEST = {"training with a gap": trained_until(60), "label once known": label_on
 
 
 @pytest.mark.parametrize("kind", EARLY)
-def test_an_undeclared_label_that_is_read_too_early_is_not_clean(data, fold, kind):
+def test_an_undeclared_label_read_too_early_is_unknown(data, fold, kind):
     report = audit_forecaster(EARLY[kind], data, fold)
     assert report.verdict is Verdict.UNKNOWN
     (found,) = [f for f in report.findings if f.verdict is Verdict.UNKNOWN and f.counts]
@@ -72,14 +72,14 @@ def test_an_undeclared_label_that_is_read_too_early_is_not_clean(data, fold, kin
 
 
 @pytest.mark.parametrize("kind", EARLY)
-def test_declared_it_is_a_leak(data, fold, kind):
+def test_a_declared_label_read_too_early_is_a_leak(data, fold, kind):
     known = data.assign(known=data.groupby("symbol")["date"].shift(-HORIZON))
     report = audit_forecaster(EARLY[kind], known, fold, AuditOptions(known_at={"label": "known"}))
     assert report.verdict is Verdict.LEAK
 
 
 @pytest.mark.parametrize("kind", HONEST)
-def test_an_undeclared_label_that_is_read_in_time_is_clean(data, fold, kind):
+def test_an_undeclared_label_read_in_time_is_clean(data, fold, kind):
     assert audit_forecaster(HONEST[kind], data, fold).verdict is Verdict.CLEAN
 
 

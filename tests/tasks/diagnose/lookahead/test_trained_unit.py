@@ -1,4 +1,4 @@
-"""Units of every variant: controls are caught, the others pass; planted faults in scoring."""
+"""Units of every variant: controls leak, all others are clean; planted faults in scoring."""
 
 from dataclasses import replace
 
@@ -92,7 +92,7 @@ def named(findings, test, stage=None):
 
 
 @pytest.mark.parametrize("name", list(VARIANTS))
-def test_every_variant_gets_the_verdict_it_deserves(name, trained, panel):
+def test_controls_leak_and_all_other_variants_are_clean(name, trained, panel):
     findings = diagnose_unit(trained(name), panel, None, 2, 0)
     verdict = Verdict.LEAK if VARIANTS[name].control else Verdict.CLEAN
     assert overall(findings) is verdict
@@ -111,7 +111,7 @@ def test_every_variant_gets_the_verdict_it_deserves(name, trained, panel):
 
 
 @pytest.mark.parametrize("name", ["zscore", "full_sample_zscore"])
-def test_train_invariance_retrains_once_or_to_be_sure_twice(name, trained, panel):
+def test_train_invariance_retrains_once_and_again_to_confirm_a_leak(name, trained, panel):
     calls = []
 
     def retrain(unit, changed):
@@ -142,7 +142,7 @@ def test_training_that_does_not_repeat_is_unknown(trained, panel):
     assert finding.evidence == "training on the same panel does not repeat"
 
 
-def test_training_that_looks_at_the_test_block_is_caught(trained, panel):
+def test_training_that_reads_the_test_block_is_caught(trained, panel):
     """The epoch is chosen by the test block: weights may agree, the choice does not."""
 
     def chooses_on_test(unit, changed):
@@ -165,7 +165,7 @@ def test_a_batch_mean_is_caught_although_it_is_detached(own, panel):
     assert finding.witness.date <= finding.witness.cut
 
 
-def test_a_claim_on_scored_forecasts_is_held_against_what_is_measured(own, panel):
+def test_a_claim_on_scored_forecasts_is_compared_with_the_measured_coupling(own, panel):
     claimed = diagnose_unit(own("DATE_MEAN_CLAIMED"), panel, None, 1, 0)
     assert overall(claimed) is Verdict.CLEAN
     denied = diagnose_unit(own("DATE_MEAN_DENIED"), panel, None, 1, 0)
@@ -209,7 +209,7 @@ def test_stored_forecasts_of_another_network_are_not_clean(trained, panel):
     assert overall(findings) is Verdict.UNKNOWN
 
 
-def test_costs_two_partial_passes_a_cut_and_leaves_the_panel_alone(trained, panel, monkeypatch):
+def test_each_cut_costs_two_partial_passes_and_the_panel_is_unchanged(trained, panel, monkeypatch):
     rows = []
     honest = unit_module.score
 

@@ -36,11 +36,11 @@ def test_the_largest_finite_move_or_infinity(sizes, value):
 @pytest.mark.parametrize(
     ("values", "value"), [([1, 3, NAN], 1.0), ([-5, -5], 5.0), ([0, 0], 1.0), ([NAN], 1.0)]
 )
-def test_the_spread_never_vanishes(values, value):
+def test_the_spread_is_never_zero(values, value):
     assert spread(np.array(values, dtype=float)) == value
 
 
-def test_rounding_is_allowed_for_by_precision():
+def test_the_tolerance_depends_on_precision():
     draw = pd.Series(np.random.default_rng(0).normal(size=50))
     assert tolerance_of(draw) == 1e-9
     assert tolerance_of(draw.astype("float32")) == 1e-5
@@ -49,7 +49,7 @@ def test_rounding_is_allowed_for_by_precision():
     assert tolerance_of(pd.Series([1.0, 2.0, NAN])) == 1e-9
 
 
-def test_values_closer_than_their_format_resolves_are_allowed_more():
+def test_values_large_relative_to_their_spread_have_a_larger_tolerance():
     """Sixteen units in the last place of the largest value, in units of the scale."""
     near = (0.02 + 1e-6 * pd.Series(np.random.default_rng(0).normal(size=50))).astype("float32")
     assert tolerance_of(near, 1e-6) == pytest.approx(16 * 2**-23 * near.max() / 1e-6)
@@ -58,7 +58,7 @@ def test_values_closer_than_their_format_resolves_are_allowed_more():
     assert tolerance_of(pd.Series([1e9, 1e9 + 0.1]), 0.1) == pytest.approx(16 * 2**-52 * 1e10)
 
 
-def test_texts_and_dates_become_numbers_that_tell_apart():
+def test_texts_and_dates_become_distinct_numbers():
     for column in (
         pd.Series(["a", "b", None, "a"]),
         pd.Series(pd.to_datetime(["2024-01-01", "2024-01-02", None, "2024-01-01"])),
@@ -71,7 +71,7 @@ def test_texts_and_dates_become_numbers_that_tell_apart():
         assert np.isnan(out[2])
 
 
-def test_an_attempt_reports_why_it_failed_and_keeps_warnings_quiet():
+def test_an_attempt_reports_why_it_failed_and_silences_warnings():
     def loud():
         warnings.warn("changed data are odd", stacklevel=1)
         return 3
@@ -80,7 +80,7 @@ def test_an_attempt_reports_why_it_failed_and_keeps_warnings_quiet():
     assert attempt(lambda: 1 / 0) == (None, "ZeroDivisionError: division by zero")
 
 
-def test_dates_read_as_days():
+def test_dates_as_text():
     for date in (pd.Timestamp("2024-01-31 10:00"), np.datetime64("2024-01-31"), "2024-01-31"):
         assert day(date) == "2024-01-31"
 
@@ -91,19 +91,19 @@ def series(values, symbols="AB", start=0):
     return pd.Series(values, index=index, dtype=float)
 
 
-def test_scores_apart():
+def test_the_largest_difference_of_scores_and_its_place():
     before, after = series([1, 2, 3, 4]), series([1, 2, 3.5, 3])
-    seen = difference(before, after, 2.0)
-    assert (seen.value, seen.count) == (0.5, 4)
-    assert (seen.date, seen.symbol, seen.before, seen.after) == ("2024-01-02", "B", 4.0, 3.0)
-    assert str(seen.witness("2024-01-05")) == (
+    found = difference(before, after, 2.0)
+    assert (found.value, found.count) == (0.5, 4)
+    assert (found.date, found.symbol, found.before, found.after) == ("2024-01-02", "B", 4.0, 3.0)
+    assert str(found.witness("2024-01-05")) == (
         "2024-01-02 B forecast: 4 becomes 3 when data not yet known on 2024-01-05 change"
     )
     assert difference(before, before.sample(frac=1, random_state=0), 1.0).value == 0.0
     assert difference(before[:0], before[:0], 1.0).count == 0
 
 
-def test_scores_that_vanish_count_unless_a_finite_move_shows_more():
+def test_vanished_scores_count_unless_a_finite_move_exists():
     before = series([1, 2, 3, 4])
     gone = difference(before, before.iloc[:3], 1.0)
     assert (gone.value, gone.symbol, np.isnan(gone.after)) == (INF, "B", True)

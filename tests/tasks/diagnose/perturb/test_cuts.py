@@ -19,7 +19,7 @@ def long():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_cuts_lie_where_leaks_show(long, seed):
+def test_cuts_include_gaps_listings_wednesdays_and_month_ends(long, seed):
     cuts = choose_cuts(long, 20, seed)
     assert len(cuts) == 20
     assert (np.diff(cuts) > np.timedelta64(0)).all()
@@ -31,12 +31,12 @@ def test_cuts_lie_where_leaks_show(long, seed):
     assert (stamps.month != following.month).sum() >= 4
 
 
-def test_the_last_date_is_no_cut_and_all_others_can_be(long):
+def test_every_date_but_the_last_can_be_a_cut(long):
     cuts = choose_cuts(long, 10_000, 0)
     assert cuts.tolist() == np.unique(long["date"].to_numpy())[:-1].tolist()
 
 
-def test_cuts_follow_the_seed(long):
+def test_cuts_depend_on_the_seed_only(long):
     assert choose_cuts(long, 9, 1).tolist() == choose_cuts(long, 9, 1).tolist()
     assert choose_cuts(long, 9, 1).tolist() != choose_cuts(long, 9, 2).tolist()
 

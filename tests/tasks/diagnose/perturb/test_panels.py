@@ -17,7 +17,7 @@ def given(panel):
 
 
 @pytest.mark.parametrize("name", ["missing", "noise", "flip"])
-def test_all_that_is_not_known_at_the_cut_changes_and_nothing_else(given, name):
+def test_exactly_what_is_not_known_at_the_cut_changes(given, name):
     values, target = given.values.copy(), given.target.copy()
     changed = change_panel(given, CUT, name, np.random.default_rng(0))
     assert np.array_equal(changed.values[: CUT + 1], values[: CUT + 1], equal_nan=True)

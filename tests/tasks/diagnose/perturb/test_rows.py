@@ -56,7 +56,7 @@ def test_truncation_removes_rows(rows):
     pd.testing.assert_frame_equal(changed, rows[~LATER])
 
 
-def test_noise_moves_labels_to_other_rows():
+def test_noise_permutes_texts():
     many = pd.DataFrame({"date": pd.date_range("2024", periods=50), "symbol": "A"})
     many["sector"] = pd.Categorical([f"s{i}" for i in range(50)])
     later = np.arange(50) >= 10
@@ -96,7 +96,7 @@ def test_cells_that_are_known_later_change_with_the_rows(rows):
     assert flipped["x"].tolist()[:4] == [1, 2, 3, -4]
 
 
-def test_the_first_way_at_every_cut_and_the_others_in_turn():
+def test_the_first_perturbation_at_every_cut_and_the_others_in_turn():
     assert schedule(4, ("a", "b", "c")) == [
         (0, "a"), (0, "b"), (1, "a"), (1, "c"), (2, "a"), (2, "b"), (3, "a"), (3, "c"),
     ]  # fmt: skip

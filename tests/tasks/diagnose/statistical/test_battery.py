@@ -1,4 +1,4 @@
-"""The statistical tests within an audit: run where what they need is known, else told why not."""
+"""The statistical tests of an audit run if their inputs are known, else report why not."""
 
 import numpy as np
 import pandas as pd
@@ -37,7 +37,7 @@ def run_of(forecast, **options):
     return tuple(f.test for f in statistics(forecast, **options))
 
 
-def test_each_runs_where_what_it_needs_is_known():
+def test_each_test_runs_if_its_inputs_are_known():
     bare, traced = silent, forecaster()
     assert run_of(bare) == ALWAYS
     assert run_of(traced) == ("drift", *ALWAYS)
@@ -55,7 +55,7 @@ def test_each_runs_where_what_it_needs_is_known():
         ({"permutations": 4, "target": "y"}, "label_permutation", "at least 5; there are 4"),
     ],
 )
-def test_what_is_asked_for_and_cannot_be_done_says_why(asked, test, reason):
+def test_an_impossible_request_reports_the_reason(asked, test, reason):
     (finding,) = [f for f in statistics(forecaster(), **asked) if f.test == test]
     assert (finding.verdict, finding.counts) == ("UNKNOWN", False)
     assert reason in finding.detail
@@ -76,7 +76,7 @@ def learned_sign(data, fold, trace):
 
 
 @pytest.mark.parametrize(("forecast", "leaks"), [(of_labels, True), (learned_sign, False)])
-def test_permuted_labels_tell_who_reads_the_test_labels(forecast, leaks):
+def test_label_permutation_detects_a_forecaster_that_reads_test_labels(forecast, leaks):
     found = statistics(forecast, target="y", permutations=8)
     (finding,) = [f for f in found if f.test == "label_permutation"]
     assert (finding.p_value < 0.01) is leaks

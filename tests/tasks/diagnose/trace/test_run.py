@@ -1,4 +1,4 @@
-"""A forecaster is called as it wants to be, and its scores are put in order."""
+"""How a forecaster is called, and how its scores are checked and sorted."""
 
 import functools
 
@@ -35,7 +35,7 @@ class Called:
         (dict, False),
     ],
 )
-def test_a_third_argument_is_given_where_it_is_wanted(forecast, expected):
+def test_a_trace_is_passed_if_there_is_a_third_parameter(forecast, expected):
     assert takes_trace(forecast) is expected
 
 
@@ -58,7 +58,7 @@ WRITTEN = {
 
 
 @pytest.mark.parametrize("scores", list(WRITTEN.values()), ids=list(WRITTEN))
-def test_scores_are_the_same_however_they_are_written(scores):
+def test_scores_are_the_same_for_every_index_format(scores):
     plain = SCORES[INDEX.get_level_values(0).isin(FOLD.test_dates)]
     pd.testing.assert_series_equal(on_test(scores, FOLD), plain)
 
@@ -85,7 +85,7 @@ def test_unusable_scores_are_refused(scores, message):
         on_test(scores, FOLD)
 
 
-def test_a_run_is_on_copies_and_ends_its_notes_with_the_scores():
+def test_a_run_works_on_copies_and_its_last_note_is_the_scores():
     def writes(data, fold, trace):
         scores = forecaster()(data, fold, trace)
         data["x"] = 0.0

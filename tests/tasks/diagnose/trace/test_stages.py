@@ -1,4 +1,4 @@
-"""Which traced value moved: one moved cell gives exactly that witness."""
+"""The witness of a moved cell, column, row or value."""
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ CUT = ALL[50]
 
 
 def noted(*marks):
-    """Notes of a run that marks (stage, value)."""
+    """Notes of a run that traces (stage, value)."""
     recorder = Recorder(DATA)
     for stage, value in marks:
         recorder(stage, value)
@@ -50,11 +50,11 @@ def test_one_moved_cell_is_exactly_the_witness(date, column):
     assert output.value == pytest.approx(abs(9.0 - was) / X[column].std(ddof=0))
 
 
-def test_what_moves_after_the_cut_is_honest():
+def test_a_move_after_the_cut_is_no_leak():
     assert moved([("features", X)], [("features", with_cell(51))]) == []
 
 
-def test_the_largest_move_is_shown_and_the_oldest_counts():
+def test_the_witness_is_the_largest_move_and_the_look_ahead_is_of_the_oldest():
     after = with_cell(10, "A", value=float(X.loc[(DATES[10], "A"), "x"]) + 0.1)
     after.loc[(DATES[48], "B"), "x"] += 5.0
     (output,) = moved([("features", X)], [("features", after)])
@@ -62,7 +62,7 @@ def test_the_largest_move_is_shown_and_the_oldest_counts():
     assert output.ahead == 51 - 10
 
 
-def test_a_finite_move_says_more_than_a_missing_value():
+def test_a_finite_move_is_preferred_to_a_missing_value():
     after = with_cell(10, "A", value=np.nan)
     (output,) = moved([("features", X)], [("features", after)])
     assert np.isinf(output.value)
@@ -91,7 +91,7 @@ def test_rows_of_one_run_only_are_a_move(way):
 
 
 @pytest.mark.parametrize("stage", MEMBERSHIP)
-def test_of_a_universe_only_the_rows_count(stage):
+def test_only_the_rows_of_a_universe_are_compared(stage):
     assert moved([(stage, X)], [(stage, with_cell(20))]) == []
     (output,) = moved([(stage, X)], [(stage, X.drop(index=(DATES[20], "D")))])
     assert output.witness.column == f"row of {stage}"
@@ -115,7 +115,7 @@ def test_a_column_of_one_run_only_is_a_move(way):
 
 
 @pytest.mark.parametrize("stage", [s for s in STAGES if s not in (*MEMBERSHIP, "target")])
-def test_the_second_of_two_values_of_a_stage_is_looked_at(stage):
+def test_the_second_of_two_outputs_of_a_stage_is_compared(stage):
     marks = [(stage, X), (stage, X)]
     assert moved(marks, marks) == []
     (output,) = moved(marks, [(stage, X), (stage, with_cell(20))])
@@ -127,7 +127,7 @@ def test_the_second_of_two_values_of_a_stage_is_looked_at(stage):
     assert not output.repeated
 
 
-def test_of_targets_only_what_is_known_at_the_cut_counts():
+def test_only_targets_known_at_the_cut_are_compared():
     ends = X.index.get_level_values(0) + pd.offsets.BDay(5)
     target = X[["x"]].assign(label_end=ends)
     after = target.copy()
@@ -140,7 +140,7 @@ def test_of_targets_only_what_is_known_at_the_cut_counts():
     assert moved([("target", untold[0])], [("target", untold[1])]) == []
 
 
-def test_a_table_of_later_dates_need_not_be_made():
+def test_a_table_of_later_dates_may_be_absent():
     """A loop over test dates ends earlier where later rows are removed."""
     windows = [("features", X.loc[DATES[k - 9] : DATES[k]]) for k in (48, 52, 56)]
     assert moved(windows, windows[:1]) == []
@@ -148,13 +148,13 @@ def test_a_table_of_later_dates_need_not_be_made():
     assert output.witness.date <= str(ALL[48])[:10]
 
 
-def test_a_value_that_is_no_table_any_more_is_a_move():
+def test_a_value_that_is_no_longer_a_table_is_a_move():
     (output,) = moved([("features", X)], [("features", None)])
     assert output.ahead == 51
     assert np.isinf(output.value)
 
 
-def test_frozen_values_are_compared_where_all_after_training_changes():
+def test_outputs_without_dates_are_compared_if_all_rows_after_training_change():
     before, after = [("selection", {"w": [1.0, 2.0]})], [("selection", {"w": [1.0, 3.0]})]
     assert moved(before, after) == []
     (output,) = moved(before, after, undated=True)
@@ -165,7 +165,7 @@ def test_frozen_values_are_compared_where_all_after_training_changes():
     assert len(moved(before, [], undated=True)) == len(moved([], before, undated=True)) == 1
 
 
-def test_what_differs_without_any_change_is_no_move():
+def test_differences_between_identical_runs_are_no_move():
     """Seconds, and a stage without a seed: known from another run on the same data."""
     base = noted(("training", {"seconds": 0.1, "w": 1.0}), ("features", X))
     again = noted(("training", {"seconds": 0.2, "w": 1.0}), ("features", X + 0.01))
@@ -179,22 +179,22 @@ def test_what_differs_without_any_change_is_no_move():
     assert [e.stage for e in moved_outputs(steady, far, CUT, ALL, True)] == ["training", "features"]
 
 
-def test_rows_that_come_and_go_by_themselves_say_nothing():
+def test_rows_that_differ_between_identical_runs_are_ignored():
     some = X.drop(index=(DATES[20], "D"))
     (steady,) = with_noise(noted(("features", X)), noted(("features", some)))
     assert np.isinf(steady.noise)
     assert moved_outputs([steady], noted(("features", some)), CUT, ALL, False) == []
 
 
-def test_the_glimpse_shows_both_runs_around_the_cut():
+def test_the_excerpt_shows_both_runs_around_the_cut():
     (output,) = moved([("features", X)], [("features", with_cell(48))])
-    shown = output.witness.excerpt
+    series = output.witness.excerpt
     own = X["x"].xs("C", level=1)
-    assert list(shown.dates) == [str(date)[:10] for date in ALL[27:59]]
-    assert list(shown.before) == own.iloc[27:59].tolist()
+    assert list(series.dates) == [str(date)[:10] for date in ALL[27:59]]
+    assert list(series.before) == own.iloc[27:59].tolist()
     moved_at = [
         k
-        for k, pair in enumerate(zip(shown.before, shown.after, strict=True))
+        for k, pair in enumerate(zip(series.before, series.after, strict=True))
         if len(set(pair)) > 1
     ]
     assert moved_at == [48 - 27]

@@ -1,4 +1,4 @@
-"""Tables of a trace: however dates and symbols are written, the same rows in the same order."""
+"""Traced tables: the same rows in the same order for every format of dates and symbols."""
 
 import numpy as np
 import pandas as pd
@@ -37,7 +37,7 @@ WRITTEN = {
 
 
 @pytest.mark.parametrize("table", list(WRITTEN.values()), ids=list(WRITTEN))
-def test_a_table_is_the_same_however_it_is_written(table):
+def test_a_table_is_the_same_for_every_index_format(table):
     found, plain = as_table(table, DATA), as_table(PLAIN, DATA)
     assert found.same_rows(plain)
     assert found.symbols.tolist() == plain.symbols.tolist()
@@ -49,7 +49,7 @@ def test_a_table_is_the_same_however_it_is_written(table):
     )
 
 
-def test_some_rows_are_dated_by_their_index():
+def test_some_rows_get_their_dates_from_the_index():
     some = X[DATA["symbol"] == "B"]
     found = as_table(some, DATA)
     assert set(found.symbols) == {"B"}
@@ -76,11 +76,11 @@ def test_rows_by_date_alone_have_no_symbol():
         pd.DataFrame({"x": range(3)}, index=pd.MultiIndex.from_product([["2020"], list("ABC")])),
     ],
 )
-def test_anything_else_is_not_dated(value):
+def test_any_other_value_has_no_dates(value):
     assert as_table(value, DATA) is None
 
 
-def test_a_small_result_of_a_fit_is_not_taken_for_the_first_rows():
+def test_a_small_result_of_a_fit_is_not_read_as_the_first_rows():
     weights = pd.DataFrame({"weight": [0.1, 0.2]})
     assert as_table(weights, DATA, fitted=True) is None
     assert as_table(X.head(60), DATA).dates[-1] == DATES[9].to_datetime64()
@@ -113,7 +113,7 @@ def test_any_kind_of_column_becomes_numbers():
     assert len(set(found.values[:, found.columns.index("parts")])) == 3
 
 
-def test_the_first_column_of_dates_says_when_a_row_is_known():
+def test_the_first_column_of_dates_is_when_a_row_becomes_known():
     ends = DATA["date"] + pd.Timedelta(days=3)
     for written in (ends, ends.dt.tz_localize("UTC"), ends.dt.strftime("%Y-%m-%d")):
         found = as_table(X.assign(label_end=written), DATA)
@@ -152,7 +152,7 @@ def test_only_dates_are_read_as_dates(values, expected):
         )
 
 
-def test_tables_of_other_rows_and_columns_are_laid_side_by_side():
+def test_tables_with_other_rows_and_columns_are_aligned():
     one = as_table(PLAIN.drop(columns="lagged").drop(index=(DATES[3], "B")), DATA)
     two = as_table(PLAIN.drop(columns="x").drop(index=(DATES[5], "C")), DATA)
     before, after = aligned(one, two)

@@ -1,4 +1,4 @@
-"""What a forecaster marks: returned as it is, kept as it was."""
+"""Traced values are returned unchanged and recorded as copies."""
 
 import threading
 
@@ -28,18 +28,18 @@ def test_every_stage_returns_its_value(stage, value):
         assert trace(stage, value, "name") is value
 
 
-def test_dated_and_frozen_values_are_told_apart(recorder):
+def test_values_with_and_without_dates_are_distinguished(recorder):
     recorder("features", features(DATA))
     recorder("selection", ["x"], "chosen")
-    table, frozen = recorder.notes
-    assert (table.name, frozen.name) == ("features", "chosen")
+    table, other = recorder.notes
+    assert (table.name, other.name) == ("features", "chosen")
     assert table.table is not None
     assert not table.content
-    assert frozen.table is None
-    assert frozen.content == {"0": "'x'"}
+    assert other.table is None
+    assert other.content == {"0": "'x'"}
 
 
-def test_a_stage_that_is_none_is_refused_with_the_nearest(recorder):
+def test_an_unknown_stage_is_refused_with_the_nearest_name(recorder):
     with pytest.raises(ValueError, match="it is 'feature'; did you mean features"):
         recorder("feature", 1)
 
@@ -59,12 +59,12 @@ def test_rows_without_dates_are_refused_with_the_remedy(recorder, value):
 
 
 @pytest.mark.parametrize("stage", FITTED)
-def test_a_numbered_result_of_a_fit_is_frozen(recorder, stage):
+def test_a_numbered_result_of_a_fit_has_no_dates(recorder, stage):
     recorder(stage, pd.DataFrame({"weight": [1.0, 2.0]}))
     assert recorder.notes[0].table is None
 
 
-def test_later_changes_do_not_reach_what_was_noted(recorder):
+def test_later_changes_do_not_alter_recorded_values(recorder):
     table, weights, module = features(DATA), np.ones(3), torch.nn.Linear(2, 1)
     known = keyed(DATA, DATA[["x"]].assign(label_end=DATA["date"]))
     noted = {"features": table, "selection": weights, "network": module, "target": known}
@@ -83,7 +83,7 @@ def test_later_changes_do_not_reach_what_was_noted(recorder):
     assert target.table.ends[0] == DATES[0].to_datetime64()
 
 
-def test_a_shown_network_and_its_batch_are_copies(recorder):
+def test_a_recorded_network_and_its_batch_are_copies(recorder):
     module = torch.nn.Linear(3, 1)
     tensors = [torch.zeros(2, 1, 3), torch.zeros(2).long(), torch.zeros(2), torch.zeros(2).long()]
     assert recorder.network(module, *tensors) is module
@@ -91,13 +91,13 @@ def test_a_shown_network_and_its_batch_are_copies(recorder):
         module.weight.fill_(9.0)
     for one in tensors:
         one.fill_(9)
-    (shown,) = recorder.batches
-    assert float(shown.module.weight.detach().max()) < 1
-    for one in (shown.windows, shown.dates, shown.target, shown.symbols):
+    (batch,) = recorder.batches
+    assert float(batch.module.weight.detach().max()) < 1
+    for one in (batch.windows, batch.dates, batch.target, batch.symbols):
         assert float(one.max()) == 0
 
 
-def test_training_is_done_once_and_its_model_used_again(recorder):
+def test_a_model_is_trained_once_and_used_again(recorder):
     calls = []
 
     def fit():
@@ -117,7 +117,7 @@ def test_training_is_done_once_and_its_model_used_again(recorder):
     assert Trace().train(lambda: 3) == 3
 
 
-def test_models_are_used_again_in_turn_without_a_note():
+def test_fitted_models_are_used_in_turn_and_not_recorded():
     models = [{"a": [1.0]}, {"b": [2.0]}]
     trace = FittedModels(models)
     found = [trace.train(lambda: {"c": [3.0]}) for _ in range(3)]
@@ -145,7 +145,7 @@ class Locked:
         return x[:, 0] * self.slope
 
 
-def test_an_audit_of_one_that_cannot_be_copied_answers_and_says_so():
+def test_an_audit_of_a_model_that_cannot_be_copied_works_and_reports_it():
     report = quick(forecaster(Locked))
     assert report.verdict == "CLEAN"
     assert "trained at every cut, as its model cannot be copied" in report.findings[0].tested
@@ -154,7 +154,7 @@ def test_an_audit_of_one_that_cannot_be_copied_answers_and_says_so():
     assert first.witness.column == "training.slope"
 
 
-def test_a_network_that_cannot_be_copied_is_unknown_and_no_more():
+def test_a_network_that_cannot_be_copied_is_unknown_and_informs_only():
     def mark(trace, data, made):
         module = torch.nn.Linear(1, 1)
         module.held = module.weight * 2  # no leaf of the graph: torch refuses to copy it
@@ -166,7 +166,7 @@ def test_a_network_that_cannot_be_copied_is_unknown_and_no_more():
     assert "cannot be copied" in found.detail
 
 
-def test_the_last_table_and_samples_of_a_stage_are_looked_up(recorder):
+def test_the_last_table_and_samples_of_a_stage_are_returned(recorder):
     index = pd.MultiIndex.from_frame(DATA[["date", "symbol"]])
     assert recorder.table("features") is None
     assert recorder.samples("folds") is None

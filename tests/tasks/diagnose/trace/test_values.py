@@ -1,4 +1,4 @@
-"""Frozen values: every part is found, only its content counts."""
+"""Values without dates: every part is compared, by content only."""
 
 import functools
 import threading
@@ -87,7 +87,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("make", list(KINDS.values()), ids=list(KINDS))
-def test_equal_content_is_equal_and_other_content_is_seen(make):
+def test_equal_content_is_equal_and_other_content_differs(make):
     assert changes(snapshot(make(0)), snapshot(make(0))) == []
     assert changes(snapshot(make(0)), snapshot(make(1))) != []
 
@@ -96,7 +96,7 @@ def test_equal_content_is_equal_and_other_content_is_seen(make):
     "make",
     [object, threading.Lock, lambda: {object()}, lambda: [lambda: 1], np.random.default_rng],
 )
-def test_where_something_lies_in_memory_is_no_content(make):
+def test_a_memory_address_is_no_content(make):
     assert changes(snapshot(make()), snapshot(make())) == []
 
 
@@ -114,7 +114,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("make", list(MODELS.values()), ids=list(MODELS))
-def test_a_fitted_estimator_is_what_it_learned(make):
+def test_a_fitted_estimator_is_compared_by_its_parameters(make):
     draw = np.random.default_rng(0)
     x, y = draw.normal(size=(200, 3)), draw.normal(size=200)
     before = snapshot(make().fit(x, y))
@@ -133,13 +133,13 @@ def test_the_layout_in_memory_is_no_content():
 
 
 @pytest.mark.parametrize(
-    ("kind", "step", "seen"),
+    ("kind", "step", "count"),
     [("float64", 1e-12, 0), ("float64", 1e-6, 1), ("float32", 1e-6, 0), ("float32", 1e-3, 1)],
 )
-def test_rounding_goes_by_the_type(kind, step, seen):
+def test_rounding_depends_on_the_type(kind, step, count):
     values = np.array([1.0, 2.0, 3.0])
     before = {"": values.astype(kind)}
-    assert len(changes(before, {"": (values * (1 + step)).astype(kind)})) == seen
+    assert len(changes(before, {"": (values * (1 + step)).astype(kind)})) == count
 
 
 def test_the_size_by_hand():
@@ -173,7 +173,7 @@ def test_loose_parts_are_left_out():
     assert changes(before, after, {"seconds"}) == []
 
 
-def test_what_lies_under_a_mask_is_no_content():
+def test_values_under_a_mask_are_no_content():
     one, two = (np.ma.array([1.0, chance], mask=[False, True]) for chance in (3.0, 4.0))
     assert changes(snapshot(one), snapshot(two)) == []
 
