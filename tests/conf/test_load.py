@@ -89,11 +89,11 @@ BAD_SETTINGS = {
     "a query without a query": ("data.source=query", "query goes with source 'query'"),
     "a query that changes data": (
         "data={source: query, query: delete from prices}",
-        "query begins with 'delete': it must read rows, as select ... does",
+        "query begins with 'delete': it must read rows, such as select ...",
     ),
     "two statements": (
         "data={source: query, query: select 1; drop table prices}",
-        "query has a semicolon within: it must be one statement",
+        "query contains a semicolon: it must be one statement",
     ),
     "a database that cannot be locked": (
         "data={source: query, path: 'mysql://host/prices', query: select 1}",

@@ -1,4 +1,4 @@
-"""History that was restated: what differs between rows as they were kept and as they are now."""
+"""Restated history: the differences between the rows as they were kept and as they are now."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ from foldproof.tasks.data.rows import names_of
 
 KEYS = ["date", "symbol"]
 OLD, NEW, SIDE = "\0old", "\0new", "\0side"
-"""Ends of names that no column of a user has."""
+"""Suffixes that no column of a user has."""
 
 
 @dataclass(frozen=True)
 class Restatement:
-    """Rows that differ from those that were kept, up to the last date that was.
+    """Rows that differ from the kept ones, up to the last kept date.
 
     Attributes:
-        changed: Column -> rows in which its value is another.
+        changed: Column -> number of rows in which its value changed.
         rows: Rows with a changed value.
-        added: Rows that were not there.
+        added: Rows that were not there before.
         removed: Rows that are no longer there.
-        first: First date with any of them.
-        last: Last one.
-        witness: The first of them in words.
+        first: First date with a difference.
+        last: Last date with a difference.
+        witness: The first difference in words.
     """
 
     changed: dict[str, int]
@@ -35,7 +35,7 @@ class Restatement:
     witness: str
 
     def sentence(self) -> str:
-        """All of it, as a warning says it."""
+        """The warning of the report."""
         columns = ", ".join(f"{name} {count}" for name, count in self.changed.items())
         parts = [f"{self.rows} rows changed ({columns})"] if self.rows else []
         parts += [f"{self.added} rows added"] if self.added else []
@@ -47,13 +47,13 @@ class Restatement:
 def restatement(
     old: pd.DataFrame, new: pd.DataFrame, called: Callable[[str], str] = str
 ) -> Restatement | None:
-    """What of ``old`` is otherwise in ``new``; None where it is all there, and nothing between.
+    """The differences between ``old`` and ``new`` up to the last old date; None if there are none.
 
-    Columns that only one of the tables has are not looked at.
+    Columns that only one of the tables has are ignored.
 
     Args:
         old: Checked rows, by date and symbol, as they were kept.
-        new: The same, as they are now; later dates are not looked at.
+        new: Checked rows as they are now.
         called: Role -> the name of its column in the source.
     """
     new = new[new["date"] <= old["date"].iloc[-1]]
@@ -82,13 +82,13 @@ def restatement(
 
 
 def unlike(both: pd.DataFrame, name: str) -> pd.Series:
-    """Whether a column's two values differ; two missing ones do not."""
+    """Whether the old and new values of a column differ; two missing values are equal."""
     old, new = both[name + OLD], both[name + NEW]
     return ~((old == new).fillna(False).astype(bool) | (old.isna() & new.isna()))
 
 
 def witness(row: pd.Series, columns: list[str], called: Callable[[str], str]) -> str:
-    """One row that differs, in words: where, and what it was and is."""
+    """One difference in words: the row, the old value and the new one."""
     where = f"{row['symbol']} on {row['date']:%Y-%m-%d}"
     if row[SIDE] != "both":
         return f"{where}: {'added' if row[SIDE] == 'right_only' else 'removed'}"
@@ -98,7 +98,7 @@ def witness(row: pd.Series, columns: list[str], called: Callable[[str], str]) ->
 
 
 def shown(value: object) -> str:
-    """A cell as a reader would write it."""
+    """A cell as text."""
     if pd.isna(value):  # type: ignore[call-overload]  # a cell, not a list
         return "missing"
     return f"{value:%Y-%m-%d}" if isinstance(value, pd.Timestamp) else str(value)

@@ -64,11 +64,11 @@ def test_an_index_of_dates_and_symbols_serves_as_columns() -> None:
         ),
         (
             {"symbol": ["B", "B", "B", "A"]},
-            "row 2 of the input (2020-01-03, B): symbol 'B' stands twice on that date",
+            "row 2 of the input (2020-01-03, B): symbol 'B' is a duplicate on that date",
         ),
         (
             {"date": ["2999-01-03", "2020-01-03", "2020-01-02", "2020-01-02"]},
-            "row 1 of the input (2999-01-03, B): date '2999-01-03' lies in the future",
+            "row 1 of the input (2999-01-03, B): date '2999-01-03' is in the future",
         ),
     ],
 )
@@ -80,7 +80,7 @@ def test_a_wrong_input_is_told_by_column_and_row(columns: dict[str, object], sai
 def test_no_rows_and_a_name_that_stands_twice() -> None:
     with pytest.raises(DataError, match="the input has no rows"):
         inputs_of(rows().head(0), READY, FEATURES)
-    with pytest.raises(DataError, match="column 'f0' stands twice"):
+    with pytest.raises(DataError, match="duplicate column 'f0'"):
         inputs_of(rows().set_axis(["date", "symbol", "f0", "f0", "f1"], axis=1), READY, FEATURES)
 
 
