@@ -147,23 +147,23 @@ class TrainingSpec(Spec):
     )
 
     loss: Literal["mse", "rank_correlation"] = "mse"
-    """mse, or rank_correlation: minus the correlation of forecasts with target ranks, by date."""
+    """mse, or rank_correlation: minus the correlation of forecasts and target ranks by date."""
     batches: Literal["shuffled", "date", "date_block", "symbol", "chronological"] = "shuffled"
-    """Which samples share a batch; see models.batches. A variant may need one of its own."""
+    """The samples that share a batch; see models.batches. A variant may prescribe it."""
     batch_size: int = 512
-    """Samples in a batch (an upper bound where whole dates or one symbol make up a batch)."""
+    """Samples in a batch; an upper bound if a batch consists of whole dates or of one symbol."""
     epochs: int = 12
-    """Passes over the training block at most."""
+    """Maximum number of passes over the training block."""
     patience: int = 3
-    """Epochs without a better validation loss before training stops; the best weights are kept."""
+    """Epochs without a better validation loss until training stops; the best weights are kept."""
     learning_rate: float = 2e-3
     """AdamW step size."""
     weight_decay: float = 1e-3
     """AdamW decoupled weight decay."""
     clip_norm: float = 1.0
-    """Gradients are scaled down to this Euclidean norm at most."""
+    """Gradients with a larger Euclidean norm are scaled down to it."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to train; auto takes CUDA when there is one."""
+    """Device to train on; auto uses CUDA if there is one."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -129,7 +129,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
         ),
     }
 )
-"""Every variant by its key, in the order in which tables show them."""
+"""Every variant by its key, in the order of the tables."""
 
 
 def resolve(name: str) -> Variant:

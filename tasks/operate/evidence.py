@@ -80,7 +80,7 @@ def champion_forecasts(
     Returns:
         date, symbol, variant (``champion``), forecast, target; empty where none is out of sample.
     """
-    laid, since = served.laid(raw), np.datetime64(champion.tested_from, "D")
+    laid, since = served.inputs(raw), np.datetime64(champion.tested_from, "D")
     first = np.searchsorted(laid.dates, max(panel.dates[rows.start], since))
     last = np.searchsorted(laid.dates, panel.dates[rows.stop - 1], side="right")
     dates = laid.dates[first:last]

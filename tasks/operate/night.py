@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from foldproof.tasks.operate.evidence import Champion
-from foldproof.tasks.train.serving.model import Laid, Served, read_served
+from foldproof.tasks.train.serving.model import ModelInputs, Served, read_served
 from foldproof.tasks.train.serving.rows import inputs_of
 from foldproof.tasks.train.serving.training_values import Background
 
@@ -38,7 +38,7 @@ class Night:
     champion: Champion
     served: Served
     background: Background
-    laid: Laid
+    laid: ModelInputs
     universe: np.ndarray
     when: date
 
@@ -81,12 +81,12 @@ def night_of(model: str, champion: Champion, rows: pd.DataFrame, when: date) -> 
         )
     frame = inputs_of(rows, served.data, served.features)
     frame = frame[frame["date"] <= pd.Timestamp(when)]
-    laid = served.laid(frame)
+    laid = served.inputs(frame)
     universe = universe_of(frame, laid)
     return Night(model, champion, served, served.background, laid, universe, when)
 
 
-def universe_of(frame: pd.DataFrame, laid: Laid) -> np.ndarray:
+def universe_of(frame: pd.DataFrame, laid: ModelInputs) -> np.ndarray:
     """(S,) bool: symbols with a row on one of the newest dates, the last of which is a member's."""
     since = laid.dates[-LISTED:][0]
     recent = frame[frame["date"] >= pd.Timestamp(since)].drop_duplicates("symbol", keep="last")

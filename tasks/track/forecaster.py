@@ -11,7 +11,7 @@ from foldproof.tasks.attribute.methods.catalogue import MAIN
 from foldproof.tasks.data import DataSpec
 from foldproof.tasks.track.model import ModelFiles
 from foldproof.tasks.train import TrainedUnit
-from foldproof.tasks.train.serving.model import Laid, example_rows, write_served
+from foldproof.tasks.train.serving.model import ModelInputs, example_rows, write_served
 from foldproof.tasks.train.serving.record import NOTHING, background_of, served_of
 from foldproof.tasks.version import ROOT, sources
 
@@ -30,7 +30,7 @@ def forecaster_files(
     raw: pd.DataFrame,
     folder: Path,
     importance: Mapping[str, float] = NOTHING,
-    laid: Laid | None = None,
+    laid: ModelInputs | None = None,
 ) -> ModelFiles:
     """Write the unit below ``folder`` and describe it as a model.
 
@@ -47,10 +47,10 @@ def forecaster_files(
     place = folder / trained.unit.key
     place.mkdir()
     served = served_of(trained, features, data)
-    laid = served.laid(raw) if laid is None else laid
+    laid = served.inputs(raw) if laid is None else laid
     background = background_of(served, laid, trained, importance)
     rows = example_rows(raw, data, features, background.history + EXAMPLE_DATES, EXAMPLE_SYMBOLS)
-    scores = served.table(served.laid(rows))
+    scores = served.table(served.inputs(rows))
     return ModelFiles(
         code=Path(__file__).with_name("served_model.py"),
         artifacts=write_served(trained, features, data, place, background),
@@ -91,7 +91,7 @@ def files_by_variant(
     """
     laid, files = None, {}
     for one in models:
-        laid = laid or served_of(one, features, data).laid(raw)
+        laid = laid or served_of(one, features, data).inputs(raw)
         own = importance_of(importance, one)
         files[one.unit.variant] = forecaster_files(one, features, data, raw, folder, own, laid)
     return files

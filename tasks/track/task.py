@@ -64,7 +64,7 @@ def log_retrained(
         model = None
         if chosen is not None:
             raw, served = load_raw(data), served_of(chosen, features, data)
-            laid = served.laid(raw)
+            laid = served.inputs(raw)
             own = importance_when_tested(served, laid, chosen.unit.fold, samples)
             model = forecaster_files(chosen, features, data, raw, Path(folder), own, laid)
         return log_retraining(store, record, model)

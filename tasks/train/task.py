@@ -1,4 +1,4 @@
-"""The Prefect tasks of this step. Finished units are found by their key, not trained twice."""
+"""The Prefect tasks of this step. Finished units are found by their key and not trained again."""
 
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,12 @@ from foldproof.tasks.version import code_version
 
 
 def unit_key(_: Any, parameters: dict[str, Any]) -> str:
-    """Where Prefect keeps a trained unit: its own key."""
+    """Cache key of a trained unit."""
     return f"train-{parameters['unit'].key}"
 
 
 def reference_key(_: Any, parameters: dict[str, Any]) -> str:
-    """Where Prefect keeps a reference's forecasts."""
+    """Cache key of a reference's forecasts."""
     p = parameters
     return "-".join(
         [

@@ -1,4 +1,4 @@
-"""A unit: one variant on one fold with one seed, what one worker trains."""
+"""A unit: one variant on one fold with one seed, the work of one training process."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ TRAINING = "foldproof.tasks.train.train"
 
 @dataclass(frozen=True)
 class Unit:
-    """Everything that decides a trained network, and nothing else.
+    """The settings that decide a trained network, and no others.
 
     Attributes:
         variant: Key of ``foldproof.models.normalizers.VARIANTS`` or ``package.module:attribute``.
@@ -44,7 +44,7 @@ class Unit:
 
     @property
     def key(self) -> str:
-        """Hash of all that decides the result, the code included; readable in front."""
+        """Readable name with a hash of everything that decides the result, including the code."""
         fold = [[r.start, r.stop] for r in (self.fold.train, self.fold.validation, self.fold.test)]
         decides = [
             self.variant, fold, self.seed, asdict(self.network), asdict(self.training),
@@ -56,14 +56,14 @@ class Unit:
 
 @dataclass(frozen=True, eq=False)
 class TrainedUnit:
-    """A unit with its frozen result. Plain arrays and frames: it travels between processes.
+    """A unit with its frozen result, in plain arrays and frames that processes can exchange.
 
     Attributes:
-        unit: What was trained.
+        unit: The trained unit.
         weights: Network parameters and buffers by name.
         statistics: State of the input normalizer by name.
         target_scale: Standard deviation of the training targets; forecasts are in target units.
-        curves: One row an epoch: epoch, train_loss, validation_loss.
+        curves: One row per epoch: epoch, train_loss, validation_loss.
         best_epoch: The epoch whose weights were kept, from 1.
         forecasts: Out of sample: date, symbol, fold, variant, seed, forecast, target.
     """
@@ -91,7 +91,7 @@ def variant_version(name: str) -> str:
 
 
 def units_key(step: str, trained: Sequence[TrainedUnit], *decides: object) -> str:
-    """Key of what ``step`` makes of one variant's units: they and ``decides`` decide it."""
+    """Cache key of the result of ``step`` on one variant's units and the settings ``decides``."""
     name = trained[0].unit.variant.replace(":", ".")
     return f"{step}-{name}-{digest([one.unit.key for one in trained], *decides)}"
 

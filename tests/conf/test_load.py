@@ -101,7 +101,7 @@ BAD_SETTINGS = {
     ),
     "a password in an address": (
         "data={source: query, path: 'postgresql://me:s3cret@host/prices', query: select 1}",
-        "path holds a password, which would be logged with the configuration; write the name",
+        "path contains a password, which would be logged with the configuration; write the name",
     ),
     "rows kept of what does not grow": (
         "data.incremental=true",
@@ -109,7 +109,7 @@ BAD_SETTINGS = {
     ),
     "a file without a path": ("data.source=file", "path goes with source 'file'"),
     "a date that is none": ("data.start=2020-02-31", "not readable as YAML: day"),
-    "start after end": ("data.end=2001-01-01", "start must lie before end"),
+    "start after end": ("data.end=2001-01-01", "start must be before end"),
     "a horizon of zero": ("target.horizon=0", "horizon must be at least 1; it is 0"),
     "a size that is no period": ("split.train=5Q", "5Q"),
     "no validation": ("split.validation=0", "validation"),

@@ -109,7 +109,7 @@ def panel_of(rows: Rows, spec: DataSpec, target: TargetSpec, cache: Path | None)
         return found
     before = newest(cache, settings, content) if cache else None
     earlier = kept(cache / before) if cache and before else None
-    names, arrays = panel_arrays(rows, spec, target, earlier and layout_of(earlier))
+    names, arrays = panel_arrays(rows, spec, target, layout_of(earlier) if earlier else None)
     decides = [names, rows.about["source"], spec.features, asdict(target)]
     digest = fingerprint(decides, (arrays[name] for name in ARRAYS))
     panel = Panel(features=names, fingerprint=digest, about=rows.about | {"key": key}, **arrays)

@@ -26,7 +26,7 @@ def test_choices_are_the_entries_of_their_mappings() -> None:
         (DataSpec, {"features": "prices"}, "features must be price, ready or package.module"),
         (DataSpec, {"fill_limit": -1}, "fill_limit must be at least 0; it is -1"),
         (DataSpec, {"min_history": 0}, "min_history must be at least 1; it is 0"),
-        (DataSpec, {"start": date(2020, 1, 2), "end": date(2020, 1, 2)}, "start must lie before"),
+        (DataSpec, {"start": date(2020, 1, 2), "end": date(2020, 1, 2)}, "start must be before"),
         (DataSpec, {"start": "2020-01-02"}, "start must be a datetime.date; it is '2020-01-02'"),
         (TargetSpec, {"horizon": 0}, "horizon must be at least 1; it is 0"),
         (TargetSpec, {"kind": "log"}, "kind must be one of return"),
