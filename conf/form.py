@@ -1,4 +1,4 @@
-"""Descriptions that a YAML file, a command line or a form of the Prefect UI fills."""
+"""Base of the descriptions that a YAML file, the command line or a Prefect form fills."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import is_dataclass

@@ -71,7 +71,7 @@ def test_the_history_is_the_least_with_which_there_is_a_score(
     dates = np.sort(raw["date"].unique())
     enough = raw[raw["date"] >= dates[-needed]]
     assert served.score(enough)["score"].notna().all()
-    with pytest.raises(ValueError, match="none of the 16 symbols"):
+    with pytest.raises(ValueError, match="any of the 16 symbols"):
         served.score(raw[raw["date"] >= dates[1 - needed]])
 
 
