@@ -46,7 +46,7 @@ def load_as(schema: type[Schema], source: str | Path, overrides: Sequence[str] =
         raise ConfigError(f"{file}: not readable as YAML: {error}") from error
     if not isinstance(tree, dict):
         raise ConfigError(
-            f"{file}: it must contain a mapping of settings; it is a {type(tree).__name__}"
+            f"{file}: it must contain a mapping of settings, not {type(tree).__name__}"
         )
     return described(schema, tree, overrides, f"{file}: the configuration cannot be used")
 

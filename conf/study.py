@@ -87,7 +87,7 @@ class BatchStudy(Description):
     seeds: tuple[int, ...] = Field(min_length=2)
     """Seeds of the networks; at least 2, because intervals are over seeds."""
     level: float = 0.95
-    """Level of each interval by itself; a share of 1 - level of the cells in the text may be luck."""
+    """Level of each interval by itself; of the cells in the text, 1 - level may be luck."""
     expected: tuple[ExpectedSize, ...] = ()
     """Expected sizes, to confirm or to correct."""
     tracking: TrackingSpec = TrackingSpec()

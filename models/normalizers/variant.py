@@ -72,6 +72,8 @@ class Variant:
             of its date.
         training_coupling: The same in training; batch means all samples of the batch.
         control: Whether it leaks on purpose, to prove that the audit detects it.
+        statistics: The rows or samples that its statistics come from, in a few words.
+        trap: The mistake that users make with it, in one line.
     """
 
     title: str
@@ -85,3 +87,5 @@ class Variant:
     coupling: Literal["none", "date"] = "none"
     training_coupling: Literal["none", "date", "batch"] = "none"
     control: bool = False
+    statistics: str = ""
+    trap: str = ""

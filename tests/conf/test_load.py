@@ -148,8 +148,8 @@ def test_a_password_is_not_said_even_where_it_is_refused(source: str) -> None:
     ("content", "message"),
     [
         ("a: [1", "not readable as YAML"),
-        ("- a list", "a mapping of settings is needed; it holds list"),
-        ("", "it holds NoneType"),
+        ("- a list", "a mapping of settings, not list"),
+        ("", "not NoneType"),
         ("name: x\nvariants: [none]\n", "split: is missing"),
     ],
 )
