@@ -12,7 +12,7 @@ from pydantic import (
     field_validator,
 )
 
-from foldproof.models.spec import OWN, Interval
+from foldproof.models.spec import OWN, Interval, check_setting, require_distinct
 
 JsonSchema = dict[str, Any]
 OWN_PATTERN = r"^[\w.]+:\w+$"
@@ -34,11 +34,11 @@ class Description(BaseModel):
 
     @field_validator("*")
     @classmethod
-    def within_bounds(cls, value: Any, info: ValidationInfo) -> Any:
-        """Each number lies in its interval."""
-        name = str(info.field_name)
-        if name in cls.__bounds__:
-            cls.__bounds__[name].check(name, value)
+    def suits(cls, value: Any, info: ValidationInfo) -> Any:
+        """Each value suits its bounds and choices, and no entry of a list is a duplicate."""
+        check_setting(cls, str(info.field_name), value)
+        if isinstance(value, tuple):
+            require_distinct(value, "entries")
         return value
 
     @classmethod

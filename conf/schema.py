@@ -4,7 +4,7 @@ import os
 from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
@@ -17,8 +17,6 @@ from foldproof.models.spec import (
     TrainingSpec,
     at_least,
     require,
-    require_distinct,
-    unknown,
 )
 from foldproof.tasks.attribute.spec import AttributionSpec
 from foldproof.tasks.compare.spec import StatisticsSpec
@@ -69,50 +67,34 @@ class Experiment(Description):
     workers: int = 0
     """Training processes, one thread each; 0 for one per core."""
 
-    @field_validator("variants", "references", "seeds")
-    @classmethod
-    def distinct(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        """No entry is a duplicate."""
-        require_distinct(values, "entries")
-        return values
-
     @field_validator("variants")
     @classmethod
     def known_variants(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         """At least one variant, each of which can be imported."""
-        if not names:
-            raise ValueError("at least one variant is needed; 'none' is the plain LSTM")
+        require(bool(names), "at least one variant is needed; 'none' is the plain LSTM")
         for name in names:
             resolve(name)
-        return names
-
-    @field_validator("references")
-    @classmethod
-    def known_references(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Each is a key of REFERENCES."""
-        for name in names:
-            require(name in REFERENCES, unknown("reference", name, REFERENCES))
         return names
 
     @model_validator(mode="after")
     def fits_together(self) -> "Experiment":
         """Conditions on several specs together."""
-        if self.split.validation == 0:
-            raise ValueError(
-                "split.validation must not be 0: early stopping and the references need it"
-            )
-        if self.statistics.reference not in self.variants:
-            raise ValueError(
-                f"statistics.reference {self.statistics.reference!r} must be one of the variants "
-                f"({', '.join(self.variants)})"
-            )
+        require(
+            self.split.validation != 0,
+            "split.validation must not be 0: early stopping and the references need it",
+        )
+        require(
+            self.statistics.reference in self.variants,
+            f"statistics.reference {self.statistics.reference!r} must be one of the variants "
+            f"({', '.join(self.variants)})",
+        )
         for name in self.variants:
             composition = resolve(name).batches or self.training.batches
-            if self.training.loss == "rank_correlation" and not BATCHES[composition].whole_dates:
-                raise ValueError(
-                    f"training.loss rank_correlation needs whole dates in a batch; variant {name} "
-                    f"trains on {composition!r}"
-                )
+            require(
+                self.training.loss != "rank_correlation" or BATCHES[composition].whole_dates,
+                f"training.loss rank_correlation needs whole dates in a batch; variant {name} "
+                f"trains on {composition!r}",
+            )
         return self
 
     def tonight(self) -> "Experiment":

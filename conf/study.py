@@ -18,7 +18,7 @@ from foldproof.models.spec import (
     Spec,
     TrainingSpec,
     at_least,
-    require_distinct,
+    require,
     within,
 )
 from foldproof.tasks.batch_study import Composition
@@ -70,15 +70,15 @@ class BatchStudy(Description):
     """Distinguishes the file from that of a comparison."""
     name: str
     """Title of the study in the figure and the tracker."""
-    panels: tuple[str, ...]
+    panels: tuple[str, ...] = Field(min_length=1)
     """Keys of sources to run on, in this order."""
     sources: dict[str, PanelSpec]
     """Panels by names of your choice."""
-    normalizations: tuple[str, ...]
+    normalizations: tuple[str, ...] = Field(min_length=1)
     """Keys of models.normalizers.VARIANTS, or package.module:attribute."""
     reference: str = "none"
     """The normalization that the others are compared with, in pairs of honest scores."""
-    compositions: tuple[Composition, ...]
+    compositions: tuple[Composition, ...] = Field(min_length=1)
     """The samples that share a batch, in training and in train-mode scoring."""
     network: NetworkSpec = NetworkSpec()
     """The LSTM."""
@@ -95,15 +95,6 @@ class BatchStudy(Description):
     workers: int = 0
     """Training processes, one thread each; 0 for one per core."""
 
-    @field_validator("panels", "normalizations", "compositions", "seeds")
-    @classmethod
-    def distinct(cls, values: tuple[object, ...]) -> tuple[object, ...]:
-        """At least one entry and no duplicates."""
-        if not values:
-            raise ValueError("at least one entry is needed")
-        require_distinct(values, "entries")
-        return values
-
     @field_validator("normalizations")
     @classmethod
     def known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -116,15 +107,15 @@ class BatchStudy(Description):
     def fits_together(self) -> "BatchStudy":
         """Conditions on several fields together."""
         unknown = [name for name in self.panels if name not in self.sources]
-        if unknown:
-            raise ValueError(
-                f"panels names {', '.join(unknown)}; sources has {', '.join(self.sources)}"
-            )
-        if self.reference not in self.normalizations:
-            raise ValueError(
-                f"reference {self.reference!r} must be one of the normalizations "
-                f"({', '.join(self.normalizations)})"
-            )
+        require(
+            not unknown,
+            f"panels has {', '.join(unknown)}, but sources has only {', '.join(self.sources)}",
+        )
+        require(
+            self.reference in self.normalizations,
+            f"reference {self.reference!r} must be one of the normalizations "
+            f"({', '.join(self.normalizations)})",
+        )
         return self
 
     @property

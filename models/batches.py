@@ -71,18 +71,6 @@ def _shuffled(
     return _chunks(samples[order.to(samples.device)], size)
 
 
-def _date(
-    samples: Tensor, dates: Tensor, symbols: Tensor, size: int, generator: Generator
-) -> list[Tensor]:
-    return _mixed(_dates(samples, dates, symbols), generator)
-
-
-def _date_block(
-    samples: Tensor, dates: Tensor, symbols: Tensor, size: int, generator: Generator
-) -> list[Tensor]:
-    return _mixed(_blocks(samples, dates, symbols, size), generator)
-
-
 def _symbol(
     samples: Tensor, dates: Tensor, symbols: Tensor, size: int, generator: Generator
 ) -> list[Tensor]:
@@ -92,23 +80,19 @@ def _symbol(
     return _mixed([chunk for run in runs for chunk in _chunks(run, size)], generator)
 
 
-def _chronological(
-    samples: Tensor, dates: Tensor, symbols: Tensor, size: int, generator: Generator
-) -> list[Tensor]:
-    return _blocks(samples, dates, symbols, size)
-
-
-BATCHES: Mapping[str, Batches] = MappingProxyType(
-    {
-        entry.name: entry
-        for entry in (
-            Batches("shuffled", "any samples, drawn again each epoch", _shuffled, False),
-            Batches("date", "one whole date, regardless of batch_size; dates shuffled", _date),
-            Batches("date_block", "whole adjacent dates; blocks shuffled", _date_block),
-            Batches("symbol", "consecutive windows of one symbol; pieces shuffled", _symbol, False),
-            Batches("chronological", "whole adjacent dates in time order", _chronological),
-        )
-    }
-)
+BATCHES: Mapping[str, Batches] = MappingProxyType({
+    entry.name: entry
+    for entry in (
+        Batches("shuffled", "any samples, drawn again each epoch", _shuffled, False),
+        Batches("date", "one whole date, regardless of batch_size; dates shuffled",
+                lambda s, dates, symbols, _, draw: _mixed(_dates(s, dates, symbols), draw)),
+        Batches("date_block", "whole adjacent dates; blocks shuffled",
+                lambda s, dates, symbols, size, draw:
+                _mixed(_blocks(s, dates, symbols, size), draw)),
+        Batches("symbol", "consecutive windows of one symbol; pieces shuffled", _symbol, False),
+        Batches("chronological", "whole adjacent dates in time order",
+                lambda s, dates, symbols, size, _: _blocks(s, dates, symbols, size)),
+    )
+})  # fmt: skip
 """Every batch composition by its name. Only shuffled and symbol cut dates; the others keep a date
 whole even if it is larger than batch_size. A last piece of one sample joins the piece before it."""

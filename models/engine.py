@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from foldproof.models.batches import BATCHES, Batches
+from foldproof.models.batches import BATCHES
 from foldproof.models.losses import LOSSES, Loss
 from foldproof.models.network import Forecaster
 from foldproof.models.spec import TrainingSpec, require
@@ -79,47 +79,31 @@ def fit(
             f"{name} needs at least 2 samples; it has {len(samples)}: "
             "lengthen the block, shorten the window, or check for missing values",
         )
-    where = windows.rows.device
+    where, loss = windows.rows.device, LOSSES[spec.loss]
     network.to(where)
-    with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
-        torch.manual_seed(seed)
-        return _passes(
-            network,
-            windows,
-            train.to(where),
-            validation.to(where),
-            spec,
-            BATCHES[batches or spec.batches],
-            torch.Generator().manual_seed(seed),
-        )
-
-
-def _passes(
-    network: Forecaster,
-    windows: Windows,
-    train: Tensor,
-    validation: Tensor,
-    spec: TrainingSpec,
-    batches: Batches,
-    generator: Generator,
-) -> Fit:
-    """Train until patience runs out; the network and the result have the best weights."""
-    loss = LOSSES[spec.loss]
+    train, validation = train.to(where), validation.to(where)
+    dates, symbols = windows.date(train), windows.symbol(train)
+    composition, generator = BATCHES[batches or spec.batches], Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=spec.learning_rate, weight_decay=spec.weight_decay
     )
-    dates, symbols = windows.date(train), windows.symbol(train)
     curves: list[Epoch] = []
     weights: dict[str, Tensor] = {}
     best = 0
-    while len(curves) < min(spec.epochs, best + spec.patience if best else spec.epochs):
-        order = batches.cut(train, dates, symbols, spec.batch_size, generator)
-        train_loss = _train(network, windows, order, loss, optimizer, spec.clip_norm)
-        reached = Epoch(train_loss, _validate(network, windows, validation, loss))
-        curves.append(reached)
-        _require_finite(reached, len(curves), spec)
-        if not best or reached.validation_loss < curves[best - 1].validation_loss:
-            best, weights = len(curves), _snapshot(network)
+    with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
+        torch.manual_seed(seed)
+        while len(curves) < min(spec.epochs, best + spec.patience if best else spec.epochs):
+            order = composition.cut(train, dates, symbols, spec.batch_size, generator)
+            train_loss = _train(network, windows, order, loss, optimizer, spec.clip_norm)
+            forecast = predict(network, windows, validation)
+            reached = loss.of(forecast, windows.target[validation], windows.date(validation))
+            curves.append(Epoch(train_loss, float(reached)))
+            _require_finite(curves[-1], len(curves), spec)
+            if not best or curves[-1].validation_loss < curves[best - 1].validation_loss:
+                best = len(curves)
+                weights = {
+                    name: value.cpu().clone() for name, value in network.state_dict().items()
+                }
     network.load_state_dict(weights)
     return Fit(weights, curves, best)
 
@@ -148,11 +132,6 @@ def _train(
     return float(total / sum(map(len, order)))
 
 
-def _validate(network: Forecaster, windows: Windows, samples: Tensor, loss: Loss) -> float:
-    forecast = predict(network, windows, samples)
-    return float(loss.of(forecast, windows.target[samples], windows.date(samples)))
-
-
 def _require_finite(epoch: Epoch, number: int, spec: TrainingSpec) -> None:
     require(
         math.isfinite(epoch.train_loss) and math.isfinite(epoch.validation_loss),
@@ -160,10 +139,6 @@ def _require_finite(epoch: Epoch, number: int, spec: TrainingSpec) -> None:
         f"{epoch.validation_loss} in validation: lower learning_rate (now {spec.learning_rate}), "
         "or use a normalization that bounds the features",
     )
-
-
-def _snapshot(network: Forecaster) -> dict[str, Tensor]:
-    return {name: value.cpu().clone() for name, value in network.state_dict().items()}
 
 
 def predict(network: Forecaster, windows: Windows, samples: Tensor) -> Tensor:

@@ -82,11 +82,22 @@ class Spec:
     """Field -> interval of its value, or of each entry of a tuple; None is always allowed."""
     __choices__: ClassVar[Mapping[str, Iterable[str]]] = {}
     """Field -> names that it takes, or that each entry takes; OWN among them stands for any name of
-    that form. For the form only: a spec's check reads the catalogue itself."""
+    that form."""
 
     def __post_init__(self) -> None:
-        for name, interval in self.__bounds__.items():
-            interval.check(name, getattr(self, name))
+        for name in {**self.__bounds__, **self.__choices__}:
+            check_setting(self, name, getattr(self, name))
+
+
+def check_setting(spec: Any, name: str, value: Any) -> None:
+    """Raise ValueError unless ``value`` suits the bounds and choices of the field ``name``."""
+    if name in spec.__bounds__:
+        spec.__bounds__[name].check(name, value)
+    choices = [*spec.__choices__.get(name, ())]
+    for entry in (value if isinstance(value, tuple) else (value,)) if choices else ():
+        own = OWN in choices and entry.count(":") == 1
+        hint = nearest(entry, choices) or f"; there are {', '.join(choices)}"
+        require(own or entry in choices, f"{name} has no choice {entry!r}{hint}")
 
 
 def require(holds: bool, invariant: str) -> None:

@@ -87,7 +87,9 @@ class DataSpec(Spec):
     """The source of the rows and the features made from them."""
 
     __bounds__ = at_least(0, "fill_limit") | at_least(1, "min_history", "overlap")
-    __choices__ = MappingProxyType({"features": ("price", "ready", OWN)})
+    __choices__ = MappingProxyType(
+        {"source": get_args(SourceName), "features": ("price", "ready", OWN)}
+    )
 
     source: SourceName = "sp500"
     """Key of tasks.data.SOURCES."""
@@ -124,12 +126,7 @@ class DataSpec(Spec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_one_of("source", self.source, get_args(SourceName))
         self.check_origin()
-        require(
-            self.features in ("price", "ready") or self.features.count(":") == 1,
-            f"features must be price, ready or package.module:function; it is {self.features!r}",
-        )
         require(
             not self.incremental or self.source in ("file", "query"),
             f"incremental goes with source 'file' or 'query'; source is {self.source!r}",
@@ -175,18 +172,10 @@ class TargetSpec(Spec):
     """The target at the close of day d: the return from close d+1 to close d+1+horizon."""
 
     __bounds__ = at_least(1, "horizon")
+    __choices__ = MappingProxyType({"kind": get_args(Kind)})
 
     horizon: int = 5
     """Trading days from the next close to the close at which the return ends."""
     kind: Kind = "cs_zscore"
     """return: unchanged; market_relative: minus the mean over the date's members; cs_zscore: that,
     divided by their standard deviation; cs_rank: rank among them, evenly from -0.5 to 0.5."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_one_of("kind", self.kind, get_args(Kind))
-
-
-def require_one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Raise ValueError unless ``value`` is one of ``choices``."""
-    require(value in choices, f"{name} must be one of {', '.join(choices)}; it is {value!r}")

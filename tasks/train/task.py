@@ -11,7 +11,7 @@ from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.timing import Timed, timed
 from foldproof.tasks.train.references import reference_forecasts
 from foldproof.tasks.train.train import train_unit
-from foldproof.tasks.train.unit import TrainedUnit, Unit
+from foldproof.tasks.train.unit import TrainedUnit, Unit, digest, ranges
 from foldproof.tasks.version import code_version
 
 
@@ -22,22 +22,9 @@ def unit_key(_: Any, parameters: dict[str, Any]) -> str:
 
 def reference_key(_: Any, parameters: dict[str, Any]) -> str:
     """Cache key of a reference's forecasts."""
-    p = parameters
-    return "-".join(
-        [
-            "reference",
-            p["name"],
-            f"f{p['fold'].number}",
-            *(
-                f"{r.start}_{r.stop}"
-                for r in (p["fold"].train, p["fold"].validation, p["fold"].test)
-            ),
-            f"w{p['window']}",
-            f"s{p['seed']}",
-            Path(p["panel"]).name[:20],
-            code_version("foldproof.tasks.train.references"),
-        ]
-    )
+    fold, code = parameters["fold"], code_version("foldproof.tasks.train.references")
+    decides = [parameters["window"], parameters["seed"], Path(parameters["panel"]).name, code]
+    return f"reference-{parameters['name']}-f{fold.number}-{digest(ranges(fold), *decides)}"
 
 
 @task(

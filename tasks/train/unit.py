@@ -45,9 +45,8 @@ class Unit:
     @property
     def key(self) -> str:
         """Readable name with a hash of everything that decides the result, including the code."""
-        fold = [[r.start, r.stop] for r in (self.fold.train, self.fold.validation, self.fold.test)]
         decides = [
-            self.variant, fold, self.seed, asdict(self.network), asdict(self.training),
+            self.variant, ranges(self.fold), self.seed, asdict(self.network), asdict(self.training),
             self.panel, self.plan, code_version(TRAINING), variant_version(self.variant),
         ]  # fmt: skip
         name = self.variant.replace(":", ".")
@@ -75,6 +74,11 @@ class TrainedUnit:
     curves: pd.DataFrame
     best_epoch: int
     forecasts: pd.DataFrame
+
+
+def ranges(fold: Fold) -> list[list[int]]:
+    """First row and end of the blocks of a fold, for keys."""
+    return [[rows.start, rows.stop] for rows in (fold.train, fold.validation, fold.test)]
 
 
 def variant_version(name: str) -> str:

@@ -72,7 +72,7 @@ BAD_SETTINGS = {
     "a variant twice": ("variants=[none, none]", "duplicate entries: none"),
     "an unknown reference": (
         "references=[lasso]",
-        "there is no reference 'lasso'; there are zero, momentum",
+        "references has no choice 'lasso'; there are zero, momentum",
     ),
     "a word for a number": (
         "training.epochs=many",

@@ -66,7 +66,7 @@ def read_completely(
         return save(kept, place)
     old = before.rows.frame
     found = restatement(old, rows.frame, rows.called)
-    new = (f"{found.sentence()}; noticed {today}",) if found else ()
+    new = (f"{found.sentence}; noticed {today}",) if found else ()
     restated = (*before.restated, *new)[-MOST_RESTATED:]
     kept = replace(kept, restated=restated, pieces=before.pieces)
     unchanged = found.first if found else old["date"].iloc[-1]

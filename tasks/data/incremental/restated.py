@@ -1,7 +1,7 @@
 """Restated history: the differences between the rows as they were kept and as they are now."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -12,36 +12,16 @@ OLD, NEW, SIDE = "\0old", "\0new", "\0side"
 """Suffixes that no column of a user has."""
 
 
-@dataclass(frozen=True)
-class Restatement:
-    """Rows that differ from the kept ones, up to the last kept date.
+class Restatement(NamedTuple):
+    """Differences between the kept rows and the current ones.
 
     Attributes:
-        changed: Column -> number of rows in which its value changed.
-        rows: Rows with a changed value.
-        added: Rows that were not there before.
-        removed: Rows that are no longer there.
         first: First date with a difference.
-        last: Last date with a difference.
-        witness: The first difference in words.
+        sentence: The warning of the report: counts, dates, and the first difference.
     """
 
-    changed: dict[str, int]
-    rows: int
-    added: int
-    removed: int
     first: pd.Timestamp
-    last: pd.Timestamp
-    witness: str
-
-    def sentence(self) -> str:
-        """The warning of the report."""
-        columns = ", ".join(f"{name} {count}" for name, count in self.changed.items())
-        parts = [f"{self.rows} rows changed ({columns})"] if self.rows else []
-        parts += [f"{self.added} rows added"] if self.added else []
-        parts += [f"{self.removed} rows removed"] if self.removed else []
-        span = f"{self.first:%Y-%m-%d} to {self.last:%Y-%m-%d}"
-        return f"history restated: {', '.join(parts)}, dated {span}; first {self.witness}"
+    sentence: str
 
 
 def restatement(
@@ -69,16 +49,19 @@ def restatement(
     other = pd.concat([~there, *differs.values()], axis=1).any(axis=1)
     if not other.any():
         return None
+    counts = {"changed": other & there, "added": both[SIDE] == "right_only"}
+    counts["removed"] = both[SIDE] == "left_only"
+    columns_changed = ", ".join(f"{name} {count}" for name, count in changed.items())
+    parts = [
+        f"{rows.sum()} rows {what}" + (f" ({columns_changed})" if what == "changed" else "")
+        for what, rows in counts.items()
+        if rows.any()
+    ]
     days = both.loc[other, "date"]
-    return Restatement(
-        changed,
-        int((other & there).sum()),
-        int((both[SIDE] == "right_only").sum()),
-        int((both[SIDE] == "left_only").sum()),
-        days.min(),
-        days.max(),
-        witness(both[other].sort_values(KEYS).iloc[0], columns, called),
-    )
+    span = f"{days.min():%Y-%m-%d} to {days.max():%Y-%m-%d}"
+    first = witness(both[other].sort_values(KEYS).iloc[0], columns, called)
+    sentence = f"history restated: {', '.join(parts)}, dated {span}; first {first}"
+    return Restatement(days.min(), sentence)
 
 
 def unlike(both: pd.DataFrame, name: str) -> pd.Series:
