@@ -4,13 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import is_dataclass
 from typing import Any, ClassVar, get_args, get_type_hints
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    GetJsonSchemaHandler,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationInfo, field_validator
 
 from foldproof.models.spec import OWN, Interval, check_setting, require_distinct
 

@@ -11,13 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from foldproof.conf.form import Description
 from foldproof.models.batches import BATCHES
 from foldproof.models.normalizers import VARIANTS, resolve
-from foldproof.models.spec import (
-    OWN,
-    NetworkSpec,
-    TrainingSpec,
-    at_least,
-    require,
-)
+from foldproof.models.spec import OWN, NetworkSpec, TrainingSpec, at_least, require
 from foldproof.tasks.attribute.spec import AttributionSpec
 from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.data.spec import DataSpec, TargetSpec

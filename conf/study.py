@@ -13,14 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from foldproof.conf.form import Description
 from foldproof.conf.load import find, load_as
 from foldproof.models.normalizers import resolve
-from foldproof.models.spec import (
-    NetworkSpec,
-    Spec,
-    TrainingSpec,
-    at_least,
-    require,
-    within,
-)
+from foldproof.models.spec import NetworkSpec, Spec, TrainingSpec, at_least, require, within
 from foldproof.tasks.batch_study import Composition
 from foldproof.tasks.batch_study.answer import ExpectedSize, StudySettings
 from foldproof.tasks.data.spec import DataSpec, TargetSpec

@@ -63,7 +63,7 @@ def train_unit(unit: Unit, panel: Panel) -> TrainedUnit:
     Raises:
         TrainingError: Too few complete windows with a known label, or the loss diverged.
     """
-    variant = resolve(unit.variant)
+    variant, place = resolve(unit.variant), f"variant {unit.variant}, fold {unit.fold.number}"
     statistics = fit_statistics(unit, panel)
     scaled = normalized(unit, panel, statistics)
     scale = target_scale(panel, unit.fold.train)
@@ -81,10 +81,9 @@ def train_unit(unit: Unit, panel: Panel) -> TrainedUnit:
     ):
         if len(samples) < 2:
             raise TrainingError(
-                f"variant {unit.variant}, fold {unit.fold.number}: {len(samples)} complete windows "
-                f"of {unit.network.window} rows with a known label in the {len(rows)} {name} rows; "
-                f"at least 2 are needed. Lengthen split.{name}, shorten network.window, or check "
-                "the features for warm-up and gaps"
+                f"{place}: {len(samples)} complete windows of {unit.network.window} rows with a "
+                f"known label in the {len(rows)} {name} rows; at least 2 are needed. Lengthen "
+                f"split.{name}, shorten network.window, or check the features for warm-up and gaps"
             )
     network = build(variant, values.shape[2], unit.network, unit.seed).to(device)
     try:
@@ -92,7 +91,7 @@ def train_unit(unit: Unit, panel: Panel) -> TrainedUnit:
             network, windows, train, validation, unit.training, unit.seed, variant.batches
         )
     except ValueError as error:
-        raise TrainingError(f"variant {unit.variant}, fold {unit.fold.number}: {error}") from error
+        raise TrainingError(f"{place}: {error}") from error
     trained = TrainedUnit(
         unit=unit,
         weights={name: tensor.numpy() for name, tensor in fit.weights.items()},
@@ -119,10 +118,7 @@ def forecasts_of(trained: TrainedUnit, panel: Panel) -> pd.DataFrame:
 
 
 def score(
-    trained: TrainedUnit,
-    panel: Panel,
-    rows: range,
-    statistics: dict[str, np.ndarray] | None = None,
+    trained: TrainedUnit, panel: Panel, rows: range, statistics: dict[str, np.ndarray] | None = None
 ) -> pd.DataFrame:
     """Forecasts for ``rows`` in eval mode: date, symbol, forecast in target units.
 

@@ -52,11 +52,7 @@ def between(rows: Rows, start: date | None, end: date | None) -> Rows:
         DataError: No row is left.
     """
     day = rows.frame["date"]
-    inside = pd.Series(True, index=rows.frame.index)
-    if start is not None:
-        inside &= day >= pd.Timestamp(start)
-    if end is not None:
-        inside &= day <= pd.Timestamp(end)
+    inside = day.between(pd.Timestamp(start or day.min()), pd.Timestamp(end or day.max()))
     if not inside.any():
         raise DataError(
             f"{rows.origin}: no row from {start or 'the first date'} to {end or 'the last date'}; "

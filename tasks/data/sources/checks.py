@@ -10,10 +10,7 @@ from pandera.errors import SchemaErrors
 from foldproof.tasks.data.rows import ROLES, DataError, Rows, free_columns, names_of
 from foldproof.tasks.data.sources.parse import STAMP, fault
 
-POSITIVE = pa.Check(
-    lambda x: x > 0,
-    error="is not positive; correct it or leave the cell empty",
-)
+POSITIVE = pa.Check(lambda x: x > 0, error="is not positive; correct it or leave the cell empty")
 FINITE = pa.Check(lambda x: ~np.isinf(x), error="is infinite; correct it or leave the cell empty")
 NOT_NEGATIVE = pa.Check(lambda x: x >= 0, error="is negative; correct it or leave the cell empty")
 
@@ -74,21 +71,20 @@ def first_failure(rows: Rows, cases: pd.DataFrame) -> DataError:
 def check_knowledge(rows: Rows) -> None:
     """Raise DataError unless each row has a time of knowledge and each target a later label end."""
     frame = rows.frame
-    if "known" in frame and frame["known"].isna().any():
-        raise fault(
-            rows, frame["known"].isna(), "known", "is missing; enter when the row became known"
+    faults = []
+    if "known" in frame:
+        faults.append(
+            (frame["known"].isna(), "known", "is missing; enter when the row became known")
         )
-    if "target" not in frame:
-        return
-    given = frame["target"].notna()
-    missing = given & frame["label_end"].isna()
-    if missing.any():
+    if "target" in frame:
+        given, end = frame["target"].notna(), frame["label_end"]
         why = "is missing; enter when the target becomes known, or leave the target empty"
-        raise fault(rows, missing, "label_end", why)
-    early = given & (frame["label_end"] <= frame["date"])
-    if early.any():
+        faults.append((given & end.isna(), "label_end", why))
         why = "is not after the row's date: this target would already be known"
-        raise fault(rows, early, "label_end", why)
+        faults.append((given & (end <= frame["date"]), "label_end", why))
+    for bad, name, why in faults:
+        if bad.any():
+            raise fault(rows, bad, name, why)
 
 
 def ordered(rows: Rows) -> Rows:

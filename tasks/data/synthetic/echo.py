@@ -12,7 +12,7 @@ from foldproof.tasks.data.features.features import FEATURES, prices_of
 from foldproof.tasks.data.features.grid import grid_of
 from foldproof.tasks.data.rows import Rows
 from foldproof.tasks.data.spec import DataSpec
-from foldproof.tasks.data.synthetic.planted import business_days, long_frame
+from foldproof.tasks.data.synthetic.planted import long_frame, with_next_day
 
 FACTOR, OWN = 0.007, 0.012
 """Daily standard deviation of the common factor and of a stock's idiosyncratic return."""
@@ -40,9 +40,7 @@ def echo(spec: DataSpec) -> Rows:
     returns = np.clip(betas * market + own, -0.5, 0.5)
     following = np.vstack([returns[1:], np.full((1, size.symbols), np.nan)])
     prices = 100 * np.cumprod(1 + returns, axis=0)
-    frame = long_frame({"price": prices, "target": following}, size)
-    days = business_days(size.days)
-    frame["label_end"] = frame["date"].map(pd.Series([*days[1:], pd.NaT], index=days))
+    frame = with_next_day(long_frame({"price": prices, "target": following}, size), size)
     about = {
         "truth": {"return_1": {0: size.signal}} if size.signal else {},
         "information_coefficient": size.signal,

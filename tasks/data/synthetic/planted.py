@@ -96,11 +96,13 @@ def labelled(
     target = signal + RETURN_UNIT * error
     target[-1] = np.nan
     columns = {f"f{k}": features[:, :, k] for k in range(size.n_features)}
-    frame = long_frame(columns | {"target": target}, size)
+    return with_next_day(long_frame(columns | {"target": target}, size), size)
+
+
+def with_next_day(frame: pd.DataFrame, size: SyntheticSpec) -> pd.DataFrame:
+    """``frame`` with the next day as ``label_end``; missing on the last day."""
     days = business_days(size.days)
-    following = pd.Series([*days[1:], pd.NaT], index=days)
-    frame["label_end"] = frame["date"].map(following)
-    return frame
+    return frame.assign(label_end=frame["date"].map(pd.Series([*days[1:], pd.NaT], index=days)))
 
 
 def draw_features(generator: np.random.Generator, size: SyntheticSpec, days: int) -> np.ndarray:
