@@ -1,4 +1,4 @@
-"""The typed description of an explanation of a model's forecasts, from the command line."""
+"""The typed description of a request to explain a model's forecasts."""
 
 from collections.abc import Sequence
 from datetime import date as date_of_day
@@ -11,28 +11,28 @@ from foldproof.tasks.track.spec import TrackingSpec
 
 
 class ExplainRequest(Description):
-    """A logged model, and which of its forecasts to explain."""
+    """A logged model and the forecasts to explain."""
 
     __bounds__: ClassVar = at_least(1, "back") | within("[1, 1000]", "nodes")
 
     model: str
-    """latest (the best variant of the newest comparison), a run's id or the beginning of it, or
+    """latest (the best variant of the newest comparison), a run's id or its first characters, or
     models:/name/version."""
     symbol: str | None = None
-    """Whom to explain; by default the highest and the lowest forecast of the date."""
+    """The symbol to explain; by default those with the highest and the lowest forecast."""
     date: date_of_day | None = None
-    """The newest date with a forecast, by default."""
+    """The date to explain; by default the newest one with a forecast."""
     back: int = 21
-    """Trading days before the date: what changed since then is explained."""
+    """Trading days before the date; the change of the forecast since then is explained."""
     rows: str | None = None
-    """Parquet or CSV of raw rows, as the model takes them; by default those it was made from."""
+    """Parquet or CSV file of raw rows; by default the source that the model was trained on."""
     nodes: int = 10
-    """Gauss-Legendre nodes, doubled where the attributions do not add up."""
+    """Gauss-Legendre nodes, doubled if the attributions do not add up."""
     prices: bool = True
-    """Whether it goes on from the features to the daily returns that they were made of. Seconds;
-    up to a minute where a normalizer mixes stocks or looks far back."""
+    """Whether to attribute to the daily returns behind the features as well. It takes seconds, or
+    up to a minute if the normalizer couples stocks or looks far back."""
     tracking: TrackingSpec = TrackingSpec()
-    """Where the model is logged, and its explanation."""
+    """Where the model and its explanation are logged."""
 
 
 def load_explanation(model: str, overrides: Sequence[str] = ()) -> ExplainRequest:

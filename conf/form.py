@@ -1,18 +1,12 @@
-"""Descriptions that a YAML file, a command line or a form of the Prefect UI fills."""
+"""Base of the descriptions that a YAML file, the command line or a Prefect form fills."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import is_dataclass
 from typing import Any, ClassVar, get_args, get_type_hints
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    GetJsonSchemaHandler,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationInfo, field_validator
 
-from foldproof.models.spec import OWN, Interval
+from foldproof.models.spec import OWN, Interval, check_setting, require_distinct
 
 JsonSchema = dict[str, Any]
 OWN_PATTERN = r"^[\w.]+:\w+$"
@@ -34,11 +28,11 @@ class Description(BaseModel):
 
     @field_validator("*")
     @classmethod
-    def within_bounds(cls, value: Any, info: ValidationInfo) -> Any:
-        """Each number lies in its interval."""
-        name = str(info.field_name)
-        if name in cls.__bounds__:
-            cls.__bounds__[name].check(name, value)
+    def suits(cls, value: Any, info: ValidationInfo) -> Any:
+        """Each value suits its bounds and choices, and no entry of a list is a duplicate."""
+        check_setting(cls, str(info.field_name), value)
+        if isinstance(value, tuple):
+            require_distinct(value, "entries")
         return value
 
     @classmethod

@@ -1,4 +1,4 @@
-"""From a YAML file and ``key=value`` overrides to an Experiment, or to errors that help."""
+"""An Experiment from a YAML file and ``key=value`` overrides, or errors that name the key."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
@@ -18,13 +18,13 @@ Schema = TypeVar("Schema", bound=BaseModel)
 
 
 class ConfigError(ValueError):
-    """A configuration that cannot be used; one line per fault."""
+    """A configuration that cannot be used; the message has one line per fault."""
 
 
 def load(source: str | Path, overrides: Sequence[str] = ()) -> Experiment:
-    """The experiment in ``source`` with ``overrides`` such as ``training.epochs=5`` applied.
+    """The experiment in ``source`` with ``overrides`` such as ``training.epochs=5``.
 
-    ``source`` is a file, or the name of a preset: ``sp500``, ``quick``, ``noise``, ``truth``,
+    ``source`` is a file or the name of a preset: ``sp500``, ``quick``, ``noise``, ``truth``,
     ``nightly``.
 
     Raises:
@@ -34,7 +34,7 @@ def load(source: str | Path, overrides: Sequence[str] = ()) -> Experiment:
 
 
 def load_as(schema: type[Schema], source: str | Path, overrides: Sequence[str] = ()) -> Schema:
-    """The same for any description that is a pydantic model.
+    """The description in ``source`` with ``overrides``, for any pydantic model.
 
     Raises:
         ConfigError: No such file or preset, broken YAML, an unknown key, or a value out of bounds.
@@ -42,11 +42,11 @@ def load_as(schema: type[Schema], source: str | Path, overrides: Sequence[str] =
     file = find(source)
     try:
         tree = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none, no UTF-8
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: an impossible date, or not UTF-8
         raise ConfigError(f"{file}: not readable as YAML: {error}") from error
     if not isinstance(tree, dict):
         raise ConfigError(
-            f"{file}: a mapping of settings is needed; it holds {type(tree).__name__}"
+            f"{file}: it must contain a mapping of settings, not {type(tree).__name__}"
         )
     return described(schema, tree, overrides, f"{file}: the configuration cannot be used")
 
@@ -54,10 +54,10 @@ def load_as(schema: type[Schema], source: str | Path, overrides: Sequence[str] =
 def described(
     schema: type[Schema], tree: dict[str, Any], overrides: Sequence[str], fault: str
 ) -> Schema:
-    """The description in ``tree`` with ``overrides`` applied.
+    """The description in ``tree`` with ``overrides``.
 
     Raises:
-        ConfigError: ``fault`` and a line for each unknown key or value out of bounds.
+        ConfigError: ``fault``, and a line for each unknown key or value out of bounds.
     """
     for text in overrides:
         apply_override(tree, text)
@@ -69,7 +69,7 @@ def described(
 
 
 def find(source: str | Path) -> Path:
-    """The file itself, or the preset of that name."""
+    """The file ``source``, or the preset of that name."""
     for file in (Path(source), PRESETS / Path(source).name, PRESETS / f"{source}.yaml"):
         if file.is_file():
             return file
@@ -79,7 +79,7 @@ def find(source: str | Path) -> Path:
 
 
 def apply_override(tree: dict[str, Any], text: str) -> None:
-    """Set ``a.b=value`` in ``tree``; the value is read as YAML."""
+    """Set ``a.b=value`` in ``tree``; the value is YAML."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise ConfigError(f"{text!r}: an override is key=value, such as training.epochs=5")
@@ -98,7 +98,7 @@ def apply_override(tree: dict[str, Any], text: str) -> None:
 
 
 def describe(error: ValidationError, schema: type[BaseModel] = Experiment) -> Iterable[str]:
-    """One line per fault: the dotted key, what is wrong, the nearest valid key for a typo."""
+    """One line per fault: the dotted key, what is wrong, and the nearest valid key."""
     for fault in error.errors():
         key = ".".join(str(part) for part in fault["loc"])
         if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
@@ -115,7 +115,7 @@ def describe(error: ValidationError, schema: type[BaseModel] = Experiment) -> It
 
 
 def named(place: Sequence[Any], message: str, schema: type[BaseModel]) -> str:
-    """``message`` with the dotted key of what it is about in front, once."""
+    """``message`` with the dotted key of its setting in front."""
     path = [str(part) for part in place]
     key, first = ".".join(path), message.split()[0]
     if path and first == path[-1]:
@@ -126,14 +126,14 @@ def named(place: Sequence[Any], message: str, schema: type[BaseModel]) -> str:
 
 
 def keys_at(path: Sequence[str], schema: type[BaseModel] = Experiment) -> list[str]:
-    """Valid keys of the section at ``path``, through the entries of mappings and lists."""
+    """Valid keys of the section at ``path``; an entry of a mapping or a list counts as one step."""
     section: Any = schema
     for part in path:
         if get_origin(section) in (dict, tuple):
             section = get_args(section)[get_origin(section) is dict]
         else:
             section = get_type_hints(section).get(part)
-        if get_origin(section) in (Union, UnionType):  # what may be left out
+        if get_origin(section) in (Union, UnionType):  # an optional section
             section = next(one for one in get_args(section) if one is not NoneType)
     if is_dataclass(section):
         return [field.name for field in fields(section)]
@@ -141,5 +141,5 @@ def keys_at(path: Sequence[str], schema: type[BaseModel] = Experiment) -> list[s
 
 
 def to_yaml(experiment: BaseModel) -> str:
-    """The resolved description as YAML: it loads back to an equal one."""
+    """The description as YAML, which loads to an equal one."""
     return yaml.safe_dump(experiment.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

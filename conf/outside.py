@@ -1,4 +1,4 @@
-"""The typed description of an audit of somebody's own forecaster, from the command line."""
+"""The typed description of an audit of a user's forecaster."""
 
 from collections.abc import Sequence
 from datetime import date as date_of_day
@@ -14,7 +14,7 @@ from foldproof.tasks.track.spec import TrackingSpec
 
 
 class OutsideAudit(Description):
-    """A forecaster that is somebody's own, the rows it reads, and what is known of them."""
+    """A user's forecaster, the rows that it reads, and facts about them."""
 
     __bounds__: ClassVar = (
         at_least(0, "embargo", "placebo", "permutations", "seed")
@@ -25,7 +25,7 @@ class OutsideAudit(Description):
     forecaster: str
     """package.module:function, called as (data, fold) or (data, fold, trace)."""
     path: str
-    """Parquet or CSV in long form: one row a date and symbol."""
+    """Parquet or CSV file in long form: one row per date and symbol."""
     date: str = "date"
     """Column of trading days."""
     symbol: str = "symbol"
@@ -33,38 +33,38 @@ class OutsideAudit(Description):
     start: date_of_day | None = None
     """First date to keep."""
     split: WalkForward | None = None
-    """The fold that is audited: the newest of this plan; by default half of the dates train, an
-    eighth validates, a quarter is forecast."""
+    """Plan whose newest fold is audited; by default half of the dates train, an eighth validates
+    and a quarter is forecast."""
     known_at: dict[str, str] = {}  # noqa: RUF012  # pydantic copies defaults
-    """Columns known later than their date, labels above all -> the column that says when."""
+    """Column that is known later than its date, such as the label -> column with that date."""
     embargo: int = 0
     """Trading days that must lie between the last label and the block after it."""
     target: str | None = None
-    """A column, or package.module:function (rows -> Series on the same rows): what is forecast."""
+    """Target of the forecasts: a column, or package.module:function (rows -> Series)."""
     horizon: int = 1
     """Rows that a label spans."""
     prices: tuple[str, ...] = ()
     """Columns of prices, the close last, for the noise placebo."""
     placebo: int = 0
-    """Twins without predictability to train on; 5 make that test strong."""
+    """Number of unpredictable noise data sets to train on; 5 give the test good power."""
     permutations: int = 0
-    """Trainings on permuted labels, where target is a column; 20 are usual, at least 5."""
+    """Trainings on permuted labels, if target is a column; usually 20, at least 5."""
     hazard: float | None = None
-    """Share of symbols that end in a year, if it is known of the universe."""
+    """Share of symbols that are delisted in a year, if known."""
     cuts: int | None = None
-    """Dates after which everything is changed; 20 where training is traced, else 4."""
+    """Dates after which all rows are changed; 20 if training is traced, else 4."""
     seed: int = 0
-    """Of cuts and changes."""
+    """Seed of the cuts and changes."""
     tracking: TrackingSpec = TrackingSpec()
     """Where the audit is logged."""
 
     @field_validator("known_at", mode="before")
     @classmethod
     def paired(cls, pairs: object) -> object:
-        """Each column with the one that says when it is known."""
+        """A mapping of columns to the columns with their dates of knowledge."""
         if not isinstance(pairs, dict):
             raise ValueError(
-                "each column needs the one that says when it is known, as in "
+                "each column needs the column with its date of knowledge, as in "
                 f"known_at.label=known; it is {pairs!r}"
             )
         return pairs
@@ -72,7 +72,7 @@ class OutsideAudit(Description):
     @field_validator("forecaster")
     @classmethod
     def named(cls, name: str) -> str:
-        """A module and what stands in it."""
+        """A module and a function in it."""
         if name.count(":") != 1 or not all(name.split(":")):
             raise ValueError(f"forecaster must be package.module:function; it is {name!r}")
         return name

@@ -1,25 +1,17 @@
-"""The one typed description of an experiment: presets, command line and flow parameters are it."""
+"""The typed description of an experiment, for presets, the command line and flow parameters."""
 
 import os
 from dataclasses import replace
 from datetime import date
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
 from foldproof.conf.form import Description
 from foldproof.models.batches import BATCHES
 from foldproof.models.normalizers import VARIANTS, resolve
-from foldproof.models.spec import (
-    OWN,
-    NetworkSpec,
-    TrainingSpec,
-    at_least,
-    require,
-    require_distinct,
-    unknown,
-)
+from foldproof.models.spec import OWN, NetworkSpec, TrainingSpec, at_least, require
 from foldproof.tasks.attribute.spec import AttributionSpec
 from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.data.spec import DataSpec, TargetSpec
@@ -31,7 +23,7 @@ from foldproof.tasks.train.references import REFERENCES
 
 
 class Experiment(Description):
-    """Everything that decides a comparison. Unknown keys are errors."""
+    """All settings of a comparison. Unknown keys are errors."""
 
     __bounds__: ClassVar = at_least(0, "workers", "seeds")
     __choices__: ClassVar = MappingProxyType(
@@ -39,84 +31,68 @@ class Experiment(Description):
     )
 
     name: str
-    """Title of the comparison, in the report and the tracker."""
+    """Title of the comparison in the report and the tracker."""
     data: DataSpec = DataSpec()
-    """Where the panel comes from and what its features are."""
+    """Source and features of the panel."""
     target: TargetSpec = TargetSpec()
-    """What is forecast."""
+    """Target of the forecasts."""
     split: WalkForward
-    """The plan of walk-forward folds."""
+    """Plan of the walk-forward folds."""
     variants: tuple[str, ...]
-    """Keys of models.normalizers.VARIANTS, or package.module:attribute for one of your own."""
+    """Keys of models.normalizers.VARIANTS, or package.module:attribute for your own."""
     references: tuple[str, ...] = tuple(REFERENCES)
-    """Forecasters beside the LSTM: keys of tasks.train.REFERENCES."""
+    """Forecasters to compare the LSTM with: keys of tasks.train.REFERENCES."""
     network: NetworkSpec = NetworkSpec()
     """The LSTM."""
     training: TrainingSpec = TrainingSpec()
-    """How it is fitted."""
+    """How the LSTM is trained."""
     seeds: tuple[int, ...] = Field((0,), min_length=1)
-    """One network per variant, fold and seed; forecasts are averaged over seeds."""
+    """Seeds of the networks of each variant and fold; forecasts are averaged over them."""
     attribution: AttributionSpec = AttributionSpec()
-    """Which features carry the forecast."""
+    """Attribution: which features carry the forecast."""
     audit: AuditSpec = AuditSpec()
-    """Does anything see the future."""
+    """Leak audit: does a forecast depend on the future."""
     statistics: StatisticsSpec = StatisticsSpec()
-    """Which variant is best, and how sure that is."""
+    """Statistics: which variant is best, and how certain that is."""
     tracking: TrackingSpec = TrackingSpec()
     """Where runs are logged."""
     operation: OperationSpec = OperationSpec()
     """Retraining, scoring and monitoring of a registered model."""
     workers: int = 0
-    """Processes that train side by side, one thread each; 0 takes one per core."""
-
-    @field_validator("variants", "references", "seeds")
-    @classmethod
-    def distinct(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        """No entry is a duplicate."""
-        require_distinct(values, "entries")
-        return values
+    """Training processes, one thread each; 0 for one per core."""
 
     @field_validator("variants")
     @classmethod
     def known_variants(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        """At least one, and every one resolves."""
-        if not names:
-            raise ValueError("at least one variant is needed; 'none' is the plain LSTM")
+        """At least one variant, each of which can be imported."""
+        require(bool(names), "at least one variant is needed; 'none' is the plain LSTM")
         for name in names:
             resolve(name)
         return names
 
-    @field_validator("references")
-    @classmethod
-    def known_references(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Every one is in the mapping."""
-        for name in names:
-            require(name in REFERENCES, unknown("reference", name, REFERENCES))
-        return names
-
     @model_validator(mode="after")
     def fits_together(self) -> "Experiment":
-        """Rules across the specs."""
-        if self.split.validation == 0:
-            raise ValueError(
-                "split.validation must not be 0: early stopping and the references choose on it"
-            )
-        if self.statistics.reference not in self.variants:
-            raise ValueError(
-                f"statistics.reference {self.statistics.reference!r} must be one of the variants "
-                f"({', '.join(self.variants)})"
-            )
+        """Conditions on several specs together."""
+        require(
+            self.split.validation != 0,
+            "split.validation must not be 0: early stopping and the references need it",
+        )
+        require(
+            self.statistics.reference in self.variants,
+            f"statistics.reference {self.statistics.reference!r} must be one of the variants "
+            f"({', '.join(self.variants)})",
+        )
         for name in self.variants:
             composition = resolve(name).batches or self.training.batches
-            if self.training.loss == "rank_correlation" and not BATCHES[composition].whole_dates:
-                raise ValueError(
-                    f"training.loss rank_correlation needs whole dates in a batch; variant {name} "
-                    f"trains on {composition!r}"
-                )
+            require(
+                self.training.loss != "rank_correlation" or BATCHES[composition].whole_dates,
+                f"training.loss rank_correlation needs whole dates in a batch; variant {name} "
+                f"trains on {composition!r}",
+            )
         return self
 
     def tonight(self) -> "Experiment":
-        """The same as of the night ``operation.as_of``, or today: later rows are not looked at."""
+        """This experiment without rows after ``operation.as_of``, or after today."""
         night = self.operation.as_of or date.today()
         end = min(night, self.data.end or night)
         operation = replace(self.operation, as_of=night)
@@ -129,5 +105,5 @@ class Experiment(Description):
 
     @property
     def processes(self) -> int:
-        """Worker processes, with 0 resolved to one per core."""
+        """Number of worker processes; 0 becomes one per core."""
         return self.workers or os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""The typed description of a study of batch statistics, and how its YAML is told and loaded."""
+"""The typed description of a study of batch statistics, and how its YAML is loaded."""
 
 import math
 import os
@@ -13,14 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from foldproof.conf.form import Description
 from foldproof.conf.load import find, load_as
 from foldproof.models.normalizers import resolve
-from foldproof.models.spec import (
-    NetworkSpec,
-    Spec,
-    TrainingSpec,
-    at_least,
-    require_distinct,
-    within,
-)
+from foldproof.models.spec import NetworkSpec, Spec, TrainingSpec, at_least, require, within
 from foldproof.tasks.batch_study import Composition
 from foldproof.tasks.batch_study.answer import ExpectedSize, StudySettings
 from foldproof.tasks.data.spec import DataSpec, TargetSpec
@@ -28,21 +21,21 @@ from foldproof.tasks.split import WalkForward
 from foldproof.tasks.track.spec import TrackingSpec
 
 DRAWN = ("noise", "linear", "lagged", "regime", "echo")
-"""Sources that are drawn anew for each seed; the others are the one panel that there is."""
+"""Sources that are drawn again for each seed; others have one panel for all seeds."""
 
 
 @dataclass(frozen=True)
 class PanelSpec(Spec):
-    """A panel of the study with its fold: the newest one is trained and tested."""
+    """A panel of the study, with the plan whose newest fold is trained and tested."""
 
     title: str
     """A few words for tables and figures."""
     split: WalkForward
-    """Where the newest fold is cut."""
+    """Plan of the newest fold."""
     data: DataSpec = DataSpec()  # noqa: RUF009  # frozen
-    """Where the rows come from. Synthetic panels are drawn anew for every seed of the study."""
+    """Source of the rows. Synthetic panels are drawn again for each seed of the study."""
     target: TargetSpec = TargetSpec()  # noqa: RUF009  # frozen
-    """What is forecast."""
+    """Target of the forecasts."""
 
     def drawn(self, seed: int) -> DataSpec:
         """The data for one seed of the study."""
@@ -53,7 +46,7 @@ class PanelSpec(Spec):
 
     @property
     def about(self) -> StudySettings:
-        """Title and the best rank IC there is: known where the draws are jointly normal."""
+        """Title and the best possible rank IC, which is known for jointly normal draws."""
         if self.data.source == "noise":
             return StudySettings(self.title, 0.0)
         if self.data.source != "echo":
@@ -62,84 +55,75 @@ class PanelSpec(Spec):
 
 
 class BatchStudy(Description):
-    """Normalization x batch composition on several panels. Unknown keys are errors."""
+    """Normalizations x batch compositions on several panels. Unknown keys are errors."""
 
     __bounds__: ClassVar = at_least(0, "workers", "seeds") | within("[0.5, 1)", "level")
 
     study: Literal["batch_norm"]
-    """Tells the file from a comparison's."""
+    """Distinguishes the file from that of a comparison."""
     name: str
-    """Title of the study, in the figure and the tracker."""
-    panels: tuple[str, ...]
-    """Which of the sources to run on, in this order."""
+    """Title of the study in the figure and the tracker."""
+    panels: tuple[str, ...] = Field(min_length=1)
+    """Keys of sources to run on, in this order."""
     sources: dict[str, PanelSpec]
-    """Panels by a name of one's own."""
-    normalizations: tuple[str, ...]
+    """Panels by names of your choice."""
+    normalizations: tuple[str, ...] = Field(min_length=1)
     """Keys of models.normalizers.VARIANTS, or package.module:attribute."""
     reference: str = "none"
-    """The normalization that the honest scores of the others are paired with."""
-    compositions: tuple[Composition, ...]
-    """Which samples share a batch, in training and in train-mode scoring."""
+    """The normalization that the others are compared with, in pairs of honest scores."""
+    compositions: tuple[Composition, ...] = Field(min_length=1)
+    """The samples that share a batch, in training and in train-mode scoring."""
     network: NetworkSpec = NetworkSpec()
     """The LSTM."""
     training: TrainingSpec = TrainingSpec()
-    """How it is fitted; batches and batch_size are those of the compositions."""
+    """How the LSTM is trained; compositions set batches and batch_size."""
     seeds: tuple[int, ...] = Field(min_length=2)
-    """One network for each; at least 2, because intervals are over seeds."""
+    """Seeds of the networks; at least 2, because intervals are over seeds."""
     level: float = 0.95
-    """Of each interval by itself; of the cells named in words a share of 1 - level may be luck."""
+    """Level of each interval by itself; of the cells in the text, 1 - level may be luck."""
     expected: tuple[ExpectedSize, ...] = ()
-    """Sizes stated before, to be met or corrected."""
+    """Expected sizes, to confirm or to correct."""
     tracking: TrackingSpec = TrackingSpec()
     """Where the run is logged."""
     workers: int = 0
-    """Processes that train side by side, one thread each; 0 takes one per core."""
-
-    @field_validator("panels", "normalizations", "compositions", "seeds")
-    @classmethod
-    def distinct(cls, values: tuple[object, ...]) -> tuple[object, ...]:
-        """At least one, each once."""
-        if not values:
-            raise ValueError("at least one entry is needed")
-        require_distinct(values, "entries")
-        return values
+    """Training processes, one thread each; 0 for one per core."""
 
     @field_validator("normalizations")
     @classmethod
     def known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Every one resolves."""
+        """Each can be imported."""
         for name in names:
             resolve(name)
         return names
 
     @model_validator(mode="after")
     def fits_together(self) -> "BatchStudy":
-        """Rules across the fields."""
+        """Conditions on several fields together."""
         unknown = [name for name in self.panels if name not in self.sources]
-        if unknown:
-            raise ValueError(
-                f"panels names {', '.join(unknown)}; sources has {', '.join(self.sources)}"
-            )
-        if self.reference not in self.normalizations:
-            raise ValueError(
-                f"reference {self.reference!r} must be one of the normalizations "
-                f"({', '.join(self.normalizations)})"
-            )
+        require(
+            not unknown,
+            f"panels has {', '.join(unknown)}, but sources has only {', '.join(self.sources)}",
+        )
+        require(
+            self.reference in self.normalizations,
+            f"reference {self.reference!r} must be one of the normalizations "
+            f"({', '.join(self.normalizations)})",
+        )
         return self
 
     @property
     def processes(self) -> int:
-        """Worker processes, with 0 resolved to one per core."""
+        """Number of worker processes; 0 becomes one per core."""
         return self.workers or os.cpu_count() or 1
 
     @property
     def about(self) -> dict[str, StudySettings]:
-        """What a reader must know of each panel, in the order of ``panels``."""
+        """Facts about each panel for the reader, in the order of ``panels``."""
         return {name: self.sources[name].about for name in self.panels}
 
 
 def study_of(source: str | Path) -> str | None:
-    """What kind of study a configuration file describes; None for a comparison or no YAML.
+    """The kind of study that a file describes; None for a comparison or a file that is not YAML.
 
     Raises:
         ConfigError: No such file or preset.
@@ -147,13 +131,13 @@ def study_of(source: str | Path) -> str | None:
     try:
         tree = yaml.safe_load(find(source).read_text(encoding="utf-8"))
     except (yaml.YAMLError, ValueError):
-        return None  # what is wrong with it is told when it is loaded
+        return None  # loading it reports what is wrong
     kind = tree.get("study") if isinstance(tree, dict) else None
     return None if kind is None else str(kind)
 
 
 def load_study(source: str | Path, overrides: Sequence[str] = ()) -> BatchStudy:
-    """The study in ``source`` with ``overrides`` such as ``seeds=[0,1]`` applied.
+    """The study in ``source`` with ``overrides`` such as ``seeds=[0,1]``.
 
     Raises:
         ConfigError: No such file or preset, broken YAML, an unknown key, or a value out of bounds.

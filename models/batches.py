@@ -1,4 +1,4 @@
-"""Which samples share a batch. With batch statistics this decides what a network can see."""
+"""Composition of batches. With batch statistics it decides which samples a forecast depends on."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from torch import Generator, Tensor
 
 @dataclass(frozen=True)
 class Batches:
-    """A way to cut samples into batches; every sample is in exactly one.
+    """A way to cut samples into batches; each sample is in exactly one.
 
     Attributes:
         name: Key in :data:`BATCHES`.
         description: One line for users.
         cut: (samples (N,), their dates (N,), their symbols (N,), batch_size, generator on the CPU)
-            -> batches, each (B,), in the order in which they are trained on.
-        whole_dates: Whether a date is never cut, as losses over a cross-section need.
+            -> batches, each (B,), in training order.
+        whole_dates: Whether a date is never cut, which losses over a cross-section require.
     """
 
     name: str
@@ -37,7 +37,7 @@ def _mixed(items: list[Tensor], generator: Generator) -> list[Tensor]:
 
 
 def _chunks(samples: Tensor, size: int) -> list[Tensor]:
-    """Pieces of ``size``; a last piece of 1 joins the one before, for batch norm's sake."""
+    """Pieces of ``size``; a last piece of 1 joins the piece before it, as batch norm needs 2."""
     chunks = list(samples.split(size))
     if len(chunks) > 1 and len(chunks[-1]) < 2:
         chunks[-2:] = [torch.cat(chunks[-2:])]
@@ -52,7 +52,7 @@ def _dates(samples: Tensor, dates: Tensor, symbols: Tensor) -> list[Tensor]:
 
 
 def _blocks(samples: Tensor, dates: Tensor, symbols: Tensor, size: int) -> list[Tensor]:
-    """Adjacent whole dates joined as long as they hold ``size`` samples at most."""
+    """Adjacent whole dates, joined while they have at most ``size`` samples."""
     blocks: list[list[Tensor]] = []
     held = 0
     for date in _dates(samples, dates, symbols):
@@ -71,18 +71,6 @@ def _shuffled(
     return _chunks(samples[order.to(samples.device)], size)
 
 
-def _date(
-    samples: Tensor, dates: Tensor, symbols: Tensor, size: int, generator: Generator
-) -> list[Tensor]:
-    return _mixed(_dates(samples, dates, symbols), generator)
-
-
-def _date_block(
-    samples: Tensor, dates: Tensor, symbols: Tensor, size: int, generator: Generator
-) -> list[Tensor]:
-    return _mixed(_blocks(samples, dates, symbols, size), generator)
-
-
 def _symbol(
     samples: Tensor, dates: Tensor, symbols: Tensor, size: int, generator: Generator
 ) -> list[Tensor]:
@@ -92,23 +80,19 @@ def _symbol(
     return _mixed([chunk for run in runs for chunk in _chunks(run, size)], generator)
 
 
-def _chronological(
-    samples: Tensor, dates: Tensor, symbols: Tensor, size: int, generator: Generator
-) -> list[Tensor]:
-    return _blocks(samples, dates, symbols, size)
-
-
-BATCHES: Mapping[str, Batches] = MappingProxyType(
-    {
-        entry.name: entry
-        for entry in (
-            Batches("shuffled", "any samples, drawn anew each epoch", _shuffled, False),
-            Batches("date", "one whole date, whatever batch_size says; dates shuffled", _date),
-            Batches("date_block", "whole adjacent dates; blocks shuffled", _date_block),
-            Batches("symbol", "consecutive windows of one symbol; pieces shuffled", _symbol, False),
-            Batches("chronological", "whole adjacent dates in time order", _chronological),
-        )
-    }
-)
-"""Every batch composition by its name. A date larger than batch_size is still never cut, except
-by shuffled and symbol; those join a last piece of a single sample to the one before."""
+BATCHES: Mapping[str, Batches] = MappingProxyType({
+    entry.name: entry
+    for entry in (
+        Batches("shuffled", "any samples, drawn again each epoch", _shuffled, False),
+        Batches("date", "one whole date, regardless of batch_size; dates shuffled",
+                lambda s, dates, symbols, _, draw: _mixed(_dates(s, dates, symbols), draw)),
+        Batches("date_block", "whole adjacent dates; blocks shuffled",
+                lambda s, dates, symbols, size, draw:
+                _mixed(_blocks(s, dates, symbols, size), draw)),
+        Batches("symbol", "consecutive windows of one symbol; pieces shuffled", _symbol, False),
+        Batches("chronological", "whole adjacent dates in time order",
+                lambda s, dates, symbols, size, _: _blocks(s, dates, symbols, size)),
+    )
+})  # fmt: skip
+"""Every batch composition by its name. Only shuffled and symbol cut dates; the others keep a date
+whole even if it is larger than batch_size. A last piece of one sample joins the piece before it."""

@@ -1,4 +1,4 @@
-"""Training with early stopping, and scoring whose every date stands for itself."""
+"""Training with early stopping, and scoring in which each date is independent of the others."""
 
 import math
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from foldproof.models.batches import BATCHES, Batches
+from foldproof.models.batches import BATCHES
 from foldproof.models.losses import LOSSES, Loss
 from foldproof.models.network import Forecaster
 from foldproof.models.spec import TrainingSpec, require
 from foldproof.models.windows import Windows
 
 SCORED_TOGETHER = 256
-"""Slots in a forward pass of scoring at most, when at least two dates fit in."""
+"""Maximum number of slots in a forward pass of scoring, if at least two dates fit."""
 
 NO_DATE = -1
 """The date of an empty slot."""
@@ -22,7 +22,7 @@ NO_DATE = -1
 
 @dataclass(frozen=True)
 class Epoch:
-    """Mean losses of one pass; the training loss as it was met, before each step."""
+    """Mean losses of one pass; the training loss is measured before each step."""
 
     train_loss: float
     validation_loss: float
@@ -30,12 +30,12 @@ class Epoch:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """What training comes to.
+    """The result of training.
 
     Attributes:
         weights: Parameters and buffers of the best epoch, on the CPU.
-        curves: One entry an epoch, the ones after the best included.
-        best_epoch: The epoch whose weights were kept, from 1.
+        curves: One entry per epoch, including those after the best.
+        best_epoch: The epoch whose weights were kept, counted from 1.
     """
 
     weights: dict[str, Tensor]
@@ -44,7 +44,7 @@ class Fit:
 
 
 def device(spec: TrainingSpec) -> torch.device:
-    """The device that ``spec`` asks for; auto takes CUDA when there is one."""
+    """The device of ``spec``; auto is CUDA if there is one."""
     if spec.device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(spec.device)
@@ -59,16 +59,16 @@ def fit(
     seed: int,
     batches: str | None = None,
 ) -> Fit:
-    """Train ``network`` in place with AdamW until the validation loss stops getting better.
+    """Train ``network`` in place with AdamW until the validation loss stops improving.
 
     Args:
-        network: Left with the best weights, on the windows' device.
+        network: It gets the best weights, on the windows' device.
         windows: Features and targets.
         train: (N,) samples to train on, with finite targets.
-        validation: (M,) samples that decide when to stop.
+        validation: (M,) samples for early stopping.
         spec: Loss, batches, optimizer, stopping.
-        seed: Of the order of batches and of dropout; the global random state is left as it was.
-        batches: Key of ``foldproof.models.batches.BATCHES`` that overrules ``spec.batches``.
+        seed: Seed of batch order and dropout; the global random state is restored.
+        batches: Key of ``foldproof.models.batches.BATCHES`` that overrides ``spec.batches``.
 
     Raises:
         ValueError: Too few samples, or a loss that is not finite.
@@ -77,49 +77,33 @@ def fit(
         require(
             len(samples) >= 2,
             f"{name} needs at least 2 samples; it has {len(samples)}: "
-            "lengthen the block, shorten the window, or look for missing values",
+            "lengthen the block, shorten the window, or check for missing values",
         )
-    where = windows.rows.device
+    where, loss = windows.rows.device, LOSSES[spec.loss]
     network.to(where)
-    with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
-        torch.manual_seed(seed)
-        return _passes(
-            network,
-            windows,
-            train.to(where),
-            validation.to(where),
-            spec,
-            BATCHES[batches or spec.batches],
-            torch.Generator().manual_seed(seed),
-        )
-
-
-def _passes(
-    network: Forecaster,
-    windows: Windows,
-    train: Tensor,
-    validation: Tensor,
-    spec: TrainingSpec,
-    batches: Batches,
-    generator: Generator,
-) -> Fit:
-    """Epochs until patience runs out; the best weights are in the network and in the result."""
-    loss = LOSSES[spec.loss]
+    train, validation = train.to(where), validation.to(where)
+    dates, symbols = windows.date(train), windows.symbol(train)
+    composition, generator = BATCHES[batches or spec.batches], Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=spec.learning_rate, weight_decay=spec.weight_decay
     )
-    dates, symbols = windows.date(train), windows.symbol(train)
     curves: list[Epoch] = []
     weights: dict[str, Tensor] = {}
     best = 0
-    while len(curves) < min(spec.epochs, best + spec.patience if best else spec.epochs):
-        order = batches.cut(train, dates, symbols, spec.batch_size, generator)
-        train_loss = _train(network, windows, order, loss, optimizer, spec.clip_norm)
-        reached = Epoch(train_loss, _validate(network, windows, validation, loss))
-        curves.append(reached)
-        _require_finite(reached, len(curves), spec)
-        if not best or reached.validation_loss < curves[best - 1].validation_loss:
-            best, weights = len(curves), _snapshot(network)
+    with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
+        torch.manual_seed(seed)
+        while len(curves) < min(spec.epochs, best + spec.patience if best else spec.epochs):
+            order = composition.cut(train, dates, symbols, spec.batch_size, generator)
+            train_loss = _train(network, windows, order, loss, optimizer, spec.clip_norm)
+            forecast = predict(network, windows, validation)
+            reached = loss.of(forecast, windows.target[validation], windows.date(validation))
+            curves.append(Epoch(train_loss, float(reached)))
+            _require_finite(curves[-1], len(curves), spec)
+            if not best or curves[-1].validation_loss < curves[best - 1].validation_loss:
+                best = len(curves)
+                weights = {
+                    name: value.cpu().clone() for name, value in network.state_dict().items()
+                }
     network.load_state_dict(weights)
     return Fit(weights, curves, best)
 
@@ -148,31 +132,23 @@ def _train(
     return float(total / sum(map(len, order)))
 
 
-def _validate(network: Forecaster, windows: Windows, samples: Tensor, loss: Loss) -> float:
-    forecast = predict(network, windows, samples)
-    return float(loss.of(forecast, windows.target[samples], windows.date(samples)))
-
-
 def _require_finite(epoch: Epoch, number: int, spec: TrainingSpec) -> None:
     require(
         math.isfinite(epoch.train_loss) and math.isfinite(epoch.validation_loss),
         f"the loss must stay finite; in epoch {number} it is {epoch.train_loss} in training and "
         f"{epoch.validation_loss} in validation: lower learning_rate (now {spec.learning_rate}), "
-        "or take a normalization that tames the features",
+        "or use a normalization that bounds the features",
     )
-
-
-def _snapshot(network: Forecaster) -> dict[str, Tensor]:
-    return {name: value.cpu().clone() for name, value in network.state_dict().items()}
 
 
 def predict(network: Forecaster, windows: Windows, samples: Tensor) -> Tensor:
     """Forecasts (N,) of ``samples`` (N,) in eval mode, without gradients.
 
-    A date's forecasts are the same to the last bit whatever other dates are asked for. Matrix
-    products round by shape and place, so either a date makes up a forward pass alone, or, with
-    few symbols, each (date, symbol) has its own slot in a pass of fixed shape and slots that are
-    not asked for stay empty. The network's modes are restored; buffers are not touched.
+    A date's forecasts are equal to the last bit whichever other dates are scored with it. The
+    rounding of a matrix product depends on its shape and on the position in it. So either a date
+    has a forward pass to itself, or, with few symbols, each (date, symbol) has a fixed slot in a
+    pass of fixed shape, and unused slots stay empty. The network's modes are restored, and its
+    buffers do not change.
     """
     samples = samples.to(windows.rows.device)
     modes = [(module, module.training) for module in network.modules()]
@@ -186,7 +162,7 @@ def predict(network: Forecaster, windows: Windows, samples: Tensor) -> Tensor:
 
 
 def _scored(network: Forecaster, windows: Windows, samples: Tensor) -> Tensor:
-    """Forecasts (N,) of ``samples``, pass by pass."""
+    """Forecasts (N,) of ``samples``, one forward pass after another."""
     forecast = windows.rows.new_empty(len(samples))
     together = SCORED_TOGETHER // windows.symbols
     size = max(1, together) * windows.symbols
@@ -206,7 +182,7 @@ def _scored(network: Forecaster, windows: Windows, samples: Tensor) -> Tensor:
 def _pass(
     network: Forecaster, windows: Windows, samples: Tensor, slots: Tensor, size: int
 ) -> Tensor:
-    """Forecasts of ``samples``, each in its slot of a pass of ``size``; empty slots are 0."""
+    """Forecasts of ``samples``, each in its slot of a pass of ``size``; unused slots are 0."""
     x = windows.rows.new_zeros(windows.length, size, windows.rows.shape[1]).transpose(0, 1)
     x[slots] = windows.gather(samples)
     dates = samples.new_full((size,), NO_DATE)

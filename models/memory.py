@@ -8,14 +8,14 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 
 
 def keep_activations_mapped() -> bool:
-    """Let glibc keep freed memory, so that each step reuses pages instead of having them zeroed.
+    """Let glibc keep freed memory, so that each step reuses pages instead of zeroing new ones.
 
-    By default every large activation is a fresh mapping: half of an LSTM's training time goes
-    into page faults. Results do not change by a bit. Call it early, before threads start: it sets
-    the whole process, at the price of some tens of megabytes that are not given back.
+    By default each large activation is a new mapping, and page faults take half of an LSTM's
+    training time. Results do not change by a bit. Call it before threads start: it applies to
+    the whole process, which keeps some tens of megabytes more.
 
     Returns:
-        Whether it took effect; False where the C library is not glibc.
+        Whether it took effect; False if the C library is not glibc.
     """
     if not sys.platform.startswith("linux"):
         return False

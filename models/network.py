@@ -1,4 +1,4 @@
-"""The forecaster: an LSTM with normalizers of windows and of its last hidden state."""
+"""The forecaster: an LSTM with normalizers of its windows and of its last hidden state."""
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +10,8 @@ from foldproof.models.spec import NetworkSpec
 class Forecaster(nn.Module):
     """Window normalizer -> LSTM -> last step -> hidden normalizer -> dropout -> linear head.
 
-    The LSTM and the head draw their weights before anything else, so that every variant starts
-    from the same ones; see :func:`build`.
+    The LSTM and the head draw their weights first, so that all variants start from the same
+    weights; see :func:`build`.
     """
 
     def __init__(self, variant: Variant, n_features: int, spec: NetworkSpec) -> None:
@@ -24,7 +24,7 @@ class Forecaster(nn.Module):
         self.hidden: HiddenNormalizer | None = variant.hidden and variant.hidden(spec.hidden)
 
     def forward(self, x: Tensor, dates: Tensor) -> Tensor:
-        """(B, T, F) windows and (B,) the date rows they end at -> (B,) forecasts."""
+        """(B, T, F) windows and the (B,) date rows at which they end -> (B,) forecasts."""
         context: tuple[Tensor, ...] = ()
         if self.window is not None:
             x, context = self.window(x)
@@ -35,15 +35,15 @@ class Forecaster(nn.Module):
         return forecast if self.window is None else self.window.inverse(forecast, context)
 
     def start_epoch(self) -> None:
-        """Tell the hidden normalizer that a pass over the training block begins."""
+        """Reset the hidden normalizer at the start of a pass over the training block."""
         if self.hidden is not None:
             self.hidden.start_epoch()
 
 
 def build(variant: Variant, n_features: int, spec: NetworkSpec, seed: int) -> Forecaster:
-    """A new network; the same seed gives every variant the same LSTM and head.
+    """A new network; with the same seed, all variants have the same initial LSTM and head.
 
-    The global random state is left as it was.
+    The global random state is restored.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)

@@ -82,11 +82,22 @@ class Spec:
     """Field -> interval of its value, or of each entry of a tuple; None is always allowed."""
     __choices__: ClassVar[Mapping[str, Iterable[str]]] = {}
     """Field -> names that it takes, or that each entry takes; OWN among them stands for any name of
-    that form. For the form only: a spec's check reads the catalogue itself."""
+    that form."""
 
     def __post_init__(self) -> None:
-        for name, interval in self.__bounds__.items():
-            interval.check(name, getattr(self, name))
+        for name in {**self.__bounds__, **self.__choices__}:
+            check_setting(self, name, getattr(self, name))
+
+
+def check_setting(spec: Any, name: str, value: Any) -> None:
+    """Raise ValueError unless ``value`` suits the bounds and choices of the field ``name``."""
+    if name in spec.__bounds__:
+        spec.__bounds__[name].check(name, value)
+    choices = [*spec.__choices__.get(name, ())]
+    for entry in (value if isinstance(value, tuple) else (value,)) if choices else ():
+        own = OWN in choices and entry.count(":") == 1
+        hint = nearest(entry, choices) or f"; there are {', '.join(choices)}"
+        require(own or entry in choices, f"{name} has no choice {entry!r}{hint}")
 
 
 def require(holds: bool, invariant: str) -> None:
@@ -147,23 +158,23 @@ class TrainingSpec(Spec):
     )
 
     loss: Literal["mse", "rank_correlation"] = "mse"
-    """mse, or rank_correlation: minus the correlation of forecasts with target ranks, by date."""
+    """mse, or rank_correlation: minus the correlation of forecasts and target ranks by date."""
     batches: Literal["shuffled", "date", "date_block", "symbol", "chronological"] = "shuffled"
-    """Which samples share a batch; see models.batches. A variant may need one of its own."""
+    """The samples that share a batch; see models.batches. A variant may prescribe it."""
     batch_size: int = 512
-    """Samples in a batch (an upper bound where whole dates or one symbol make up a batch)."""
+    """Samples in a batch; an upper bound if a batch consists of whole dates or of one symbol."""
     epochs: int = 12
-    """Passes over the training block at most."""
+    """Maximum number of passes over the training block."""
     patience: int = 3
-    """Epochs without a better validation loss before training stops; the best weights are kept."""
+    """Epochs without a better validation loss until training stops; the best weights are kept."""
     learning_rate: float = 2e-3
     """AdamW step size."""
     weight_decay: float = 1e-3
     """AdamW decoupled weight decay."""
     clip_norm: float = 1.0
-    """Gradients are scaled down to this Euclidean norm at most."""
+    """Gradients with a larger Euclidean norm are scaled down to it."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to train; auto takes CUDA when there is one."""
+    """Device to train on; auto uses CUDA if there is one."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

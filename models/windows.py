@@ -1,4 +1,4 @@
-"""Windows of a panel that are gathered, never materialized: a sample is one number."""
+"""Windows of a panel, gathered per batch and never stored as a whole: a sample is a number."""
 
 from dataclasses import dataclass
 
@@ -10,15 +10,15 @@ from foldproof.models.spec import require
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """A panel laid out so that a batch of windows is one gather.
+    """A panel in the layout in which a batch of windows is a single gather.
 
     A sample is s * D + d: the window of symbol s that ends at date row d, d included.
 
     Attributes:
         rows: (S * D, F) float32 features, symbol-major.
-        target: (S * D,) float32, NaN where unknown.
-        dates: D, date rows of a symbol.
-        length: T, rows in a window.
+        target: (S * D,) float32; NaN if unknown.
+        dates: D, the number of date rows.
+        length: T, the rows in a window.
     """
 
     rows: Tensor
@@ -30,7 +30,7 @@ class Windows:
     def of(
         cls, values: Tensor, target: Tensor, length: int, device: torch.device | str = "cpu"
     ) -> "Windows":
-        """Lay out features (D, S, F) and target (D, S) on ``device``; copies once."""
+        """The windows of features (D, S, F) and target (D, S) on ``device``; it copies once."""
         require(
             target.shape == values.shape[:2],
             f"target {tuple(target.shape)} must match the dates and symbols of the features "
@@ -42,7 +42,7 @@ class Windows:
 
     @property
     def symbols(self) -> int:
-        """S, the panel's symbols."""
+        """S, the number of symbols."""
         return len(self.rows) // self.dates
 
     def gather(self, samples: Tensor) -> Tensor:
@@ -52,11 +52,11 @@ class Windows:
         return picked.unflatten(0, (self.length, -1)).transpose(0, 1)
 
     def date(self, samples: Tensor) -> Tensor:
-        """(B,) samples -> (B,) their date rows."""
+        """(B,) samples -> (B,) date rows."""
         return samples % self.dates
 
     def symbol(self, samples: Tensor) -> Tensor:
-        """(B,) samples -> (B,) their symbol columns."""
+        """(B,) samples -> (B,) symbol columns."""
         return samples // self.dates
 
 

@@ -1,4 +1,4 @@
-"""What a task's work cost, measured where it ran."""
+"""The time that work takes, measured in the process that does it."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ class Timed(NamedTuple, Generic[T]):
 
 
 def timed(work: Callable[..., T], *args: Any, **kwargs: Any) -> Timed[T]:
-    """Call ``work`` and say what it cost."""
+    """The result of ``work`` and its CPU seconds."""
     start = time.process_time()
     value = work(*args, **kwargs)
     return Timed(value, time.process_time() - start)
@@ -30,7 +30,7 @@ class Stopwatch:
 
     @contextmanager
     def __call__(self, step: str) -> Iterator[None]:
-        """Add the seconds until the block ends to ``step``."""
+        """Add the seconds that the block takes to ``step``."""
         start = time.perf_counter()
         try:
             yield

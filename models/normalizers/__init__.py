@@ -1,4 +1,4 @@
-"""Normalizations of the LSTM: the catalogue and the types a variant is made of."""
+"""Normalizations of the LSTM: the catalogue, and the types of which a variant consists."""
 
 from foldproof.models.normalizers.catalogue import VARIANTS, resolve
 from foldproof.models.normalizers.variant import (

@@ -1,6 +1,6 @@
-"""Input normalizers across the members of each date. Statistics come from finite member cells.
+"""Input normalizers across the members of each date. Statistics use the members' finite cells.
 
-Cells of non-members are placed among the members: they may lie inside a later member's window.
+Cells of non-members are normalized too, as they may be inside the window of a later member.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from foldproof.models.normalizers.scaling import root, scaled
 from foldproof.models.normalizers.variant import Scaled
 
 RANK_SCALE = 3.46
-"""About sqrt(12): brings uniform ranks to unit variance (qlib CSRankNorm)."""
+"""About sqrt(12), which scales uniform ranks to unit variance (qlib CSRankNorm)."""
 
 
 @dataclass(frozen=True)

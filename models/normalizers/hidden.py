@@ -1,4 +1,4 @@
-"""Hidden normalizers: of the LSTM's last hidden state, before the head."""
+"""Normalizers of the LSTM's last hidden state, before the head."""
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ class HiddenLayerNorm(HiddenNormalizer):
 
 
 class HiddenBatchNorm(HiddenNormalizer):
-    """Batch norm per unit over whoever shares the batch; running statistics at scoring."""
+    """Batch norm per unit over the samples of the batch; running statistics at scoring."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class HiddenBatchNorm(HiddenNormalizer):
         if self.training and len(hidden) < 2:
             raise ValueError(
                 "batch norm needs at least 2 samples in a training batch; it got 1: "
-                "take shuffled or date_block batches, or a larger batch_size"
+                "use shuffled or date_block batches, or a larger batch_size"
             )
         return self.norm(hidden)
 
@@ -49,10 +49,10 @@ def date_means(values: Tensor, group: Tensor, groups: int) -> Tensor:
 
 
 class DateBatchNorm(HiddenNormalizer):
-    """Batch norm over the samples of the same date, in training and at scoring alike.
+    """Batch norm over the samples of the same date, both in training and at scoring.
 
-    A learned cross-sectional z-score: nothing runs along, so train and scoring agree as long as
-    whole dates are scored. A date of one sample comes out as the bias.
+    A learned cross-sectional z-score without running statistics, so training and scoring agree as
+    long as whole dates are scored. Trap: a date with one sample becomes the bias.
     """
 
     def __init__(self, size: int) -> None:
@@ -69,12 +69,12 @@ class DateBatchNorm(HiddenNormalizer):
 
 
 class CausalBatchNorm(HiddenNormalizer):
-    """Batch norm whose statistics for a date come from strictly earlier dates.
+    """Batch norm with statistics of strictly earlier dates.
 
-    Moments of whole dates decay by half every ``half_life`` dates. Those of the batch's own
-    earlier dates stay in the graph; the buffers carry the ones before, advance at each training
-    batch, start anew with each epoch, and are frozen at scoring. Without any earlier date the
-    mean is 0 and the variance 1. Batches must come in time order.
+    The weight of a date's moments halves every ``half_life`` dates. Moments of earlier dates in
+    the same batch stay in the graph. The buffers have the moments of earlier batches: they advance
+    with each training batch, restart with each epoch, and are fixed at scoring. Before the first
+    date the mean is 0 and the variance 1. Batches must come in time order.
     """
 
     def __init__(self, size: int, half_life: float = 21.0) -> None:
@@ -90,7 +90,7 @@ class CausalBatchNorm(HiddenNormalizer):
         self.register_buffer("history", torch.zeros(()))
 
     def start_epoch(self) -> None:
-        """Forget: the last pass ended later than this one begins."""
+        """Reset the buffers: the previous pass ended on later dates than this one begins."""
         self.running_mean = torch.zeros_like(self.running_mean)
         self.running_variance = torch.ones_like(self.running_variance)
         self.history = torch.zeros_like(self.history)
@@ -103,12 +103,12 @@ class CausalBatchNorm(HiddenNormalizer):
         return (hidden - mean) * (variance + EPSILON).rsqrt() * self.weight + self.bias
 
     def _before_each(self, hidden: Tensor, dates: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and variance (B, H) of what precedes each sample's date; moves the buffers on."""
+        """Mean and variance (B, H) of the dates before each sample's date; advances the buffers."""
         present, group = dates.unique(return_inverse=True)  # in time order
         ages, carried = self._weights(len(present), hidden)
         total = ages.sum(dim=1, keepdim=True) + carried  # (K + 1, 1): before each date, and after
         known = total.clamp_min(torch.finfo(hidden.dtype).tiny)
-        apart = hidden - self.running_mean  # about a constant, against cancellation
+        apart = hidden - self.running_mean  # shifted by a constant, against cancellation
         first = ages @ date_means(apart, group, len(present)) / known
         second = ages @ date_means(apart.square(), group, len(present)) / known
         second = second + carried * self.running_variance / known
@@ -119,7 +119,7 @@ class CausalBatchNorm(HiddenNormalizer):
         return mean[group], variance[group]
 
     def _weights(self, count: int, like: Tensor) -> tuple[Tensor, Tensor]:
-        """Weights (K + 1, K) of the batch's dates before each, and (K + 1, 1) of the buffers."""
+        """Weights (K + 1, K) of the batch's earlier dates, and (K + 1, 1) of the buffers."""
         place = torch.arange(count + 1, dtype=like.dtype, device=like.device)
         age = place.unsqueeze(1) - place[:-1] - 1  # (K + 1, K), negative for dates not before
         ages = torch.where(age >= 0, (1 - self.decay) * self.decay ** age.clamp_min(0), 0.0)

@@ -1,7 +1,7 @@
-"""Input normalizers that read each cell against its own past; membership plays no part.
+"""Input normalizers that compare each cell with its own past, regardless of membership.
 
-Nothing here may depend on later rows, not even in the last bit: sums start anew within fixed
-blocks of rows, and every shift against cancellation is a value from inside the summed rows.
+No value may depend on later rows, not even in its last bit: sums restart in fixed blocks of rows,
+and each shift against cancellation is a value from the summed rows.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from foldproof.models.normalizers.scaling import root, scaled
 from foldproof.models.normalizers.variant import Scaled
-from foldproof.models.spec import require
+from foldproof.models.spec import Interval
 
 
 class Moments(NamedTuple):
@@ -35,8 +35,8 @@ def merged(one: Moments, other: Moments) -> Moments:
 def running(blocks: Tensor) -> Moments:
     """Moments of rows 0..k of each block, for every k, along dimension 1.
 
-    Sums are taken about the block's first finite value. That value is among the summed ones, so
-    rounding is at most about n^2 float64 epsilons of the result, whatever the offset of the data.
+    Values are shifted by the block's first finite value. It is one of the summed values, so the
+    rounding error is at most about n^2 float64 epsilons, whatever the offset of the data.
 
     Args:
         blocks: (N, w, ...) float64; NaN is skipped.
@@ -55,7 +55,7 @@ def rolling(values: Tensor, window: int) -> Moments:
     """Moments of the last ``window`` rows, today's included, at every row.
 
     Two-block scheme (van Herk 1992): a window is the end of one block of ``window`` rows and the
-    beginning of the next, so nothing is ever subtracted from a sum and no loop runs over rows.
+    start of the next, so no sum has terms subtracted and there is no loop over rows.
 
     Args:
         values: (D, S, F) float64.
@@ -71,7 +71,7 @@ def rolling(values: Tensor, window: int) -> Moments:
 
 
 def _previous(tails: Tensor) -> Tensor:
-    """(N, w, ...): entry (n, k) becomes (n - 1, k + 1); 0 where there is none."""
+    """(N, w, ...) with entry (n - 1, k + 1) at (n, k); 0 where there is none."""
     shifted = torch.zeros_like(tails)
     shifted[1:, :-1] = tails[:-1, 1:]
     return shifted
@@ -79,7 +79,7 @@ def _previous(tails: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class RollingZScore:
-    """(x - mean) / sd over the cell's own last ``window`` rows, today included.
+    """(x - mean) / sd over the stock's last ``window`` rows, today included.
 
     NaN until ``minimum`` of them are finite. Equal to pandas' rolling with ddof=0.
     """
@@ -88,7 +88,7 @@ class RollingZScore:
     minimum: int = 63
 
     def __post_init__(self) -> None:
-        require(self.window >= 2, f"window must be at least 2 rows; it is {self.window}")
+        Interval(2).check("window", self.window)
 
     def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
         """Nothing to fit."""
@@ -113,7 +113,7 @@ class EwmZScore:
     minimum: int = 21
 
     def __post_init__(self) -> None:
-        require(self.half_life > 0, f"half_life must be positive; it is {self.half_life}")
+        Interval(0, open_low=True).check("half_life", self.half_life)
 
     def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
         """Nothing to fit."""
@@ -133,7 +133,7 @@ def earlier(values: Tensor, decay: float, minimum: int) -> tuple[Tensor, Tensor]
     Args:
         values: (D, S, F) float64; NaN is skipped.
         decay: Weight lost per row, in (0, 1).
-        minimum: Finite earlier rows below which the mean is NaN.
+        minimum: With fewer finite earlier rows the mean is NaN.
     """
     finite = values.isfinite()
     filled = torch.where(finite, values, 0.0)
@@ -148,5 +148,5 @@ def earlier(values: Tensor, decay: float, minimum: int) -> tuple[Tensor, Tensor]
         gap = value - mean
         squares = decay * squares + carried * share * gap.square()
         mean = mean + share * gap
-    seen = finite.cumsum(dim=0) - finite.long()
-    return torch.where(seen >= minimum, torch.stack(centers), torch.nan), torch.stack(variances)
+    count = finite.cumsum(dim=0) - finite.long()
+    return torch.where(count >= minimum, torch.stack(centers), torch.nan), torch.stack(variances)

@@ -1,4 +1,4 @@
-"""Input normalizers whose statistics are pooled over stated rows and all members."""
+"""Input normalizers with statistics over the training rows of all members."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from foldproof.models.normalizers.scaling import fitted_cells, root, scaled
 from foldproof.models.normalizers.variant import Scaled
 
 MAD_TO_SD = 1.4826
-"""The standard deviation of a Gaussian in units of its median absolute deviation."""
+"""Standard deviation of a normal distribution per median absolute deviation."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class ZScore:
         return {"center": center, "spread": root(squares / count)}
 
     def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
-        """Normalize (D, S, F), members and others alike."""
+        """Normalize (D, S, F), members and non-members."""
         return scaled(values, state["center"], state["spread"])
 
 
@@ -39,7 +39,7 @@ class ZScore:
 class RobustZScore:
     """(x - median) / (1.4826 MAD) per feature, clipped (qlib RobustZScoreNorm).
 
-    Trap: a feature with more than half its cells equal has a MAD of 0 and becomes 0 everywhere.
+    Trap: if more than half the cells of a feature are equal, its MAD is 0 and it becomes 0.
     """
 
     clip: float = 3.0
@@ -64,8 +64,8 @@ class RobustZScore:
 
 @dataclass(frozen=True)
 class FullSampleZScore(ZScore):
-    """The z-score fitted on every row, the test block included: leaks on purpose."""
+    """The z-score fitted on all rows, including the test block: a leak on purpose."""
 
     def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
-        """As :meth:`ZScore.fit`, whatever ``rows`` says."""
+        """As :meth:`ZScore.fit`, but on all rows instead of ``rows``."""
         return super().fit(values, member, range(len(values)))

@@ -1,7 +1,7 @@
-"""What the input normalizers share: one guarded division, one rule for which cells are fitted on.
+"""Shared parts of the input normalizers: a guarded division, and the cells used for fitting.
 
-Statistics are float64, results of the values' type. A variance is the biased one (divided by n),
-everywhere. All of it can be differentiated: what is missing or has no spread has derivative 0.
+Statistics are float64; results have the type of the values. Variances are biased (divided by n).
+Everything is differentiable: cells that are missing or without spread have derivative 0.
 """
 
 import torch
@@ -14,11 +14,11 @@ RELATIVE_FLOOR = 1e-10
 
 
 def scaled(values: Tensor, center: Tensor, spread: Tensor) -> Scaled:
-    """(values - center) / spread, and 0 where there is no spread: never inf.
+    """(values - center) / spread; 0 where there is no spread, so never infinite.
 
     Args:
         values: (D, S, F); NaN stays NaN.
-        center: Broadcastable to values, in their units; NaN where it is not known yet.
+        center: Broadcastable to values, in their units; NaN where it is still unknown.
         spread: Broadcastable to values, in their units, not negative.
     """
     floor = (center.abs() * RELATIVE_FLOOR).clamp_min(torch.finfo(torch.float32).tiny)
@@ -31,13 +31,13 @@ def scaled(values: Tensor, center: Tensor, spread: Tensor) -> Scaled:
 
 
 def root(variance: Tensor) -> Tensor:
-    """Square root with derivative 0 where there is no variance; 0 where it is not known."""
+    """Square root with derivative 0 where the variance is 0; 0 where it is unknown."""
     positive = variance > 0
     return torch.where(positive, torch.where(positive, variance, 1.0).sqrt(), 0.0)
 
 
 def fitted_cells(values: Tensor, member: Tensor, rows: range) -> Tensor:
-    """The cells that statistics are fitted on: members at ``rows``, missing ones as NaN.
+    """The cells used for fitting: members at ``rows``; missing cells are NaN.
 
     Returns:
         (len(rows) * S, F) float64.
@@ -51,8 +51,8 @@ def fitted_cells(values: Tensor, member: Tensor, rows: range) -> Tensor:
     empty = cells.isnan().all(dim=0).nonzero().flatten().tolist()
     if empty:
         raise ValueError(
-            f"feature columns {empty} have no finite value of a member at rows "
-            f"{rows.start}..{rows.stop - 1}, so nothing can be fitted on them; "
-            "drop these features or let training begin later"
+            f"feature columns {empty} have no finite value of a member in rows "
+            f"{rows.start}..{rows.stop - 1}, so they cannot be fitted; "
+            "drop these features or start training later"
         )
     return cells

@@ -1,4 +1,4 @@
-"""What a normalization variant is: up to three normalizers at three places, and what it claims."""
+"""A normalization variant: up to three normalizers at three places, and its claims."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,13 +8,12 @@ from torch import Tensor, nn
 
 
 class Scaled(NamedTuple):
-    """A normalized panel and the local scale that undoes it.
+    """A normalized panel and the derivative of the normalization.
 
     Attributes:
         values: Normalized features, (D, S, F).
-        slope: d values / d input with all statistics held fixed, broadcastable to (D, S, F), in
-            1 / input units. Ranks have no such derivative: their slope is 1, so that attributions
-            are per unit of rank.
+        slope: d values / d input with fixed statistics, broadcastable to (D, S, F), in 1 / input
+            units. Ranks have no derivative: their slope is 1, so attributions are per unit of rank.
     """
 
     values: Tensor
@@ -22,19 +21,19 @@ class Scaled(NamedTuple):
 
 
 class InputNormalizer(Protocol):
-    """Normalizes the panel before windows are cut: statistics over rows, symbols, history."""
+    """Normalizes the panel before windows are cut, with statistics over rows or symbols."""
 
     def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
-        """Statistics from ``values`` (D, S, F), ``member`` (D, S) at ``rows`` only."""
+        """Statistics of ``values`` (D, S, F) and ``member`` (D, S) at ``rows`` only."""
         ...
 
     def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
-        """Normalize ``values`` (D, S, F); NaN stays NaN and enters no statistic."""
+        """Normalize ``values`` (D, S, F); NaN stays NaN and is in no statistic."""
         ...
 
 
 class WindowNormalizer(nn.Module):
-    """Normalizes windows inside the graph. Returns what is needed to undo it, stores nothing."""
+    """Normalizes windows inside the graph. It returns what its inverse needs and stores nothing."""
 
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """(B, T, F) -> normalized (B, T, F), context for :meth:`inverse`."""
@@ -53,26 +52,28 @@ class HiddenNormalizer(nn.Module):
         raise NotImplementedError
 
     def start_epoch(self) -> None:
-        """Called before each pass over the training block; most have nothing to do."""
+        """Called before each pass over the training block; by default it does nothing."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A normalization of the LSTM: what is compared. Claims are tested by the audit, not trusted.
+    """A normalization of the LSTM. The audit tests its claims.
 
     Attributes:
         title: A few words for tables and figures.
         formula: The normalization in one line.
-        source: Paper, library or practice it is taken from.
+        source: Paper, library or practice that it comes from.
         input: Normalizer of the panel, or None.
         window: Makes the normalizer of windows from the number of features, or None.
         hidden: Makes the normalizer of the last hidden state from its size, or None.
-        batches: The batch composition that the variant needs, or None where any will do.
-        causal: Claim: the scored forecast for a date uses no row dated later.
-        coupling: Claim: whose rows share statistics with a sample when forecasts are scored:
-            none (its own), date (its date's cross-section).
-        training_coupling: The same while training; batch means whoever shares the batch.
-        control: True for a variant that leaks on purpose, to prove that the audit sees.
+        batches: The batch composition that the variant needs; None for any.
+        causal: Claim: the forecast for a date uses no later row.
+        coupling: Claim: the samples that share statistics with a sample at scoring: none, or those
+            of its date.
+        training_coupling: The same in training; batch means all samples of the batch.
+        control: Whether it leaks on purpose, to prove that the audit detects it.
+        statistics: The rows or samples that its statistics come from, in a few words.
+        trap: The mistake that users make with it, in one line.
     """
 
     title: str
@@ -86,3 +87,5 @@ class Variant:
     coupling: Literal["none", "date"] = "none"
     training_coupling: Literal["none", "date", "batch"] = "none"
     control: bool = False
+    statistics: str = ""
+    trap: str = ""

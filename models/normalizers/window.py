@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from foldproof.models.normalizers.variant import WindowNormalizer
 
 EPSILON = 1e-5
-"""Added to every variance, so windows want features of about unit scale."""
+"""Added to every variance; features should have about unit scale."""
 
 
 def window_moments(x: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
@@ -16,7 +16,7 @@ def window_moments(x: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
 
 
 class InstanceNorm(WindowNormalizer):
-    """(x - mean) / sd over the window's own steps (Ulyanov et al. 2016); the level is lost."""
+    """(x - mean) / sd over the steps of the window (Ulyanov et al. 2016). It removes the level."""
 
     def __init__(self, n_features: int, epsilon: float = EPSILON) -> None:
         super().__init__()
@@ -31,11 +31,11 @@ class InstanceNorm(WindowNormalizer):
 class RevIN(WindowNormalizer):
     """Instance norm with a learned affine map, undone on the forecast (Kim et al., ICLR 2022).
 
-    The forecast is put back with the window's statistics of one feature, ``index``: the first
-    unless said otherwise. That is meant for a target which continues that feature.
+    The forecast is denormalized with the window's statistics of one feature, ``index``, which is
+    meant for a target that continues this feature.
 
-    Trap: the authors' code detaches mean and sd, which leaves values as they are and makes every
-    attribution wrong; here the gradient passes through them.
+    Trap: the authors' code detaches mean and sd. Values stay the same, but attributions are wrong;
+    here the gradient passes through them.
     """
 
     def __init__(self, n_features: int, index: int = 0, epsilon: float = EPSILON) -> None:
@@ -59,7 +59,10 @@ class RevIN(WindowNormalizer):
 
 
 class FeatureBatchNorm(WindowNormalizer):
-    """Batch norm per feature over batch x time (Ioffe & Szegedy 2015); running mean at scoring."""
+    """Batch norm per feature over batch and time (Ioffe & Szegedy 2015).
+
+    At scoring it uses running statistics.
+    """
 
     def __init__(self, n_features: int, epsilon: float = EPSILON) -> None:
         super().__init__()

@@ -19,7 +19,7 @@ from foldproof.tasks.attribute.origins.raw_rows import (
     supplied_attributions,
     surroundings,
 )
-from foldproof.tasks.train.serving.model import Laid, Served
+from foldproof.tasks.train.serving.model import ModelInputs, Served
 
 PAIRS = 16
 """Orders for Shapley values where ranks have no derivative: enough to tell features apart."""
@@ -85,7 +85,7 @@ class Explanation:
 
 def explain_forecast(
     served: Served,
-    laid: Laid,
+    laid: ModelInputs,
     symbol: str,
     date: np.datetime64 | None = None,
     back: int = 21,
@@ -167,7 +167,7 @@ def explain_forecast(
     )  # fmt: skip
 
 
-def extremes(served: Served, laid: Laid, date: np.datetime64 | None = None) -> list[str]:
+def extremes(served: Served, laid: ModelInputs, date: np.datetime64 | None = None) -> list[str]:
     """The symbols with the highest and the lowest forecast of a date, by default the newest.
 
     Raises:
@@ -191,7 +191,7 @@ def by_feature(features: tuple[str, ...], signed: Tensor, size: Tensor) -> pd.Da
     )
 
 
-def forecasts_there(served: Served, laid: Laid) -> Tensor:
+def forecasts_there(served: Served, laid: ModelInputs) -> Tensor:
     """(D, S) bool: where there is a forecast."""
     values = served.normalized(laid)
     member, days = torch.from_numpy(laid.member), len(laid.dates)
@@ -202,7 +202,7 @@ def forecasts_there(served: Served, laid: Laid) -> Tensor:
     return there
 
 
-def column_of(laid: Laid, symbol: str) -> int:
+def column_of(laid: ModelInputs, symbol: str) -> int:
     """Column of a symbol.
 
     Raises:
@@ -215,7 +215,7 @@ def column_of(laid: Laid, symbol: str) -> int:
     return int(found[0])
 
 
-def row_of(laid: Laid, known: Tensor, symbol: str, date: np.datetime64 | None) -> int:
+def row_of(laid: ModelInputs, known: Tensor, symbol: str, date: np.datetime64 | None) -> int:
     """Row of the date, or of the newest on which the symbol has a forecast.
 
     Raises:
@@ -235,6 +235,6 @@ def row_of(laid: Laid, known: Tensor, symbol: str, date: np.datetime64 | None) -
     return int(row[0])
 
 
-def day_of(laid: Laid, row: int) -> str:
+def day_of(laid: ModelInputs, row: int) -> str:
     """A date as text."""
     return str(laid.dates[row].astype("datetime64[D]"))

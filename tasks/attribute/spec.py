@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from foldproof.models.spec import Spec, at_least, require, require_distinct, within
-from foldproof.tasks.attribute.baselines.catalogue import BASELINES, check_baseline
+from foldproof.tasks.attribute.baselines.catalogue import BASELINES
 from foldproof.tasks.attribute.methods.catalogue import ATTRIBUTIONS, DEFAULT, check_methods
 
 
@@ -65,8 +65,6 @@ class AttributionSpec(Spec):
                 f"{name} is a check: set trust to true, or it to 0",
             )
         check_methods(self.methods)
-        for name in self.baselines:
-            check_baseline(name)
         require(all(self.groups), f"no group may be empty; they are {self.groups}")
         members = [name for group in self.groups for name in group]
         require_distinct(members, "features in groups, which must be disjoint")

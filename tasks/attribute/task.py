@@ -91,7 +91,7 @@ def explain_forecasts(
     raw, day = load_raw(data), None if date is None else np.datetime64(date)
 
     def each() -> list[Explanation]:
-        laid = served.laid(raw)
+        laid = served.inputs(raw)
         named = [symbol] if symbol else extremes(served, laid, day)
         known = raw if prices else None
         return [explain_forecast(served, laid, name, day, back, nodes, known) for name in named]

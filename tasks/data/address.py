@@ -1,8 +1,9 @@
-"""The address of a database: its kind, and passwords that are named in it but never stand there.
+"""The address of a database: its kind, and passwords, which it names but does not contain.
 
-An experiment is logged, shown and kept whole. So a password is no part of it: the address names a
-variable of the environment, as ``postgresql+psycopg://reader:${PRICES_PASSWORD}@host/prices``, and
-its value is put in where the connection is made, nowhere else.
+An experiment is logged, shown and kept as it is, so it must not contain a password. The address
+names a variable of the environment, as in
+``postgresql+psycopg://reader:${PRICES_PASSWORD}@host/prices``, and its value is filled in only
+where the connection is made.
 """
 
 import re
@@ -20,14 +21,14 @@ DUCKDB = (".duckdb", ".ddb")
 
 
 def kind_of(address: str | None) -> Kind:
-    """Which of the databases that can be opened for reading only an address belongs to.
+    """The kind of database at ``address``; all of them can be opened for reading only.
 
     Args:
-        address: ``sqlite:///prices.db``, ``postgresql+psycopg://user@host/prices``, a DuckDB file
-            or None: DuckDB without a database, over the files that the query names.
+        address: ``sqlite:///prices.db``, ``postgresql+psycopg://user@host/prices``, a DuckDB file,
+            or None for DuckDB without a database, over the files that the query names.
 
     Raises:
-        ValueError: None of these; the message holds no more of the address than its scheme.
+        ValueError: None of these; the message shows only the scheme of the address.
     """
     if address is None or Path(address).suffix.lower() in DUCKDB:
         return "duckdb"
@@ -37,7 +38,7 @@ def kind_of(address: str | None) -> Kind:
         return "postgresql"
     if separator and name == "sqlite" and driver in ("", "pysqlite"):
         return "sqlite"
-    shown = f"{scheme}://..." if separator else "no address of one"
+    shown = f"{scheme}://..." if separator else "not an address"
     raise ValueError(
         f"path must be a database that can be opened for reading only; it is {shown}: write "
         "sqlite:///prices.db, postgresql+psycopg://user@host/prices or prices.duckdb, or leave "
@@ -46,7 +47,7 @@ def kind_of(address: str | None) -> Kind:
 
 
 def holds_password(text: str) -> bool:
-    """Whether a password stands in an address or a query itself, not as the name of a variable."""
+    """Whether an address or a query contains a password itself, not the name of a variable."""
     _, separator, rest = text.partition("://")
     given = BETWEEN_USER_AND_HOST.match(rest) if separator else None
     if given and given[1] and not VARIABLE.fullmatch(given[1]):
@@ -55,10 +56,10 @@ def holds_password(text: str) -> bool:
 
 
 def filled(address: str, environment: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
-    """The address with its variables put in, and what must never be shown of it.
+    """The address with the values of its variables, and the secrets among them.
 
     Raises:
-        KeyError: The name of a variable that is not set.
+        KeyError: A variable is not set; its name.
     """
     names = VARIABLE.findall(address)
     secrets = [form for name in names for form in (environment[name], quote(environment[name], ""))]
@@ -67,7 +68,7 @@ def filled(address: str, environment: Mapping[str, str]) -> tuple[str, tuple[str
 
 
 def masked(text: str, secrets: tuple[str, ...]) -> str:
-    """``text`` with every secret in it as ``***``."""
+    """``text`` with ``***`` in place of every secret."""
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, "***")
     return text

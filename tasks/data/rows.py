@@ -1,4 +1,4 @@
-"""Raw rows: the long table as its source gave it, and what is known of where it came from."""
+"""Raw rows: the long table as its source returns it, and where it comes from."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 ROLES = ("date", "symbol", "price", "volume", "member", "known", "target", "label_end")
-"""Column names with a meaning; every other column is the user's own."""
+"""Column names with a meaning; all other columns belong to the user."""
 
 
 def names_of(frame: pd.DataFrame) -> list[str]:
@@ -16,7 +16,7 @@ def names_of(frame: pd.DataFrame) -> list[str]:
 
 
 def free_columns(frame: pd.DataFrame) -> list[str]:
-    """The columns without a role: the user's own, or ready-made features."""
+    """The columns without a role: the user's, or ready-made features."""
     return [name for name in names_of(frame) if name not in ROLES]
 
 
@@ -26,18 +26,17 @@ class DataError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """A long table, one row a date and symbol, with its origin.
+    """A long table, one row per date and symbol, with its origin.
 
     Attributes:
-        frame: Columns named by ROLES and the user's own. Until it is sorted, the index counts the
+        frame: Columns named by ROLES, and the user's. Until it is sorted, the index counts the
             rows of the origin from 0.
-        origin: What errors call it: a path, or a few words.
-        unit: What a row is called where it came from: line of a CSV file, else row.
+        origin: Its name in errors: a path, or a few words.
+        unit: Name of a row in the origin: line for a CSV file, else row.
         first: Number of the first data row there: 2 in a CSV file, below its header, else 1.
-        about: What a report says of it; ``warnings`` gathers one counted sentence a cause.
+        about: Facts for the report; ``warnings`` holds one sentence per cause, with a count.
         written: Role -> name of its column in the origin.
-        in_order: Whether the rows stand in an order that their owner chose; those of a query do
-            not.
+        in_order: Whether the order of the rows means something; in a query's result it does not.
     """
 
     frame: pd.DataFrame
@@ -49,14 +48,14 @@ class Rows:
     in_order: bool = True
 
     def called(self, name: str) -> str:
-        """The name of a role's column as its owner wrote it; any other name as it is."""
+        """The column of a role under its name in the origin; any other name unchanged."""
         return self.written.get(name, name)
 
     def place(self, index: int) -> str:
-        """Name the row with this index as its owner would find it: ``line 7 of prices.csv``."""
+        """Where the user finds the row with this index: ``line 7 of prices.csv``."""
         return f"{self.unit} {index + self.first} of {self.origin}"
 
     def with_frame(self, frame: pd.DataFrame, warnings: Iterable[str] = ()) -> "Rows":
-        """The same origin with another table and further warnings."""
+        """These rows with another table and further warnings."""
         known = [*self.about.get("warnings", []), *warnings]
         return replace(self, frame=frame, about=self.about | {"warnings": known})

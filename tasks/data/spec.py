@@ -1,4 +1,4 @@
-"""What decides a panel: the source of the rows, the features and what is to be forecast."""
+"""The settings of a panel: the source of its rows, its features and its target."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -18,48 +18,48 @@ Kind = Literal["return", "market_relative", "cs_zscore", "cs_rank"]
 
 @dataclass(frozen=True)
 class ColumnsSpec(Spec):
-    """Which column of a file plays which role. The file is long: one row a date and symbol."""
+    """The column of each role. A file is long: one row per date and symbol."""
 
     date: str = "date"
     """Trading day, ISO (2020-01-31)."""
     symbol: str = "symbol"
     """Name of the stock."""
     price: str | None = "close"
-    """Close adjusted for splits and dividends; needed for price features and forward returns."""
+    """Close adjusted for splits and dividends; price features and forward returns need it."""
     volume: str | None = None
     """Shares traded; adds the volume features."""
     member: str | None = None
-    """True where the stock belongs to the universe on that day; else every row counts."""
+    """True if the stock belongs to the universe on that day; without it every row counts."""
     known: str | None = None
-    """Date on which the row became known. The row then counts from the first trading day on or
-    after it, never earlier than its own date."""
+    """Date on which the row became known. The row counts from the first trading day on or after
+    it, but not before its own date."""
     target: str | None = None
-    """Ready-made target; takes the place of the forward return. Needs label_end."""
+    """Ready-made target, instead of the forward return. It needs label_end."""
     label_end: str | None = None
     """Date on which the row's target becomes known."""
     features: tuple[str, ...] | None = None
-    """Ready-made features; None for all other numeric columns."""
+    """Ready-made features; null for all other numeric columns."""
 
     def __post_init__(self) -> None:
         require(
             (self.target is None) == (self.label_end is None),
             f"columns.target ({self.target}) and columns.label_end ({self.label_end}) go together: "
-            "name the date on which the target becomes known, so that it can be purged",
+            "set the date on which the target becomes known, so that it can be purged",
         )
-        require(self.features != (), "columns.features is empty: name features, or leave it out")
+        require(self.features != (), "columns.features is empty: list features, or leave it out")
         named = [*self.roles.values(), *(self.features or ())]
         require_distinct(named, "columns, where a column plays one role")
 
     @property
     def roles(self) -> dict[str, str]:
-        """Role -> name of the file's column, of the roles that are set."""
+        """Role -> name of its column, for the roles that are set."""
         names = ("date", "symbol", "price", "volume", "member", "known", "target", "label_end")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 
 @dataclass(frozen=True)
 class SyntheticSpec(Spec):
-    """Size and strength of the sources whose truth is known."""
+    """Size and strength of the synthetic sources."""
 
     __bounds__ = (
         at_least(30, "days")
@@ -73,63 +73,60 @@ class SyntheticSpec(Spec):
     symbols: int = 40
     """Stocks."""
     n_features: int = 8
-    """Ready-made features; those that carry no signal are there to be found empty."""
+    """Ready-made features; some of them carry no signal."""
     signal: float = 0.1
-    """True information coefficient: correlation of the best forecast with the target."""
+    """True information coefficient: the correlation of the best forecast with the target."""
     persistence: float = 0.0
     """First-order autocorrelation of the features from day to day."""
     seed: int = 0
-    """Seeds all draws."""
+    """Seed of all draws."""
 
 
 @dataclass(frozen=True)
 class DataSpec(Spec):
-    """Where the rows come from and which features are read from them."""
+    """The source of the rows and the features made from them."""
 
     __bounds__ = at_least(0, "fill_limit") | at_least(1, "min_history", "overlap")
-    __choices__ = MappingProxyType({"features": ("price", "ready", OWN)})
+    __choices__ = MappingProxyType(
+        {"source": get_args(SourceName), "features": ("price", "ready", OWN)}
+    )
 
     source: SourceName = "sp500"
     """Key of tasks.data.SOURCES."""
     path: str | None = None
-    """The Parquet or CSV file of source file. For source query the database: sqlite:///prices.db,
-    postgresql+psycopg://reader:${PRICES_PASSWORD}@host/prices with the name of a variable of the
-    environment where the password goes, or a .duckdb file; None for DuckDB over the files that the
+    """For source file, a Parquet or CSV file. For source query, a database: sqlite:///prices.db,
+    postgresql+psycopg://reader:${PRICES_PASSWORD}@host/prices with the name of an environment
+    variable instead of the password, or a .duckdb file; null for DuckDB over the files that the
     query names."""
     query: str | None = None
-    """The SELECT of source query; its rows are long, its columns play the roles below."""
+    """The SELECT of source query. Its rows are long; columns gives their roles."""
     incremental: bool = False
-    """Keep the checked rows of a file or query from run to run: only what was appended is read and
-    checked. A restated history is noticed, read anew and reported."""
+    """Keep the checked rows of a file or query between runs, so that only appended rows are read
+    and checked. A restated history is detected, read again and reported."""
     overlap: int = 10
-    """Newest dates of a query that are read again and compared when incremental. Values restated
-    before them are not noticed; rows added or removed there are."""
+    """Newest dates of a query that are read again and compared if incremental. Before them, added
+    or removed rows are detected, restated values are not."""
     start: date | None = None
-    """First date to keep; None for the source's own."""
+    """First date to keep; null for that of the source."""
     end: date | None = None
-    """Last date to keep; None for the source's own."""
+    """Last date to keep; null for that of the source."""
     columns: ColumnsSpec = field(default_factory=ColumnsSpec)
-    """Roles of the file's columns."""
+    """Roles of the columns."""
     features: str = "price"
-    """price (the built-in causal set), ready (columns of the source) or package.module:function,
-    which takes the long rows and returns features on the same rows; it finds date, symbol, price,
-    volume and member under these names, other columns under their own."""
+    """price (the built-in causal set), ready (columns of the source) or package.module:function.
+    The function takes the long rows and returns features on the same rows; date, symbol, price,
+    volume and member have these names, other columns those of the source."""
     fill_limit: int = 5
-    """Trading days for which a last known feature value is carried forward."""
+    """Trading days for which the last known value of a feature is carried forward."""
     min_history: int = 252
-    """Symbols with fewer observed rows are dropped. This looks at the whole history: a stock that
-    was listed for less is never in the panel."""
+    """Symbols with fewer observed rows are dropped. The whole history counts, so a stock that was
+    listed for a shorter time is never in the panel."""
     synthetic: SyntheticSpec = field(default_factory=SyntheticSpec)
-    """Size of the synthetic sources: all but sp500, file and query."""
+    """Size of the synthetic sources: all except sp500, file and query."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_one_of("source", self.source, get_args(SourceName))
         self.check_origin()
-        require(
-            self.features in ("price", "ready") or self.features.count(":") == 1,
-            f"features must be price, ready or package.module:function; it is {self.features!r}",
-        )
         require(
             not self.incremental or self.source in ("file", "query"),
             f"incremental goes with source 'file' or 'query'; source is {self.source!r}",
@@ -142,16 +139,16 @@ class DataSpec(Spec):
             )
         require(
             self.start is None or self.end is None or self.start < self.end,
-            f"start must lie before end; they are {self.start} and {self.end}",
+            f"start must be before end; they are {self.start} and {self.end}",
         )
 
     def check_origin(self) -> None:
-        """Source, path and query fit together, and neither holds a password."""
+        """Raise ValueError unless source, path and query fit together and contain no password."""
         for name in ("path", "query"):
             require(
                 not holds_password(getattr(self, name) or ""),
-                f"{name} holds a password, which would be logged with the configuration; write the "
-                "name of a variable of the environment in the address, such as "
+                f"{name} contains a password, which would be logged with the configuration; write "
+                "the name of an environment variable instead, such as "
                 "postgresql+psycopg://reader:${PRICES_PASSWORD}@host/prices",
             )
         require(
@@ -172,21 +169,13 @@ class DataSpec(Spec):
 
 @dataclass(frozen=True)
 class TargetSpec(Spec):
-    """What is to be forecast at the close of day d: the return from close d+1 to d+1+horizon."""
+    """The target at the close of day d: the return from close d+1 to close d+1+horizon."""
 
     __bounds__ = at_least(1, "horizon")
+    __choices__ = MappingProxyType({"kind": get_args(Kind)})
 
     horizon: int = 5
-    """Trading days from the next close to the close that ends the return."""
+    """Trading days from the next close to the close at which the return ends."""
     kind: Kind = "cs_zscore"
-    """return: as it is; market_relative: minus the mean over the date's members; cs_zscore: that
+    """return: unchanged; market_relative: minus the mean over the date's members; cs_zscore: that,
     divided by their standard deviation; cs_rank: rank among them, evenly from -0.5 to 0.5."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_one_of("kind", self.kind, get_args(Kind))
-
-
-def require_one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Raise ValueError unless ``value`` is one of ``choices``."""
-    require(value in choices, f"{name} must be one of {', '.join(choices)}; it is {value!r}")

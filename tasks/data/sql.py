@@ -1,4 +1,4 @@
-"""A query as text: that it only reads, how it stands in another one, where its fault is."""
+"""The text of a query: does it only read, how to select from it, which line has an error."""
 
 import re
 
@@ -8,34 +8,34 @@ LINE = re.compile(r"\bLINE (\d+):")
 NAMED = re.compile(
     r'\b(?:no such (?:column|table):|near|column|name|pattern) "?(?P<name>[^\s"]+)', re.IGNORECASE
 )
-"""What SQLite and DuckDB name where they do not count lines."""
+"""The name in a message of SQLite or DuckDB that gives no line."""
 
 
 def why_not_reading(query: str) -> str:
-    """What keeps a query from being one statement that reads; empty if nothing does.
+    """Why a query is not a single statement that reads; empty if it is one.
 
     This is the first of two locks: the connection is opened for reading only as well. A semicolon
-    is refused wherever it stands, within a text too, so that no dialect's quotes can hide one.
+    is refused even inside quotes, so that no dialect's quoting rules can hide one.
     """
     text = one(query)
     if ";" in text:
-        return "has a semicolon within: it must be one statement"
-    rest = text[len(AHEAD.match(text)[0]) :]  # type: ignore[index]  # it matches nothing, too
+        return "contains a semicolon: it must be one statement"
+    rest = text[len(AHEAD.match(text)[0]) :]  # type: ignore[index]  # it matches the empty text
     word = re.match(r"\w*", rest)[0].lower()  # type: ignore[index]
     if word not in READING:
-        return f"begins with {word or 'nothing'!r}: it must read rows, as select ... does"
+        return f"begins with {word or 'nothing'!r}: it must read rows, such as select ..."
     return ""
 
 
 def one(query: str) -> str:
-    """The statement without blanks and semicolons at its end."""
+    """The statement without blanks and semicolons at the end."""
     return query.strip().rstrip("; \n\t\r")
 
 
 def inner(query: str, what: str = "*", where: str = "") -> str:
-    """The query as a table to select from; only what reads can stand there.
+    """A select from the query as a table; only a query that reads can be used so.
 
-    It begins on the first line, so that line numbers in the database's messages are its own.
+    The query begins on the first line, so line numbers in the database's messages are right.
     """
     return f"select {what} from ({one(query)}\n) as foldproof_rows {where}".rstrip()
 
@@ -46,9 +46,9 @@ def quoted(name: str) -> str:
 
 
 def line_of(query: str, message: str) -> int | None:
-    """The line of the query that a database's message is about, from 1; None where it is open.
+    """The line of the query, from 1, that a database's message is about; None if unknown.
 
-    Where the database does not count lines it is the one on which the name stands that it names.
+    Without a line number in the message it is the only line that contains the name it mentions.
     """
     lines = one(query).splitlines()
     counted = LINE.search(message)

@@ -10,5 +10,5 @@ from foldproof.tasks.data.spec import DataSpec, TargetSpec
 
 @task(name="load panel")
 def load_panel(data: DataSpec, target: TargetSpec, cache: Path) -> Path:
-    """Build or find the panel in ``cache``; return its folder, which :func:`load` reads."""
+    """Build the panel or find it in ``cache``; the folder from which ``load`` reads it."""
     return folder_of(build(data, target, cache=cache), cache)

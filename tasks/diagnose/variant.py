@@ -10,7 +10,7 @@ import torch
 from foldproof.models.spec import NetworkSpec, TrainingSpec
 from foldproof.tasks.data import DataSpec, Panel, TargetSpec, features_of, load_raw
 from foldproof.tasks.data.features.grid import grid_of, members
-from foldproof.tasks.data.panel.layout import labelled, laid_out
+from foldproof.tasks.data.panel.layout import labelled, panel_arrays
 from foldproof.tasks.data.rows import Rows
 from foldproof.tasks.diagnose.data.plan import LABELS
 from foldproof.tasks.diagnose.findings.finding import Finding
@@ -70,7 +70,7 @@ class OwnRows:
             DataError: No row is left to train on.
         """
         origin = Rows(rows.sort_values(["date", "symbol"], ignore_index=True), "the audited rows")
-        names, arrays = laid_out(origin, self.data, self.target)
+        names, arrays = panel_arrays(origin, self.data, self.target)
         dates, symbols, values, target, label_end, member = arrays.values()
         return Panel(dates, symbols, names, values, target, label_end, member, "audited")
 

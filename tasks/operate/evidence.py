@@ -86,7 +86,7 @@ def champion_forecasts(
         sample.
     """
     start, end = panel.dates[[folds[0].test.start, folds[-1].test.stop - 1]]
-    laid, since = served.laid(raw), np.datetime64(champion.tested_from, "D")
+    laid, since = served.inputs(raw), np.datetime64(champion.tested_from, "D")
     first = int(np.searchsorted(laid.dates, max(start, since)))
     last = int(np.searchsorted(laid.dates, end, side="right"))
     dates = laid.dates[first:last]

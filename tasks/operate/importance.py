@@ -15,12 +15,12 @@ from foldproof.tasks.attribute.network.forward import coupled_scorer, scorer
 from foldproof.tasks.attribute.network.gradients import ForwardOf
 from foldproof.tasks.split import Fold
 from foldproof.tasks.statistics.agreement import rank_agreement
-from foldproof.tasks.train.serving.model import Laid, Served
+from foldproof.tasks.train.serving.model import ModelInputs, Served
 from foldproof.tasks.train.serving.training_values import trained_on
 
 
 def importance_of_rows(
-    served: Served, laid: Laid, rows: range, training: range, samples: int, seed: int = 0
+    served: Served, laid: ModelInputs, rows: range, training: range, samples: int, seed: int = 0
 ) -> dict[str, float]:
     """Share of every feature in the integrated gradients of the forecasts of some rows.
 
@@ -55,7 +55,7 @@ def importance_of_rows(
 
 
 def importance_when_tested(
-    served: Served, laid: Laid, fold: Fold, samples: int
+    served: Served, laid: ModelInputs, fold: Fold, samples: int
 ) -> dict[str, float]:
     """The same of the forecasts of a fold's test block, from its training block.
 

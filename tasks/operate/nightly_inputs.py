@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from foldproof.tasks.operate.evidence import Champion
-from foldproof.tasks.train.serving.model import Laid, Served, read_served
+from foldproof.tasks.train.serving.model import ModelInputs, Served, read_served
 from foldproof.tasks.train.serving.rows import inputs_of
 from foldproof.tasks.train.serving.training_values import Background
 
@@ -38,7 +38,7 @@ class Night:
     champion: Champion
     served: Served
     background: Background
-    rows: Laid
+    rows: ModelInputs
     universe: np.ndarray
     when: date
 
@@ -87,12 +87,12 @@ def night_of(model: str, champion: Champion, raw: pd.DataFrame, when: date) -> N
         )
     frame = inputs_of(raw, served.data, served.features)
     frame = frame[frame["date"] <= pd.Timestamp(when)]
-    rows = served.laid(frame)
+    rows = served.inputs(frame)
     universe = universe_of(frame, rows)
     return Night(model, champion, served, served.background, rows, universe, when)
 
 
-def universe_of(frame: pd.DataFrame, rows: Laid) -> np.ndarray:
+def universe_of(frame: pd.DataFrame, rows: ModelInputs) -> np.ndarray:
     """(S,) bool: symbols with a row on one of the newest dates, the last of them as a member."""
     since = rows.dates[-RECENT_DATES:][0]
     recent = frame[frame["date"] >= pd.Timestamp(since)].drop_duplicates("symbol", keep="last")

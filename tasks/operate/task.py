@@ -60,7 +60,7 @@ def challenger_importance(
 ) -> dict[str, float]:
     """Importance of each feature in the unit's test block, on ``samples`` windows; sums to 1."""
     served = served_of(trained, features, data)
-    return importance_when_tested(served, served.laid(load_raw(data)), trained.unit.fold, samples)
+    return importance_when_tested(served, served.inputs(load_raw(data)), trained.unit.fold, samples)
 
 
 @task(name="decide")

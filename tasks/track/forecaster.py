@@ -11,7 +11,7 @@ from foldproof.tasks.attribute.methods.catalogue import MAIN
 from foldproof.tasks.data import DataSpec
 from foldproof.tasks.track.model import ModelFiles
 from foldproof.tasks.train import TrainedUnit
-from foldproof.tasks.train.serving.model import Laid, example_rows, write_served
+from foldproof.tasks.train.serving.model import ModelInputs, example_rows, write_served
 from foldproof.tasks.train.serving.record import NOTHING, background_of, served_of
 from foldproof.tasks.version import ROOT, sources
 
@@ -30,7 +30,7 @@ def forecaster_files(
     raw: pd.DataFrame,
     folder: Path,
     importance: Mapping[str, float] = NOTHING,
-    dense: Laid | None = None,
+    dense: ModelInputs | None = None,
 ) -> ModelFiles:
     """Write the unit into ``folder`` as a model.
 
@@ -47,10 +47,10 @@ def forecaster_files(
     place = folder / trained.unit.key
     place.mkdir()
     served = served_of(trained, features, data)
-    dense = served.laid(raw) if dense is None else dense
+    dense = served.inputs(raw) if dense is None else dense
     background = background_of(served, dense, trained, importance)
     rows = example_rows(raw, data, features, background.history + EXAMPLE_DATES, EXAMPLE_SYMBOLS)
-    scores = served.table(served.laid(rows))
+    scores = served.table(served.inputs(rows))
     return ModelFiles(
         code=Path(__file__).with_name("served_model.py"),
         artifacts=write_served(trained, features, data, place, background),
@@ -91,7 +91,7 @@ def files_by_variant(
     """
     dense, files = None, {}
     for one in models:
-        dense = dense or served_of(one, features, data).laid(raw)
+        dense = dense or served_of(one, features, data).inputs(raw)
         own = importance_of(importance, one)
         files[one.unit.variant] = forecaster_files(one, features, data, raw, folder, own, dense)
     return files

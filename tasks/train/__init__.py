@@ -1,4 +1,4 @@
-"""Train one unit (variant x fold x seed) and score with it; reference forecasters beside it."""
+"""Train one unit (variant x fold x seed) and score with it; reference forecasters to compare."""
 
 from foldproof.tasks.train.references import PREFIX, REFERENCES, Reference, reference_forecasts
 from foldproof.tasks.train.train import (

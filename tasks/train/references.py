@@ -1,6 +1,6 @@
-"""Reference forecasters on the same folds and windows: is the LSTM worth it?
+"""Reference forecasters on the same folds and windows, to compare the LSTM with.
 
-scikit-learn is imported where it is used: a configuration reads the names of references only.
+scikit-learn is imported inside functions, because a configuration needs only the names.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.train.train import TrainingError, target_scale, tensors, with_target
 
 PREFIX = "ref:"
-"""In front of a reference's name wherever it stands beside variants."""
+"""Prefix of a reference's name in tables that also contain variants."""
 MOMENTUM_ROWS = 252
 RIDGE_PENALTIES = (1e1, 1e2, 1e3, 1e4, 1e5, 1e6)
 
@@ -35,9 +35,9 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """What a reference may see: the panel up to each date, and the fold's blocks.
+    """The inputs of a reference: the panel up to each date, and the fold's blocks.
 
-    ``scale`` is the standard deviation of the training targets: block targets are in its units.
+    ``scale`` is the standard deviation of the training targets, the unit of the blocks' targets.
     """
 
     panel: Panel
@@ -54,9 +54,9 @@ class Reference:
 
     Attributes:
         title: A few words for tables.
-        formula: What it forecasts.
+        formula: Its forecast.
         source: Library or practice.
-        forecast: From the blocks of a fold to (n_test,) forecasts in train sds of the target.
+        forecast: Blocks of a fold -> (n_test,) forecasts in training sds of the target.
     """
 
     title: str
@@ -66,14 +66,14 @@ class Reference:
 
 
 def zero(blocks: Blocks) -> np.ndarray:
-    """No opinion."""
+    """A constant forecast of zero."""
     return np.zeros(len(blocks.test.dates))
 
 
 def momentum(blocks: Blocks) -> np.ndarray:
-    """Trailing mean of the symbol's own targets that were known by the forecast's date.
+    """Trailing mean of the symbol's targets that were known on the forecast's date.
 
-    A target counts from its label end on, so the newest labels are left out while they are open.
+    A target counts from its label end on, so the newest targets are still left out.
     """
     panel = blocks.panel
     known = np.where(panel.member, panel.target, np.nan).astype(np.float64)
@@ -90,7 +90,7 @@ def momentum(blocks: Blocks) -> np.ndarray:
 
 
 def ridge(blocks: Blocks) -> np.ndarray:
-    """Ridge regression on the flattened window; the penalty with the lowest validation MSE."""
+    """Ridge regression on the flattened window, with the penalty of lowest validation MSE."""
     from sklearn.linear_model import Ridge
 
     def validation_error(model: Ridge) -> float:
@@ -105,7 +105,7 @@ def ridge(blocks: Blocks) -> np.ndarray:
 
 
 def gradient_boosting(blocks: Blocks) -> np.ndarray:
-    """Histogram gradient-boosted trees on the flattened window, stopped on the validation block."""
+    """Gradient-boosted trees on the flattened window, stopped on the validation block."""
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     model = HistGradientBoostingRegressor(
@@ -128,7 +128,7 @@ REFERENCES: Mapping[str, Reference] = MappingProxyType(
         "zero": Reference("zero forecast", "0", "the bar for MSE", zero),
         "momentum": Reference(
             "momentum",
-            f"mean of the symbol's own targets known by d, last {MOMENTUM_ROWS} rows",
+            f"mean of the symbol's targets known on d, last {MOMENTUM_ROWS} rows",
             "Jegadeesh & Titman 1993 (as practice; on the target's own scale)",
             momentum,
         ),
@@ -151,7 +151,7 @@ REFERENCES: Mapping[str, Reference] = MappingProxyType(
 def reference_forecasts(
     name: str, panel: Panel, fold: Fold, window: int, seed: int
 ) -> pd.DataFrame:
-    """Out-of-sample forecasts of a reference, as a unit's: the variant is ``ref:<name>``."""
+    """Out-of-sample forecasts of a reference, as those of a unit; the variant is ``ref:<name>``."""
     scale = target_scale(panel, fold.train)
     blocks = blocks_of(panel, fold, window, scale, seed)
     forecast = REFERENCES[name].forecast(blocks) * scale
@@ -169,10 +169,10 @@ def reference_forecasts(
 
 
 def blocks_of(panel: Panel, fold: Fold, window: int, scale: float, seed: int) -> Blocks:
-    """Flattened train-z-scored windows of a fold: what the LSTM variant zscore sees."""
+    """Flattened windows of a fold after the train z-score: the inputs of variant zscore."""
     values, member = tensors(panel)
     normalizer = VARIANTS["zscore"].input
-    assert normalizer is not None  # it is what the variant is
+    assert normalizer is not None  # the variant consists of it
     scaled = normalizer.apply(values, member, normalizer.fit(values, member, fold.train)).values
     target = torch.from_numpy(panel.target / np.float32(scale))
     windows = Windows.of(scaled, target, window)

@@ -1,4 +1,4 @@
-"""The Prefect tasks of this step. Finished units are found by their key, not trained twice."""
+"""The Prefect tasks of this step. Finished units are found by their key and not trained again."""
 
 from pathlib import Path
 from typing import Any
@@ -11,33 +11,20 @@ from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.timing import Timed, timed
 from foldproof.tasks.train.references import reference_forecasts
 from foldproof.tasks.train.train import train_unit
-from foldproof.tasks.train.unit import TrainedUnit, Unit
+from foldproof.tasks.train.unit import TrainedUnit, Unit, digest, ranges
 from foldproof.tasks.version import code_version
 
 
 def unit_key(_: Any, parameters: dict[str, Any]) -> str:
-    """Where Prefect keeps a trained unit: its own key."""
+    """Cache key of a trained unit."""
     return f"train-{parameters['unit'].key}"
 
 
 def reference_key(_: Any, parameters: dict[str, Any]) -> str:
-    """Where Prefect keeps a reference's forecasts."""
-    p = parameters
-    return "-".join(
-        [
-            "reference",
-            p["name"],
-            f"f{p['fold'].number}",
-            *(
-                f"{r.start}_{r.stop}"
-                for r in (p["fold"].train, p["fold"].validation, p["fold"].test)
-            ),
-            f"w{p['window']}",
-            f"s{p['seed']}",
-            Path(p["panel"]).name[:20],
-            code_version("foldproof.tasks.train.references"),
-        ]
-    )
+    """Cache key of a reference's forecasts."""
+    fold, code = parameters["fold"], code_version("foldproof.tasks.train.references")
+    decides = [parameters["window"], parameters["seed"], Path(parameters["panel"]).name, code]
+    return f"reference-{parameters['name']}-f{fold.number}-{digest(ranges(fold), *decides)}"
 
 
 @task(

@@ -1,4 +1,4 @@
-"""Train a unit and score with it. Pure: panel in, arrays and frames out."""
+"""Train a unit and score with it. Pure functions: panel in, arrays and frames out."""
 
 from dataclasses import replace
 
@@ -16,14 +16,14 @@ from foldproof.tasks.train.unit import TrainedUnit, Unit
 
 
 class TrainingError(ValueError):
-    """A unit cannot be trained on its fold; the message says what is missing."""
+    """A unit cannot be trained on its fold; the message says why."""
 
 
 def fit_statistics(unit: Unit, panel: Panel) -> dict[str, np.ndarray]:
-    """State of the unit's input normalizer, fitted on the fold's training rows and no others.
+    """State of the unit's input normalizer, fitted on the fold's training rows only.
 
     Raises:
-        TrainingError: A feature has no value there to fit on.
+        TrainingError: A feature has no value in the training rows.
     """
     normalizer = resolve(unit.variant).input
     if normalizer is None:
@@ -37,7 +37,7 @@ def fit_statistics(unit: Unit, panel: Panel) -> dict[str, np.ndarray]:
 
 
 def normalized(unit: Unit, panel: Panel, statistics: dict[str, np.ndarray]) -> Scaled:
-    """The panel as the unit's network sees it: (D, S, F) float32 and the slope of the map."""
+    """The normalized panel, (D, S, F) float32, and the slope of the normalization."""
     normalizer = resolve(unit.variant).input
     values, member = tensors(panel)
     if normalizer is None:
@@ -58,12 +58,12 @@ def network_of(trained: TrainedUnit, n_features: int) -> Forecaster:
 def train_unit(unit: Unit, panel: Panel) -> TrainedUnit:
     """Fit the normalizer and the network on train, stop on validation, then forecast the test.
 
-    The test block is read once, after weights, statistics and the chosen epoch are frozen.
+    The test block is read once, after weights, statistics and the best epoch are fixed.
 
     Raises:
         TrainingError: Too few complete windows with a known label, or the loss diverged.
     """
-    variant = resolve(unit.variant)
+    variant, place = resolve(unit.variant), f"variant {unit.variant}, fold {unit.fold.number}"
     statistics = fit_statistics(unit, panel)
     scaled = normalized(unit, panel, statistics)
     scale = target_scale(panel, unit.fold.train)
@@ -81,10 +81,9 @@ def train_unit(unit: Unit, panel: Panel) -> TrainedUnit:
     ):
         if len(samples) < 2:
             raise TrainingError(
-                f"variant {unit.variant}, fold {unit.fold.number}: {len(samples)} complete windows "
-                f"of {unit.network.window} rows with a known label in the {len(rows)} {name} rows; "
-                f"at least 2 are needed. Lengthen split.{name}, shorten network.window, or look at "
-                "the features' warm-up and gaps"
+                f"{place}: {len(samples)} complete windows of {unit.network.window} rows with a "
+                f"known label in the {len(rows)} {name} rows; at least 2 are needed. Lengthen "
+                f"split.{name}, shorten network.window, or check the features for warm-up and gaps"
             )
     network = build(variant, values.shape[2], unit.network, unit.seed).to(device)
     try:
@@ -92,7 +91,7 @@ def train_unit(unit: Unit, panel: Panel) -> TrainedUnit:
             network, windows, train, validation, unit.training, unit.seed, variant.batches
         )
     except ValueError as error:
-        raise TrainingError(f"variant {unit.variant}, fold {unit.fold.number}: {error}") from error
+        raise TrainingError(f"{place}: {error}") from error
     trained = TrainedUnit(
         unit=unit,
         weights={name: tensor.numpy() for name, tensor in fit.weights.items()},
@@ -119,15 +118,12 @@ def forecasts_of(trained: TrainedUnit, panel: Panel) -> pd.DataFrame:
 
 
 def score(
-    trained: TrainedUnit,
-    panel: Panel,
-    rows: range,
-    statistics: dict[str, np.ndarray] | None = None,
+    trained: TrainedUnit, panel: Panel, rows: range, statistics: dict[str, np.ndarray] | None = None
 ) -> pd.DataFrame:
-    """Forecasts for ``rows``: date, symbol, forecast in target units. Eval mode; nothing is fitted.
+    """Forecasts for ``rows`` in eval mode: date, symbol, forecast in target units.
 
-    ``statistics`` stand in for the trained unit's own (the leak audit fits them anew on a
-    changed panel). A member whose window has a missing cell gets no forecast.
+    ``statistics`` replace those of the trained unit: the leak audit fits them again on a changed
+    panel. A member whose window has a missing cell gets no forecast.
     """
     unit = trained.unit
     own = trained.statistics if statistics is None else statistics
@@ -149,14 +145,14 @@ def score(
 
 
 def with_target(frame: pd.DataFrame, panel: Panel) -> pd.DataFrame:
-    """``frame`` (date, symbol, ...) with the panel's target of the same cell as last column."""
+    """``frame`` (date, symbol, ...) with the panel's target as its last column."""
     row = np.searchsorted(panel.dates, frame["date"].to_numpy().astype("datetime64[D]"))
     column = pd.Index(panel.symbols).get_indexer(frame["symbol"])
     return frame.assign(target=panel.target[row, column].astype(np.float64))
 
 
 def target_scale(panel: Panel, rows: range) -> float:
-    """Standard deviation of the members' known targets in ``rows``, so that losses are near 1."""
+    """Standard deviation of the members' known targets in ``rows``; it scales losses to about 1."""
     block = slice(rows.start, rows.stop)
     known = panel.target[block][panel.member[block]].astype(np.float64)
     known = known[np.isfinite(known)]
@@ -164,7 +160,7 @@ def target_scale(panel: Panel, rows: range) -> float:
     if not spread > 0:
         raise TrainingError(
             f"the {known.size} known targets in training rows {rows.start}..{rows.stop - 1} do not "
-            "vary; there is nothing to learn. Check the target column and the dates"
+            "vary, so there is nothing to learn; check the target column and the dates"
         )
     return spread
 

@@ -1,4 +1,4 @@
-"""A unit: one variant on one fold with one seed, what one worker trains."""
+"""A unit: one variant on one fold with one seed, the work of one training process."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ TRAINING = "foldproof.tasks.train.train"
 
 @dataclass(frozen=True)
 class Unit:
-    """Everything that decides a trained network, and nothing else.
+    """The settings that decide a trained network, and no others.
 
     Attributes:
         variant: Key of ``foldproof.models.normalizers.VARIANTS`` or ``package.module:attribute``.
@@ -44,10 +44,9 @@ class Unit:
 
     @property
     def key(self) -> str:
-        """Hash of all that decides the result, the code included; readable in front."""
-        fold = [[r.start, r.stop] for r in (self.fold.train, self.fold.validation, self.fold.test)]
+        """Readable name with a hash of everything that decides the result, including the code."""
         decides = [
-            self.variant, fold, self.seed, asdict(self.network), asdict(self.training),
+            self.variant, ranges(self.fold), self.seed, asdict(self.network), asdict(self.training),
             self.panel, self.plan, code_version(TRAINING), variant_version(self.variant),
         ]  # fmt: skip
         name = self.variant.replace(":", ".")
@@ -56,14 +55,14 @@ class Unit:
 
 @dataclass(frozen=True, eq=False)
 class TrainedUnit:
-    """A unit with its frozen result. Plain arrays and frames: it travels between processes.
+    """A unit with its frozen result, in plain arrays and frames that processes can exchange.
 
     Attributes:
-        unit: What was trained.
+        unit: The trained unit.
         weights: Network parameters and buffers by name.
         statistics: State of the input normalizer by name.
         target_scale: Standard deviation of the training targets; forecasts are in target units.
-        curves: One row an epoch: epoch, train_loss, validation_loss.
+        curves: One row per epoch: epoch, train_loss, validation_loss.
         best_epoch: The epoch whose weights were kept, from 1.
         forecasts: Out of sample: date, symbol, fold, variant, seed, forecast, target.
     """
@@ -75,6 +74,11 @@ class TrainedUnit:
     curves: pd.DataFrame
     best_epoch: int
     forecasts: pd.DataFrame
+
+
+def ranges(fold: Fold) -> list[list[int]]:
+    """First row and end of the blocks of a fold, for keys."""
+    return [[rows.start, rows.stop] for rows in (fold.train, fold.validation, fold.test)]
 
 
 def variant_version(name: str) -> str:
@@ -91,7 +95,7 @@ def variant_version(name: str) -> str:
 
 
 def units_key(step: str, trained: Sequence[TrainedUnit], *decides: object) -> str:
-    """Key of what ``step`` makes of one variant's units: they and ``decides`` decide it."""
+    """Cache key of the result of ``step`` on one variant's units and the settings ``decides``."""
     name = trained[0].unit.variant.replace(":", ".")
     return f"{step}-{name}-{digest([one.unit.key for one in trained], *decides)}"
 

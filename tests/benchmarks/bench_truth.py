@@ -26,13 +26,14 @@ from foldproof.models.normalizers import resolve
 from foldproof.tasks.attribute.baselines.sampling import cut, draw, spread_samples
 from foldproof.tasks.attribute.unit.inputs import unit_inputs
 from foldproof.tasks.data import Panel, build
-from foldproof.tasks.data.synthetic.truth import relevance, signal_of, slopes, terms_of
+from foldproof.tasks.data.synthetic.truth import relevance, signal_of
 from foldproof.tasks.split import plan_hash
 from foldproof.tasks.train import TrainedUnit, Unit, train_unit
 from tests.benchmarks import arma, hmm
 from tests.benchmarks.explainers import METHODS, OURS, Explain, captum_integrated_gradients
 from tests.benchmarks.published import FIGURES, PUBLISHED
 from tests.benchmarks.recovery import average_precision, mean_average_precision, recovery
+from tests.benchmarks.truth import slopes, terms_of
 
 PANELS = ("linear", "lagged", "interaction", "sign_flip", "switching")
 UNTRAINED = "integrated gradients, untrained"

@@ -72,7 +72,7 @@ BAD_SETTINGS = {
     "a variant twice": ("variants=[none, none]", "duplicate entries: none"),
     "an unknown reference": (
         "references=[lasso]",
-        "there is no reference 'lasso'; there are zero, momentum",
+        "references has no choice 'lasso'; there are zero, momentum",
     ),
     "a word for a number": (
         "training.epochs=many",
@@ -89,11 +89,11 @@ BAD_SETTINGS = {
     "a query without a query": ("data.source=query", "query goes with source 'query'"),
     "a query that changes data": (
         "data={source: query, query: delete from prices}",
-        "query begins with 'delete': it must read rows, as select ... does",
+        "query begins with 'delete': it must read rows, such as select ...",
     ),
     "two statements": (
         "data={source: query, query: select 1; drop table prices}",
-        "query has a semicolon within: it must be one statement",
+        "query contains a semicolon: it must be one statement",
     ),
     "a database that cannot be locked": (
         "data={source: query, path: 'mysql://host/prices', query: select 1}",
@@ -101,7 +101,7 @@ BAD_SETTINGS = {
     ),
     "a password in an address": (
         "data={source: query, path: 'postgresql://me:s3cret@host/prices', query: select 1}",
-        "path holds a password, which would be logged with the configuration; write the name",
+        "path contains a password, which would be logged with the configuration; write the name",
     ),
     "rows kept of what does not grow": (
         "data.incremental=true",
@@ -109,7 +109,7 @@ BAD_SETTINGS = {
     ),
     "a file without a path": ("data.source=file", "path goes with source 'file'"),
     "a date that is none": ("data.start=2020-02-31", "not readable as YAML: day"),
-    "start after end": ("data.end=2001-01-01", "start must lie before end"),
+    "start after end": ("data.end=2001-01-01", "start must be before end"),
     "a horizon of zero": ("target.horizon=0", "horizon must be at least 1; it is 0"),
     "a size that is no period": ("split.train=5Q", "5Q"),
     "no validation": ("split.validation=0", "validation"),
@@ -139,7 +139,7 @@ def test_a_bad_setting_gets_one_clear_message(case: str) -> None:
 def test_a_password_is_not_said_even_where_it_is_refused(source: str) -> None:
     """Nor by the error of pydantic behind the message, which a traceback would show."""
     data = f"data={{path: 'x://u:s3cret@h/d', source: {source}, query: select 1}}"
-    with pytest.raises(ConfigError, match="path holds a password") as caught:
+    with pytest.raises(ConfigError, match=r"path contains a password") as caught:
         load("quick", [data])
     assert "s3c" not in "".join(traceback.format_exception(caught.value))
 
@@ -148,8 +148,8 @@ def test_a_password_is_not_said_even_where_it_is_refused(source: str) -> None:
     ("content", "message"),
     [
         ("a: [1", "not readable as YAML"),
-        ("- a list", "a mapping of settings is needed; it holds list"),
-        ("", "it holds NoneType"),
+        ("- a list", "a mapping of settings, not list"),
+        ("", "not NoneType"),
         ("name: x\nvariants: [none]\n", "split: is missing"),
     ],
 )

@@ -66,7 +66,7 @@ def test_a_study_is_told_from_a_comparison() -> None:
         ("sources.noise.data.sorce=echo", "did you mean sources.noise.data.source?"),
         ("compositions=[{batch: symbol, size: 8}]", "did you mean compositions.0.batches?"),
         ("compositions=[{batches: symbol, dates: 8}]", "sized by size alone"),
-        ("panels=[nois]", "panels names nois; sources has noise, signal, real"),
+        ("panels=[nois]", "panels has nois, but sources has only noise, signal, real"),
         ("normalizations=[none, batchnorm]", "did you mean batch_norm"),
         ("normalizations=[batch_norm]", "reference 'none' must be one of"),
         ("seeds=[0]", "at least 2 items"),

@@ -1,4 +1,4 @@
-"""Features from prices: what the close of day d and the closes before it say, and nothing else."""
+"""Causal features of prices: row d is made from the closes up to day d and nothing later."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ from foldproof.tasks.data.features.windows import (
 
 @dataclass(frozen=True, eq=False)
 class Prices:
-    """What price features are made of; (D, S) float64 each, the market's return (D, 1).
+    """Inputs of the price features; (D, S) float64 each, the market's return (D, 1).
 
     Attributes:
         close: Adjusted close, carried over short gaps.
         returns: Log return of one day.
         market: Mean of ``returns`` over the day's members: the equal-weighted market.
-        volume: Shares traded; None where the table has none.
+        volume: Shares traded; None if the table has no volume.
     """
 
     close: np.ndarray
@@ -40,12 +40,12 @@ class Feature:
     """A causal feature.
 
     Attributes:
-        formula: In one line; P close, r one-day log return, m market's r, V volume.
-        unit: Of its values.
-        lookback: Rows read, the own one included.
-        source: Paper or practice it is taken from.
+        formula: One line; P close, r one-day log return, m the market's r, V volume.
+        unit: Unit of its values.
+        lookback: Rows that it reads, its own included.
+        source: Paper or practice that it comes from.
         compute: Prices -> (D, S); NaN or infinite where it is not defined.
-        needs_volume: Whether it is left out of tables without volume.
+        needs_volume: Whether tables without volume leave it out.
     """
 
     formula: str
@@ -72,11 +72,11 @@ def amihud(p: Prices, volume: np.ndarray) -> np.ndarray:
 
 
 def of_volume(compute: Callable[[Prices, np.ndarray], np.ndarray]) -> Callable[..., np.ndarray]:
-    """Hand ``compute`` the volume, with days of no trade as missing: their log is not defined."""
+    """Call ``compute`` with the volume; days without trades are missing, as log 0 is undefined."""
 
     def with_volume(p: Prices) -> np.ndarray:
         if p.volume is None:
-            raise ValueError("this feature needs volume; the prices come without")
+            raise ValueError("this feature needs volume; the prices have none")
         return compute(p, np.where(p.volume > 0, p.volume, np.nan))
 
     return with_volume
@@ -119,13 +119,13 @@ FEATURES: Mapping[str, Feature] = MappingProxyType({
     "illiquidity_21": Feature("log mean(|r| / (P V), 21)", "log of 1 / money traded", 22,
                               "Amihud 2002", of_volume(amihud), True),
 })  # fmt: skip
-"""The built-in causal features. None reads a row after its own, to the last bit."""
+"""The built-in causal features. A later row never changes a value, not even its last bit."""
 
 
 def market_return(returns: np.ndarray, member: np.ndarray) -> np.ndarray:
     """(D, 1) mean of ``returns`` over the members that have one; NaN where none has.
 
-    The sum runs in the order of the symbols: a pairwise sum would change its last bits when a
+    The sum runs in the order of the symbols. A pairwise sum would change in the last bits when a
     symbol that is listed later adds an empty column.
     """
     counted = member & ~np.isnan(returns)
@@ -147,8 +147,8 @@ def price_features(frame: pd.DataFrame, fill_limit: int = 5) -> pd.DataFrame:
     """Compute every entry of FEATURES that the table allows.
 
     Args:
-        frame: Long rows: date, symbol, price, and volume and member where there are any.
-        fill_limit: Dates over which a close is carried; a longer gap starts the history anew.
+        frame: Long rows: date, symbol, price; volume and member are optional.
+        fill_limit: Dates over which a close is carried; after a longer gap the history restarts.
 
     Returns:
         Features on the same rows (same index); NaN until the look-back is full.

@@ -1,4 +1,4 @@
-"""From long rows to dense arrays: dates x symbols, without a loop over symbols."""
+"""From long rows to dense arrays of dates x symbols, without a loop over symbols."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ import pandas as pd
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Where each long row lies in the dense arrays.
+    """The position of each long row in the dense arrays.
 
     Attributes:
         dates: (D,) datetime64[D], strictly increasing.
@@ -44,7 +44,7 @@ class Grid:
 
 
 def grid_of(frame: pd.DataFrame) -> Grid:
-    """Lay out the rows of ``frame`` (columns date and symbol) on all its dates and symbols."""
+    """The grid of all dates and symbols of ``frame`` (columns date and symbol)."""
     row, dates = pd.factorize(frame["date"], sort=True)
     column, symbols = pd.factorize(frame["symbol"], sort=True)
     return Grid(
@@ -53,15 +53,14 @@ def grid_of(frame: pd.DataFrame) -> Grid:
 
 
 def observed(frame: pd.DataFrame, grid: Grid) -> np.ndarray:
-    """(D, S) bool: there is a row, with a price where the table has prices."""
+    """(D, S) bool: there is a row, and it has a price if the table has prices."""
     out = np.zeros(grid.shape, bool)
-    seen = frame["price"].notna().to_numpy() if "price" in frame else True
-    out[grid.row, grid.column] = seen
+    out[grid.row, grid.column] = frame["price"].notna().to_numpy() if "price" in frame else True
     return out
 
 
 def members(frame: pd.DataFrame, grid: Grid) -> np.ndarray:
-    """(D, S) bool: observed on that day and, where the table says so, in the universe."""
+    """(D, S) bool: observed on that day and in the universe, if the table has a column for it."""
     out = observed(frame, grid)
     if "member" in frame:
         out[grid.row, grid.column] &= frame["member"].to_numpy(bool)
@@ -71,11 +70,11 @@ def members(frame: pd.DataFrame, grid: Grid) -> np.ndarray:
 def carried(values: np.ndarray, limit: int) -> np.ndarray:
     """Fill NaN with the symbol's last value of at most ``limit`` dates ago.
 
-    The filling does not ask whether the symbol comes back: a row that did would read the future.
+    A value is carried whether or not the symbol is quoted again: to ask would read the future.
 
     Args:
         values: (D, S).
-        limit: Dates for which a value is carried, not counting its own.
+        limit: Dates for which a value is carried, its own not counted.
     """
     rows = np.arange(len(values))[:, None]
     last = np.maximum.accumulate(np.where(np.isnan(values), -1, rows), axis=0)

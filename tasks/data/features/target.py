@@ -1,4 +1,4 @@
-"""The target: what is to be forecast at the close of day d, and when it becomes known."""
+"""The target: what is forecast at the close of day d, and the date on which it becomes known."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -12,7 +12,7 @@ from foldproof.tasks.data.features.grid import Grid
 def forward_return(price: np.ndarray, horizon: int) -> np.ndarray:
     """(D, S) closes -> (D, S) simple return from close d + 1 to close d + 1 + ``horizon``.
 
-    A forecast made at the close of d can be traded at the next close, not at that same close.
+    A forecast made at the close of d can be traded at the next close at the earliest.
     NaN where either price is missing: a stock that is delisted before the end has no label.
     """
     out = np.full(price.shape, np.nan)
@@ -30,9 +30,9 @@ def label_ends(dates: np.ndarray, horizon: int) -> np.ndarray:
 
 
 def given_label_ends(label_end: pd.Series, grid: Grid) -> np.ndarray:
-    """(D,) datetime64[D]: the latest of each date's long rows; NaT where one lies beyond the data.
+    """(D,) datetime64[D]: the latest label end of each date; NaT where it lies beyond the data.
 
-    The panel keeps one date a row: a label is taken as known when the last of its date is.
+    The panel has one label end per date: its labels count as known when the last one is.
     """
     latest = label_end.groupby(grid.row).max().reindex(range(len(grid.dates)))
     out = latest.to_numpy().astype("datetime64[D]")
@@ -40,18 +40,13 @@ def given_label_ends(label_end: pd.Series, grid: Grid) -> np.ndarray:
     return out
 
 
-def as_is(values: np.ndarray) -> np.ndarray:
-    """(D, S) -> the same."""
-    return values
-
-
 def market_relative(values: np.ndarray) -> np.ndarray:
-    """(D, S) -> minus the mean of the date."""
+    """(D, S) -> values minus the mean of their date."""
     return values - row_mean(values)
 
 
 def cs_zscore(values: np.ndarray) -> np.ndarray:
-    """(D, S) -> minus the date's mean, by its standard deviation; NaN where all are equal."""
+    """(D, S) -> z-scores within each date; NaN where all values of a date are equal."""
     centred = market_relative(values)
     spread = np.sqrt(row_mean(centred**2))
     some = spread > 1e-12 * np.abs(row_mean(values))
@@ -59,7 +54,7 @@ def cs_zscore(values: np.ndarray) -> np.ndarray:
 
 
 def cs_rank(values: np.ndarray) -> np.ndarray:
-    """(D, S) -> rank of the date from -0.5 to 0.5, ties at their middle; NaN for a lone value."""
+    """(D, S) -> ranks within each date, -0.5 to 0.5; ties get the middle, a lone value NaN."""
     ranks = pd.DataFrame(values).rank(axis=1).to_numpy()
     number = (~np.isnan(values)).sum(axis=1, keepdims=True)
     lone = np.full(values.shape, np.nan)
@@ -67,14 +62,14 @@ def cs_rank(values: np.ndarray) -> np.ndarray:
 
 
 KINDS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = MappingProxyType({
-    "return": as_is, "market_relative": market_relative, "cs_zscore": cs_zscore,
+    "return": np.asarray, "market_relative": market_relative, "cs_zscore": cs_zscore,
     "cs_rank": cs_rank,
 })  # fmt: skip
-"""Values of target.kind; each works on members with a label only, NaN stays NaN."""
+"""Choices of target.kind. Each uses the members that have a label; NaN stays NaN."""
 
 
 def row_mean(values: np.ndarray) -> np.ndarray:
-    """(D, S) -> (D, 1) mean of what is not NaN; NaN where nothing is."""
+    """(D, S) -> (D, 1) mean of the values that are not NaN; NaN where there is none."""
     number = (~np.isnan(values)).sum(axis=1, keepdims=True)
     total = np.nansum(values, axis=1, keepdims=True)
     return np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)

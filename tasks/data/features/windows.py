@@ -1,7 +1,7 @@
-"""Rolling sums over rows, written so that no bit of a row depends on a later or a far earlier row.
+"""Rolling sums in which no bit of a row depends on a row outside its window.
 
-A running sum that adds the newest and subtracts the oldest value carries rounding from the whole
-past; adding the window's rows in a fixed order does not. Memory stays at one (D, S) array.
+A running sum that adds the newest value and subtracts the oldest one carries rounding errors from
+the whole past. These sums add the window's rows in a fixed order instead, in one (D, S) array.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def rolling(x: np.ndarray, window: int, combine: Callable[..., np.ndarray]) -> n
 
     Args:
         x: (D, S).
-        window: Rows, the own one included.
+        window: Rows, the current one included.
         combine: A ufunc of two arrays such as np.add; NaN must stay NaN.
 
     Returns:
@@ -37,13 +37,13 @@ def rolling(x: np.ndarray, window: int, combine: Callable[..., np.ndarray]) -> n
 def extreme(x: np.ndarray, window: int, pick: Callable[..., np.ndarray]) -> np.ndarray:
     """(D, S) np.maximum or np.minimum of the last ``window`` rows; NaN as in :func:`rolling`.
 
-    A value may be met twice here, so that each step doubles the rows seen: 8 steps for 252 rows.
+    An extreme may count a value twice, so each step doubles the rows covered: 8 steps for 252.
     """
-    out, seen = x.copy(), 1
-    while seen < window:
-        step = min(seen, window - seen)
+    out, covered = x.copy(), 1
+    while covered < window:
+        step = min(covered, window - covered)
         out[step:] = pick(out[step:], out[:-step])
-        seen += step
+        covered += step
     out[: window - 1] = np.nan
     return out
 
@@ -54,7 +54,7 @@ def mean(x: np.ndarray, window: int) -> np.ndarray:
 
 
 def covariance(x: np.ndarray, y: np.ndarray, window: int) -> np.ndarray:
-    """(D, S) covariance over the last ``window`` rows, in two passes, with ``window`` - 1 below."""
+    """(D, S) sample covariance over the last ``window`` rows (divisor ``window`` - 1)."""
     x_mean = mean(x, window)
     y_mean = x_mean if x is y else mean(y, window)
     total, rows = np.zeros(np.broadcast_shapes(x.shape, y.shape)), len(x)
@@ -67,5 +67,5 @@ def covariance(x: np.ndarray, y: np.ndarray, window: int) -> np.ndarray:
 
 
 def deviation(x: np.ndarray, window: int) -> np.ndarray:
-    """(D, S) standard deviation over the last ``window`` rows, with ``window`` - 1 below."""
+    """(D, S) sample standard deviation over the last ``window`` rows (divisor ``window`` - 1)."""
     return np.sqrt(covariance(x, x, window))

@@ -1,4 +1,4 @@
-"""What a source holds beyond the rows that were kept of it: the end of a file, the newest dates."""
+"""The new rows of a source: the end of a file, the newest dates of a query."""
 
 import hashlib
 import io
@@ -26,7 +26,7 @@ Marks = Mapping[str, Any]
 Span = tuple[str, str]
 DAY = pd.Timedelta(days=1)
 MARGIN = 2 * DAY
-"""Asked for beyond the cut: a database compares moments, a trading day is a local day."""
+"""Days before the cut that a query reads too: time zones may move a row to another day."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +34,11 @@ class Tail:
     """The end of a source.
 
     Attributes:
-        rows: As they are written there; every row dated ``cut`` or later is among them.
-        cut: Rows before it are those that were kept.
-        marks: Of the source as it is now.
-        appended: Whether rows before the cut would be new ones; else they were read beside it.
-        total: Rows of the whole source, where it tells.
+        rows: As the source returns them; every row dated ``cut`` or later is among them.
+        cut: Rows before this date are the kept ones.
+        marks: Marks of the source as it is now.
+        appended: Whether rows before the cut would be new; else they were read in addition.
+        total: Number of rows in the source; None if unknown.
     """
 
     rows: Rows
@@ -49,12 +49,13 @@ class Tail:
 
 
 @dataclass(frozen=True)
-class Follower:
-    """How a kind of source is followed from night to night.
+class GrowingSource:
+    """How the new rows of a kind of source are found.
 
     Attributes:
-        marks: What will tell whether it still begins as it does now; None: nothing will.
-        tail: Its end, beyond what is kept; None: it does not begin as it did, or cannot tell.
+        marks: Facts by which a later run checks that the rows read now are unchanged; None if
+            there are none.
+        tail: The rows after the kept ones; None if the kept ones changed or cannot be checked.
     """
 
     marks: Callable[[DataSpec], Marks | None]
@@ -62,14 +63,14 @@ class Follower:
 
 
 def csv_marks(spec: DataSpec) -> Marks | None:
-    """Size and hash of a file that ends with its last line."""
+    """Size and hash of a file; None if its last line is incomplete."""
     content = path_of(spec).read_bytes()
     whole = content.endswith(b"\n")
     return {"size": len(content), "sha256": sha256(content)} if whole else None
 
 
 def csv_tail(spec: DataSpec, kept: Kept) -> Tail | None:
-    """The lines after those that were read, where all those before them are the same bytes."""
+    """The lines after those that were read, if the bytes before them are unchanged."""
     content = path_of(spec).read_bytes()
     size = kept.marks["size"]
     if sha256(content[:size]) != kept.marks["sha256"] or not content.endswith(b"\n"):
@@ -83,7 +84,7 @@ def csv_tail(spec: DataSpec, kept: Kept) -> Tail | None:
 
 
 def as_before(kinds: Mapping[str, str]) -> dict[str, type]:
-    """Types of columns whose cells are read as they were among others, not by themselves."""
+    """Types that columns had in the complete file: a few lines alone could suggest others."""
     text = ("str", "object", "string")
     found = {name: str for name, kind in kinds.items() if kind.startswith(text)}
     return found | {name: float for name, kind in kinds.items() if kind == "float64"}
@@ -97,7 +98,7 @@ def parquet_marks(spec: DataSpec) -> Marks:
 
 
 def parquet_tail(spec: DataSpec, kept: Kept) -> Tail | None:
-    """Row groups from the first whose bytes are others on, and those that reach their dates."""
+    """The row groups from the first changed one on, and those with dates as late as theirs."""
     with path_of(spec).open("rb") as stream, pq.ParquetFile(stream) as file:
         if schema_hash(file) != kept.marks["schema"]:
             return None
@@ -105,21 +106,21 @@ def parquet_tail(spec: DataSpec, kept: Kept) -> Tail | None:
         same = common(hashes, [digest for digest, _ in before])
         spans = [span for _, span in before[:same]]
         spans += [span(file, group, spec) for group in range(same, len(hashes))]
-        others = [*spans[same:], *(span for _, span in before[same:])]
+        changed = [*spans[same:], *(span for _, span in before[same:])]
         marks = {"schema": kept.marks["schema"], "groups": groups(hashes, spans)}
-        first = min((start for start, _ in others), default=None)
+        first = min((start for start, _ in changed), default=None)
         cut = pd.Timestamp(first) if first else kept.rows.frame["date"].iloc[-1] + DAY
         wanted = [at for at, (_, end) in enumerate(spans) if pd.Timestamp(end) >= cut]
         return Tail(Rows(groups_of(file, wanted, path_of(spec)), str(spec.path)), cut, marks)
 
 
 def groups(hashes: list[str], spans: list[Span]) -> list[list[Any]]:
-    """Hash and dates of each row group, as JSON gives them back."""
+    """Hash and dates of each row group, as lists: JSON has no tuples."""
     return [[digest, [*span]] for digest, span in zip(hashes, spans, strict=True)]
 
 
 def common(new: list[str], old: list[str]) -> int:
-    """How many entries two lists begin with alike."""
+    """The number of equal entries at the start of two lists."""
     pairs = zip(new, old, strict=False)
     return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(new), len(old)))
 
@@ -127,18 +128,12 @@ def common(new: list[str], old: list[str]) -> int:
 def span(file: pq.ParquetFile, group: int, spec: DataSpec) -> Span:
     """First and last date of a row group."""
     column = file.read_row_group(group, columns=[spec.columns.date]).column(spec.columns.date)
-    days, _ = dates(
-        Rows(
-            pd.DataFrame({"date": column.unique().to_pandas()}),
-            "",
-        ),
-        "date",
-    )
+    days, _ = dates(Rows(pd.DataFrame({"date": column.unique().to_pandas()}), ""), "date")
     return str(days.min().date()), str(days.max().date())
 
 
 def schema_hash(file: pq.ParquetFile) -> str:
-    """Hash of the types of the columns; the number of rows, which pandas notes, is no part."""
+    """Hash of the types of the columns, without the number of rows that pandas notes."""
     notes = json.loads((file.schema_arrow.metadata or {}).get(b"pandas", b"{}"))
     index = [level for level in notes.get("index_columns", []) if isinstance(level, str)]
     columns = [file.schema.column(at) for at in range(len(file.schema))]
@@ -148,7 +143,7 @@ def schema_hash(file: pq.ParquetFile) -> str:
 
 
 def group_hashes(file: pq.ParquetFile, stream: io.BufferedReader) -> list[str]:
-    """Hash of the bytes of each row group and of what they are read by."""
+    """Hash of the bytes of each row group and of the facts that decode them."""
     found = []
     for group in range(file.num_row_groups):
         digest = hashlib.sha256()
@@ -165,7 +160,7 @@ def group_hashes(file: pq.ParquetFile, stream: io.BufferedReader) -> list[str]:
 
 
 def groups_of(file: pq.ParquetFile, groups: list[int], path: Path) -> pd.DataFrame:
-    """The rows of some row groups, as pandas reads them from a file of their own."""
+    """The rows of some row groups, as pandas would read them from a file."""
     if len(groups) == file.num_row_groups:
         return flat(pd.read_parquet(path))
     buffer = io.BytesIO()
@@ -174,13 +169,11 @@ def groups_of(file: pq.ParquetFile, groups: list[int], path: Path) -> pd.DataFra
     return flat(pd.read_parquet(buffer))
 
 
-def query_marks(spec: DataSpec) -> Marks:
-    """None are needed: the newest dates are compared with those that were kept."""
-    return {}
-
-
 def query_tail(spec: DataSpec, kept: Kept) -> Tail | None:
-    """The rows of the newest ``spec.overlap`` dates that are kept and of all after them."""
+    """The rows of the newest ``spec.overlap`` kept dates and of all dates after them.
+
+    It needs no marks: those dates are compared with the kept ones.
+    """
     days = kept.rows.frame["date"].drop_duplicates()
     if len(days) <= spec.overlap:
         return None
@@ -197,40 +190,40 @@ def query_tail(spec: DataSpec, kept: Kept) -> Tail | None:
 
 
 def path_of(spec: DataSpec) -> Path:
-    """The file."""
+    """The file of ``spec``."""
     return Path(str(spec.path)).expanduser()
 
 
 def sha256(content: bytes) -> str:
-    """In hexadecimal digits."""
+    """SHA-256 in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
 
 
 def marks_of(spec: DataSpec) -> Marks | None:
-    """What will tell whether the source still begins as it does now; None where nothing will."""
+    """Facts by which a later run checks that these rows are unchanged; None without any."""
     try:
-        return FOLLOWERS[kind_of(spec)].marks(spec)
-    except FOLLOWS_NOT:
-        return None  # reading it as a whole says what is wrong
+        return GROWING[kind_of(spec)].marks(spec)
+    except UNREADABLE:
+        return None  # the complete reading reports what is wrong
 
 
 def tail_of(spec: DataSpec, kept: Kept) -> Tail | None:
-    """The end of the source, beyond what is kept; None where it cannot be told."""
-    return FOLLOWERS[kind_of(spec)].tail(spec, kept)
+    """The rows of the source after the kept ones; None if they cannot be separated."""
+    return GROWING[kind_of(spec)].tail(spec, kept)
 
 
 def kind_of(spec: DataSpec) -> str:
-    """Key of FOLLOWERS."""
+    """The key of :data:`GROWING` for a source."""
     return "query" if spec.source == "query" else path_of(spec).suffix.lower()
 
 
-FOLLOWS_NOT = (ValueError, TypeError, KeyError, OSError, ParserWarning, pa.ArrowException)
-"""What goes wrong with a source that cannot be followed; DataError is a ValueError."""
-FOLLOWERS: Mapping[str, Follower] = MappingProxyType(
+UNREADABLE = (ValueError, TypeError, KeyError, OSError, ParserWarning, pa.ArrowException)
+"""Errors of a source whose new rows cannot be read by themselves; DataError is a ValueError."""
+GROWING: Mapping[str, GrowingSource] = MappingProxyType(
     {
-        ".csv": Follower(csv_marks, csv_tail),
-        ".parquet": Follower(parquet_marks, parquet_tail),
-        "query": Follower(query_marks, query_tail),
+        ".csv": GrowingSource(csv_marks, csv_tail),
+        ".parquet": GrowingSource(parquet_marks, parquet_tail),
+        "query": GrowingSource(lambda spec: {}, query_tail),
     }
 )
-"""Kinds of sources that can grow."""
+"""The kinds of sources that can grow."""

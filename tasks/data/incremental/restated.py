@@ -1,7 +1,7 @@
-"""History that was restated: what differs between rows as they were kept and as they are now."""
+"""Restated history: the differences between the rows as they were kept and as they are now."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -9,51 +9,31 @@ from foldproof.tasks.data.rows import names_of
 
 KEYS = ["date", "symbol"]
 OLD, NEW, SIDE = "\0old", "\0new", "\0side"
-"""Ends of names that no column of a user has."""
+"""Suffixes that no column of a user has."""
 
 
-@dataclass(frozen=True)
-class Restatement:
-    """Rows that differ from those that were kept, up to the last date that was.
+class Restatement(NamedTuple):
+    """Differences between the kept rows and the current ones.
 
     Attributes:
-        changed: Column -> rows in which its value is another.
-        rows: Rows with a changed value.
-        added: Rows that were not there.
-        removed: Rows that are no longer there.
-        first: First date with any of them.
-        last: Last one.
-        witness: The first of them in words.
+        first: First date with a difference.
+        sentence: The warning of the report: counts, dates, and the first difference.
     """
 
-    changed: dict[str, int]
-    rows: int
-    added: int
-    removed: int
     first: pd.Timestamp
-    last: pd.Timestamp
-    witness: str
-
-    def sentence(self) -> str:
-        """All of it, as a warning says it."""
-        columns = ", ".join(f"{name} {count}" for name, count in self.changed.items())
-        parts = [f"{self.rows} rows changed ({columns})"] if self.rows else []
-        parts += [f"{self.added} rows added"] if self.added else []
-        parts += [f"{self.removed} rows removed"] if self.removed else []
-        span = f"{self.first:%Y-%m-%d} to {self.last:%Y-%m-%d}"
-        return f"history restated: {', '.join(parts)}, dated {span}; first {self.witness}"
+    sentence: str
 
 
 def restatement(
     old: pd.DataFrame, new: pd.DataFrame, called: Callable[[str], str] = str
 ) -> Restatement | None:
-    """What of ``old`` is otherwise in ``new``; None where it is all there, and nothing between.
+    """The differences between ``old`` and ``new`` up to the last old date; None if there are none.
 
-    Columns that only one of the tables has are not looked at.
+    Columns that only one of the tables has are ignored.
 
     Args:
         old: Checked rows, by date and symbol, as they were kept.
-        new: The same, as they are now; later dates are not looked at.
+        new: Checked rows as they are now.
         called: Role -> the name of its column in the source.
     """
     new = new[new["date"] <= old["date"].iloc[-1]]
@@ -69,26 +49,29 @@ def restatement(
     other = pd.concat([~there, *differs.values()], axis=1).any(axis=1)
     if not other.any():
         return None
+    counts = {"changed": other & there, "added": both[SIDE] == "right_only"}
+    counts["removed"] = both[SIDE] == "left_only"
+    columns_changed = ", ".join(f"{name} {count}" for name, count in changed.items())
+    parts = [
+        f"{rows.sum()} rows {what}" + (f" ({columns_changed})" if what == "changed" else "")
+        for what, rows in counts.items()
+        if rows.any()
+    ]
     days = both.loc[other, "date"]
-    return Restatement(
-        changed,
-        int((other & there).sum()),
-        int((both[SIDE] == "right_only").sum()),
-        int((both[SIDE] == "left_only").sum()),
-        days.min(),
-        days.max(),
-        witness(both[other].sort_values(KEYS).iloc[0], columns, called),
-    )
+    span = f"{days.min():%Y-%m-%d} to {days.max():%Y-%m-%d}"
+    first = witness(both[other].sort_values(KEYS).iloc[0], columns, called)
+    sentence = f"history restated: {', '.join(parts)}, dated {span}; first {first}"
+    return Restatement(days.min(), sentence)
 
 
 def unlike(both: pd.DataFrame, name: str) -> pd.Series:
-    """Whether a column's two values differ; two missing ones do not."""
+    """Whether the old and new values of a column differ; two missing values are equal."""
     old, new = both[name + OLD], both[name + NEW]
     return ~((old == new).fillna(False).astype(bool) | (old.isna() & new.isna()))
 
 
 def witness(row: pd.Series, columns: list[str], called: Callable[[str], str]) -> str:
-    """One row that differs, in words: where, and what it was and is."""
+    """One difference in words: the row, the old value and the new one."""
     where = f"{row['symbol']} on {row['date']:%Y-%m-%d}"
     if row[SIDE] != "both":
         return f"{where}: {'added' if row[SIDE] == 'right_only' else 'removed'}"
@@ -98,7 +81,7 @@ def witness(row: pd.Series, columns: list[str], called: Callable[[str], str]) ->
 
 
 def shown(value: object) -> str:
-    """A cell as a reader would write it."""
+    """A cell as text."""
     if pd.isna(value):  # type: ignore[call-overload]  # a cell, not a list
         return "missing"
     return f"{value:%Y-%m-%d}" if isinstance(value, pd.Timestamp) else str(value)

@@ -1,4 +1,4 @@
-"""Checked rows of a source, kept on disk from night to night, a file for each year of dates."""
+"""Checked rows of a source, kept on disk between runs, with one file per year."""
 
 import hashlib
 import json
@@ -25,14 +25,14 @@ ORIGIN = ("origin", "unit", "first", "about", "written", "in_order")
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """The rows of a source as they were last read and found sound.
+    """The rows of a source as they were last read and checked.
 
     Attributes:
         rows: Checked rows, by date and symbol.
-        marks: What tells whether the source still begins as it did; see tasks.data.tails.
+        marks: Facts by which the next run checks that these rows are unchanged; see ``new_rows``.
         kinds: Type of each column before it was parsed.
-        restated: A sentence for each time that the history was found changed, newest last.
-        pieces: Year -> name of the file that holds its rows.
+        restated: A sentence for each time that the history changed, newest last.
+        pieces: Year -> name of the file with its rows.
     """
 
     rows: Rows
@@ -43,7 +43,7 @@ class Kept:
 
 
 def place_of(spec: DataSpec, folder: Path) -> Path:
-    """The folder of the rows that ``spec`` reads, whatever dates and history it asks for."""
+    """The folder for the rows of a source; ``start``, ``end`` and ``min_history`` do not matter."""
     path = str(Path(spec.path).resolve()) if spec.source == "file" and spec.path else spec.path
     own = spec.features if spec.features in ("price", "ready") else "own"
     decides = [spec.source, path, spec.query, asdict(spec.columns), own]
@@ -51,7 +51,7 @@ def place_of(spec: DataSpec, folder: Path) -> Path:
 
 
 def load(place: Path) -> Kept | None:
-    """What is kept in ``place``; None where that is nothing, broken, or of other code."""
+    """The rows kept in ``place``; None if they are missing, broken, or written by other code."""
     try:
         notes = json.loads((place / NOTES).read_text(encoding="utf-8"))
         if notes["code"] != code_version(READING):
@@ -68,15 +68,15 @@ def load(place: Path) -> Kept | None:
 
 
 def save(kept: Kept, place: Path, since: pd.Timestamp | None = None) -> Kept:
-    """Write ``kept`` to ``place``; nobody sees half of it.
+    """Write ``kept`` to ``place``, so that another process never reads half of it.
 
     Args:
-        kept: What to keep; rows that cannot be written as columns are not kept at all.
+        kept: The rows; cells for which Arrow has no type are not kept at all.
         place: Their folder.
-        since: Years before this date have not changed since ``kept.pieces``; None: all have.
+        since: Years before this date have not changed since ``kept.pieces``; None if all have.
 
     Returns:
-        The same with the files that hold it.
+        ``kept`` with the names of its files.
     """
     place.mkdir(parents=True, exist_ok=True)
     pieces = {}
@@ -97,7 +97,7 @@ def save(kept: Kept, place: Path, since: pd.Timestamp | None = None) -> Kept:
 
 
 def by_year(frame: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
-    """The rows of each year that has any; the dates are in order."""
+    """The rows of each year that has rows; the dates are in order."""
     days = frame["date"]
     for year in range(days.iloc[0].year, days.iloc[-1].year + 1):
         ends = days.searchsorted([pd.Timestamp(year, 1, 1), pd.Timestamp(year + 1, 1, 1)])
@@ -106,14 +106,14 @@ def by_year(frame: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
 
 
 def write(part: pd.DataFrame, place: Path, year: int) -> str:
-    """Write the rows of a year to a file of their own; return its name."""
+    """Write the rows of a year to a new file; its name."""
     name = f"{year}-{uuid.uuid4().hex[:12]}.arrow"
     part.reset_index(drop=True).to_feather(place / name, compression="zstd")
     return name
 
 
 def note(kept: Kept, place: Path) -> None:
-    """Write what goes with the rows; from then on the new files count, not the old ones."""
+    """Write the notes; from then on the new files count instead of the old ones."""
     notes = {
         "code": code_version(READING),
         "marks": kept.marks,
@@ -123,9 +123,14 @@ def note(kept: Kept, place: Path) -> None:
         "types": types_of(kept.rows.frame),
         "rows": {name: getattr(kept.rows, name) for name in ORIGIN},
     }
-    with tempfile.NamedTemporaryFile("w", dir=place, delete=False, encoding="utf-8") as draft:
+    write_json(notes, place / NOTES)
+
+
+def write_json(notes: Mapping[str, Any], file: Path) -> None:
+    """Write ``file`` in one step, so that another process never reads half of it."""
+    with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as draft:
         json.dump(notes, draft)
-    os.replace(draft.name, place / NOTES)
+    os.replace(draft.name, file)
 
 
 def types_of(frame: pd.DataFrame) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The dense panel: its arrays, their cache on disk, and how rows become it."""
+"""The dense panel: its arrays, their cache on disk, and how it is made from rows."""
 
 from foldproof.tasks.data.panel.panel import Panel, build, load
 

@@ -1,4 +1,4 @@
-"""Which rows count: from when they were known, within the dates asked for, with enough history."""
+"""The rows that count: once they were known, between start and end, with enough history."""
 
 from datetime import date
 
@@ -11,9 +11,9 @@ from foldproof.tasks.data.rows import DataError, Rows
 def as_known(rows: Rows) -> Rows:
     """Move every row to the first trading date on or after it became known, never earlier.
 
-    Where that puts two rows of a symbol on one date, the row of the later original date stands.
-    Targets stay on their own date: they say what follows it and have their own label_end. Forward
-    returns, though, are taken of prices as they were known.
+    If that puts two rows of a symbol on one date, the row with the later original date is kept.
+    Targets stay on their own date, because they describe what follows it and have a label_end.
+    Forward returns are computed from the prices as they were known.
 
     Raises:
         DataError: Every row became known after the last date.
@@ -28,7 +28,7 @@ def as_known(rows: Rows) -> Rows:
     if not inside.any():
         raise DataError(
             f"{rows.origin}: every row became known after the last date, "
-            f"{frame['date'].max():%Y-%m-%d}; check the column of the knowledge time"
+            f"{frame['date'].max():%Y-%m-%d}; check columns.known"
         )
     labels = frame[[name for name in ("date", "symbol", "target", "label_end") if name in frame]]
     moved = frame.drop(columns=["known", "target", "label_end"], errors="ignore")[inside]
@@ -38,25 +38,21 @@ def as_known(rows: Rows) -> Rows:
     warnings = []
     if late:
         warnings.append(
-            f"{late} rows became known after their date and count from the first trading date "
-            f"after that; {len(moved) - len(kept)} of them were out of date by then, "
-            f"{int((~inside).sum())} lie beyond the data"
+            f"{late} rows became known after their date and count from the next trading date on; "
+            f"{len(moved) - len(kept)} of them were replaced by a newer row by then, "
+            f"{int((~inside).sum())} became known after the last date"
         )
     return rows.with_frame(kept.merge(labels, on=["date", "symbol"], how="left"), warnings)
 
 
 def between(rows: Rows, start: date | None, end: date | None) -> Rows:
-    """Keep rows from ``start`` to ``end``, both included.
+    """The rows from ``start`` to ``end``, both included.
 
     Raises:
-        DataError: None is left.
+        DataError: No row is left.
     """
     day = rows.frame["date"]
-    inside = pd.Series(True, index=rows.frame.index)
-    if start is not None:
-        inside &= day >= pd.Timestamp(start)
-    if end is not None:
-        inside &= day <= pd.Timestamp(end)
+    inside = day.between(pd.Timestamp(start or day.min()), pd.Timestamp(end or day.max()))
     if not inside.any():
         raise DataError(
             f"{rows.origin}: no row from {start or 'the first date'} to {end or 'the last date'}; "
@@ -66,23 +62,23 @@ def between(rows: Rows, start: date | None, end: date | None) -> Rows:
 
 
 def with_history(rows: Rows, least: int) -> Rows:
-    """Drop symbols with fewer than ``least`` observed rows.
+    """The rows of symbols with at least ``least`` observed rows.
 
     Raises:
         DataError: No symbol is left.
     """
     frame = rows.frame
-    seen = frame["price"].notna() if "price" in frame else pd.Series(True, index=frame.index)
-    counts = seen.groupby(frame["symbol"]).sum()
+    observed = frame["price"].notna() if "price" in frame else pd.Series(True, frame.index)
+    counts = observed.groupby(frame["symbol"]).sum()
     short = counts[counts < least]
     if len(short) == len(counts):
         raise DataError(
             f"{rows.origin}: none of {len(counts)} symbols has {least} observed rows (min_history);"
-            f" the longest has {counts.max()}: lower min_history or bring more history"
+            f" the longest has {counts.max()}: lower min_history or provide more history"
         )
     if short.empty:
         return rows
     names = ", ".join(short.index[:5]) + (", ..." if len(short) > 5 else "")
-    warning = f"{len(short)} symbols with fewer than {least} observed rows dropped: {names}"
+    warning = f"dropped {len(short)} symbols with fewer than {least} observed rows: {names}"
     kept = frame[~frame["symbol"].isin(short.index)].reset_index(drop=True)
     return rows.with_frame(kept, [warning])

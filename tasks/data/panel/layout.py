@@ -18,13 +18,13 @@ from foldproof.tasks.data.spec import DataSpec, TargetSpec
 
 ARRAYS = ("dates", "symbols", "values", "target", "label_end", "member")
 """The arrays of a panel, in the order in which they are hashed."""
-Laid = tuple[tuple[str, ...], dict[str, np.ndarray]]
-"""Names of the features and the arrays, by name, of a panel."""
+Layout = tuple[tuple[str, ...], dict[str, np.ndarray]]
+"""The names of a panel's features, and its arrays by name."""
 
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """What a panel holds on dates x symbols; see tasks.data.Panel."""
+    """The arrays of a panel over dates x symbols; see :class:`tasks.data.Panel`."""
 
     features: tuple[str, ...]
     values: np.ndarray
@@ -32,15 +32,17 @@ class Cells:
     member: np.ndarray
 
 
-def laid_out(rows: Rows, spec: DataSpec, target: TargetSpec, earlier: Laid | None = None) -> Laid:
-    """Names of the features and the read-only arrays, by name, of a panel.
+def panel_arrays(
+    rows: Rows, spec: DataSpec, target: TargetSpec, earlier: Layout | None = None
+) -> Layout:
+    """The names of a panel's features, and its arrays by name, read-only.
 
     Args:
         rows: Checked rows.
         spec: Which features are read from them.
-        target: What is to be forecast.
-        earlier: A panel of the first of these rows and the same settings: what cannot have
-            changed since is taken from it, to the same last bit.
+        target: What is forecast.
+        earlier: The panel of the first of these rows with the same settings. Cells that cannot
+            have changed since are copied from it, equal to the last bit.
 
     Raises:
         DataError: Nothing is left to learn from.
@@ -58,7 +60,7 @@ def laid_out(rows: Rows, spec: DataSpec, target: TargetSpec, earlier: Laid | Non
 
 
 def cells_of(frame: pd.DataFrame, grid: Grid, spec: DataSpec, target: TargetSpec) -> Cells:
-    """Features, targets and members of long rows on ``grid``."""
+    """Features, targets and membership of long rows on ``grid``."""
     member = members(frame, grid)
     transform = features_of(spec)
     features = frame[free_columns(frame)] if transform is None else transform(frame)
@@ -69,16 +71,16 @@ def cells_of(frame: pd.DataFrame, grid: Grid, spec: DataSpec, target: TargetSpec
 
 
 def extended(
-    frame: pd.DataFrame, grid: Grid, spec: DataSpec, target: TargetSpec, earlier: Laid
+    frame: pd.DataFrame, grid: Grid, spec: DataSpec, target: TargetSpec, earlier: Layout
 ) -> Cells | None:
-    """The cells of an earlier panel and, after them, those that the newest rows decide.
+    """The cells of an earlier panel, followed by the cells that the newest rows decide.
 
-    Features look back over known spans and a target ahead over its horizon, so cells before that
-    cannot have changed, as long as no symbol came in or dropped out: the market is a mean over
-    all. The user's own features are never extended: how far back they look is not known.
+    Built-in features have a known look-back and a target its horizon, so earlier cells cannot
+    have changed. A new or dropped symbol changes all of them, because the market is a mean over
+    all symbols. The look-back of a user's features is unknown, so those are never extended.
 
     Returns:
-        None where the whole must be laid out.
+        None if the whole panel must be computed.
     """
     names, arrays = earlier
     known = len(arrays["dates"]) - 2 - target.horizon
@@ -108,7 +110,7 @@ def dense_features(features: pd.DataFrame, grid: Grid, fill_limit: int) -> np.nd
 def labelled(
     frame: pd.DataFrame, grid: Grid, member: np.ndarray, target: TargetSpec
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The (D, S) float32 target of the members and the (D,) dates on which it becomes known."""
+    """(D, S) float32 target of the members, and the (D,) dates on which it becomes known."""
     if "target" in frame:
         values = grid.dense(frame["target"])
     else:
@@ -118,7 +120,7 @@ def labelled(
 
 
 def ends_of(frame: pd.DataFrame, grid: Grid, target: TargetSpec) -> np.ndarray:
-    """The (D,) dates on which the targets become known; NaT where that lies beyond the data."""
+    """(D,) dates on which the targets become known; NaT where that lies beyond the data."""
     if "target" in frame:
         return given_label_ends(frame["label_end"], grid)
     return label_ends(grid.dates, target.horizon)
@@ -131,13 +133,13 @@ def require_enough(rows: Rows, cells: Cells, target: TargetSpec) -> None:
     if "target" not in rows.frame and days <= target.horizon + 1:
         raise DataError(
             f"{rows.origin}: {days} dates are too few for a horizon of {target.horizon}, which "
-            f"needs {target.horizon + 2}: shorten target.horizon or bring more history"
+            f"needs {target.horizon + 2}: shorten target.horizon or provide more history"
         )
     empty = [name for k, name in enumerate(names) if np.isnan(values[..., k]).all()]
     if empty:
         raise DataError(
             f"{rows.origin}: feature {empty[0]!r} has no value on any of {days} dates; its "
-            "look-back may be longer than the history, or a gap breaks it"
+            "look-back may exceed the history, or a gap interrupts it"
         )
     if np.isnan(labels).all():
         raise DataError(
@@ -148,7 +150,7 @@ def require_enough(rows: Rows, cells: Cells, target: TargetSpec) -> None:
 
 
 def fingerprint(names: Any, arrays: Iterable[np.ndarray]) -> str:
-    """SHA-256 of names (JSON) and of the shape, type and bytes of the arrays, in this order."""
+    """SHA-256 of ``names`` as JSON and of the shape, type and bytes of each array."""
     digest = hashlib.sha256(json.dumps(names).encode())
     for array in arrays:
         digest.update(f"{array.shape}{array.dtype.str}".encode())

@@ -1,13 +1,13 @@
-"""Which panel was built last with the same settings, and of how many of the rows."""
+"""The panel that was built last with the same settings, and the rows it was built from."""
 
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from foldproof.tasks.data.incremental.store import write_json
 
 FOLDER = "newest"
 
@@ -17,26 +17,23 @@ def row_hashes(frame: pd.DataFrame) -> np.ndarray:
     return pd.util.hash_pandas_object(frame, index=False).to_numpy()
 
 
-def note_newest(cache: Path, line: str, panel: str, content: np.ndarray) -> None:
-    """Remember in ``cache`` that ``panel`` is the newest of its line, of the rows ``content``."""
-    folder = cache / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
+def note_newest(cache: Path, settings: str, panel: str, content: np.ndarray) -> None:
+    """Note in ``cache`` that ``panel``, made from rows with hashes ``content``, is the newest."""
+    (cache / FOLDER).mkdir(parents=True, exist_ok=True)
     notes = {"panel": panel, "rows": len(content), "content": digest(content)}
-    with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as draft:
-        json.dump(notes, draft)
-    os.replace(draft.name, folder / f"{line}.json")
+    write_json(notes, cache / FOLDER / f"{settings}.json")
 
 
-def newest(cache: Path, line: str, content: np.ndarray) -> str | None:
-    """The newest panel of a line, if its rows are the first of ``content``.
+def newest(cache: Path, settings: str, content: np.ndarray) -> str | None:
+    """The newest panel with the same settings, if it was made from the first rows of ``content``.
 
     Args:
         cache: Folder of panels.
-        line: What panels that can continue each other share: all that decides but the rows.
-        content: (N,) hashes of the rows at hand.
+        settings: Hash of everything that decides a panel except the rows.
+        content: (N,) hashes of the current rows.
     """
     try:
-        notes = json.loads((cache / FOLDER / f"{line}.json").read_text(encoding="utf-8"))
+        notes = json.loads((cache / FOLDER / f"{settings}.json").read_text(encoding="utf-8"))
         head = content[: notes["rows"]]
         return str(notes["panel"]) if digest(head) == notes["content"] else None
     except (OSError, ValueError, KeyError, TypeError):
@@ -44,5 +41,5 @@ def newest(cache: Path, line: str, content: np.ndarray) -> str | None:
 
 
 def digest(content: np.ndarray) -> str:
-    """SHA-256 of some row hashes."""
+    """SHA-256 of row hashes."""
     return hashlib.sha256(np.ascontiguousarray(content).view(np.uint8).data).hexdigest()

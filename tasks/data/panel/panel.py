@@ -1,4 +1,4 @@
-"""The panel: dates x symbols x features, dense, fingerprinted, memory-mapped when on disk."""
+"""The panel: dense dates x symbols x features with a fingerprint, memory-mapped from disk."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from foldproof.tasks.data.panel.layout import ARRAYS, Laid, fingerprint, laid_out
+from foldproof.tasks.data.panel.layout import ARRAYS, Layout, fingerprint, panel_arrays
 from foldproof.tasks.data.panel.newest import newest, note_newest, row_hashes
 from foldproof.tasks.data.panel.read import accepted, features_version, read
 from foldproof.tasks.data.rows import DataError, Rows
@@ -27,19 +27,19 @@ NOTES = "panel.json"
 class Panel:
     """A checked stock panel; every array is read-only and may be a memory map.
 
-    A cell that is missing is NaN. Row d holds what was known at the close of ``dates[d]``.
+    Missing cells are NaN. Row d holds what was known at the close of ``dates[d]``.
 
     Attributes:
         dates: (D,) datetime64[D], strictly increasing trading days.
         symbols: (S,) str.
         features: F names.
         values: (D, S, F) float32 features.
-        target: (D, S) float32, what is to be forecast at the close of d; NaN where unknown.
-        label_end: (D,) datetime64[D], the date on which the labels of row d become known; NaT where
-            that date lies beyond the data.
-        member: (D, S) bool, the symbol is in the universe and was observed on that day.
-        fingerprint: SHA-256 of the content and of what made it (source, features, target).
-        about: What a report says of it: source, notes, terms of use, counted warnings.
+        target: (D, S) float32, what is forecast at the close of d; NaN where unknown.
+        label_end: (D,) datetime64[D], date on which the labels of row d become known; NaT if that
+            lies beyond the data.
+        member: (D, S) bool, whether the symbol is in the universe and was observed on that day.
+        fingerprint: SHA-256 of the content and of the settings (source, features, target).
+        about: Facts for the report: source, notes, terms of use, warnings with counts.
     """
 
     dates: np.ndarray
@@ -59,13 +59,13 @@ def build(
     now: date | None = None,
     cache: Path | None = None,
 ) -> Panel:
-    """Read, check and lay out the panel of ``spec``, or find it in ``cache``.
+    """Read and check the rows of ``spec`` and make them a panel, or find it in ``cache``.
 
     Args:
         spec: Source and features.
-        target: What is to be forecast.
-        now: No row may be dated later; None for the clock's date.
-        cache: Folder of panels; a panel of the same rows, specs and code is loaded from it. With
+        target: What is forecast.
+        now: No row may be dated later; None for today.
+        cache: Folder of panels. A panel of the same rows, specs and code is loaded from it. With
             ``spec.incremental`` the checked rows are kept in it, too.
 
     Raises:
@@ -81,13 +81,13 @@ def from_frame(
     now: date | None = None,
     **settings: Any,
 ) -> Panel:
-    """Build a panel from a long table in memory, checked as a file's would be.
+    """Build a panel from a long table in memory, with the checks that a file gets.
 
     Args:
-        frame: One row a date and symbol.
+        frame: One row per date and symbol.
         columns: Roles of its columns.
-        target: What is to be forecast.
-        now: No row may be dated later; None for the clock's date.
+        target: What is forecast.
+        now: No row may be dated later; None for today.
         **settings: Further fields of DataSpec: features, start, end, fill_limit, min_history.
 
     Raises:
@@ -100,27 +100,28 @@ def from_frame(
 
 
 def panel_of(rows: Rows, spec: DataSpec, target: TargetSpec, cache: Path | None) -> Panel:
-    """Lay out checked rows as a panel, or load the same one from ``cache``."""
-    content, line = row_hashes(rows.frame), line_of(rows, spec, target)
-    key = fingerprint([line, str(spec.end), about_text(rows)], [content])[:20]
+    """The panel of checked rows, from ``cache`` if it is there."""
+    content, settings = row_hashes(rows.frame), settings_hash(rows, spec, target)
+    about = json.dumps(rows.about, default=str, sort_keys=True)
+    key = fingerprint([settings, str(spec.end), about], [content])[:20]
     found = kept(cache / f"panel-{key}") if cache else None
     if found is not None:
         return found
-    before = newest(cache, line, content) if cache else None
+    before = newest(cache, settings, content) if cache else None
     earlier = kept(cache / before) if cache and before else None
-    names, arrays = laid_out(rows, spec, target, None if earlier is None else parts_of(earlier))
+    names, arrays = panel_arrays(rows, spec, target, layout_of(earlier) if earlier else None)
     decides = [names, rows.about["source"], spec.features, asdict(target)]
     digest = fingerprint(decides, (arrays[name] for name in ARRAYS))
     panel = Panel(features=names, fingerprint=digest, about=rows.about | {"key": key}, **arrays)
     if cache is None:
         return panel
     saved = save(panel, folder_of(panel, cache))
-    note_newest(cache, line, folder_of(panel, cache).name, content)
+    note_newest(cache, settings, folder_of(panel, cache).name, content)
     return saved
 
 
-def parts_of(panel: Panel) -> Laid:
-    """What :func:`laid_out` made of it."""
+def layout_of(panel: Panel) -> Layout:
+    """The result of :func:`panel_arrays` for this panel."""
     return panel.features, {name: getattr(panel, name) for name in ARRAYS}
 
 
@@ -129,25 +130,20 @@ def folder_of(panel: Panel, cache: Path) -> Path:
     return cache / f"panel-{panel.about['key']}"
 
 
-def line_of(rows: Rows, spec: DataSpec, target: TargetSpec) -> str:
-    """Hash of the specs and the code: what decides a panel but the rows, their end and notes."""
-    apart = ("path", "query", "incremental", "overlap", "end")
-    settings = asdict(spec) | dict.fromkeys(apart)
+def settings_hash(rows: Rows, spec: DataSpec, target: TargetSpec) -> str:
+    """Hash of the specs and the code: of everything that decides a panel except the rows."""
+    about_rows = ("path", "query", "incremental", "overlap", "end")
+    settings = asdict(spec) | dict.fromkeys(about_rows)
     decides = [[*rows.frame.columns], settings, asdict(target), features_version(spec)]
     text = json.dumps([decides, code_version(__name__)], default=str, sort_keys=True)
     return fingerprint(text, [])[:20]
 
 
-def about_text(rows: Rows) -> str:
-    """What a report says of the rows, as text."""
-    return json.dumps(rows.about, default=str, sort_keys=True)
-
-
 def save(panel: Panel, folder: Path) -> Panel:
-    """Write ``panel`` to ``folder`` and return it as memory maps of what was written.
+    """Write ``panel`` to ``folder`` and return it as memory maps of those files.
 
-    Everything is written beside the folder, then renamed: nobody sees half a panel. Where two
-    processes save at once, the folder that is there first stays.
+    The files are written to another folder that is renamed at the end, so no process reads half a
+    panel. If two processes save at the same time, the first folder stays.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".panel-", dir=folder.parent) as name:
@@ -157,8 +153,8 @@ def save(panel: Panel, folder: Path) -> Panel:
             np.save(draft / f"{array}.npy", getattr(panel, array), allow_pickle=False)
         notes = {"features": panel.features, "fingerprint": panel.fingerprint, "about": panel.about}
         (draft / NOTES).write_text(json.dumps(notes), encoding="utf-8")
-        there = kept(folder)
-        if folder.exists() and (there is None or there.fingerprint != panel.fingerprint):
+        present = kept(folder)
+        if folder.exists() and (present is None or present.fingerprint != panel.fingerprint):
             shutil.rmtree(folder)
         try:
             os.replace(draft, folder)
@@ -169,10 +165,10 @@ def save(panel: Panel, folder: Path) -> Panel:
 
 
 def load(folder: Path) -> Panel:
-    """The panel in ``folder``, its arrays as read-only memory maps.
+    """The panel in ``folder``, with its arrays as read-only memory maps.
 
     Raises:
-        DataError: There is no whole panel in it.
+        DataError: The folder does not contain a complete panel.
     """
     try:
         arrays = {
@@ -189,12 +185,12 @@ def load(folder: Path) -> Panel:
         )
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise DataError(
-            f"{folder}: no whole panel there ({error}); delete the folder and build again"
+            f"{folder}: not a complete panel ({error}); delete the folder and build it again"
         ) from error
 
 
 def kept(folder: Path) -> Panel | None:
-    """The panel in ``folder``, or None where there is none or a broken one."""
+    """The panel in ``folder``; None if it is missing or broken."""
     try:
         return load(folder)
     except DataError:
@@ -202,5 +198,5 @@ def kept(folder: Path) -> Panel | None:
 
 
 def with_number_keys(mapping: dict[str, Any]) -> dict[str | int, Any]:
-    """Undo what JSON does to the lags of a planted truth: its keys are always text."""
+    """Turn the lags of a planted truth back to numbers: the keys of JSON are always text."""
     return {int(key) if key.isdigit() else key: value for key, value in mapping.items()}

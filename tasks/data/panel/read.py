@@ -1,4 +1,4 @@
-"""The two stages of a panel, each callable on its own: raw rows, and features made from them."""
+"""The two stages of a panel, each callable by itself: raw rows, and features made from them."""
 
 import hashlib
 import inspect
@@ -14,7 +14,7 @@ import pandas as pd
 
 from foldproof.models.imported import failure, imported
 from foldproof.tasks.data.features.features import price_features
-from foldproof.tasks.data.incremental.append import followed
+from foldproof.tasks.data.incremental.append import read_incrementally
 from foldproof.tasks.data.panel.history import as_known, between, with_history
 from foldproof.tasks.data.rows import ROLES, DataError, Rows
 from foldproof.tasks.data.sources.catalogue import SOURCES
@@ -30,45 +30,45 @@ def read(spec: DataSpec, today: date | None = None, kept: Path | None = None) ->
 
     Args:
         spec: Where the rows come from.
-        today: No row may be dated later; None for the clock's.
-        kept: Folder of the rows that ``spec.incremental`` keeps; None: everything is read.
+        today: No row may be dated later; None for today.
+        kept: Folder of the rows that ``spec.incremental`` keeps; None to read everything.
 
     Raises:
-        DataError: The first thing that is wrong with the rows.
+        DataError: The first fault of the rows.
     """
     source = SOURCES[spec.source]
     if kept is not None and spec.incremental:
-        rows = followed(spec, today or latest_today(), kept, source.load)
+        rows = read_incrementally(spec, today or latest_today(), kept, source.load)
     else:
-        rows = sound(source.load(spec), spec, today)
+        rows = typed(source.load(spec), spec, today)
     start = spec.start or (date.fromisoformat(source.start) if source.start else None)
     origin = {"source": spec.source, "title": source.title, "notes": source.notes}
     rows = replace(rows, about=origin | {"terms": source.terms, "origin": rows.origin} | rows.about)
-    return counted(rows, spec, start)
+    return selected(rows, spec, start)
 
 
 def accepted(rows: Rows, spec: DataSpec, start: date | None, today: date | None) -> Rows:
-    """Parse, check, date by knowledge, cut and thin out rows whose columns are in their roles.
+    """The rows that a panel is made from: typed, checked, as known, between start and end.
 
     Raises:
-        DataError: The first thing that is wrong with the rows.
+        DataError: The first fault of the rows.
     """
-    return counted(sound(rows, spec, today), spec, start)
+    return selected(typed(rows, spec, today), spec, start)
 
 
-def sound(rows: Rows, spec: DataSpec, today: date | None) -> Rows:
-    """Parse and check rows whose columns are in their roles, each row on its own.
+def typed(rows: Rows, spec: DataSpec, today: date | None) -> Rows:
+    """The rows with a type for each column, each row checked by itself.
 
     Raises:
-        DataError: The first thing that is wrong with the rows.
+        DataError: The first fault of the rows.
     """
     if spec.features == "price" and "price" not in rows.frame:
         raise DataError(f"{rows.origin} has no prices to make features from; set features: ready")
     return checked(parsed(rows, spec.features == "ready"), today or latest_today())
 
 
-def counted(rows: Rows, spec: DataSpec, start: date | None) -> Rows:
-    """Which of the checked rows and columns count.
+def selected(rows: Rows, spec: DataSpec, start: date | None) -> Rows:
+    """The checked rows and columns that count.
 
     Raises:
         DataError: Nothing is left.
@@ -78,15 +78,15 @@ def counted(rows: Rows, spec: DataSpec, start: date | None) -> Rows:
 
 
 def load_raw(spec: DataSpec) -> pd.DataFrame:
-    """Stage 1 as a plain table: date, symbol, the other roles that there are, own columns."""
+    """Stage 1 as a plain table: date, symbol, the other roles, and the user's columns."""
     return read(spec).frame
 
 
 def features_of(spec: DataSpec) -> Transform | None:
-    """Stage 2: long rows -> features on the same rows; None where the features come ready-made.
+    """Stage 2: long rows -> features on the same rows; None if the features are ready-made.
 
     Raises:
-        DataError: The user's function cannot be found.
+        DataError: The user's function cannot be imported.
     """
     if spec.features == "ready":
         return None
@@ -108,7 +108,7 @@ def own_function(name: str, what: str) -> Callable[..., Any]:
 
 
 def own_features(function: Transform, name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Call the user's function on a copy of ``frame`` and check what comes back.
+    """The features that the user's function makes from a copy of ``frame``, checked.
 
     Raises:
         DataError: The function raises, or does not return a table of finite or missing numbers on
@@ -124,7 +124,7 @@ def own_features(function: Transform, name: str, frame: pd.DataFrame) -> pd.Data
     if not out.index.equals(frame.index):
         raise DataError(
             f"features {name!r} returned {len(out)} rows for {len(frame)}, or other index labels; "
-            "return one row for each row given, with its index: NaN where a feature is not known"
+            "return one row per row given, with its index, and NaN where a feature is unknown"
         )
     if out.columns.empty or out.columns.duplicated().any():
         raise DataError(
@@ -133,7 +133,7 @@ def own_features(function: Transform, name: str, frame: pd.DataFrame) -> pd.Data
         )
     text = [column for column in out if out[column].dtype.kind not in "fiub"]
     if text:
-        raise DataError(f"features {name!r}: column {text[0]!r} holds no numbers; drop or code it")
+        raise DataError(f"features {name!r}: column {text[0]!r} holds text; drop or encode it")
     for column in out:
         infinite = np.isinf(out[column].to_numpy(np.float64))
         if infinite.any():
@@ -148,7 +148,7 @@ def own_features(function: Transform, name: str, frame: pd.DataFrame) -> pd.Data
 def features_version(spec: DataSpec) -> str:
     """Hash of the source file of the user's function; empty for built-in features.
 
-    What that file imports is not looked at.
+    Files that it imports do not count.
     """
     if ":" not in spec.features:
         return ""
@@ -161,5 +161,5 @@ def features_version(spec: DataSpec) -> str:
 
 
 def latest_today() -> date:
-    """The date where it is latest on Earth now (UTC+14): no market is further."""
+    """The latest date anywhere on Earth now (UTC+14)."""
     return (datetime.now(UTC) + timedelta(hours=14)).date()

@@ -1,1 +1,1 @@
-"""Where rows come from, how they are parsed and checked."""
+"""The sources of rows, and how rows are parsed and checked."""

@@ -1,4 +1,4 @@
-"""Where rows can come from: one entry a source."""
+"""The sources of rows, one entry each."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ class Source:
 
     Attributes:
         title: A few words for tables.
-        notes: What a reader of results must know of it.
+        notes: What a reader of results must know about it.
         terms: Terms of use.
-        load: Spec -> rows, columns named by their roles.
-        start: First date kept where the spec names none, or None.
+        load: Spec -> rows, with columns named by their roles.
+        start: First date to keep if the spec gives none; None for all.
     """
 
     title: str
@@ -45,24 +45,24 @@ OWN = "none: drawn from a seeded generator"
 SOURCES: Mapping[str, Source] = MappingProxyType({
     "sp500": Source(
         "20 stocks of the S&P 500, daily",
-        "Survivors: 20 names picked from the index with hindsight, so levels of return are too "
-        "good. Adjusted closes only, no volume. Prices are rounded to 3 decimals: before 2000 one "
-        "tick is up to 0.4 % of a close, hence the start. With 20 names a day's rank IC is noisy.",
+        "Survivors: 20 names picked from the index with hindsight, so returns are too high. "
+        "Adjusted closes only, no volume. Prices are rounded to 3 decimals: before 2000 one tick "
+        "is up to 0.4 % of a close, hence the start. With 20 names the daily rank IC is noisy.",
         "Comes with skfolio (BSD-3-Clause), whose documentation gives it for testing and examples "
         "only: stale, not accurate market prices, not for investment, trading or commercial use.",
         load_sp500,
         "2000-01-03",
     ),
     "file": Source(
-        "Your own Parquet or CSV file", "Long form: one row a date and symbol.",
-        "The file's own.", read_file,
+        "Your own Parquet or CSV file", "Long form: one row per date and symbol.",
+        "Those of the file.", read_file,
     ),
     "query": Source(
-        "Your own query of a database", "Long form: one row a date and symbol.",
-        "The database's own.", read_query,
+        "Your own query of a database", "Long form: one row per date and symbol.",
+        "Those of the database.", read_query,
     ),
     "noise": Source(
-        "Synthetic prices, nothing to find",
+        "Synthetic prices, nothing to forecast",
         "Returns are a martingale difference with a common factor and GARCH volatility.",
         OWN, noise,
     ),
@@ -75,7 +75,7 @@ SOURCES: Mapping[str, Source] = MappingProxyType({
         "The target is linear in features 0, 2, 5 and 10 days back.", OWN, lagged,
     ),
     "regime": Source(
-        "Synthetic features, signal that turns",
+        "Synthetic features, signal that changes sign",
         "The linear signal changes sign in the middle of the sample.", OWN, regime,
     ),
     "interaction": Source(
@@ -85,17 +85,17 @@ SOURCES: Mapping[str, Source] = MappingProxyType({
     ),
     "sign_flip": Source(
         "Synthetic features, sign that flips by date",
-        "The linear signal times +1 or -1, drawn by date and shown by feature f3.", OWN, sign_flip,
+        "The linear signal times +1 or -1, drawn by date; feature f3 is that sign.", OWN, sign_flip,
     ),
     "switching": Source(
-        "Synthetic features, regime that decides which counts",
-        "Feature f0 of the same day or f1 two days back, as feature f3 shows by date.",
+        "Synthetic features, regime that selects the feature",
+        "Feature f0 of the same day, or f1 two days back: feature f3 says which, by date.",
         OWN, switching,
     ),
     "echo": Source(
-        "Synthetic prices, the last return echoed",
-        "The label runs from the own close to the next, so it is the newest input of the next "
-        "window, and nobody can trade it.", OWN, echo,
+        "Synthetic prices, returns that repeat",
+        "The label runs from the same close to the next: it is the newest input of the next "
+        "window, and it cannot be traded.", OWN, echo,
     ),
 })  # fmt: skip
 """Keys of data.source in a configuration."""

@@ -1,4 +1,4 @@
-"""The checks on entry: every row is plausible on its own, and the table as a whole."""
+"""The checks on entry: each row by itself, then the table as a whole."""
 
 from datetime import date
 
@@ -10,19 +10,16 @@ from pandera.errors import SchemaErrors
 from foldproof.tasks.data.rows import ROLES, DataError, Rows, free_columns, names_of
 from foldproof.tasks.data.sources.parse import STAMP, fault
 
-POSITIVE = pa.Check(
-    lambda x: x > 0,
-    error="is not positive; an adjusted close is, so correct it or leave the cell empty",
-)
+POSITIVE = pa.Check(lambda x: x > 0, error="is not positive; correct it or leave the cell empty")
 FINITE = pa.Check(lambda x: ~np.isinf(x), error="is infinite; correct it or leave the cell empty")
 NOT_NEGATIVE = pa.Check(lambda x: x >= 0, error="is negative; correct it or leave the cell empty")
 
 
 def schema(frame: pd.DataFrame, today: date) -> pa.DataFrameSchema:
-    """What every row must satisfy, for the columns that ``frame`` has."""
+    """The conditions on each row, for the columns that ``frame`` has."""
     past = pa.Check(
         lambda x: x <= pd.Timestamp(today),
-        error=f"lies in the future; today is {today}, and a row is known on its date",
+        error=f"is in the future (today is {today}); correct it or remove the row",
     )
     columns = {
         "date": pa.Column(STAMP, past),
@@ -40,14 +37,14 @@ def schema(frame: pd.DataFrame, today: date) -> pa.DataFrameSchema:
 
 
 def checked(rows: Rows, today: date) -> Rows:
-    """Check every row and put the rows in order of date and symbol.
+    """The rows by date and symbol, each of them checked.
 
     Args:
         rows: Parsed rows; the index counts the rows of the origin.
         today: No row may be dated later.
 
     Raises:
-        DataError: The first invariant that does not hold, its first row, how many there are.
+        DataError: The first condition that fails, its first row, and the number of such rows.
     """
     frame = rows.frame
     try:
@@ -56,13 +53,15 @@ def checked(rows: Rows, today: date) -> Rows:
         raise first_failure(rows, error.failure_cases) from None
     twice = frame.duplicated(["date", "symbol"])
     if twice.any():
-        raise fault(rows, twice, "symbol", "stands twice on that date; keep one row of each")
+        raise fault(
+            rows, twice, "symbol", "is a duplicate on that date; keep one row per date and symbol"
+        )
     check_knowledge(rows)
     return ordered(rows)
 
 
 def first_failure(rows: Rows, cases: pd.DataFrame) -> DataError:
-    """The first failed check of pandera as an error that names its first row."""
+    """The error for the first failed check of pandera; it names the first row."""
     head = cases.iloc[0]
     same = cases[(cases["column"] == head["column"]) & (cases["check"] == head["check"])]
     bad = pd.Series(rows.frame.index.isin(same["index"]), rows.frame.index)
@@ -70,41 +69,40 @@ def first_failure(rows: Rows, cases: pd.DataFrame) -> DataError:
 
 
 def check_knowledge(rows: Rows) -> None:
-    """Every row says when it became known, every target when it becomes known: after its date."""
+    """Raise DataError unless each row has a time of knowledge and each target a later label end."""
     frame = rows.frame
-    if "known" in frame and frame["known"].isna().any():
-        raise fault(
-            rows, frame["known"].isna(), "known", "is missing; say when the row became known"
+    faults = []
+    if "known" in frame:
+        faults.append(
+            (frame["known"].isna(), "known", "is missing; enter when the row became known")
         )
-    if "target" not in frame:
-        return
-    given = frame["target"].notna()
-    missing = given & frame["label_end"].isna()
-    if missing.any():
-        why = "is missing; say when the target becomes known, or leave the target empty"
-        raise fault(rows, missing, "label_end", why)
-    early = given & (frame["label_end"] <= frame["date"])
-    if early.any():
-        why = "does not lie after the row's date: this target is known already"
-        raise fault(rows, early, "label_end", why)
+    if "target" in frame:
+        given, end = frame["target"].notna(), frame["label_end"]
+        why = "is missing; enter when the target becomes known, or leave the target empty"
+        faults.append((given & end.isna(), "label_end", why))
+        why = "is not after the row's date: this target would already be known"
+        faults.append((given & (end <= frame["date"]), "label_end", why))
+    for bad, name, why in faults:
+        if bad.any():
+            raise fault(rows, bad, name, why)
 
 
 def ordered(rows: Rows) -> Rows:
-    """Sort by date and symbol; count the rows that were dated before the symbol's row above."""
+    """The rows by date and symbol, with a warning that counts those that were out of order."""
     step = rows.frame.groupby("symbol", sort=False)["date"].diff()
     back = int((step < pd.Timedelta(0)).sum()) if rows.in_order else 0
-    warnings = [f"{back} rows stood after a later row of their symbol: sorted"] if back else []
+    warnings = [f"{back} rows came after a later row of their symbol: sorted"] if back else []
     frame = rows.frame.sort_values(["date", "symbol"], ignore_index=True)
     return rows.with_frame(frame, warnings)
 
 
 def with_content(rows: Rows, ready: bool, named: tuple[str, ...] | None) -> Rows:
-    """Refuse columns without a value; leave out ready-made features that never change.
+    """The rows without ready-made features that are empty or constant.
 
     Args:
         rows: Checked rows.
         ready: Whether the columns without a role are features.
-        named: Features that the user named: an empty one is an error, else it is left out.
+        named: Features that the user lists: if one of them is empty, that is an error.
 
     Raises:
         DataError: A role or a named feature has no value, or no feature is left.
@@ -115,8 +113,8 @@ def with_content(rows: Rows, ready: bool, named: tuple[str, ...] | None) -> Rows
     for name in empty:
         if name in ROLES or name in (named or ()):
             raise DataError(
-                f"{rows.origin}: column {rows.called(name)!r} has no value in any row; fill it or "
-                "name another column"
+                f"{rows.origin}: column {rows.called(name)!r} is empty; fill it or use another "
+                "column"
             )
     if not ready:
         return rows
@@ -124,13 +122,13 @@ def with_content(rows: Rows, ready: bool, named: tuple[str, ...] | None) -> Rows
     constant = [name for name in free if frame[name].min() == frame[name].max()]
     if len(empty) + len(constant) == len(free):
         raise DataError(
-            f"{rows.origin}: no ready-made feature: a numeric column without a role, with values "
-            "that change, is needed; add some, set features: price, or name your own function"
+            f"{rows.origin}: there is no ready-made feature, which is a numeric column without a "
+            "role whose values vary; add one, set features: price, or name your own function"
         )
     kinds = {"constant": constant, "empty": empty}
     warnings = [
-        f"{len(left)} {kind} columns left out of the features: {', '.join(left)}"
-        for kind, left in kinds.items()
-        if left
+        f"left {len(dropped)} {kind} columns out of the features: {', '.join(dropped)}"
+        for kind, dropped in kinds.items()
+        if dropped
     ]
     return rows.with_frame(frame.drop(columns=empty + constant), warnings)

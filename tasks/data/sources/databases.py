@@ -1,4 +1,4 @@
-"""Databases, opened for reading only: a function that answers a query with a table."""
+"""Databases, opened for reading only."""
 
 import os
 import sqlite3
@@ -12,22 +12,19 @@ from urllib.parse import quote
 import pandas as pd
 
 from foldproof.tasks.data.address import filled, kind_of, masked
-from foldproof.tasks.data.rows import DataError
-from foldproof.tasks.data.sources.files import missing_file
-from foldproof.tasks.data.sql import line_of
+from foldproof.tasks.data.rows import DataError, Rows
+from foldproof.tasks.data.sources.files import in_roles, missing_file
+from foldproof.tasks.data.spec import DataSpec
+from foldproof.tasks.data.sql import inner, line_of
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
-from foldproof.tasks.data.rows import Rows
-from foldproof.tasks.data.sources.files import in_roles
-from foldproof.tasks.data.spec import DataSpec
-from foldproof.tasks.data.sql import inner
 
 Ask = Callable[[str], pd.DataFrame]
 
 
 def origin_of(address: str | None) -> str:
-    """What errors call the answer to a query."""
+    """The name of a query's result in errors."""
     return f"the query on {address}" if address else "the query"
 
 
@@ -36,12 +33,12 @@ def opened(address: str | None, query: str) -> Iterator[Ask]:
     """A connection that cannot write, as a function from SQL to a table; closed afterwards.
 
     Args:
-        address: See :func:`foldproof.tasks.data.address.kind_of`.
-        query: The user's own, to name its line where the database finds a fault.
+        address: As in :func:`foldproof.tasks.data.address.kind_of`.
+        query: The user's query, for the line number in errors.
 
     Raises:
         DataError: No such database, no driver for it, a variable that is not set, or a query that
-            the database refuses. No message holds a password.
+            the database refuses. No message contains a password.
     """
     with (duckdb_asked if kind_of(address) == "duckdb" else sql_asked)(address, query) as ask:
         yield ask
@@ -49,9 +46,9 @@ def opened(address: str | None, query: str) -> Iterator[Ask]:
 
 @contextmanager
 def duckdb_asked(address: str | None, query: str) -> Iterator[Ask]:
-    """DuckDB on one of its files, or on the files that the query names."""
-    duckdb = the_duckdb()
-    file = None if address is None else there(Path(address.removeprefix("duckdb:///")))
+    """A function from SQL to a table, on a DuckDB file or on the files that the query names."""
+    duckdb = duckdb_module()
+    file = None if address is None else existing(Path(address.removeprefix("duckdb:///")))
     try:
         connection = duckdb.connect(str(file or ":memory:"), read_only=file is not None)
     except duckdb.Error as error:
@@ -69,7 +66,7 @@ def duckdb_asked(address: str | None, query: str) -> Iterator[Ask]:
 
 @contextmanager
 def sql_asked(address: str | None, query: str) -> Iterator[Ask]:
-    """SQLite or PostgreSQL; one snapshot for all answers, rolled back at the end."""
+    """A function from SQL to a table, on SQLite or PostgreSQL: one snapshot, then rolled back."""
     from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
     engine, secrets = engine_of(str(address))
@@ -93,10 +90,10 @@ def sql_asked(address: str | None, query: str) -> Iterator[Ask]:
 
 
 def engine_of(address: str) -> tuple["Engine", tuple[str, ...]]:
-    """The engine behind an address, and the secrets in it.
+    """The engine of an address, and the secrets in the address.
 
     Raises:
-        DataError: A variable is not set, the driver is not there, or the file is not.
+        DataError: A variable is not set, or the driver or the file is missing.
     """
     from sqlalchemy import create_engine, make_url
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError
@@ -129,8 +126,8 @@ def engine_of(address: str) -> tuple["Engine", tuple[str, ...]]:
 
 
 def sqlite_creator(url: "URL") -> Callable[[], sqlite3.Connection]:
-    """What opens the SQLite file of ``url``; by itself SQLite would make a file that is missing."""
-    file = there(Path(url.database or ""))
+    """A function that opens the SQLite file of ``url`` and does not create a missing one."""
+    file = existing(Path(url.database or ""))
 
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(f"file:{quote(str(file.resolve()))}?mode=ro", uri=True)
@@ -140,11 +137,11 @@ def sqlite_creator(url: "URL") -> Callable[[], sqlite3.Connection]:
     return connect
 
 
-def there(path: Path) -> Path:
-    """The file of a database, with ~ put in.
+def existing(path: Path) -> Path:
+    """The file of a database, with ~ expanded.
 
     Raises:
-        DataError: There is none.
+        DataError: There is no such file.
     """
     file = path.expanduser()
     if not file.is_file():
@@ -152,8 +149,8 @@ def there(path: Path) -> Path:
     return file
 
 
-def the_duckdb() -> ModuleType:
-    """The optional library.
+def duckdb_module() -> ModuleType:
+    """The optional library DuckDB.
 
     Raises:
         DataError: It is not installed.
@@ -171,22 +168,22 @@ def the_duckdb() -> ModuleType:
 def refused(
     address: str | None, query: str, error: BaseException, secrets: tuple[str, ...] = ()
 ) -> DataError:
-    """The database's own reason, with the line of the query that it is about."""
+    """The error for a refused query: the line of the query and the database's reason."""
     line = line_of(query, str(error))
     where = f"line {line} of {origin_of(address)}" if line else origin_of(address)
     return DataError(f"{where}: {masked(first_line(error), secrets)}")
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of a message; the others draw pictures of the statement."""
+    """The first line of a message; the others repeat the statement."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 
 
 def read_query(spec: DataSpec) -> Rows:
-    """Ask ``spec.query`` of the database at ``spec.path`` and name the columns by their roles.
+    """The result of ``spec.query`` on the database at ``spec.path``, with columns in their roles.
 
-    The rows of an answer have no order of their own, so none is expected.
+    The rows of a result have no order, so none is expected.
 
     Raises:
         DataError: No such database, a query that it refuses, no rows, or a column is missing.

@@ -1,4 +1,4 @@
-"""From the columns as they were written to dates, numbers and truth values."""
+"""From columns as they were written to dates, numbers and truth values."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ STAMP = "datetime64[us]"
 
 
 def parsed(rows: Rows, ready: bool) -> Rows:
-    """Give every column its type.
+    """The rows with a type for each column.
 
     Args:
         rows: Columns in their roles.
@@ -19,7 +19,7 @@ def parsed(rows: Rows, ready: bool) -> Rows:
             columns of text are left out with a warning.
 
     Raises:
-        DataError: A cell is not what its column holds; names the first one and counts them.
+        DataError: A cell cannot be read; the message names the first one and counts the others.
     """
     for name in ("date", "known", "label_end"):
         if name in rows.frame:
@@ -31,12 +31,12 @@ def parsed(rows: Rows, ready: bool) -> Rows:
         frame = frame.assign(member=truth(rows, "member"))
     numeric = ["price", "volume", "target", *(free_columns(frame) if ready else [])]
     found = {name: numbers(rows, name) for name in numeric if name in frame}
-    warnings = [f"column {name!r} holds text and is left out of the features" for name in text]
+    warnings = [f"left column {name!r} out of the features: it holds text" for name in text]
     return rows.with_frame(frame.assign(**found), warnings)
 
 
 def dates(rows: Rows, name: str) -> tuple[pd.Series, list[str]]:
-    """Column ``name`` as days, with what had to be dropped to get them."""
+    """Column ``name`` as days, and warnings about dropped time zones and times of day."""
     column = rows.frame[name]
     text = column.astype("Int64").astype("string") if types.is_integer_dtype(column) else column
     try:
@@ -50,11 +50,11 @@ def dates(rows: Rows, name: str) -> tuple[pd.Series, list[str]]:
     if bad.any():
         raise fault(rows, bad, name, "is not an ISO date; write 2020-01-31")
     if stamps.isna().any() and name == "date":
-        raise fault(rows, stamps.isna(), name, "is missing; every row needs its trading day")
+        raise fault(rows, stamps.isna(), name, "is missing; every row needs a trading day")
     warnings = []
     if stamps.dt.tz is not None:
         warnings.append(
-            f"{rows.called(name)}: time zone {stamps.dt.tz} dropped, its local days kept"
+            f"{rows.called(name)}: dropped time zone {stamps.dt.tz} and kept its local days"
         )
         stamps = stamps.dt.tz_localize(None)
     days = stamps.dt.normalize()
@@ -62,17 +62,17 @@ def dates(rows: Rows, name: str) -> tuple[pd.Series, list[str]]:
     if with_time:
         every = with_time == int(stamps.notna().sum())
         where = "every row" if every else f"{with_time} rows"
-        warnings.append(f"{rows.called(name)}: time of day dropped in {where}")
+        warnings.append(f"{rows.called(name)}: dropped the time of day in {where}")
     return days.dt.as_unit("us"), warnings
 
 
 def symbols(rows: Rows) -> pd.Series:
-    """The symbols as text, without blanks around them."""
+    """The symbols as text, without blanks at the ends."""
     column = rows.frame["symbol"]
     text = column.astype(str).str.strip()
     missing = column.isna() | (text == "")
     if missing.any():
-        raise fault(rows, missing, "symbol", "is missing; every row needs its symbol")
+        raise fault(rows, missing, "symbol", "is missing; every row needs a symbol")
     return text
 
 
@@ -89,7 +89,7 @@ def numbers(rows: Rows, name: str) -> pd.Series:
 
 
 def is_text(column: pd.Series) -> bool:
-    """Whether a column without a role holds text: no cell of it reads as a number."""
+    """Whether a column without a role holds text: none of its cells is a number."""
     if types.is_numeric_dtype(column) or column.isna().all():
         return False
     return bool(pd.to_numeric(column, errors="coerce").isna().all())
@@ -107,7 +107,7 @@ def truth(rows: Rows, name: str) -> pd.Series:
 
 
 def fault(rows: Rows, bad: pd.Series, name: str, why: str) -> DataError:
-    """The error that names the first bad cell of column ``name`` and counts the others."""
+    """The error for the cells ``bad`` of column ``name``: the first one, and their number."""
     first = int(bad.to_numpy().argmax())
     row = rows.frame.iloc[first]
     day = f"{row['date']:%Y-%m-%d}" if isinstance(row["date"], pd.Timestamp) else ""

@@ -1,4 +1,4 @@
-"""Rows whose signal no single feature carries: an interaction, a sign that flips, a regime."""
+"""Rows whose signal no single feature carries: an interaction, a changing sign, a regime."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from foldproof.tasks.data.synthetic.planted import LINEAR, RETURN_UNIT, draw_fea
 from foldproof.tasks.data.synthetic.truth import Term, relevance, signal_of
 
 STATE = "f3"
-"""The feature that shows the sign or the regime: +1 or -1, the same for all stocks of a date."""
+"""The feature that is the sign or the regime: +1 or -1, the same for all stocks of a date."""
 INTERACTION = (Term(1.0, (("f0", 0), ("f1", 2))),)
 """f0 today times f1 two days back: neither alone is correlated with the target."""
 SIGN_FLIP = tuple(
@@ -18,7 +18,7 @@ SIGN_FLIP = tuple(
     for feature, lags in LINEAR.items()
     for lag, weight in lags.items()
 )
-"""The linear signal times the state: every effect averages out over dates."""
+"""The linear signal times the state: over dates, every effect averages to zero."""
 SWITCHING = (
     Term(0.5, (("f0", 0),)), Term(0.5, ((STATE, 0), ("f0", 0))),
     Term(0.5, (("f1", 2),)), Term(-0.5, ((STATE, 0), ("f1", 2))),
@@ -27,17 +27,17 @@ SWITCHING = (
 
 
 def interaction(spec: DataSpec) -> Rows:
-    """Target is the product of two features at different lags; the others are empty."""
+    """The target is the product of two features at different lags; the others carry no signal."""
     return polynomial(spec, "interaction", INTERACTION)
 
 
 def sign_flip(spec: DataSpec) -> Rows:
-    """The signal of ``linear`` with a sign that changes by date and that feature f3 shows."""
+    """The signal of ``linear`` with a sign that changes by date; feature f3 is that sign."""
     return polynomial(spec, "sign_flip", SIGN_FLIP, state=True)
 
 
 def switching(spec: DataSpec) -> Rows:
-    """One feature counts in one regime, another in the other; feature f3 shows the regime."""
+    """One feature counts in one regime and another in the other; feature f3 is the regime."""
     return polynomial(spec, "switching", SWITCHING, state=True)
 
 
@@ -45,8 +45,8 @@ def polynomial(spec: DataSpec, name: str, shape: Sequence[Term], state: bool = F
     """Draw features and a target whose correlation with the best forecast is ``signal``.
 
     y[d] = unit (signal g(x[d], x[d-1], ...) + sqrt(1 - signal^2) e[d]), g a sum of products of
-    cells with variance 1. The state, where there is one, is a Markov chain of +1 and -1 with the
-    features' ``persistence``; at 0 its older rows say nothing about the newest.
+    cells with variance 1. The optional state is a Markov chain of +1 and -1 with the
+    ``persistence`` of the features; at 0 its rows are independent.
     """
     size = spec.synthetic
     generator = np.random.default_rng(size.seed)
@@ -75,7 +75,7 @@ def draw_state(generator: np.random.Generator, size: SyntheticSpec, days: int) -
 
 
 def to_unit(shape: Sequence[Term], size: SyntheticSpec) -> tuple[Term, ...]:
-    """The terms in target units, so that the signal's share is ``signal``.
+    """The terms in target units, scaled so that the information coefficient is ``signal``.
 
     Different products of independent cells with mean 0 and variance 1 are uncorrelated.
     """
@@ -84,7 +84,7 @@ def to_unit(shape: Sequence[Term], size: SyntheticSpec) -> tuple[Term, ...]:
 
 
 def by_cell(matters: np.ndarray, names: Sequence[str]) -> dict[str, dict[int, float]]:
-    """Relevance (T, F) as feature -> days back -> root mean square slope, where it is not 0."""
+    """The relevance (T, F) that is not 0, as feature -> days back -> root mean square slope."""
     found: dict[str, dict[int, float]] = {}
     for row, column in zip(*np.nonzero(matters), strict=True):
         lag = len(matters) - 1 - int(row)

@@ -1,8 +1,8 @@
-"""Prices whose newest return may be echoed by the next day's, and features that show it.
+"""Prices whose returns repeat in part on the next day, and features of recent returns.
 
-The label of day d is the return from its own close to the next one: the newest input of the window
-that ends on d + 1. Nobody can trade it; it is what most code forecasts, and it makes plain what
-happens when windows that follow each other share batch statistics.
+The label of day d is the return from the close of d to the next close: the newest input of the
+window that ends on d + 1. It cannot be traded, but most published code forecasts it, and it
+exposes what happens when consecutive windows share batch statistics.
 """
 
 import numpy as np
@@ -12,23 +12,23 @@ from foldproof.tasks.data.features.features import FEATURES, prices_of
 from foldproof.tasks.data.features.grid import grid_of
 from foldproof.tasks.data.rows import Rows
 from foldproof.tasks.data.spec import DataSpec
-from foldproof.tasks.data.synthetic.planted import business_days, long_frame
+from foldproof.tasks.data.synthetic.planted import long_frame, with_next_day
 
 FACTOR, OWN = 0.007, 0.012
-"""Daily standard deviation of the common factor and of a stock's own part."""
+"""Daily standard deviation of the common factor and of a stock's idiosyncratic return."""
 BETAS = (0.5, 1.5)
-"""Range of the exposures to the common factor, drawn evenly."""
+"""Range of the exposures to the common factor; they are uniform."""
 UNITS = {"return_1": 100.0, "return_5": 100.0, "beta_63": 1.0}
-"""The features of :func:`recent` and the factors that bring them to about one."""
+"""The features of :func:`recent` and the factors that scale them to about one."""
 
 
 def echo(spec: DataSpec) -> Rows:
     """Prices with own[d] = signal own[d-1] + sqrt(1 - signal^2) e[d]; simple returns.
 
     r = beta m + own, with m and e normal and independent. With signal 0 every return is a
-    martingale difference: nothing can be forecast. Else ``signal`` is the correlation of a stock's
-    own return with its own next one: the true information coefficient across stocks but for the
-    little that different betas add, and 6 / pi asin(signal / 2) the rank one.
+    martingale difference and nothing can be forecast. Otherwise ``signal`` is the autocorrelation
+    of a stock's idiosyncratic return. It is also the true information coefficient across stocks,
+    up to a small effect of the betas; the rank IC is 6 / pi asin(signal / 2).
     """
     size = spec.synthetic
     generator = np.random.default_rng(size.seed)
@@ -40,9 +40,7 @@ def echo(spec: DataSpec) -> Rows:
     returns = np.clip(betas * market + own, -0.5, 0.5)
     following = np.vstack([returns[1:], np.full((1, size.symbols), np.nan)])
     prices = 100 * np.cumprod(1 + returns, axis=0)
-    frame = long_frame({"price": prices, "target": following}, size)
-    days = business_days(size.days)
-    frame["label_end"] = frame["date"].map(pd.Series([*days[1:], pd.NaT], index=days))
+    frame = with_next_day(long_frame({"price": prices, "target": following}, size), size)
     about = {
         "truth": {"return_1": {0: size.signal}} if size.signal else {},
         "information_coefficient": size.signal,
@@ -51,7 +49,7 @@ def echo(spec: DataSpec) -> Rows:
 
 
 def recent(frame: pd.DataFrame) -> pd.DataFrame:
-    """A stock's own last return, that of five days, and its beta: few features of short memory.
+    """A stock's last return, its five-day return and its beta: few features, short memory.
 
     Args:
         frame: Long rows: date, symbol, price.

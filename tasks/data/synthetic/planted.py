@@ -1,4 +1,4 @@
-"""Rows whose truth is known: nothing to find, or a planted signal of stated strength."""
+"""Rows whose truth is known: pure noise, or a planted signal of stated strength."""
 
 from collections.abc import Mapping
 
@@ -11,16 +11,16 @@ from foldproof.tasks.data.spec import DataSpec, SyntheticSpec
 Truth = Mapping[str, Mapping[int, float]]
 FIRST_DAY = "2000-01-03"
 RETURN_UNIT = 0.02
-"""Standard deviation of a planted target, about that of a stock's return over a few days."""
+"""Standard deviation of a planted target, similar to a stock's return over a few days."""
 LINEAR: Truth = {"f0": {0: 3.0}, "f1": {0: -2.0}, "f2": {0: 1.0}}
 LAGGED: Truth = {"f0": {0: 2.0}, "f1": {2: -2.0}, "f2": {5: 1.5, 10: 1.5}}
 
 
 def noise(spec: DataSpec) -> Rows:
-    """Prices and volume with nothing to find: simple returns are a martingale difference.
+    """Prices and volume without a signal: simple returns are a martingale difference.
 
-    A common factor and every stock's own part have GARCH(1, 1) variance (0.05, 0.9; Bollerslev
-    1986), so volatility is forecastable and the mean is not.
+    A common factor and each idiosyncratic return have GARCH(1, 1) variance (0.05, 0.9; Bollerslev
+    1986), so volatility can be forecast and the mean cannot.
     """
     size = spec.synthetic
     generator = np.random.default_rng(size.seed)
@@ -47,17 +47,17 @@ def garch(draws: np.ndarray, scale: float) -> np.ndarray:
 
 
 def linear(spec: DataSpec) -> Rows:
-    """Target linear in three features of the same day; the other features are empty."""
+    """The target is linear in three features of the same day; the others carry no signal."""
     return planted(spec, "linear", LINEAR)
 
 
 def lagged(spec: DataSpec) -> Rows:
-    """Target linear in features 0, 2, 5 and 10 days back; the other features are empty."""
+    """The target is linear in features 0, 2, 5 and 10 days back; the others carry no signal."""
     return planted(spec, "lagged", LAGGED)
 
 
 def regime(spec: DataSpec) -> Rows:
-    """The signal of ``linear`` with its sign turned from the middle of the sample on."""
+    """The signal of ``linear``, which changes sign in the middle of the sample."""
     return planted(spec, "regime", LINEAR, flips=True)
 
 
@@ -89,18 +89,20 @@ def labelled(
 ) -> pd.DataFrame:
     """Features (D, S, F) and the signal (D, S) as long rows; the target is the signal and noise.
 
-    The noise brings the target's variance to that of ``RETURN_UNIT``. The label of a day becomes
-    known on the next day; the last day's is not known.
+    The noise raises the target's standard deviation to ``RETURN_UNIT``. The label of a day becomes
+    known on the next day; the last day has no label.
     """
     error = np.sqrt(1 - size.signal**2) * generator.standard_normal((size.days, size.symbols))
     target = signal + RETURN_UNIT * error
     target[-1] = np.nan
     columns = {f"f{k}": features[:, :, k] for k in range(size.n_features)}
-    frame = long_frame(columns | {"target": target}, size)
+    return with_next_day(long_frame(columns | {"target": target}, size), size)
+
+
+def with_next_day(frame: pd.DataFrame, size: SyntheticSpec) -> pd.DataFrame:
+    """``frame`` with the next day as ``label_end``; missing on the last day."""
     days = business_days(size.days)
-    following = pd.Series([*days[1:], pd.NaT], index=days)
-    frame["label_end"] = frame["date"].map(following)
-    return frame
+    return frame.assign(label_end=frame["date"].map(pd.Series([*days[1:], pd.NaT], index=days)))
 
 
 def draw_features(generator: np.random.Generator, size: SyntheticSpec, days: int) -> np.ndarray:
@@ -113,9 +115,9 @@ def draw_features(generator: np.random.Generator, size: SyntheticSpec, days: int
 
 
 def scaled(shape: Truth, size: SyntheticSpec) -> dict[str, dict[int, float]]:
-    """Weights in target units per feature unit, so that the signal's share is ``signal``.
+    """Weights in target units per feature unit; the information coefficient is ``signal``.
 
-    Features are independent of one another; lags of one feature are correlated by persistence.
+    Features are independent of each other; the lags of a feature correlate through persistence.
     """
     variance = sum(
         a * b * size.persistence ** abs(i - j)
@@ -131,13 +133,13 @@ def scaled(shape: Truth, size: SyntheticSpec) -> dict[str, dict[int, float]]:
 
 
 def business_days(number: int) -> pd.DatetimeIndex:
-    """The first ``number`` weekdays from 2000-01-03 on."""
+    """The first ``number`` weekdays since 2000-01-03."""
     days = np.busday_offset(np.datetime64(FIRST_DAY), np.arange(number))
     return pd.DatetimeIndex(days).as_unit("us")
 
 
 def long_frame(columns: Mapping[str, np.ndarray], size: SyntheticSpec) -> pd.DataFrame:
-    """(D, S) arrays by name -> one row a date and symbol."""
+    """(D, S) arrays by name -> one row per date and symbol."""
     names = [f"S{k:03d}" for k in range(size.symbols)]
     index = pd.MultiIndex.from_product([business_days(size.days), names], names=["date", "symbol"])
     return pd.DataFrame({k: v.ravel() for k, v in columns.items()}, index=index).reset_index()

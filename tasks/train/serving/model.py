@@ -1,4 +1,4 @@
-"""A trained unit as files without code objects: weights as safetensors, the rest as JSON."""
+"""A trained unit as files without pickles: weights as safetensors, the rest as JSON."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -17,9 +17,10 @@ from foldproof.models.normalizers import resolve
 from foldproof.models.spec import NetworkSpec
 from foldproof.models.windows import Windows, eligible
 from foldproof.tasks.data import DataSpec, features_of
-from foldproof.tasks.data.features.grid import Grid, carried, grid_of, members
+from foldproof.tasks.data.features.grid import Grid, grid_of, members
+from foldproof.tasks.data.panel.layout import dense_features
 from foldproof.tasks.data.rows import names_of
-from foldproof.tasks.train.serving.rows import inputs_of, reads, too_little
+from foldproof.tasks.train.serving.rows import inputs_of, is_read, short_history
 from foldproof.tasks.train.serving.training_values import BACKGROUND, Background
 from foldproof.tasks.train.unit import TrainedUnit
 
@@ -28,8 +29,8 @@ WEIGHTS, NOTES = "weights.safetensors", "model.json"
 
 
 @dataclass(frozen=True, eq=False)
-class Laid:
-    """Raw rows laid out for a model: features of D dates, S symbols.
+class ModelInputs:
+    """Dense features of raw rows, as a model reads them.
 
     Attributes:
         dates: (D,) datetime64, ascending.
@@ -46,7 +47,7 @@ class Laid:
     member: np.ndarray
 
     def between(self, first: date, last: date) -> range:
-        """The date rows from ``first`` to ``last``, both included."""
+        """The rows of dates from ``first`` to ``last``, both included."""
         days = self.dates.astype("datetime64[D]")
         start = np.searchsorted(days, np.datetime64(first))
         return range(int(start), int(np.searchsorted(days, np.datetime64(last), side="right")))
@@ -60,11 +61,11 @@ class Served:
         network: In eval mode, on the CPU.
         statistics: State of the input normalizer.
         variant: Key of the variant.
-        data: What turns raw rows into features.
+        data: How raw rows become features.
         features: F names, in the network's order.
         window: Rows in a window, T.
-        target_scale: Multiplies the network's output to target units.
-        background: The rows it was trained on; None for a model that was written without.
+        target_scale: Target units per unit of the network's output.
+        background: Facts about its training rows; None if it was written without them.
     """
 
     network: Forecaster
@@ -80,54 +81,54 @@ class Served:
         """One score per symbol for the last date of ``rows``.
 
         Args:
-            rows: Long: date, symbol, and the raw columns (price and, if trained with it, volume;
+            rows: Long: date, symbol, and the raw columns (price, and volume if trained with it;
                 or the ready features), with enough history for features and window.
 
         Returns:
-            date, symbol, score in target units; NaN for a symbol that is not there on the last
-            date or lacks history.
+            date, symbol, score in target units; NaN for a symbol that is missing on the last date
+            or has too little history.
 
         Raises:
-            DataError: What is wrong with which column, in which row; or no symbol has history
-                enough, and how much that is.
+            DataError: What is wrong with which column, in which row; or no symbol has enough
+                history, and how much a score needs.
         """
         frame = inputs_of(rows, self.data, self.features)
-        scores = self.table(self.laid(frame))
+        scores = self.table(self.inputs(frame))
         if scores["score"].isna().all():
-            raise too_little(frame, self.background.history if self.background else None)
+            raise short_history(frame, self.background.history if self.background else None)
         return scores
 
-    def table(self, laid: Laid) -> pd.DataFrame:
-        """date, symbol, score of the last date of rows laid out."""
-        last = len(laid.dates) - 1
-        scores = self.scores(laid, last)
-        return pd.DataFrame({"date": laid.dates[last], "symbol": laid.symbols, "score": scores})
+    def table(self, inputs: ModelInputs) -> pd.DataFrame:
+        """date, symbol, score of the last date of ``inputs``."""
+        last = len(inputs.dates) - 1
+        scores = self.scores(inputs, last)
+        return pd.DataFrame({"date": inputs.dates[last], "symbol": inputs.symbols, "score": scores})
 
-    def laid(self, rows: pd.DataFrame) -> Laid:
-        """Checked raw rows, in any order, as dense features."""
+    def inputs(self, rows: pd.DataFrame) -> ModelInputs:
+        """Dense features of checked raw rows, which may be in any order."""
         frame = rows.assign(date=pd.to_datetime(rows["date"]).dt.as_unit("us"))
         frame = frame.sort_values(["date", "symbol"], ignore_index=True)
         grid = grid_of(frame)
         values, member = self.dense(frame, grid), members(frame, grid)
-        return Laid(grid.dates, grid.symbols, self.features, values, member)
+        return ModelInputs(grid.dates, grid.symbols, self.features, values, member)
 
-    def normalized(self, laid: Laid) -> torch.Tensor:
-        """(D, S, F) features as the network gets them."""
-        values, member = torch.from_numpy(laid.values), torch.from_numpy(laid.member)
+    def normalized(self, inputs: ModelInputs) -> torch.Tensor:
+        """(D, S, F) features after the input normalizer."""
+        values, member = torch.from_numpy(inputs.values), torch.from_numpy(inputs.member)
         normalizer = resolve(self.variant).input
         if normalizer is None:
             return values
         return normalizer.apply(values, member, self.statistics).values
 
-    def scores(self, laid: Laid, row: int) -> np.ndarray:
-        """(S,) scores in target units of one date row; NaN where there is no whole window."""
-        return self.block(laid, range(row, row + 1))[0]
+    def scores(self, inputs: ModelInputs, row: int) -> np.ndarray:
+        """(S,) scores in target units for one date row; NaN without a complete window."""
+        return self.block(inputs, range(row, row + 1))[0]
 
-    def block(self, laid: Laid, rows: range) -> np.ndarray:
-        """(D', S) the same of every date row in ``rows``, each from the rows up to it alone."""
-        values, member = self.normalized(laid), torch.from_numpy(laid.member)
-        windows = Windows.of(values, torch.full(laid.member.shape, torch.nan), self.window)
-        scores = np.full((len(rows), len(laid.symbols)), np.nan)
+    def block(self, inputs: ModelInputs, rows: range) -> np.ndarray:
+        """(D', S) scores for each date row in ``rows``, made from the rows up to that date only."""
+        values, member = self.normalized(inputs), torch.from_numpy(inputs.member)
+        windows = Windows.of(values, torch.full(inputs.member.shape, torch.nan), self.window)
+        scores = np.full((len(rows), len(inputs.symbols)), np.nan)
         for place, row in enumerate(rows):
             samples = eligible(values, member, range(row, row + 1), self.window)
             if len(samples):
@@ -141,10 +142,7 @@ class Served:
         """(D, S, F) float32 features of long rows, carried over gaps as in training."""
         transform = features_of(self.data)
         features = frame if transform is None else transform(frame)
-        layers = [
-            carried(grid.dense(features[name]), self.data.fill_limit) for name in self.features
-        ]
-        return np.stack(layers, axis=-1).astype(np.float32)
+        return dense_features(features[[*self.features]], grid, self.data.fill_limit)
 
 
 def write_served(
@@ -154,10 +152,10 @@ def write_served(
     folder: Path,
     background: Background | None = None,
 ) -> dict[str, Path]:
-    """Write a unit's files into ``folder``; return them by the names that MLflow keeps them under.
+    """Write a unit's files into ``folder``; the files by their artifact names.
 
-    A name of a feature function or of one's own variant travels as a name: its module must be
-    importable where the model is loaded.
+    A user's feature function or variant is stored by name, so its module must be importable where
+    the model is loaded.
     """
     tensors = {f"network.{name}": array for name, array in trained.weights.items()}
     tensors |= {f"statistics.{name}": array for name, array in trained.statistics.items()}
@@ -182,7 +180,7 @@ def write_served(
 
 
 def read_served(weights: Path, notes: Path) -> Served:
-    """The forecaster in the files that :func:`write_served` wrote."""
+    """The forecaster from files of :func:`write_served`."""
     about: dict[str, Any] = json.loads(notes.read_text(encoding="utf-8"))
     tensors = {name: torch.from_numpy(array) for name, array in load_file(weights).items()}
     spec = NetworkSpec(**about["network"])
@@ -201,7 +199,7 @@ def read_served(weights: Path, notes: Path) -> Served:
 
 
 def within(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    """The entries below ``prefix``, without it."""
+    """The entries with ``prefix``, under names without it."""
     return {
         name.removeprefix(prefix): tensor
         for name, tensor in tensors.items()
@@ -214,10 +212,10 @@ def example_rows(
 ) -> pd.DataFrame:
     """The newest ``rows`` dates of raw rows, in the columns that a served model reads.
 
-    Of at most ``symbols`` symbols of the newest date, or an example of a wide panel would weigh
-    more than its model.
+    They contain at most ``symbols`` symbols of the newest date, so that the example of a wide panel
+    is not larger than its model.
     """
-    wanted = [name for name in names_of(raw) if reads(name, data, features)]
+    wanted = [name for name in names_of(raw) if is_read(name, data, features)]
     dates = np.sort(raw["date"].unique())[-rows:]
     chosen = np.sort(raw.loc[raw["date"] == dates[-1], "symbol"].unique())[:symbols]
     newest = raw.loc[(raw["date"] >= dates[0]) & raw["symbol"].isin(chosen), wanted]

@@ -1,4 +1,4 @@
-"""What is recorded of a model beside its weights: its training rows, the history that it needs."""
+"""Facts recorded beside a model's weights: its training rows and the history that it needs."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -8,7 +8,7 @@ import torch
 
 from foldproof.models.windows import eligible
 from foldproof.tasks.data import DataSpec
-from foldproof.tasks.train.serving.model import Laid, Served
+from foldproof.tasks.train.serving.model import ModelInputs, Served
 from foldproof.tasks.train.serving.training_values import (
     Background,
     fitted_to,
@@ -22,7 +22,7 @@ NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 def served_of(trained: TrainedUnit, features: tuple[str, ...], data: DataSpec) -> Served:
-    """The forecaster that a trained unit is, without a detour through files."""
+    """The forecaster of a trained unit, in memory."""
     unit = trained.unit
     return Served(
         network=network_of(trained, len(features)),
@@ -36,37 +36,40 @@ def served_of(trained: TrainedUnit, features: tuple[str, ...], data: DataSpec) -
 
 
 def background_of(
-    served: Served, laid: Laid, trained: TrainedUnit, importance: Mapping[str, float] = NOTHING
+    served: Served,
+    inputs: ModelInputs,
+    trained: TrainedUnit,
+    importance: Mapping[str, float] = NOTHING,
 ) -> Background:
-    """What a model's later scores are held against.
+    """The facts that later scores of a model are compared with.
 
     Args:
         served: The forecaster.
-        laid: Its raw rows from the first on, the training block among them.
-        trained: Names that block.
-        importance: Of its features, by integrated gradients, in any unit; sized to sum to 1.
+        inputs: Its rows from the first date on, including the training block.
+        trained: The unit, which has the training block.
+        importance: Importance of its features by integrated gradients; scaled to sum to 1.
     """
     fold = trained.unit.fold
-    block = laid.between(*trained_on(fold))
+    block = inputs.between(*trained_on(fold))
     cut = slice(block.start, block.stop)
     total = sum(importance.values())
     return Background(
         trained_on=trained_on(fold),
         fitted_to=fitted_to(fold),
-        history=history_needed(served, laid),
-        reference=profiles(laid.values[cut][laid.member[cut]], laid.features),
+        history=history_needed(served, inputs),
+        reference=profiles(inputs.values[cut][inputs.member[cut]], inputs.features),
         importance={name: value / total for name, value in importance.items()} if total else {},
     )
 
 
-def history_needed(served: Served, laid: Laid) -> int:
-    """Dates from the first row of a symbol to its first score, of the symbol that needs least.
+def history_needed(served: Served, inputs: ModelInputs) -> int:
+    """Dates from a symbol's first row to its first score; the smallest number of all symbols.
 
-    It is measured, because only the rows show what a function of one's own looks back at.
+    It is measured, because the look-back of a user's feature function is unknown.
     """
-    days = len(laid.dates)
-    member = torch.from_numpy(laid.member)
-    samples = eligible(served.normalized(laid), member, range(days), served.window)
-    scored = np.full(len(laid.symbols), days)
+    days = len(inputs.dates)
+    member = torch.from_numpy(inputs.member)
+    samples = eligible(served.normalized(inputs), member, range(days), served.window)
+    scored = np.full(len(inputs.symbols), days)
     np.minimum.at(scored, (samples // days).numpy(), (samples % days).numpy())
-    return int((scored - laid.member.argmax(axis=0) + 1).min())
+    return int((scored - inputs.member.argmax(axis=0) + 1).min())

@@ -1,4 +1,4 @@
-"""Rows that a served model is given: checked column by column before anything is computed."""
+"""The input rows of a served model, checked column by column before they are scored."""
 
 import numpy as np
 import pandas as pd
@@ -11,15 +11,15 @@ from foldproof.tasks.data.sources.files import flat, require_column, require_dis
 from foldproof.tasks.data.sources.parse import numbers, parsed
 
 GIVEN = "the input"
-"""What errors call the rows."""
+"""The name of the rows in errors."""
 LABELS = ("known", "target", "label_end")
 """Roles that a model never reads."""
 
 
 def columns_read(data: DataSpec, features: tuple[str, ...]) -> tuple[str, ...]:
-    """The raw columns without which a model of these features cannot score.
+    """The raw columns that a model with these features needs.
 
-    A function of one's own may read more: what, only it knows.
+    A user's feature function may need more; which ones is unknown.
     """
     named = ["date", "symbol"]
     if data.source == "file" and data.columns.member is not None:
@@ -31,23 +31,23 @@ def columns_read(data: DataSpec, features: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def inputs_of(rows: pd.DataFrame, data: DataSpec, features: tuple[str, ...]) -> pd.DataFrame:
-    """The rows with a type for every column, by date and symbol; columns not read left out.
+    """The rows by date and symbol, with a type for each column, without unused columns.
 
     Args:
-        rows: Long, in any order: one row a date and symbol.
-        data: What the model's features are made by.
-        features: Their names.
+        rows: Long, in any order: one row per date and symbol.
+        data: How the model's features are made.
+        features: Names of the features.
 
     Raises:
         DataError: What is wrong with which column, in which row.
     """
     if not len(rows):
-        raise DataError(f"{GIVEN} has no rows; bring the newest dates with their history")
+        raise DataError(f"{GIVEN} has no rows; provide the newest dates with their history")
     given = Rows(flat(rows.rename(columns=str)), GIVEN)
     require_distinct(GIVEN, names_of(given.frame))
     for name in columns_read(data, features):
         require_column(given, name, "which the model reads")
-    kept = [name for name in names_of(given.frame) if reads(name, data, features)]
+    kept = [name for name in names_of(given.frame) if is_read(name, data, features)]
     typed = parsed(given.with_frame(given.frame[kept]), ready=False)
     if data.features == "ready":
         found = {name: numbers(typed, name) for name in features}
@@ -55,35 +55,35 @@ def inputs_of(rows: pd.DataFrame, data: DataSpec, features: tuple[str, ...]) -> 
     return checked(typed, latest_today()).frame
 
 
-def reads(name: str, data: DataSpec, features: tuple[str, ...]) -> bool:
-    """Whether the model may look at a column of this name."""
+def is_read(name: str, data: DataSpec, features: tuple[str, ...]) -> bool:
+    """Whether the model may read the column ``name``."""
     roles = ("date", "symbol", "price", "volume", "member")
     own = data.features not in ("price", "ready")
     return name in roles or name in features or (own and name not in LABELS)
 
 
-def too_little(frame: pd.DataFrame, history: int | None) -> DataError:
-    """The error where no symbol of the last date has a whole window.
+def short_history(frame: pd.DataFrame, history: int | None) -> DataError:
+    """The error for rows in which no symbol of the last date has a complete window.
 
     Args:
         frame: Checked rows.
-        history: Trading dates that a score needs; None where the model does not say.
+        history: Trading dates that a score needs; None if the model has no record of it.
     """
     last = frame["date"].max()
     there = frame.loc[frame["date"] == last, "symbol"]
     dates = frame[frame["symbol"].isin(there)].groupby("symbol")["date"].nunique()
     longest = str(dates.idxmax())
-    needs = f"at least {history} trading dates" if history else "its window and what precedes it"
+    needs = f"at least {history} trading dates" if history else "its window and look-back"
     return DataError(
-        f"{GIVEN} gives none of the {len(there)} symbols on {last:%Y-%m-%d} a score: a symbol "
-        f"needs {needs} up to then without a gap in what its features read; the longest, "
-        f"{longest}, has {dates[longest]}: {gaps(frame, longest)}"
+        f"{GIVEN} is too short to score any of the {len(there)} symbols on {last:%Y-%m-%d}: a "
+        f"symbol needs {needs} up to then, without a gap in the columns of its features; the "
+        f"longest, {longest}, has {dates[longest]}: {gaps(frame, longest)}"
     )
 
 
 def gaps(frame: pd.DataFrame, symbol: str) -> str:
-    """Where cells of a symbol are missing; without any, what to bring."""
+    """The columns in which cells of a symbol are missing, or else the advice to add history."""
     own = frame[frame["symbol"] == symbol].select_dtypes(np.number)
     holes = own.isna().sum()
     named = [f"{name} in {count}" for name, count in holes[holes > 0].items()]
-    return f"missing are {', '.join(named)} rows" if named else "bring more history"
+    return f"missing are {', '.join(named)} rows" if named else "provide more history"

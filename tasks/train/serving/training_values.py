@@ -1,4 +1,4 @@
-"""What a model knows of the rows it was trained on, kept beside its weights."""
+"""Facts about a model's training rows, kept beside its weights."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from foldproof.tasks.split.fold import Fold
 
 BINS = 10
-"""Deciles: what a population stability index usually counts by."""
+"""Deciles, the usual bins of a population stability index."""
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,11 @@ class Profile:
     """The distribution of one feature over the members' training rows, in its own unit.
 
     Attributes:
-        edges: Inner borders of the bins, increasing: deciles, fewer where many values are equal.
-        shares: Share of the values in each bin, one more than ``edges``; a value on a border lies
-            in the bin above. Empty where there was no value.
-        low: Least value; None where there was none.
-        high: Greatest value.
+        edges: Inner borders of the bins, increasing: deciles, fewer if many values are equal.
+        shares: Share of the values in each bin, one more than ``edges``; a value on a border
+            belongs to the bin above. Empty without values.
+        low: Smallest value; None without values.
+        high: Largest value; None without values.
         missing: Share of cells without a value.
     """
 
@@ -35,15 +35,15 @@ class Profile:
 
 @dataclass(frozen=True)
 class Background:
-    """What a model's scores on new rows are held against.
+    """Facts that a model's scores on new rows are compared with.
 
     Attributes:
         trained_on: First and last date of the training block.
-        fitted_to: Last date that fitting looked at: the end of validation.
-        history: Trading dates that a symbol needs up to a date to be scored on it.
-        reference: Profile of every feature over the training rows.
-        importance: Share of every feature in the integrated gradients of its test block; sums to
-            1. Empty where it was not attributed.
+        fitted_to: Last date used in fitting: the end of validation.
+        history: Trading dates that a symbol needs for a score.
+        reference: Profile of each feature over the training rows.
+        importance: Share of each feature in the integrated gradients of the test block; sums to
+            1. Empty if the unit was not attributed.
     """
 
     trained_on: tuple[date, date]
@@ -54,11 +54,11 @@ class Background:
 
 
 BACKGROUND = TypeAdapter(Background)
-"""To and from the model's notes."""
+"""Converts it to and from the model's notes."""
 
 
 def profile(values: np.ndarray) -> Profile:
-    """The distribution of (N,) float values, NaN where missing."""
+    """The distribution of (N,) float values; NaN is missing."""
     known = values[np.isfinite(values)].astype(np.float64)
     missing = 1 - len(known) / max(1, len(values))
     if not len(known):
@@ -76,12 +76,12 @@ def profile(values: np.ndarray) -> Profile:
 
 
 def counted(known: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """(len(edges) + 1,) how many of the values lie in each bin."""
+    """(len(edges) + 1,) number of values in each bin."""
     return np.bincount(np.searchsorted(edges, known, side="right"), minlength=len(edges) + 1)
 
 
 def profiles(cells: np.ndarray, features: tuple[str, ...]) -> dict[str, Profile]:
-    """A profile for every column of (N, F) cells."""
+    """The profile of each column of (N, F) cells."""
     return {name: profile(cells[:, k]) for k, name in enumerate(features)}
 
 
@@ -92,6 +92,6 @@ def trained_on(fold: Fold) -> tuple[date, date]:
 
 
 def fitted_to(fold: Fold) -> date:
-    """The last date that fitting on a fold looks at."""
+    """The last date that is used in fitting on a fold."""
     days = fold.validation_dates if len(fold.validation) else fold.train_dates
     return date.fromisoformat(str(days[-1]))

@@ -99,5 +99,5 @@ def test_constant_history_is_zero_not_infinite(normalizer):
 def test_bad_parameters_are_refused():
     with pytest.raises(ValueError, match="window must be at least 2"):
         RollingZScore(window=1)
-    with pytest.raises(ValueError, match="half_life must be positive"):
+    with pytest.raises(ValueError, match="half_life must be greater than 0"):
         EwmZScore(half_life=0.0)

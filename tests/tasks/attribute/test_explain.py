@@ -33,13 +33,13 @@ def served(trained, panel, tmp_path):
 
 
 def explained(model, rows, *asked, **more):
-    return explain_forecast(model, model.laid(rows), *asked, **more)
+    return explain_forecast(model, model.inputs(rows), *asked, **more)
 
 
 @pytest.mark.parametrize("variant", ["zscore", "cs_zscore", "batch_norm_date", "revin"])
 def test_attributions_add_up_to_the_change_of_the_models_own_scores(served, rows, panel, variant):
     model = served(variant)
-    found = explain_forecast(model, model.laid(rows), "S3", panel.dates[140], back=30)
+    found = explain_forecast(model, model.inputs(rows), "S3", panel.dates[140], back=30)
     then, now = (
         model.score(rows[rows["date"] <= panel.dates[end]]).set_index("symbol")["score"]
         for end in (110, 140)

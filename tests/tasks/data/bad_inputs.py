@@ -82,21 +82,21 @@ CASES = [
         "date,symbol,close\n2020-01-02,AAA,1,2\n2020-01-03,AAA,1,2\n",
         "{path}: not readable as a CSV file in UTF-8: …",
     ),
-    Case("missing file", None, "{path}: there is no such file; set path to one"),
+    Case("missing file", None, "{path}: there is no such file; correct the path"),
     Case(
         "missing folder",
         None,
-        "{path}: there is no folder {folder}/nowhere; set path to a file in one",
+        "{path}: there is no folder {folder}/nowhere; correct the path",
         file="nowhere/prices.csv",
     ),
     Case(
         "unsupported extension",
         "x",
-        "{path}: .xlsx extension; a .parquet or .csv file is needed",
+        "{path}: extension .xlsx; use a .parquet or .csv file",
         file="prices.xlsx",
     ),
-    Case("empty file", "", "{path}: the file is empty; a header and rows are needed"),
-    Case("header only", "date,symbol,close\n", "{path}: the table has no rows; bring some"),
+    Case("empty file", "", "{path}: the file is empty; add a header and rows"),
+    Case("header only", "date,symbol,close\n", "{path}: the table has no rows; provide some"),
     Case(
         "unreadable Parquet",
         b"not parquet",
@@ -126,12 +126,12 @@ CASES = [
     Case(
         "wide table",
         "date,AAA,BBB\n2020-01-02,1,2\n",
-        "{path}: no column 'symbol' (columns.symbol); the table must be long, one row a date and symbol. There are date, AAA, BBB",
+        "{path}: no column 'symbol' (columns.symbol); the table must be long, with one row per date and symbol. There are date, AAA, BBB",
     ),
     Case(
         "column twice",
         "date,symbol,close,member,member\n2020-01-02,A,1,1,1\n",
-        "{path}: column 'member' stands twice; rename one of them",
+        "{path}: duplicate column 'member'; rename one of them",
     ),
     Case(
         "unparseable date",
@@ -141,7 +141,7 @@ CASES = [
     Case(
         "missing date",
         GOOD.replace("2020-01-06,BBB", ",BBB"),
-        "line 7 of {path} (BBB): date is missing; every row needs its trading day",
+        "line 7 of {path} (BBB): date is missing; every row needs a trading day",
     ),
     Case(
         "date of another calendar",
@@ -156,17 +156,17 @@ CASES = [
     Case(
         "future date",
         GOOD.replace("2020-01-09", "2120-01-09"),
-        "line 12 of {path} (2120-01-09, AAA): date '2120-01-09' lies in the future; today is 2026-01-01, and a row is known on its date (2 such rows)",
+        "line 12 of {path} (2120-01-09, AAA): date '2120-01-09' is in the future (today is 2026-01-01); correct it or remove the row (2 such rows)",
     ),
     Case(
         "missing symbol",
         GOOD.replace("2020-01-06,BBB", "2020-01-06,"),
-        "line 7 of {path} (2020-01-06): symbol is missing; every row needs its symbol",
+        "line 7 of {path} (2020-01-06): symbol is missing; every row needs a symbol",
     ),
     Case(
         "duplicate row",
         GOOD + ROWS[4] + "\n" + ROWS[5] + "\n",
-        "line 14 of {path} (2020-01-06, AAA): symbol 'AAA' stands twice on that date; keep one row of each (2 such rows)",
+        "line 14 of {path} (2020-01-06, AAA): symbol 'AAA' is a duplicate on that date; keep one row per date and symbol (2 such rows)",
     ),
     Case(
         "price is no number",
@@ -181,12 +181,12 @@ CASES = [
     Case(
         "price of zero",
         GOOD.replace("2020-01-06,BBB,22", "2020-01-06,BBB,0"),
-        "line 7 of {path} (2020-01-06, BBB): close '0.0' is not positive; an adjusted close is, so correct it or leave the cell empty",
+        "line 7 of {path} (2020-01-06, BBB): close '0.0' is not positive; correct it or leave the cell empty",
     ),
     Case(
         "negative price",
         GOOD.replace("2020-01-06,BBB,22", "2020-01-06,BBB,-22"),
-        "line 7 of {path} (2020-01-06, BBB): close '-22.0' is not positive; an adjusted close is, so correct it or leave the cell empty",
+        "line 7 of {path} (2020-01-06, BBB): close '-22.0' is not positive; correct it or leave the cell empty",
     ),
     Case(
         "infinite price",
@@ -214,7 +214,7 @@ CASES = [
     Case(
         "named feature is empty",
         table(f=[""] * 12),
-        "{path}: column 'f' has no value in any row; fill it or name another column",
+        "{path}: column 'f' is empty; fill it or use another column",
         columns={"features": ("f",)},
         **READY,
     ),
@@ -223,25 +223,25 @@ CASES = [
         "\n".join(
             ["date,symbol,close,f", *(f"{r.rsplit(',', 1)[0]},,{k}" for k, r in enumerate(ROWS))]
         ),
-        "{path}: column 'close' has no value in any row; fill it or name another column",
+        "{path}: column 'close' is empty; fill it or use another column",
         **READY,
     ),
     Case(
         "no ready features",
         GOOD,
-        "{path}: no ready-made feature: a numeric column without a role, with values that change, is needed; add some, set features: price, or name your own function",
+        "{path}: there is no ready-made feature, which is a numeric column without a role whose values vary; add one, set features: price, or name your own function",
         **READY,
     ),
     Case(
         "all features constant",
         table(f=[1] * 12),
-        "{path}: no ready-made feature: a numeric column without a role, with values that change, is needed; add some, set features: price, or name your own function",
+        "{path}: there is no ready-made feature, which is a numeric column without a role whose values vary; add one, set features: price, or name your own function",
         **READY,
     ),
     Case(
         "column named like a role",
         table(volume=range(12)),
-        "{path}: column 'volume' is named like a role but plays none; set columns.volume to 'volume', or rename the column",
+        "{path}: column 'volume' has the name of a role but no role; set columns.volume to 'volume', or rename the column",
         **READY,
     ),
     Case(
@@ -253,26 +253,26 @@ CASES = [
     Case(
         "knowledge time is missing",
         table(known=["", *["2020-01-02"] * 11]),
-        "line 2 of {path} (2020-01-02, AAA): known is missing; say when the row became known",
+        "line 2 of {path} (2020-01-02, AAA): known is missing; enter when the row became known",
         columns={"known": "known"},
     ),
     Case(
         "all known too late",
         table(known=["2021-01-02"] * 12),
-        "{path}: every row became known after the last date, 2020-01-09; check the column of the knowledge time",
+        "{path}: every row became known after the last date, 2020-01-09; check columns.known",
         columns={"known": "known"},
     ),
     Case(
         "label known at once",
         table(y=range(12), end=[r[:10] for r in ROWS], f=range(12)),
-        "line 2 of {path} (2020-01-02, AAA): end '2020-01-02' does not lie after the row's date: this target is known already (12 such rows)",
+        "line 2 of {path} (2020-01-02, AAA): end '2020-01-02' is not after the row's date: this target would already be known (12 such rows)",
         **LABELS,
         **READY,
     ),
     Case(
         "label without an end",
         table(y=range(12), end=["", *["2020-02-01"] * 11], f=range(12)),
-        "line 2 of {path} (2020-01-02, AAA): end is missing; say when the target becomes known, or leave the target empty",
+        "line 2 of {path} (2020-01-02, AAA): end is missing; enter when the target becomes known, or leave the target empty",
         **LABELS,
         **READY,
     ),
@@ -285,24 +285,24 @@ CASES = [
     Case(
         "too little history",
         GOOD,
-        "{path}: none of 2 symbols has 252 observed rows (min_history); the longest has 6: lower min_history or bring more history",
+        "{path}: none of 2 symbols has 252 observed rows (min_history); the longest has 6: lower min_history or provide more history",
         settings={"min_history": 252},
     ),
     Case(
         "shorter than the look-back",
         GOOD,
-        "{path}: feature 'return_21' has no value on any of 6 dates; its look-back may be longer than the history, or a gap breaks it",
+        "{path}: feature 'return_21' has no value on any of 6 dates; its look-back may exceed the history, or a gap interrupts it",
     ),
     Case(
         "shorter than the horizon",
         table(f=range(12)),
-        "{path}: 6 dates are too few for a horizon of 5, which needs 7: shorten target.horizon or bring more history",
+        "{path}: 6 dates are too few for a horizon of 5, which needs 7: shorten target.horizon or provide more history",
         **READY,
     ),
     Case(
         "missing database",
         None,
-        "{path}: there is no such file; set path to one",
+        "{path}: there is no such file; correct the path",
         file="prices.db",
         query="select * from prices",
     ),
@@ -330,14 +330,14 @@ CASES = [
     Case(
         "query without a role",
         GOOD,
-        "the query on sqlite:///{path}: no column 'close' (columns.price); the table must be long, one row a date and symbol. There are date, symbol",
+        "the query on sqlite:///{path}: no column 'close' (columns.price); the table must be long, with one row per date and symbol. There are date, symbol",
         file="prices.db",
         query="select date, symbol from prices",
     ),
     Case(
         "query without an answer",
         GOOD,
-        "the query on sqlite:///{path}: the table has no rows; bring some",
+        "the query on sqlite:///{path}: the table has no rows; provide some",
         file="prices.db",
         query="select * from prices where close < 0",
     ),
@@ -353,45 +353,45 @@ CASES = [
 SHUFFLED = "\n".join(["date,symbol,close", *ROWS[::-1]]) + "\n"
 KNOWN = {"columns": {"known": "known"}}
 WARNED = [
-    Case("unsorted", SHUFFLED, "10 rows stood after a later row of their symbol: sorted"),
+    Case("unsorted", SHUFFLED, "10 rows came after a later row of their symbol: sorted"),
     Case(
         "time zone",
         GOOD.replace(",AAA", "T00:00+01:00,AAA").replace(",BBB", "T00:00+01:00,BBB"),
-        "date: time zone UTC+01:00 dropped, its local days kept",
+        "date: dropped time zone UTC+01:00 and kept its local days",
     ),
     Case(
         "time of day",
         GOOD.replace("2020-01-06", "2020-01-06 16:00"),
-        "date: time of day dropped in 2 rows",
+        "date: dropped the time of day in 2 rows",
     ),
     Case(
         "short history",
         GOOD + "2020-01-09,CCC,1\n",
-        "1 symbols with fewer than 3 observed rows dropped: CCC",
+        "dropped 1 symbols with fewer than 3 observed rows: CCC",
         settings={"min_history": 3},
     ),
     Case(
         "known later",
         table(known=[*["2020-01-04"] * 4, *[r[:10] for r in ROWS[4:]]]),
-        "4 rows became known after their date and count from the first trading date after that; 4 of them were out of date by then, 0 lie beyond the data",
+        "4 rows became known after their date and count from the next trading date on; 4 of them were replaced by a newer row by then, 0 became known after the last date",
         **KNOWN,
     ),
     Case(
         "constant feature",
         table(f=range(12), g=[1] * 12),
-        "1 constant columns left out of the features: g",
+        "left 1 constant columns out of the features: g",
         **READY,
     ),
     Case(
         "empty feature",
         table(f=range(12), g=[""] * 12),
-        "1 empty columns left out of the features: g",
+        "left 1 empty columns out of the features: g",
         **READY,
     ),
     Case(
         "text beside features",
         table(f=range(12), sector=["tech"] * 12),
-        "column 'sector' holds text and is left out of the features",
+        "left column 'sector' out of the features: it holds text",
         **READY,
     ),
     Case(
@@ -400,7 +400,7 @@ WARNED = [
             f"{'' if k == 0 else k},{line}"
             for k, line in enumerate(table(f=range(12)).splitlines())
         ),
-        "a column without a name left out",
+        "left out a column without a name",
         **READY,
     ),
 ]

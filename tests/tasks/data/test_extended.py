@@ -9,7 +9,7 @@ import pytest
 from foldproof.tasks.data import DataSpec, TargetSpec, build
 from foldproof.tasks.data.features.grid import grid_of
 from foldproof.tasks.data.panel import layout
-from foldproof.tasks.data.panel.layout import cells_of, extended, laid_out
+from foldproof.tasks.data.panel.layout import cells_of, extended, panel_arrays
 from foldproof.tasks.data.panel.newest import newest, note_newest, row_hashes
 from foldproof.tasks.data.panel.read import accepted
 from foldproof.tasks.data.rows import Rows
@@ -57,12 +57,12 @@ def test_an_extended_panel_is_the_whole_one_to_the_last_bit(
     spec, table = CASES[case], with_features(market)
     if case == "ready":
         table = table.drop(columns=["y", "end"])
-    before = laid_out(rows_of(table, spec, 330 - nights), spec, TARGET)
+    before = panel_arrays(rows_of(table, spec, 330 - nights), spec, TARGET)
     rows = rows_of(table, spec, 330)
     grid = grid_of(rows.frame)
     assert extended(rows.frame, grid, spec, TARGET, before) is not None
     (names, found), (same, whole) = (
-        laid_out(rows, spec, TARGET, before), laid_out(rows, spec, TARGET)
+        panel_arrays(rows, spec, TARGET, before), panel_arrays(rows, spec, TARGET)
     )  # fmt: skip
     assert names == same
     for name, array in whole.items():
@@ -74,7 +74,7 @@ def test_a_look_back_that_is_told_too_short_would_show(
     market: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So the equality above is not by chance: it rests on what the features say of themselves."""
-    before = laid_out(rows_of(market, PRICE, 320), PRICE, TARGET)
+    before = panel_arrays(rows_of(market, PRICE, 320), PRICE, TARGET)
     short = {name: replace(one, lookback=20) for name, one in layout.FEATURES.items()}
     monkeypatch.setattr(layout, "FEATURES", short)
     rows = rows_of(market, PRICE, 330)
@@ -85,14 +85,14 @@ def test_a_look_back_that_is_told_too_short_would_show(
     assert not np.array_equal(found.values, whole.values, equal_nan=True)
 
 
-def test_what_may_change_everything_is_laid_out_as_a_whole(market: pd.DataFrame) -> None:
+def test_what_may_change_everything_is_panel_arrays_as_a_whole(market: pd.DataFrame) -> None:
     """A symbol that comes in moves the market; how far own features look back is unknown."""
     rows = rows_of(market, PRICE, 330)
     grid = grid_of(rows.frame)
-    before = laid_out(rows_of(market, PRICE, 320), PRICE, TARGET)
-    fewer = laid_out(rows_of(market[market["symbol"] != "LATE"], PRICE, 320), PRICE, TARGET)
-    brief = laid_out(rows_of(market, PRICE, 260), PRICE, TARGET)
-    own = laid_out(rows_of(market, OWN, 320), OWN, TARGET)
+    before = panel_arrays(rows_of(market, PRICE, 320), PRICE, TARGET)
+    fewer = panel_arrays(rows_of(market[market["symbol"] != "LATE"], PRICE, 320), PRICE, TARGET)
+    brief = panel_arrays(rows_of(market, PRICE, 260), PRICE, TARGET)
+    own = panel_arrays(rows_of(market, OWN, 320), OWN, TARGET)
     others = (("other",), before[1])
     assert extended(rows.frame, grid, PRICE, TARGET, before) is not None
     for earlier in (fewer, brief, others):

@@ -32,7 +32,7 @@ def champion(
     """Version 3, as the registry would hand it over."""
     names = features(raw)
     served = served_of(one, names, DATA)
-    background = background_of(served, served.laid(raw), one)
+    background = background_of(served, served.inputs(raw), one)
     files = write_served(one, names, DATA, tmp_path_factory.mktemp("model"), background)
     first = nights(one, 0)[0]
     return Champion("3", "zscore", first, one.unit.key, files["weights"], files["notes"])

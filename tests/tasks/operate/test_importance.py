@@ -20,7 +20,7 @@ def test_it_is_the_attribution_of_the_trained_unit(variant: str, raw: pd.DataFra
     """
     one = trained(variant)
     served, fold = served_of(one, features(raw), DATA), one.unit.fold
-    laid = served.laid(raw)
+    laid = served.inputs(raw)
     found = importance_when_tested(served, laid, fold, samples=600)
     table = attribute_unit(one, panel(), 600, 8, 1, ("integrated_gradients",)).importance
     known = table.set_index("feature")["importance"]

@@ -105,10 +105,10 @@ WRONG = {
     "missing column": (lambda r: r.drop(columns="f2"), "f2"),
     "wrong type": (lambda r: r.assign(f2="much"), "f2"),
     "no date": (lambda r: changed(r, 2, "date", "13/01/2001"), "row 3 of the input (S002): date"),
-    "twice": (lambda r: pd.concat([r, r.tail(1)]), "symbol 'S015' stands twice on that date"),
+    "twice": (lambda r: pd.concat([r, r.tail(1)]), "symbol 'S015' is a duplicate on that date"),
     "future": (
         lambda r: changed(r, 0, "date", "2999-01-01"),
-        "date '2999-01-01' lies in the future",
+        "date '2999-01-01' is in the future",
     ),
     "too short": (
         lambda r: r[r["date"] >= sorted(r["date"].unique())[-3]],

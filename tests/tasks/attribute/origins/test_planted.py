@@ -48,7 +48,7 @@ def explained(planted: bool, folder):
     data = DataSpec(source="file", path="rows.csv", features="price", columns=ROLES)
     served = read_served(*write_served(trained, panel.features, data, folder).values())
     raw = frame[["date", "symbol", "price"]]
-    laid = served.laid(raw)
+    laid = served.inputs(raw)
     return [
         explain_forecast(served, laid, f"S{s:02d}", panel.dates[600 - 3 * s], BACK, raw=raw)
         for s in range(SYMBOLS)

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from foldproof.tasks.data import DataError, DataSpec, TargetSpec, build
-from foldproof.tasks.data.incremental.append import followed
+from foldproof.tasks.data.incremental.append import read_incrementally
 from foldproof.tasks.data.incremental.store import READING
-from foldproof.tasks.data.panel.read import read, sound
+from foldproof.tasks.data.panel.read import read, typed
 from foldproof.tasks.data.rows import Rows
 from foldproof.tasks.data.sources.catalogue import SOURCES
 from foldproof.tasks.version import code_version
@@ -35,7 +35,7 @@ def settings(spec: DataSpec, features: str = "ready") -> DataSpec:
 
 
 def whole_reading(spec: DataSpec) -> Rows:
-    return sound(SOURCES[spec.source].load(spec), spec, TODAY)
+    return typed(SOURCES[spec.source].load(spec), spec, TODAY)
 
 
 def assert_same(one: Rows, other: Rows) -> None:
@@ -51,10 +51,10 @@ def grow(way: str, features: str, seed: int, then: int, folder: Path) -> None:
     for night, added in enumerate(nights(seed, then=then)):
         table = pd.concat([table, added], ignore_index=True)
         spec = settings(WAYS[way](table, added if night else None, folder), features)
-        found = followed(spec, TODAY, folder / "kept", whole)
+        found = read_incrementally(spec, TODAY, folder / "kept", whole)
         assert_same(found, whole_reading(spec))
         assert whole.times == 1, night
-    assert_same(followed(spec, TODAY, folder / "kept", whole), found)  # nothing new
+    assert_same(read_incrementally(spec, TODAY, folder / "kept", whole), found)  # nothing new
     assert whole.times == 1
     assert len(found.frame) == len(table) > 100
 
@@ -105,14 +105,14 @@ def restated(
     """Follow the first days, then what ``change`` makes of all; and how often all was read."""
     whole = Whole()
     spec = settings(WAYS[way](market[0], None, at))
-    followed(spec, TODAY, at / "kept", whole)
+    read_incrementally(spec, TODAY, at / "kept", whole)
     table = change(pd.concat(market[:2], ignore_index=True))
     WAYS[way](table, None, at)
-    found = followed(spec, TODAY, at / "kept", whole)
+    found = read_incrementally(spec, TODAY, at / "kept", whole)
     plain = whole_reading(spec)
     pd.testing.assert_frame_equal(found.frame, plain.frame, check_exact=True)
     WAYS[way](pd.concat([table, market[2]], ignore_index=True), market[2], at)
-    again = followed(spec, TODAY, at / "kept", whole)
+    again = read_incrementally(spec, TODAY, at / "kept", whole)
     assert again.about["warnings"] == found.about["warnings"], "it is told of on later nights"
     return found, whole.times
 
@@ -171,7 +171,7 @@ def test_what_a_query_restates_before_its_overlap_is_seen_by_a_whole_reading_onl
 def appended(market: list[pd.DataFrame], text: str, at: Path) -> tuple[DataSpec, Whole]:
     """Follow the first days in a CSV file, then add ``text`` to it."""
     whole, spec = Whole(), settings(in_csv(market[0], None, at))
-    followed(spec, TODAY, at / "kept", whole)
+    read_incrementally(spec, TODAY, at / "kept", whole)
     with (at / "prices.csv").open("a") as stream:
         stream.write(text)
     return spec, whole
@@ -194,7 +194,7 @@ def test_what_is_not_plainly_an_appended_night_is_read_as_a_whole(
     """Read by itself it would count, or mean, something else than within the whole."""
     spec, whole = appended(market, BY_ITSELF[what], tmp_path)
     expected = whole_reading(spec)
-    found = followed(spec, TODAY, tmp_path / "kept", whole)
+    found = read_incrementally(spec, TODAY, tmp_path / "kept", whole)
     pd.testing.assert_frame_equal(found.frame, expected.frame, check_exact=True)
     said = [text for text in found.about["warnings"] if "restated" not in text]
     assert said == expected.about["warnings"]
@@ -211,7 +211,7 @@ def test_a_digit_that_is_changed_in_place_is_noticed(
     text = (tmp_path / "prices.csv").read_text()
     assert text.count(old) == 1
     (tmp_path / "prices.csv").write_text(text.replace(old, new))
-    found = followed(spec, TODAY, tmp_path / "kept", whole)
+    found = read_incrementally(spec, TODAY, tmp_path / "kept", whole)
     pd.testing.assert_frame_equal(found.frame, whole_reading(spec).frame, check_exact=True)
     assert "1 rows changed (close 1)" in found.about["warnings"][-1]
     assert f"close {old} -> {new[:8]}" in found.about["warnings"][-1]
@@ -224,10 +224,10 @@ def test_cells_of_a_night_are_read_as_among_all_others(
     """By themselves 1 would be a number, and the long volume a whole one with another last bit."""
     spec = settings(in_csv(market[0], None, tmp_path), OWN)
     whole = Whole()
-    followed(spec, TODAY, tmp_path / "kept", whole)
+    read_incrementally(spec, TODAY, tmp_path / "kept", whole)
     with (tmp_path / "prices.csv").open("a") as stream:
         stream.write("2020-01-02,AAA,1,12345678901234567,True,1,0.5,7\n")
-    assert_same(followed(spec, TODAY, tmp_path / "kept", whole), whole_reading(spec))
+    assert_same(read_incrementally(spec, TODAY, tmp_path / "kept", whole), whole_reading(spec))
     assert whole.times == 1
 
 
@@ -252,11 +252,11 @@ def test_errors_are_those_of_a_whole_reading_and_spoil_nothing(
     with pytest.raises(DataError) as expected:
         whole_reading(spec)
     with pytest.raises(DataError) as caught:
-        followed(spec, TODAY, tmp_path / "kept", whole)
+        read_incrementally(spec, TODAY, tmp_path / "kept", whole)
     assert str(caught.value) == str(expected.value)
     lines = (tmp_path / "prices.csv").read_text().splitlines(keepends=True)
     (tmp_path / "prices.csv").write_text("".join(lines[: len(market[0]) + 1]) + NIGHT)
-    assert_same(followed(spec, TODAY, tmp_path / "kept", whole), whole_reading(spec))
+    assert_same(read_incrementally(spec, TODAY, tmp_path / "kept", whole), whole_reading(spec))
     assert whole.times == 2
 
 
@@ -284,9 +284,9 @@ def test_what_is_kept_is_not_trusted_when_it_is_not_whole(
 ) -> None:
     spec, whole = appended(market, NIGHT, tmp_path)
     spoil(tmp_path / "kept")
-    assert_same(followed(spec, TODAY, tmp_path / "kept", whole), whole_reading(spec))
+    assert_same(read_incrementally(spec, TODAY, tmp_path / "kept", whole), whole_reading(spec))
     assert whole.times == 2
-    followed(spec, TODAY, tmp_path / "kept", whole)
+    read_incrementally(spec, TODAY, tmp_path / "kept", whole)
     assert whole.times == 2
 
 
@@ -295,8 +295,8 @@ def test_a_night_before_the_last_one_refuses_rows_of_the_future(
 ) -> None:
     """As a whole reading does: rows that were fine on a later day are not fine now."""
     spec, whole = appended(market, "", tmp_path)
-    with pytest.raises(DataError, match="lies in the future; today is 2019-12-01"):
-        followed(spec, date(2019, 12, 1), tmp_path / "kept", whole)
+    with pytest.raises(DataError, match=r"is in the future \(today is 2019-12-01\)"):
+        read_incrementally(spec, date(2019, 12, 1), tmp_path / "kept", whole)
 
 
 def test_other_settings_have_rows_of_their_own(market: list[pd.DataFrame], tmp_path: Path) -> None:

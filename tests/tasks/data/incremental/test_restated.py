@@ -44,7 +44,7 @@ def test_appended_rows_restate_nothing() -> None:
 def test_what_differs_is_counted_with_its_first_witness(new: pd.DataFrame, sentence: str) -> None:
     found = restatement(OLD, new.sort_values(["date", "symbol"], ignore_index=True), called)
     assert found is not None
-    assert found.sentence() == f"history restated: {sentence}"
+    assert found.sentence == f"history restated: {sentence}"
 
 
 def called(name: str) -> str:
@@ -56,4 +56,4 @@ def test_dates_are_written_as_days() -> None:
     old = OLD.assign(label_end=OLD["date"])
     found = restatement(old, old.assign(label_end=old["date"] + pd.Timedelta(days=1)))
     assert found is not None
-    assert found.witness == "A on 2020-01-02: label_end 2020-01-02 -> 2020-01-03"
+    assert found.sentence.endswith("first A on 2020-01-02: label_end 2020-01-02 -> 2020-01-03")

@@ -45,7 +45,7 @@ def test_the_row_of_the_later_date_stands_where_two_meet() -> None:
     out = as_known(rows_of(known))
     assert out.frame["price"].tolist() == [1, 2, 4, 5, 6, 7, 8, 9, 10]
     assert "1 rows became known after" in out.about["warnings"][0]
-    assert "1 of them were out of date" in out.about["warnings"][0]
+    assert "1 of them were replaced by a newer row" in out.about["warnings"][0]
 
 
 def test_a_target_stays_on_its_own_date() -> None:
@@ -83,6 +83,6 @@ def test_short_symbols_are_dropped_and_counted() -> None:
     rows = Rows(pd.concat([long, short], ignore_index=True), "test")
     out = with_history(rows, 9)
     assert set(out.frame["symbol"]) == {"A"}
-    assert out.about["warnings"] == ["1 symbols with fewer than 9 observed rows dropped: B"]
+    assert out.about["warnings"] == ["dropped 1 symbols with fewer than 9 observed rows: B"]
     with pytest.raises(DataError, match="none of 2 symbols has 10 observed rows"):
         with_history(rows, 10)

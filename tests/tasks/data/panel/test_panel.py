@@ -225,7 +225,7 @@ def test_the_planted_truth_comes_back_from_disk(tmp_path: Path) -> None:
 def test_a_second_build_skips_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = build(SMALL, TARGET, cache=tmp_path)
     assert folder_of(first, tmp_path).is_dir()
-    monkeypatch.delattr(module, "laid_out")
+    monkeypatch.delattr(module, "panel_arrays")
     assert_same(build(SMALL, TARGET, cache=tmp_path), first)
     with pytest.raises(NameError):  # another seed is other work
         build(replace(SMALL, synthetic=SyntheticSpec(40, 4, seed=9)), TARGET, cache=tmp_path)
@@ -256,7 +256,7 @@ def test_a_broken_panel_is_built_again(harm: str, tmp_path: Path) -> None:
         (folder / "values.npy").write_bytes((folder / "values.npy").read_bytes()[:-40])
     else:
         (folder / harm).unlink()
-    with pytest.raises(DataError, match=r"no whole panel there .* delete the folder"):
+    with pytest.raises(DataError, match=r"not a complete panel .* delete the folder"):
         load(folder)
     again = build(SMALL, TARGET, cache=tmp_path)
     for name, array in whole.items():

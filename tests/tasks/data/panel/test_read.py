@@ -43,7 +43,7 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], object], str]] = {
     "a_series": (lambda f: f["price"], "returned Series; return a DataFrame"),
     "nothing": (lambda f: f[["date", "symbol"]], r"returned the columns \[\]"),
     "same_name": (lambda f: good(f)[["change", "change"]], "of different names"),
-    "text": (lambda f: pd.DataFrame({"sector": "tech"}, f.index), "'sector' holds no numbers"),
+    "text": (lambda f: pd.DataFrame({"sector": "tech"}, f.index), "'sector' holds text"),
     "infinite": (lambda f: pd.DataFrame({"x": f["price"] / 0}, f.index), "'x' is infinite at 2015"),
     "empty": (lambda f: pd.DataFrame({"x": f["price"] * np.nan}), "feature 'x' has no value"),
 }

@@ -96,7 +96,7 @@ def test_a_change_within_a_query_is_refused(
 
 def test_no_file_is_made_where_none_is(tmp_path: Path) -> None:
     """SQLite makes a file that it does not find, unless it is kept from it."""
-    with pytest.raises(DataError, match=r"there is no such file; set path to one$"):
+    with pytest.raises(DataError, match=r"there is no such file; correct the path$"):
         read(spec_of(f"sqlite:///{tmp_path}/prices.db", "select 1"))
     assert [*tmp_path.iterdir()] == []
 

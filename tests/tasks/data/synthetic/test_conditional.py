@@ -3,7 +3,8 @@ import pytest
 
 from foldproof.tasks.data import DataSpec, Panel, SyntheticSpec, TargetSpec, build
 from foldproof.tasks.data.synthetic.conditional import STATE
-from foldproof.tasks.data.synthetic.truth import relevance, signal_of, slopes, terms_of
+from foldproof.tasks.data.synthetic.truth import relevance, signal_of
+from tests.benchmarks.truth import slopes, terms_of
 
 CONDITIONAL = ("interaction", "sign_flip", "switching")
 LAGS = 3

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from foldproof.tasks.data.synthetic.conditional import INTERACTION, SIGN_FLIP, SWITCHING
-from foldproof.tasks.data.synthetic.truth import Term, relevance, signal_of, slopes, terms_of
+from foldproof.tasks.data.synthetic.truth import Term, relevance, signal_of
+from tests.benchmarks.truth import slopes, terms_of
 
 FEATURES = ("f0", "f1", "f2", "f3", "f4")
 SHAPES = {"interaction": INTERACTION, "sign_flip": SIGN_FLIP, "switching": SWITCHING}
@@ -83,7 +84,7 @@ def test_a_window_that_is_too_short_is_refused(windows: np.ndarray) -> None:
     ("about", "message"),
     [
         ({"source": "sp500"}, "'sp500' states no truth"),
-        ({"truth": {"f0": {0: 1.0}}, "sign_turns": "2001-01-01"}, "2001-01-01.*take sign_flip"),
+        ({"truth": {"f0": {0: 1.0}}, "sign_turns": "2001-01-01"}, "2001-01-01.*use sign_flip"),
     ],
 )
 def test_a_panel_whose_truth_is_not_in_its_cells_is_refused(

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from foldproof.tasks.data import ColumnsSpec, DataError, DataSpec
-from foldproof.tasks.train.serving.rows import columns_read, inputs_of, too_little
+from foldproof.tasks.train.serving.rows import columns_read, inputs_of, short_history
 
 READY = DataSpec(source="linear", features="ready")
 FEATURES = ("f0", "f1")
@@ -64,11 +64,11 @@ def test_an_index_of_dates_and_symbols_serves_as_columns() -> None:
         ),
         (
             {"symbol": ["B", "B", "B", "A"]},
-            "row 2 of the input (2020-01-03, B): symbol 'B' stands twice on that date",
+            "row 2 of the input (2020-01-03, B): symbol 'B' is a duplicate on that date",
         ),
         (
             {"date": ["2999-01-03", "2020-01-03", "2020-01-02", "2020-01-02"]},
-            "row 1 of the input (2999-01-03, B): date '2999-01-03' lies in the future",
+            "row 1 of the input (2999-01-03, B): date '2999-01-03' is in the future",
         ),
     ],
 )
@@ -80,7 +80,7 @@ def test_a_wrong_input_is_told_by_column_and_row(columns: dict[str, object], sai
 def test_no_rows_and_a_name_that_stands_twice() -> None:
     with pytest.raises(DataError, match="the input has no rows"):
         inputs_of(rows().head(0), READY, FEATURES)
-    with pytest.raises(DataError, match="column 'f0' stands twice"):
+    with pytest.raises(DataError, match="duplicate column 'f0'"):
         inputs_of(rows().set_axis(["date", "symbol", "f0", "f0", "f1"], axis=1), READY, FEATURES)
 
 
@@ -100,11 +100,11 @@ def test_a_function_of_ones_own_gets_every_column_but_labels() -> None:
     assert list(frame) == ["date", "symbol", "f0", "f1", "note"]
 
 
-def test_too_little_history_says_how_much_is_needed_and_what_is_missing() -> None:
+def test_the_error_for_too_short_history_says_what_is_needed_and_missing() -> None:
     frame = inputs_of(rows(), READY, FEATURES)
-    said = str(too_little(frame, 12))
-    assert "none of the 2 symbols on 2020-01-03" in said
+    said = str(short_history(frame, 12))
+    assert "any of the 2 symbols on 2020-01-03" in said
     assert "at least 12 trading dates" in said
     assert "the longest, A, has 2: missing are f0 in 1 rows" in said
     whole = frame.assign(f0=1.0)
-    assert "the longest, A, has 2: bring more history" in str(too_little(whole, None))
+    assert "the longest, A, has 2: provide more history" in str(short_history(whole, None))

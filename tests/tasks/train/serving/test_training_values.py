@@ -49,7 +49,7 @@ def one(unit: Unit, panel: Panel):
 
 def test_the_background_is_that_of_the_training_rows(one, panel: Panel, fold: Fold) -> None:
     served = served_of(one, panel.features, READY)
-    found = background_of(served, served.laid(load_raw(READY)), one, {"f0": 3.0, "f1": 1.0})
+    found = background_of(served, served.inputs(load_raw(READY)), one, {"f0": 3.0, "f1": 1.0})
     block = slice(fold.train.start, fold.train.stop)
     cells = panel.values[block][panel.member[block]]
     assert found.reference == {n: profile(cells[:, k]) for k, n in enumerate(panel.features)}
@@ -67,17 +67,17 @@ def test_the_history_is_the_least_with_which_there_is_a_score(
     statistics = one.statistics if VARIANTS[variant].input == VARIANTS["zscore"].input else {}
     served = served_of(replace(one, unit=unit, statistics=statistics), panel.features, READY)
     raw = load_raw(READY)
-    needed = background_of(served, served.laid(raw), one).history
+    needed = background_of(served, served.inputs(raw), one).history
     dates = np.sort(raw["date"].unique())
     enough = raw[raw["date"] >= dates[-needed]]
     assert served.score(enough)["score"].notna().all()
-    with pytest.raises(ValueError, match="none of the 16 symbols"):
+    with pytest.raises(ValueError, match="any of the 16 symbols"):
         served.score(raw[raw["date"] >= dates[1 - needed]])
 
 
 def test_it_survives_the_model_s_notes(one, panel: Panel, tmp_path) -> None:
     served = served_of(one, panel.features, READY)
-    found = background_of(served, served.laid(load_raw(READY)), one, {"f0": 1.0})
+    found = background_of(served, served.inputs(load_raw(READY)), one, {"f0": 1.0})
     files = write_served(one, panel.features, READY, tmp_path, found)
     again = read_served(files["weights"], files["notes"]).background
     assert again == found

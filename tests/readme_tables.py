@@ -1,0 +1,86 @@
+"""Tables of READMEs that are made from code.
+
+python -m tests.readme_tables writes them all anew.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import yaml
+
+from foldproof.conf.schema import Experiment
+from foldproof.models.normalizers import VARIANTS
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def markdown(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = [columns, ("---",) * len(columns), *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "/") for cell in row) + " |" for row in lines
+    )
+
+
+def variants() -> str:
+    """Every entry of the catalogue of normalizations."""
+    rows = [
+        (
+            f"`{key}`", one.formula, one.statistics, one.coupling, one.training_coupling,
+            one.source, one.trap,
+        )
+        for key, one in VARIANTS.items()
+    ]  # fmt: skip
+    columns = ("key", "formula", "statistics from", "couples", "in training", "source", "trap")
+    return markdown(columns, rows)
+
+
+def settings() -> str:
+    """Every key of an experiment, with its default and its meaning."""
+    schema = Experiment.model_json_schema()
+    return markdown(("key", "default", "meaning"), list(keys(schema, schema["$defs"])))
+
+
+def keys(
+    section: Mapping[str, Any], specs: Mapping[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, str, str]]:
+    """Dotted key, default and meaning of each setting of a section and of the sections in it."""
+    for name, field in section["properties"].items():
+        inner = specs.get(field.get("$ref", "").rpartition("/")[2])
+        meaning = " ".join(field["description"].split())
+        if inner is None or "properties" not in inner or inner["title"] == "Bound":
+            yield f"`{prefix}{name}`", shown(field), meaning
+        else:
+            yield f"**`{prefix}{name}`**", "", f"**{meaning}**"
+            yield from keys(inner, specs, f"{prefix}{name}.")
+
+
+def shown(field: Mapping[str, Any]) -> str:
+    """A default as YAML writes it; a setting without one must be given."""
+    if "default" not in field:
+        return "required"
+    text = yaml.safe_dump(field["default"], default_flow_style=True, width=1000).splitlines()[0]
+    return f"`{text}`"
+
+
+TABLES: Mapping[str, tuple[str, Callable[[], str]]] = MappingProxyType({
+    "settings": ("conf/README.md", settings),
+    "variants": ("models/normalizers/README.md", variants),
+})  # fmt: skip
+"""Name of a table -> the README that holds it, and what makes it."""
+
+
+def place_of(name: str) -> re.Pattern[str]:
+    """Where a README holds the table: between two comments."""
+    return re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- end of {name} -->)", re.DOTALL)
+
+
+if __name__ == "__main__":
+    for name, (file, make) in TABLES.items():
+        path = ROOT / file
+        text, table = path.read_text(encoding="utf-8"), make()
+        new = place_of(name).sub(lambda found, table=table: found[1] + table + found[2], text)
+        path.write_text(new, encoding="utf-8")
