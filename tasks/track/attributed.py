@@ -7,7 +7,7 @@ import pandas as pd
 
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.attribute.methods.catalogue import MAIN
-from foldproof.tasks.attribute.origins.origins import Origins
+from foldproof.tasks.attribute.origins.origins import origin_shares
 from foldproof.tasks.report.attribution.shares import failed_checks, importance_shares
 from foldproof.tasks.report.results import is_true
 
@@ -17,14 +17,20 @@ Value = tuple[str, float, int]
 
 def attribution_values(attribution: Attribution, name: str) -> Iterator[Value]:
     """Every number of the attribution of one variant."""
-    own = {
-        field: table[table["variant"] == name]
-        for field in ("importance", "gap", "origins", "supplied", "baselines", "checks", "drift")
-        for table in (getattr(attribution, field),)
+    newest = attribution.newest
+    tables = {
+        "importance": attribution.importance,
+        "gap": attribution.gap,
+        "origins": newest.origins,
+        "supplied": newest.supplied,
+        "baselines": newest.baselines,
+        "checks": newest.checks,
+        "drift": newest.drift,
     }
+    own = {key: table[table["variant"] == name] for key, table in tables.items()}
     yield from _importance(own["importance"])
     yield from _completeness(own["gap"])
-    yield from _origins(Origins(own["origins"], own["supplied"]), name)
+    yield from _origins(own["origins"], own["supplied"])
     yield from _baselines(own["baselines"])
     yield from _checks(own["checks"])
     yield from _drift(own["drift"])
@@ -48,13 +54,13 @@ def _completeness(table: pd.DataFrame) -> Iterator[Value]:
             yield f"attribution/{column}", float(value), int(str(fold))
 
 
-def _origins(own: Origins, name: str) -> Iterator[Value]:
+def _origins(origins: pd.DataFrame, supplied: pd.DataFrame) -> Iterator[Value]:
     """What forecasts rest on, and the widest completeness error on the way to supplied features."""
-    if own.supplied.empty:
+    if supplied.empty:
         return
-    for origin, share in own.shares().T[name].items():
+    for origin, share in origin_shares(origins).items():
         yield f"origin/{str(origin).replace(' ', '_')}", float(share), 0
-    yield "origin/gap_max", float(own.supplied["gap"].abs().max()), 0
+    yield "origin/gap_max", float(supplied["gap"].abs().max()), 0
 
 
 def _baselines(table: pd.DataFrame) -> Iterator[Value]:

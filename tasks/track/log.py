@@ -81,14 +81,14 @@ def write_tables(results: Results, name: str, folder: Path) -> None:
         "attribution_importance": results.attribution.importance,
         "attribution_by_date": results.attribution.series,
         "attribution_completeness": results.attribution.gap,
-        "attribution_by_origin": results.attribution.origins,
-        "attribution_to_supplied": results.attribution.supplied,
-        "attribution_by_return": results.attribution.by_return,
-        "attribution_to_prices": results.attribution.to_prices,
-        "attribution_by_baseline": results.attribution.baselines,
+        "attribution_by_origin": results.attribution.newest.origins,
+        "attribution_to_supplied": results.attribution.newest.supplied,
+        "attribution_by_return": results.attribution.newest.by_return,
+        "attribution_to_prices": results.attribution.newest.to_prices,
+        "attribution_by_baseline": results.attribution.newest.baselines,
         "attribution_by_period": results.attribution.periods,
-        "attribution_drift": results.attribution.drift,
-        "attribution_checks": results.attribution.checks,
+        "attribution_drift": results.attribution.newest.drift,
+        "attribution_checks": results.attribution.newest.checks,
     }
     for key, table in tables.items():
         own = table[table["variant"] == name]

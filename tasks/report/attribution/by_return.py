@@ -24,8 +24,8 @@ def age_shares(table: pd.DataFrame) -> pd.DataFrame:
 
 def by_return_figure(results: Results) -> Figure:
     """A bar a variant, best first; what stops at the features says so in place of a bar."""
-    told = results.attribution.to_prices
-    shares = age_shares(results.attribution.by_return)
+    told = results.attribution.newest.to_prices
+    shares = age_shares(results.attribution.newest.by_return)
     order = [name for name in results.ranking.index if name in set(told["variant"])]
     figure, axes = canvas(1.5 + 0.28 * len(order))
     axis, start = axes[0, 0], np.zeros(len(order))
@@ -54,7 +54,7 @@ def by_return_figure(results: Results) -> Figure:
 
 def stops_sentence(results: Results) -> str:
     """Which variants stop at the features, and why; empty where none does or nobody asked."""
-    told = results.attribution.to_prices
+    told = results.attribution.newest.to_prices
     stopped = told[told["stops"] != ""]
     reasons = stopped.groupby("stops", sort=False)["variant"].unique()
     return "".join(

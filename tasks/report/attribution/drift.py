@@ -28,7 +28,7 @@ def drift_figure(results: Results) -> Figure:
     """Above what moved between folds, below every feature's share by fold, of the best."""
     best = str(best_attributed(results))
     up, down = shares_by_fold(results.attribution.periods, best)
-    table = results.attribution.drift
+    table = results.attribution.newest.drift
     own = table[table["variant"] == best]
     figure, axes = canvas(
         3.0 + 0.28 * up.shape[1], 2, 1, heights=[1.4, 0.28 * up.shape[1]], sharex=True

@@ -40,8 +40,8 @@ from foldproof.tasks.report.style import (  # fmt: skip
 HEAT = "Blues"
 MARKS = {
     MAIN: ("integrated gradients", BLUE, "o"),
-    "citic": ("|mean partial derivative|", ORANGE, "s"),
-    "citic_abs": ("mean |partial derivative|", PURPLE, "^"),
+    "mean_partial": ("|mean partial derivative|", ORANGE, "s"),
+    "mean_abs_partial": ("mean |partial derivative|", PURPLE, "^"),
 }
 
 

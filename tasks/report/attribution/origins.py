@@ -1,9 +1,10 @@
 """What forecasts rest on: own window, rows before it, other symbols, rows not yet known."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
-from foldproof.tasks.attribute.origins.origins import ORIGINS, Origins
+from foldproof.tasks.attribute.origins.origins import ORIGINS, origin_shares
 from foldproof.tasks.report.results import Results, label
 from foldproof.tasks.report.style import (  # fmt: skip
     BLUE,
@@ -25,8 +26,9 @@ READABLE = 0.06
 
 def origins_figure(results: Results) -> Figure:
     """A bar a variant, best first, split by where the rows stand that its forecasts rest on."""
-    found = Origins(results.attribution.origins, results.attribution.supplied)
-    shares = found.shares()
+    found = results.attribution.newest
+    by_variant = found.origins.groupby("variant", sort=False)
+    shares = pd.DataFrame({name: origin_shares(rows) for name, rows in by_variant}).T
     order = [name for name in results.ranking.index if name in shares.index]
     shares, places = shares.loc[order], np.arange(len(order))
     figure, axes = canvas(1.5 + 0.28 * len(order))

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from foldproof.tasks.attribute.methods.catalogue import MAIN
-from foldproof.tasks.attribute.trust import TRUST
+from foldproof.tasks.attribute.trust.catalogue import TRUST
 from foldproof.tasks.report.results import Results, is_true
 
 
@@ -55,6 +55,6 @@ def drifted(drift: pd.DataFrame) -> pd.DataFrame:
 
 def doubted(results: Results, name: str) -> str:
     """What a figure says where a variant's attribution fails a check; else nothing."""
-    checks = results.attribution.checks
+    checks = results.attribution.newest.checks
     failed = failed_checks(checks[checks["variant"] == name])
     return f"not to be believed: fails {', '.join(failed)}" if failed else ""

@@ -48,7 +48,7 @@ def _completeness(results: Results, best: str) -> str:
 
 def _believed(results: Results, best: str) -> str:
     """How many checks the attribution passes, and which it fails."""
-    table = results.attribution.checks
+    table = results.attribution.newest.checks
     own = table[table["variant"] == best]
     told = sum(passed is not None for passed in own["passed"])
     if not told:
@@ -60,7 +60,7 @@ def _believed(results: Results, best: str) -> str:
 
 def _rebased(results: Results, best: str) -> str:
     """Whether other baselines rank the features alike."""
-    table = results.attribution.baselines
+    table = results.attribution.newest.baselines
     own = table[(table["variant"] == best) & (table["baseline"] != table["against"])]
     told = [f"{one.baseline} {one.tau:.2f}" for one in own.dropna(subset="tau").itertuples()]
     if not told:
@@ -70,7 +70,7 @@ def _rebased(results: Results, best: str) -> str:
 
 def _drifted(results: Results, best: str) -> str:
     """Between which folds importance moved more than chance moves it."""
-    alerts = drifted(results.attribution.drift)
+    alerts = drifted(results.attribution.newest.drift)
     own = alerts[alerts["variant"] == best]
     if own.empty:
         return ""

@@ -45,15 +45,15 @@ def _attributed(results: Results) -> bool:
 
 
 def _taken_back(results: Results) -> bool:
-    return not results.attribution.origins.empty
+    return not results.attribution.newest.origins.empty
 
 
 def _on_to_prices(results: Results) -> bool:
-    return not results.attribution.by_return.empty
+    return not results.attribution.newest.by_return.empty
 
 
 def _followed(results: Results) -> bool:
-    return best_attributed(results) in set(results.attribution.drift["variant"])
+    return best_attributed(results) in set(results.attribution.newest.drift["variant"])
 
 
 def _trained(results: Results) -> bool:

@@ -14,7 +14,7 @@ READ = TypeAdapter(AttributionSpec).validate_python
 
 
 def test_by_default_the_three_cheap_methods_are_asked() -> None:
-    assert AttributionSpec().methods == ("integrated_gradients", "citic", "citic_abs")
+    assert AttributionSpec().methods == ("integrated_gradients", "mean_partial", "mean_abs_partial")
 
 
 def test_lists_of_a_configuration_file_are_read() -> None:
@@ -29,7 +29,7 @@ def test_lists_of_a_configuration_file_are_read() -> None:
         ({"samples": -1}, "samples must be at least 0; it is -1"),
         ({"nodes": 0}, "nodes must be at least 1; it is 0"),
         ({"methods": ["integrated_gradient"]}, "nearest: integrated_gradients"),
-        ({"methods": ["citic"]}, "must contain 'integrated_gradients'"),
+        ({"methods": ["mean_partial"]}, "must contain 'integrated_gradients'"),
         ({"groups": [["a", "b"], ["b"]]}, "in several groups: b"),
         ({"groups": [["a"], []]}, "no group may be empty"),
         ({"canaries": -1}, "canaries must be at least 0; it is -1"),
@@ -47,7 +47,7 @@ def test_what_cannot_be_asked_is_named(change: dict, message: str) -> None:
         {"samples": 7},
         {"nodes": 7},
         {"methods": ("integrated_gradients",)},
-        {"methods": ("integrated_gradients", "citic_abs", "citic")},
+        {"methods": ("integrated_gradients", "mean_abs_partial", "mean_partial")},
         {"groups": (("planted",),)},
         {"drift_alert": 0.5},
         {"canaries": 3},

@@ -13,7 +13,7 @@ from foldproof.tasks.attribute.baselines.catalogue import (
     baseline_of,
     medians,
 )
-from foldproof.tasks.attribute.methods.adaptive import resolved_paths
+from foldproof.tasks.attribute.methods.adaptive import resolved_gradients
 from foldproof.tasks.attribute.unit.inputs import UnitInputs, unit_inputs
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.train import TrainedUnit
@@ -117,13 +117,12 @@ def test_medians_by_hand() -> None:
     assert medians(odd, dim=1).tolist() == [2.0]
 
 
-def of_unit(scene: UnitInputs, samples: torch.Tensor, days: int = 5) -> BaselineInputs:
-    member = torch.from_numpy(np.array(scene.panel.member))
-    unit = scene.trained.unit
+def of_unit(prepared: UnitInputs, samples: torch.Tensor, days: int = 5) -> BaselineInputs:
+    unit = prepared.trained.unit
     generator = torch.Generator().manual_seed(0)
     window = unit.network.window
     return BaselineInputs(
-        scene.scaled.values, member, samples, window, unit.fold.train, generator, days
+        prepared.scaled.values, prepared.member, samples, window, unit.fold.train, generator, days
     )
 
 
@@ -133,11 +132,17 @@ def test_against_the_earlier_window_attributions_add_up_to_the_change_of_the_for
 ) -> None:
     """The two forecasts are those that the unit scored, each on its own date."""
     unit, days = trained(variant), 3
-    scene = unit_inputs(unit, panel)
-    dates = scene.test % len(panel.dates)
-    chosen = scene.test[dates >= dates.min() + days][::7]
-    baseline = baseline_of("days_earlier", of_unit(scene, chosen, days)).double()
-    paths = resolved_paths(scene.forward(chosen), scene.windows(chosen), baseline, 8)
+    prepared = unit_inputs(unit, panel)
+    dates = prepared.test % len(panel.dates)
+    chosen = prepared.test[dates >= dates.min() + days][::7]
+    baseline = baseline_of("days_earlier", of_unit(prepared, chosen, days)).double()
+    paths = resolved_gradients(
+        prepared.forward(chosen),
+        prepared.windows(chosen),
+        baseline,
+        8,
+        rows=torch.arange(len(chosen)),
+    )
     scored = unit.forecasts.set_index(["date", "symbol"])["forecast"]
     d, s = chosen.numpy() % len(panel.dates), chosen.numpy() // len(panel.dates)
     now, before = (
@@ -155,10 +160,16 @@ def test_against_the_earlier_window_attributions_add_up_to_the_change_of_the_for
 def test_attributions_against_every_baseline_are_complete(
     name: str, panel: Panel, trained: Callable[[str], TrainedUnit]
 ) -> None:
-    scene = unit_inputs(trained("zscore"), panel)
-    chosen = scene.test[::9]
-    baseline = baseline_of(name, of_unit(scene, chosen)).double()
-    paths = resolved_paths(scene.forward(chosen), scene.windows(chosen), baseline, 8)
+    prepared = unit_inputs(trained("zscore"), panel)
+    chosen = prepared.test[::9]
+    baseline = baseline_of(name, of_unit(prepared, chosen)).double()
+    paths = resolved_gradients(
+        prepared.forward(chosen),
+        prepared.windows(chosen),
+        baseline,
+        8,
+        rows=torch.arange(len(chosen)),
+    )
     assert paths.unresolved == 0
     assert paths.attributions.abs().sum() > 0
 

@@ -54,7 +54,7 @@ def reordered(question: Question, order: list[int]) -> Question:
 
 def test_methods_cannot_be_changed() -> None:
     with pytest.raises(TypeError):
-        ATTRIBUTIONS["mine"] = ATTRIBUTIONS["citic"]  # type: ignore[index]
+        ATTRIBUTIONS["mine"] = ATTRIBUTIONS["mean_partial"]  # type: ignore[index]
 
 
 @pytest.mark.parametrize("name", ATTRIBUTIONS)
@@ -125,7 +125,7 @@ def test_answers_follow_the_unit_of_the_forecast(name: str) -> None:
 
 @pytest.mark.parametrize("name", ATTRIBUTIONS)
 def test_the_unit_is_what_partials_are_per(name: str) -> None:
-    power = {"citic": 1, "citic_abs": 1, "squared_sensitivity": 2}.get(name, 0)
+    power = {"mean_partial": 1, "mean_abs_partial": 1, "squared_sensitivity": 2}.get(name, 0)
     plain, question = ATTRIBUTIONS[name].run(asked()), asked()
     answer = ATTRIBUTIONS[name].run(replace(question, unit=3 * question.unit))
     torch.testing.assert_close(answer.absolute, 3**power * plain.absolute, **CLOSE)
@@ -228,9 +228,9 @@ def test_both_readings_of_the_mean_partial_are_computed_once() -> None:
         return question.forward(points, rows)
 
     counting = replace(question, forward=counted)
-    ATTRIBUTIONS["citic"].run(counting)
+    ATTRIBUTIONS["mean_partial"].run(counting)
     once = len(calls)
-    ATTRIBUTIONS["citic_abs"].run(counting)
+    ATTRIBUTIONS["mean_abs_partial"].run(counting)
     assert len(calls) == once > 0
 
 
@@ -239,10 +239,12 @@ def test_the_default_methods_pass_and_others_are_named() -> None:
     check_methods(tuple(ATTRIBUTIONS))
     with pytest.raises(ValueError, match=r"no attribution method 'shaply'; nearest: shapley"):
         check_methods((MAIN, "shaply"))
-    with pytest.raises(ValueError, match="may stand once; twice: citic"):
-        check_methods((MAIN, "citic", "citic"))
-    with pytest.raises(ValueError, match=r"must contain 'integrated_gradients'.*they are citic"):
-        check_methods(("citic",))
+    with pytest.raises(ValueError, match="duplicate methods: mean_partial"):
+        check_methods((MAIN, "mean_partial", "mean_partial"))
+    with pytest.raises(
+        ValueError, match=r"must contain 'integrated_gradients'.*they are mean_partial"
+    ):
+        check_methods(("mean_partial",))
     with pytest.raises(ValueError, match="they are none"):
         check_methods(())
 

@@ -5,7 +5,7 @@ from captum.attr import GradientShap
 from torch import Generator, Tensor
 
 from foldproof.tasks.attribute import expected_gradients, integrated_gradients
-from foldproof.tasks.attribute.methods.expected import expected_gradients_of, mean_over_draws
+from foldproof.tasks.attribute.methods.expected import mean_over_draws
 from tests.tasks.attribute.toys import Recurrent, windows
 
 EXACT = {"rtol": 0.0, "atol": 1e-12}
@@ -98,13 +98,14 @@ def test_the_chunk_decides_nothing(chunk: int, nodes: int | None) -> None:
 def test_forward_is_told_the_sample_of_every_point(chunk: int) -> None:
     factor = torch.arange(1, 8).double()
     plain, told = (
-        expected_gradients_of(
+        expected_gradients(
             lambda points, rows, scale=scale: scale[rows] * squares(points),
             windows(),
             windows(4, seed=2),
             5,
             generator=seeded(),
             chunk=chunk,
+            rows=torch.arange(7),
         )
         for scale in (torch.ones(7).double(), factor)
     )

@@ -97,7 +97,7 @@ def test_bad_arguments_are_named(change: dict, message: str) -> None:
     [
         ((), "non-empty"),
         (((0,), ()), "non-empty"),
-        (((0, 1), (1,)), r"in several places: \[1\]"),
+        (((0, 1), (1,)), r"in several groups: \[1\]"),
         (((0, 3),), r"\[0, 3\).*there is no \[3\]"),
     ],
 )

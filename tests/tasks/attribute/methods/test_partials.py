@@ -27,7 +27,7 @@ def test_the_two_readings_rank_differently() -> None:
     inputs, dates = cross_sections()
     # the parity moves the forecast but is no feature: differentiate the first five only
     partials = mean_partial_derivatives(note, inputs, dates, chunk=5000)
-    a, b = partials.citic, partials.citic_abs
+    a, b = partials.mean_partial, partials.mean_abs_partial
     se = np.sqrt(2 / np.pi / STOCKS)  # mean of |mean of STOCKS standard normals|
     expected_a = torch.tensor([1.0, se, se, se, 0.5]).double()
     expected_b = torch.tensor([1.0, *[np.sqrt(2 / np.pi)] * 3, 0.5]).double()
@@ -71,12 +71,12 @@ def test_lags_join_as_they_are_asked_to(lags: Lags, reading_a: list, reading_b: 
     inputs = torch.ones(4, 3, 2, dtype=torch.float64)
     inputs[1::2] = -1  # in each date one stock up, one down
     partials = mean_partial_derivatives(hedge, inputs, [0, 0, 1, 1])
-    assert partials.importance("citic", lags).tolist() == reading_a
-    assert partials.importance("citic_abs", lags).tolist() == reading_b
+    assert partials.importance("mean_partial", lags).tolist() == reading_a
+    assert partials.importance("mean_abs_partial", lags).tolist() == reading_b
     expected = [a / b for a, b in zip(reading_a, reading_b, strict=True)]
     assert partials.consistency(lags).tolist() == expected
-    assert partials.by_lag("citic").tolist() == [[0, 0], [2, 0], [3, 0]]
-    assert partials.by_lag("citic_abs").tolist() == [[0, 0], [2, 0], [3, 1]]
+    assert partials.by_lag("mean_partial").tolist() == [[0, 0], [2, 0], [3, 0]]
+    assert partials.by_lag("mean_abs_partial").tolist() == [[0, 0], [2, 0], [3, 1]]
 
 
 def test_scale_makes_units_comparable() -> None:
@@ -131,7 +131,10 @@ def test_reading_a_never_exceeds_reading_b() -> None:
     for lags in ("sum", "abs_sum", "last"):
         share = partials.consistency(lags)
         assert ((share >= 0) & (share <= 1)).all()
-        a, b = partials.importance("citic", lags), partials.importance("citic_abs", lags)
+        a, b = (
+            partials.importance("mean_partial", lags),
+            partials.importance("mean_abs_partial", lags),
+        )
         assert (a <= b * (1 + 1e-6)).all()
 
 

@@ -132,7 +132,7 @@ def test_no_sample_and_a_single_pair() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"groups": ((0,), (0, 1))}, r"disjoint.*in several places: \[0\]"),
+        ({"groups": ((0,), (0, 1))}, r"disjoint.*in several groups: \[0\]"),
         ({"pairs": 0}, "pairs must be at least 1"),
         ({"chunk": 0}, "chunk must be at least 1"),
         ({"inputs": windows() * torch.nan}, "inputs must be finite"),

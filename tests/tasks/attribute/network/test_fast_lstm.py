@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from foldproof.tasks.attribute.network.fast_lstm import suits, use_fast_lstm
+from foldproof.tasks.attribute.network.fast_lstm import supported, use_fast_lstm
 from foldproof.tasks.attribute.network.gradients import eval_mode
 
 TOLERANCE = {torch.float64: 1e-13, torch.float32: 2e-6}
@@ -94,8 +94,8 @@ def test_what_it_does_not_know_is_left_to_torch() -> None:
     use_fast_lstm(part)
     torch.testing.assert_close(part(x, state)[0], expected, rtol=0, atol=0)
     torch.testing.assert_close(part(x[0])[0], single, rtol=0, atol=0)
-    assert not suits(lstm(bidirectional=True))
-    assert not suits(lstm(proj_size=2))
+    assert not supported(lstm(bidirectional=True))
+    assert not supported(lstm(proj_size=2))
     assert use_fast_lstm(nn.Sequential(nn.GRU(3, 5), nn.Linear(3, 3))) == []
 
 

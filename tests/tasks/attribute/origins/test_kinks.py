@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from foldproof.tasks.attribute.methods.integrated import path_integral
-from foldproof.tasks.attribute.origins.kinks import MOST, cuts, handovers, pieces, sign_changes
+from foldproof.tasks.attribute.methods.integrated import integrated_gradients
+from foldproof.tasks.attribute.origins.kinks import MOST, cuts, lead_changes, pieces, sign_changes
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -19,12 +19,12 @@ def test_the_leader_changes_where_two_lines_cross_above_all_others(seed):
     leads = start[one] + places * way[one] >= (start + places[:, None] * way).max(1) - 1e-9
     expected = np.sort(places[leads & (places > 0) & (places < 1)])
     assert len(expected)
-    np.testing.assert_allclose(handovers(start, way), expected, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(lead_changes(start, way), expected, rtol=0, atol=1e-9)
 
 
 def test_the_steeper_of_two_equals_leads_and_one_that_stays_behind_never_does():
-    assert handovers(np.array([0.0, 0.0]), np.array([1.0, 2.0])) == []
-    assert handovers(np.array([1.0, 0.0, -9.0]), np.array([0.0, 4.0, 5.0])) == [0.25]
+    assert lead_changes(np.array([0.0, 0.0]), np.array([1.0, 2.0])) == []
+    assert lead_changes(np.array([1.0, 0.0, -9.0]), np.array([0.0, 4.0, 5.0])) == [0.25]
 
 
 def test_sign_changes_of_what_moves():
@@ -38,15 +38,15 @@ def test_a_slope_that_jumps_is_integrated_exactly_where_it_is_cut():
     lines = [torch.from_numpy(one) for one in (start, way)]
     x = torch.ones(1, 1, dtype=torch.float64)
 
-    def forward(points, _):
+    def forward(points):
         return (points[:, 0] - 0.3).abs() + (lines[0] + points * lines[1]).amax(1)
 
-    edges = cuts([0.3, *handovers(start, way)])
+    edges = cuts([0.3, *lead_changes(start, way)])
     assert len(edges) == 5
-    attributions, gap, _ = path_integral(forward, x, 0.0, 2, rule=pieces(edges))
+    attributions, gap = integrated_gradients(forward, x, 0.0, 2, rule=pieces(edges))
     assert attributions.item() == pytest.approx(0.4 + 1.0, abs=1e-14)
     assert abs(gap.item()) < 1e-14
-    _, blunt, _ = path_integral(forward, x, 0.0, 20)
+    _, blunt = integrated_gradients(forward, x, 0.0, 20)
     assert abs(blunt.item()) > 1e-3
 
 

@@ -3,8 +3,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from foldproof.tasks.attribute.trust import TRUST, Check
-from foldproof.tasks.attribute.trust.catalogue import check
+from foldproof.tasks.attribute.trust.catalogue import TRUST, Check, check
 
 
 def test_every_check_says_what_it_is_and_what_a_failure_means() -> None:

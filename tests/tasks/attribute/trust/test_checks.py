@@ -13,26 +13,22 @@ from foldproof.models.normalizers import VARIANTS
 from foldproof.tasks.attribute import attribute_unit
 from foldproof.tasks.attribute.network.gradients import ForwardOf
 from foldproof.tasks.attribute.spec import AttributionSpec
-from foldproof.tasks.attribute.trust import (
-    TRUST,
-    TrustSpec,
-    canaries,
-    completeness,
-    label_randomization,
-    stabilities,
-    trust_unit,
-    with_canaries,
-    with_permuted_target,
-)
-from foldproof.tasks.attribute.trust.catalogue import Check
+from foldproof.tasks.attribute.trust.catalogue import TRUST, Check
 from foldproof.tasks.attribute.trust.checks import (
     Evidence,
     checks_of,
+    completeness,
     evidence_of,
     importance_of,
     integrated,
+    trust_unit,
 )
+from foldproof.tasks.attribute.trust.noise_columns import noise_columns_check, with_noise_columns
+from foldproof.tasks.attribute.trust.random_weights import label_randomization
+from foldproof.tasks.attribute.trust.retraining import with_permuted_target
 from foldproof.tasks.attribute.trust.sensitivity import Attribute
+from foldproof.tasks.attribute.trust.spec import TrustSpec
+from foldproof.tasks.attribute.trust.stability import stabilities
 from foldproof.tasks.attribute.unit.inputs import unit_inputs
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.train import TrainedUnit, network_of
@@ -58,7 +54,7 @@ def evidence(wide_panel: Panel, fit: Fit) -> Evidence:
 def test_integrated_gradients_of_a_learned_signal_pass_every_check(
     variant: str, wide_panel: Panel, fit: Fit
 ) -> None:
-    found = outcome(trust_unit(fit(variant), wide_panel))
+    found = outcome(trust_unit(unit_inputs(fit(variant), wide_panel)))
     assert list(found) == [
         "completeness", "model_randomization", "comprehensiveness", "sufficiency", "infidelity",
         "sensitivity",
@@ -70,7 +66,7 @@ def test_integrated_gradients_of_a_learned_signal_pass_every_check(
 def test_every_variant_is_checked_in_plain_numbers(
     variant: str, wide_panel: Panel, fit: Fit
 ) -> None:
-    checks = trust_unit(fit(variant), wide_panel)
+    checks = trust_unit(unit_inputs(fit(variant), wide_panel))
     assert {one.name for one in checks} < set(TRUST)
     assert checks[0].passed, checks[0].detail  # completeness
     for one in checks:
@@ -80,9 +76,9 @@ def test_every_variant_is_checked_in_plain_numbers(
 
 
 def test_the_same_unit_gives_the_same_checks(wide_panel: Panel, fit: Fit) -> None:
-    first, again = (trust_unit(fit(), wide_panel) for _ in range(2))
+    first, again = (trust_unit(unit_inputs(fit(), wide_panel)) for _ in range(2))
     assert repr(first) == repr(again)
-    other = trust_unit(fit(seed=1), wide_panel)
+    other = trust_unit(unit_inputs(fit(seed=1), wide_panel))
     assert first != other
 
 
@@ -103,9 +99,11 @@ def passes(work: Callable[[], object]) -> int:
 def test_the_checks_cost_less_than_the_attribution(wide_panel: Panel, fit: Fit) -> None:
     default = AttributionSpec()
     attribution = passes(
-        lambda: attribute_unit(fit(), wide_panel, default.samples, default.nodes, seed=0)
+        lambda: attribute_unit(
+            unit_inputs(fit(), wide_panel), default.samples, default.nodes, seed=0
+        )
     )
-    assert 0 < passes(lambda: trust_unit(fit(), wide_panel)) < 0.8 * attribution
+    assert 0 < passes(lambda: trust_unit(unit_inputs(fit(), wide_panel))) < 0.8 * attribution
 
 
 def edges(baseline: Tensor, reported: bool) -> Attribute:
@@ -181,8 +179,8 @@ def test_what_revin_feeds_past_the_network_is_no_learned_importance(
     wide_panel: Panel, fit: Fit
 ) -> None:
     """The level of the first feature comes first in any network with RevIN, trained or not."""
-    scene = unit_inputs(fit("revin"), wide_panel)
-    evidence = evidence_of(scene, replace(SPEC, networks=12), generator())
+    prepared = unit_inputs(fit("revin"), wide_panel)
+    evidence = evidence_of(prepared, replace(SPEC, networks=12), generator())
     *_, new = evidence.randomized.values()
     attribute = integrated(20, 4)(evidence.baseline, False)
     firsts = [int(importance_of(attribute(one, evidence.inputs)).argmax()) for one in new]
@@ -199,7 +197,9 @@ def test_lags_that_cancel_are_no_learned_importance(wide_panel: Panel, fit: Fit)
     slow = replace(wide_panel, values=values, fingerprint="slow")
     unit = fit("instance_norm", panel=slow)
     found = {
-        lags: {one.name: one for one in trust_unit(unit, slow, replace(SPEC, lags=lags))}
+        lags: {
+            one.name: one for one in trust_unit(unit_inputs(unit, slow), replace(SPEC, lags=lags))
+        }
         for lags in ("gross", "net")
     }
     assert found["gross"]["model_randomization"].value > 0.8
@@ -215,16 +215,19 @@ def test_lags_that_cancel_count_in_full_or_not_at_all() -> None:
 
 
 def test_the_ranking_that_is_judged_is_the_one_asked_for(wide_panel: Panel, fit: Fit) -> None:
-    marks = [trust_unit(fit(), wide_panel, TrustSpec(lags=lags)) for lags in ("gross", "net")]
+    marks = [
+        trust_unit(unit_inputs(fit(), wide_panel), TrustSpec(lags=lags))
+        for lags in ("gross", "net")
+    ]
     by_name = [{one.name: one for one in checks} for checks in marks]
     assert by_name[0]["infidelity"] == by_name[1]["infidelity"]
-    assert trust_unit(fit(), wide_panel) == marks[1]  # net, unless told
+    assert trust_unit(unit_inputs(fit(), wide_panel)) == marks[1]  # net, unless told
     assert all(outcome(marks[1]).values())
 
 
 def test_seeds_agree_on_what_was_planted(wide_panel: Panel, fit: Fit) -> None:
     tables = [
-        attribute_unit(fit(seed=seed, fold=fold), wide_panel, 40, 8, seed=0).importance
+        attribute_unit(unit_inputs(fit(seed=seed, fold=fold), wide_panel), 40, 8, seed=0).importance
         for fold in range(2)
         for seed in range(2)
     ]
@@ -243,7 +246,7 @@ def test_a_network_trained_on_permuted_labels_ranks_otherwise(wide_panel: Panel,
     graded = replace(wide_panel, target=target, fingerprint="graded")
 
     def importance(unit: TrainedUnit, panel: Panel) -> np.ndarray:
-        table = attribute_unit(unit, panel, 40, 8, seed=0).importance
+        table = attribute_unit(unit_inputs(unit, panel), 40, 8, seed=0).importance
         return table.query("method == 'integrated_gradients'")["importance"].to_numpy()
 
     learned = importance(fit(panel=graded), graded)
@@ -255,10 +258,10 @@ def test_a_network_trained_on_permuted_labels_ranks_otherwise(wide_panel: Panel,
 
 
 def test_canaries_stay_below_what_was_planted(wide_panel: Panel, fit: Fit) -> None:
-    grown, names = with_canaries(wide_panel, 12, seed=0)
-    rows = attribute_unit(fit(panel=grown), grown, 40, 8, seed=0).importance
+    grown, names = with_noise_columns(wide_panel, 12, seed=0)
+    rows = attribute_unit(unit_inputs(fit(panel=grown), grown), 40, 8, seed=0).importance
     table = rows.query("method == 'integrated_gradients'").set_index("feature")["importance"]
-    found = canaries(table, names)
+    found = noise_columns_check(table, names)
     assert found.passed
     assert not {"f1", "f3", "f6"} & set(found.detail.rpartition(": ")[2].split(", "))
 

@@ -11,7 +11,8 @@ import torch
 from foldproof.tasks.attribute import attribute_unit
 from foldproof.tasks.attribute.spec import AttributionSpec
 from foldproof.tasks.attribute.trust.drift import LEAST_PERIODS, drift, drifts
-from foldproof.tasks.attribute.unit.periods import directed, period_rows
+from foldproof.tasks.attribute.unit.inputs import unit_inputs
+from foldproof.tasks.attribute.unit.periods import by_direction, period_rows
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.split import Fold
 from foldproof.tasks.train import TrainedUnit, train_unit
@@ -33,12 +34,12 @@ EVEN = np.full((2, 4), 0.125)
 def test_what_moved_by_hand() -> None:
     before = np.array([[[[3.0, 1.0], [0.0, 0.0]]]])
     turned = before[:, :, ::-1]
-    swapped = before[..., ::-1]
+    shuffled_within_dates = before[..., ::-1]
     assert drift(before, before, 0.05).moved == 0
     assert drift(before, turned, 0.05).moved == 1
     assert drift(before, turned, 0.05).tau == pytest.approx(1)
-    assert drift(before, 7 * swapped, 0.05).moved == pytest.approx(0.5)
-    assert drift(before, swapped, 0.05).tau == pytest.approx(-1)
+    assert drift(before, 7 * shuffled_within_dates, 0.05).moved == pytest.approx(0.5)
+    assert drift(before, shuffled_within_dates, 0.05).tau == pytest.approx(-1)
     assert np.isnan(drift(before, turned, 0.05).mark)
 
 
@@ -74,11 +75,11 @@ def test_a_network_that_turns_keeps_its_importance_and_changes_direction() -> No
     generator = torch.Generator().manual_seed(0)
     moved = torch.randn(50, 3, 2, generator=generator).double()
     weights = torch.tensor([[0.0, 0.0], [0.0, -2.0], [1.0, 0.0]]).double()
-    up, down = directed(weights * moved, moved)
+    up, down = by_direction(weights * moved, moved)
     torch.testing.assert_close(up.mean(0), torch.stack([moved[:, 2, 0].abs().mean(), up[0, 1]]))
     assert up[:, 1].count_nonzero() == 0
     assert down[:, 0].count_nonzero() == 0
-    other_up, other_down = directed(-weights * moved, moved)
+    other_up, other_down = by_direction(-weights * moved, moved)
     torch.testing.assert_close(other_up, down)
     torch.testing.assert_close(other_down, up)
 
@@ -140,7 +141,9 @@ def test_a_planted_regime_shift_alerts_and_a_stable_panel_does_not(
     periods = []
     for each in folds_of(panel):
         unit = replace(one, fold=each, panel=panel.fingerprint)
-        periods.append(attribute_unit(train_unit(unit, panel), panel, 240, 8, seed=0).periods)
+        periods.append(
+            attribute_unit(unit_inputs(train_unit(unit, panel), panel), 240, 8, seed=0).periods
+        )
     table = drifts(pd.concat(periods, ignore_index=True), ALERT)
     assert table[["before", "fold"]].to_numpy().tolist() == [[0, 1], [1, 2]]
     assert table["alert"].tolist() == [False, change != "none"]

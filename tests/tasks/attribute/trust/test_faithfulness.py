@@ -4,8 +4,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from foldproof.tasks.attribute.trust import Removal, faithfulness
-from foldproof.tasks.attribute.trust.faithfulness import mean_interval
+from foldproof.tasks.attribute.trust.faithfulness import Removal, faithfulness, mean_interval
 
 WEIGHT = np.array([0.1, 3.0, 0.0, -2.0, 0.2, 1.0, 0.0, 0.4])
 DATES = np.repeat(np.arange(12), 15)

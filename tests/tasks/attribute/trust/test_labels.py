@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from foldproof.tasks.attribute.trust import with_permuted_target
+from foldproof.tasks.attribute.trust.retraining import with_permuted_target
 from foldproof.tasks.data.panel import Panel
 
 

@@ -5,8 +5,12 @@ from captum.metrics import infidelity as captum_infidelity
 from captum.metrics import sensitivity_max as captum_sensitivity
 from torch import Tensor, nn
 
-from foldproof.tasks.attribute.trust import infidelity, max_sensitivity
-from foldproof.tasks.attribute.trust.sensitivity import distances
+from foldproof.tasks.attribute.trust.sensitivity import (
+    distances,
+    max_sensitivity,
+    predicted,
+    responses,
+)
 
 DRAWS, SAMPLES = 6, 9
 DOUBLE = torch.float64
@@ -32,6 +36,12 @@ def draw(*shape: int, seed: int) -> Tensor:
 def flat(several: Tensor) -> Tensor:
     """(N, B, T, F) -> captum's order (B * N, T, F), the draws of a sample side by side."""
     return several.transpose(0, 1).flatten(0, 1)
+
+
+def infidelity(forward, inputs: Tensor, attributions: Tensor, weights: Tensor, moved: Tensor):
+    """Mean squared error (B,) of the predicted responses."""
+    error = predicted(attributions, weights) - responses(forward, inputs, moved)
+    return error.square().mean(0)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from foldproof.tasks.attribute.trust import label_randomization, model_randomization
+from foldproof.tasks.attribute.trust.random_weights import label_randomization, model_randomization
 
 TRAINED = np.array([5.0, 4.0, 3.0, 2.0, 1.0, 0.5, 0.2, 0.1])
 

@@ -6,8 +6,8 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from foldproof.tasks.attribute.trust import Removal
 from foldproof.tasks.attribute.trust.faithfulness import (
+    Removal,
     losses,
     orders,
     rank_ics,

@@ -2,8 +2,13 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from foldproof.tasks.attribute.trust import infidelity_check, sensitivity_check
-from foldproof.tasks.attribute.trust.sensitivity import Attribute, median_interval, relative_error
+from foldproof.tasks.attribute.trust.sensitivity import (
+    Attribute,
+    infidelity_check,
+    median_interval,
+    relative_error,
+    sensitivity_check,
+)
 
 WEIGHT = torch.tensor([3.0, -2.0, 1.0, 0.5, 0.0, 0.0], dtype=torch.float64)
 
