@@ -58,7 +58,10 @@ class AttributionSpec:
     drift_alert: float = 0.2
     """Least share of the importance that must move to other features, or to the other direction,
     from a fold to the next for an alert, if resampled dates do not explain it; 1 for no alert."""
-    trust: Annotated[TrustSpec | None, BeforeValidator(trust_spec)] = TrustSpec()  # noqa: RUF009
+    trust: Annotated[
+        TrustSpec | None,
+        BeforeValidator(trust_spec, json_schema_input_type=TrustSpec | bool | None),
+    ] = TrustSpec()  # noqa: RUF009  # frozen
     """Checks of the attribution of each variant's newest unit; null for none."""
 
     canaries: int = 0

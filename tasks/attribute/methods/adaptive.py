@@ -5,20 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from foldproof.tasks.attribute.methods.integrated import (
-    Rule,
-    integrate,
-    quadrature,
-    starting,
-    totals,
-)
-from foldproof.tasks.attribute.network.gradients import (
-    CHUNK,
-    Forward,
-    eval_mode,
-    forward_of,
-    outputs_at,
-)
+from foldproof.tasks.attribute.methods.checks import check_counts, starting
+from foldproof.tasks.attribute.methods.integrated import Rule, integrate, quadrature, totals
+from foldproof.tasks.attribute.network.gradients import CHUNK, Forward, by_sample, outputs_at
 
 NODES = 8
 """Nodes to start with. Over LSTMs trained briefly and long, 6 to 9 nodes need about 9 gradients per
@@ -109,8 +98,9 @@ def resolved_gradients(
     if doublings < 0:
         raise ValueError(f"doublings must be at least 0; it is {doublings}")
     points = 0
-    with eval_mode(forward):
-        of_sample, start = forward_of(forward, inputs, rows), starting(baseline, inputs, chunk)
+    check_counts(chunk=chunk)
+    with by_sample(forward, inputs, rows) as of_sample:
+        start = starting(baseline, inputs)
         attributions = torch.empty_like(inputs, requires_grad=False)
         open_rows = torch.arange(len(inputs), device=inputs.device)
         forecasts = outputs_at(of_sample, inputs, chunk)

@@ -7,7 +7,6 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from foldproof.tasks.attribute.methods.integrated import broadcast
 from foldproof.tasks.attribute.network.gradients import check_inputs
 
 Groups = tuple[tuple[int, ...], ...]
@@ -38,16 +37,41 @@ def check_windows(inputs: Tensor) -> None:
     check_inputs("inputs", inputs)
 
 
-def filling(baseline: Tensor | float, inputs: Tensor) -> Tensor:
-    """The checked baseline in the shape of the checked windows.
-
-    Raises:
-        ValueError: Inputs are not windows, one of both is not finite, or they do not fit.
-    """
-    check_windows(inputs)
-    start = broadcast(baseline, inputs)
+def starting(baseline: Tensor | float, inputs: Tensor) -> Tensor:
+    """The checked baseline in the shape of the checked inputs, without a copy."""
+    check_inputs("inputs", inputs)
+    if inputs.dim() < 1:
+        raise ValueError(
+            "inputs need a sample dimension first, shape (B, ...); got a single number"
+        )
+    start = torch.as_tensor(baseline, dtype=inputs.dtype, device=inputs.device)
+    start = broadcast("baseline", start, inputs)
     check_inputs("baseline", start)
     return start
+
+
+def filling(baseline: Tensor | float, inputs: Tensor) -> Tensor:
+    """The checked baseline in the shape of the checked windows (B, T, F)."""
+    check_windows(inputs)
+    return starting(baseline, inputs)
+
+
+def scale_of(scale: Tensor | None, inputs: Tensor) -> Tensor:
+    """The checked scale in the shape of ``inputs``; ones where none is given."""
+    unit = torch.ones((), dtype=inputs.dtype) if scale is None else torch.as_tensor(scale)
+    check_inputs("scale", unit)
+    return broadcast("scale", unit, inputs)
+
+
+def broadcast(name: str, values: Tensor, inputs: Tensor) -> Tensor:
+    """Values in the shape and type and on the device of ``inputs``."""
+    try:
+        return values.to(inputs).broadcast_to(inputs.shape).detach()
+    except RuntimeError:
+        raise ValueError(
+            f"{name} of shape {tuple(values.shape)} cannot be broadcast to inputs of shape "
+            f"{tuple(inputs.shape)}: give one value per feature, ({inputs.shape[-1]},), or per cell"
+        ) from None
 
 
 def check_groups(groups: Groups, features: int) -> None:

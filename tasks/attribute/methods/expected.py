@@ -16,9 +16,8 @@ from foldproof.tasks.attribute.network.gradients import (
     CHUNK,
     Forward,
     ForwardOf,
+    by_sample,
     check_inputs,
-    eval_mode,
-    forward_of,
     gradients_at,
 )
 
@@ -92,7 +91,7 @@ def expected_gradients(
         >>> [round(a, 12) for a in found.attributions.flatten().tolist()]
         [1.0, 4.0]
     """
-    with eval_mode(forward):
+    with by_sample(forward, inputs, rows) as of_sample:
         check_counts(draws=draws, nodes=1 if nodes is None else nodes, chunk=chunk)
         check_windows(inputs)
         check_references(references, inputs)
@@ -104,7 +103,6 @@ def expected_gradients(
         else:
             places, weight = quadrature(nodes, inputs)
             alpha = places.expand(*shape, nodes)
-        of_sample = forward_of(forward, inputs, rows)
         windows = references.to(inputs)
         return mean_over_draws(of_sample, inputs, windows, picked, alpha, weight, chunk)
 

@@ -7,13 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from foldproof.tasks.attribute.methods.checks import check_counts, starting
 from foldproof.tasks.attribute.network.gradients import (
     CHUNK,
     Forward,
     ForwardOf,
-    check_inputs,
-    eval_mode,
-    forward_of,
+    by_sample,
     gradients_at,
     outputs_at,
 )
@@ -73,8 +72,9 @@ def integrated_gradients(
         >>> [round(a, 12) for a in attributions[0].tolist()], abs(gap.item()) < 1e-12
         ([1.0, 4.0, 9.0], True)
     """
-    with eval_mode(forward):
-        of_sample, start = forward_of(forward, inputs, rows), starting(baseline, inputs, chunk)
+    check_counts(chunk=chunk)
+    with by_sample(forward, inputs, rows) as of_sample:
+        start = starting(baseline, inputs)
         attributions = torch.empty_like(inputs, requires_grad=False)
         everyone = torch.arange(len(inputs), device=inputs.device)
         integrate(of_sample, inputs, start, everyone, attributions, nodes, rule, chunk)
@@ -114,32 +114,6 @@ def totals(attributions: Tensor) -> Tensor:
     return attributions.reshape(len(attributions), -1).sum(1)
 
 
-def starting(baseline: Tensor | float, inputs: Tensor, chunk: int) -> Tensor:
-    """The checked baseline in the shape of the checked inputs, without a copy."""
-    if chunk < 1:
-        raise ValueError(f"chunk must be at least 1; it is {chunk}")
-    check_inputs("inputs", inputs)
-    start = broadcast(baseline, inputs)
-    check_inputs("baseline", start)
-    return start
-
-
-def broadcast(baseline: Tensor | float, inputs: Tensor) -> Tensor:
-    """The baseline in the shape and type and on the device of ``inputs``."""
-    start = torch.as_tensor(baseline, dtype=inputs.dtype, device=inputs.device)
-    if inputs.dim() < 1:
-        raise ValueError(
-            "inputs need a sample dimension first, shape (B, ...); got a single number"
-        )
-    try:
-        return start.broadcast_to(inputs.shape).detach()
-    except RuntimeError:
-        raise ValueError(
-            f"baseline of shape {tuple(start.shape)} cannot be broadcast to inputs of shape "
-            f"{tuple(inputs.shape)}"
-        ) from None
-
-
 def gauss_legendre(nodes: int) -> tuple[np.ndarray, np.ndarray]:
     """Exact for polynomials of degree 2 nodes - 1, and close on the slopes of smooth networks."""
     place, weight = np.polynomial.legendre.leggauss(nodes)
@@ -161,8 +135,7 @@ def quadrature(
     nodes: int, like: Tensor, rule: str | Rule = "gauss_legendre"
 ) -> tuple[Tensor, Tensor]:
     """Places and weights on [0, 1] by a rule or a key of :data:`RULES`, in the type of ``like``."""
-    if nodes < 1:
-        raise ValueError(f"nodes must be at least 1; it is {nodes}")
+    check_counts(nodes=nodes)
     if isinstance(rule, str):
         if rule not in RULES:
             raise ValueError(f"there is no quadrature rule {rule!r}; there are {', '.join(RULES)}")

@@ -3,15 +3,13 @@
 import torch
 from torch import Tensor
 
-from foldproof.tasks.attribute.methods.checks import check_counts
-from foldproof.tasks.attribute.methods.integrated import broadcast
-from foldproof.tasks.attribute.methods.partials import broadcast_scale
+from foldproof.tasks.attribute.methods.checks import check_counts, scale_of, starting
 from foldproof.tasks.attribute.network.gradients import (
     CHUNK,
     Forward,
+    ForwardOf,
+    by_sample,
     check_inputs,
-    eval_mode,
-    forward_of,
     gradients_at,
 )
 
@@ -54,10 +52,9 @@ def gradient_times_input(
         >>> gradient_times_input(lambda x: x.square().sum(1), x, 1.0)[0].tolist()
         [0.0, 4.0, 12.0]
     """
-    with eval_mode(forward):
-        slopes, start = slopes_of(forward, inputs, chunk, rows), broadcast(baseline, inputs)
-        check_inputs("baseline", start)
-        return slopes * (inputs - start).detach()
+    with by_sample(forward, inputs, rows) as of_sample:
+        start = starting(baseline, inputs)
+        return slopes_of(of_sample, inputs, chunk) * (inputs - start).detach()
 
 
 def squared_sensitivity(
@@ -88,16 +85,15 @@ def squared_sensitivity(
     Raises:
         ValueError: As :func:`~tasks.attribute.integrated_gradients`; or scale does not fit.
     """
-    with eval_mode(forward):
-        slopes = slopes_of(forward, inputs, chunk, rows)
-        return (slopes * broadcast_scale(scale, inputs)).square()
+    with by_sample(forward, inputs, rows) as of_sample:
+        check_inputs("inputs", inputs)
+        unit = scale_of(scale, inputs)
+        return (slopes_of(of_sample, inputs, chunk) * unit).square()
 
 
-def slopes_of(forward: Forward, inputs: Tensor, chunk: int, rows: Tensor | None) -> Tensor:
+def slopes_of(forward: ForwardOf, inputs: Tensor, chunk: int) -> Tensor:
     """∂f/∂x at the observed windows, shape of ``inputs``."""
     check_counts(chunk=chunk)
-    check_inputs("inputs", inputs)
-    of_sample = forward_of(forward, inputs, rows)
     blocks = torch.arange(len(inputs), device=inputs.device).split(chunk)
-    parts = [gradients_at(of_sample, inputs[block], block) for block in blocks if len(block)]
+    parts = [gradients_at(forward, inputs[block], block) for block in blocks if len(block)]
     return torch.cat(parts) if parts else torch.zeros_like(inputs)

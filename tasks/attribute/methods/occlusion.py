@@ -15,8 +15,7 @@ from foldproof.tasks.attribute.network.gradients import (
     CHUNK,
     Forward,
     ForwardOf,
-    eval_mode,
-    forward_of,
+    by_sample,
     outputs_at,
 )
 
@@ -64,11 +63,11 @@ def occlusion(
         >>> occlusion(f, x, 0.0, feature_masks(2, 2)).tolist()
         [[4.0, 4.0]]
     """
-    with eval_mode(forward):
+    with by_sample(forward, inputs, rows) as of_sample:
         check_counts(chunk=chunk)
         fill = filling(baseline, inputs)
         check_masks(masks, inputs)
-        of_sample, covered = forward_of(forward, inputs, rows), masks.to(inputs.device)
+        covered = masks.to(inputs.device)
         change = inputs.new_zeros(len(inputs), len(masks))
         observed = outputs_at(of_sample, inputs, chunk)
         for block in row_blocks(inputs, chunk // max(1, len(masks))):

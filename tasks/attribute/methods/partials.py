@@ -8,13 +8,17 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from foldproof.tasks.attribute.methods.checks import check_counts, date_array
+from foldproof.tasks.attribute.methods.checks import (
+    check_counts,
+    check_per_sample,
+    date_array,
+    scale_of,
+)
 from foldproof.tasks.attribute.network.gradients import (
     CHUNK,
     Forward,
+    by_sample,
     check_inputs,
-    eval_mode,
-    forward_of,
     gradients_at,
 )
 
@@ -125,11 +129,16 @@ def mean_partial_derivatives(
             scale do not fit the inputs.
     """
     days = date_array(dates)
-    check_shapes(inputs, days)
     check_counts(chunk=chunk)
-    with eval_mode(forward):
+    if inputs.dim() not in (2, 3) or not len(inputs):
+        raise ValueError(
+            "inputs must be (B, T, F) or (B, F) with at least one sample; their shape is "
+            f"{tuple(inputs.shape)}"
+        )
+    check_per_sample(len(inputs), dates=days.shape)
+    with by_sample(forward, inputs, rows) as of_sample:
         check_inputs("inputs", inputs)
-        unit, of_sample = broadcast_scale(scale, inputs), forward_of(forward, inputs, rows)
+        unit = scale_of(scale, inputs)
         distinct, group = np.unique(days, return_inverse=True)
         index = torch.from_numpy(group.reshape(-1))
         shape = (len(distinct), inputs.shape[1] if inputs.dim() == 3 else 1, inputs.shape[-1])
@@ -145,30 +154,3 @@ def mean_partial_derivatives(
         count = torch.bincount(index).view(-1, 1, 1)
         means = (signed / count, absolute / count, total / count[:, 0])
         return MeanPartials(distinct, *(mean.to(inputs) for mean in means))
-
-
-def check_shapes(inputs: Tensor, dates: np.ndarray) -> None:
-    """Raise ValueError unless inputs are (B, T, F) or (B, F) with B >= 1, and dates are (B,)."""
-    if inputs.dim() not in (2, 3) or not len(inputs):
-        raise ValueError(
-            "inputs must be (B, T, F) or (B, F) with at least one sample; their shape is "
-            f"{tuple(inputs.shape)}"
-        )
-    if dates.shape != (len(inputs),):
-        raise ValueError(
-            f"dates must name the date of each of the {len(inputs)} samples, shape "
-            f"({len(inputs)},); their shape is {dates.shape}"
-        )
-
-
-def broadcast_scale(scale: Tensor | None, inputs: Tensor) -> Tensor:
-    """The scale in the shape of ``inputs``; ones where none is given."""
-    unit = torch.ones((), dtype=inputs.dtype) if scale is None else torch.as_tensor(scale)
-    check_inputs("scale", unit)
-    try:
-        return unit.to(inputs).broadcast_to(inputs.shape)
-    except RuntimeError:
-        raise ValueError(
-            f"scale of shape {tuple(unit.shape)} cannot be broadcast to inputs of shape "
-            f"{tuple(inputs.shape)}: give one unit per feature, ({inputs.shape[-1]},)"
-        ) from None

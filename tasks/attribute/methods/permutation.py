@@ -19,13 +19,7 @@ from foldproof.tasks.attribute.methods.checks import (
     standard_error,
 )
 from foldproof.tasks.attribute.methods.occlusion import group_masks
-from foldproof.tasks.attribute.network.gradients import (
-    CHUNK,
-    Forward,
-    eval_mode,
-    forward_of,
-    outputs_at,
-)
+from foldproof.tasks.attribute.network.gradients import CHUNK, Forward, by_sample, outputs_at
 
 REPEATS = 10
 """Permutations of every date."""
@@ -93,7 +87,7 @@ def permutation_importance(
         ValueError: Inputs are not finite windows; dates or target are not (B,); no date has 3
             samples with a target; groups overlap or are empty; repeats or chunk is below 1.
     """
-    with eval_mode(forward):
+    with by_sample(forward, inputs, rows) as of_sample:
         check_counts(repeats=repeats, chunk=chunk)
         check_windows(inputs)
         parts = alone(inputs.shape[2]) if groups is None else groups
@@ -102,7 +96,7 @@ def permutation_importance(
         counted_dates, counted = ranked_samples(dates, target, len(inputs))
         present, group = np.unique(counted_dates, return_inverse=True)
         date = torch.from_numpy(group.reshape(-1))
-        there, of_sample = counted.to(inputs.device), forward_of(forward, inputs, rows)
+        there = counted.to(inputs.device)
         windows = inputs[there]
         target_ranks = date_ranks(target.to("cpu", torch.float64)[counted], date)
 

@@ -14,13 +14,10 @@ from foldproof.tasks.attribute.methods.checks import (
     check_groups,
     check_per_sample,
     filling,
+    scale_of,
 )
 from foldproof.tasks.attribute.methods.expected import check_references
-from foldproof.tasks.attribute.methods.partials import (
-    MeanPartials,
-    broadcast_scale,
-    mean_partial_derivatives,
-)
+from foldproof.tasks.attribute.methods.partials import MeanPartials, mean_partial_derivatives
 from foldproof.tasks.attribute.network.gradients import ForwardOf
 
 
@@ -62,7 +59,7 @@ class Question:
     def __post_init__(self) -> None:
         check_counts(nodes=self.nodes)
         filling(self.baseline, self.inputs)
-        broadcast_scale(self.unit, self.inputs)
+        scale_of(self.unit, self.inputs)
         check_references(self.references, self.inputs)
         check_groups(self.groups, self.inputs.shape[2])
         shapes = {"dates": self.dates.shape, "target": tuple(self.target.shape)}

@@ -16,13 +16,7 @@ from foldproof.tasks.attribute.methods.checks import (
     standard_error,
 )
 from foldproof.tasks.attribute.methods.occlusion import group_masks, mixed
-from foldproof.tasks.attribute.network.gradients import (
-    CHUNK,
-    Forward,
-    ForwardOf,
-    eval_mode,
-    forward_of,
-)
+from foldproof.tasks.attribute.network.gradients import CHUNK, Forward, ForwardOf, by_sample
 
 EXACT_UP_TO = 8
 """Up to this number of groups all 2^G coalitions are scored."""
@@ -89,9 +83,9 @@ def shapley_values(
         >>> shapley_values(f, x, 0.0, ((0,), (1,), (2,)), generator=g).values.tolist()
         [[1.0, 1.0, 4.0]]
     """
-    with eval_mode(forward):
+    with by_sample(forward, inputs, rows) as of_sample:
         check_counts(pairs=pairs, chunk=chunk)
-        fill, of_sample = filling(baseline, inputs), forward_of(forward, inputs, rows)
+        fill = filling(baseline, inputs)
         check_groups(groups, inputs.shape[2])
         members = group_masks(1, inputs.shape[2], groups).squeeze(1).to(inputs.device)  # (G, F)
 

@@ -5,13 +5,7 @@ from torch import Tensor
 
 from foldproof.tasks.attribute.methods.checks import filling
 from foldproof.tasks.attribute.methods.integrated import integrated_gradients
-from foldproof.tasks.attribute.network.gradients import (
-    CHUNK,
-    Forward,
-    ForwardOf,
-    eval_mode,
-    forward_of,
-)
+from foldproof.tasks.attribute.network.gradients import CHUNK, Forward, ForwardOf, by_sample
 
 
 def temporal_integrated_gradients(
@@ -63,8 +57,8 @@ def temporal_integrated_gradients(
         >>> found.flatten().tolist()  # 1 - 1, 1 · 2 - 1 · 1, 1 · 2 · 4 - 1 · 2 · 1
         [0.0, 1.0, 6.0]
     """
-    with eval_mode(forward):
-        start, of_sample = filling(baseline, inputs), forward_of(forward, inputs, rows)
+    with by_sample(forward, inputs, rows) as of_sample:
+        start = filling(baseline, inputs)
         everyone = torch.arange(len(inputs), device=inputs.device)
         steps = [
             integrated_gradients(

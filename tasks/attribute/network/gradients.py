@@ -17,28 +17,6 @@ CHUNK = 512
 """Points per backward pass: 512 to 1024 are fastest on one core, and small in memory."""
 
 
-def forward_of(forward: Forward, inputs: Tensor, rows: Tensor | None) -> ForwardOf:
-    """``forward`` as a function of points and the places (P,) of their samples in ``inputs``.
-
-    Args:
-        forward: Of points alone, or of points and sample numbers where ``rows`` is given.
-        inputs: (B, ...).
-        rows: (B,) int64 number of each sample; None where ``forward`` takes points alone.
-
-    Raises:
-        ValueError: ``rows`` is not (B,).
-    """
-    if rows is None:
-        return lambda points, _: forward(points)
-    if rows.shape != inputs.shape[:1]:
-        raise ValueError(
-            f"rows must number each of the {len(inputs)} samples, shape ({len(inputs)},); their "
-            f"shape is {tuple(rows.shape)}"
-        )
-    numbers = rows.to(inputs.device)
-    return lambda points, places: forward(points, numbers[places])
-
-
 @contextmanager
 def eval_mode(forward: Callable[..., Tensor]) -> Iterator[None]:
     """Eval mode with gradients by inputs only; restores the mode of every submodule on exit.
@@ -70,6 +48,31 @@ def eval_mode(forward: Callable[..., Tensor]) -> Iterator[None]:
                 del vars(part)["forward"]
             for part, mode in zip(modules, modes, strict=True):
                 part.training = mode
+
+
+@contextmanager
+def by_sample(forward: Forward, inputs: Tensor, rows: Tensor | None) -> Iterator[ForwardOf]:
+    """In eval mode: ``forward`` of points and of the places (P,) of their samples in ``inputs``.
+
+    Args:
+        forward: Of points alone, or of points and sample numbers where ``rows`` is given.
+        inputs: (B, ...).
+        rows: (B,) int64 number of each sample; None where ``forward`` takes points alone.
+
+    Raises:
+        ValueError: ``rows`` is not (B,).
+    """
+    with eval_mode(forward):
+        if rows is None:
+            yield lambda points, _: forward(points)
+            return
+        if rows.shape != inputs.shape[:1]:
+            raise ValueError(
+                f"rows must number each of the {len(inputs)} samples, shape ({len(inputs)},); "
+                f"their shape is {tuple(rows.shape)}"
+            )
+        numbers = rows.to(inputs.device)
+        yield lambda points, places: forward(points, numbers[places])
 
 
 def check_inputs(name: str, values: Tensor) -> None:

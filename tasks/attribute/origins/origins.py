@@ -1,17 +1,15 @@
 """Attributions by origin: own window, earlier rows, other symbols, rows not yet known."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 import torch
 from torch import Generator, Tensor
 
 from foldproof.tasks.attribute.baselines.sampling import draw, spread_samples
-from foldproof.tasks.attribute.methods.adaptive import TOLERANCE
 from foldproof.tasks.attribute.methods.shapley import EXACT_UP_TO, from_coalitions, from_orders
 from foldproof.tasks.attribute.origins.raw_rows import (
     ORIGINS,
+    ByOrigin,
     FixedStatistics,
     RawNeighbourhood,
     neighbourhood_of,
@@ -23,32 +21,6 @@ from foldproof.tasks.attribute.unit.tables import COLUMNS
 
 PAIRS = 4
 """Random orders of the cells for Shapley values, each with its reverse."""
-
-
-@dataclass(frozen=True, eq=False)
-class ByOrigin:
-    """The change of a forecast since reference rows, by origin and feature.
-
-    Attributes:
-        signed: (4, F) sums of attributions, in target units.
-        absolute: (4, F) sums of their absolute values; for Shapley values their sizes.
-        change: The forecast less that on the reference rows.
-        gap: Completeness error in spreads; 0 for Shapley values.
-        nodes: Gauss-Legendre nodes used; 0 for Shapley values.
-        cells: (R, S, F) attributions; None for Shapley values.
-    """
-
-    signed: Tensor
-    absolute: Tensor
-    change: float
-    gap: float
-    nodes: int
-    cells: Tensor | None
-
-    @property
-    def resolved(self) -> bool:
-        """Whether the attributions add up to the change, within the tolerance."""
-        return abs(self.gap) <= TOLERANCE
 
 
 def by_origin(
@@ -72,13 +44,10 @@ def by_origin(
         pairs: Orders of Shapley values, each used forwards and backwards.
     """
     if neighbourhood.differentiable:
-        found = supplied_attributions(neighbourhood, reference, place, spread, nodes)
-        cells = found.attributions
-        sums = found.by_origin(cells), found.by_origin(cells.abs())
-        return ByOrigin(*sums, found.change, found.gap, found.nodes, cells)
+        return supplied_attributions(neighbourhood, reference, place, spread, nodes)
     generator = torch.Generator().manual_seed(seed)
     values, _ = shapley_of_origins(neighbourhood, reference, place, generator, pairs)
-    return ByOrigin(values, values.abs(), float(values.sum()), 0.0, 0, None)
+    return ByOrigin(values, values.abs(), float(values.sum()))
 
 
 def origin_rows(features: tuple[str, ...], found: ByOrigin) -> list[tuple[str, str, float, float]]:

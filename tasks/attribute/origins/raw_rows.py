@@ -11,7 +11,7 @@ from torch import Tensor
 from foldproof.models.network import Forecaster
 from foldproof.models.normalizers import InputNormalizer, resolve
 from foldproof.tasks.attribute.baselines.sampling import cut
-from foldproof.tasks.attribute.methods.adaptive import resolved_gradients
+from foldproof.tasks.attribute.methods.adaptive import TOLERANCE, resolved_gradients
 from foldproof.tasks.train import TrainedUnit, network_of
 from foldproof.tasks.train.serving.model import Served
 
@@ -67,27 +67,31 @@ class RawNeighbourhood:
 
 
 @dataclass(frozen=True, eq=False)
-class Supplied:
-    """Attributions of a forecast to all supplied cells that can influence it.
+class ByOrigin:
+    """The change of a forecast since reference rows, by origin and feature.
 
     Attributes:
-        attributions: (R, S, F) float64 in target units; they add up to ``change`` plus the error.
+        signed: (4, F) sums of attributions, in target units; they add up to ``change`` plus the
+            error.
+        absolute: (4, F) sums of their absolute values; for Shapley values their sizes.
         change: The forecast less that on the reference rows.
-        gap: Sum of the attributions less the change, in spreads of the unit's forecasts.
-        nodes: Gauss-Legendre nodes used.
-        origin: (R, S) int64, indices into ORIGINS.
+        gap: Sum of the attributions less the change, in spreads of the forecasts; 0 for Shapley
+            values.
+        nodes: Gauss-Legendre nodes used; 0 for Shapley values.
+        cells: (R, S, F) float64 attributions; None for Shapley values.
     """
 
-    attributions: Tensor
+    signed: Tensor
+    absolute: Tensor
     change: float
-    gap: float
-    nodes: int
-    origin: Tensor
+    gap: float = 0.0
+    nodes: int = 0
+    cells: Tensor | None = None
 
-    def by_origin(self, values: Tensor) -> Tensor:
-        """(4, F) sums of cells (R, S, F) by origin."""
-        sums = values.new_zeros(len(ORIGINS), values.shape[-1])
-        return sums.index_add(0, self.origin.flatten(), values.flatten(0, 1))
+    @property
+    def resolved(self) -> bool:
+        """Whether the attributions add up to the change, within the tolerance."""
+        return abs(self.gap) <= TOLERANCE
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,7 +215,7 @@ def rows_at(values: Tensor, first: int, count: int) -> Tensor:
 
 def supplied_attributions(
     neighbourhood: RawNeighbourhood, reference: Tensor, place: int, spread: float, nodes: int = 10
-) -> Supplied:
+) -> ByOrigin:
     r"""Integrated gradients of a forecast by every supplied cell that can influence it.
 
     The path runs from reference rows, such as the same stocks' rows of an earlier date, through
@@ -244,4 +248,9 @@ def supplied_attributions(
         now, then = (neighbourhood.forecast(rows)[place] for rows in (values, start))
     cells = torch.zeros_like(values).masked_scatter(moves, paths.attributions[0])
     change, origin = float(now - then), neighbourhood.origin(int(neighbourhood.symbols[place]))
-    return Supplied(cells, change, (float(cells.sum()) - change) / spread, paths.nodes, origin)
+    zeros = values.new_zeros(len(ORIGINS), values.shape[-1])
+    signed, absolute = (
+        zeros.index_add(0, origin.flatten(), one.flatten(0, 1)) for one in (cells, cells.abs())
+    )
+    gap = (float(cells.sum()) - change) / spread
+    return ByOrigin(signed, absolute, change, gap, paths.nodes, cells)

@@ -36,7 +36,7 @@ def found(units, panel, monkeypatch):
     return of
 
 
-def test_the_newest_unit_alone_is_taken_back_rebased_and_checked(found):
+def test_only_the_newest_unit_gets_origins_baselines_and_checks(found):
     parts = found(SPEC)
     assert [len(part.importance) for part in parts] == [12, 12]
     older, newest = parts
@@ -58,18 +58,18 @@ def test_the_newest_unit_alone_is_taken_back_rebased_and_checked(found):
     assert len(joined.importance) == 24
 
 
-def test_trainings_with_noise_and_without_labels_are_checks_when_asked_for(found):
+def test_noise_columns_and_permuted_labels_are_checked_on_request(found):
     (_, usual) = found(SPEC)
     (_, newest) = found(replace(SPEC, canaries=3, permuted_labels=1))
     extra = ["canaries", "label_randomization"]
     assert newest.newest.checks["check"].tolist() == usual.newest.checks["check"].tolist() + extra
     noise, labels = newest.newest.checks.set_index("check").loc[extra].itertuples()
-    assert "of 4 features above the 3 noise columns" in noise.detail
+    assert "of 4 features rank above the 3 noise columns" in noise.detail
     assert "1 trainings on permuted labels" in labels.detail
     assert -1 <= labels.value <= 1
 
 
-def test_a_check_that_cannot_be_made_says_why(found, panel, monkeypatch):
+def test_a_check_that_cannot_run_gives_the_reason(found, panel, monkeypatch):
     monkeypatch.setattr(
         retraining, "with_noise_columns", lambda *_: with_noise_columns(panel, 0, 0)
     )
@@ -79,7 +79,7 @@ def test_a_check_that_cannot_be_made_says_why(found, panel, monkeypatch):
     assert "at least 1 with new names" in row.detail
 
 
-def test_going_on_to_prices_says_why_it_stops(found, monkeypatch):
+def test_prices_give_the_reason_for_stopping_at_features(found, monkeypatch):
     monkeypatch.setattr(task, "load_raw", lambda _: pd.DataFrame())
     (_, newest) = found(replace(SPEC, prices=True))
     assert newest.newest.by_return.empty
@@ -91,7 +91,7 @@ def test_going_on_to_prices_says_why_it_stops(found, monkeypatch):
         replace(SPEC, origins=0, prices=True)
 
 
-def test_each_can_be_left_out(found):
+def test_each_table_of_the_newest_unit_is_optional(found):
     (_, newest) = found(replace(SPEC, origins=0, baselines=(), trust=None))
     for name in ("origins", "supplied", "by_return", "to_prices", "baselines", "checks"):
         assert getattr(newest.newest, name).empty

@@ -66,7 +66,7 @@ def test_mean_and_median_are_those_of_the_training_windows(name: str, of: Callab
     assert (actual == actual[0]).all()
 
 
-def test_a_draw_is_a_training_window_and_follows_its_generator() -> None:
+def test_a_draw_is_a_training_window_and_depends_on_its_generator() -> None:
     known = {window.astype(np.float32).tobytes() for window in training_windows(ground())}
     samples = torch.arange(30, 39)
     first, again = (baseline_of("train_draw", ground(samples=samples)) for _ in range(2))
@@ -77,7 +77,7 @@ def test_a_draw_is_a_training_window_and_follows_its_generator() -> None:
     assert not baseline_of("train_draw", other).equal(first)
 
 
-def test_the_median_stock_is_of_the_members_of_each_row() -> None:
+def test_the_median_stock_uses_the_members_of_each_row() -> None:
     on = ground()
     on.values[29, 0, 2] = torch.nan
     actual = baseline_of("cs_median", on)
@@ -89,7 +89,7 @@ def test_the_median_stock_is_of_the_members_of_each_row() -> None:
 
 
 @pytest.mark.parametrize("days", [1, 5])
-def test_days_earlier_is_the_same_stock(days: int) -> None:
+def test_days_earlier_is_the_same_stocks_window(days: int) -> None:
     on = ground(days=days)
     actual = baseline_of("days_earlier", on)
     for window, (s, d) in zip(actual, [(0, 30), (1, 31), (3, 39), (1, 30)], strict=True):
@@ -185,6 +185,6 @@ def test_attributions_against_every_baseline_are_complete(
         ("days_earlier", {"days": 28}, "not complete for 2 of 4 samples, the first at place 0"),
     ],
 )
-def test_what_cannot_be_made_is_named(name: str, change: dict, message: str) -> None:
+def test_invalid_baselines_are_named(name: str, change: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         baseline_of(name, ground(**change))

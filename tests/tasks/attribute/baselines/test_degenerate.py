@@ -38,7 +38,9 @@ HALVED = Variant("halved", "x / 2", "test", window=Halved)
 
 @pytest.mark.parametrize("baseline", BASELINES)
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_only_the_rescaled_window_against_a_constant_one(variant: str, baseline: str) -> None:
+def test_only_rescaled_windows_against_constant_baselines_are_degenerate(
+    variant: str, baseline: str
+) -> None:
     found = degenerate(variant, baseline)
     expected = variant in ("instance_norm", "revin") and baseline in CONSTANT
     assert bool(found) is expected
@@ -60,7 +62,7 @@ def test_unknown_names_are_refused() -> None:
         degenerate("zscore", "nought")
 
 
-def test_what_is_refused_does_harm() -> None:
+def test_a_refused_pair_has_unresolved_attributions() -> None:
     """Against zero the attributions of an instance norm stay open where others are exact."""
     window = VARIANTS["instance_norm"].window
     assert window is not None

@@ -34,7 +34,7 @@ def test_gauss_legendre_is_exact_for_polynomials_up_to_its_degree(nodes: int) ->
     assert missed < -1e-13 or nodes == 20
 
 
-def test_midpoint_cuts_into_equal_pieces() -> None:
+def test_midpoint_has_equal_pieces() -> None:
     place, weight = quadrature(4, torch.zeros(1), "midpoint")
     torch.testing.assert_close(place, torch.tensor([0.125, 0.375, 0.625, 0.875]))
     torch.testing.assert_close(weight, torch.full((4,), 0.25))
@@ -73,7 +73,7 @@ def test_only_steep_samples_get_more_nodes() -> None:
     )
 
 
-def test_what_stays_open_is_told_and_shrinks_with_effort() -> None:
+def test_the_unresolved_share_is_reported_and_shrinks_with_doublings() -> None:
     rate = torch.linspace(0.1, 40, 40, dtype=torch.float64)
     shares = [
         resolved_gradients(
@@ -186,7 +186,7 @@ def test_bad_arguments_are_named(change: dict, message: str) -> None:
         resolved_gradients(**arguments)
 
 
-def test_errors_are_relative_to_the_spread_that_is_told() -> None:
+def test_errors_are_relative_to_the_given_spread() -> None:
     """As where single forecasts of a unit are explained: the spread is that of all of its."""
     inputs = torch.tensor([[1.0], [3.0]]).double()
 

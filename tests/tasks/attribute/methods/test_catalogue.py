@@ -58,13 +58,13 @@ def test_methods_cannot_be_changed() -> None:
 
 
 @pytest.mark.parametrize("name", ATTRIBUTIONS)
-def test_every_method_says_what_it_is_and_what_it_misses(name: str) -> None:
+def test_every_method_documents_itself_and_its_blind_spots(name: str) -> None:
     method = ATTRIBUTIONS[name]
     assert all(getattr(method, field.name) for field in fields(method))
 
 
 @pytest.mark.parametrize("name", ATTRIBUTIONS)
-def test_answers_have_one_shape_and_one_way_to_join_samples(name: str) -> None:
+def test_answers_have_one_shape_and_aggregate_consistently(name: str) -> None:
     answer = ATTRIBUTIONS[name].run(asked())
     length, columns = answer.absolute.shape
     assert length in (1, LENGTH)
@@ -100,7 +100,7 @@ def test_a_dead_row_gets_nothing() -> None:
 
 
 @pytest.mark.parametrize("name", ATTRIBUTIONS)
-def test_the_order_of_the_features_decides_nothing(name: str) -> None:
+def test_the_order_of_the_features_does_not_matter(name: str) -> None:
     order = [2, 0, 3, 1]
     plain = ATTRIBUTIONS[name].run(asked())
     moved = ATTRIBUTIONS[name].run(reordered(asked(), order))
@@ -112,7 +112,7 @@ def test_the_order_of_the_features_decides_nothing(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ATTRIBUTIONS)
-def test_answers_follow_the_unit_of_the_forecast(name: str) -> None:
+def test_answers_scale_with_the_forecast(name: str) -> None:
     power = {"squared_sensitivity": 2, "permutation": 0}.get(name, 1)
     plain, question = ATTRIBUTIONS[name].run(asked()), asked()
     tripled = replace(question, forward=lambda points, rows: -3 * question.forward(points, rows))
@@ -124,7 +124,7 @@ def test_answers_follow_the_unit_of_the_forecast(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ATTRIBUTIONS)
-def test_the_unit_is_what_partials_are_per(name: str) -> None:
+def test_partials_scale_with_the_unit(name: str) -> None:
     power = {"mean_partial": 1, "mean_abs_partial": 1, "squared_sensitivity": 2}.get(name, 0)
     plain, question = ATTRIBUTIONS[name].run(asked()), asked()
     answer = ATTRIBUTIONS[name].run(replace(question, unit=3 * question.unit))
@@ -132,7 +132,7 @@ def test_the_unit_is_what_partials_are_per(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ATTRIBUTIONS)
-def test_forward_is_told_the_sample_of_every_point(name: str) -> None:
+def test_forward_gets_the_sample_number_of_every_point(name: str) -> None:
     """Each sample's forecast times a factor of its own, the same for a date's: so ranks stay."""
     question = asked()
     factor = torch.arange(1, DATES + 1).double().repeat_interleave(STOCKS)
@@ -188,17 +188,17 @@ def test_values_add_up_in_expectation(name: str) -> None:
 @pytest.mark.parametrize(
     "name", [name for name in SUMS["nothing"] if ATTRIBUTIONS[name].asked_on == "samples"]
 )
-def test_methods_that_promise_no_sum_have_none(name: str) -> None:
+def test_methods_without_a_sum_do_not_add_up(name: str) -> None:
     _, gap, change = completeness(name, asked())
     assert gap.abs().mean() > 0.01 * change.abs().mean()
 
 
-def test_there_are_methods_of_every_kind_of_sum() -> None:
+def test_every_kind_of_sum_has_a_method() -> None:
     assert [len(names) > 0 for names in SUMS.values()] == [True] * 3
 
 
 @pytest.mark.parametrize("name", ["expected_gradients", "shapley", "permutation"])
-def test_the_error_is_the_scatter_of_repeated_draws(
+def test_the_error_equals_the_scatter_of_repeated_draws(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("foldproof.tasks.attribute.methods.shapley.EXACT_UP_TO", 1)
@@ -213,7 +213,7 @@ def test_the_error_is_the_scatter_of_repeated_draws(
 
 
 @pytest.mark.parametrize("name", ATTRIBUTIONS)
-def test_the_same_seed_gives_the_same_answer_whoever_was_asked_before(name: str) -> None:
+def test_the_same_seed_gives_the_same_answer_after_other_methods(name: str) -> None:
     question = asked()
     first = ATTRIBUTIONS[name].run(question)
     ATTRIBUTIONS["expected_gradients"].run(question)

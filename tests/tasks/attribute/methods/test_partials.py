@@ -67,7 +67,7 @@ def hedge(x: Tensor) -> Tensor:
     ("lags", "reading_a", "reading_b"),
     [("sum", [1, 0], [1, 1]), ("abs_sum", [5, 0], [5, 1]), ("last", [3, 0], [3, 1])],
 )
-def test_lags_join_as_they_are_asked_to(lags: Lags, reading_a: list, reading_b: list) -> None:
+def test_lags_are_joined_as_requested(lags: Lags, reading_a: list, reading_b: list) -> None:
     inputs = torch.ones(4, 3, 2, dtype=torch.float64)
     inputs[1::2] = -1  # in each date one stock up, one down
     partials = mean_partial_derivatives(hedge, inputs, [0, 0, 1, 1])
@@ -118,7 +118,7 @@ def test_agrees_with_finite_differences() -> None:
         )
 
 
-def test_reading_a_never_exceeds_reading_b() -> None:
+def test_mean_partial_never_exceeds_mean_abs_partial() -> None:
     generator = torch.Generator().manual_seed(6)
     inputs = torch.randn(90, 3, 4, generator=generator)
     weight = torch.randn(3, 4, generator=generator)
@@ -144,7 +144,7 @@ def test_reading_a_never_exceeds_reading_b() -> None:
         ({"inputs": torch.zeros(0, 3, 2)}, "at least one sample"),
         ({"inputs": torch.zeros(4)}, r"\(B, T, F\) or \(B, F\)"),
         ({"dates": [0, 1]}, r"each of the 4 samples, shape \(4,\); their shape is \(2,\)"),
-        ({"scale": torch.ones(5)}, r"scale of shape \(5,\) .* \(2,\)"),
+        ({"scale": torch.ones(5)}, r"scale of shape \(5,\) .* per feature, \(2,\)"),
         ({"scale": torch.tensor([1.0, torch.nan])}, "scale must be finite"),
         ({"inputs": torch.full((4, 3, 2), torch.nan)}, "inputs must be finite"),
         ({"chunk": 0}, "chunk must be at least 1"),

@@ -124,7 +124,7 @@ def test_one_permuted_date_agrees_with_captum() -> None:
         assert ours.importance[feature].item() == pytest.approx(loss, abs=1e-6)
 
 
-def test_swaps_stay_within_dates_and_are_uniform() -> None:
+def test_permutations_stay_within_dates_and_are_uniform() -> None:
     date = torch.tensor([2, 0, 1, 0, 2, 0])
     draws = torch.stack([shuffled_within_dates(date, seeded(s)) for s in range(600)])
     assert (date[draws] == date).all()
@@ -150,7 +150,7 @@ def test_dates_without_three_targets_are_left_out() -> None:
         permutation_importance(newest, inputs, dates, target * torch.nan, generator=seeded())
 
 
-def test_forward_is_told_the_samples_that_count() -> None:
+def test_forward_gets_the_numbers_of_the_samples_that_count() -> None:
     """Every third target is unknown: the others keep their own numbers."""
     own = windows(24, 1, 1, seed=4).flatten()
     target = torch.where(torch.arange(24) % 3 == 1, torch.nan, own)
@@ -167,7 +167,7 @@ def test_forward_is_told_the_samples_that_count() -> None:
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 10_000])
-def test_the_chunk_decides_nothing(chunk: int) -> None:
+def test_the_chunk_size_does_not_change_the_result(chunk: int) -> None:
     network, inputs, dates = Recurrent(), windows(24), np.arange(24) // 8
     parts, whole = (
         permutation_importance(

@@ -143,7 +143,7 @@ def test_the_price_level_matters_to_illiquidity_alone(neighbourhood, market):
     assert days["volumes"].abs().sum() > 1e-3
 
 
-def test_ten_nodes_that_are_cut_at_kinks_do_what_many_do_not(neighbourhood, market, monkeypatch):
+def test_ten_nodes_split_at_kinks_beat_many_without(neighbourhood, market, monkeypatch):
     one = neighbourhood(NAMES, smooth(market))
     cut = attributed(one, market, NAMES)
     monkeypatch.setattr("foldproof.tasks.attribute.origins.by_return.kinks", lambda *_: [[]])

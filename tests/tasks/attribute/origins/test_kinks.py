@@ -27,12 +27,12 @@ def test_the_steeper_of_two_equals_leads_and_one_that_stays_behind_never_does():
     assert lead_changes(np.array([1.0, 0.0, -9.0]), np.array([0.0, 4.0, 5.0])) == [0.25]
 
 
-def test_sign_changes_of_what_moves():
+def test_sign_changes_of_moving_elements():
     start, way = np.array([1.0, -1.0, 1.0, 2.0]), np.array([-4.0, 2.0, 0.0, -1.0])
     assert sign_changes(start, way) == [0.25, 0.5]
 
 
-def test_a_slope_that_jumps_is_integrated_exactly_where_it_is_cut():
+def test_a_slope_that_jumps_at_a_cut_is_integrated_exactly():
     """|x - 0.3| + the largest of three lines: by hand, and far off without cuts."""
     start, way = np.array([0.0, -0.2, -0.9]), np.array([0.1, 0.6, 1.9])
     lines = [torch.from_numpy(one) for one in (start, way)]
@@ -58,7 +58,7 @@ def test_weights_add_up_and_places_ascend(nodes):
     assert len(places) >= max(41, nodes)
 
 
-def test_kinks_of_others_give_way_to_the_own_and_to_the_most_pieces():
+def test_kinks_of_other_cells_are_merged_first():
     assert cuts([0.5], [0.5 + 1e-7, 0.7]).tolist() == [0, 0.5, 0.7, 1]
     many = cuts([0.5], np.linspace(0.001, 0.999, 4000))
     assert 100 < len(many) <= MOST

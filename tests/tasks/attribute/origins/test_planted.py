@@ -77,7 +77,7 @@ def named(found) -> float:
     return float(np.mean([one.idxmax() in (AGE, AGE + BACK) for one in days]))
 
 
-def test_the_planted_day_comes_first_and_in_a_control_it_does_not(planted, tmp_path):
+def test_the_planted_day_ranks_first_and_not_in_a_control(planted, tmp_path):
     share, control = by_place(planted), explained(False, tmp_path)
     assert share.idxmax() == AGE
     assert share[AGE] > 4 * share.drop(AGE).max(), "0.22 against 0.04"
@@ -86,7 +86,7 @@ def test_the_planted_day_comes_first_and_in_a_control_it_does_not(planted, tmp_p
     assert named(control) < 0.2
 
 
-def test_prices_and_features_tell_of_the_same_change_and_both_add_up(planted):
+def test_prices_and_features_explain_the_same_change_and_add_up(planted):
     for one in planted:
         assert one.prices.resolved
         assert one.trusted

@@ -50,7 +50,7 @@ def unit_of(rows):
 
 
 @pytest.mark.parametrize("variant", ["zscore", "cs_zscore"])
-def test_the_same_forecasts_change_by_as_much_and_days_add_up(unit_of, rows, variant):
+def test_changes_equal_those_of_origins_and_days_add_up(unit_of, rows, variant):
     trained, panel = unit_of(variant)
     by_return, lines = prices_of_unit(unit_inputs(trained, panel), DATA, rows, 2, 10)
     _, features = origins_of_unit(unit_inputs(trained, panel), 2, 10)
@@ -75,14 +75,14 @@ def test_the_same_forecasts_change_by_as_much_and_days_add_up(unit_of, rows, var
     ("variant", "why"),
     [("cs_rank", "ranks, which have no derivative"), ("full_sample_zscore", "the panel's end")],
 )
-def test_what_stops_at_the_features_says_why(unit_of, rows, variant, why):
+def test_stopping_at_the_features_gives_the_reason(unit_of, rows, variant, why):
     by_return, lines = prices_of_unit(unit_inputs(*unit_of(variant)), DATA, rows, 1, 10)
     assert by_return.empty
     assert lines["stops"].str.contains(why).all()
     assert not lines["resolved"].any()
 
 
-def test_rows_that_were_restated_since_are_not_taken_for_those_of_the_panel(unit_of, rows):
+def test_restated_rows_are_rejected(unit_of, rows):
     restated = rows.assign(price=rows["price"] * np.exp(0.01 * np.sin(np.arange(len(rows)))))
     _, lines = prices_of_unit(unit_inputs(*unit_of("zscore")), DATA, restated, 1, 10)
     assert lines["stops"].str.contains("the supplied prices give another value").all()

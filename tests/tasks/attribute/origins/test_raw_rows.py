@@ -72,7 +72,7 @@ def of_date(unit, panel):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_the_function_is_the_scored_forecast_and_what_it_rests_on_is_what_the_variant_claims(
+def test_the_function_equals_the_score_and_its_origins_match_the_variants_claims(
     unit, panel, variant
 ):
     one, claims = unit(variant), VARIANTS[variant]
@@ -89,10 +89,10 @@ def test_the_function_is_the_scored_forecast_and_what_it_rests_on_is_what_the_va
     for place in (0, 3):
         found = supplied_attributions(neighbourhood, reference, place, spread)
         assert abs(found.gap) <= TOLERANCE, "of the forecasts' spread"
-        assert found.attributions.sum() == pytest.approx(
+        assert found.cells.sum() == pytest.approx(
             found.change + found.gap * spread, abs=1e-9 * spread
         )
-        size = dict(zip(ORIGINS, found.by_origin(found.attributions.abs()).sum(1), strict=True))
+        size = dict(zip(ORIGINS, found.absolute.sum(1), strict=True))
         assert (size["rows not yet known"] > 0) == claims.control
         assert claims.causal or claims.control
         if not claims.control:
@@ -102,7 +102,7 @@ def test_the_function_is_the_scored_forecast_and_what_it_rests_on_is_what_the_va
 
 
 @pytest.mark.parametrize("variant", ["zscore", "instance_norm", "batch_norm_hidden"])
-def test_constant_statistics_change_no_integrated_gradient(unit, panel, variant):
+def test_constant_statistics_do_not_change_integrated_gradients(unit, panel, variant):
     """Independent: the same from normalized windows, as an affine map of a cell changes none."""
     one = unit(variant)
     neighbourhood, prepared = of_date(one, panel), unit_inputs(one, panel)
@@ -115,9 +115,7 @@ def test_constant_statistics_change_no_integrated_gradient(unit, panel, variant)
         lambda points: forward(points, torch.zeros(len(points), dtype=torch.int64)),
         prepared.windows(sample), prepared.windows(sample - 60), 40,
     )  # fmt: skip
-    own = found.attributions[
-        neighbourhood.date - neighbourhood.window + 1 : neighbourhood.date + 1, 2
-    ]
+    own = found.cells[neighbourhood.date - neighbourhood.window + 1 : neighbourhood.date + 1, 2]
     torch.testing.assert_close(own, expected[0], rtol=1e-5, atol=1e-9)
 
 
@@ -137,13 +135,13 @@ def test_captum_finds_the_same_through_cross_sectional_and_rolling_statistics(un
             neighbourhood.values.unsqueeze(0), start.unsqueeze(0), n_steps=found.nodes,
             method="gausslegendre", internal_batch_size=1,
         )  # fmt: skip
-        scale = float(found.attributions.abs().max())
+        scale = float(found.cells.abs().max())
         torch.testing.assert_close(
-            found.attributions / scale, explained[0].detach() / scale, rtol=0, atol=1e-6
+            found.cells / scale, explained[0].detach() / scale, rtol=0, atol=1e-6
         )
 
 
-def test_fits_that_follow_later_rows_are_found_by_changing_these(panel):
+def test_fits_on_later_rows_are_detected_by_changing_these_rows(panel):
     values = torch.from_numpy(panel.values).double()
     member = torch.from_numpy(panel.member)
     told = {
@@ -176,7 +174,7 @@ def test_closed_form_of_a_linear_forecast_by_origin():
     reference = torch.zeros_like(neighbourhood.values)
     found = supplied_attributions(neighbourhood, reference, 0, 1.0, nodes=1)
     expected = torch.tensor([2.0 * 9, 3.0 * 1, 5.0 * 10, 7.0 * 11]).double()
-    torch.testing.assert_close(found.by_origin(found.attributions).sum(1), expected)
+    torch.testing.assert_close(found.signed.sum(1), expected)
     torch.testing.assert_close(shapley(neighbourhood, reference), expected)
     assert found.change == float(expected.sum())
 
@@ -196,11 +194,11 @@ def test_missing_cells_do_not_move():
     reference = torch.zeros_like(neighbourhood.values)
     reference[4, 0] = torch.nan
     found = supplied_attributions(neighbourhood, reference, 0, 1.0, nodes=1)
-    assert found.by_origin(found.attributions).sum(1).tolist() == [0, 3, 50, 77]
+    assert found.signed.sum(1).tolist() == [0, 3, 50, 77]
     assert shapley(neighbourhood, reference).tolist() == pytest.approx([0, 3, 50, 77])
 
 
-def test_rows_that_the_panel_has_not_are_missing(panel):
+def test_rows_outside_the_panel_are_missing(panel):
     rows = rows_at(cells(panel), -2, 5)
     assert rows[:2].isnan().all()
     torch.testing.assert_close(rows[2:], cells(panel)[:3])

@@ -13,7 +13,7 @@ from foldproof.tasks.data.features.features import FEATURES
 from tests.tasks.attribute.origins.conftest import NAMES, feature_function, panel_features
 
 
-def test_every_feature_has_a_twin():
+def test_every_feature_has_a_torch_copy():
     assert set(TORCH_FEATURES) == set(FEATURES)
     assert LOOKBACK == 253
 
@@ -66,7 +66,7 @@ def test_derivatives_are_those_of_the_panels_own_code(market, name):
     np.testing.assert_allclose(found.numpy()[there], expected[there], rtol=1e-5, atol=1e-6 * scale)
 
 
-def test_what_is_missing_leaves_every_derivative_a_number(broken):
+def test_missing_cells_leave_every_derivative_finite(broken):
     made, quotes = feature_function(broken, 5)
     cells = quotes.steps.cells.nan_to_num().requires_grad_()
     values = made.values(quotes.steps, cells)

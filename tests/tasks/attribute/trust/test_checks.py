@@ -127,7 +127,7 @@ def test_an_edge_detector_fails_model_randomization(evidence: Evidence) -> None:
     assert all(honest.values())
 
 
-def test_exchanged_features_fail_removal_and_infidelity(evidence: Evidence) -> None:
+def test_permuted_features_fail_removal_and_infidelity(evidence: Evidence) -> None:
     """They add up and depend on the model, so the other checks let them pass."""
     assert outcome(checks_of(evidence, SPEC, generator(), exchanged)) == {
         "completeness": True,
@@ -175,9 +175,7 @@ def test_a_detached_statistic_fails_completeness(evidence: Evidence) -> None:
     assert found.value > 0.9
 
 
-def test_what_revin_feeds_past_the_network_is_no_learned_importance(
-    wide_panel: Panel, fit: Fit
-) -> None:
+def test_revins_bypass_is_no_learned_importance(wide_panel: Panel, fit: Fit) -> None:
     """The level of the first feature comes first in any network with RevIN, trained or not."""
     prepared = unit_inputs(fit("revin"), wide_panel)
     evidence = evidence_of(prepared, replace(SPEC, networks=12), generator())
@@ -214,7 +212,7 @@ def test_lags_that_cancel_count_in_full_or_not_at_all() -> None:
     np.testing.assert_allclose(importance_of(attributions, "gross"), [3, 2])
 
 
-def test_the_ranking_that_is_judged_is_the_one_asked_for(wide_panel: Panel, fit: Fit) -> None:
+def test_the_requested_ranking_is_checked(wide_panel: Panel, fit: Fit) -> None:
     marks = [
         trust_unit(unit_inputs(fit(), wide_panel), TrustSpec(lags=lags))
         for lags in ("gross", "net")
@@ -225,7 +223,7 @@ def test_the_ranking_that_is_judged_is_the_one_asked_for(wide_panel: Panel, fit:
     assert all(outcome(marks[1]).values())
 
 
-def test_seeds_agree_on_what_was_planted(wide_panel: Panel, fit: Fit) -> None:
+def test_seeds_agree_on_planted_features(wide_panel: Panel, fit: Fit) -> None:
     tables = [
         attribute_unit(unit_inputs(fit(seed=seed, fold=fold), wide_panel), 40, 8, seed=0).importance
         for fold in range(2)
@@ -239,7 +237,9 @@ def test_seeds_agree_on_what_was_planted(wide_panel: Panel, fit: Fit) -> None:
         assert seeds.value > 0.4
 
 
-def test_a_network_trained_on_permuted_labels_ranks_otherwise(wide_panel: Panel, fit: Fit) -> None:
+def test_a_network_trained_on_permuted_labels_ranks_differently(
+    wide_panel: Panel, fit: Fit
+) -> None:
     """All features matter here, by known weights: the ranking is learned to its end."""
     weights = 0.6 ** np.array([3, 1, 5, 0, 6, 2, 7, 4])
     target = (wide_panel.values * weights).sum(-1).astype(np.float32)
@@ -257,7 +257,7 @@ def test_a_network_trained_on_permuted_labels_ranks_otherwise(wide_panel: Panel,
     assert label_randomization(learned, kept).passed is False  # labels that were not permuted
 
 
-def test_canaries_stay_below_what_was_planted(wide_panel: Panel, fit: Fit) -> None:
+def test_noise_columns_rank_below_planted_features(wide_panel: Panel, fit: Fit) -> None:
     grown, names = with_noise_columns(wide_panel, 12, seed=0)
     rows = attribute_unit(unit_inputs(fit(panel=grown), grown), 40, 8, seed=0).importance
     table = rows.query("method == 'integrated_gradients'").set_index("feature")["importance"]
@@ -266,7 +266,7 @@ def test_canaries_stay_below_what_was_planted(wide_panel: Panel, fit: Fit) -> No
     assert not {"f1", "f3", "f6"} & set(found.detail.rpartition(": ")[2].split(", "))
 
 
-def test_sizes_that_do_not_fit_are_named() -> None:
+def test_invalid_sizes_are_named() -> None:
     with pytest.raises(ValueError, match="samples must be at least 2; it is 1"):
         TrustSpec(samples=1)
     with pytest.raises(ValueError, match="nodes must be at least 1; it is 0"):

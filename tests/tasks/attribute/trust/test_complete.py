@@ -51,7 +51,7 @@ def test_coupled_and_detached_forwards_fail_beside_a_clean_one() -> None:
         assert passed or found.value > 0.9
 
 
-def test_a_constant_forecast_and_what_is_not_a_number() -> None:
+def test_a_constant_forecast_and_nan_attributions() -> None:
     x, base = windows(0), windows(1)
 
     def constant(points: Tensor, rows: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ def test_a_constant_forecast_and_what_is_not_a_number() -> None:
     assert completeness(curved, x, base, torch.full_like(x, torch.nan)).value == 1
 
 
-def test_shapes_that_do_not_fit() -> None:
+def test_mismatched_shapes_are_named() -> None:
     x = windows(0)
     with pytest.raises(ValueError, match=r"\(30, 4, 3\), \(30, 4, 3\), \(30, 3\)"):
         completeness(curved, x, x, x[:, 0])

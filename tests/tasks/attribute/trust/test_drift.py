@@ -31,7 +31,7 @@ def fold(
 EVEN = np.full((2, 4), 0.125)
 
 
-def test_what_moved_by_hand() -> None:
+def test_moved_shares_by_hand() -> None:
     before = np.array([[[[3.0, 1.0], [0.0, 0.0]]]])
     turned = before[:, :, ::-1]
     shuffled_within_dates = before[..., ::-1]
@@ -44,7 +44,7 @@ def test_what_moved_by_hand() -> None:
 
 
 @pytest.mark.parametrize(("seeds", "own"), [(1, 0.0), (4, 0.2)])
-def test_what_does_not_move_is_seldom_beyond_the_mark(seeds: int, own: float) -> None:
+def test_without_drift_the_mark_is_rarely_exceeded(seeds: int, own: float) -> None:
     generator = np.random.default_rng(2)
     draws = [
         drift(*(fold(EVEN, generator, 12, seeds, own) for _ in range(2)), 0.05) for _ in range(120)
@@ -52,7 +52,7 @@ def test_what_does_not_move_is_seldom_beyond_the_mark(seeds: int, own: float) ->
     assert np.mean([one.moved > one.mark for one in draws]) < 0.12
 
 
-def test_one_seed_does_not_show_what_another_network_would_do() -> None:
+def test_one_seed_does_not_contain_training_noise() -> None:
     """Why an alert asks for a least share besides: the training's noise is beyond the mark."""
     generator = np.random.default_rng(2)
     draws = [drift(*(fold(EVEN, generator, 12, 1, 0.2) for _ in range(2)), 0.05) for _ in range(60)]
@@ -61,7 +61,7 @@ def test_one_seed_does_not_show_what_another_network_would_do() -> None:
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
-def test_a_third_that_moves_is_beyond_it(seeds: int) -> None:
+def test_a_shift_of_a_third_exceeds_the_mark(seeds: int) -> None:
     generator = np.random.default_rng(4)
     other = EVEN + np.array([[0.125, -0.1, 0.0, 0.0], [0.125, -0.1, -0.05, 0.0]])
     for _ in range(10):
@@ -71,7 +71,7 @@ def test_a_third_that_moves_is_beyond_it(seeds: int) -> None:
         assert found.moved > found.mark
 
 
-def test_a_network_that_turns_keeps_its_importance_and_changes_direction() -> None:
+def test_a_reversed_signal_keeps_its_importance_and_changes_direction() -> None:
     generator = torch.Generator().manual_seed(0)
     moved = torch.randn(50, 3, 2, generator=generator).double()
     weights = torch.tensor([[0.0, 0.0], [0.0, -2.0], [1.0, 0.0]]).double()
@@ -154,7 +154,7 @@ def test_a_planted_regime_shift_alerts_and_a_stable_panel_does_not(
         assert drifts(pd.concat(periods), 1.0)["alert"].tolist() == [False, False]
 
 
-def test_what_cannot_be_told_is_said() -> None:
+def test_undecided_drift_and_invalid_inputs() -> None:
     short = np.ones((1, LEAST_PERIODS - 1, 2, 3))
     assert np.isnan(drift(short, short, 0.05).p)
     columns = ["variant", "fold", "seed", "period", "first", "samples", "feature", "up", "down"]

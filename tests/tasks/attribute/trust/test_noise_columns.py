@@ -68,7 +68,7 @@ def test_noise_columns_are_independent_of_features_and_of_each_other(slow_panel:
     assert abs(np.corrcoef(noise[:, 0], noise[:, 1])[0, 1]) < 0.1  # symbols too
 
 
-def test_a_panel_of_its_own_from_a_seed(slow_panel: Panel) -> None:
+def test_the_new_panel_depends_on_its_seed(slow_panel: Panel) -> None:
     made = [with_noise_columns(slow_panel, 1, seed)[0] for seed in (0, 0, 1)]
     np.testing.assert_array_equal(made[0].values, made[1].values)
     assert made[0].fingerprint == made[1].fingerprint
@@ -76,7 +76,7 @@ def test_a_panel_of_its_own_from_a_seed(slow_panel: Panel) -> None:
     assert not made[0].values.flags.writeable
 
 
-def test_columns_that_do_not_fit(slow_panel: Panel) -> None:
+def test_invalid_columns_are_named(slow_panel: Panel) -> None:
     with pytest.raises(ValueError, match="asked for 0"):
         with_noise_columns(slow_panel, 0, seed=0)
     taken = replace(slow_panel, features=("a", "b", "noise_1", "d"))
@@ -85,7 +85,7 @@ def test_columns_that_do_not_fit(slow_panel: Panel) -> None:
 
 
 @pytest.mark.parametrize(("real", "noise"), [(4, 5), (9, 20), (3, 40)])
-def test_the_chance_of_as_many_above(real: int, noise: int) -> None:
+def test_the_p_value_equals_the_hypergeometric_law(real: int, noise: int) -> None:
     law = stats.nhypergeom(real + noise, real, 1)
     for count in range(real + 1):
         expected = law.sf(count - 1)
@@ -119,7 +119,7 @@ def test_noise_among_noise_passes_one_time_in_twenty_at_most() -> None:
     assert 0.005 < np.mean([one is True for one in passed]) < 0.07
 
 
-def test_names_that_do_not_fit() -> None:
+def test_invalid_names_are_named() -> None:
     table = pd.Series({"a": 1.0, "noise_0": 0.5})
     for wrong in ((), ("noise_1",), ("a", "noise_0")):
         with pytest.raises(ValueError, match="of real features and of at least one noise column"):

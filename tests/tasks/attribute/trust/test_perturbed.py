@@ -52,7 +52,7 @@ def network() -> Recurrent:
 X, BASE = draw(SAMPLES, 5, 3, seed=0), draw(SAMPLES, 5, 3, seed=1)
 
 
-def test_infidelity_of_a_gradient_is_captums(network: Recurrent) -> None:
+def test_infidelity_of_a_gradient_equals_captums(network: Recurrent) -> None:
     """Yeh's own form: the attribution is per unit of the input, the weight is the perturbation."""
     attributions = Saliency(network).attribute(X.clone().requires_grad_(), abs=False).detach()
     moved = X - 0.3 * draw(DRAWS, SAMPLES, 5, 3, seed=2)
@@ -63,7 +63,7 @@ def test_infidelity_of_a_gradient_is_captums(network: Recurrent) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-14)
 
 
-def test_infidelity_of_integrated_gradients_is_captums(network: Recurrent) -> None:
+def test_infidelity_of_integrated_gradients_equals_captums(network: Recurrent) -> None:
     """The share of the way to the baseline, as captum has it for what is multiplied by inputs."""
     attributions = IntegratedGradients(network).attribute(X, BASE, n_steps=30)
     put = draw(DRAWS, SAMPLES, 5, 3, seed=3) > 0
@@ -79,7 +79,7 @@ def test_infidelity_of_integrated_gradients_is_captums(network: Recurrent) -> No
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-12)
 
 
-def test_a_linear_forward_has_no_infidelity_and_a_false_attribution_has() -> None:
+def test_a_linear_forward_has_no_infidelity_unlike_a_wrong_attribution() -> None:
     weight = draw(5, 3, seed=4)
     put = draw(DRAWS, SAMPLES, 5, 3, seed=5) > 0
     exact = (X - BASE) * weight
@@ -96,7 +96,7 @@ def test_a_linear_forward_has_no_infidelity_and_a_false_attribution_has() -> Non
     torch.testing.assert_close(told(one_cell), share, rtol=1e-10, atol=1e-12)
 
 
-def test_max_sensitivity_is_captums(network: Recurrent) -> None:
+def test_max_sensitivity_equals_captums(network: Recurrent) -> None:
     explain = IntegratedGradients(network)
     moved = X + 0.02 * (2 * torch.rand(DRAWS, SAMPLES, 5, 3, dtype=DOUBLE) - 1)
 

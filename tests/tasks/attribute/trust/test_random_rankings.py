@@ -11,7 +11,7 @@ TIED = np.array([3.0, 1.0, 1.0, 0.0, 7.0, 3.0])
 PLAIN = np.array([0.1, 0.5, 0.2, 0.4, 0.9, 0.3])
 
 
-def test_correlations_of_rankings_as_scipy_has_them() -> None:
+def test_correlations_of_rankings_equal_scipys() -> None:
     generator = np.random.default_rng(0)
     pairs = [(TIED, PLAIN), *(generator.standard_normal((20, 2, 9)).round(1))]
     for x, y in pairs:
@@ -32,7 +32,7 @@ def test_a_constant_importance_agrees_with_nothing() -> None:
         (np.ones(2), np.array([1.0, np.nan]), "must be finite"),
     ],
 )
-def test_what_cannot_be_ranked(x: np.ndarray, y: np.ndarray, words: str) -> None:
+def test_invalid_rankings_are_named(x: np.ndarray, y: np.ndarray, words: str) -> None:
     for measure in (spearman, kendall):
         with pytest.raises(ValueError, match=words):
             measure(x, y)
@@ -59,7 +59,7 @@ def test_known_critical_values() -> None:
     assert random_band(20, 4) == pytest.approx(1.96 / np.sqrt(4 * 19), abs=1e-3)
 
 
-def test_the_mean_over_pairs_without_going_through_them() -> None:
+def test_the_mean_over_pairs_equals_the_pairwise_computation() -> None:
     generator = np.random.default_rng(1)
     runs = generator.standard_normal((5, 7)).round(1)
     pairs = [stats.kendalltau(x, y).statistic for x, y in combinations(runs, 2)]
@@ -70,7 +70,7 @@ def test_the_mean_over_pairs_without_going_through_them() -> None:
     assert mean_pairwise_tau(several)[1, 2] == pytest.approx(one, abs=1e-12)
 
 
-def test_random_agreement_against_all_rankings_and_the_normal_law() -> None:
+def test_random_agreement_equals_enumeration_and_the_normal_law() -> None:
     base = np.arange(5.0)
     taus = [kendall(base, np.array(one)) for one in permutations(base)]
     exact = np.quantile(taus, 0.95, method="higher")

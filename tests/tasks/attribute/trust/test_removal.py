@@ -28,7 +28,7 @@ def removal(weight: list[float], seed: int = 0) -> Removal:
     return Removal(linear, inputs, filler, DATES)
 
 
-def test_rank_ics_as_scipy_has_them_date_by_date() -> None:
+def test_rank_ics_equal_scipys_date_by_date() -> None:
     generator = np.random.default_rng(0)
     dates = generator.integers(0, 5, 60)
     forecasts, target = generator.standard_normal((3, 60)).round(1), generator.standard_normal(60)
@@ -41,7 +41,7 @@ def test_rank_ics_as_scipy_has_them_date_by_date() -> None:
         assert found[n, date] == pytest.approx(expected, abs=1e-12)
 
 
-def test_dates_of_two_say_nothing_and_constants_nothing_either() -> None:
+def test_small_dates_give_nan_and_constants_zero() -> None:
     dates = np.array([0, 0, 1, 1, 1])
     found = rank_ics(np.array([[1.0, 2, 3, 3, 3]]), np.arange(5.0), dates)
     assert np.isnan(found[0, 0])
@@ -67,7 +67,7 @@ def test_all_orders_of_a_few_features_and_random_ones_of_many() -> None:
     assert (np.sort(many, axis=1) == np.arange(9)).all()
 
 
-def test_removed_features_are_the_fillers() -> None:
+def test_removed_features_come_from_the_filler() -> None:
     where = removal([1.0, 2.0, 4.0])
     gone = np.array([[False, True, False], [True, True, True]])
     mixed = where.inputs.clone()
@@ -77,7 +77,7 @@ def test_removed_features_are_the_fillers() -> None:
     np.testing.assert_allclose(where.forecasts(gone), expected, rtol=1e-12)
 
 
-def test_losses_against_one_removal_at_a_time() -> None:
+def test_losses_equal_one_removal_at_a_time() -> None:
     where = removal([3.0, 1.0, 0.0, -2.0])
     target = np.random.default_rng(1).standard_normal(120)
     whole = where.forecasts(np.zeros((1, 4), dtype=bool))[0]
@@ -119,7 +119,7 @@ def test_thin_cross_sections_of_spread_dates() -> None:
     assert (few % days).unique(return_counts=True)[1].tolist() == [3] * 8
 
 
-def test_what_does_not_fit_is_named() -> None:
+def test_mismatched_arguments_are_named() -> None:
     where = removal([1.0, 2.0])
     with pytest.raises(ValueError, match=r"filler \(5, 3, 2\), dates \(120,\)"):
         Removal(where.forward, where.inputs, where.filler[:5], DATES)

@@ -32,17 +32,17 @@ def graded(wide_panel: Panel) -> Panel:
     return replace(wide_panel, target=target, fingerprint="graded")
 
 
-def test_a_planted_signal_stands_above_the_noise_and_nothing_does_not(
+def test_planted_features_pass_the_noise_check_and_noise_fails(
     wide_panel: Panel, graded: Panel, fit: Fit
 ) -> None:
     assert with_noise_check(fit(panel=graded), graded, 12, **SIZE).passed
     empty = with_permuted_target(wide_panel, 3)
     found = with_noise_check(fit(panel=empty), empty, 12, **SIZE)
     assert not found.passed
-    assert "above 12 canaries" in found.detail
+    assert "above the 12 noise columns" in found.detail
 
 
-def test_a_ranking_that_permuted_labels_share_was_not_learned(
+def test_a_ranking_shared_by_permuted_labels_fails(
     graded: Panel, fit: Fit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     importance = attribute_unit(unit_inputs(fit(panel=graded), graded), **SIZE, seed=0).importance
@@ -53,7 +53,7 @@ def test_a_ranking_that_permuted_labels_share_was_not_learned(
     assert kept.value > 0.8
 
 
-def test_the_same_panel_and_seed_give_the_unit_itself(graded: Panel, fit: Fit) -> None:
+def test_the_same_panel_and_seed_reproduce_the_unit(graded: Panel, fit: Fit) -> None:
     unit = fit(panel=graded)
     own = ranked(attribute_unit(unit_inputs(unit, graded), **SIZE, seed=0).importance)
     pd.testing.assert_series_equal(importance_on(graded, unit, unit.unit.seed, **SIZE), own)

@@ -47,13 +47,13 @@ def test_no_infidelity_without_interaction() -> None:
     ("attributions", "value"),
     [(torch.zeros_like(X), 1.0), (2 * exact(linear, X), 1.0), (3 * exact(linear, X), 4.0)],
 )
-def test_no_attribution_or_a_multiple_by_hand(attributions: Tensor, value: float) -> None:
+def test_zero_attributions_or_a_multiple_by_hand(attributions: Tensor, value: float) -> None:
     found = infidelity_check(linear, X, BASE, attributions, 8, seeded())
     assert found.value == pytest.approx(value, rel=1e-9)
     assert found.passed is False
 
 
-def test_exchanged_features_fail() -> None:
+def test_permuted_features_fail() -> None:
     """They still add up for every sample: only the parts tell."""
     exchanged = exact(linear, X)[..., [4, 5, 2, 3, 0, 1]]
     torch.testing.assert_close(exchanged.sum((1, 2)), exact(linear, X).sum((1, 2)))
@@ -76,7 +76,7 @@ def test_an_interaction_costs_fidelity_and_passes() -> None:
     assert found.passed
 
 
-def test_two_features_cannot_tell() -> None:
+def test_two_features_are_inconclusive() -> None:
     found = infidelity_check(
         lambda p, r: p.sum((1, 2)), X[..., :3], BASE[..., :3], X[..., :3], 4, seeded()
     )
@@ -121,8 +121,8 @@ def test_sensitivity_does_not_depend_on_the_features_units() -> None:
     assert scaled.value == pytest.approx(plain.value, rel=1e-9)
 
 
-def test_one_sample_has_no_other() -> None:
-    with pytest.raises(ValueError, match="two samples at least; there are 1"):
+def test_one_sample_is_not_enough() -> None:
+    with pytest.raises(ValueError, match="at least two samples; there are 1"):
         sensitivity_check(exact, linear, X[:1], 3, seeded())
 
 

@@ -51,7 +51,7 @@ def test_a_common_ranking_passes_and_random_rankings_pass_one_time_in_twenty() -
     assert 0.02 < np.mean(passed) < 0.09
 
 
-def test_two_features_cannot_tell() -> None:
+def test_two_features_are_inconclusive() -> None:
     found = stability("seed_stability", np.array([[[1.0, 2.0], [1.0, 2.0]]]))
     assert found.passed is None
     assert found.detail.startswith("too few features")
@@ -80,7 +80,7 @@ def test_seeds_agree_and_folds_do_not() -> None:
     assert seeds.value == pytest.approx(np.mean(by_hand), abs=1e-12)
 
 
-def test_by_variant_and_method_and_only_where_there_are_two() -> None:
+def test_by_variant_and_method_with_at_least_two_runs() -> None:
     one_seed = table(seeds=1)
     both = pd.concat([one_seed, table().assign(method="other"), table().assign(variant="none")])
     found = stabilities(both)
@@ -89,7 +89,7 @@ def test_by_variant_and_method_and_only_where_there_are_two() -> None:
     assert stabilities(table(1, 1))["zscore", "mean_partial"] == ()
 
 
-def test_what_cannot_be_compared_is_named() -> None:
+def test_incomparable_runs_are_named() -> None:
     whole = table()
     with pytest.raises(
         ValueError, match="variant zscore, method mean_partial: 5 units on 3 folds with 2"

@@ -56,7 +56,7 @@ def test_planted_features_come_first_at_their_lags(
         assert cells.query("feature == 'lagged'").set_index("lag")["absolute"].idxmax() == 1
 
 
-def test_tables_fit_each_other(panel: Panel, trained: Units) -> None:
+def test_tables_are_consistent_with_each_other(panel: Panel, trained: Units) -> None:
     attribution = attribute_unit(unit_inputs(trained("zscore"), panel), SAMPLES, NODES, seed=0)
     keys = ["method", "feature"]
     total = attribution.lagged.groupby(keys)["absolute"].sum()
@@ -97,7 +97,7 @@ def test_every_method_puts_the_planted_features_first(asked_all: Attribution) ->
             assert set(lags.nlargest(2).index) == {0, 1}
 
 
-def test_what_a_method_knows_is_what_its_tables_tell(asked_all: Attribution) -> None:
+def test_tables_hold_what_each_method_computes(asked_all: Attribution) -> None:
     importance = asked_all.importance
     assert list(dict.fromkeys(importance["method"])) == list(ATTRIBUTIONS)
     assert (importance["net"] <= importance["gross"] * (1 + 1e-12)).all()
@@ -116,7 +116,7 @@ def test_what_a_method_knows_is_what_its_tables_tell(asked_all: Attribution) -> 
     assert len(asked_all.gap) == 1
 
 
-def test_the_others_do_not_change_what_a_method_says(
+def test_other_methods_do_not_change_a_methods_tables(
     asked_all: Attribution, panel: Panel, trained: Units
 ) -> None:
     alone = attribute_unit(unit_inputs(trained("zscore"), panel), SAMPLES, NODES, seed=0)
@@ -162,7 +162,7 @@ def test_every_variant_is_attributed_by_every_method(
     assert (attribution.importance.groupby("method")["importance"].max() > 0).all()
 
 
-def test_planted_directions(panel: Panel, trained: Units) -> None:
+def test_mean_partials_have_the_planted_signs(panel: Panel, trained: Units) -> None:
     series = attribute_unit(unit_inputs(trained("zscore"), panel), SAMPLES, NODES, seed=0).series
     mean = series.groupby("feature")["mean_partial"].mean()
     assert mean["planted"] > 0.001 > -0.001 > mean["lagged"]
@@ -208,9 +208,7 @@ def test_partials_agree_with_moving_the_raw_feature(panel: Panel, trained: Units
     np.testing.assert_allclose(series, change.loc[series.index], rtol=2e-2, atol=1e-5)
 
 
-def test_the_spread_is_of_training_rows_and_of_ranks_where_these_are_fed(
-    panel: Panel, trained: Units
-) -> None:
+def test_the_spread_is_that_of_training_rows_or_of_ranks(panel: Panel, trained: Units) -> None:
     raw = panel.values[:90].astype(np.float64).std(axis=(0, 1))
     for variant in ("none", "zscore"):
         spread = feature_spread(unit_inputs(trained(variant), panel))
@@ -220,7 +218,7 @@ def test_the_spread_is_of_training_rows_and_of_ranks_where_these_are_fed(
     np.testing.assert_allclose(ranks, expected.std((0, 1), correction=0), rtol=1e-6)
 
 
-def test_a_date_coupled_forecast_is_the_scored_one_with_companions_held(
+def test_a_date_coupled_forecast_equals_the_score_with_fixed_companions(
     panel: Panel, trained: Units
 ) -> None:
     unit = trained("batch_norm_date")
@@ -245,7 +243,7 @@ def test_a_date_coupled_forecast_is_the_scored_one_with_companions_held(
     torch.testing.assert_close(moved[0], direct[int(chosen[0]) // days], rtol=1e-10, atol=1e-14)
 
 
-def test_without_held_companions_the_coupled_network_fails_completeness(
+def test_without_fixed_companions_the_coupled_network_fails_completeness(
     panel: Panel, trained: Units
 ) -> None:
     unit = trained("batch_norm_date")
@@ -291,7 +289,7 @@ def test_baselines_come_from_the_training_block_only(
     assert paths is not shifted
 
 
-def test_more_nodes_for_samples_that_need_them() -> None:
+def test_hard_samples_get_more_nodes() -> None:
     inputs = torch.linspace(-2, 2, 50, dtype=torch.float64).view(50, 1, 1)
     hard = torch.arange(50) % 5 == 0
 
@@ -318,7 +316,7 @@ def test_a_kink_stays_unresolved_and_a_constant_forecast_does_not() -> None:
     assert (constant.error == 0).all()
 
 
-def test_windows_are_those_of_the_network(panel: Panel, trained: Units) -> None:
+def test_windows_equal_slices_of_the_panel(panel: Panel, trained: Units) -> None:
     prepared = unit_inputs(trained("zscore"), panel)
     sample = prepared.test[9:10]
     d, s = int(sample) % len(panel.dates), int(sample) // len(panel.dates)
@@ -327,7 +325,7 @@ def test_windows_are_those_of_the_network(panel: Panel, trained: Units) -> None:
     )
 
 
-def test_joined_tables_and_none_at_all(panel: Panel, trained: Units) -> None:
+def test_tables_of_several_units_and_of_none(panel: Panel, trained: Units) -> None:
     parts = [
         attribute_unit(unit_inputs(trained(v), panel), 10, 4, seed=0) for v in ("none", "zscore")
     ]
@@ -339,7 +337,7 @@ def test_joined_tables_and_none_at_all(panel: Panel, trained: Units) -> None:
     assert {name: tuple(table.columns) for name, table in tables.items()} == dict(COLUMNS)
 
 
-def test_what_cannot_be_attributed_is_named(panel: Panel, trained: Units) -> None:
+def test_invalid_requests_are_named(panel: Panel, trained: Units) -> None:
     unit = trained("zscore")
     with pytest.raises(ValueError, match="samples must be at least 1"):
         attribute_unit(unit_inputs(unit, panel), 0, NODES, seed=0)
