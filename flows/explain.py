@@ -21,7 +21,7 @@ HOME = Path(".foldproof/explanations")
 
 @flow(name="explain", description=__doc__)
 def explain(request: ExplainRequest) -> list[Explanation]:
-    """Model from the tracker, rows, attributions, figure, tracker."""
+    """Fetch the model, attribute its forecasts, draw and log the explanations."""
     screen = Screen()
     with TemporaryDirectory() as folder:
         model = find_model(request.tracking, request.model, Path(folder))
@@ -32,18 +32,14 @@ def explain(request: ExplainRequest) -> list[Explanation]:
     for one in explained:
         report = draw_explanation(one)
         name = file_name(f"{one.symbol}-{one.date}")
-        place = log_explanation(
-            request.tracking, model.run_id, name, report, HOME.resolve()
-        )  # fmt: skip
+        place = log_explanation(request.tracking, model.run_id, name, report, HOME.resolve())
         screen.say(explanation_sentence(one))
         screen.say(f"figure and table: {place}")
     return explained
 
 
-def run_explain(
-    request: ExplainRequest, api: AbstractContextManager[None]
-) -> list[Explanation]:  # fmt: skip
-    """Check that there is a store, then run the flow."""
+def run_explain(request: ExplainRequest, api: AbstractContextManager[None]) -> list[Explanation]:
+    """Check that the tracking store can be opened, then run the flow."""
     open_store(request.tracking)
     with api:
         return explain(request)
