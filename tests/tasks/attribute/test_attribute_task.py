@@ -1,4 +1,4 @@
-"""What the task adds to a variant's newest unit: origins, baselines, checks."""
+"""The tables of a variant's newest unit: origins, baselines, checks."""
 
 from dataclasses import replace
 

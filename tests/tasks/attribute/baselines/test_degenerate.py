@@ -13,7 +13,7 @@ CONSTANT = {"zero", "train_mean", "train_median"}
 
 
 class Demeaned(WindowNormalizer):
-    """Takes the level out and leaves the scale."""
+    """Removes the level and keeps the scale."""
 
     def __init__(self, n_features: int) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class Demeaned(WindowNormalizer):
 
 
 class Halved(WindowNormalizer):
-    """Moves nothing to the start of the way, and leaves the level in."""
+    """Halves the window and keeps its level."""
 
     def __init__(self, n_features: int) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ def test_unknown_names_are_refused() -> None:
 
 
 def test_a_refused_pair_has_unresolved_attributions() -> None:
-    """Against zero the attributions of an instance norm stay open where others are exact."""
+    """Attributions of an instance norm stay unresolved against zero only."""
     window = VARIANTS["instance_norm"].window
     assert window is not None
     normalizer = window(2).double()

@@ -1,4 +1,4 @@
-"""Nodes are raised where attributions do not add up, there only, and what stays open is told."""
+"""Only samples whose attributions do not add up get more nodes; the rest is reported."""
 
 import math
 from collections.abc import Callable
@@ -128,7 +128,7 @@ def test_the_spread_of_one_forecast_is_its_change_and_of_none_is_one() -> None:
 def test_every_variant_is_complete_within_tolerance(
     variant: str, tolerance: float, panel: Panel, trained: Callable[[str], TrainedUnit]
 ) -> None:
-    """The gap is taken anew from the network's own forecasts."""
+    """The gap is recomputed from the network's own forecasts."""
     prepared = unit_inputs(trained(variant), panel)
     chosen = prepared.test[torch.arange(0, len(prepared.test), 5)][:48]
     inputs, baseline = (
@@ -187,15 +187,15 @@ def test_bad_arguments_are_named(change: dict, message: str) -> None:
 
 
 def test_errors_are_relative_to_the_given_spread() -> None:
-    """As where single forecasts of a unit are explained: the spread is that of all of its."""
+    """For single forecasts of a unit the spread is that of all its forecasts."""
     inputs = torch.tensor([[1.0], [3.0]]).double()
 
     def fourth(points: Tensor) -> Tensor:
         return points.squeeze(1) ** 4
 
-    own, told = (
+    own, given_spread = (
         resolved_gradients(fourth, inputs, 0.0, 1, doublings=0, spread=spread)
         for spread in (None, 8.0)
     )
-    torch.testing.assert_close(own.error * 40, told.error * 8)  # 1 and 81 deviate by 40
-    assert told.error[0] == pytest.approx((1 - 4 * 0.5**3) / 8, abs=1e-12)
+    torch.testing.assert_close(own.error * 40, given_spread.error * 8)  # 1 and 81 deviate by 40
+    assert given_spread.error[0] == pytest.approx((1 - 4 * 0.5**3) / 8, abs=1e-12)

@@ -133,13 +133,13 @@ def test_partials_scale_with_the_unit(name: str) -> None:
 
 @pytest.mark.parametrize("name", ATTRIBUTIONS)
 def test_forward_gets_the_sample_number_of_every_point(name: str) -> None:
-    """Each sample's forecast times a factor of its own, the same for a date's: so ranks stay."""
+    """Each forecast is multiplied by a factor per date, which keeps ranks within dates."""
     question = asked()
     factor = torch.arange(1, DATES + 1).double().repeat_interleave(STOCKS)
-    told = replace(
+    scaled = replace(
         question, forward=lambda points, rows: factor[rows] * question.forward(points, rows)
     )
-    plain, answer = (ATTRIBUTIONS[name].run(one) for one in (question, told))
+    plain, answer = (ATTRIBUTIONS[name].run(one) for one in (question, scaled))
     if plain.values is not None:
         power = 2 if name == "squared_sensitivity" else 1
         expected = factor.view(-1, 1, 1) ** power * plain.values
@@ -153,7 +153,7 @@ def test_forward_gets_the_sample_number_of_every_point(name: str) -> None:
 
 
 def completeness(name: str, question: Question) -> tuple[Answer, Tensor, Tensor]:
-    """The answer, how far its values miss what they should add up to, and that."""
+    """The answer, its completeness error, and the expected sum."""
     answer, rows = ATTRIBUTIONS[name].run(question), torch.arange(len(question.inputs))
     with torch.no_grad():
         before = question.forward(question.baseline, rows)
@@ -206,10 +206,10 @@ def test_the_error_equals_the_scatter_of_repeated_draws(
     question = asked(steep)
     answers = [ATTRIBUTIONS[name].run(replace(question, seed=seed)) for seed in range(40)]
     scatter = torch.stack([answer.net for answer in answers]).std(0)
-    said = torch.stack([answer.error for answer in answers]).square().mean(0).sqrt()
+    stated = torch.stack([answer.error for answer in answers]).square().mean(0).sqrt()
     assert (scatter > 0).all()
-    # 40 draws tell a standard deviation to 11 %; |.| lessens the scatter where signs are unsure
-    assert ((scatter / said > 0.6) & (scatter / said < 1.5)).all()
+    # 40 draws give a standard deviation to 11 %; |.| reduces the scatter of uncertain signs
+    assert ((scatter / stated > 0.6) & (scatter / stated < 1.5)).all()
 
 
 @pytest.mark.parametrize("name", ATTRIBUTIONS)
@@ -250,7 +250,7 @@ def test_the_default_methods_pass_and_others_are_named() -> None:
 
 
 def test_attributions_rank_by_net_and_slopes_by_gross() -> None:
-    """A sum of slopes over lags is nothing to a network that normalizes the window."""
+    """A sum of slopes over lags is zero for a network that normalizes the window."""
     net = {name for name, one in ATTRIBUTIONS.items() if one.lags == "net"}
     assert net == {
         "integrated_gradients", "expected_gradients", "temporal_integrated_gradients",

@@ -97,7 +97,7 @@ def test_the_chunk_size_does_not_change_the_result(chunk: int, nodes: int | None
 @pytest.mark.parametrize("chunk", [1, 5, 40])
 def test_forward_gets_the_sample_number_of_every_point(chunk: int) -> None:
     factor = torch.arange(1, 8).double()
-    plain, told = (
+    plain, scaled = (
         expected_gradients(
             lambda points, rows, scale=scale: scale[rows] * squares(points),
             windows(),
@@ -110,7 +110,7 @@ def test_forward_gets_the_sample_number_of_every_point(chunk: int) -> None:
         for scale in (torch.ones(7).double(), factor)
     )
     expected = factor.view(-1, 1, 1) * plain.attributions
-    torch.testing.assert_close(told.attributions, expected, **EXACT)
+    torch.testing.assert_close(scaled.attributions, expected, **EXACT)
 
 
 def test_one_draw_has_no_error_and_no_sample_no_attribution() -> None:

@@ -13,7 +13,7 @@ def cross_sections() -> tuple[Tensor, np.ndarray]:
     generator = torch.Generator().manual_seed(5)
     inputs = torch.randn(DATES * STOCKS, 6, generator=generator, dtype=torch.float64)
     dates = np.repeat(np.datetime64("2020-01-01") + np.arange(DATES), STOCKS)
-    inputs[:, 5] = torch.arange(DATES).repeat_interleave(STOCKS) % 2  # tells the date's parity
+    inputs[:, 5] = torch.arange(DATES).repeat_interleave(STOCKS) % 2  # parity of the date
     return inputs, dates
 
 

@@ -27,7 +27,7 @@ def panel(features: int = 3) -> tuple[Tensor, np.ndarray]:
 
 
 def newest(x: Tensor) -> Tensor:
-    """Feature 0 is all of the order within a date; feature 1 only moves a date's level."""
+    """Feature 0 determines the order within a date; feature 1 only moves a date's level."""
     return x[:, -1, 0] + 0 * x[:, -1, 1]
 
 
@@ -106,7 +106,7 @@ def test_the_loss_by_independent_recomputation() -> None:
 
 
 def test_one_permuted_date_agrees_with_captum() -> None:
-    """captum permutes the batch: on one date and by the same order, its forecasts are ours."""
+    """captum permutes the batch: on one date with the same order, its forecasts equal ours."""
     network, inputs = Recurrent(), windows(30)
     target = inputs[:, -1, 0]
     ours = permutation_importance(

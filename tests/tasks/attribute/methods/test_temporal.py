@@ -10,7 +10,7 @@ EXACT = {"rtol": 0.0, "atol": 1e-12}
 
 
 def decayed(x: Tensor) -> Tensor:
-    """Sum of 2^-age x² over the rows that are there."""
+    """Sum of 2^-age x² over the rows of the window."""
     weight = 0.5 ** torch.arange(x.shape[1] - 1, -1, -1).double()
     return (x.square() * weight.view(-1, 1)).sum((1, 2))
 
@@ -35,12 +35,12 @@ def test_a_window_of_one_row_has_ordinary_integrated_gradients() -> None:
 
 
 def test_agrees_with_the_definition_by_captum_on_cropped_windows() -> None:
-    """tint.attr.TemporalIntegratedGradients (time_interpret 0.3.0), recomputed by its own words.
+    """tint.attr.TemporalIntegratedGradients (time_interpret 0.3.0), recomputed from its documentation.
 
     "It crops the sequence up to a time, and only moves this last time from a baseline to its
     original value"; the attribution of a time is that of the last row of its crop. Here the crop
-    is explicit, the rows before are the baseline's too, and captum walks the path: rows that do
-    not move get 0, the last one what is asked for.
+    is explicit, earlier rows equal the baseline's, and captum integrates the path: rows that do
+    not move get 0, the last row gets the attribution of the step.
     """
     network, inputs, baseline = Recurrent(), windows(), windows(seed=2)
     ours, gap = temporal_integrated_gradients(network, inputs, baseline, 20)

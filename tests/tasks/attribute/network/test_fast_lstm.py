@@ -1,4 +1,4 @@
-"""The quick LSTM against torch's own: same outputs, same gradients by inputs."""
+"""The fast LSTM gives torch's outputs and gradients by inputs."""
 
 import pytest
 import torch
@@ -105,7 +105,7 @@ def test_eval_mode_uses_the_fast_lstm_and_restores_the_plain_one() -> None:
         assert "forward" in vars(part)
         with eval_mode(part):
             pass
-        assert "forward" in vars(part), "who found it quick leaves it so"
+        assert "forward" in vars(part), "the inner block must not restore the plain LSTM"
     assert "forward" not in vars(part)
     whole, _ = part(points())
     whole.sum().backward()

@@ -1,4 +1,4 @@
-"""The small ragged market of the data room, and every built-in feature made of it."""
+"""The small ragged market of the data tests, and every built-in feature computed from it."""
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ def panel_features(frame: pd.DataFrame, limit: int) -> np.ndarray:
 def feature_function(
     frame: pd.DataFrame, limit: int, names=NAMES
 ) -> tuple[FeatureFunction, Quotes]:
-    """All dates of ``frame``, ready to be made of steps."""
+    """The features on all dates of ``frame`` as a function of steps."""
     days = frame["date"].nunique()
     quotes = Quotes.of(frame, limit).rows(-reach(limit), days + reach(limit))
     return FeatureFunction.near(quotes, names, days), quotes
@@ -31,7 +31,7 @@ def feature_function(
 
 @pytest.fixture(scope="session")
 def broken(market: pd.DataFrame) -> pd.DataFrame:
-    """The market with days without trade, without a close, and with a close that stands still."""
+    """The market with days without trade, without a close, and with a constant close."""
     frame, day = market.copy(), market.groupby("symbol").cumcount()
     frame.loc[(frame["symbol"] == "FULL") & (day % 90 == 80), "volume"] = 0.0
     frame.loc[(frame["symbol"] == "LEFT") & (day % 60 == 50), "price"] = np.nan

@@ -1,4 +1,4 @@
-"""From a forecast back to daily returns: closed forms, completeness, and why it stops."""
+"""Attribution of a forecast to daily returns: closed forms, completeness, limits."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ WINDOW, AFTER, BACK = 4, 3, 20
 
 @pytest.fixture(scope="session")
 def neighbourhood(market):
-    """Surroundings of FULL on a date, under any forecast of a few features."""
+    """The raw neighbourhood of FULL on a date, under any forecast of a few features."""
     values = torch.from_numpy(panel_features(market, 5))
     symbols = np.sort(market["symbol"].unique())
     column = int(np.flatnonzero(symbols == "FULL")[0])
@@ -153,7 +153,7 @@ def test_ten_nodes_split_at_kinks_beat_many_without(neighbourhood, market, monke
 
 
 def test_cells_without_a_counterpart_do_not_move(neighbourhood, market):
-    """A stock that was listed in between is held as it is."""
+    """A stock listed between the two dates does not move."""
     late = market[(market["symbol"] != "LEFT") | (market.groupby("symbol").cumcount() > 295)]
     one = neighbourhood(("relative_5",), lambda region, s: own_window(region, s)[-1, 0], date=303)
     rows = torch.from_numpy(panel_features(late, 5))[one.first : one.first + len(one.values)]
@@ -199,6 +199,6 @@ def test_a_constant_reference_price_has_no_reversal(neighbourhood, market):
 def test_custom_features_have_no_attribution_to_prices(neighbourhood, market, features, why):
     one = neighbourhood(("return_5",), lambda region, s: own_window(region, s)[-1, 0])
     data = DataSpec(source="file", path="rows.csv", features=features)
-    found, said = prices_or_reason(data, market, one, ("return_5",), 0, 0, 1.0, 10)
+    found, reason = prices_or_reason(data, market, one, ("return_5",), 0, 0, 1.0, 10)
     assert found is None
-    assert why in said
+    assert why in reason

@@ -1,4 +1,4 @@
-"""Where a maximum changes hands, and quadrature that is cut there."""
+"""Places where a maximum switches, and quadrature that is split there."""
 
 import numpy as np
 import pytest

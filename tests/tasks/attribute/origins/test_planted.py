@@ -1,4 +1,4 @@
-"""A network that was trained on the return of one known day names that day, and a control none."""
+"""A network trained on the return of one known day is attributed to that day; a control is not."""
 
 from datetime import date
 
@@ -48,9 +48,9 @@ def explained(planted: bool, folder):
     data = DataSpec(source="file", path="rows.csv", features="price", columns=ROLES)
     served = read_served(*write_served(trained, panel.features, data, folder).values())
     raw = frame[["date", "symbol", "price"]]
-    laid = served.laid(raw)
+    known = served.laid(raw)
     return [
-        explain_forecast(served, laid, f"S{s:02d}", panel.dates[600 - 3 * s], BACK, raw=raw)
+        explain_forecast(served, known, f"S{s:02d}", panel.dates[600 - 3 * s], BACK, raw=raw)
         for s in range(SYMBOLS)
     ]
 
@@ -72,7 +72,7 @@ def planted(tmp_path_factory):
 
 
 def named(found) -> float:
-    """Share of forecasts whose first day is the planted one, come or gone from its place."""
+    """Share of forecasts attributed most to the planted day, at its present or former place."""
     days = [one.prices.by_day().set_index("lag")["own returns"].abs() for one in found]
     return float(np.mean([one.idxmax() in (AGE, AGE + BACK) for one in days]))
 

@@ -1,4 +1,4 @@
-"""A comparison's forecasts, taken on to daily returns."""
+"""Attribution of a comparison's forecasts to daily returns."""
 
 from datetime import date
 

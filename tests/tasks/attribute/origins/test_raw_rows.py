@@ -1,4 +1,4 @@
-"""From the forecast through every normalizer back to the supplied cells."""
+"""Attribution of forecasts through every normalizer to the supplied cells."""
 
 from dataclasses import replace
 
@@ -103,7 +103,7 @@ def test_the_function_equals_the_score_and_its_origins_match_the_variants_claims
 
 @pytest.mark.parametrize("variant", ["zscore", "instance_norm", "batch_norm_hidden"])
 def test_constant_statistics_do_not_change_integrated_gradients(unit, panel, variant):
-    """Independent: the same from normalized windows, as an affine map of a cell changes none."""
+    """Independent check: an affine map of a cell does not change its attribution."""
     one = unit(variant)
     neighbourhood, prepared = of_date(one, panel), unit_inputs(one, panel)
     reference = rows_at(cells(panel), neighbourhood.first - 60, len(neighbourhood.values))
@@ -144,11 +144,11 @@ def test_captum_finds_the_same_through_cross_sectional_and_rolling_statistics(un
 def test_fits_on_later_rows_are_detected_by_changing_these_rows(panel):
     values = torch.from_numpy(panel.values).double()
     member = torch.from_numpy(panel.member)
-    told = {
+    found = {
         name: follows_later_rows(variant.input, values, member, range(90))
         for name, variant in VARIANTS.items()
     }
-    assert [name for name, follows in told.items() if follows] == ["full_sample_zscore"]
+    assert [name for name, follows in found.items() if follows] == ["full_sample_zscore"]
 
 
 def by_hand():

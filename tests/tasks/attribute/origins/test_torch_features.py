@@ -1,4 +1,4 @@
-"""The features in torch are those of the panel, and so are their derivatives."""
+"""The torch features and their derivatives equal those of the panel's code."""
 
 from datetime import date
 
@@ -41,7 +41,7 @@ def test_the_same_numbers_on_the_bundled_panel():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_derivatives_are_those_of_the_panels_own_code(market, name):
-    """Independent: closes and volumes are moved by a little, and the panel's code asked again."""
+    """Independent check: small changes of closes and volumes, through the panel's own code."""
     made, quotes = feature_function(market, 5, (name,))
     rng, little = np.random.default_rng(3), 1e-6
     nudges = {kind: rng.standard_normal(len(market)) for kind in ("price", "volume")}

@@ -14,7 +14,7 @@ Units = Callable[[str], TrainedUnit]
 
 
 def deep(trained: Units, variant: str) -> TrainedUnit:
-    """A unit with two LSTM layers; its weights are set to 7, so that new ones are told apart."""
+    """A unit with two LSTM layers; its weights are 7, unlike new ones."""
     usual = trained("zscore")
     unit = replace(usual.unit, variant=variant, network=NetworkSpec(window=5, hidden=4, layers=2))
     names = build(resolve(variant), 4, unit.network, 0).state_dict()

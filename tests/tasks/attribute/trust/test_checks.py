@@ -107,7 +107,7 @@ def test_the_checks_cost_less_than_the_attribution(wide_panel: Panel, fit: Fit) 
 
 
 def edges(baseline: Tensor, reported: bool) -> Attribute:
-    """Says how large the inputs are; no model is asked."""
+    """The size of the inputs, whatever the model."""
     return lambda forward, inputs: inputs.abs()
 
 
@@ -186,9 +186,9 @@ def test_revins_bypass_is_no_learned_importance(wide_panel: Panel, fit: Fit) -> 
 
 
 def test_lags_that_cancel_are_no_learned_importance(wide_panel: Panel, fit: Fit) -> None:
-    """Between windows of symbols on other levels instance norm has steep slopes that cancel.
+    """For symbols at different levels, instance norm has steep slopes that cancel.
 
-    Their size is the same in any network; their sum over lags is what the network makes of them.
+    Their size is the same in any network; their sum over lags depends on the network.
     """
     level = np.random.default_rng(3).standard_normal((12, 8)) * np.geomspace(0.3, 30, 8)[::-1]
     values = wide_panel.values + level.astype(np.float32)
@@ -219,7 +219,7 @@ def test_the_requested_ranking_is_checked(wide_panel: Panel, fit: Fit) -> None:
     ]
     by_name = [{one.name: one for one in checks} for checks in marks]
     assert by_name[0]["infidelity"] == by_name[1]["infidelity"]
-    assert trust_unit(unit_inputs(fit(), wide_panel)) == marks[1]  # net, unless told
+    assert trust_unit(unit_inputs(fit(), wide_panel)) == marks[1]  # net by default
     assert all(outcome(marks[1]).values())
 
 
@@ -240,7 +240,7 @@ def test_seeds_agree_on_planted_features(wide_panel: Panel, fit: Fit) -> None:
 def test_a_network_trained_on_permuted_labels_ranks_differently(
     wide_panel: Panel, fit: Fit
 ) -> None:
-    """All features matter here, by known weights: the ranking is learned to its end."""
+    """All features matter, with known weights, so the whole ranking is learned."""
     weights = 0.6 ** np.array([3, 1, 5, 0, 6, 2, 7, 4])
     target = (wide_panel.values * weights).sum(-1).astype(np.float32)
     graded = replace(wide_panel, target=target, fingerprint="graded")

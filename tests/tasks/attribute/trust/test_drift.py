@@ -1,4 +1,4 @@
-"""Drift of the importance between folds: by hand, under a null, planted, and through networks."""
+"""Drift of the importance between folds: by hand, without drift, planted, with networks."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -53,7 +53,7 @@ def test_without_drift_the_mark_is_rarely_exceeded(seeds: int, own: float) -> No
 
 
 def test_one_seed_does_not_contain_training_noise() -> None:
-    """Why an alert asks for a least share besides: the training's noise is beyond the mark."""
+    """Why an alert also needs a least share: the training's noise exceeds the mark."""
     generator = np.random.default_rng(2)
     draws = [drift(*(fold(EVEN, generator, 12, 1, 0.2) for _ in range(2)), 0.05) for _ in range(60)]
     assert np.mean([one.moved > one.mark for one in draws]) > 0.2
@@ -100,7 +100,7 @@ DAYS, WINDOW = 640, 5
 
 
 def panel_of(change: str) -> Panel:
-    """0.5 f1 - 0.4 f3; from the middle on f6 carries instead of f1, or f1 the other way round."""
+    """0.5 f1 - 0.4 f3; from the middle on, f6 replaces f1, or f1 changes sign."""
     rng = np.random.default_rng(5)
     values = rng.standard_normal((DAYS, 8, 8), dtype=np.float32)
     first, middle = np.array(values[:, :, 1]), DAYS // 2

@@ -35,7 +35,7 @@ def test_the_true_ranking_passes_and_the_reverse_fails(where: Removal) -> None:
 
 
 def test_random_rankings_rarely_pass(where: Removal) -> None:
-    """Those that do happen to have the strongest features in front."""
+    """Those that pass have a strong feature in front."""
     generator = np.random.default_rng(0)
     passed = []
     for _ in range(60):
@@ -58,10 +58,10 @@ def test_the_realised_target_is_reported_but_not_tested(where: Removal) -> None:
     generator = np.random.default_rng(4)
     noise = generator.standard_normal(len(DATES))
     plain = faithfulness(where, np.abs(WEIGHT))
-    told = faithfulness(where, np.abs(WEIGHT), noise)
-    assert [one.passed for one in told] == [one.passed for one in plain]
-    assert [one.value for one in told] == [one.value for one in plain]
-    assert all("realised" in b.detail > a.detail for a, b in zip(plain, told, strict=True))
+    both = faithfulness(where, np.abs(WEIGHT), noise)
+    assert [one.passed for one in both] == [one.passed for one in plain]
+    assert [one.value for one in both] == [one.value for one in plain]
+    assert all("realised" in b.detail > a.detail for a, b in zip(plain, both, strict=True))
     unknown = faithfulness(where, np.abs(WEIGHT), np.full(len(DATES), np.nan))
     assert all("realised" not in one.detail for one in unknown)
 

@@ -30,7 +30,7 @@ def test_only_the_last_stage_counts() -> None:
 
 
 def test_four_features_need_several_networks() -> None:
-    """A single rho of four features may be anything; that two are 1 is chance 1 / 576."""
+    """A single rho of four features can have any value; two are 1 with probability 1 / 576."""
     one = model_randomization(TRAINED[:4], {"all": [TRAINED[:4]]})
     two = model_randomization(TRAINED[:4], {"all": [TRAINED[:4]] * 2})
     assert one.passed is None

@@ -1,4 +1,4 @@
-"""The checks that train again: they pass what was learned and fail what was not."""
+"""The checks that train again pass learned rankings and fail others."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,7 +26,7 @@ SIZE = {"samples": 40, "nodes": 8}
 
 @pytest.fixture(scope="module")
 def graded(wide_panel: Panel) -> Panel:
-    """All features matter, by known weights: the ranking is learned to its end."""
+    """All features matter, with known weights, so the whole ranking is learned."""
     weights = 0.6 ** np.array([3, 1, 5, 0, 6, 2, 7, 4])
     target = (wide_panel.values * weights).sum(-1).astype(np.float32)
     return replace(wide_panel, target=target, fingerprint="graded")

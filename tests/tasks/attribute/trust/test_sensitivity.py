@@ -54,7 +54,7 @@ def test_zero_attributions_or_a_multiple_by_hand(attributions: Tensor, value: fl
 
 
 def test_permuted_features_fail() -> None:
-    """They still add up for every sample: only the parts tell."""
+    """They still add up for every sample: only parts of the features show the error."""
     exchanged = exact(linear, X)[..., [4, 5, 2, 3, 0, 1]]
     torch.testing.assert_close(exchanged.sum((1, 2)), exact(linear, X).sum((1, 2)))
     found = infidelity_check(linear, X, BASE, exchanged, 8, seeded())
@@ -84,14 +84,16 @@ def test_two_features_are_inconclusive() -> None:
 
 
 def test_the_interval_of_the_ratio_covers_it() -> None:
-    """Of draws with ratio 0.25: 95 of 100 intervals hold it, but for what 100 draws tell."""
+    """Draws with ratio 0.25: about 95 of 100 intervals contain it."""
     generator = seeded()
     covered = []
     for _ in range(200):
         size = torch.rand(100, generator=generator, dtype=torch.float64) + 0.5
         actual = size * torch.randn(4, 100, generator=generator, dtype=torch.float64)
-        told = actual + 0.5 * size * torch.randn(4, 100, generator=generator, dtype=torch.float64)
-        _, (low, high) = relative_error(told, actual)
+        predicted = actual + 0.5 * size * torch.randn(
+            4, 100, generator=generator, dtype=torch.float64
+        )
+        _, (low, high) = relative_error(predicted, actual)
         covered.append(low < 0.25 < high)
     assert 0.9 < sum(covered) / 200 < 0.99
 

@@ -102,8 +102,8 @@ def test_tables_hold_what_each_method_computes(asked_all: Attribution) -> None:
     assert list(dict.fromkeys(importance["method"])) == list(ATTRIBUTIONS)
     assert (importance["net"] <= importance["gross"] * (1 + 1e-12)).all()
     for method, rows in importance.groupby("method"):
-        told = rows[ATTRIBUTIONS[str(method)].lags]
-        pd.testing.assert_series_equal(rows["importance"], told, check_names=False)
+        ranked_by = rows[ATTRIBUTIONS[str(method)].lags]
+        pd.testing.assert_series_equal(rows["importance"], ranked_by, check_names=False)
     drawn = set(importance.loc[importance["net_error"].notna(), "method"])
     assert drawn == {"expected_gradients", "shapley", "permutation"}
     by_lag = set(asked_all.lagged["method"])
@@ -130,7 +130,7 @@ def test_other_methods_do_not_change_a_methods_tables(
 
 
 def test_permutation_is_in_rank_ic_units(asked_all: Attribution) -> None:
-    """Together the two planted features are all of the forecast: each loses a good part of it."""
+    """The two planted features make up the forecast, so each loses a large part of it."""
     loss = asked_all.importance.query("method == 'permutation'").set_index("feature")["net"]
     assert 0.1 < loss["lagged"] < 1
     assert 0.1 < loss["planted"] < 1
@@ -182,18 +182,18 @@ def test_partials_do_not_depend_on_the_features_units(panel: Panel, trained: Uni
     """The same network on a feature in cents instead of dollars: per sd nothing changes."""
     dollars = trained("zscore")
     cents = replace(panel, values=panel.values * np.array([100, 1, 1, 1], dtype=np.float32))
-    retold = replace(dollars, statistics=fit_statistics(dollars.unit, cents))
+    rescaled = replace(dollars, statistics=fit_statistics(dollars.unit, cents))
     expected = attribute_unit(unit_inputs(dollars, panel), SAMPLES, NODES, seed=0).importance[
         "importance"
     ]
-    actual = attribute_unit(unit_inputs(retold, cents), SAMPLES, NODES, seed=0).importance[
+    actual = attribute_unit(unit_inputs(rescaled, cents), SAMPLES, NODES, seed=0).importance[
         "importance"
     ]
     np.testing.assert_allclose(actual, expected, rtol=1e-4)
 
 
 def test_partials_agree_with_moving_the_raw_feature(panel: Panel, trained: Units) -> None:
-    """Statistics fixed, add a small step to a raw feature everywhere: the mean change."""
+    """With fixed statistics, a small step of a raw feature everywhere gives the mean change."""
     unit = trained("zscore")
     attribution = attribute_unit(unit_inputs(unit, panel), SAMPLES, NODES, seed=0)
     series = attribution.series.query("feature == 'planted'").set_index("date")["mean_partial"]
@@ -272,7 +272,7 @@ def test_without_fixed_companions_the_coupled_network_fails_completeness(
 def test_baselines_come_from_the_training_block_only(
     rows: slice, shifted: bool, panel: Panel, trained: Units
 ) -> None:
-    """Move raw rows outside the test windows, statistics fixed: only the baselines can follow."""
+    """Move raw rows outside the test windows with fixed statistics: only baselines can change."""
     unit = trained("zscore")
     values = panel.values.copy()
     values[rows] += 5
