@@ -82,11 +82,11 @@ def _integrated(q: Question) -> Answer:
 
 
 def _expected(q: Question) -> Answer:
-    """Values (B, T, F) with their standard errors."""
+    """Values (B, T, F), with the standard errors of their sums over lags."""
     found = expected_gradients(
         q.forward, q.inputs, q.references, generator=q.generator(), rows=q.rows
     )
-    return answer_of(found.attributions, found.error, found.lag_error)
+    return answer_of(found.attributions, found.lag_error)
 
 
 def _temporal(q: Question) -> Answer:
@@ -154,7 +154,7 @@ def _shapley(q: Question) -> Answer:
     found = shapley_values(
         q.forward, q.inputs, q.baseline, q.groups, generator=q.generator(), rows=q.rows
     )
-    return answer_of(found.values.unsqueeze(1), found.error.unsqueeze(1), found.error)
+    return answer_of(found.values.unsqueeze(1), found.error)
 
 
 TARGET = "the target's unit"

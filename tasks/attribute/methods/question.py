@@ -96,7 +96,6 @@ class Answer:
         absolute: (L, C) mean over samples of the absolute value.
         net: (C,) mean over samples of |sum over lags|: lags that offset each other cancel.
         values: (B, L, C) per sample; None where a method gives aggregates only.
-        value_error: Standard error of ``values``, of their shape; None where nothing is drawn.
         error: (C,) standard error of ``net`` from the draws; None where nothing is drawn.
         agreement: (C,) in [0, 1], how far samples agree on the sign; None where it has no meaning.
         paths: Accuracy of integrated gradients.
@@ -107,7 +106,6 @@ class Answer:
     absolute: Tensor
     net: Tensor
     values: Tensor | None = None
-    value_error: Tensor | None = None
     error: Tensor | None = None
     agreement: Tensor | None = None
     paths: Paths | None = None
@@ -120,16 +118,12 @@ class Answer:
 
 
 def answer_of(
-    values: Tensor,
-    value_error: Tensor | None = None,
-    sum_error: Tensor | None = None,
-    paths: Paths | None = None,
+    values: Tensor, sum_error: Tensor | None = None, paths: Paths | None = None
 ) -> Answer:
     """The answer of a method that gives a value per sample.
 
     Args:
         values: (B, L, C).
-        value_error: (B, L, C) standard errors.
         sum_error: (B, C) standard errors of the sums over lags, from draws that are independent
             between samples. Noise inflates the absolute value, so where it is as large as the
             value, ``net`` is too large by more than ``error`` says.
@@ -142,7 +136,6 @@ def answer_of(
         absolute=known.abs().mean(0),
         net=known.sum(1).abs().mean(0),
         values=known,
-        value_error=None if value_error is None else value_error.cpu(),
         error=error,
         paths=paths,
     )

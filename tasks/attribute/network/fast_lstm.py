@@ -110,14 +110,17 @@ def fast_forward(lstm: nn.LSTM) -> Callable[..., tuple[Tensor, State]]:
 
 def stacked_weights(lstm: nn.LSTM, layer: int) -> tuple[Tensor, Tensor]:
     """Weight (4H, F + H) and bias (4H, 1) of a layer in the order of :class:`Recurrence`."""
-    by_input, by_hidden = (getattr(lstm, f"weight_{by}_l{layer}").detach() for by in ("ih", "hh"))
-    write, keep, new, out = torch.cat([by_input, by_hidden], 1).chunk(4)
-    weight = torch.cat([write, keep, out, 2 * new])
+
+    def reordered(gates: Tensor) -> Tensor:
+        write, keep, new, out = gates.detach().chunk(4)
+        return torch.cat([write, keep, out, 2 * new])
+
+    weights = [getattr(lstm, f"weight_{by}_l{layer}") for by in ("ih", "hh")]
+    weight = reordered(torch.cat(weights, 1))
     if not lstm.bias:
         return weight, weight.new_zeros(len(weight), 1)
     both = getattr(lstm, f"bias_ih_l{layer}") + getattr(lstm, f"bias_hh_l{layer}")
-    write, keep, new, out = both.detach().unsqueeze(1).chunk(4)
-    return weight, torch.cat([write, keep, out, 2 * new])
+    return weight, reordered(both.unsqueeze(1))
 
 
 def supported(part: nn.Module) -> bool:

@@ -1,7 +1,7 @@
 """Checked forecasts and input gradients of a network in eval mode."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -34,10 +34,8 @@ def eval_mode(forward: Callable[..., Tensor]) -> Iterator[None]:
     modules = list(module.modules())
     modes = [part.training for part in modules]
     changed: list[nn.Module] = []
-    with ExitStack() as stack:
-        stack.enter_context(torch.inference_mode(False))
-        stack.enter_context(torch.enable_grad())
-        stack.enter_context(torch.backends.cudnn.flags(enabled=False))
+    cudnn_off = torch.backends.cudnn.flags(enabled=False)
+    with torch.inference_mode(False), torch.enable_grad(), cudnn_off:
         try:
             for part in modules:
                 part.training = False

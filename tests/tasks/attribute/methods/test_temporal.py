@@ -35,7 +35,7 @@ def test_a_window_of_one_row_has_ordinary_integrated_gradients() -> None:
 
 
 def test_agrees_with_the_definition_by_captum_on_cropped_windows() -> None:
-    """tint.attr.TemporalIntegratedGradients (time_interpret 0.3.0), recomputed from its documentation.
+    """tint.attr.TemporalIntegratedGradients (time_interpret 0.3.0), by its documentation.
 
     "It crops the sequence up to a time, and only moves this last time from a baseline to its
     original value"; the attribution of a time is that of the last row of its crop. Here the crop

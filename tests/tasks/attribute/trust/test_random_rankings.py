@@ -51,7 +51,7 @@ def test_the_band_of_random_rankings_is_exact(features: int, draws: int) -> None
 
 
 def test_known_critical_values() -> None:
-    """Tables give 0.886 for six and 0.738 for eight features; the bound is the next smaller value."""
+    """Tables give 0.886 for six and 0.738 for eight features; the bound is one value below."""
     assert random_band(4) == 1
     assert random_band(6) == pytest.approx(0.886 - 2 / 35, abs=1e-3)
     assert random_band(8) == pytest.approx(0.738 - 1 / 42, abs=1e-3)
