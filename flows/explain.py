@@ -20,7 +20,7 @@ from foldproof.tasks.track.task import find_model, log_explanation
 
 @flow(name="explain", description=__doc__)
 def explain(request: ExplainRequest) -> list[Explanation]:
-    """Model from the tracker, rows, attributions, figure, tracker."""
+    """Fetch the model, attribute its forecasts, draw and log the explanations."""
     screen = Screen()
     with TemporaryDirectory() as folder:
         model = find_model(request.tracking, request.model, Path(folder))
@@ -39,10 +39,8 @@ def explain(request: ExplainRequest) -> list[Explanation]:
     return explained
 
 
-def run_explain(
-    request: ExplainRequest, api: AbstractContextManager[None]
-) -> list[Explanation]:  # fmt: skip
-    """Check that there is a store, then run the flow."""
+def run_explain(request: ExplainRequest, api: AbstractContextManager[None]) -> list[Explanation]:
+    """Check that the tracking store can be opened, then run the flow."""
     open_store(request.tracking)
     with api:
         return explain(request)

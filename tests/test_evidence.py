@@ -9,7 +9,7 @@ import torch
 
 from foldproof.models.normalizers import VARIANTS
 from foldproof.models.spec import NetworkSpec, TrainingSpec
-from foldproof.tasks.attribute import attribute_unit
+from foldproof.tasks.attribute import attribute_unit, unit_inputs
 from foldproof.tasks.compare import daily
 from foldproof.tasks.data import DataSpec, Panel, SyntheticSpec, TargetSpec, build
 from foldproof.tasks.split import WalkForward, plan_hash
@@ -57,9 +57,9 @@ def test_every_honest_variant_finds_the_planted_signal(variant: str) -> None:
 @pytest.mark.parametrize("variant", HONEST)
 def test_attribution_puts_the_planted_features_and_lags_first(variant: str) -> None:
     panel = planted("linear")
-    attribution = attribute_unit(trained("linear", variant), panel, 300, 20, 0)
+    attribution = attribute_unit(unit_inputs(trained("linear", variant), panel), 300, 20, 0)
     truth = panel.about["truth"]
-    for method in ("integrated_gradients", "citic", "citic_abs"):
+    for method in ("integrated_gradients", "mean_partial", "mean_abs_partial"):
         importance = attribution.importance.query("method == @method")
         ranked = importance.sort_values("importance", ascending=False)["feature"]
         assert set(ranked.head(len(truth))) == set(truth), method
@@ -84,7 +84,7 @@ def cells_of(truth: dict[str, dict[int, float]]) -> set[tuple[str, int]]:
 def test_planted_lags_come_first(variant: str) -> None:
     """f0 today, f1 two days back, f2 five and ten days back, where an LSTM is off by one."""
     panel = planted("lagged")
-    attribution = attribute_unit(trained("lagged", variant), panel, 300, 20, 0)
+    attribution = attribute_unit(unit_inputs(trained("lagged", variant), panel), 300, 20, 0)
     truth = panel.about["truth"]
     importance = attribution.importance.query("method == 'integrated_gradients'")
     assert set(importance.nlargest(len(truth), "importance")["feature"]) == set(truth)

@@ -1,4 +1,4 @@
-"""Which features carry a forecast: attribution methods behind one interface."""
+"""Which features carry a forecast: attribution methods behind one interface; see README.md."""
 
 from foldproof.tasks.attribute.baselines.catalogue import (
     BASELINES,
@@ -27,8 +27,8 @@ from foldproof.tasks.attribute.methods.question import Answer, Question
 from foldproof.tasks.attribute.methods.shapley import Shapley, shapley_values
 from foldproof.tasks.attribute.methods.temporal import temporal_integrated_gradients
 from foldproof.tasks.attribute.unit.attribution import attribute_unit
-from foldproof.tasks.attribute.unit.tables import Attribution
-from foldproof.tasks.statistics.agreement import agreements, rank_agreement
+from foldproof.tasks.attribute.unit.inputs import UnitInputs, unit_inputs
+from foldproof.tasks.attribute.unit.tables import Attribution, NewestUnit
 
 __all__ = [
     "ATTRIBUTIONS",
@@ -40,11 +40,12 @@ __all__ = [
     "Expectation",
     "MeanPartials",
     "Method",
+    "NewestUnit",
     "Paths",
     "Permuted",
     "Question",
     "Shapley",
-    "agreements",
+    "UnitInputs",
     "attribute_unit",
     "baseline_of",
     "degenerate",
@@ -57,9 +58,9 @@ __all__ = [
     "mean_partial_derivatives",
     "occlusion",
     "permutation_importance",
-    "rank_agreement",
     "resolved_gradients",
     "shapley_values",
     "squared_sensitivity",
     "temporal_integrated_gradients",
+    "unit_inputs",
 ]

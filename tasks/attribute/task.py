@@ -1,5 +1,6 @@
 """The Prefect tasks of this step: attributions of one variant's units, and of single forecasts."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import date as date_of_day
 from pathlib import Path
@@ -13,10 +14,12 @@ from foldproof.tasks.attribute.explain import Explanation, explain_forecast, ext
 from foldproof.tasks.attribute.origins.origins import origins_of_unit
 from foldproof.tasks.attribute.origins.prices import prices_of_unit
 from foldproof.tasks.attribute.spec import AttributionSpec
-from foldproof.tasks.attribute.trust.baselines import rebased
-from foldproof.tasks.attribute.trust.checks import checked
+from foldproof.tasks.attribute.trust.baselines import baseline_agreement
+from foldproof.tasks.attribute.trust.checks import all_checks
 from foldproof.tasks.attribute.trust.drift import drifts
-from foldproof.tasks.attribute.unit.attribution import Attribution, attribute_unit
+from foldproof.tasks.attribute.unit.attribution import attribute_unit
+from foldproof.tasks.attribute.unit.inputs import UnitInputs, unit_inputs
+from foldproof.tasks.attribute.unit.tables import Attribution, NewestUnit
 from foldproof.tasks.data import DataSpec, load, load_raw
 from foldproof.tasks.timing import Timed, timed
 from foldproof.tasks.train import TrainedUnit, code_version, units_key
@@ -24,7 +27,7 @@ from foldproof.tasks.train.serving.model import read_served
 
 
 def attribution_key(_: Any, parameters: dict[str, Any]) -> str:
-    """Where Prefect keeps the attributions: the units, the spec and the code decide them."""
+    """Prefect's cache key of the attributions: units, spec and code."""
     spec, version = parameters["spec"], code_version(__name__)
     return units_key("attribute", parameters["trained"], asdict(spec), version)
 
@@ -40,38 +43,55 @@ def attribute(
 ) -> Timed[list[Attribution]]:
     """Attributions of every unit of one variant, by the methods of ``spec``."""
     content = load(panel)
-    newest = max(trained, key=lambda one: (one.unit.fold.number, -one.unit.seed))
+    last = max(trained, key=lambda one: (one.unit.fold.number, -one.unit.seed))
 
-    def attributed(one: TrainedUnit) -> Attribution:
-        seed = one.unit.seed
-        return attribute_unit(
-            one, content, spec.samples, spec.nodes, seed, spec.methods, spec.groups
-        )
+    def attributed(inputs: UnitInputs) -> Attribution:
+        seed = inputs.trained.unit.seed
+        return attribute_unit(inputs, spec.samples, spec.nodes, seed, spec.methods, spec.groups)
 
     def each() -> list[Attribution]:
-        found = [attributed(one) for one in trained]
-        place = trained.index(newest)
-        if spec.origins:
-            back = origins_of_unit(newest, content, spec.origins, spec.nodes, newest.unit.seed)
-            found[place] = replace(found[place], origins=back.origins, supplied=back.supplied)
-        if spec.prices:
-            rows = load_raw(data)
-            by_return, to_prices = prices_of_unit(
-                newest, content, data, rows, spec.origins, spec.nodes, newest.unit.seed
-            )
-            found[place] = replace(found[place], by_return=by_return, to_prices=to_prices)
-        if spec.baselines:
-            table = rebased(newest, content, spec.baselines, spec.samples, spec.nodes)
-            found[place] = replace(found[place], baselines=table)
-        moved = drifts(pd.concat([one.periods for one in found]), spec.drift_alert)
-        found[place] = replace(found[place], drift=moved)
-        if spec.trust:
-            importance = pd.concat([one.importance for one in found])
-            checks = checked(newest, content, importance, spec)
-            found[place] = replace(found[place], checks=checks)
+        newest, place = unit_inputs(last, content), trained.index(last)
+        found = [
+            attributed(newest if one is last else unit_inputs(one, content)) for one in trained
+        ]
+        found[place] = replace(found[place], newest=newest_unit(newest, found, spec, data))
         return found
 
     return timed(each)
+
+
+def newest_unit(
+    inputs: UnitInputs, found: Sequence[Attribution], spec: AttributionSpec, data: DataSpec
+) -> NewestUnit:
+    """The tables of the newest unit, as far as ``spec`` asks for them.
+
+    Args:
+        inputs: The newest unit with its panel.
+        found: Attributions of all units of the variant.
+        spec: Settings.
+        data: How the panel was made.
+    """
+    new: dict[str, pd.DataFrame] = {}
+    if spec.origins:
+        new["origins"], new["supplied"] = origins_of_unit(inputs, spec.origins, spec.nodes)
+    if spec.prices:
+        new["by_return"], new["to_prices"] = prices_of_unit(
+            inputs, data, load_raw(data), spec.origins, spec.nodes
+        )
+    if spec.baselines:
+        new["baselines"] = baseline_agreement(inputs, spec.baselines, spec.samples, spec.nodes)
+    new["drift"] = drifts(pd.concat([one.periods for one in found]), spec.drift_alert)
+    if spec.trust:
+        new["checks"] = all_checks(
+            inputs,
+            pd.concat([one.importance for one in found]),
+            spec.trust,
+            canaries=spec.canaries,
+            permuted_labels=spec.permuted_labels,
+            samples=spec.samples,
+            nodes=spec.nodes,
+        )
+    return NewestUnit(**new)
 
 
 @task(name="explain forecasts")
@@ -91,9 +111,9 @@ def explain_forecasts(
     raw, day = load_raw(data), None if date is None else np.datetime64(date)
 
     def each() -> list[Explanation]:
-        laid = served.inputs(raw)
-        named = [symbol] if symbol else extremes(served, laid, day)
-        known = raw if prices else None
-        return [explain_forecast(served, laid, name, day, back, nodes, known) for name in named]
+        known = served.inputs(raw)
+        named = [symbol] if symbol else extremes(served, known, day)
+        priced = raw if prices else None
+        return [explain_forecast(served, known, name, day, back, nodes, priced) for name in named]
 
     return timed(each)

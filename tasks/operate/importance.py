@@ -10,7 +10,7 @@ from torch import Tensor
 from foldproof.models.normalizers import resolve
 from foldproof.models.windows import eligible
 from foldproof.tasks.attribute.baselines.sampling import cut, draw, spread_samples
-from foldproof.tasks.attribute.methods.adaptive import NODES, resolved_paths
+from foldproof.tasks.attribute.methods.adaptive import NODES, resolved_gradients
 from foldproof.tasks.attribute.network.forward import coupled_scorer, scorer
 from foldproof.tasks.attribute.network.gradients import ForwardOf
 from foldproof.tasks.split import Fold
@@ -48,7 +48,8 @@ def importance_of_rows(
     chosen = spread_samples(here, samples, generator)
     baseline = draw(past, len(chosen), generator)
     inputs, start = (cut(values, which, served.window).double() for which in (chosen, baseline))
-    paths = resolved_paths(forward_of(served, values, chosen, here), inputs, start, NODES)
+    forward, numbers = forward_of(served, values, chosen, here), torch.arange(len(chosen))
+    paths = resolved_gradients(forward, inputs, start, NODES, rows=numbers)
     sizes = paths.attributions.sum(dim=1).abs().mean(dim=0)  # (F,), net
     total = float(sizes.sum())
     return dict(zip(served.features, (sizes / total).tolist(), strict=True)) if total > 0 else {}

@@ -7,7 +7,7 @@ import pandas as pd
 
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.attribute.methods.catalogue import MAIN
-from foldproof.tasks.attribute.origins.origins import Origins
+from foldproof.tasks.attribute.origins.origins import origin_shares
 from foldproof.tasks.report.attribution.shares import failed_checks, importance_shares
 from foldproof.tasks.report.results import is_true
 from foldproof.tasks.track.entries import Value
@@ -18,16 +18,17 @@ DRIFT = {"moved": "drift", "mark": "drift.mark", "p": "drift.p", "tau": "drift.t
 
 def attribution_values(attribution: Attribution, name: str) -> Iterator[Value]:
     """Every metric of the attribution of one variant."""
+    newest = attribution.newest
 
     def own(table: pd.DataFrame) -> pd.DataFrame:
         return table[table["variant"] == name]
 
     yield from _importance(own(attribution.importance))
     yield from _completeness(own(attribution.gap))
-    yield from _origins(Origins(own(attribution.origins), own(attribution.supplied)), name)
-    yield from _baselines(own(attribution.baselines))
-    yield from _checks(own(attribution.checks))
-    yield from _drift(own(attribution.drift))
+    yield from _origins(own(newest.origins), own(newest.supplied))
+    yield from _baselines(own(newest.baselines))
+    yield from _checks(own(newest.checks))
+    yield from _drift(own(newest.drift))
 
 
 def _importance(table: pd.DataFrame) -> Iterator[Value]:
@@ -47,13 +48,13 @@ def _completeness(table: pd.DataFrame) -> Iterator[Value]:
             yield f"attribution/{column}", float(value), int(str(fold))
 
 
-def _origins(own: Origins, name: str) -> Iterator[Value]:
+def _origins(origins: pd.DataFrame, supplied: pd.DataFrame) -> Iterator[Value]:
     """Share of each origin of rows, and the largest completeness error to supplied features."""
-    if own.supplied.empty:
+    if supplied.empty:
         return
-    for origin, share in own.shares().T[name].items():
+    for origin, share in origin_shares(origins).items():
         yield f"origin/{str(origin).replace(' ', '_')}", float(share), 0
-    yield "origin/gap_max", float(own.supplied["gap"].abs().max()), 0
+    yield "origin/gap_max", float(supplied["gap"].abs().max()), 0
 
 
 def _baselines(table: pd.DataFrame) -> Iterator[Value]:

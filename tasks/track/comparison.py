@@ -35,7 +35,7 @@ ATTRIBUTION_TABLES = {
     "to_prices": "to_prices", "by_baseline": "baselines", "by_period": "periods",
     "drift": "drift", "checks": "checks",
 }  # fmt: skip
-"""Table of an Attribution by the name of its file."""
+"""Table of an Attribution, or of its newest unit, by the name of its file."""
 
 
 def log_comparison(
@@ -82,9 +82,9 @@ def log_variant(store: Store, results: Results, name: str, model: ModelFiles | N
 
 def write_tables(results: Results, name: str, folder: Path) -> None:
     """The variant's rows of every long table, and its findings."""
+    found = vars(results.attribution) | vars(results.attribution.newest)
     tables = {"learning_curves": results.curves} | {
-        f"attribution_{file}": getattr(results.attribution, table)
-        for file, table in ATTRIBUTION_TABLES.items()
+        f"attribution_{file}": found[table] for file, table in ATTRIBUTION_TABLES.items()
     }
     for key, table in tables.items():
         own = table[table["variant"] == name]

@@ -1,1 +1,1 @@
-"""Reference inputs that attributions are taken against."""
+"""Baselines: the reference inputs of attributions."""

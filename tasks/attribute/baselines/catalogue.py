@@ -1,4 +1,4 @@
-"""The windows that forecasts are held against: what each baseline means, and its trap."""
+"""The baselines: reference windows that forecasts are compared with, and their pitfalls."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from foldproof.tasks.attribute.baselines.sampling import cut, draw
 
 @dataclass(frozen=True, eq=False)
 class BaselineInputs:
-    """What baselines are made from.
+    """Inputs of a baseline: panel, explained samples, training rows.
 
     Attributes:
-        values: (D, S, F) panel as the network is fed, NaN where missing.
+        values: (D, S, F) panel as the network gets it, NaN where missing.
         member: (D, S) bool, in the universe on that day.
         samples: (B,) int64, s * D + d: the windows that are explained.
         length: T, rows of a window.
         train: Date rows of the training block.
-        generator: Makes the draws.
-        days: How much earlier the earlier window ends, in date rows.
+        generator: Source of the draws.
+        days: Date rows between the window and the earlier window of days_earlier.
 
     Raises:
         ValueError: ``days`` is below 1.
@@ -39,13 +39,15 @@ class BaselineInputs:
 
     def __post_init__(self) -> None:
         if self.days < 1:
-            raise ValueError(f"days must be at least 1: an earlier window; it is {self.days}")
+            raise ValueError(
+                f"days must be at least 1: the baseline is an earlier window; it is {self.days}"
+            )
 
     def training(self) -> Tensor:
         """(N,) samples of the training block with a whole window.
 
         Raises:
-            ValueError: There is none.
+            ValueError: No sample has one.
         """
         found = eligible(self.values, self.member, self.train, self.length)
         if not len(found):
@@ -62,14 +64,14 @@ class BaselineInputs:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A window that stands for "nothing to see".
+    """A reference window without the information that is to be explained.
 
     Attributes:
         title: A few words for tables and figures.
         formula: The baseline in one line.
         meaning: What attributions against it explain.
-        caution: When not to take it.
-        function: Makes (B, T, F) baselines for the samples of a ground; may contain NaN.
+        caution: When not to use it.
+        function: Returns (B, T, F) baselines of the samples; may contain NaN.
     """
 
     title: str
@@ -79,44 +81,44 @@ class Baseline:
     function: Callable[[BaselineInputs], Tensor]
 
 
-def zero(ground: BaselineInputs) -> Tensor:
+def zero(inputs: BaselineInputs) -> Tensor:
     """(B, T, F) of 0."""
-    return ground.repeated(ground.values.new_zeros(ground.length, ground.values.shape[2]))
+    return inputs.repeated(inputs.values.new_zeros(inputs.length, inputs.values.shape[2]))
 
 
-def train_mean(ground: BaselineInputs) -> Tensor:
+def train_mean(inputs: BaselineInputs) -> Tensor:
     """(B, T, F): by lag and feature, the mean over the training windows."""
-    return ground.repeated(torch.stack([cells.mean(0) for cells in by_lag(ground)]))
+    return inputs.repeated(torch.stack([cells.mean(0) for cells in by_lag(inputs)]))
 
 
-def train_median(ground: BaselineInputs) -> Tensor:
+def train_median(inputs: BaselineInputs) -> Tensor:
     """(B, T, F): by lag and feature, the median over the training windows."""
-    return ground.repeated(torch.stack([medians(cells) for cells in by_lag(ground)]))
+    return inputs.repeated(torch.stack([medians(cells) for cells in by_lag(inputs)]))
 
 
-def by_lag(ground: BaselineInputs) -> Iterator[Tensor]:
+def by_lag(inputs: BaselineInputs) -> Iterator[Tensor]:
     """Cells (N, F) of all training windows, for each row of the window, oldest first.
 
-    One row at a time, since all training windows at once are large; in float64, which keeps the
-    mean of a million cells.
+    One row at a time, since all training windows at once are large; in float64, so that the mean
+    of a million cells is accurate.
     """
-    training = ground.training()
-    days, steps = len(ground.values), range(1 - ground.length, 1)
+    training = inputs.training()
+    days, steps = len(inputs.values), range(1 - inputs.length, 1)
     rows, symbols = training % days, training // days
-    return (ground.values[rows + step, symbols].double() for step in steps)
+    return (inputs.values[rows + step, symbols].double() for step in steps)
 
 
-def cross_section_median(ground: BaselineInputs) -> Tensor:
-    """(B, T, F): each row the median over the members of its date; NaN where there is none."""
-    seen = torch.where(ground.member.unsqueeze(-1), ground.values.double(), torch.nan)
-    dates = ground.samples % len(ground.values)
-    steps = torch.arange(1 - ground.length, 1)
+def cross_section_median(inputs: BaselineInputs) -> Tensor:
+    """(B, T, F): each row the median over the members of its date; NaN where no cell is known."""
+    known = torch.where(inputs.member.unsqueeze(-1), inputs.values.double(), torch.nan)
+    dates = inputs.samples % len(inputs.values)
+    steps = torch.arange(1 - inputs.length, 1)
     needed, place = (dates.unsqueeze(1) + steps).unique(return_inverse=True)
-    return medians(seen[needed], dim=1)[place]
+    return medians(known[needed], dim=1)[place]
 
 
 def medians(cells: Tensor, dim: int = 0) -> Tensor:
-    """Median along ``dim`` of the finite cells, the middle of two where their number is even."""
+    """Median along ``dim`` of the finite cells; the mean of the middle two for an even number."""
     known = cells.isfinite()
     count = known.sum(dim, keepdim=True)
     ordered = torch.where(known, cells, torch.inf).sort(dim).values
@@ -126,17 +128,17 @@ def medians(cells: Tensor, dim: int = 0) -> Tensor:
     return torch.where(count > 0, middle, torch.nan).squeeze(dim)
 
 
-def train_draw(ground: BaselineInputs) -> Tensor:
+def train_draw(inputs: BaselineInputs) -> Tensor:
     """(B, T, F): one window of the training block for each sample, drawn with replacement."""
-    drawn = draw(ground.training(), len(ground.samples), ground.generator)
-    return cut(ground.values, drawn, ground.length)
+    drawn = draw(inputs.training(), len(inputs.samples), inputs.generator)
+    return cut(inputs.values, drawn, inputs.length)
 
 
-def days_earlier(ground: BaselineInputs) -> Tensor:
-    """(B, T, F): the same stock's window ``days`` rows before; NaN where the panel is too short."""
-    date = ground.samples % len(ground.values) - ground.days
-    whole = date >= ground.length - 1
-    windows = cut(ground.values, ground.samples - ground.days * whole.long(), ground.length)
+def days_earlier(inputs: BaselineInputs) -> Tensor:
+    """(B, T, F): the same stock's window ``days`` rows earlier; NaN where there is none."""
+    date = inputs.samples % len(inputs.values) - inputs.days
+    whole = date >= inputs.length - 1
+    windows = cut(inputs.values, inputs.samples - inputs.days * whole.long(), inputs.length)
     return torch.where(whole.view(-1, 1, 1), windows, torch.nan)
 
 
@@ -145,47 +147,48 @@ BASELINES: Mapping[str, Baseline] = MappingProxyType(
         "train_draw": Baseline(
             "a training window",
             "x' drawn from the training windows, one for each sample",
-            "what sets a forecast apart from those of the past; a mean over draws is the forecast "
-            "against the whole training distribution",
-            "the sign of one sample's attributions follows its draw",
+            "how a forecast differs from those of the past; the mean over draws compares it with "
+            "the whole training distribution",
+            "the sign of one sample's attributions depends on its draw",
             train_draw,
         ),
         "cs_median": Baseline(
             "the median stock",
             "x'[d, f] = median over the members of date d, row by row",
             "why a stock is ranked above or below the others of its date",
-            "needs the full cross-section; of ranks and cross-sectional z-scores it is about 0",
+            "needs the full cross-section; about 0 for ranks and cross-sectional z-scores",
             cross_section_median,
         ),
         "zero": Baseline(
             "zero",
             "x' = 0",
-            "against the average, where features are z-scores",
-            "far from any data where features are raw; nothing to a network that rescales the "
+            "comparison with the average, where features are z-scores",
+            "far from any data where features are raw; degenerate for a network that rescales the "
             "window",
             zero,
         ),
         "train_mean": Baseline(
             "the mean training window",
             "x'[lag, f] = mean over the training windows",
-            "against typical history",
-            "constant along time but for noise, so nothing to a network that rescales the window; "
-            "tails move it",
+            "comparison with typical history",
+            "constant in time except for noise, so degenerate for a network that rescales the "
+            "window; sensitive to tails",
             train_mean,
         ),
         "train_median": Baseline(
             "the median training window",
             "x'[lag, f] = median over the training windows",
-            "against typical history",
-            "constant along time but for noise, so nothing to a network that rescales the window",
+            "comparison with typical history",
+            "constant in time except for noise, so degenerate for a network that rescales the "
+            "window",
             train_median,
         ),
         "days_earlier": Baseline(
             "the same stock, days earlier",
-            "x' = the window that ends k dates before",
+            "x' = the window that ends k dates earlier",
             "what changed the forecast: attributions add up to f(d) - f(d - k)",
-            "a date-coupled network has other companions on the earlier date: there they add up to "
-            "the change with today's companions",
+            "a date-coupled network had other companions on the earlier date; attributions add up "
+            "to the change with today's companions",
             days_earlier,
         ),
     }
@@ -199,23 +202,23 @@ def check_baseline(name: str) -> None:
         raise ValueError(unknown("baseline", name, BASELINES))
 
 
-def baseline_of(name: str, ground: BaselineInputs) -> Tensor:
-    """Baselines (B, T, F) of the type of ``ground.values``, finite.
+def baseline_of(name: str, inputs: BaselineInputs) -> Tensor:
+    """Finite baselines (B, T, F) of the type of ``inputs.values``.
 
     Args:
         name: Key of :data:`BASELINES`.
-        ground: The panel, the samples, the training block.
+        inputs: The panel, the samples, the training block.
 
     Raises:
-        ValueError: There is no such baseline, no training window, or a baseline is not complete.
+        ValueError: Unknown baseline, no training window, or a baseline is incomplete.
     """
     check_baseline(name)
-    windows = BASELINES[name].function(ground).to(ground.values.dtype)
+    windows = BASELINES[name].function(inputs).to(inputs.values.dtype)
     whole = windows.isfinite().all(2).all(1)
     if not bool(whole.all()):
         lost = (~whole).nonzero().squeeze(1)
         raise ValueError(
             f"baseline {name} is not complete for {len(lost)} of {len(whole)} samples, the first "
-            f"at place {int(lost[0])}: leave those out, or take another baseline"
+            f"at place {int(lost[0])}: leave those out, or use another baseline"
         )
     return windows

@@ -1,4 +1,4 @@
-"""Pairs of variant and baseline whose attributions say nothing, found by trying them."""
+"""Pairs of variant and baseline whose attributions are meaningless, found by experiment."""
 
 import torch
 from torch import Tensor
@@ -8,66 +8,68 @@ from foldproof.tasks.attribute.baselines.catalogue import BaselineInputs, baseli
 from foldproof.tasks.attribute.baselines.sampling import cut
 
 FIRST = 0.01
-"""The part of the way that must not hold nearly all of the change."""
+"""The first part of the path, which must not contain most of the change."""
 SHARE = 0.5
-"""Share of the network's way that may lie in the first part: 50 times an even pace."""
+"""Largest share of the change in the first part: 50 times an even pace."""
 DAYS, SYMBOLS, FEATURES, LENGTH = 400, 6, 2, 12
-"""Of the white noise that a pair is tried on."""
+"""Size of the white-noise panel that a pair is tested on."""
 
 
 def degenerate(variant: str, baseline: str) -> str:
-    """Why attributions of ``variant`` against ``baseline`` say nothing; '' where they may.
+    """Why attributions of ``variant`` against ``baseline`` are meaningless; '' if they are not.
 
-    A window normalizer that divides by the window's spread sees the same window all along the way
-    from one that is constant in time: f(0.01 x) = f(x). The whole forecast is then won on the first
-    steps of the way, where slopes are as steep as epsilon lets them, and where no data are. It is
-    found by sending white noise along the way, not by the normalizer's name.
+    A window normalizer that divides by the window's spread returns the same window all along the
+    path from a baseline that is constant in time: f(0.01 x) = f(x). The whole forecast then arises
+    on the first steps of the path, where the slopes depend on epsilon and there are no data. The
+    function finds this by sending white noise along the path, not by the normalizer's name.
 
     Args:
         variant: Key of VARIANTS, or ``package.module:attribute``.
-        baseline: Key of :data:`~tasks.attribute.baselines.BASELINES`.
+        baseline: Key of :data:`~tasks.attribute.BASELINES`.
 
     Raises:
-        ValueError: There is no such variant or baseline.
+        ValueError: Unknown variant or baseline.
     """
-    ground = noise()
-    start = baseline_of(baseline, ground)
+    inputs = white_noise()
+    start = baseline_of(baseline, inputs)
     make = resolve(variant).window
     if make is None:
         return ""
     normalizer = make(FEATURES).to(start.dtype).eval()
-    windows = cut(ground.values, ground.samples, LENGTH)
+    windows = cut(inputs.values, inputs.samples, LENGTH)
     return reason(normalizer, windows, start)
 
 
 def reason(normalizer: WindowNormalizer, windows: Tensor, start: Tensor) -> str:
-    """What :func:`degenerate` says of ways (B, T, F) from ``start`` to ``windows``."""
+    """The reason of :func:`degenerate` for paths (B, T, F) from ``start`` to ``windows``."""
     with torch.no_grad():
-        seen = [normalizer(start + place * (windows - start))[0] for place in (0.0, FIRST, 1.0)]
+        before, early, after = (
+            normalizer(start + place * (windows - start))[0] for place in (0.0, FIRST, 1.0)
+        )
         lifted = normalizer(start + 1)[0]
-    gone = float((seen[1] - seen[0]).norm() / (seen[2] - seen[0]).norm())
+    gone = float((early - before).norm() / (after - before).norm())
     if gone > SHARE:
         return (
-            f"the window is divided by its own spread, and the baseline hardly varies along time: "
-            f"{gone:.0%} of the way to the window lie in its first {FIRST:.0%}, far from any data; "
-            "take observed windows, such as train_draw or cs_median"
+            f"the window is divided by its own spread, and the baseline hardly varies in time: "
+            f"{gone:.0%} of the change falls on the first {FIRST:.0%} of the path, far from any "
+            "data; use observed windows, such as train_draw or cs_median"
         )
-    if torch.allclose(lifted, seen[0], atol=1e-6) and still(start):
+    if torch.allclose(lifted, before, atol=1e-6) and constant_in_time(start):
         return (
-            "the level of the window is taken out and the baseline does not vary along time: every "
-            "such baseline is the same one, so that agreement between them says nothing; take "
-            "observed windows, such as train_draw or cs_median"
+            "the level of the window is removed and the baseline does not vary in time: all such "
+            "baselines are equivalent, so that their agreement proves nothing; use observed "
+            "windows, such as train_draw or cs_median"
         )
     return ""
 
 
-def still(start: Tensor) -> bool:
-    """Whether windows (B, T, F) are constant along time, up to a twentieth of unit scale."""
+def constant_in_time(start: Tensor) -> bool:
+    """Whether windows (B, T, F) are constant in time, up to a twentieth of unit scale."""
     return bool(start.std(1, correction=0).max() < 0.05)
 
 
-def noise() -> BaselineInputs:
-    """White noise of unit scale: a panel as networks are fed, with a quarter of it held out."""
+def white_noise() -> BaselineInputs:
+    """White noise of unit scale: a normalized panel, the last quarter of it held out."""
     generator = torch.Generator().manual_seed(0)
     values = torch.randn(DAYS, SYMBOLS, FEATURES, generator=generator, dtype=torch.float64)
     held = torch.arange(DAYS * 3 // 4, DAYS, 7)

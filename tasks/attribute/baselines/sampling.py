@@ -1,4 +1,4 @@
-"""Which windows are attributed, and which windows they are held against."""
+"""Choice of the windows that are attributed, and of the windows that they are compared with."""
 
 import torch
 from torch import Generator, Tensor
@@ -14,7 +14,7 @@ def cut(values: Tensor, samples: Tensor, length: int) -> Tensor:
 def spread_samples(available: Tensor, count: int, generator: Generator) -> Tensor:
     """At most ``count`` samples, one drawn from each of as many equal stretches of ``available``.
 
-    ``available`` is sorted by date, so the draw is even over dates; a fixed stride would meet the
+    ``available`` is sorted by date, so the draw is even over dates; a fixed stride would pick the
     same few symbols on every date.
     """
     n = len(available)
@@ -32,7 +32,7 @@ def spread_cross_sections(available: Tensor, days: int, dates: int, budget: int)
         available: (N,) samples s * ``days`` + d, sorted by date.
         days: D, date rows of the panel.
         dates: Dates at most.
-        budget: Samples at most; one date is taken whatever its size.
+        budget: Samples at most; one date is used whatever its size.
     """
     date = available % days
     present, count = date.unique(return_counts=True)

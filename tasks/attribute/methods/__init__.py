@@ -1,1 +1,1 @@
-"""Attribution methods, each a function of a network and its inputs."""
+"""Attribution methods: functions of a network and its input windows."""

@@ -16,18 +16,18 @@ from foldproof.tasks.attribute.network.gradients import (
     CHUNK,
     Forward,
     ForwardOf,
+    by_sample,
     check_inputs,
-    eval_mode,
     gradients_at,
 )
 
 DRAWS = 200
-"""Baselines a sample: the Monte Carlo error falls with the root of their number."""
+"""Baselines per sample: the Monte Carlo error falls with the square root of their number."""
 
 
 @dataclass(frozen=True, eq=False)
 class Expectation:
-    """Attributions that are means over random draws, and how sure these means are.
+    """Attributions as means over random draws, with their standard errors.
 
     Attributes:
         attributions: (B, T, F) in the forecast's unit.
@@ -49,31 +49,33 @@ def expected_gradients(
     generator: Generator,
     nodes: int | None = None,
     chunk: int = CHUNK,
+    rows: Tensor | None = None,
 ) -> Expectation:
-    r"""What each input cell adds to the forecast against the whole training distribution.
+    r"""What each input cell adds to the forecast relative to the whole training distribution.
 
     .. math:: EG_i = E_{x', \alpha} (x_i - x'_i) \, \partial_i f(x' + \alpha (x - x'))
 
     (Erion et al. 2021, Nature Machine Intelligence 3:620; the GradientSHAP of Lundberg & Lee
     without noise), x' a reference drawn with replacement, α uniform on [0, 1]. In expectation the
-    attributions of a sample add up to f(x) - E f(x'). A finite number of draws misses that by
-    about its standard error; with ``nodes`` every draw's path is integrated, and they add up to
-    f(x) minus the mean of f over the draws.
+    attributions of a sample add up to f(x) - E f(x'). A finite number of draws misses that sum by
+    about its standard error. With ``nodes`` the path of every draw is integrated, and the
+    attributions add up to f(x) minus the mean of f over the draws.
 
     .. warning::
 
-        References are observed windows of the training block. Windows of the test block would
-        tell the attribution what the forecaster could not know.
+        Take the references from the training block. Windows of the test block would give the
+        attribution information that the forecaster did not have.
 
     Args:
         forward: (B, T, F) -> (B,), differentiable. An nn.Module is put in eval mode for the call.
-        inputs: (B, T, F), any floating-point type; all is computed in it.
+        inputs: (B, T, F), any floating-point type; everything is computed in it.
         references: (R, T, F) windows to draw baselines from.
-        draws: Baselines a sample, drawn for every sample on its own.
+        draws: Baselines per sample, drawn independently for every sample.
         generator: Draws the references and, without ``nodes``, the places on the paths.
-        nodes: Gauss-Legendre nodes a path instead of one uniform place, at that many times the
+        nodes: Gauss-Legendre nodes per path instead of one uniform place, at that many times the
             cost.
-        chunk: Points per backward pass; at least the nodes of one path are taken together.
+        chunk: Points per backward pass, but at least the nodes of one path.
+        rows: (B,) sample numbers that ``forward`` takes as a second argument; None if it does not.
 
     Raises:
         ValueError: As :func:`~tasks.attribute.integrated_gradients`; or there is no reference, its
@@ -89,41 +91,20 @@ def expected_gradients(
         >>> [round(a, 12) for a in found.attributions.flatten().tolist()]
         [1.0, 4.0]
     """
-    with eval_mode(forward):
-        return expected_gradients_of(
-            lambda points, _: forward(points),
-            inputs,
-            references,
-            draws,
-            generator=generator,
-            nodes=nodes,
-            chunk=chunk,
-        )
-
-
-def expected_gradients_of(
-    forward: ForwardOf,
-    inputs: Tensor,
-    references: Tensor,
-    draws: int = DRAWS,
-    *,
-    generator: Generator,
-    nodes: int | None = None,
-    chunk: int = CHUNK,
-) -> Expectation:
-    """As :func:`expected_gradients` for a forward that is told the rows of its samples."""
-    check_counts(draws=draws, nodes=1 if nodes is None else nodes, chunk=chunk)
-    check_windows(inputs)
-    check_references(references, inputs)
-    shape = (len(inputs), draws)
-    picked = torch.randint(len(references), shape, generator=generator).to(inputs.device)
-    if nodes is None:
-        alpha = torch.rand((*shape, 1), generator=generator, dtype=torch.float64).to(inputs)
-        weight = alpha.new_ones(1)
-    else:
-        places, weight = quadrature(nodes, inputs)
-        alpha = places.expand(*shape, nodes)
-    return mean_over_draws(forward, inputs, references.to(inputs), picked, alpha, weight, chunk)
+    with by_sample(forward, inputs, rows) as of_sample:
+        check_counts(draws=draws, nodes=1 if nodes is None else nodes, chunk=chunk)
+        check_windows(inputs)
+        check_references(references, inputs)
+        shape = (len(inputs), draws)
+        picked = torch.randint(len(references), shape, generator=generator).to(inputs.device)
+        if nodes is None:
+            alpha = torch.rand((*shape, 1), generator=generator, dtype=torch.float64).to(inputs)
+            weight = alpha.new_ones(1)
+        else:
+            places, weight = quadrature(nodes, inputs)
+            alpha = places.expand(*shape, nodes)
+        windows = references.to(inputs)
+        return mean_over_draws(of_sample, inputs, windows, picked, alpha, weight, chunk)
 
 
 def mean_over_draws(
@@ -138,7 +119,7 @@ def mean_over_draws(
     """The expectation over given draws.
 
     Args:
-        forward: As in :func:`expected_gradients_of`.
+        forward: Of points and sample numbers.
         inputs: (B, T, F).
         references: (R, T, F).
         picked: (B, N) int64, the reference of each draw.
@@ -151,17 +132,14 @@ def mean_over_draws(
     draws, nodes = picked.shape[1], len(weight)
     block = max(1, chunk // nodes)
     for rows in row_blocks(inputs, block // draws):
-        each = torch.cat(
-            [
-                contributions(forward, inputs, references[some], rows, places, weight)
-                for some, places in zip(
-                    picked[rows].split(block, 1), alpha[rows].split(block, 1), strict=True
-                )
-            ],
-            dim=1,
-        )  # (rows, draws, T, F)
-        mean[rows], error[rows] = each.mean(1), standard_error(each)
-        lag_error[rows] = standard_error(each.sum(2))
+        parts = zip(picked[rows].split(block, 1), alpha[rows].split(block, 1), strict=True)
+        each = [
+            contributions(forward, inputs, references[some], rows, places, weight)
+            for some, places in parts
+        ]
+        drawn = torch.cat(each, dim=1)  # (rows, draws, T, F)
+        mean[rows], error[rows] = drawn.mean(1), standard_error(drawn)
+        lag_error[rows] = standard_error(drawn.sum(2))
     return Expectation(mean, error, lag_error)
 
 

@@ -7,18 +7,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from foldproof.tasks.attribute.methods.checks import check_counts, starting
 from foldproof.tasks.attribute.network.gradients import (
     CHUNK,
     Forward,
     ForwardOf,
-    check_inputs,
-    eval_mode,
+    by_sample,
     gradients_at,
     outputs_at,
 )
 
 Rule = Callable[[int], tuple[np.ndarray, np.ndarray]]
-"""Nodes asked for -> places on [0, 1] and their weights, which add up to 1."""
+"""Requested number of nodes -> places on [0, 1] and their weights, which add up to 1."""
 
 
 def integrated_gradients(
@@ -27,32 +27,34 @@ def integrated_gradients(
     baseline: Tensor | float,
     nodes: int = 20,
     *,
-    rule: str = "gauss_legendre",
+    rule: str | Rule = "gauss_legendre",
     chunk: int = CHUNK,
+    rows: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    r"""What each input cell adds to the forecast on the straight way from the baseline.
+    r"""What each input cell adds to the forecast on the straight path from the baseline.
 
     .. math:: IG_i = (x_i - x'_i) \int_0^1 \partial_i f(x' + \alpha (x - x')) \, d\alpha
 
-    (Sundararajan, Taly & Yan 2017). The attributions of a sample add up to f(x) - f(x'); ``gap``
-    says how far they miss. Gauss-Legendre converges spectrally on smooth networks such as an
-    LSTM (20 nodes are plenty) and slowly across the kinks of a ReLU: there, take hundreds by the
-    midpoint rule. :func:`~tasks.attribute.resolved_gradients` gives each sample the nodes that
+    (Sundararajan, Taly & Yan 2017). The attributions of a sample add up to f(x) - f(x'); ``gap`` is
+    the error of that sum. Gauss-Legendre converges spectrally on smooth networks such as an LSTM
+    (20 nodes are plenty) and slowly across the kinks of a ReLU: there, take hundreds of nodes by
+    the midpoint rule. :func:`~tasks.attribute.resolved_gradients` gives each sample the nodes that
     it needs.
 
     .. warning::
 
-        Points of several samples and nodes share a batch, and batches are cut by ``chunk``: a
-        forward in which samples of a batch depend on each other (batch statistics) has no
-        attributions of its own. The gap shows it, as it shows detached statistics.
+        Points of several samples and nodes share a batch, and ``chunk`` splits the batches. A
+        forward in which samples of a batch depend on each other (batch statistics) therefore has no
+        well-defined attributions. The gap shows it, as it shows detached statistics.
 
     Args:
         forward: (B, ...) -> (B,), differentiable. An nn.Module is put in eval mode for the call.
-        inputs: (B, ...), any floating-point type; all is computed in it.
+        inputs: (B, ...), any floating-point type; everything is computed in it.
         baseline: x', broadcastable to ``inputs``.
         nodes: Quadrature nodes on [0, 1].
-        rule: Key of :data:`RULES`.
+        rule: Key of :data:`RULES`, or a rule.
         chunk: Points per backward pass.
+        rows: (B,) sample numbers that ``forward`` takes as a second argument; None if it does not.
 
     Returns:
         Attributions in the forecast's unit, shape of ``inputs``, and the completeness error
@@ -70,33 +72,14 @@ def integrated_gradients(
         >>> [round(a, 12) for a in attributions[0].tolist()], abs(gap.item()) < 1e-12
         ([1.0, 4.0, 9.0], True)
     """
-    with eval_mode(forward):
-        attributions, gap, _ = path_integral(
-            lambda points, _: forward(points), inputs, baseline, nodes, rule=rule, chunk=chunk
-        )
-    return attributions, gap
-
-
-def path_integral(
-    forward: ForwardOf,
-    inputs: Tensor,
-    baseline: Tensor | float,
-    nodes: int,
-    *,
-    rule: str = "gauss_legendre",
-    chunk: int = CHUNK,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """As :func:`integrated_gradients` for a forward that is told which sample a point belongs to.
-
-    Returns:
-        Attributions, completeness error, and f(x) - f(x') (B,).
-    """
-    start = starting(baseline, inputs, chunk)
-    attributions = torch.empty_like(inputs, requires_grad=False)
-    everyone = torch.arange(len(inputs), device=inputs.device)
-    integrate(forward, inputs, start, everyone, attributions, nodes, rule, chunk)
-    change = outputs_at(forward, inputs, chunk) - outputs_at(forward, start, chunk)
-    return attributions, totals(attributions) - change, change
+    check_counts(chunk=chunk)
+    with by_sample(forward, inputs, rows) as of_sample:
+        start = starting(baseline, inputs)
+        attributions = torch.empty_like(inputs, requires_grad=False)
+        everyone = torch.arange(len(inputs), device=inputs.device)
+        integrate(of_sample, inputs, start, everyone, attributions, nodes, rule, chunk)
+        change = outputs_at(of_sample, inputs, chunk) - outputs_at(of_sample, start, chunk)
+        return attributions, totals(attributions) - change
 
 
 def integrate(
@@ -131,34 +114,8 @@ def totals(attributions: Tensor) -> Tensor:
     return attributions.reshape(len(attributions), -1).sum(1)
 
 
-def starting(baseline: Tensor | float, inputs: Tensor, chunk: int) -> Tensor:
-    """The checked baseline in the shape of the checked inputs, without a copy."""
-    if chunk < 1:
-        raise ValueError(f"chunk must be at least 1; it is {chunk}")
-    check_inputs("inputs", inputs)
-    start = broadcast(baseline, inputs)
-    check_inputs("baseline", start)
-    return start
-
-
-def broadcast(baseline: Tensor | float, inputs: Tensor) -> Tensor:
-    """The baseline in the shape, type and place of ``inputs``."""
-    start = torch.as_tensor(baseline, dtype=inputs.dtype, device=inputs.device)
-    if inputs.dim() < 1:
-        raise ValueError(
-            "inputs need a sample dimension first, shape (B, ...); got a single number"
-        )
-    try:
-        return start.broadcast_to(inputs.shape).detach()
-    except RuntimeError:
-        raise ValueError(
-            f"baseline of shape {tuple(start.shape)} cannot be broadcast to inputs of shape "
-            f"{tuple(inputs.shape)}"
-        ) from None
-
-
 def gauss_legendre(nodes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Exact for polynomials of degree 2 nodes - 1, which slopes of smooth networks are close to."""
+    """Exact for polynomials of degree 2 nodes - 1, and close on the slopes of smooth networks."""
     place, weight = np.polynomial.legendre.leggauss(nodes)
     return (place + 1) / 2, weight / 2
 
@@ -171,15 +128,14 @@ def midpoint(nodes: int) -> tuple[np.ndarray, np.ndarray]:
 RULES: Mapping[str, Rule] = MappingProxyType(
     {"gauss_legendre": gauss_legendre, "midpoint": midpoint}
 )
-"""Places and weights (nodes,) on [0, 1]. None has a node on an end, where a ReLU may be kinked."""
+"""Places and weights (nodes,) on [0, 1]. No rule has a node on an end, where a ReLU may kink."""
 
 
 def quadrature(
     nodes: int, like: Tensor, rule: str | Rule = "gauss_legendre"
 ) -> tuple[Tensor, Tensor]:
-    """Places and weights on [0, 1] by a rule or a key of :data:`RULES`, as ``like`` is typed."""
-    if nodes < 1:
-        raise ValueError(f"nodes must be at least 1; it is {nodes}")
+    """Places and weights on [0, 1] by a rule or a key of :data:`RULES`, in the type of ``like``."""
+    check_counts(nodes=nodes)
     if isinstance(rule, str):
         if rule not in RULES:
             raise ValueError(f"there is no quadrature rule {rule!r}; there are {', '.join(RULES)}")

@@ -1,39 +1,44 @@
-"""Attributions from the slopes at the observed windows alone: one backward pass a sample."""
+"""Attributions from the slopes at the observed windows: one backward pass per sample."""
 
 import torch
 from torch import Tensor
 
-from foldproof.tasks.attribute.methods.integrated import broadcast
-from foldproof.tasks.attribute.methods.partials import broadcast_scale
+from foldproof.tasks.attribute.methods.checks import check_counts, scale_of, starting
 from foldproof.tasks.attribute.network.gradients import (
     CHUNK,
     Forward,
     ForwardOf,
+    by_sample,
     check_inputs,
-    eval_mode,
     gradients_at,
 )
 
 
 def gradient_times_input(
-    forward: Forward, inputs: Tensor, baseline: Tensor | float = 0.0, *, chunk: int = CHUNK
+    forward: Forward,
+    inputs: Tensor,
+    baseline: Tensor | float = 0.0,
+    *,
+    chunk: int = CHUNK,
+    rows: Tensor | None = None,
 ) -> Tensor:
-    """The slope at the observed window times the way from a reference point: (x - x') ∂f/∂x.
+    """The slope at the observed window times the distance from a reference: (x - x') ∂f/∂x.
 
-    The first-order answer to what integrated gradients answer exactly; the two are equal where f
-    is linear (Shrikumar et al. 2016, arXiv 1605.01713; a reference other than 0 as in Ancona et
-    al. 2018, ICLR).
+    The first-order approximation of integrated gradients; the two are equal where f is linear
+    (Shrikumar et al. 2016, arXiv 1605.01713; a reference other than 0 as in Ancona et al. 2018,
+    ICLR).
 
     .. warning::
 
-        The attributions add up to nothing in general: where f saturates they are near 0 though
-        the feature moved the forecast.
+        In general the attributions have no meaningful sum: where f saturates they are near 0
+        although the feature moved the forecast.
 
     Args:
         forward: (B, ...) -> (B,), differentiable. An nn.Module is put in eval mode for the call.
-        inputs: (B, ...), any floating-point type; all is computed in it.
-        baseline: x', broadcastable to ``inputs``; 0 is the usual gradient times input.
+        inputs: (B, ...), any floating-point type; everything is computed in it.
+        baseline: x', broadcastable to ``inputs``; 0 gives the usual gradient times input.
         chunk: Samples per backward pass.
+        rows: (B,) sample numbers that ``forward`` takes as a second argument; None if it does not.
 
     Returns:
         Attributions in the forecast's unit, shape of ``inputs``.
@@ -47,35 +52,32 @@ def gradient_times_input(
         >>> gradient_times_input(lambda x: x.square().sum(1), x, 1.0)[0].tolist()
         [0.0, 4.0, 12.0]
     """
-    with eval_mode(forward):
-        return times_input_of(lambda points, _: forward(points), inputs, baseline, chunk=chunk)
-
-
-def times_input_of(
-    forward: ForwardOf, inputs: Tensor, baseline: Tensor | float, *, chunk: int = CHUNK
-) -> Tensor:
-    """As :func:`gradient_times_input` for a forward that is told the rows of its samples."""
-    slopes = slopes_of(forward, inputs, chunk)
-    start = broadcast(baseline, inputs)
-    check_inputs("baseline", start)
-    return slopes * (inputs - start).detach()
+    with by_sample(forward, inputs, rows) as of_sample:
+        start = starting(baseline, inputs)
+        return slopes_of(of_sample, inputs, chunk) * (inputs - start).detach()
 
 
 def squared_sensitivity(
-    forward: Forward, inputs: Tensor, *, scale: Tensor | None = None, chunk: int = CHUNK
+    forward: Forward,
+    inputs: Tensor,
+    *,
+    scale: Tensor | None = None,
+    chunk: int = CHUNK,
+    rows: Tensor | None = None,
 ) -> Tensor:
     """Squared slopes (∂f/∂x)² of every cell; their mean over samples is the features' SSD.
 
     The sum of squared derivatives of Dimopoulos, Bourret & Lek 1995 (Neural Processing Letters
-    2:1), with which Gu, Kelly & Xiu 2020 (RFS 33:2223) rank predictors. Unlike the mean slope it
-    sees effects whose sign differs between samples; it knows no direction, and a few steep samples
-    can decide it.
+    2:1), by which Gu, Kelly & Xiu 2020 (RFS 33:2223) rank predictors. Unlike the mean slope it
+    detects effects whose sign differs between samples. It has no direction, and a few steep samples
+    can dominate it.
 
     Args:
         forward: (B, ...) -> (B,), differentiable. An nn.Module is put in eval mode for the call.
-        inputs: (B, ...), any floating-point type; all is computed in it.
-        scale: Units of x that count as one, broadcastable to ``inputs``, such as (F,) sigma.
+        inputs: (B, ...), any floating-point type; everything is computed in it.
+        scale: The change of x that counts as one, broadcastable to ``inputs``, such as (F,) sigma.
         chunk: Samples per backward pass.
+        rows: (B,) sample numbers that ``forward`` takes as a second argument; None if it does not.
 
     Returns:
         Shape of ``inputs``, in the square of the forecast's unit per squared unit of x.
@@ -83,22 +85,15 @@ def squared_sensitivity(
     Raises:
         ValueError: As :func:`~tasks.attribute.integrated_gradients`; or scale does not fit.
     """
-    with eval_mode(forward):
-        return squared_of(lambda points, _: forward(points), inputs, scale=scale, chunk=chunk)
-
-
-def squared_of(
-    forward: ForwardOf, inputs: Tensor, *, scale: Tensor | None = None, chunk: int = CHUNK
-) -> Tensor:
-    """As :func:`squared_sensitivity` for a forward that is told the rows of its samples."""
-    return (slopes_of(forward, inputs, chunk) * broadcast_scale(scale, inputs)).square()
+    with by_sample(forward, inputs, rows) as of_sample:
+        check_inputs("inputs", inputs)
+        unit = scale_of(scale, inputs)
+        return (slopes_of(of_sample, inputs, chunk) * unit).square()
 
 
 def slopes_of(forward: ForwardOf, inputs: Tensor, chunk: int) -> Tensor:
     """∂f/∂x at the observed windows, shape of ``inputs``."""
-    if chunk < 1:
-        raise ValueError(f"chunk must be at least 1; it is {chunk}")
-    check_inputs("inputs", inputs)
-    rows = torch.arange(len(inputs), device=inputs.device).split(chunk)
-    parts = [gradients_at(forward, inputs[part], part) for part in rows if len(part)]
+    check_counts(chunk=chunk)
+    blocks = torch.arange(len(inputs), device=inputs.device).split(chunk)
+    parts = [gradients_at(forward, inputs[block], block) for block in blocks if len(block)]
     return torch.cat(parts) if parts else torch.zeros_like(inputs)

@@ -1,4 +1,4 @@
-"""Occlusion: what a forecast loses when cells of its window are taken from a baseline window."""
+"""Occlusion: how the forecast changes when cells of its window are replaced by a baseline's."""
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from foldproof.tasks.attribute.network.gradients import (
     CHUNK,
     Forward,
     ForwardOf,
-    eval_mode,
+    by_sample,
     outputs_at,
 )
 
@@ -27,31 +27,33 @@ def occlusion(
     masks: Tensor,
     *,
     chunk: int = CHUNK,
+    rows: Tensor | None = None,
 ) -> Tensor:
-    """The change of the forecast that each mask's cells make: f(x) - f(x with them from x').
+    """The effect of each mask's cells on the forecast: f(x) - f(x with those cells from x').
 
-    Feature ablation with the fill of one's choice (Zeiler & Fergus 2014 covered patches of an
-    image with grey). Exact, without a gradient; masks come from :func:`feature_masks`,
-    :func:`lag_masks` or :func:`group_masks`.
+    Feature ablation with any fill (Zeiler & Fergus 2014 covered patches of an image with grey).
+    Exact, without a gradient; masks come from :func:`feature_masks`, :func:`lag_masks` or
+    :func:`group_masks`.
 
     .. warning::
 
-        A window that is half observed and half baseline need not look like any that was observed;
-        a fill from the training block keeps at least each part so. Two cells of which either
-        suffices both get nothing.
+        A window that is half observed and half baseline may resemble no observed window; a fill
+        from the training block at least keeps each half realistic. Of two cells that can replace
+        each other, both get zero.
 
     Args:
         forward: (B, T, F) -> (B,). An nn.Module is put in eval mode for the call.
-        inputs: (B, T, F), any floating-point type; all is computed in it.
-        baseline: x', broadcastable to ``inputs``: what an occluded cell is filled with.
+        inputs: (B, T, F), any floating-point type; everything is computed in it.
+        baseline: x', broadcastable to ``inputs``: the values of occluded cells.
         masks: (M, T, F) bool, True where cells are occluded.
         chunk: Points per forward pass.
+        rows: (B,) sample numbers that ``forward`` takes as a second argument; None if it does not.
 
     Returns:
         (B, M) in the forecast's unit.
 
     Raises:
-        ValueError: Inputs are no finite windows, the baseline or the masks do not fit them,
+        ValueError: Inputs are not finite windows, the baseline or the masks do not fit them,
             forward does not return finite (B,), or chunk is below 1.
 
     Example:
@@ -61,34 +63,22 @@ def occlusion(
         >>> occlusion(f, x, 0.0, feature_masks(2, 2)).tolist()
         [[4.0, 4.0]]
     """
-    with eval_mode(forward):
-        return occlusion_of(lambda points, _: forward(points), inputs, baseline, masks, chunk=chunk)
-
-
-def occlusion_of(
-    forward: ForwardOf,
-    inputs: Tensor,
-    baseline: Tensor | float,
-    masks: Tensor,
-    *,
-    chunk: int = CHUNK,
-) -> Tensor:
-    """As :func:`occlusion` for a forward that is told the rows of its samples."""
-    check_counts(chunk=chunk)
-    fill = filling(baseline, inputs)
-    check_masks(masks, inputs)
-    covered = masks.to(inputs.device)
-    change = inputs.new_zeros(len(inputs), len(masks))
-    observed = outputs_at(forward, inputs, chunk)
-    for rows in row_blocks(inputs, chunk // max(1, len(masks))):
-        for some in torch.arange(len(masks), device=inputs.device).split(chunk):
-            left = mixed(forward, inputs, fill, rows, covered[some])
-            change[rows.unsqueeze(1), some] = observed[rows].unsqueeze(1) - left
-    return change
+    with by_sample(forward, inputs, rows) as of_sample:
+        check_counts(chunk=chunk)
+        fill = filling(baseline, inputs)
+        check_masks(masks, inputs)
+        covered = masks.to(inputs.device)
+        change = inputs.new_zeros(len(inputs), len(masks))
+        observed = outputs_at(of_sample, inputs, chunk)
+        for block in row_blocks(inputs, chunk // max(1, len(masks))):
+            for some in torch.arange(len(masks), device=inputs.device).split(chunk):
+                left = mixed(of_sample, inputs, fill, block, covered[some])
+                change[block.unsqueeze(1), some] = observed[block].unsqueeze(1) - left
+        return change
 
 
 def mixed(forward: ForwardOf, inputs: Tensor, fill: Tensor, rows: Tensor, masks: Tensor) -> Tensor:
-    """(rows, M) forecasts with cells from the fill; masks broadcast to (rows, M, T, F)."""
+    """(rows, M) forecasts with masked cells from the fill; masks broadcast to (rows, M, T, F)."""
     observed, other = inputs[rows].unsqueeze(1), fill[rows].unsqueeze(1)
     points = torch.where(masks, other, observed)  # (rows, M, T, F)
     samples = rows.repeat_interleave(points.shape[1])
@@ -111,7 +101,7 @@ def group_masks(length: int, features: int, groups: Groups) -> Tensor:
     """(G, T, F): each group's features at all lags.
 
     Raises:
-        ValueError: Groups overlap, are empty or name features that are not there.
+        ValueError: Groups overlap, are empty or name unknown features.
     """
     check_groups(groups, features)
     member = torch.zeros(len(groups), features, dtype=torch.bool)

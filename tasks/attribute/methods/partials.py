@@ -1,4 +1,4 @@
-"""Mean partial derivatives over cross-sections: a broker's measure of factor importance."""
+"""Mean partial derivatives over cross-sections, signed and absolute."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,22 +8,29 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from foldproof.tasks.attribute.methods.checks import (
+    check_counts,
+    check_per_sample,
+    date_array,
+    scale_of,
+)
 from foldproof.tasks.attribute.network.gradients import (
     CHUNK,
     Forward,
-    ForwardOf,
+    by_sample,
     check_inputs,
-    eval_mode,
     gradients_at,
 )
 
 Lags = Literal["sum", "abs_sum", "last"]
-"""How the lags of a window become one figure per feature."""
+"""How the lags of a window become one number per feature."""
+Reading = Literal["mean_partial", "mean_abs_partial"]
+"""Where the absolute value is taken: after the mean over stocks, or before it."""
 
 
 @dataclass(frozen=True, eq=False)
 class MeanPartials:
-    """Mean partial derivatives g = d f / d x per date; T runs from the oldest row to the newest.
+    """Mean partial derivatives g = ∂f/∂x per date; T runs from the oldest row to the newest.
 
     Attributes:
         dates: (N,) distinct dates, in order.
@@ -43,44 +50,45 @@ class MeanPartials:
         return self.signed.sum(1)
 
     @property
-    def citic(self) -> Tensor:
-        """(F,) reading A: mean over dates of |M|. Blind to effects that cancel across stocks."""
-        return self.importance("citic")
+    def mean_partial(self) -> Tensor:
+        """(F,) mean over dates of |M|. Blind to effects that cancel across stocks."""
+        return self.importance("mean_partial")
 
     @property
-    def citic_abs(self) -> Tensor:
-        """(F,) reading B: mean over dates and stocks of |g|; never below reading A."""
-        return self.importance("citic_abs")
+    def mean_abs_partial(self) -> Tensor:
+        """(F,) mean over dates and stocks of |g|; never below :attr:`mean_partial`."""
+        return self.importance("mean_abs_partial")
 
     @property
     def sign_consistency(self) -> Tensor:
-        """(F,) A / B in [0, 1]; 1 where every stock agrees on every date, 0 where both are 0."""
+        """(F,) ratio of the two in [0, 1]; 1 where all stocks agree on every date, 0 for 0 / 0."""
         return self.consistency()
 
     def consistency(self, lags: Lags = "sum") -> Tensor:
-        """(F,) reading A / reading B in [0, 1] for one way to join the lags."""
-        mean, size = self.importance("citic", lags), self.importance("citic_abs", lags)
+        """(F,) mean_partial / mean_abs_partial in [0, 1] for one way to join the lags."""
+        mean = self.importance("mean_partial", lags)
+        size = self.importance("mean_abs_partial", lags)
         return (mean / size.clamp_min(torch.finfo(size.dtype).tiny)).clamp_max(1)
 
-    def importance(
-        self, reading: Literal["citic", "citic_abs"] = "citic", lags: Lags = "sum"
-    ) -> Tensor:
+    def importance(self, reading: Reading = "mean_partial", lags: Lags = "sum") -> Tensor:
         """(F,) importance of each feature.
 
         Args:
-            reading: citic: mean over dates of |mean over stocks|; citic_abs: mean of |g|.
-            lags: sum: of a shift at all lags at once (nothing to a network that takes the
-                window's level out, such as instance norm); abs_sum: the lags' own importances
-                added up; last: the newest row only.
+            reading: mean_partial: mean over dates of |mean over stocks|; mean_abs_partial: mean of
+                |g|.
+            lags: sum: of a shift at all lags at once (zero for a network that removes the window's
+                level, such as instance norm); abs_sum: the importances of the lags added up; last:
+                the newest row only.
         """
         if lags == "sum":
-            return (self.series.abs() if reading == "citic" else self.total_absolute).mean(0)
+            series = self.series.abs() if reading == "mean_partial" else self.total_absolute
+            return series.mean(0)
         by_lag = self.by_lag(reading)
         return by_lag.sum(0) if lags == "abs_sum" else by_lag[-1]
 
-    def by_lag(self, reading: Literal["citic", "citic_abs"] = "citic") -> Tensor:
+    def by_lag(self, reading: Reading = "mean_partial") -> Tensor:
         """(T, F) importance of each cell of the window."""
-        return (self.signed.abs() if reading == "citic" else self.absolute).mean(0)
+        return (self.signed.abs() if reading == "mean_partial" else self.absolute).mean(0)
 
 
 def mean_partial_derivatives(
@@ -90,93 +98,59 @@ def mean_partial_derivatives(
     *,
     scale: Tensor | None = None,
     chunk: int = CHUNK,
+    rows: Tensor | None = None,
 ) -> MeanPartials:
-    r"""Mean partial derivative of the forecast per date, and its two readings as importance.
+    r"""Mean partial derivative of the forecast per date, and two importances made from it.
 
     .. math:: M_{\tau,i} = \frac{1}{n_\tau} \sum_j \frac{\partial f}{\partial x_i}(x_{\tau,j})
 
-    From a broker's note on factor optimisation, known by an excerpt: after a
+    From a broker's note on factor optimisation (CITIC), of which only an excerpt is known: after
     training, differentiate the output by each factor and average over the cross-section; the time
-    mean of the absolute value is the importance. Whether the absolute value is taken after the
-    cross-sectional mean (reading A, ``citic``) or before (reading B, ``citic_abs``) is not certain,
-    so both are given, and their ratio as ``sign_consistency``. The lags are ours, not the note's.
+    mean of the absolute value is the importance. The excerpt does not say whether the absolute
+    value is taken after the cross-sectional mean (``mean_partial``) or before
+    (``mean_abs_partial``), so both are given, and their ratio as ``sign_consistency``. The
+    treatment of lags is not from the note.
 
     .. warning::
 
-        Derivatives compare across features only if these are standardised: give ``scale`` (their
-        standard deviations) otherwise. Samples of a batch must not depend on each other.
+        Derivatives compare across features only if these are standardised; otherwise give
+        ``scale`` (their standard deviations). Samples of a batch must not depend on each other.
 
     Args:
         forward: (B, ...) -> (B,), differentiable. An nn.Module is put in eval mode for the call.
         inputs: (B, T, F) windows, oldest row first, or (B, F), taken as T = 1.
-        dates: (B,) the date of each sample, in any order; whole cross-sections are meant.
-        scale: Units of x that count as one, broadcastable to ``inputs``, such as (F,) sigma.
+        dates: (B,) the date of each sample, in any order; give whole cross-sections.
+        scale: The change of x that counts as one, broadcastable to ``inputs``, such as (F,) sigma.
         chunk: Samples per backward pass.
+        rows: (B,) sample numbers that ``forward`` takes as a second argument; None if it does not.
 
     Raises:
         ValueError: As :func:`~tasks.attribute.integrated_gradients`; or no sample, or dates or
             scale do not fit the inputs.
     """
-    with eval_mode(forward):
-        return partials_of(
-            lambda points, _: forward(points), inputs, dates, scale=scale, chunk=chunk
-        )
-
-
-def partials_of(
-    forward: ForwardOf,
-    inputs: Tensor,
-    dates: ArrayLike | Tensor,
-    *,
-    scale: Tensor | None = None,
-    chunk: int = CHUNK,
-) -> MeanPartials:
-    """As :func:`mean_partial_derivatives` for a forward that is told the rows of its samples."""
-    days = dates.cpu().numpy() if isinstance(dates, Tensor) else np.asarray(dates)
-    check_shapes(inputs, days, chunk)
-    check_inputs("inputs", inputs)
-    unit = broadcast_scale(scale, inputs)
-    distinct, group = np.unique(days, return_inverse=True)
-    index = torch.from_numpy(group.reshape(-1))
-    shape = (len(distinct), inputs.shape[1] if inputs.dim() == 3 else 1, inputs.shape[-1])
-    signed, absolute = (torch.zeros(shape, dtype=torch.float64) for _ in range(2))
-    total = torch.zeros(shape[0], shape[2], dtype=torch.float64)
-    for rows in torch.arange(len(inputs)).split(chunk):
-        there = rows.to(inputs.device)
-        slopes = gradients_at(forward, inputs[there], there) * unit[there]
-        g = slopes.to("cpu", torch.float64).view(len(rows), *shape[1:])
-        signed.index_add_(0, index[rows], g)
-        absolute.index_add_(0, index[rows], g.abs())
-        total.index_add_(0, index[rows], g.sum(1).abs())
-    count = torch.bincount(index).view(-1, 1, 1)
-    means = (signed / count, absolute / count, total / count[:, 0])
-    return MeanPartials(distinct, *(mean.to(inputs) for mean in means))
-
-
-def check_shapes(inputs: Tensor, dates: np.ndarray, chunk: int) -> None:
-    """Raise ValueError unless inputs are (B, T, F) or (B, F) with B >= 1, and dates are (B,)."""
+    days = date_array(dates)
+    check_counts(chunk=chunk)
     if inputs.dim() not in (2, 3) or not len(inputs):
         raise ValueError(
             "inputs must be (B, T, F) or (B, F) with at least one sample; their shape is "
             f"{tuple(inputs.shape)}"
         )
-    if dates.shape != (len(inputs),):
-        raise ValueError(
-            f"dates must name the date of each of the {len(inputs)} samples, shape "
-            f"({len(inputs)},); their shape is {dates.shape}"
-        )
-    if chunk < 1:
-        raise ValueError(f"chunk must be at least 1; it is {chunk}")
-
-
-def broadcast_scale(scale: Tensor | None, inputs: Tensor) -> Tensor:
-    """The scale in the shape of ``inputs``; ones where none is given."""
-    unit = torch.ones((), dtype=inputs.dtype) if scale is None else torch.as_tensor(scale)
-    check_inputs("scale", unit)
-    try:
-        return unit.to(inputs).broadcast_to(inputs.shape)
-    except RuntimeError:
-        raise ValueError(
-            f"scale of shape {tuple(unit.shape)} cannot be broadcast to inputs of shape "
-            f"{tuple(inputs.shape)}: give one unit per feature, ({inputs.shape[-1]},)"
-        ) from None
+    check_per_sample(len(inputs), dates=days.shape)
+    with by_sample(forward, inputs, rows) as of_sample:
+        check_inputs("inputs", inputs)
+        unit = scale_of(scale, inputs)
+        distinct, group = np.unique(days, return_inverse=True)
+        index = torch.from_numpy(group.reshape(-1))
+        shape = (len(distinct), inputs.shape[1] if inputs.dim() == 3 else 1, inputs.shape[-1])
+        signed, absolute = (torch.zeros(shape, dtype=torch.float64) for _ in range(2))
+        total = torch.zeros(shape[0], shape[2], dtype=torch.float64)
+        for block in torch.arange(len(inputs)).split(chunk):
+            there = block.to(inputs.device)
+            slopes = gradients_at(of_sample, inputs[there], there) * unit[there]
+            g = slopes.to("cpu", torch.float64).view(len(block), *shape[1:])
+            signed.index_add_(0, index[block], g)
+            absolute.index_add_(0, index[block], g.abs())
+            total.index_add_(0, index[block], g.sum(1).abs())
+        count = torch.bincount(index).view(-1, 1, 1)
+        means = (signed / count, absolute / count, total / count[:, 0])
+        return MeanPartials(distinct, *(mean.to(inputs) for mean in means))

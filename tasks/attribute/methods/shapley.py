@@ -16,21 +16,21 @@ from foldproof.tasks.attribute.methods.checks import (
     standard_error,
 )
 from foldproof.tasks.attribute.methods.occlusion import group_masks, mixed
-from foldproof.tasks.attribute.network.gradients import CHUNK, Forward, ForwardOf, eval_mode
+from foldproof.tasks.attribute.network.gradients import CHUNK, Forward, ForwardOf, by_sample
 
 EXACT_UP_TO = 8
-"""Groups of which all 2^G coalitions are scored."""
+"""Up to this number of groups all 2^G coalitions are scored."""
 PAIRS = 16
-"""Sampled orders of the groups, each with its reverse, where there are more."""
+"""Sampled orders for more groups, each with its reverse."""
 
 
 @dataclass(frozen=True, eq=False)
 class Shapley:
-    """Shapley values of a sample's feature groups.
+    """Shapley values of each sample's feature groups.
 
     Attributes:
-        values: (B, G) in the forecast's unit; a sample's add up to f(x) - f(x with every group
-            from the baseline).
+        values: (B, G) in the forecast's unit; those of a sample add up to f(x) - f(x with every
+            group from the baseline).
         error: (B, G) standard error; 0 where the values are exact, NaN for a single pair of orders.
     """
 
@@ -47,14 +47,15 @@ def shapley_values(
     generator: Generator,
     pairs: int = PAIRS,
     chunk: int = CHUNK,
+    rows: Tensor | None = None,
 ) -> Shapley:
-    """What each group of features adds, on average over all orders in which they may come.
+    """The change that each group of features makes when it is added, averaged over all orders.
 
-    The players are the groups, each at all lags at once; a coalition is worth the forecast of the
-    window with the other groups taken from the baseline (Strumbelj & Kononenko 2010, JMLR 11:1).
-    Up to 8 groups the values are exact, from all coalitions; above, they are means over orders
-    drawn at random, each with its reverse (Mitchell et al. 2022, JMLR 23:43). Such a pair is exact
-    where no more than two groups interact, and counts as one draw.
+    The players are the groups, each at all lags at once. The value of a coalition is the forecast
+    of the window with the other groups taken from the baseline (Strumbelj & Kononenko 2010, JMLR
+    11:1). Up to 8 groups the values are exact, from all coalitions. Above that they are means over
+    random orders, each with its reverse (Mitchell et al. 2022, JMLR 23:43). Such a pair counts as
+    one draw, and is exact where no more than two groups interact.
 
     .. warning::
 
@@ -62,12 +63,13 @@ def shapley_values(
 
     Args:
         forward: (B, T, F) -> (B,). An nn.Module is put in eval mode for the call.
-        inputs: (B, T, F), any floating-point type; all is computed in it.
+        inputs: (B, T, F), any floating-point type; everything is computed in it.
         baseline: x', broadcastable to ``inputs``.
-        groups: G groups of feature numbers; a feature in none of them stays as observed.
-        generator: Draws the orders, for every sample its own; unused where exact.
-        pairs: Orders drawn, each taken forwards and backwards.
+        groups: G groups of feature numbers; a feature in no group stays as observed.
+        generator: Draws the orders, independently for every sample; unused where exact.
+        pairs: Orders drawn, each used forwards and backwards.
         chunk: Points per forward pass.
+        rows: (B,) sample numbers that ``forward`` takes as a second argument; None if it does not.
 
     Raises:
         ValueError: As :func:`~tasks.attribute.occlusion`; groups overlap, are empty or name no
@@ -81,50 +83,28 @@ def shapley_values(
         >>> shapley_values(f, x, 0.0, ((0,), (1,), (2,)), generator=g).values.tolist()
         [[1.0, 1.0, 4.0]]
     """
-    with eval_mode(forward):
-        return shapley_of(
-            lambda points, _: forward(points),
-            inputs,
-            baseline,
-            groups,
-            generator=generator,
-            pairs=pairs,
-            chunk=chunk,
-        )
+    with by_sample(forward, inputs, rows) as of_sample:
+        check_counts(pairs=pairs, chunk=chunk)
+        fill = filling(baseline, inputs)
+        check_groups(groups, inputs.shape[2])
+        members = group_masks(1, inputs.shape[2], groups).squeeze(1).to(inputs.device)  # (G, F)
+
+        def value(absent: Tensor) -> Tensor:
+            return without(of_sample, inputs, fill, members, absent, chunk)
+
+        if len(groups) <= EXACT_UP_TO:
+            values = from_coalitions(value, len(inputs), len(groups))
+            return Shapley(values.to(inputs), inputs.new_zeros(values.shape))
+        shape = (len(inputs), pairs, len(groups))
+        orders = torch.rand(shape, generator=generator, dtype=torch.float64).argsort(-1)
+        return from_orders(value, orders.to(inputs.device))
 
 
-def shapley_of(
-    forward: ForwardOf,
-    inputs: Tensor,
-    baseline: Tensor | float,
-    groups: Groups,
-    *,
-    generator: Generator,
-    pairs: int = PAIRS,
-    chunk: int = CHUNK,
-) -> Shapley:
-    """As :func:`shapley_values` for a forward that is told the rows of its samples."""
-    check_counts(pairs=pairs, chunk=chunk)
-    fill = filling(baseline, inputs)
-    check_groups(groups, inputs.shape[2])
-    members = group_masks(1, inputs.shape[2], groups).squeeze(1).to(inputs.device)  # (G, F)
-
-    def worth(absent: Tensor) -> Tensor:
-        return without(forward, inputs, fill, members, absent, chunk)
-
-    if len(groups) <= EXACT_UP_TO:
-        values = from_coalitions(worth, len(inputs), len(groups))
-        return Shapley(values.to(inputs), inputs.new_zeros(values.shape))
-    shape = (len(inputs), pairs, len(groups))
-    orders = torch.rand(shape, generator=generator, dtype=torch.float64).argsort(-1)
-    return from_orders(worth, orders.to(inputs.device))
-
-
-def from_coalitions(worth: Callable[[Tensor], Tensor], samples: int, groups: int) -> Tensor:
-    """(B, G) Shapley values from the worth of all 2^G coalitions.
+def from_coalitions(value: Callable[[Tensor], Tensor], samples: int, groups: int) -> Tensor:
+    """(B, G) Shapley values from the values of all 2^G coalitions.
 
     Args:
-        worth: (B, M, G) bool, which groups are absent -> (B, M).
+        value: (B, M, G) bool, which groups are absent -> (B, M).
         samples: B.
         groups: G.
     """
@@ -134,34 +114,29 @@ def from_coalitions(worth: Callable[[Tensor], Tensor], samples: int, groups: int
         [factorial(s) * factorial(groups - s - 1) / factorial(groups) for s in range(groups)],
         dtype=torch.float64,
     )
-    scores = worth(~present.expand(samples, -1, -1)).double()
+    scores = value(~present.expand(samples, -1, -1)).double()
     values = []
     for group in range(groups):
-        rest = number[~present[:, group]]  # coalitions that it can join
+        rest = number[~present[:, group]]  # coalitions that the group can join
         added = scores[:, rest + 2**group] - scores[:, rest]
         values.append(added @ share[present[rest].sum(1)].to(scores.device))
     return torch.stack(values, 1)
 
 
-def from_orders(worth: Callable[[Tensor], Tensor], orders: Tensor) -> Shapley:
+def from_orders(value: Callable[[Tensor], Tensor], orders: Tensor) -> Shapley:
     """Shapley values as means over orders (B, P, G) of the groups, each with its reverse."""
     both = torch.stack([orders, orders.flip(-1)], 2)  # (B, P, 2, G)
     place = both.argsort(-1)
     groups = orders.shape[-1]
     entered = torch.arange(groups + 1, device=orders.device).view(-1, 1)
     absent = place.unsqueeze(-2) >= entered  # (B, P, 2, G + 1, G)
-    scores = worth(absent.flatten(1, 3)).view(absent.shape[:-1])
+    scores = value(absent.flatten(1, 3)).view(absent.shape[:-1])
     added = scores.diff(dim=-1).gather(-1, place).mean(2)  # (B, P, G)
     return Shapley(added.mean(1), standard_error(added))
 
 
 def without(
-    forward: ForwardOf,
-    inputs: Tensor,
-    fill: Tensor,
-    members: Tensor,
-    absent: Tensor,
-    chunk: int,
+    forward: ForwardOf, inputs: Tensor, fill: Tensor, members: Tensor, absent: Tensor, chunk: int
 ) -> Tensor:
     """(B, M) forecasts with the features of the absent groups (B, M, G) from the fill."""
     scores = inputs.new_zeros(absent.shape[:2])

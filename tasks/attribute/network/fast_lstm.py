@@ -1,4 +1,4 @@
-"""An LSTM that is differentiated by its inputs only, in about half of torch's time on a CPU."""
+"""An LSTM with gradients by its inputs only, in about half of torch's time on a CPU."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,77 +13,82 @@ tanh_backward = torch.ops.aten.tanh_backward.grad_input
 
 
 class Recurrence(torch.autograd.Function):
-    """One LSTM layer over (T, F, P): points last, so that every gate is one block of memory.
+    """One LSTM layer over (T, F, P): points come last, so each gate is one block of memory.
 
-    Input and hidden state lie one below the other: a step is one product of matrices forward, and
-    one backward. tanh x = 2 sigmoid 2x - 1 takes a third of torch's time, so the cell gate's rows
-    come doubled. Nothing is differentiated twice, and weights get no gradient.
+    Input and hidden state share one array, so each step is one matrix product forward and one
+    backward. tanh x = 2 sigmoid 2x - 1 takes a third of the time of torch's tanh, so the weights of
+    the cell gate are doubled. The backward pass cannot be differentiated again, and weights get no
+    gradient.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Hidden states (T, H, P), the last of them and the last cell, each (H, P).
+        """Hidden states (T, H, P), the last hidden state and the last cell state, each (H, P).
 
-        From x (T, F, P), weight (4H, F + H) with the rows of the gates input, forget, output and,
-        doubled, cell, and bias (4H, 1) in the same order.
+        Args:
+            ctx: Keeps what the backward pass needs.
+            x: (T, F, P).
+            weight: (4H, F + H) for the input, forget, output and (doubled) cell gate.
+            bias: (4H, 1) in the same order.
         """
         steps, features, points = x.shape
         size = len(weight) // 4
-        below = x.new_zeros(steps + 1, features + size, points)  # inputs, and the hidden state
-        below[:-1, :features] = x
+        stacked = x.new_zeros(steps + 1, features + size, points)  # inputs above hidden states
+        stacked[:-1, :features] = x
         gates, cells = x.new_empty(steps, 4, size, points), x.new_zeros(steps + 1, size, points)
-        bent = x.new_empty(steps, size, points)  # tanh of the cell
-        hidden = below[:, features:].unbind()
-        for t, (gate, after, tanh) in enumerate(zip(gates, cells[1:], bent, strict=True)):
-            torch.addmm(bias, weight, below[t], out=gate.view(4 * size, points)).sigmoid_()
-            into, keep, out, new = gate
+        cell_tanh = x.new_empty(steps, size, points)
+        hidden = stacked[:, features:].unbind()
+        for t, (gate, after, tanh) in enumerate(zip(gates, cells[1:], cell_tanh, strict=True)):
+            torch.addmm(bias, weight, stacked[t], out=gate.view(4 * size, points)).sigmoid_()
+            write, keep, out, new = gate
             new.mul_(2).sub_(1)
-            torch.mul(keep, cells[t], out=after).addcmul_(into, new)
+            torch.mul(keep, cells[t], out=after).addcmul_(write, new)
             torch.mul(after, 2, out=tanh).sigmoid_().mul_(2).sub_(1)
             torch.mul(out, tanh, out=hidden[t + 1])
-        ctx.save_for_backward(weight, gates, cells, bent)
+        ctx.save_for_backward(weight, gates, cells, cell_tanh)
         ctx.set_materialize_grads(False)
-        return below[1:, features:], hidden[-1].clone(), cells[-1].clone()
+        return stacked[1:, features:], hidden[-1].clone(), cells[-1].clone()
 
     @staticmethod
     @once_differentiable
     def backward(
         ctx: Any, by_all: Tensor | None, by_last: Tensor | None, by_cell: Tensor | None
     ) -> tuple[Tensor, None, None]:
-        """(T, F, P) gradient by the inputs, from those by the three outputs."""
-        weight, gates, cells, bent = ctx.saved_tensors
-        size, points = bent.shape[1:]
+        """(T, F, P) gradient by the inputs, given the gradients by the three outputs."""
+        weight, gates, cells, cell_tanh = ctx.saved_tensors
+        size, points = cell_tanh.shape[1:]
         features = weight.shape[1] - size
-        back = torch.cat([weight[: 3 * size], weight[3 * size :] / 2]).t().contiguous()
-        slopes = bent.new_empty(len(bent), len(back), points)  # by inputs, and by hidden state
-        by_gates = bent.new_empty(4, size, points)
-        by_into, by_keep, by_out, by_new = by_gates
-        by_hidden = torch.zeros_like(bent[0]) if by_last is None else by_last
-        through = torch.zeros_like(bent[0]) if by_cell is None else by_cell.clone()
-        work = torch.empty_like(through)
-        for t in range(len(bent) - 1, -1, -1):
+        transposed = torch.cat([weight[: 3 * size], weight[3 * size :] / 2]).t().contiguous()
+        slopes = cell_tanh.new_empty(len(cell_tanh), len(transposed), points)  # inputs, hidden
+        by_gates = cell_tanh.new_empty(4, size, points)
+        by_write, by_keep, by_out, by_new = by_gates
+        by_hidden = torch.zeros_like(cell_tanh[0]) if by_last is None else by_last
+        by_state = torch.zeros_like(cell_tanh[0]) if by_cell is None else by_cell.clone()
+        work = torch.empty_like(by_state)
+        for t in range(len(cell_tanh) - 1, -1, -1):
             if by_all is not None:
                 by_hidden = by_hidden + by_all[t]
-            into, keep, out, new = gates[t]
+            write, keep, out, new = gates[t]
             torch.mul(by_hidden, out, out=work)
-            through.add_(tanh_backward(work, bent[t], grad_input=work))
-            torch.mul(through, new, out=by_into)
-            torch.mul(through, cells[t], out=by_keep)
-            torch.mul(by_hidden, bent[t], out=by_out)
+            by_state.add_(tanh_backward(work, cell_tanh[t], grad_input=work))
+            torch.mul(by_state, new, out=by_write)
+            torch.mul(by_state, cells[t], out=by_keep)
+            torch.mul(by_hidden, cell_tanh[t], out=by_out)
             sigmoid_backward(by_gates[:3], gates[t, :3], grad_input=by_gates[:3])
-            torch.mul(through, into, out=by_new)
+            torch.mul(by_state, write, out=by_new)
             tanh_backward(by_new, new, grad_input=by_new)
-            through.mul_(keep)
-            torch.mm(back, by_gates.view(4 * size, points), out=slopes[t])
+            by_state.mul_(keep)
+            torch.mm(transposed, by_gates.view(4 * size, points), out=slopes[t])
             by_hidden = slopes[t, features:]
         return slopes[:, :features], None, None
 
 
-def quick(lstm: nn.LSTM) -> Callable[..., tuple[Tensor, State]]:
+def fast_forward(lstm: nn.LSTM) -> Callable[..., tuple[Tensor, State]]:
     """``lstm.forward`` with gradients by the inputs only; equal up to rounding.
 
-    What :class:`Recurrence` does not do, or not sooner, is left to the LSTM itself: training,
-    forecasts without gradients, initial states, packed sequences, places other than the CPU.
+    Cases that :class:`Recurrence` does not cover or does not speed up go to the LSTM itself:
+    training, forecasts without gradients, initial states, packed sequences, devices other than the
+    CPU.
     """
     plain = lstm.forward
 
@@ -94,7 +99,7 @@ def quick(lstm: nn.LSTM) -> Callable[..., tuple[Tensor, State]]:
         sequence = x.permute(1, 2, 0) if lstm.batch_first else x.transpose(1, 2)
         ends = []
         for layer in range(lstm.num_layers):
-            sequence, last, cell = Recurrence.apply(sequence, *stacked(lstm, layer))
+            sequence, last, cell = Recurrence.apply(sequence, *stacked_weights(lstm, layer))
             ends.append((last.t(), cell.t()))
         whole = sequence.permute(2, 0, 1) if lstm.batch_first else sequence.transpose(1, 2)
         hidden, cells = (torch.stack(each) for each in zip(*ends, strict=True))
@@ -103,30 +108,33 @@ def quick(lstm: nn.LSTM) -> Callable[..., tuple[Tensor, State]]:
     return forward
 
 
-def stacked(lstm: nn.LSTM, layer: int) -> tuple[Tensor, Tensor]:
-    """Weight (4H, F + H) and bias (4H, 1) of a layer as :class:`Recurrence` takes them."""
-    by_input, by_hidden = (getattr(lstm, f"weight_{by}_l{layer}").detach() for by in ("ih", "hh"))
-    into, keep, new, out = torch.cat([by_input, by_hidden], 1).chunk(4)
-    weight = torch.cat([into, keep, out, 2 * new])
+def stacked_weights(lstm: nn.LSTM, layer: int) -> tuple[Tensor, Tensor]:
+    """Weight (4H, F + H) and bias (4H, 1) of a layer in the order of :class:`Recurrence`."""
+
+    def reordered(gates: Tensor) -> Tensor:
+        write, keep, new, out = gates.detach().chunk(4)
+        return torch.cat([write, keep, out, 2 * new])
+
+    weights = [getattr(lstm, f"weight_{by}_l{layer}") for by in ("ih", "hh")]
+    weight = reordered(torch.cat(weights, 1))
     if not lstm.bias:
         return weight, weight.new_zeros(len(weight), 1)
     both = getattr(lstm, f"bias_ih_l{layer}") + getattr(lstm, f"bias_hh_l{layer}")
-    into, keep, new, out = both.detach().unsqueeze(1).chunk(4)
-    return weight, torch.cat([into, keep, out, 2 * new])
+    return weight, reordered(both.unsqueeze(1))
 
 
-def suits(part: nn.Module) -> bool:
-    """Whether ``part`` is an LSTM of which :func:`quick` knows everything."""
+def supported(part: nn.Module) -> bool:
+    """Whether ``part`` is an LSTM that :func:`fast_forward` covers."""
     return type(part) is nn.LSTM and not part.bidirectional and not part.proj_size
 
 
 def use_fast_lstm(module: nn.Module) -> list[nn.Module]:
-    """Give every LSTM in ``module`` the quick forward; deleting their ``forward`` undoes it.
+    """Give every supported LSTM in ``module`` the fast forward; delete ``forward`` to undo it.
 
     Returns:
-        Those that got it now; who has it already keeps it.
+        The LSTMs that were changed by this call, without those that already were.
     """
-    given = [part for part in module.modules() if suits(part) and "forward" not in vars(part)]
-    for part in given:
-        vars(part)["forward"] = quick(part)  # type: ignore[arg-type]  # suits
-    return given
+    changed = [part for part in module.modules() if supported(part) and "forward" not in vars(part)]
+    for part in changed:
+        vars(part)["forward"] = fast_forward(part)  # type: ignore[arg-type]  # supported
+    return changed

@@ -1,52 +1,76 @@
-"""Values and input gradients of a forecaster, checked, with every statistic of it frozen."""
+"""Checked forecasts and input gradients of a network in eval mode."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
 from foldproof.tasks.attribute.network.fast_lstm import use_fast_lstm
 
-Forward = Callable[[Tensor], Tensor]
-"""(B, ...) -> (B,): one forecast per sample, none depending on another sample."""
+Forward = Callable[..., Tensor]
+"""(B, ...) -> (B,): one forecast per point, which must not depend on the other points. A method
+that is given ``rows`` calls it with (points (P, ...), sample numbers (P,) int64)."""
 ForwardOf = Callable[[Tensor, Tensor], Tensor]
-"""(P, ...) points and (P,) int64 rows of the samples they belong to -> (P,) forecasts."""
+"""(P, ...) points and (P,) int64 numbers of the samples they belong to -> (P,) forecasts."""
 CHUNK = 512
 """Points per backward pass: 512 to 1024 are fastest on one core, and small in memory."""
 
 
 @contextmanager
 def eval_mode(forward: Callable[..., Tensor]) -> Iterator[None]:
-    """Eval mode with gradients by inputs only; on leaving, every submodule is what it was.
+    """Eval mode with gradients by inputs only; restores the mode of every submodule on exit.
 
-    LSTMs on the CPU are differentiated as in :mod:`~tasks.attribute.recurrence`, which gives their
-    weights no gradient. cuDNN refuses the backward pass of an LSTM in eval mode, so it is off in
-    here. Training mode is no way out: it turns on dropout and batch statistics.
+    LSTMs on the CPU use :mod:`~tasks.attribute.network.fast_lstm`, which gives their weights no
+    gradient. cuDNN is off because it refuses the backward pass of an LSTM in eval mode; training
+    mode would turn on dropout and batch statistics.
 
     Args:
-        forward: An nn.Module or a bound method of one. The modules inside a closure cannot be
-            seen: put them in eval mode before.
+        forward: An nn.Module or a bound method of one. Modules inside a closure are not found: put
+            them in eval mode first.
     """
     owner = forward if isinstance(forward, nn.Module) else getattr(forward, "__self__", None)
     module = owner if isinstance(owner, nn.Module) else nn.Module()
     modules = list(module.modules())
     modes = [part.training for part in modules]
-    quickened: list[nn.Module] = []
-    with ExitStack() as stack:
-        stack.enter_context(torch.inference_mode(False))
-        stack.enter_context(torch.enable_grad())
-        stack.enter_context(torch.backends.cudnn.flags(enabled=False))
+    changed: list[nn.Module] = []
+    cudnn_off = torch.backends.cudnn.flags(enabled=False)
+    with torch.inference_mode(False), torch.enable_grad(), cudnn_off:
         try:
             for part in modules:
                 part.training = False
-            quickened = use_fast_lstm(module)
+            changed = use_fast_lstm(module)
             yield
         finally:
-            for part in quickened:
+            for part in changed:
                 del vars(part)["forward"]
             for part, mode in zip(modules, modes, strict=True):
                 part.training = mode
+
+
+@contextmanager
+def by_sample(forward: Forward, inputs: Tensor, rows: Tensor | None) -> Iterator[ForwardOf]:
+    """In eval mode: ``forward`` of points and of the places (P,) of their samples in ``inputs``.
+
+    Args:
+        forward: Of points alone, or of points and sample numbers where ``rows`` is given.
+        inputs: (B, ...).
+        rows: (B,) int64 number of each sample; None where ``forward`` takes points alone.
+
+    Raises:
+        ValueError: ``rows`` is not (B,).
+    """
+    with eval_mode(forward):
+        if rows is None:
+            yield lambda points, _: forward(points)
+            return
+        if rows.shape != inputs.shape[:1]:
+            raise ValueError(
+                f"rows must number each of the {len(inputs)} samples, shape ({len(inputs)},); "
+                f"their shape is {tuple(rows.shape)}"
+            )
+        numbers = rows.to(inputs.device)
+        yield lambda points, places: forward(points, numbers[places])
 
 
 def check_inputs(name: str, values: Tensor) -> None:
@@ -65,7 +89,7 @@ def check_inputs(name: str, values: Tensor) -> None:
 
 
 def all_finite(values: Tensor) -> bool:
-    """Whether every number is; without a mask of the size of ``values``."""
+    """Whether every number is finite; takes no mask of the size of ``values``."""
     return not values.numel() or all(bool(end.isfinite()) for end in values.detach().aminmax())
 
 
@@ -93,7 +117,7 @@ def outputs_at(forward: ForwardOf, points: Tensor, chunk: int) -> Tensor:
 
 
 def gradients_at(forward: ForwardOf, points: Tensor, rows: Tensor) -> Tensor:
-    """Slopes of the forecasts at the points (P, ...), from one backward pass of their sum.
+    """Gradients of the forecasts at the points (P, ...), from one backward pass of their sum.
 
     Raises:
         ValueError: The output does not depend on the points through the graph, or the gradient
@@ -111,7 +135,7 @@ def gradients_at(forward: ForwardOf, points: Tensor, rows: Tensor) -> Tensor:
         )
     if not all_finite(slopes):
         raise ValueError(
-            "the gradient of forward is not finite on the way: look for a square root or logarithm "
-            "at 0, or a division by a spread of 0"
+            "the gradient of forward is not finite on the path: look for a square root or "
+            "logarithm at 0, or a division by a spread of 0"
         )
     return slopes

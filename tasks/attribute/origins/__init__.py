@@ -1,1 +1,1 @@
-"""Attributions carried back through normalization and features to raw rows and daily returns."""
+"""Attribution of a forecast beyond normalized windows: to raw rows and to daily returns."""

@@ -1,4 +1,4 @@
-"""Where on a straight way a maximum changes hands: slopes jump, so quadrature is cut there."""
+"""Places on a straight path where a maximum switches: slopes jump, so quadrature is split there."""
 
 from bisect import bisect
 from collections.abc import Callable, Sequence
@@ -10,90 +10,90 @@ from foldproof.tasks.attribute.methods.integrated import gauss_legendre
 from foldproof.tasks.attribute.origins.torch_features import LogPrices
 
 NEAR = (1e-9, 1e-6)
-"""Cuts nearer to each other are one: of the own window, and of what else a forecast rests on."""
+"""Cuts closer than this are merged: those of the own window, and those of all other cells."""
 MOST = 600
-"""Pieces of a way; where there would be more, kinks of other cells are told apart less finely."""
+"""Pieces of a path; where there would be more, kinks of other cells are merged more coarsely."""
 
 
 def kinks(start: LogPrices, end: LogPrices, rows: range, names: Sequence[str]) -> list[list[float]]:
-    """For each symbol the places at which features ``names`` on date rows ``rows`` have a kink."""
+    """For each symbol, the places on the path where features ``names`` on ``rows`` have a kink."""
     (close, on_close), (returns, on_returns) = (
         [getattr(p, field).T.numpy() for p in (start, end)] for field in ("close", "returns")
     )
-    ways = (on_close - close, on_returns - returns)
-    return [own_kinks(*lines, rows, names) for lines in zip(close, returns, *ways, strict=True)]
+    changes = (on_close - close, on_returns - returns)
+    return [own_kinks(*lines, rows, names) for lines in zip(close, returns, *changes, strict=True)]
 
 
 def own_kinks(
     close: np.ndarray,
     returns: np.ndarray,
-    close_way: np.ndarray,
-    returns_way: np.ndarray,
+    close_change: np.ndarray,
+    returns_change: np.ndarray,
     rows: range,
     names: Sequence[str],
 ) -> list[float]:
-    """The places of one symbol, of log closes (R,), returns (R,) and what they move by."""
+    """The places of one symbol, from log closes (R,), returns (R,) and their changes."""
     extremes = {
-        "max_return_21": (returns, returns_way, 21),
-        "drawdown_252": (close, close_way, 252),
-        "rise_252": (-close, -close_way, 252),
+        "max_return_21": (returns, returns_change, 21),
+        "drawdown_252": (close, close_change, 252),
+        "rise_252": (-close, -close_change, 252),
     }
     found: list[float] = []
-    for before, way, length in (extremes[name] for name in names if name in extremes):
+    for start, change, length in (extremes[name] for name in names if name in extremes):
         for row in rows:
             window = slice(row + 1 - length, row + 1)
-            found += handovers(before[window], way[window])
+            found += lead_changes(start[window], change[window])
     if "illiquidity_21" in names:
         used = slice(rows.start - 20, rows.stop)
-        found += sign_changes(returns[used], returns_way[used])
+        found += sign_changes(returns[used], returns_change[used])
     return found
 
 
-def handovers(start: np.ndarray, way: np.ndarray) -> list[float]:
-    """Places in (0, 1) at which the largest of ``start + place * way`` becomes another one.
+def lead_changes(start: np.ndarray, change: np.ndarray) -> list[float]:
+    """Places in (0, 1) at which another element of ``start + place * change`` becomes the largest.
 
-    The largest of straight lines is convex: from the line that leads, the next to lead is the one
-    among the steeper that it meets first.
+    The maximum of straight lines is convex: the next line to lead is the steeper line that the
+    current leader meets first.
 
     Args:
         start: (M,) finite.
-        way: (M,) finite.
+        change: (M,) finite.
     """
     found: list[float] = []
-    leader = int(np.lexsort((way, start))[-1])
+    leader = int(np.lexsort((change, start))[-1])
     while True:
-        steeper = np.flatnonzero(way > way[leader])
+        steeper = np.flatnonzero(change > change[leader])
         if not len(steeper):
             return found
-        meets = (start[leader] - start[steeper]) / (way[steeper] - way[leader])
+        meets = (start[leader] - start[steeper]) / (change[steeper] - change[leader])
         place = float(meets.min())
         if place >= 1:
             return found
         if place > 0:
             found.append(place)
         first = steeper[meets == place]
-        leader = int(first[way[first].argmax()])
+        leader = int(first[change[first].argmax()])
 
 
-def sign_changes(start: np.ndarray, way: np.ndarray) -> list[float]:
-    """Places in (0, 1) at which one of ``start + place * way`` (M,) goes through 0."""
-    moving = way != 0
-    places = -start[moving] / way[moving]
+def sign_changes(start: np.ndarray, change: np.ndarray) -> list[float]:
+    """Places in (0, 1) at which an element of ``start + place * change`` (M,) crosses 0."""
+    moving = change != 0
+    places = -start[moving] / change[moving]
     return [float(place) for place in places if 0 < place < 1]
 
 
 def cuts(own: Sequence[float], others: Sequence[float] = ()) -> np.ndarray:
-    """Ascending from 0 to 1: all of ``own``, and of ``others`` those that are not near a cut."""
-    exact, apart = apart_by(NEAR[0], own, [0.0, 1.0]), NEAR[1]
-    kept = apart_by(apart, others, exact)
+    """Ascending from 0 to 1: all of ``own``, and those of ``others`` that are not near a cut."""
+    exact, distance = merged(NEAR[0], own, [0.0, 1.0]), NEAR[1]
+    kept = merged(distance, others, exact)
     while len(kept) > MOST and len(kept) > len(exact):
-        apart *= 2
-        kept = apart_by(apart, others, exact)
+        distance *= 2
+        kept = merged(distance, others, exact)
     return np.array(kept)
 
 
-def apart_by(distance: float, places: Sequence[float], kept: Sequence[float]) -> list[float]:
-    """``kept``, which ascend from 0 to 1, and those of ``places`` that are as far from all."""
+def merged(distance: float, places: Sequence[float], kept: Sequence[float]) -> list[float]:
+    """``kept``, ascending from 0 to 1, and the ``places`` farther than ``distance`` from all."""
     found = list(kept)
     for place in sorted(places):
         at = bisect(found, place)
@@ -103,9 +103,9 @@ def apart_by(distance: float, places: Sequence[float], kept: Sequence[float]) ->
 
 
 def pieces(edges: np.ndarray) -> Callable[[int], tuple[np.ndarray, np.ndarray]]:
-    """Gauss-Legendre between cuts: as exact on a slope that jumps there as on a smooth one.
+    """Gauss-Legendre between cuts: as accurate on a slope that jumps there as on a smooth one.
 
-    Each piece has its share of the nodes, at least 1, and one more with every doubling.
+    Each piece gets its share of the nodes, at least 1, and one more with every doubling.
     """
 
     def rule(nodes: int) -> tuple[np.ndarray, np.ndarray]:

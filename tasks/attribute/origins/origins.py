@@ -1,201 +1,178 @@
-"""What forecasts rest on: their own windows, rows before, other symbols, rows not yet known."""
-
-from dataclasses import dataclass
+"""Attributions by origin: own window, earlier rows, other symbols, rows not yet known."""
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Generator, Tensor
 
-from foldproof.models.normalizers import resolve
 from foldproof.tasks.attribute.baselines.sampling import draw, spread_samples
-from foldproof.tasks.attribute.methods.adaptive import TOLERANCE
 from foldproof.tasks.attribute.methods.shapley import EXACT_UP_TO, from_coalitions, from_orders
 from foldproof.tasks.attribute.origins.raw_rows import (
     ORIGINS,
+    ByOrigin,
     FixedStatistics,
     RawNeighbourhood,
+    neighbourhood_of,
     rows_at,
     supplied_attributions,
-    surroundings,
 )
-from foldproof.tasks.attribute.unit.inputs import UnitInputs, unit_inputs
+from foldproof.tasks.attribute.unit.inputs import UnitInputs
 from foldproof.tasks.attribute.unit.tables import COLUMNS
-from foldproof.tasks.data.panel import Panel
-from foldproof.tasks.train import TrainedUnit
 
 PAIRS = 4
-"""Orders of the cells that Shapley values are drawn from, each with its reverse."""
+"""Random orders of the cells for Shapley values, each with its reverse."""
 
 
-@dataclass(frozen=True, eq=False)
-class Origins:
-    """Some forecasts of units, taken back to the supplied features and to where these stand.
-
-    Attributes:
-        origins: variant, fold, seed, date, symbol, feature, origin (of ORIGINS), attribution (sum
-            of its cells, in target units), absolute (sum of their absolute values; for ranks,
-            which have no derivative, the size of the Shapley value).
-        supplied: variant, fold, seed, date, symbol, change (of the forecast from the reference
-            rows), gap (completeness error in spreads of the unit's forecasts), nodes, resolved
-            (gap within the tolerance), method.
-    """
-
-    origins: pd.DataFrame
-    supplied: pd.DataFrame
-
-    def shares(self) -> pd.DataFrame:
-        """Share of each origin in the attributions of a variant: (variant) x (origin), sums 1.
-
-        Of absolute values; of the size of the Shapley values for ranks.
-        """
-        by_variant = self.origins.groupby("variant", sort=False)
-        return pd.DataFrame({name: origin_shares(rows) for name, rows in by_variant}).T
-
-
-def origin_shares(rows: pd.DataFrame) -> pd.Series:
-    """Share of each of ORIGINS in all that moves the forecasts of rows of origin and absolute."""
-    sums = rows.groupby("origin")["absolute"].sum().reindex(list(ORIGINS))
-    return sums / sums.sum()
-
-
-def origins_of_unit(
-    trained: TrainedUnit, panel: Panel, forecasts: int, nodes: int, seed: int
-) -> Origins:
-    """Take evenly spread test forecasts of a unit back to the supplied features.
-
-    Each is held against the same stocks' rows of a date drawn from the training block. Statistics
-    of the input normalizer move along; those fitted on the training block are constants.
+def by_origin(
+    neighbourhood: RawNeighbourhood,
+    reference: Tensor,
+    place: int,
+    spread: float,
+    nodes: int,
+    seed: int,
+    pairs: int = PAIRS,
+) -> ByOrigin:
+    """Integrated gradients by origin; Shapley values where ranks leave no derivative.
 
     Args:
-        trained: The unit.
-        panel: The panel that it was trained on.
-        forecasts: How many, at most.
+        neighbourhood: The raw neighbourhood of the date.
+        reference: (R, S, F) rows to start from.
+        place: Index of the forecast among the date's forecasts.
+        spread: Standard deviation of the forecasts, the unit of the completeness error.
         nodes: Gauss-Legendre nodes, doubled where completeness is missed.
-        seed: Of forecasts and reference dates.
-
-    Raises:
-        ValueError: ``forecasts`` below 1; no whole window; another panel.
+        seed: Of the orders of Shapley values.
+        pairs: Orders of Shapley values, each used forwards and backwards.
     """
-    if forecasts < 1:
-        raise ValueError(f"forecasts must be at least 1; it is {forecasts}")
-    scene = unit_inputs(trained, panel)
-    spread = float(trained.forecasts["forecast"].std(ddof=0)) or 1.0
-    parts = [
-        one_forecast(scene, sample, reference, spread, nodes)
-        for sample, reference in chosen_forecasts(scene, forecasts, seed)
-    ]
-    rows, lines = zip(*parts, strict=True)
-    return Origins(
-        pd.DataFrame([row for part in rows for row in part], columns=list(COLUMNS["origins"])),
-        pd.DataFrame(lines, columns=list(COLUMNS["supplied"])),
-    )
-
-
-def chosen_forecasts(scene: UnitInputs, forecasts: int, seed: int) -> list[tuple[int, int]]:
-    """Evenly spread test samples, each with the row of a date drawn from the training block."""
+    if neighbourhood.differentiable:
+        return supplied_attributions(neighbourhood, reference, place, spread, nodes)
     generator = torch.Generator().manual_seed(seed)
-    chosen = spread_samples(scene.test, forecasts, generator)
-    references = draw(scene.train, len(chosen), generator) % len(scene.panel.dates)
-    return list(zip(chosen.tolist(), references.tolist(), strict=True))
+    values, _ = shapley_of_origins(neighbourhood, reference, place, generator, pairs)
+    return ByOrigin(values, values.abs(), float(values.sum()))
 
 
-def one_forecast(
-    scene: UnitInputs, sample: int, reference: int, spread: float, nodes: int
-) -> tuple[list[tuple[object, ...]], tuple[object, ...]]:
-    """Rows of both tables on one forecast, against the rows of a reference date."""
-    panel, unit, days = scene.panel, scene.trained.unit, len(scene.panel.dates)
-    date = sample % days
-    same = scene.test[scene.test % days == date]
-    if resolve(unit.variant).coupling == "none":
-        same = torch.tensor([sample])
-    values, member = (torch.from_numpy(np.array(one)) for one in (panel.values, panel.member))
-    values = values.double()
-    around = surroundings(FixedStatistics.of(scene.trained), values, member, date, same // days)
-    place = int((same == sample).nonzero())
-    start = rows_at(values, reference - around.date, len(around.values))
-    who = (
-        unit.variant,
-        unit.fold.number,
-        unit.seed,
-        panel.dates[date],
-        panel.symbols[sample // days],
-    )
-    if not around.differentiable:
-        values, _ = shapley_of_origins(
-            around, start, place, torch.Generator().manual_seed(unit.seed)
-        )  # fmt: skip
-        rows = rows_of(who, panel.features, values, values.abs())
-        return rows, (*who, float(values.sum()), 0.0, 0, True, "Shapley values")
-    (found,) = supplied_attributions(around, start, [place], spread, nodes)
-    line = (found.change, found.gap, found.nodes, abs(found.gap) <= TOLERANCE)
-    sums = found.by_origin(found.attributions), found.by_origin(found.attributions.abs())
-    return rows_of(who, panel.features, *sums), (*who, *line, "integrated gradients")
-
-
-def rows_of(
-    who: tuple[object, ...], features: tuple[str, ...], signed: Tensor, size: Tensor
-) -> list[tuple[object, ...]]:
-    """A row for each feature and origin of two (4, F) tables."""
+def origin_rows(features: tuple[str, ...], found: ByOrigin) -> list[tuple[str, str, float, float]]:
+    """feature, origin, attribution, absolute for each feature and origin."""
     return [
-        (*who, feature, name, float(signed[k, f]), float(size[k, f]))
+        (feature, name, float(found.signed[k, f]), float(found.absolute[k, f]))
         for f, feature in enumerate(features)
         for k, name in enumerate(ORIGINS)
     ]
 
 
+def origin_shares(rows: pd.DataFrame) -> pd.Series:
+    """Share of each of ORIGINS in the sum of ``absolute`` of rows of origin and absolute."""
+    sums = rows.groupby("origin")["absolute"].sum().reindex(list(ORIGINS))
+    return sums / sums.sum()
+
+
+def origins_of_unit(
+    inputs: UnitInputs, forecasts: int, nodes: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Attribute evenly spread test forecasts of a unit to the supplied features, by origin.
+
+    Each forecast is compared with the same stocks' rows of a date drawn from the training block.
+    Statistics of the input normalizer move along the path; statistics that were fitted on the
+    training block are constants.
+
+    Args:
+        inputs: The unit with its panel; its seed is that of all draws.
+        forecasts: How many, at most.
+        nodes: Gauss-Legendre nodes, doubled where completeness is missed.
+
+    Returns:
+        variant, fold, seed, date, symbol, feature, origin (of ORIGINS), attribution (sum over the
+        cells, in target units), absolute (sum of their absolute values; for ranks, which have no
+        derivative, the size of the Shapley value); and variant, fold, seed, date, symbol, change
+        (of the forecast since the reference rows), gap (completeness error in spreads of the unit's
+        forecasts), nodes, resolved (gap within the tolerance), method.
+
+    Raises:
+        ValueError: ``forecasts`` is below 1.
+    """
+    if forecasts < 1:
+        raise ValueError(f"forecasts must be at least 1; it is {forecasts}")
+    panel, days = inputs.panel, len(inputs.panel.dates)
+    model = FixedStatistics.of(inputs.trained)
+    values = torch.from_numpy(np.array(panel.values)).double()
+    rows: list[tuple[object, ...]] = []
+    lines: list[tuple[object, ...]] = []
+    for sample, reference in chosen_forecasts(inputs, forecasts):
+        date = sample % days
+        same = inputs.test[inputs.test % days == date] if inputs.coupled else torch.tensor([sample])
+        neighbourhood = neighbourhood_of(model, values, inputs.member, date, same // days)
+        place = int((same == sample).nonzero())
+        start = rows_at(values, reference - neighbourhood.date, len(neighbourhood.values))
+        seed = inputs.trained.unit.seed
+        found = by_origin(neighbourhood, start, place, inputs.spread, nodes, seed)
+        key = (*inputs.key.values(), panel.dates[date], panel.symbols[sample // days])
+        method = "Shapley values" if found.cells is None else "integrated gradients"
+        rows += [(*key, *row) for row in origin_rows(panel.features, found)]
+        lines.append((*key, found.change, found.gap, found.nodes, found.resolved, method))
+    return (
+        pd.DataFrame(rows, columns=list(COLUMNS["origins"])),
+        pd.DataFrame(lines, columns=list(COLUMNS["supplied"])),
+    )
+
+
+def chosen_forecasts(inputs: UnitInputs, forecasts: int) -> list[tuple[int, int]]:
+    """Evenly spread test samples, each with the row of a date drawn from the training block."""
+    generator = torch.Generator().manual_seed(inputs.trained.unit.seed)
+    chosen = spread_samples(inputs.test, forecasts, generator)
+    references = draw(inputs.train, len(chosen), generator) % len(inputs.panel.dates)
+    return list(zip(chosen.tolist(), references.tolist(), strict=True))
+
+
 def shapley_of_origins(
-    around: RawNeighbourhood,
+    neighbourhood: RawNeighbourhood,
     reference: Tensor,
     place: int,
     generator: Generator,
     pairs: int = PAIRS,
 ) -> tuple[Tensor, Tensor]:
-    """Shapley values of the cells of each feature and origin: they move together or stay.
+    """Shapley values of the players: all cells of one feature and one origin move together.
 
-    Needs no derivative, so it holds for ranks too. Exact for up to eight players, which are the
-    pairs of feature and origin that have cells to move and, taken alone, do not leave the forecast
-    as it is; else means over random orders, each with its reverse.
+    Needs no derivative, so it also applies to ranks. Players are the pairs of feature and origin
+    that have moving cells and, moved alone, change the forecast. Exact for up to eight players;
+    above that, means over random orders, each with its reverse.
 
     Args:
-        around: The date's surroundings.
+        neighbourhood: The raw neighbourhood of the date.
         reference: (R, S, F) rows to start from.
-        place: Which of the date's forecasts.
+        place: Index of the forecast among the date's forecasts.
         generator: Draws the orders.
-        pairs: Orders drawn, each taken forwards and backwards.
+        pairs: Orders drawn, each used forwards and backwards.
 
     Returns:
         (4, F) values, which add up to the change of the forecast, and their standard errors.
     """
-    moves = around.values.isfinite() & reference.isfinite()
-    start = torch.where(moves, reference, around.values)
-    origin = around.origin(int(around.symbols[place])).unsqueeze(-1)
-    features = torch.arange(around.values.shape[-1])
-    cells = [
+    now = neighbourhood.values
+    moves, start = neighbourhood.start(reference)
+    origin = neighbourhood.origin(int(neighbourhood.symbols[place])).unsqueeze(-1)
+    features = torch.arange(now.shape[-1])
+
+    def forecast(region: Tensor) -> Tensor:
+        with torch.no_grad():
+            return neighbourhood.forecast(region)[place].double()
+
+    whole, none = forecast(now), forecast(start)
+    candidates = [
         (k, f, (origin == k) & (features == f) & moves)
         for k in range(len(ORIGINS))
         for f in features.tolist()
     ]
-
-    def forecast(region: Tensor) -> Tensor:
-        with torch.no_grad():
-            return around.forecast(region)[place].double()
-
-    whole, none = forecast(around.values), forecast(start)
     players = [
         (k, f, mask)
-        for k, f, mask in cells
-        if forecast(torch.where(mask, around.values, start)) != none
-        or forecast(torch.where(mask, start, around.values)) != whole
+        for k, f, mask in candidates
+        if forecast(torch.where(mask, now, start)) != none
+        or forecast(torch.where(mask, start, now)) != whole
     ]
 
-    def worth(absent: Tensor) -> Tensor:  # (1, M, G) -> (1, M)
+    def value(absent: Tensor) -> Tensor:  # (1, M, G) -> (1, M)
         scores = []
         for gone in absent[0]:
-            away = [mask for (_, _, mask), out in zip(players, gone.tolist(), strict=True) if out]
-            region = around.values
-            for mask in away:
-                region = torch.where(mask, start, region)
+            region = now
+            for (_, _, mask), out in zip(players, gone.tolist(), strict=True):
+                region = torch.where(mask, start, region) if out else region
             scores.append(forecast(region))
         return torch.stack(scores).unsqueeze(0)
 
@@ -203,12 +180,12 @@ def shapley_of_origins(
     if not players:
         return values, errors
     if len(players) <= EXACT_UP_TO:
-        found = from_coalitions(worth, 1, len(players))
+        found = from_coalitions(value, 1, len(players))
         error = torch.zeros_like(found)
     else:
         orders = torch.rand(1, pairs, len(players), generator=generator).argsort(-1)
-        shapley = from_orders(worth, orders)
+        shapley = from_orders(value, orders)
         found, error = shapley.values, shapley.error
-    for place_of, (k, f, _) in enumerate(players):
-        values[k, f], errors[k, f] = found[0, place_of], error[0, place_of]
+    for number, (k, f, _) in enumerate(players):
+        values[k, f], errors[k, f] = found[0, number], error[0, number]
     return values, errors

@@ -1,4 +1,4 @@
-"""What of a forecast's change rests on the returns of which day: the answer, and its tables."""
+"""The attribution of a forecast's change to daily returns, and its tables."""
 
 from dataclasses import dataclass
 
@@ -11,33 +11,34 @@ from foldproof.tasks.attribute.methods.adaptive import TOLERANCE
 from foldproof.tasks.attribute.origins.returns import Steps
 
 PARTS = ("own returns", "other returns", "price levels", "volumes")
-"""Of what the attribution is: returns of the stock that is forecast, returns of the other stocks,
-the closes at which histories start, and volumes of all stocks."""
+"""The attributed inputs: returns of the stock that is forecast, returns of the other stocks, the
+closes at which histories start, and volumes of all stocks."""
 
 
 @dataclass(frozen=True, eq=False)
 class FromPrices:
-    """A forecast taken back to the prices that its features were made of.
+    """Attributions of a forecast's change to the prices that its features were made of.
 
-    A cell's attribution is its mean slope on the way times what it moves by, x - x'. Both terms are
-    kept, as a return is a day's: the x that comes to a place in the look-back was another place's
-    x' before. So a day's part of the change is its return times the slope where it stands now, less
-    the slope where it stood then.
+    A cell's attribution is its mean slope on the path times its change x - x'. Both terms are kept
+    separately because a return belongs to a day: the x at one place in the look-back was the x' of
+    another place earlier. So a day's part of the change is its return times the difference of two
+    slopes: at its present place in the look-back and at its former one.
 
     Attributes:
         dates: (R + shift,) datetime64[D], oldest first; NaT before the first of the table.
         symbols: (S,) names.
-        steps: (R, S, C) what was supplied, up to rows after the date.
-        reference: The same of ``shift`` rows earlier, which it is held against.
-        came: (R, S, C) slopes times the cells of ``steps``, in target units; 0 where none moved.
-        left: (R, S, C) slopes times the cells of ``reference``, below 0 where those helped. All of
-            ``came`` and ``left`` add up to ``change`` plus the error.
+        steps: (R, S, C) supplied returns and volumes, up to rows after the date.
+        reference: The same ``shift`` rows earlier, at the start of the path.
+        came: (R, S, C) slopes times the cells of ``steps``, in target units; 0 where a cell does
+            not move.
+        left: (R, S, C) minus slopes times the cells of ``reference``. ``came`` and ``left`` add up
+            to ``change`` plus the error.
         shift: Rows from the reference to the date.
         date: Row of R at which the windows end.
         symbol: Column of S that is forecast.
         change: The forecast less that on the reference.
         gap: Sum of the attributions less the change, in spreads.
-        nodes: Nodes that were asked for on the way.
+        nodes: Quadrature nodes requested on the path.
     """
 
     dates: np.ndarray
@@ -55,7 +56,7 @@ class FromPrices:
 
     @property
     def attributions(self) -> Tensor:
-        """(R, S, C) by place: the integrated gradients themselves."""
+        """(R, S, C) integrated gradients by place in the look-back."""
         return self.came + self.left
 
     @property
@@ -64,7 +65,7 @@ class FromPrices:
         return abs(self.gap) <= TOLERANCE
 
     def parts(self, values: Tensor) -> np.ndarray:
-        """(R, 4) sums by place and PARTS of cells (R, S, C)."""
+        """(R, 4) sums of cells (R, S, C) by place and PARTS."""
         levels = (values[..., 0] * self.steps.anchor).sum(1)
         own = values[:, self.symbol, 0] * ~self.steps.anchor[:, self.symbol]
         sums = [own, values[..., 0].sum(1) - levels - own, levels, values[..., 1:].sum((1, 2))]
@@ -79,12 +80,12 @@ class FromPrices:
         return days
 
     def by_day(self) -> pd.DataFrame:
-        """A row a day, the newest first, down to the oldest that something rests on.
+        """A row for each day, newest first, down to the oldest day with an attribution.
 
         Returns:
             date, lag (trading days back; below 0 for rows after the date), moved (own log return),
-            and a column for each of PARTS, in target units. Levels and volumes have no zero of
-            their own, so theirs stand on the day of x and not on that of x'.
+            and a column for each of PARTS, in target units. Levels and volumes have no natural
+            zero, so their attributions count for the day of x and not for that of x'.
         """
         days = self.of_returns()
         own = days[:, self.symbol]
@@ -101,6 +102,6 @@ class FromPrices:
         return table.iloc[used[0] : used[-1] + 1].iloc[::-1].reset_index(drop=True)
 
     def by_symbol(self) -> pd.Series:
-        """Attribution of each symbol, all its cells added up; the largest in size first."""
+        """Attribution of each symbol, summed over its cells; the largest in size first."""
         sums = pd.Series(self.attributions.sum((0, 2)).numpy(), index=self.symbols)
         return sums.reindex(sums.abs().sort_values(ascending=False, kind="stable").index)

@@ -1,9 +1,8 @@
-"""From a forecast back to the columns that were supplied, the input normalizer included."""
+"""From a forecast back to the supplied columns, through the input normalizer."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -12,21 +11,21 @@ from torch import Tensor
 from foldproof.models.network import Forecaster
 from foldproof.models.normalizers import InputNormalizer, resolve
 from foldproof.tasks.attribute.baselines.sampling import cut
-from foldproof.tasks.attribute.methods.adaptive import resolved_paths
+from foldproof.tasks.attribute.methods.adaptive import TOLERANCE, resolved_gradients
 from foldproof.tasks.train import TrainedUnit, network_of
 from foldproof.tasks.train.serving.model import Served
 
 CONTEXT = 1008
-"""Rows before a window that its statistics may rest on: 2^-16 of an exponential memory of 63."""
+"""Rows before a window that its statistics may use: 2^-16 of an exponential memory of 63."""
 AFTER = 21
-"""Rows after the date, which nothing should rest on."""
+"""Rows after the date, which should have no influence."""
 ORIGINS = ("own window", "own earlier rows", "other symbols", "rows not yet known")
-"""Where a cell lies, as seen from the sample that is forecast."""
+"""Positions of a cell relative to the sample that is forecast."""
 
 
 @dataclass(frozen=True, eq=False)
 class RawNeighbourhood:
-    """All cells that the forecasts of one date may rest on, and these forecasts as their function.
+    """Every raw cell that can influence a date's forecasts, and the forecasts as a function of it.
 
     Attributes:
         values: (R, S, F) float64 supplied features; NaN where missing.
@@ -46,12 +45,20 @@ class RawNeighbourhood:
 
     @property
     def differentiable(self) -> bool:
-        """Whether forecasts follow the cells smoothly; through ranks they do not."""
+        """Whether forecasts have derivatives by the cells; through ranks they have none."""
         with torch.enable_grad():
             return self.forecast(self.values.clone().requires_grad_()).requires_grad
 
+    def start(self, reference: Tensor) -> tuple[Tensor, Tensor]:
+        """The cells (R, S, F) that move, and the rows at the start of the path.
+
+        A cell that is missing in the reference or in the values does not move.
+        """
+        moves = self.values.isfinite() & reference.isfinite()
+        return moves, torch.where(moves, reference, self.values)
+
     def origin(self, symbol: int) -> Tensor:
-        """(R, S) places in ORIGINS of all cells, as seen from the forecast of one symbol."""
+        """(R, S) indices into ORIGINS of all cells, relative to the forecast of one symbol."""
         places = torch.full(self.values.shape[:2], ORIGINS.index("other symbols"))
         places[: self.date + 1, symbol] = ORIGINS.index("own earlier rows")
         places[self.date - self.window + 1 : self.date + 1, symbol] = ORIGINS.index("own window")
@@ -60,32 +67,36 @@ class RawNeighbourhood:
 
 
 @dataclass(frozen=True, eq=False)
-class Supplied:
-    """A forecast taken back to all supplied cells that it rests on.
+class ByOrigin:
+    """The change of a forecast since reference rows, by origin and feature.
 
     Attributes:
-        attributions: (R, S, F) float64 in target units; they add up to ``change`` plus the error.
+        signed: (4, F) sums of attributions, in target units; they add up to ``change`` plus the
+            error.
+        absolute: (4, F) sums of their absolute values; for Shapley values their sizes.
         change: The forecast less that on the reference rows.
-        gap: Sum of the attributions less the change, in spreads of the unit's forecasts.
-        nodes: Gauss-Legendre nodes that were taken.
-        origin: (R, S) int64, places in ORIGINS.
+        gap: Sum of the attributions less the change, in spreads of the forecasts; 0 for Shapley
+            values.
+        nodes: Gauss-Legendre nodes used; 0 for Shapley values.
+        cells: (R, S, F) float64 attributions; None for Shapley values.
     """
 
-    attributions: Tensor
+    signed: Tensor
+    absolute: Tensor
     change: float
-    gap: float
-    nodes: int
-    origin: Tensor
+    gap: float = 0.0
+    nodes: int = 0
+    cells: Tensor | None = None
 
-    def by_origin(self, values: Tensor) -> Tensor:
-        """(4, F) sums of cells (R, S, F) by where they lie."""
-        sums = values.new_zeros(len(ORIGINS), values.shape[-1])
-        return sums.index_add(0, self.origin.flatten(), values.flatten(0, 1))
+    @property
+    def resolved(self) -> bool:
+        """Whether the attributions add up to the change, within the tolerance."""
+        return abs(self.gap) <= TOLERANCE
 
 
 @dataclass(frozen=True, eq=False)
 class FixedStatistics:
-    """A trained forecaster, everything in it fixed.
+    """A trained forecaster with fixed weights and statistics.
 
     Attributes:
         variant: Key of the variant.
@@ -93,7 +104,7 @@ class FixedStatistics:
         state: Statistics of the input normalizer.
         window: Rows of a window.
         scale: Target units per unit of the network.
-        train: Rows that the statistics were fitted on; None where they are taken as constants.
+        train: Rows that the statistics were fitted on; None where they are constants.
     """
 
     variant: str
@@ -110,10 +121,8 @@ class FixedStatistics:
         some = next(array for name, array in trained.weights.items() if "weight_ih_l0" in name)
         network = network_of(trained, some.shape[1]).double().requires_grad_(False)
         state = {name: torch.from_numpy(np.array(s)) for name, s in trained.statistics.items()}
-        return cls(
-            unit.variant, network, state, unit.network.window, trained.target_scale,
-            unit.fold.train,
-        )  # fmt: skip
+        window, scale = unit.network.window, trained.target_scale
+        return cls(unit.variant, network, state, window, scale, unit.fold.train)
 
     @classmethod
     def serving(cls, served: Served) -> "FixedStatistics":
@@ -122,10 +131,10 @@ class FixedStatistics:
         return cls(served.variant, network, served.statistics, served.window, served.target_scale)
 
 
-def surroundings(
+def neighbourhood_of(
     model: FixedStatistics, values: Tensor, member: Tensor, date: int, symbols: Tensor
 ) -> RawNeighbourhood:
-    """What the forecasts of a date may rest on: rows before, all symbols, rows after.
+    """Rows that the forecasts of a date can depend on: rows before, all symbols, rows after.
 
     Statistics that were fitted on the training rows are constants. Where a normalizer fits on
     other rows too, its fit is part of the function, and the rows run to the end of the panel.
@@ -138,7 +147,7 @@ def surroundings(
         symbols: (n,) int64 columns: all that are scored on the date where the network couples them.
 
     Raises:
-        ValueError: There are not as many rows up to the date as a window has.
+        ValueError: There are fewer rows up to the date than a window has.
     """
     days, window = len(values), model.window
     if not window <= date + 1 <= days:
@@ -147,9 +156,8 @@ def surroundings(
     whole = train is not None and follows_later_rows(normalizer, values, member, train)
     first, last = date - window + 1, min(days, date + 1 + AFTER)
     before = max(0, first - CONTEXT)
-    if looks_back(
-        normalizer, values[before:last], member[before:last], model.state, first - before
-    ):
+    block = slice(before, last)
+    if looks_back(normalizer, values[block], member[block], model.state, first - before):
         first = before
     last = days if whole else last
     ends = symbols * (last - first) + date - first
@@ -158,11 +166,11 @@ def surroundings(
     def forecast(region: Tensor) -> Tensor:
         scaled = region
         if normalizer is not None:
-            known = model.state
+            state = model.state
             if whole and train is not None:
                 rows = torch.cat([values[:first], region, values[last:]])
-                known = normalizer.fit(rows, member, train)
-            scaled = normalizer.apply(region, member[first:last], known).values
+                state = normalizer.fit(rows, member, train)
+            scaled = normalizer.apply(region, member[first:last], state).values
         return model.network(cut(scaled, ends, window), dates) * model.scale
 
     return RawNeighbourhood(values[first:last], first, date - first, window, symbols, forecast)
@@ -171,7 +179,7 @@ def surroundings(
 def follows_later_rows(
     normalizer: InputNormalizer | None, values: Tensor, member: Tensor, train: range
 ) -> bool:
-    """Whether fitted statistics follow rows after the training block: these are changed to see."""
+    """Whether fitted statistics depend on rows after the training block: changes them to test."""
     if normalizer is None:
         return False
     changed = values.clone()
@@ -187,7 +195,7 @@ def looks_back(
     state: dict[str, Tensor],
     row: int,
 ) -> bool:
-    """Whether normalized values from ``row`` on follow earlier rows: these are changed to see."""
+    """Whether normalized values from ``row`` on depend on earlier rows: changes them to test."""
     if normalizer is None or not row:
         return False
     changed = values.clone()
@@ -206,48 +214,43 @@ def rows_at(values: Tensor, first: int, count: int) -> Tensor:
 
 
 def supplied_attributions(
-    around: RawNeighbourhood,
-    reference: Tensor,
-    places: Sequence[int],
-    spread: float,
-    nodes: int = 10,
-) -> list[Supplied]:
-    r"""Integrated gradients of forecasts of a date by every supplied cell that they may rest on.
+    neighbourhood: RawNeighbourhood, reference: Tensor, place: int, spread: float, nodes: int = 10
+) -> ByOrigin:
+    r"""Integrated gradients of a forecast by every supplied cell that can influence it.
 
-    The way runs from reference rows, such as the same stocks' rows of an earlier date, through
+    The path runs from reference rows, such as the same stocks' rows of an earlier date, through
     the input normalizer with its statistics (cross-sectional, rolling), the window and hidden
-    normalizers and the network. So it is told apart what a forecast takes from its own window,
-    from the rows by which that was normalized, from other symbols, and, where something leaks,
-    from rows that were not yet known.
+    normalizers and the network. So the attributions separate what a forecast takes from its own
+    window, from the rows by which that window was normalized, from other symbols, and, where
+    something leaks, from rows that were not yet known.
 
     Args:
-        around: The date's surroundings.
-        reference: (R, S, F) rows to start from; a cell that is missing in them or in the values
-            does not move.
-        places: Which of the date's forecasts.
-        spread: Standard deviation of the unit's forecasts, for the completeness error.
+        neighbourhood: The raw neighbourhood of the date.
+        reference: (R, S, F) rows to start from.
+        place: Index of the forecast among the date's forecasts.
+        spread: Standard deviation of the unit's forecasts, the unit of the completeness error.
         nodes: Gauss-Legendre nodes, doubled up to 16-fold while completeness is missed.
 
     Raises:
         ValueError: The forecast has no derivative by its cells, as with ranks.
     """
-    moves = around.values.isfinite() & reference.isfinite()
-    start = torch.where(moves, reference, around.values)
+    values = neighbourhood.values
+    moves, start = neighbourhood.start(reference)
 
-    def forward(points: Tensor, _: Tensor, place: int) -> Tensor:
-        """(P, K) cells that move, in the midst of those that do not -> (P,)."""
-        regions = [around.values.masked_scatter(moves, point) for point in points]
-        return torch.stack([around.forecast(region)[place] for region in regions])
+    def forward(points: Tensor) -> Tensor:
+        """(P, K) moving cells, placed among the cells that do not move -> (P,)."""
+        regions = [values.masked_scatter(moves, point) for point in points]
+        return torch.stack([neighbourhood.forecast(region)[place] for region in regions])
 
-    def one(place: int) -> Supplied:
-        inputs, held = (rows[moves].unsqueeze(0) for rows in (around.values, start))
-        paths = resolved_paths(
-            partial(forward, place=place), inputs, held, nodes, chunk=1, spread=spread
-        )
-        with torch.no_grad():
-            after, before = (around.forecast(rows)[place] for rows in (around.values, start))
-        whole = torch.zeros_like(around.values).masked_scatter(moves, paths.attributions[0])
-        change, origin = float(after - before), around.origin(int(around.symbols[place]))
-        return Supplied(whole, change, (float(whole.sum()) - change) / spread, paths.nodes, origin)
-
-    return [one(place) for place in places]
+    inputs, before = (rows[moves].unsqueeze(0) for rows in (values, start))
+    paths = resolved_gradients(forward, inputs, before, nodes, chunk=1, spread=spread)
+    with torch.no_grad():
+        now, then = (neighbourhood.forecast(rows)[place] for rows in (values, start))
+    cells = torch.zeros_like(values).masked_scatter(moves, paths.attributions[0])
+    change, origin = float(now - then), neighbourhood.origin(int(neighbourhood.symbols[place]))
+    zeros = values.new_zeros(len(ORIGINS), values.shape[-1])
+    signed, absolute = (
+        zeros.index_add(0, origin.flatten(), one.flatten(0, 1)) for one in (cells, cells.abs())
+    )
+    gap = (float(cells.sum()) - change) / spread
+    return ByOrigin(signed, absolute, change, gap, paths.nodes, cells)

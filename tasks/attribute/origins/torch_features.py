@@ -1,4 +1,4 @@
-"""The built-in price features once more, in torch: the same numbers, with derivatives."""
+"""Torch copies of the built-in price features: the same numbers, with derivatives."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class LogPrices:
-    """What the twins are made of: float64 in logs, without a missing cell.
+    """Inputs of the torch features: float64 logs without missing cells.
 
-    A cell that nobody supplied holds 0; what is made of it is not read.
+    A cell that was not supplied holds 0; features of it are not used.
 
     Attributes:
         close: (R, S) log of the adjusted close, carried over short gaps.
@@ -27,12 +27,12 @@ class LogPrices:
     volume: Tensor | None
 
 
-Twin = Callable[[LogPrices, int], Tensor]
-"""(prices of R rows, n) -> (n, S) the feature on the newest n rows; R holds its look-back."""
+TorchFeature = Callable[[LogPrices, int], Tensor]
+"""(prices of R rows, n) -> (n, S) the feature on the newest n rows; R includes its look-back."""
 
 
 def last(x: Tensor, rows: int, lag: int = 0) -> Tensor:
-    """(R, S) -> (rows, S): the newest rows but ``lag``."""
+    """(R, S) -> (rows, S): the newest rows, ``lag`` rows back."""
     return x[len(x) - lag - rows : len(x) - lag]
 
 
@@ -42,7 +42,7 @@ def windows(x: Tensor, rows: int, length: int) -> Tensor:
 
 
 def largest(x: Tensor, rows: int, length: int) -> Tensor:
-    """(rows, S) maximum over ``length`` rows: of overlapping spans, each twice the one before."""
+    """(rows, S) maximum over ``length`` rows, from overlapping spans that double in length."""
     best, span = last(x, rows + length - 1), 1
     while span < length:
         step = min(span, length - span)
@@ -52,13 +52,13 @@ def largest(x: Tensor, rows: int, length: int) -> Tensor:
 
 
 def ratio(above: Tensor, below: Tensor) -> Tensor:
-    """``above`` / ``below``; NaN, with derivatives of 0 and not of NaN, unless ``below`` > 0."""
+    """``above`` / ``below``; NaN with derivatives of 0 (not NaN) unless ``below`` > 0."""
     there = below > 0
     return torch.where(there, above / torch.where(there, below, 1), torch.nan)
 
 
 def root(x: Tensor) -> Tensor:
-    """Square root with a derivative of 0 at 0: a spread of none does not fall with any return."""
+    """Square root with a derivative of 0 at 0: a spread of 0 is at its minimum."""
     there = x > 0
     return torch.where(there, torch.where(there, x, 1).sqrt(), 0)
 
@@ -69,15 +69,14 @@ def log_return(p: LogPrices, rows: int, days: int, skip: int = 0) -> Tensor:
 
 
 def covariance(x: Tensor, y: Tensor, rows: int, length: int) -> Tensor:
-    """(rows, S) covariance, with ``length`` - 1 below."""
-    apart = [
-        w - w.mean(-1, keepdim=True) for w in (windows(x, rows, length), windows(y, rows, length))
-    ]
-    return (apart[0] * apart[1]).sum(-1) / (length - 1)
+    """(rows, S) covariance, with denominator ``length`` - 1."""
+    a, b = (windows(one, rows, length) for one in (x, y))
+    products = (a - a.mean(-1, keepdim=True)) * (b - b.mean(-1, keepdim=True))
+    return products.sum(-1) / (length - 1)
 
 
 def deviation(x: Tensor, rows: int, length: int) -> Tensor:
-    """(rows, S) standard deviation, with ``length`` - 1 below."""
+    """(rows, S) standard deviation, with denominator ``length`` - 1."""
     return root(covariance(x, x, rows, length))
 
 
@@ -90,21 +89,21 @@ def traded(p: LogPrices) -> Tensor:
     """(R, S) log volume.
 
     Raises:
-        ValueError: The prices come without.
+        ValueError: The prices have no volume.
     """
     if p.volume is None:
-        raise ValueError("this feature needs volume; the prices come without")
+        raise ValueError("this feature needs volume; the prices have none")
     return p.volume
 
 
 def illiquidity(p: LogPrices, rows: int) -> Tensor:
-    """(rows, S) log of the mean of |r| / (P V) over 21 days; NaN where no price moved."""
+    """(rows, S) log of the mean of |r| / (P V) over 21 days; NaN where no price changed."""
     mean = windows(p.returns.abs() * torch.exp(-p.close - traded(p)), rows, 21).mean(-1)
     there = mean > 0
     return torch.where(there, torch.where(there, mean, 1).log(), torch.nan)
 
 
-TWINS: Mapping[str, Twin] = MappingProxyType({
+TORCH_FEATURES: Mapping[str, TorchFeature] = MappingProxyType({
     "return_1": lambda p, n: log_return(p, n, 1),
     "return_5": lambda p, n: log_return(p, n, 5),
     "return_21": lambda p, n: log_return(p, n, 21),
@@ -126,4 +125,4 @@ TWINS: Mapping[str, Twin] = MappingProxyType({
     ),
     "illiquidity_21": illiquidity,
 })  # fmt: skip
-"""The torch copy of every entry of ``FEATURES`` in tasks/data/features/features.py, by its name."""
+"""The torch copy of every entry of ``FEATURES`` in tasks/data/features/features.py, by name."""

@@ -1,4 +1,4 @@
-"""The checks of an attribution: what each measures, when it passes, what a failure means."""
+"""The checks of an attribution: statistic, pass mark, and the meaning of a failure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ import numpy as np
 
 @dataclass(frozen=True)
 class CheckEntry:
-    """One reason to believe an attribution, or not to.
+    """One check of whether an attribution can be trusted.
 
     Attributes:
         title: A few words for tables and figures.
-        statistic: What is measured.
-        unit: What one unit of it is.
-        passes: The pass mark, or the null that has to be beaten.
+        statistic: The measured quantity.
+        unit: Its unit.
+        passes: The pass mark, or the null that the statistic must exceed.
         source: Paper or practice.
-        failure: What it means that the check fails.
+        failure: The meaning of a failed check.
     """
 
     title: str
@@ -56,7 +56,7 @@ TRUST: Mapping[str, CheckEntry] = MappingProxyType(
             "rank correlation",
             "within the central 95 % of a random ranking",
             "Adebayo et al. 2018 (NeurIPS), data randomization",
-            "a network that learned nothing true has the same importances",
+            "a network that learned nothing real has the same importances",
         ),
         "seed_stability": CheckEntry(
             "seed stability",
@@ -64,7 +64,7 @@ TRUST: Mapping[str, CheckEntry] = MappingProxyType(
             "rank correlation",
             "above the 95 % quantile of as many random rankings",
             "Kendall 1938 (Biometrika); jackknife of a U-statistic, Arvesen 1969 (Ann Math Stat)",
-            "the ranking is that of one draw of initial weights",
+            "the ranking depends on the draw of initial weights",
         ),
         "fold_stability": CheckEntry(
             "fold stability",
@@ -75,12 +75,12 @@ TRUST: Mapping[str, CheckEntry] = MappingProxyType(
             "the ranking holds for one period only, or for none",
         ),
         "canaries": CheckEntry(
-            "noise canaries",
-            "share of real features whose importance is above the canaries' quantile",
+            "noise columns",
+            "share of real features that rank above all noise columns",
             "share of features",
-            "more features than an equal draw of noise would place there in 95 of 100 cases",
+            "more features than noise alone would place there in 95 of 100 cases",
             "Stoppiglia et al. 2003 (JMLR), random probe; order statistics of exchangeable draws",
-            "the real features are not told from columns of noise",
+            "the features cannot be distinguished from noise columns",
         ),
         "comprehensiveness": CheckEntry(
             "comprehensiveness",
@@ -89,8 +89,8 @@ TRUST: Mapping[str, CheckEntry] = MappingProxyType(
             "rank IC",
             "above the mean of random orders, and within an error of their 95 % quantile",
             "DeYoung et al. 2020 (ACL); AOPC of Samek et al. 2017 (TNNLS)",
-            "the forecasts do not need the features that are called important more than others; "
-            "or these cancel each other, as a feature and its negative do",
+            "the forecasts do not need the important features more than others; or these cancel, "
+            "as a feature and its negative do",
         ),
         "sufficiency": CheckEntry(
             "sufficiency",
@@ -99,17 +99,17 @@ TRUST: Mapping[str, CheckEntry] = MappingProxyType(
             "rank IC",
             "above the mean of random orders, and within an error of their 95 % quantile",
             "DeYoung et al. 2020 (ACL); AOPC of Samek et al. 2017 (TNNLS)",
-            "the features that are called important do not carry the forecasts",
+            "the important features do not carry the forecasts",
         ),
         "infidelity": CheckEntry(
             "infidelity",
-            "mean square by which the attributions of replaced features miss the change of the "
-            "forecast, over the mean square of that change",
+            "mean squared difference between the attributions of replaced features and the change "
+            "of the forecast, over the mean square of that change",
             "share of the mean squared change",
             "below 1 (no attribution at all) and below the 5 % quantile of the same attributions "
-            "with the features exchanged",
+            "with the features permuted",
             "Yeh et al. 2019 (NeurIPS), perturbations to a baseline",
-            "the attributions do not say how the forecast responds to a change of several features",
+            "the attributions do not predict the response to changes of several features",
         ),
         "sensitivity": CheckEntry(
             "max-sensitivity",
@@ -118,25 +118,25 @@ TRUST: Mapping[str, CheckEntry] = MappingProxyType(
             "share of the attribution's norm",
             "below the 5 % quantile of the distance between attributions of different windows",
             "Yeh et al. 2019 (NeurIPS)",
-            "windows that no one could tell apart get different explanations",
+            "nearly equal windows get different explanations",
         ),
     }
 )
-"""The checks by name, in the order in which they are reported."""
+"""The checks by name, in the order of reports."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """What a check of an attribution found.
+    """The result of a check of an attribution.
 
     Attributes:
         name: Key of :data:`~tasks.attribute.trust.catalogue.TRUST`.
         value: The statistic, in the check's unit.
-        low: Lower end of its 95 % interval; NaN where it has none.
+        low: Lower end of its 95 % interval; NaN where there is none.
         high: Upper end.
         mark: The pass mark.
-        passed: None where the check cannot tell; ``detail`` says why.
-        detail: One sentence for people, without a full stop.
+        passed: None where the check is inconclusive; ``detail`` says why.
+        detail: One sentence, without a full stop.
     """
 
     name: str
@@ -160,7 +160,7 @@ def check(
     detail: str,
     interval: tuple[float, float] = (np.nan, np.nan),
 ) -> Check:
-    """A :class:`Check` of plain Python numbers, whatever they were computed with."""
+    """A :class:`Check` of plain Python numbers, from numbers of any type."""
     low, high = (float(end) for end in interval)
-    told = None if passed is None else bool(passed)
-    return Check(name, float(value), low, high, float(mark), told, detail)
+    decided = None if passed is None else bool(passed)
+    return Check(name, float(value), low, high, float(mark), decided, detail)

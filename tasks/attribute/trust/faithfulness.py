@@ -1,4 +1,4 @@
-"""Do the forecasts rest on the features that are called important?"""
+"""Whether the forecasts depend on the features that rank as important."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,16 +13,21 @@ from foldproof.tasks.attribute.network.gradients import CHUNK, ForwardOf, output
 from foldproof.tasks.attribute.trust.catalogue import Check, check
 from foldproof.tasks.statistics.rank_ic import LEAST_NAMES, rank_ics
 
+LEAST_ORDERS = 20
+"""Orders of the features below which none can be in the best twentieth."""
+ROUNDING = 1e-12
+"""Differences of rank IC below this count as 0."""
+
 
 @dataclass(frozen=True, eq=False)
 class Removal:
-    """Where features are taken away.
+    """Windows from which features are removed.
 
     Attributes:
         forward: Points (P, T, F) and rows of their samples (P,) -> (P,).
         inputs: (B, T, F) windows, cross-sections of several dates.
-        filler: (B, T, F) windows of the training block; a feature that is removed is replaced by
-            the filler's at every lag, so that the network still sees a window it could meet.
+        filler: (B, T, F) windows of the training block; a removed feature is replaced by the
+            filler's at every lag, so that the network still gets a realistic window.
         dates: (B,) the date of each sample.
     """
 
@@ -39,12 +44,12 @@ class Removal:
                 f"filler {tuple(self.filler.shape)}, dates {self.dates.shape}"
             )
 
-    def forecasts(self, gone: np.ndarray, chunk: int = CHUNK) -> np.ndarray:
-        """(N, F) which features are removed -> (N, B) forecasts."""
-        there = torch.from_numpy(gone).to(self.inputs.device)
+    def forecasts(self, gone: np.ndarray) -> np.ndarray:
+        """(N, F) bool, which features are removed -> (N, B) forecasts."""
+        masks = torch.from_numpy(gone).to(self.inputs.device)
         rows = [
-            outputs_at(self.forward, torch.where(mask, self.filler, self.inputs), chunk)
-            for mask in there
+            outputs_at(self.forward, torch.where(mask, self.filler, self.inputs), CHUNK)
+            for mask in masks
         ]
         return torch.stack(rows).cpu().numpy()
 
@@ -52,16 +57,16 @@ class Removal:
 def thinned_dates(
     available: Tensor, days: int, dates: int, cells: int, generator: Generator
 ) -> Tensor:
-    """About ``cells`` samples in cross-sections of evenly spread dates, some of each.
+    """About ``cells`` samples from cross-sections of evenly spread dates.
 
     A rank IC needs no whole cross-section, and its mean over dates has an interval only if there
-    are several.
+    are several dates.
 
     Args:
         available: (N,) samples s * ``days`` + d.
         days: D, date rows of the panel.
-        dates: Dates with enough samples to thin; small cross-sections are taken whole, of more.
-        cells: Samples at most, three a date at least.
+        dates: Dates at least; more where cross-sections are small, which are then used whole.
+        cells: Samples at most, but at least three per date.
         generator: Source of the choice within dates.
     """
     shuffled = available[torch.randperm(len(available), generator=generator)]
@@ -74,16 +79,17 @@ def thinned_dates(
 
 
 def steps(features: int, most: int) -> tuple[int, ...]:
-    """How many features are removed: at most ``most`` numbers k, and with k also features - k.
+    """Numbers of removed features: at most ``most`` numbers k, and with each k also features - k.
 
-    So what all but the first k of an order lose is what the first features - k of the reverse do.
+    So the loss of all but the first k features of an order is the loss of the first features - k
+    of the reverse order.
 
     Raises:
         ValueError: Fewer than two features, or ``most`` below 2.
     """
     if features < 2 or most < 2:
         raise ValueError(
-            f"removal needs two features and two steps at least; there are {features} and {most}"
+            f"removal needs at least two features and two steps; there are {features} and {most}"
         )
     if features - 1 <= most:
         return tuple(range(1, features))
@@ -92,14 +98,14 @@ def steps(features: int, most: int) -> tuple[int, ...]:
 
 
 def orders(features: int, most: int, generator: np.random.Generator) -> np.ndarray:
-    """(M, F) all orders of the features if there are at most ``most``, else as many random ones."""
+    """(M, F) all orders of the features, or ``most`` random ones if there are more."""
     if factorial(features) <= most:
         return np.array(list(permutations(range(features))))
     return np.stack([generator.permutation(features) for _ in range(most)])
 
 
 def removed_first(order: np.ndarray, counts: Sequence[int]) -> np.ndarray:
-    """(M, F) orders -> (M, K, F): whether a feature is among the first k of its order."""
+    """(M, F) orders -> (M, K, F) bool: whether a feature is among the first k of its order."""
     place = np.argsort(order, axis=-1)
     return place[:, None, :] < np.array(counts)[:, None]
 
@@ -110,13 +116,13 @@ def losses(
     """Rank IC lost when the first features of an order are removed, mean over their number.
 
     Args:
-        removal: Where.
-        reference: R targets (B,) with which the forecasts' ranks are correlated within dates.
-        order: (M, F) orders of the features, the first to go first.
+        removal: The windows.
+        reference: R targets (B,) for the rank IC within dates.
+        order: (M, F) orders of the features, the first removed first.
         counts: Numbers of features that are removed.
 
     Returns:
-        (R, M, D), the dates ascending; a set of features that several orders share is removed
+        (R, M, D), the dates ascending; a set of features that several orders share is computed
         once. NaN on dates with fewer than three known targets.
     """
     gone = removed_first(order, counts)
@@ -126,14 +132,6 @@ def losses(
     ics = np.stack([rank_ics(forecasts, target, removal.dates) for target in reference])
     lost = ics[:, :1] - ics[:, 1:]  # (R, N, D)
     return lost[:, which.reshape(gone.shape[:2])].mean(2)
-
-
-LEAST_ORDERS = 20
-"""Orders of the features below which none can be in the best twentieth."""
-
-
-ROUNDING = 1e-12
-"""Rank IC below which two orders lose the same."""
 
 
 def faithfulness(
@@ -147,18 +145,19 @@ def faithfulness(
 ) -> tuple[Check, Check]:
     """Comprehensiveness and sufficiency of a ranking of the features, in rank IC.
 
-    Judged is the rank IC with the forecasts on the whole windows: what an attribution explains.
-    What is lost of the rank IC with the realised ``target`` goes into the words only: there an
-    honest attribution of a network that has learned nothing would fail.
+    The checks use the rank IC with the forecasts on the whole windows, which an attribution
+    explains. The loss of rank IC with the realised ``target`` appears in the detail only: by that
+    measure a correct attribution of a network that has learned nothing would fail.
 
-    Random orders are the null. The difference to their mean is taken date by date, with Student's
-    t over the dates; a check passes if its interval is above zero and its value within one
-    standard error of the 95 % quantile of random orders. (Behind the leading features an order may
-    be arbitrary, and then some random orders are as good. In simulations of linear forecasts the
-    true order passed 79 of 80 times, without that error 73; random orders 1 in 9 and 1 in 14.)
+    Random orders are the null. The difference from their mean is computed date by date, with
+    Student's t over the dates. A check passes if the interval of the difference is above zero and
+    its value is within one standard error of the 95 % quantile of random orders. (After the leading
+    features an order may be arbitrary, so that some random orders are as good. In simulations of
+    linear forecasts the true order passed 79 of 80 times, without that standard error 73; random
+    orders passed 1 in 9 and 1 in 14.)
 
     Args:
-        removal: Cross-sections of dates and what removed features are replaced with.
+        removal: Cross-sections of dates, with the replacement of removed features.
         importance: (F,) larger is more.
         target: (B,) realised targets, NaN where unknown, or None.
         most_steps: Numbers of removed features over which the loss is averaged, at most.
@@ -166,11 +165,11 @@ def faithfulness(
         seed: Of the random orders.
 
     Returns:
-        Comprehensiveness (more lost than at random when the first features go) and sufficiency
-        (more kept than at random when all but the first go).
+        Comprehensiveness (removing the first features loses more than at random) and sufficiency
+        (removing all but the first features keeps more than at random).
 
     Raises:
-        ValueError: No importance for a feature, fewer than two features, or no date with three
+        ValueError: A feature without importance, fewer than two features, or no date with three
             samples.
     """
     features = removal.inputs.shape[-1]
@@ -187,35 +186,35 @@ def faithfulness(
     lost = losses(removal, references, np.stack([own, own[::-1], *random]), counts)
     lost = lost[:, :, np.isfinite(lost[0, 0])]
     if not lost.shape[2]:
-        raise ValueError("rank ICs need a date with three samples at least; there is none")
+        raise ValueError("rank ICs need a date with at least three samples; there is none")
     few = factorial(features) < LEAST_ORDERS
-    first, rest = (f"{words} of the ranking" for words in ("the first", "all but the first"))
+    first, rest = (f"{which} of the ranking" for which in ("the first", "all but the first"))
     return (
-        judged("comprehensiveness", lost[:, 0], lost[:, 2:], 1, few, first),
-        judged("sufficiency", lost[:, 1], lost[:, 2:], -1, few, rest),
+        removal_check("comprehensiveness", lost[:, 0], lost[:, 2:], 1, few, first),
+        removal_check("sufficiency", lost[:, 1], lost[:, 2:], -1, few, rest),
     )
 
 
-def judged(
+def removal_check(
     name: str, own: np.ndarray, random: np.ndarray, sign: int, few: bool, removed: str
 ) -> Check:
     """One of the two checks.
 
     Args:
         name: Of the check.
-        own: (R, D) rank IC lost by the ranking with each reference; the first is judged.
-        random: (R, M, D) the same of random orders.
-        sign: 1 where losing more is better, -1 where keeping more is.
-        few: Too few features to tell.
-        removed: What is removed, in words.
+        own: (R, D) rank IC lost by the ranking with each reference; the first one is tested.
+        random: (R, M, D) the same for random orders.
+        sign: 1 where losing more is better, -1 where keeping more is better.
+        few: Whether there are too few features for a decision.
+        removed: The removed features, in words.
     """
     better = sign * (own[0] - random[0].mean(0))
     value, error, interval = mean_interval(better)
     by_order = np.sort(sign * (random[0].mean(1) - random[0].mean()))
     mark = float(np.quantile(by_order, 0.95))
     detail = (
-        f"without {removed} the forecasts' own order loses {own[0].mean():.2f} of rank IC 1, "
-        f"without random features {random[0].mean():.2f}{realised(own, random)}"
+        f"removing {removed} costs {own[0].mean():.2f} of rank IC 1 with the full forecasts, "
+        f"removing random features {random[0].mean():.2f}{realised(own, random)}"
     )
     dates = len(better)
     if few or dates < 2:
@@ -226,11 +225,11 @@ def judged(
 
 
 def realised(own: np.ndarray, random: np.ndarray) -> str:
-    """What is lost of the rank IC with the realised target, in words; empty without one."""
+    """The loss of rank IC with the realised target, in words; empty without a target."""
     if len(own) < 2 or not np.isfinite(own[1]).any():
         return ""
     lost, usual = np.nanmean(own[1]), np.nanmean(random[1])
-    return f"; of the rank IC with the realised target {lost:.3f} and {usual:.3f}"
+    return f"; of the rank IC with the realised target, {lost:.3f} and {usual:.3f}"
 
 
 def mean_interval(daily: np.ndarray) -> tuple[float, float, tuple[float, float]]:
@@ -238,7 +237,7 @@ def mean_interval(daily: np.ndarray) -> tuple[float, float, tuple[float, float]]
     mean = float(daily.mean())
     if len(daily) < 2:
         return mean, np.nan, (np.nan, np.nan)
-    from scipy.special import stdtrit  # here: it is slow, and configurations are read first
+    from scipy.special import stdtrit  # here: slow to import, and configurations load first
 
     error = float(daily.std(ddof=1)) / float(np.sqrt(len(daily)))
     reach = float(stdtrit(len(daily) - 1, 0.975)) * error

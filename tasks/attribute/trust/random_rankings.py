@@ -1,4 +1,4 @@
-"""Rank correlations of feature importances, and what random rankings give."""
+"""Rank correlations of random feature rankings, the null of the stability checks."""
 
 from functools import cache
 from itertools import permutations
@@ -8,31 +8,27 @@ import numpy as np
 from foldproof.tasks.statistics.agreement import mean_pairwise_tau
 
 EXACT = 8
-"""Features up to which every ranking is gone through (8! = 40,320)."""
-
-
+"""Number of features up to which every ranking is enumerated (8! = 40,320)."""
 BLOCKS, BLOCK = 40, 100
-"""Sets of random rankings where there are too many to go through, in blocks small in memory."""
-
-
+"""Sets of random rankings where enumeration is too long, in blocks that are small in memory."""
 INSIDE = 1e-9
-"""Rounding below which a correlation is on the bound, not beyond."""
+"""Tolerance for rounding: a correlation this close to the bound lies on it, not beyond."""
 
 
 @cache
 def random_band(features: int, draws: int = 1, level: float = 0.05) -> float:
-    """Bound of |mean rho| of ``draws`` random rankings against one, kept with 1 - ``level``.
+    """Bound of |mean rho| of ``draws`` random rankings against one, with probability 1 - ``level``.
 
-    The least r with P(|mean rho| > r) <= level. Exact up to eight features, where rho takes few
+    The smallest r with P(|mean rho| > r) <= level. Exact up to eight features, where rho has few
     values; normal beyond, with variance 1 / (draws (features - 1)).
 
     Args:
         features: F, ranked features.
-        draws: Random rankings, independent of each other, whose rho is averaged.
+        draws: Independent random rankings whose rho is averaged.
         level: Chance of a mean beyond the bound.
     """
     if features > EXACT:
-        from scipy.special import ndtri  # here: it is slow, and configurations are read first
+        from scipy.special import ndtri  # here: slow to import, and configurations load first
 
         return float(-ndtri(level / 2) / np.sqrt(draws * (features - 1)))
     values, chance = mean_rho_distribution(features, draws)
@@ -41,10 +37,10 @@ def random_band(features: int, draws: int = 1, level: float = 0.05) -> float:
 
 
 def mean_rho_distribution(features: int, draws: int) -> tuple[np.ndarray, np.ndarray]:
-    """Values of the mean rho of random rankings, ascending, and their chances.
+    """Values of the mean rho of random rankings, ascending, and their probabilities.
 
-    rho = 1 - 6 S / (F^3 - F) with S the sum of squared rank differences, always even, so that
-    the sums of several S are counted by convolution.
+    rho = 1 - 6 S / (F^3 - F) with S the sum of squared rank differences, which is always even, so
+    the distribution of the sum of several S follows by convolution.
     """
     ranks = np.array(list(permutations(range(features))))
     squares = ((ranks - np.arange(features)) ** 2).sum(1) // 2
@@ -63,8 +59,8 @@ def random_agreement(features: int, runs: int, groups: int = 1, level: float = 0
 
     Args:
         features: F, ranked features.
-        runs: R, rankings that are compared pair by pair.
-        groups: Independent sets of them whose means are averaged.
+        runs: R, rankings that are compared pairwise.
+        groups: Independent sets of rankings whose means are averaged.
         level: Chance of a mean above.
     """
     generator, shape = np.random.default_rng(0), (BLOCK, groups, runs, features)

@@ -1,4 +1,4 @@
-"""Does the ranking of the features depend on what the network learned?"""
+"""Dependence of the feature ranking on what the network learned: new weights, permuted labels."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -11,32 +11,36 @@ from foldproof.tasks.attribute.trust.random_rankings import INSIDE, random_band
 from foldproof.tasks.statistics.agreement import spearman
 from foldproof.tasks.train import TrainedUnit
 
+SEEDS_APART = 1_000_003
+"""Distance of the seed of a unit from those of its new weights, so that none starts as it did."""
+
 
 def model_randomization(
     trained: np.ndarray, randomized: Mapping[str, Sequence[np.ndarray]]
 ) -> Check:
     """Whether new weights give a new ranking.
 
-    Judged is the last stage, in which every layer has new weights; the ones before say from
-    where on the ranking is lost. Several networks with new weights are judged by their mean.
+    The check tests the last stage, in which every layer has new weights; the detail lists the
+    earlier stages, to show where the ranking is lost. Several networks with new weights enter by
+    their mean.
 
     .. warning::
 
-        Importances of features in their own units follow these units in any network: a variant
-        without input normalizer fails here with the best of methods. So may one that feeds a
-        feature past the network, as RevIN does with the level of the first: what it brings to the
-        forecast was never learned.
+        Importances of features in raw units follow these units in any network: a variant without
+        input normalizer fails here whatever the method. So may a variant that passes a feature
+        around the network, as RevIN does with the level of the first one: that contribution was
+        never learned.
 
     Args:
         trained: (F,) importances of the trained network.
-        randomized: By stage, from the head down to all layers: importances (F,) of networks in
-            which the layers so far were drawn anew, one or more.
+        randomized: By stage, from the head down to all layers: importances (F,) of one or more
+            networks whose layers up to that stage have new weights.
 
     Raises:
         ValueError: No stage, or importances that do not fit each other.
     """
     if not randomized:
-        raise ValueError("model randomization needs the importances of one stage at least")
+        raise ValueError("model randomization needs the importances of at least one stage")
     rhos = {stage: correlations(trained, drawn) for stage, drawn in randomized.items()}
     steps = ", ".join(f"{stage} {rho.mean():.2f}" for stage, rho in rhos.items())
     *_, last = rhos.values()
@@ -44,14 +48,14 @@ def model_randomization(
 
 
 def label_randomization(trained: np.ndarray, permuted: Sequence[np.ndarray]) -> Check:
-    """Whether networks trained on permuted labels rank the features otherwise.
+    """Whether networks trained on permuted labels rank the features differently.
 
     Args:
         trained: (F,) importances of the network trained on the true labels.
-        permuted: Importances (F,) of networks trained on panels of
-            :func:`~tasks.attribute.trust.labels.with_permuted_target`, one or more, otherwise as
-            the trained one and with the same method. Give them other seeds: a network that
-            learned nothing keeps the ranking of its initial weights.
+        permuted: Importances (F,) of one or more networks trained on panels of
+            :func:`~tasks.attribute.trust.retraining.with_permuted_target`, otherwise like the
+            trained one and with the same method. Give them other seeds: a network that learned
+            nothing keeps the ranking of its initial weights.
 
     Raises:
         ValueError: No such network, or importances that do not fit each other.
@@ -64,27 +68,24 @@ def label_randomization(trained: np.ndarray, permuted: Sequence[np.ndarray]) -> 
 def correlations(trained: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarray:
     """(R,) Spearman's rho of ``trained`` with each of the others."""
     if not len(others):
-        raise ValueError("a ranking to compare with is needed; there is none")
+        raise ValueError("no ranking to compare with; give at least one")
     return np.nan_to_num([spearman(trained, other) for other in others])  # constant: 0
 
 
 def against_random(name: str, rhos: np.ndarray, features: int, detail: str) -> Check:
-    """Whether the mean of ``rhos`` is one that a random ranking could have.
+    """Whether the mean of ``rhos`` is compatible with random rankings.
 
-    Held against the band of a single ranking, though a mean strays less: a slight leaning on the
-    inputs, which every real panel brings, is let pass. Up to four features a single ranking can
-    have any rho; there the mean is held against that of as many random rankings.
+    The bound is that of a single ranking although a mean varies less: a slight dependence on the
+    inputs, which every real panel has, is allowed. Up to four features a single ranking can have
+    any rho; there the bound is that of the mean of as many random rankings.
     """
     mean, single = float(rhos.mean()), random_band(features)
     band = single if single < 1 else random_band(features, len(rhos))
-    words = f"{detail}: mean rho {mean:.2f} of {len(rhos)}, a random ranking's within {band:.2f}"
+    detail = f"{detail}: mean rho {mean:.2f} of {len(rhos)}, a random ranking's within {band:.2f}"
     if band >= 1:
-        return check(name, mean, band, None, f"{words}; draw more to tell, or rank more features")
-    return check(name, mean, band, abs(mean) <= band + INSIDE, words)
-
-
-SEEDS_APART = 1_000_003
-"""Between the seed of a unit and those of its new weights, so that none starts as it did."""
+        hint = "inconclusive: draw more networks, or rank more features"
+        return check(name, mean, band, None, f"{detail}; {hint}")
+    return check(name, mean, band, abs(mean) <= band + INSIDE, detail)
 
 
 def layer(name: str) -> str:
@@ -94,14 +95,14 @@ def layer(name: str) -> str:
 
 
 def depth(layer_name: str) -> tuple[int, int]:
-    """Sorts layers from the head down to the inputs."""
+    """Sort key of layers, from the head down to the inputs."""
     module, _, number = layer_name.partition(" ")
     order = ("head", "hidden", "lstm", "window")
     return (order.index(module) if module in order else len(order)), -int(number or 0)
 
 
 def stages(names: Iterable[str]) -> Mapping[str, frozenset[str]]:
-    """By layer, from the head down: the weights of it and of all layers above it."""
+    """By layer, from the head down: the weights of this layer and of all layers above it."""
     by_layer: dict[str, set[str]] = {}
     for name in names:
         by_layer.setdefault(layer(name), set()).add(name)
@@ -114,7 +115,7 @@ def stages(names: Iterable[str]) -> Mapping[str, frozenset[str]]:
 
 
 def new_weights(trained: TrainedUnit, features: int, draw: int) -> dict[str, np.ndarray]:
-    """Weights and buffers of the unit's network before any training, from a seed of its own."""
+    """Weights and buffers of the unit's network before any training, from another seed."""
     unit = trained.unit
     seed = unit.seed + SEEDS_APART * (draw + 1)
     network = build(resolve(unit.variant), features, unit.network, seed)
@@ -124,9 +125,10 @@ def new_weights(trained: TrainedUnit, features: int, draw: int) -> dict[str, np.
 def cascade(
     trained: TrainedUnit, features: int, draws: int
 ) -> Mapping[str, tuple[dict[str, np.ndarray], ...]]:
-    """By stage, from the head down, the weights of networks that are new so far and else trained.
+    """By stage, from the head down, weights that are new up to that stage and trained below it.
 
-    The stages before the last have one network each, the last has ``draws``, new throughout.
+    The stages before the last have one network each; the last one has ``draws`` networks with new
+    weights throughout.
 
     Args:
         trained: The unit; not changed.
@@ -134,7 +136,7 @@ def cascade(
         draws: New networks, one or more.
 
     Raises:
-        ValueError: No draw asked for.
+        ValueError: ``draws`` is below 1.
     """
     if draws < 1:
         raise ValueError(f"draws must be at least 1; it is {draws}")

@@ -1,4 +1,4 @@
-"""How much is spent on checking the attribution of a unit."""
+"""Settings of the checks of a unit's attribution."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -18,8 +18,8 @@ class TrustSpec(Spec):
     """Test windows whose attributions are checked, spread evenly over dates."""
     lags: Literal["net", "gross"] = "net"
     """Importance of a feature: the size of the sum of its attributions over the lags, by which
-    features are ranked, or the sum of their sizes. Lags that cancel each other count in the second
-    only; behind a window normalizer most of them may do, in any network."""
+    features are ranked, or the sum of their sizes. Lags that cancel each other count only in the
+    second; behind a window normalizer most of them may cancel, in any network."""
     nodes: int = 20
     """Gauss-Legendre nodes of the attribution that is checked."""
     coarse: int = 4
@@ -29,9 +29,9 @@ class TrustSpec(Spec):
     cells: int = 96
     """Windows from which features are removed, in cross-sections of evenly spread test dates."""
     dates: int = 12
-    """Test dates that they are taken from; more where a date has fewer than cells / dates."""
+    """Test dates of these windows; more where a date has fewer than cells / dates."""
     orders: int = 19
-    """Random orders of the features that they are compared with."""
+    """Random orders of the features for comparison."""
     steps: int = 4
     """Numbers of removed features, at most."""
     perturbations: int = 8

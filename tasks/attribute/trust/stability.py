@@ -1,4 +1,4 @@
-"""Do other seeds and other folds rank the features alike?"""
+"""Agreement of the feature rankings of several seeds and of several folds."""
 
 from collections.abc import Mapping
 
@@ -10,35 +10,35 @@ from foldproof.tasks.attribute.trust.random_rankings import random_agreement
 from foldproof.tasks.statistics.agreement import mean_pairwise_tau
 
 LEAST_RUNS = 3
-"""Runs below which leaving one out leaves no pair."""
+"""Runs needed so that leaving one out leaves a pair."""
 
 
 def agreement(importances: np.ndarray) -> tuple[float, tuple[float, float]]:
     """Mean pairwise Kendall's tau-b within groups, and its 95 % interval from a jackknife.
 
-    Pairs share runs, so the interval comes from leaving out one run at a time, in every group at
-    once (Arvesen 1969, for U-statistics), with Student's t.
+    Pairs share runs, so the interval comes from leaving out one run at a time, in every group
+    simultaneously (Arvesen 1969, for U-statistics), with Student's t.
 
     Args:
-        importances: (G, R, F) groups, the runs that are compared within a group, features.
+        importances: (G, R, F) groups, runs that are compared within a group, features.
 
     Returns:
-        The mean, and the ends of its interval: NaN below three runs.
+        The mean, and the ends of its interval; NaN with fewer than three runs.
 
     Raises:
         ValueError: Fewer than two runs or features, or an importance that is not finite.
     """
     if importances.ndim != 3 or importances.shape[1] < 2 or importances.shape[2] < 2:
         raise ValueError(
-            "agreement needs importances (groups, runs, features) of two runs and two features at "
-            f"least; their shape is {importances.shape}"
+            "agreement needs importances (groups, runs, features) of at least two runs and two "
+            f"features; their shape is {importances.shape}"
         )
     if not np.isfinite(importances).all():
-        raise ValueError("importances must be finite to be ranked; drop or fill what is not")
+        raise ValueError("importances must be finite to be ranked; drop or fill the others")
     mean, runs = float(mean_pairwise_tau(importances).mean()), importances.shape[1]
     if runs < LEAST_RUNS:
         return mean, (np.nan, np.nan)
-    from scipy.special import stdtrit  # here: it is slow, and configurations are read first
+    from scipy.special import stdtrit  # here: slow to import, and configurations load first
 
     left = np.array(
         [mean_pairwise_tau(np.delete(importances, run, axis=1)).mean() for run in range(runs)]
@@ -49,7 +49,7 @@ def agreement(importances: np.ndarray) -> tuple[float, tuple[float, float]]:
 
 
 def stability(name: str, importances: np.ndarray) -> Check:
-    """Whether the runs of a group rank the features alike more than random rankings would.
+    """Whether the rankings of a group's runs agree more than random rankings would.
 
     Args:
         name: seed_stability or fold_stability.
@@ -61,13 +61,13 @@ def stability(name: str, importances: np.ndarray) -> Check:
     tau, interval = agreement(importances)
     groups, runs, features = importances.shape
     mark = random_agreement(features, runs, groups)
-    words = (
-        f"mean tau {tau:.2f} of {runs} rankings of {features} features, {groups} times; random "
+    detail = (
+        f"mean tau {tau:.2f} of {runs} rankings of {features} features in {groups} groups; random "
         f"rankings stay below {mark:.2f} in 95 of 100 cases"
     )
     if mark >= 1:
-        return check(name, tau, mark, None, f"too few features and rankings: {words}", interval)
-    return check(name, tau, mark, tau > mark, words, interval)
+        return check(name, tau, mark, None, f"too few features and rankings: {detail}", interval)
+    return check(name, tau, mark, tau > mark, detail, interval)
 
 
 def stabilities(importance: pd.DataFrame) -> Mapping[tuple[str, str], tuple[Check, ...]]:
@@ -78,8 +78,8 @@ def stabilities(importance: pd.DataFrame) -> Mapping[tuple[str, str], tuple[Chec
             :class:`~tasks.attribute.Attribution`, of several units.
 
     Returns:
-        By (variant, method): seed_stability where there are two seeds, fold_stability where
-        there are two folds.
+        By (variant, method): seed_stability with at least two seeds, fold_stability with at least
+        two folds.
 
     Raises:
         ValueError: A variant lacks a seed on some fold, so that folds and seeds are confounded.

@@ -22,23 +22,18 @@ from foldproof.tasks.attribute.methods.catalogue import (
 )
 from foldproof.tasks.attribute.methods.checks import Groups, alone
 from foldproof.tasks.attribute.methods.question import Answer, Question
-from foldproof.tasks.attribute.unit.inputs import UnitInputs, feature_spread, unit_inputs
-from foldproof.tasks.attribute.unit.periods import directed, period_rows
-from foldproof.tasks.attribute.unit.tables import UNIT, Attribution, tables
-from foldproof.tasks.data.panel import Panel
-from foldproof.tasks.train import TrainedUnit
+from foldproof.tasks.attribute.unit.inputs import UnitInputs, feature_spread
+from foldproof.tasks.attribute.unit.periods import by_direction, period_rows
+from foldproof.tasks.attribute.unit.tables import Attribution, tables
 
 DATES = 64
 """Cross-sections at most for the mean partial derivatives of a unit."""
-
-
 REFERENCES = 256
-"""Training windows that stand for the training distribution."""
+"""Training windows that represent the training distribution."""
 
 
 def attribute_unit(
-    trained: TrainedUnit,
-    panel: Panel,
+    inputs: UnitInputs,
     samples: int,
     nodes: int,
     seed: int,
@@ -47,69 +42,66 @@ def attribute_unit(
 ) -> Attribution:
     """Attributions of a unit's test forecasts by each of the methods.
 
-    Attributed is the whole way from raw features through window and hidden normalizers to the
-    forecast in target units; the input normalizer's statistics are held fixed. That map is affine
-    in a raw cell, and attributions by differences do not change under it; partial derivatives are
-    multiplied by its slope and by the feature's standard deviation in the training block.
+    The attributed function runs from raw features through window and hidden normalizers to the
+    forecast in target units; the statistics of the input normalizer are held fixed. That input
+    normalizer is affine in a raw cell, so attributions by differences do not change under it.
+    Partial derivatives are multiplied by its slope and by the feature's standard deviation in the
+    training block.
 
-    Each sample's baseline is a window drawn from the training block: observed data, so the way is
-    no artefact where a constant window is degenerate (instance norm, RevIN), and completeness
-    holds per sample. Methods on cross-sections take those of evenly spread test dates, for at most
-    as many gradients as the paths.
+    Each sample's baseline is a window drawn from the training block. The baseline is observed data,
+    so the path makes sense where a constant window is degenerate (instance norm, RevIN), and
+    completeness holds per sample. Methods on cross-sections use those of evenly spread test dates,
+    with at most as many gradients as the paths.
 
     Args:
-        trained: The unit.
-        panel: The panel that it was trained on.
+        inputs: The unit with its panel.
         samples: Test windows for methods on samples, at most; spread evenly over dates.
         nodes: Gauss-Legendre nodes; doubled, up to 16-fold, for samples above the tolerance.
-        seed: Seeds the choice of samples and baselines, and whatever a method draws.
+        seed: Seed of the choice of samples and baselines, and of all draws of the methods.
         methods: Keys of :data:`~tasks.attribute.ATTRIBUTIONS`, in the tables' order.
         groups: Features by name that methods by group move together; () for each alone.
 
     Raises:
-        ValueError: ``samples`` or ``nodes`` below 1; unknown method or feature; no complete window
-            in the test or training block; the panel is not the one of the unit.
+        ValueError: ``samples`` or ``nodes`` below 1; unknown method or feature.
     """
     if samples < 1:
         raise ValueError(f"samples must be at least 1 to attribute a unit; it is {samples}")
     check_methods(methods)
-    numbers = group_numbers(groups, panel.features)
-    scene = unit_inputs(trained, panel)
+    features = inputs.panel.features
+    numbers = group_numbers(groups, features)
     generator = torch.Generator().manual_seed(seed)
-    chosen = spread_samples(scene.test, samples, generator)
-    baseline = draw(scene.train, len(chosen), generator)
-    references = scene.windows(draw(scene.train, REFERENCES, generator))
+    chosen = spread_samples(inputs.test, samples, generator)
+    baseline = draw(inputs.train, len(chosen), generator)
+    references = inputs.windows(draw(inputs.train, REFERENCES, generator))
 
-    def on(picked: Tensor, against: Tensor) -> Question:
-        held = scene.windows(against), references
-        return question(scene, picked, *held, numbers, nodes, seed)
+    def ask(picked: Tensor, against: Tensor) -> Question:
+        windows = inputs.windows(against)
+        return question(inputs, picked, windows, references, numbers, nodes, seed)
 
-    questions = {"samples": on(chosen, baseline)}
+    questions = {"samples": ask(chosen, baseline)}
     if any(ATTRIBUTIONS[name].asked_on == "cross-sections" for name in methods):
-        whole = spread_cross_sections(scene.test, len(panel.dates), DATES, samples * nodes)
-        questions["cross-sections"] = on(whole, draw(scene.train, len(whole), generator))
-    asked = {name: ATTRIBUTIONS[name] for name in methods}
-    answers = {name: one.run(questions[one.asked_on]) for name, one in asked.items()}
-    names = {name: column_names(one, panel.features, numbers) for name, one in asked.items()}
-    found = tables(trained, names, answers)
-    return replace(found, periods=periods(trained, panel, questions["samples"], answers[MAIN]))
+        days = len(inputs.panel.dates)
+        whole = spread_cross_sections(inputs.test, days, DATES, samples * nodes)
+        questions["cross-sections"] = ask(whole, draw(inputs.train, len(whole), generator))
+    wanted = {name: ATTRIBUTIONS[name] for name in methods}
+    answers = {name: one.run(questions[one.asked_on]) for name, one in wanted.items()}
+    names = {name: column_names(one, features, numbers) for name, one in wanted.items()}
+    found = tables(inputs.key, inputs.trained.unit.network.window, names, answers)
+    return replace(found, periods=periods(inputs, questions["samples"], answers[MAIN]))
 
 
-def periods(trained: TrainedUnit, panel: Panel, asked: Question, answer: Answer) -> pd.DataFrame:
-    """The main method's importance by stretches of the test block as long as a window."""
-    unit = trained.unit
-    who = dict(zip(UNIT, (unit.variant, unit.fold.number, unit.seed), strict=True))
-    values = answer.values
-    if values is None:  # of the main method there always are
-        raise ValueError(f"{MAIN} must tell values by sample; it told aggregates only")
+def periods(inputs: UnitInputs, asked: Question, answer: Answer) -> pd.DataFrame:
+    """The main method's importance by periods of the test block as long as a window."""
+    unit = inputs.trained.unit
+    assert answer.values is not None  # the main method always has values per sample
     moved = (asked.inputs - asked.baseline).cpu()
-    parts = directed(values, moved)
-    length = unit.network.window
-    return period_rows(who, panel.features, asked.dates, unit.fold.test_dates, length, parts)
+    parts = by_direction(answer.values, moved)
+    length, test_dates = unit.network.window, unit.fold.test_dates
+    return period_rows(inputs.key, inputs.panel.features, asked.dates, test_dates, length, parts)
 
 
 def question(
-    scene: UnitInputs,
+    inputs: UnitInputs,
     samples: Tensor,
     baseline: Tensor,
     references: Tensor,
@@ -117,20 +109,20 @@ def question(
     nodes: int,
     seed: int,
 ) -> Question:
-    """The unit's forecasts of ``samples`` (B,), held against windows of the training block."""
-    days = len(scene.panel.dates)
+    """The unit's forecasts of ``samples`` (B,) relative to windows of the training block."""
+    days = len(inputs.panel.dates)
     date, symbol = samples.numpy() % days, samples.numpy() // days
-    inputs = scene.windows(samples)
-    slope = scene.scaled.slope.expand_as(scene.scaled.values)
-    unit = cut(slope, samples, inputs.shape[1]).double() * feature_spread(scene)
+    windows = inputs.windows(samples)
+    slope = inputs.scaled.slope.expand_as(inputs.scaled.values)
+    unit = cut(slope, samples, windows.shape[1]).double() * feature_spread(inputs)
     return Question(
-        forward=scene.forward(samples),
-        inputs=inputs,
+        forward=inputs.forward(samples),
+        inputs=windows,
         baseline=baseline,
         references=references,
-        dates=scene.panel.dates[date],
-        target=torch.from_numpy(scene.panel.target[date, symbol].astype(np.float64)),
-        unit=unit.to(inputs.device),
+        dates=inputs.panel.dates[date],
+        target=torch.from_numpy(inputs.panel.target[date, symbol].astype(np.float64)),
+        unit=unit.to(windows.device),
         groups=groups,
         nodes=nodes,
         seed=seed,
@@ -150,7 +142,7 @@ def group_numbers(groups: tuple[tuple[str, ...], ...], features: tuple[str, ...]
 
 
 def column_names(method: Method, features: tuple[str, ...], groups: Groups) -> tuple[str, ...]:
-    """What the columns of a method's answer are called."""
+    """The names of the columns of a method's answer."""
     if method.columns == "window":
         return ("all features",)
     if method.columns == "groups":

@@ -1,4 +1,4 @@
-"""."""
+"""The data that a trained unit is attributed on: its normalized panel, samples and network."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,7 @@ from torch import Tensor
 from foldproof.models import engine
 from foldproof.models.normalizers import Scaled, resolve
 from foldproof.models.windows import eligible
-from foldproof.tasks.attribute.baselines.sampling import (
-    cut,
-)
+from foldproof.tasks.attribute.baselines.sampling import cut
 from foldproof.tasks.attribute.network.forward import coupled_scorer, scorer
 from foldproof.tasks.attribute.network.gradients import ForwardOf
 from foldproof.tasks.data.panel import Panel
@@ -20,18 +18,44 @@ from foldproof.tasks.train import TrainedUnit, network_of, normalized
 
 @dataclass(frozen=True, eq=False)
 class UnitInputs:
-    """What a unit is attributed on: its panel as the network sees it and its eligible samples."""
+    """A unit with its panel as the network gets it and its eligible samples.
+
+    Attributes:
+        trained: The unit.
+        panel: The panel that it was trained on.
+        scaled: The normalized panel (D, S, F).
+        member: (D, S) bool, in the universe on that day.
+        test: (N,) int64 samples s * D + d of the test block with a whole window.
+        train: Those of the training block.
+    """
 
     trained: TrainedUnit
     panel: Panel
     scaled: Scaled
+    member: Tensor
     test: Tensor
     train: Tensor
+
+    @property
+    def key(self) -> dict[str, object]:
+        """The columns that name the unit in every table: variant, fold, seed."""
+        unit = self.trained.unit
+        return {"variant": unit.variant, "fold": unit.fold.number, "seed": unit.seed}
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of the unit's forecasts, the unit of completeness errors."""
+        return float(self.trained.forecasts["forecast"].std(ddof=0)) or 1.0
+
+    @property
+    def coupled(self) -> bool:
+        """Whether a forecast depends on the other stocks of its date."""
+        return resolve(self.trained.unit.variant).coupling != "none"
 
     def windows(self, samples: Tensor) -> Tensor:
         """(B, T, F) float64 windows on the unit's device.
 
-        In float32 rounding alone comes to about 1e-6 of the spread of the forecasts.
+        In float32, rounding alone would amount to about 1e-6 of the spread of the forecasts.
         """
         unit = self.trained.unit
         picked = cut(self.scaled.values, samples, unit.network.window)
@@ -47,21 +71,20 @@ class UnitInputs:
         network = network_of(self.trained, len(self.panel.features)).to(device, torch.float64)
         network.requires_grad_(False)
         dates = (samples % days).to(device)
-        if network.hidden is None or resolve(unit.variant).coupling == "none":
+        if network.hidden is None or not self.coupled:
             return scorer(network, dates, self.trained.target_scale)
         rest = self.test[torch.isin(self.test % days, samples % days)]
-        rest = rest[~torch.isin(rest, samples)]
-        everyone = torch.cat([samples, rest])
-        return coupled_scorer(
-            network,
-            self.windows(everyone),
-            (everyone % days).to(device),
-            self.trained.target_scale,
-        )
+        everyone = torch.cat([samples, rest[~torch.isin(rest, samples)]])
+        windows, rows = self.windows(everyone), (everyone % days).to(device)
+        return coupled_scorer(network, windows, rows, self.trained.target_scale)
 
 
 def unit_inputs(trained: TrainedUnit, panel: Panel) -> UnitInputs:
-    """The normalized panel and the samples of the unit's test and training blocks."""
+    """The normalized panel and the samples of the unit's test and training blocks.
+
+    Raises:
+        ValueError: The panel is not the one of the unit, or a block has no complete window.
+    """
     unit = trained.unit
     if unit.panel != panel.fingerprint:
         raise ValueError(
@@ -70,30 +93,28 @@ def unit_inputs(trained: TrainedUnit, panel: Panel) -> UnitInputs:
         )
     scaled = normalized(unit, panel, trained.statistics)
     member = torch.from_numpy(np.array(panel.member))
-    blocks = {"test": unit.fold.test, "train": unit.fold.train}
-    found = {
-        name: eligible(scaled.values, member, rows, unit.network.window)
-        for name, rows in blocks.items()
-    }
-    for name, block in found.items():
+    blocks = []
+    for name, rows in (("test", unit.fold.test), ("train", unit.fold.train)):
+        block = eligible(scaled.values, member, rows, unit.network.window)
         if not len(block):
             raise ValueError(
                 f"variant {unit.variant}, fold {unit.fold.number}: no complete window of "
                 f"{unit.network.window} rows in the {name} rows; nothing to attribute"
             )
-    return UnitInputs(trained, panel, scaled, found["test"], found["train"])
+        blocks.append(block)
+    return UnitInputs(trained, panel, scaled, member, *blocks)
 
 
-def feature_spread(scene: UnitInputs) -> Tensor:
+def feature_spread(inputs: UnitInputs) -> Tensor:
     """(F,) standard deviation of each feature over the members' training rows, in slope's units.
 
-    Where the slope is 1 throughout, the normalized values themselves are in the feature's unit:
-    they are the raw ones, or ranks, which have no slope.
+    Where the slope is 1 throughout, the normalized values are in the feature's unit: they are the
+    raw values, or ranks, which have no slope.
     """
-    rows = scene.trained.unit.fold.train
+    rows = inputs.trained.unit.fold.train
     block = slice(rows.start, rows.stop)
-    plain = bool((scene.scaled.slope == 1).all())
-    values = scene.scaled.values[block].numpy() if plain else scene.panel.values[block]
-    cells = values[scene.panel.member[block]].astype(np.float64)  # (N, F)
+    plain = bool((inputs.scaled.slope == 1).all())
+    values = inputs.scaled.values[block].numpy() if plain else inputs.panel.values[block]
+    cells = values[inputs.panel.member[block]].astype(np.float64)  # (N, F)
     cells = np.where(np.isfinite(cells), cells, np.nan)
     return torch.from_numpy(np.nanstd(cells, axis=0))

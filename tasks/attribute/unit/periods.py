@@ -1,4 +1,4 @@
-"""Importance by stretches of the test block and by direction: what drift is told from."""
+"""Importance by periods of the test block and by direction, the input of the drift test."""
 
 from collections.abc import Mapping
 
@@ -10,19 +10,20 @@ from torch import Tensor
 from foldproof.tasks.attribute.unit.tables import COLUMNS
 
 
-def directed(values: Tensor, moved: Tensor) -> tuple[Tensor, Tensor]:
-    """Net importance by sample and feature, split by the direction in which the feature works.
+def by_direction(values: Tensor, moved: Tensor) -> tuple[Tensor, Tensor]:
+    """Net importance by sample and feature, split by the direction of the feature's effect.
 
-    A feature works upwards in a sample where the cells above their reference raise the forecast
-    and those below lower it, on balance of its lags: for a linear network, where its weights are
-    above 0. So a signal that turns its sign keeps its importance and changes its direction.
+    A feature works upwards in a sample where its cells above the baseline raise the forecast and
+    its cells below the baseline lower it, summed over its lags: for a linear network, where its
+    weights are positive. So a signal that changes sign keeps its importance and changes direction.
 
     Args:
         values: (B, T, F) attributions.
         moved: (B, T, F) inputs less their baseline.
 
     Returns:
-        Two (B, F) of which one is 0 in each place: |sum over lags| upwards, and downwards.
+        |sum over lags| of the features that work upwards and of those that work downwards, each
+        (B, F), 0 where the other one is not.
     """
     net = values.sum(1).abs()
     upwards = (values * moved.sign()).sum(1) >= 0
@@ -30,7 +31,7 @@ def directed(values: Tensor, moved: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def period_rows(
-    who: Mapping[str, object],
+    key: Mapping[str, object],
     features: tuple[str, ...],
     dates: np.ndarray,
     test_dates: np.ndarray,
@@ -40,12 +41,12 @@ def period_rows(
     """Means of both directions over the samples of each whole period of the test block.
 
     Args:
-        who: The unit.
+        key: Columns that name the unit.
         features: F names.
         dates: (B,) date of each sample.
         test_dates: Of the fold.
         length: Rows of a period. Windows of samples further apart than a window share no row.
-        parts: As :func:`directed` has them.
+        parts: As returned by :func:`by_direction`.
 
     Returns:
         variant, fold, seed, period, first (date), samples, feature, up, down. Rows past the last
@@ -61,7 +62,7 @@ def period_rows(
     kept = filled.numpy()
     return pd.DataFrame(
         {
-            **who,
+            **key,
             "period": np.repeat(kept, len(features)),
             "first": np.repeat(test_dates[kept * length], len(features)),
             "samples": np.repeat(counts.numpy()[kept], len(features)),

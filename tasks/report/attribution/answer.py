@@ -32,7 +32,7 @@ def which_features(results: Results) -> Answer:
     share = ranked_features(table, best)
     first = str(share.index[0])
     shown = listed(f"{name} ({value:.0f} %)" for name, value in share.head(NAMED).items())
-    checks = results.attribution.checks
+    checks = results.attribution.newest.checks
     failed = failed_checks(checks[checks["variant"] == best])
     if failed:
         return Answer(

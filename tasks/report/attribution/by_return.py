@@ -31,8 +31,8 @@ def age_shares(table: pd.DataFrame) -> pd.DataFrame:
 
 def by_return_figure(results: Results) -> Figure:
     """A bar per variant, best first; a reason instead where features have no derivative."""
-    paths = results.attribution.to_prices
-    shares = age_shares(results.attribution.by_return)
+    paths = results.attribution.newest.to_prices
+    shares = age_shares(results.attribution.newest.by_return)
     order = [name for name in results.ranking.index if name in set(paths["variant"])]
     figure, axes = style.canvas(1.5 + 0.28 * len(order))
     axis = axes[0, 0]
@@ -53,7 +53,7 @@ def by_return_figure(results: Results) -> Figure:
 
 def undifferentiable(results: Results) -> dict[str, str]:
     """Variants that could be attributed to features only, and why; empty if there are none."""
-    stopped = results.attribution.to_prices
+    stopped = results.attribution.newest.to_prices
     stopped = stopped[stopped["stops"] != ""]
     reasons = stopped.groupby("stops", sort=False)["variant"].unique()
     text = "; ".join(f"{names(variants)} ({why})" for why, variants in reasons.items())

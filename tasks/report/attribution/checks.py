@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from foldproof.tasks.attribute.trust import TRUST
+from foldproof.tasks.attribute.trust.catalogue import TRUST
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.text import label, minus
 
@@ -16,7 +16,7 @@ def checks_table(results: Results) -> dict[str, Any]:
         heads: title and rule of each column; rows: name of the variant and its cells, each with
         value, result, detail and whether it fails. Without checks, no rows.
     """
-    checks = results.attribution.checks
+    checks = results.attribution.newest.checks
     names = [name for name in TRUST if name in set(checks["check"])]
     found = {(row.variant, row.check): row for row in checks.itertuples()}
     checked = set(checks["variant"])

@@ -18,7 +18,7 @@ def drift_figure(results: Results) -> Figure:
     """Best candidate: above, what moved between folds; below, every feature's share by fold."""
     best = str(best_attributed(results))
     up, down = shares_by_fold(results.attribution.periods, best)
-    table = results.attribution.drift
+    table = results.attribution.newest.drift
     figure, axes = style.canvas(
         3.0 + 0.28 * up.shape[1], 2, 1, heights=[1.4, 0.28 * up.shape[1]], sharex=True
     )

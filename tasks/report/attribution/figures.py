@@ -76,7 +76,7 @@ def attribution_heatmap(results: Results) -> Figure:
     style.describe(axis, label(best), x=style.LAG_AXIS)
     bar = figure.colorbar(image, ax=axis, fraction=0.03, pad=0.01, extend="max")
     style.style_scale(bar, SCALE)
-    checks = results.attribution.checks
+    checks = results.attribution.newest.checks
     failed = {
         name: failed_checks(checks[checks["variant"] == name]) for name in set(checks["variant"])
     }

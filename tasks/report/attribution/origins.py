@@ -1,8 +1,9 @@
 """Rows that forecasts depend on: own window, earlier rows, other symbols, rows not yet known."""
 
+import pandas as pd
 from matplotlib.figure import Figure
 
-from foldproof.tasks.attribute.origins.origins import ORIGINS, Origins
+from foldproof.tasks.attribute.origins.origins import ORIGINS, origin_shares
 from foldproof.tasks.report import style
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.text import label
@@ -12,8 +13,9 @@ COLOURS = dict(zip(ORIGINS, (style.BLUE, style.GREEN, style.ORANGE, style.VERMIL
 
 def origins_figure(results: Results) -> Figure:
     """A bar per variant, best first, split by the origin of the rows."""
-    found = Origins(results.attribution.origins, results.attribution.supplied)
-    shares = found.shares()
+    found = results.attribution.newest
+    by_variant = found.origins.groupby("variant", sort=False)
+    shares = pd.DataFrame({name: origin_shares(rows) for name, rows in by_variant}).T
     order = [name for name in results.ranking.index if name in shares.index]
     figure, axes = style.canvas(1.5 + 0.28 * len(order))
     axis = axes[0, 0]

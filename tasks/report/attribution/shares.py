@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from foldproof.tasks.attribute.methods.catalogue import MAIN
-from foldproof.tasks.attribute.trust import TRUST
+from foldproof.tasks.attribute.trust.catalogue import TRUST
 from foldproof.tasks.report.results import Results, is_true
 
 

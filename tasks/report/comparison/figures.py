@@ -47,11 +47,11 @@ def _asked(method: str) -> Applies:
 
 
 def _has_rows(table: str) -> Applies:
-    return lambda results: not getattr(results.attribution, table).empty
+    return lambda results: not getattr(results.attribution.newest, table).empty
 
 
 def _has_drift(results: Results) -> bool:
-    return best_attributed(results) in set(results.attribution.drift["variant"])
+    return best_attributed(results) in set(results.attribution.newest.drift["variant"])
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def test_attributions_add_up_to_the_change_of_the_models_own_scores(served, rows
     assert (found.date, found.against) == (str(panel.dates[140]), str(panel.dates[110]))
 
 
-def test_what_was_planted_comes_first(served, rows):
+def test_planted_features_come_first(served, rows):
     found = explained(served("zscore"), rows, "S0")
     assert isinstance(found, Explanation)
     assert set(found.totals().index[:2]) == {"planted", "lagged"}
@@ -77,13 +77,16 @@ def test_ranks_are_explained_by_shapley_values(served, rows):
     ("asked", "message"),
     [
         ({"symbol": "S9"}, "no symbol 'S9' in the rows; there are S0, S1"),
-        ({"date": np.datetime64("2031-01-01")}, "no forecast of S0 on 2031-01-01: there are some"),
+        (
+            {"date": np.datetime64("2031-01-01")},
+            "no forecast of S0 on 2031-01-01: forecasts exist on",
+        ),
         ({"date": np.datetime64("2020-01-03")}, "from 2020-01-05 to 2020-06-08"),
         ({"back": 0}, "at least 1 date; it is 0"),
         ({"back": 158}, "158 dates before 2020-06-08 there is no whole window of 5"),
     ],
 )
-def test_what_cannot_be_explained_says_what_can(served, rows, asked, message):
+def test_invalid_requests_list_the_available_forecasts(served, rows, asked, message):
     with pytest.raises(ExplainError, match=message):
         explained(served("zscore"), rows, **{"symbol": "S0"} | asked)
 
@@ -95,7 +98,7 @@ def test_a_symbol_without_a_whole_window_has_no_forecast(served, rows):
 
 
 @pytest.mark.parametrize("variant", ["zscore", "cs_rank"])
-def test_ready_features_are_where_it_stops_and_it_says_so_when_asked(served, rows, variant):
+def test_ready_made_features_give_the_reason_for_stopping(served, rows, variant):
     model = served(variant)
     found = explained(model, rows, "S0", raw=rows)
     assert found.prices is None

@@ -7,14 +7,15 @@ from pydantic import TypeAdapter, ValidationError
 from foldproof.tasks.attribute import ATTRIBUTIONS
 from foldproof.tasks.attribute.spec import AttributionSpec
 from foldproof.tasks.attribute.task import attribution_key
+from foldproof.tasks.attribute.trust.spec import TrustSpec
 from foldproof.tasks.train import TrainedUnit
 
 Units = Callable[[str], TrainedUnit]
 READ = TypeAdapter(AttributionSpec).validate_python
 
 
-def test_by_default_the_three_cheap_methods_are_asked() -> None:
-    assert AttributionSpec().methods == ("integrated_gradients", "citic", "citic_abs")
+def test_the_default_is_the_three_cheap_methods() -> None:
+    assert AttributionSpec().methods == ("integrated_gradients", "mean_partial", "mean_abs_partial")
 
 
 def test_lists_of_a_configuration_file_are_read() -> None:
@@ -23,13 +24,31 @@ def test_lists_of_a_configuration_file_are_read() -> None:
     assert spec.groups == (("a", "b"), ("c",))
 
 
+def test_former_method_keys_are_accepted() -> None:
+    spec = READ({"methods": ["integrated_gradients", "citic", "citic_abs"]})
+    assert spec == AttributionSpec()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (True, TrustSpec()),
+        (False, None),
+        (None, None),
+        ({"samples": 30, "lags": "gross"}, TrustSpec(samples=30, lags="gross")),
+    ],
+)
+def test_trust_is_a_switch_or_its_settings(given: object, expected: TrustSpec | None) -> None:
+    assert READ({"trust": given}).trust == expected
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"samples": -1}, "samples must be at least 0; it is -1"),
         ({"nodes": 0}, "nodes must be at least 1; it is 0"),
         ({"methods": ["integrated_gradient"]}, "did you mean integrated_gradients"),
-        ({"methods": ["citic"]}, "must contain 'integrated_gradients'"),
+        ({"methods": ["mean_partial"]}, "must contain 'integrated_gradients'"),
         (
             {"groups": [["a", "b"], ["b"]]},
             "which must be disjoint: b",
@@ -39,7 +58,7 @@ def test_lists_of_a_configuration_file_are_read() -> None:
         ({"permuted_labels": 1, "trust": False}, "permuted_labels is a check: set trust to true"),
     ],
 )
-def test_what_cannot_be_asked_is_named(change: dict, message: str) -> None:
+def test_invalid_settings_are_named(change: dict, message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         READ(change)
 
@@ -50,16 +69,15 @@ def test_what_cannot_be_asked_is_named(change: dict, message: str) -> None:
         {"samples": 7},
         {"nodes": 7},
         {"methods": ("integrated_gradients",)},
-        {"methods": ("integrated_gradients", "citic_abs", "citic")},
+        {"methods": ("integrated_gradients", "mean_abs_partial", "mean_partial")},
         {"groups": (("planted",),)},
         {"drift_alert": 0.5},
         {"canaries": 3},
         {"permuted_labels": 2},
+        {"trust": TrustSpec(samples=30)},
     ],
 )
-def test_whatever_decides_the_tables_decides_where_they_are_kept(
-    change: dict, trained: Units
-) -> None:
+def test_every_setting_changes_the_cache_key(change: dict, trained: Units) -> None:
     spec, unit = AttributionSpec(), [trained("zscore")]
     kept = attribution_key(None, {"trained": unit, "spec": spec})
     assert kept == attribution_key(None, {"trained": unit, "spec": AttributionSpec()})

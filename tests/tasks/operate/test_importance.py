@@ -3,7 +3,7 @@ import math
 import pandas as pd
 import pytest
 
-from foldproof.tasks.attribute import attribute_unit
+from foldproof.tasks.attribute import attribute_unit, unit_inputs
 from foldproof.tasks.operate.evidence import Champion
 from foldproof.tasks.operate.importance import agreement, importance_of_rows, importance_when_tested
 from foldproof.tasks.operate.nightly_inputs import night_of
@@ -22,7 +22,9 @@ def test_it_is_the_attribution_of_the_trained_unit(variant: str, raw: pd.DataFra
     served, fold = served_of(one, features(raw), DATA), one.unit.fold
     laid = served.inputs(raw)
     found = importance_when_tested(served, laid, fold, samples=600)
-    table = attribute_unit(one, panel(), 600, 8, 1, ("integrated_gradients",)).importance
+    table = attribute_unit(
+        unit_inputs(one, panel()), 600, 8, 1, ("integrated_gradients",)
+    ).importance
     known = table.set_index("feature")["importance"]
     known = known / known.sum()
     assert sum(found.values()) == pytest.approx(1)

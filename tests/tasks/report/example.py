@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from foldproof.models.normalizers.variant import Variant
-from foldproof.tasks.attribute import Attribution
+from foldproof.tasks.attribute import Attribution, NewestUnit
 from foldproof.tasks.attribute.origins.origins import ORIGINS
 from foldproof.tasks.attribute.trust.drift import drifts
 from foldproof.tasks.attribute.unit.tables import COLUMNS
@@ -106,6 +106,12 @@ def without(results: Results, *names: str) -> Results:
     ranking = results.comparison.ranking.drop(list(names))
     comparison = replace(results.comparison, ranking=ranking)
     return replace(results, variants=left, comparison=comparison)
+
+
+def with_newest(results: Results, **tables: pd.DataFrame) -> Results:
+    """The same with other tables of the newest units."""
+    newest = replace(results.attribution.newest, **tables)
+    return replace(results, attribution=replace(results.attribution, newest=newest))
 
 
 def plan_of(folds: int, test: int) -> tuple[Fold, ...]:
@@ -216,7 +222,7 @@ def attribution_of(plan, seeds: int, rng: np.random.Generator):
             for seed in range(seeds):
                 size = own[:, None] * np.exp(-lags / decay) * rng.uniform(0.7, 1.3, (len(own), 20))
                 key = {"variant": name, "fold": fold.number, "seed": seed}
-                for method, factor in (("integrated_gradients", 1.0), ("citic", 0.6)):
+                for method, factor in (("integrated_gradients", 1.0), ("mean_partial", 0.6)):
                     lagged.append(
                         pd.DataFrame(
                             key | {
@@ -228,7 +234,7 @@ def attribution_of(plan, seeds: int, rng: np.random.Generator):
                             }
                         )
                     )  # fmt: skip
-                for method in ("integrated_gradients", "citic", "citic_abs"):
+                for method in ("integrated_gradients", "mean_partial", "mean_abs_partial"):
                     gross = size.sum(1) * rng.uniform(0.8, 1.2, len(FEATURES))
                     net = cancelled(name) ** np.arange(len(FEATURES)) * gross
                     importance.append(
@@ -257,19 +263,21 @@ def attribution_of(plan, seeds: int, rng: np.random.Generator):
     periods = periods_of(plan, seeds, rng)
     return Attribution(
         periods=periods,
-        drift=pd.concat(
-            [drifts(rows, 0.1) for _, rows in periods.groupby("variant", sort=False)],
-            ignore_index=True,
+        newest=NewestUnit(
+            drift=pd.concat(
+                [drifts(rows, 0.1) for _, rows in periods.groupby("variant", sort=False)],
+                ignore_index=True,
+            ),
+            origins=origins,
+            supplied=supplied,
+            by_return=by_return,
+            to_prices=to_prices,
+            checks=checks_of(plan[-1]),
         ),
-        origins=origins,
-        supplied=supplied,
-        by_return=by_return,
-        to_prices=to_prices,
         lagged=pd.concat(lagged, ignore_index=True),
         importance=pd.concat(importance, ignore_index=True),
         series=pd.concat(series, ignore_index=True),
         gap=pd.DataFrame(gap),
-        checks=checks_of(plan[-1]),
     )
 
 

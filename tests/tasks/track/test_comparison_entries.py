@@ -86,7 +86,7 @@ def test_numbers_of_a_variant(results: Results) -> None:
 
 
 def test_drift_is_told_by_fold_with_its_mark(results: Results) -> None:
-    table = results.attribution.drift.query("variant == 'zscore'")
+    table = results.attribution.newest.drift.query("variant == 'zscore'")
     found = by_name(variant_values(results, "zscore"))
     for column, key in (("moved", "drift"), ("mark", "drift.mark"), ("p", "drift.p")):
         told = dict(zip(table["fold"], table[column], strict=True))

@@ -13,7 +13,7 @@ from foldproof.tasks.attribute.baselines.catalogue import (
     baseline_of,
     medians,
 )
-from foldproof.tasks.attribute.methods.adaptive import resolved_paths
+from foldproof.tasks.attribute.methods.adaptive import resolved_gradients
 from foldproof.tasks.attribute.unit.inputs import UnitInputs, unit_inputs
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.train import TrainedUnit
@@ -22,7 +22,7 @@ DAYS, SYMBOLS, FEATURES, LENGTH = 40, 5, 3, 4
 TRAIN = range(25)
 
 
-def ground(**change: object) -> BaselineInputs:
+def baseline_inputs(**change: object) -> BaselineInputs:
     generator = torch.Generator().manual_seed(4)
     values = torch.randn(DAYS, SYMBOLS, FEATURES, generator=generator)
     values[10, 2, 1] = torch.nan
@@ -46,7 +46,7 @@ def training_windows(on: BaselineInputs) -> np.ndarray:
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_every_baseline_is_a_finite_window_for_each_sample(name: str) -> None:
-    on = ground()
+    on = baseline_inputs()
     kept = on.values.clone()
     windows = baseline_of(name, on)
     assert windows.shape == (4, LENGTH, FEATURES)
@@ -59,26 +59,26 @@ def test_every_baseline_is_a_finite_window_for_each_sample(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "of"), [("train_mean", np.mean), ("train_median", np.median)])
 def test_mean_and_median_are_those_of_the_training_windows(name: str, of: Callable) -> None:
-    on = ground()
+    on = baseline_inputs()
     expected = of(training_windows(on), axis=0)
     actual = baseline_of(name, on)
     np.testing.assert_allclose(actual[0], expected, rtol=1e-6)
     assert (actual == actual[0]).all()
 
 
-def test_a_draw_is_a_training_window_and_follows_its_generator() -> None:
-    known = {window.astype(np.float32).tobytes() for window in training_windows(ground())}
+def test_a_draw_is_a_training_window_and_depends_on_its_generator() -> None:
+    known = {window.astype(np.float32).tobytes() for window in training_windows(baseline_inputs())}
     samples = torch.arange(30, 39)
-    first, again = (baseline_of("train_draw", ground(samples=samples)) for _ in range(2))
+    first, again = (baseline_of("train_draw", baseline_inputs(samples=samples)) for _ in range(2))
     assert {window.numpy().tobytes() for window in first} <= known
     assert len({window.numpy().tobytes() for window in first}) > 5
     torch.testing.assert_close(first, again, rtol=0, atol=0)
-    other = ground(samples=samples, generator=torch.Generator().manual_seed(2))
+    other = baseline_inputs(samples=samples, generator=torch.Generator().manual_seed(2))
     assert not baseline_of("train_draw", other).equal(first)
 
 
-def test_the_median_stock_is_of_the_members_of_each_row() -> None:
-    on = ground()
+def test_the_median_stock_uses_the_members_of_each_row() -> None:
+    on = baseline_inputs()
     on.values[29, 0, 2] = torch.nan
     actual = baseline_of("cs_median", on)
     for row, d in enumerate(range(27, 31)):
@@ -89,8 +89,8 @@ def test_the_median_stock_is_of_the_members_of_each_row() -> None:
 
 
 @pytest.mark.parametrize("days", [1, 5])
-def test_days_earlier_is_the_same_stock(days: int) -> None:
-    on = ground(days=days)
+def test_days_earlier_is_the_same_stocks_window(days: int) -> None:
+    on = baseline_inputs(days=days)
     actual = baseline_of("days_earlier", on)
     for window, (s, d) in zip(actual, [(0, 30), (1, 31), (3, 39), (1, 30)], strict=True):
         end = d - days + 1
@@ -101,9 +101,11 @@ def test_days_earlier_is_the_same_stock(days: int) -> None:
 @pytest.mark.parametrize(("rows", "moved"), [(slice(0, 25), True), (slice(25, None), False)])
 def test_only_training_rows_make_training_baselines(name: str, rows: slice, moved: bool) -> None:
     """A baseline that moved with test rows would be a leak."""
-    values = ground().values.clone()
+    values = baseline_inputs().values.clone()
     values[rows] += 1
-    same = baseline_of(name, ground()).equal(baseline_of(name, ground(values=values)))
+    same = baseline_of(name, baseline_inputs()).equal(
+        baseline_of(name, baseline_inputs(values=values))
+    )
     assert same is not moved
 
 
@@ -117,13 +119,12 @@ def test_medians_by_hand() -> None:
     assert medians(odd, dim=1).tolist() == [2.0]
 
 
-def of_unit(scene: UnitInputs, samples: torch.Tensor, days: int = 5) -> BaselineInputs:
-    member = torch.from_numpy(np.array(scene.panel.member))
-    unit = scene.trained.unit
+def of_unit(prepared: UnitInputs, samples: torch.Tensor, days: int = 5) -> BaselineInputs:
+    unit = prepared.trained.unit
     generator = torch.Generator().manual_seed(0)
     window = unit.network.window
     return BaselineInputs(
-        scene.scaled.values, member, samples, window, unit.fold.train, generator, days
+        prepared.scaled.values, prepared.member, samples, window, unit.fold.train, generator, days
     )
 
 
@@ -133,11 +134,17 @@ def test_against_the_earlier_window_attributions_add_up_to_the_change_of_the_for
 ) -> None:
     """The two forecasts are those that the unit scored, each on its own date."""
     unit, days = trained(variant), 3
-    scene = unit_inputs(unit, panel)
-    dates = scene.test % len(panel.dates)
-    chosen = scene.test[dates >= dates.min() + days][::7]
-    baseline = baseline_of("days_earlier", of_unit(scene, chosen, days)).double()
-    paths = resolved_paths(scene.forward(chosen), scene.windows(chosen), baseline, 8)
+    prepared = unit_inputs(unit, panel)
+    dates = prepared.test % len(panel.dates)
+    chosen = prepared.test[dates >= dates.min() + days][::7]
+    baseline = baseline_of("days_earlier", of_unit(prepared, chosen, days)).double()
+    paths = resolved_gradients(
+        prepared.forward(chosen),
+        prepared.windows(chosen),
+        baseline,
+        8,
+        rows=torch.arange(len(chosen)),
+    )
     scored = unit.forecasts.set_index(["date", "symbol"])["forecast"]
     d, s = chosen.numpy() % len(panel.dates), chosen.numpy() // len(panel.dates)
     now, before = (
@@ -155,10 +162,16 @@ def test_against_the_earlier_window_attributions_add_up_to_the_change_of_the_for
 def test_attributions_against_every_baseline_are_complete(
     name: str, panel: Panel, trained: Callable[[str], TrainedUnit]
 ) -> None:
-    scene = unit_inputs(trained("zscore"), panel)
-    chosen = scene.test[::9]
-    baseline = baseline_of(name, of_unit(scene, chosen)).double()
-    paths = resolved_paths(scene.forward(chosen), scene.windows(chosen), baseline, 8)
+    prepared = unit_inputs(trained("zscore"), panel)
+    chosen = prepared.test[::9]
+    baseline = baseline_of(name, of_unit(prepared, chosen)).double()
+    paths = resolved_gradients(
+        prepared.forward(chosen),
+        prepared.windows(chosen),
+        baseline,
+        8,
+        rows=torch.arange(len(chosen)),
+    )
     assert paths.unresolved == 0
     assert paths.attributions.abs().sum() > 0
 
@@ -174,6 +187,6 @@ def test_attributions_against_every_baseline_are_complete(
         ("days_earlier", {"days": 28}, "not complete for 2 of 4 samples, the first at place 0"),
     ],
 )
-def test_what_cannot_be_made_is_named(name: str, change: dict, message: str) -> None:
+def test_invalid_baselines_are_named(name: str, change: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        baseline_of(name, ground(**change))
+        baseline_of(name, baseline_inputs(**change))

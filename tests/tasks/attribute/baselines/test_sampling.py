@@ -33,7 +33,7 @@ def test_samples_spread_over_dates_and_symbols() -> None:
     assert (chosen != other).any()
 
 
-def test_all_samples_where_few_are_there() -> None:
+def test_all_samples_are_used_when_there_are_few() -> None:
     rows = available()
     for count in (len(rows), len(rows) + 5):
         chosen = spread_samples(rows, count, torch.Generator().manual_seed(0))
@@ -49,7 +49,7 @@ def test_cross_sections_are_whole_and_within_the_budget() -> None:
     assert len(spread_cross_sections(available(), DAYS, 64, 1)) == SYMBOLS
 
 
-def test_draws_are_of_what_is_available_and_seeded() -> None:
+def test_draws_are_available_samples_and_seeded() -> None:
     rows = available()
     drawn = draw(rows, 500, torch.Generator().manual_seed(3))
     assert len(drawn) == 500

@@ -1,4 +1,4 @@
-"""Nodes are raised where attributions do not add up, there only, and what stays open is told."""
+"""Only samples whose attributions do not add up get more nodes; the rest is reported."""
 
 import math
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from foldproof.models.normalizers import VARIANTS
 from foldproof.tasks.attribute import integrated_gradients, resolved_gradients
-from foldproof.tasks.attribute.methods.adaptive import forecast_spread, resolved_paths
+from foldproof.tasks.attribute.methods.adaptive import forecast_spread
 from foldproof.tasks.attribute.methods.integrated import RULES, quadrature
 from foldproof.tasks.attribute.unit.inputs import unit_inputs
 from foldproof.tasks.data.panel import Panel
@@ -34,7 +34,7 @@ def test_gauss_legendre_is_exact_for_polynomials_up_to_its_degree(nodes: int) ->
     assert missed < -1e-13 or nodes == 20
 
 
-def test_midpoint_cuts_into_equal_pieces() -> None:
+def test_midpoint_has_equal_pieces() -> None:
     place, weight = quadrature(4, torch.zeros(1), "midpoint")
     torch.testing.assert_close(place, torch.tensor([0.125, 0.375, 0.625, 0.875]))
     torch.testing.assert_close(weight, torch.full((4,), 0.25))
@@ -59,7 +59,7 @@ def test_only_steep_samples_get_more_nodes() -> None:
             given.append(rows)
         return forward(points, rows)
 
-    paths = resolved_paths(counted, inputs, 3.0, 8)
+    paths = resolved_gradients(counted, inputs, 3.0, 8, rows=torch.arange(40))
     per_sample = torch.cat(given).bincount(minlength=40)
     assert (per_sample[~hard] == 8).all()
     assert (per_sample[hard] > 8).sum() >= 5
@@ -73,10 +73,12 @@ def test_only_steep_samples_get_more_nodes() -> None:
     )
 
 
-def test_what_stays_open_is_told_and_shrinks_with_effort() -> None:
+def test_the_unresolved_share_is_reported_and_shrinks_with_doublings() -> None:
     rate = torch.linspace(0.1, 40, 40, dtype=torch.float64)
     shares = [
-        resolved_paths(steep(rate), cells(), 3.0, 4, doublings=effort).unresolved
+        resolved_gradients(
+            steep(rate), cells(), 3.0, 4, doublings=effort, rows=torch.arange(40)
+        ).unresolved
         for effort in (0, 1, 2, 4)
     ]
     assert shares == sorted(shares, reverse=True)
@@ -126,14 +128,17 @@ def test_the_spread_of_one_forecast_is_its_change_and_of_none_is_one() -> None:
 def test_every_variant_is_complete_within_tolerance(
     variant: str, tolerance: float, panel: Panel, trained: Callable[[str], TrainedUnit]
 ) -> None:
-    """The gap is taken anew from the network's own forecasts."""
-    scene = unit_inputs(trained(variant), panel)
-    chosen = scene.test[torch.arange(0, len(scene.test), 5)][:48]
-    inputs, baseline = scene.windows(chosen), scene.windows(scene.train[:: len(scene.train) // 48])
+    """The gap is recomputed from the network's own forecasts."""
+    prepared = unit_inputs(trained(variant), panel)
+    chosen = prepared.test[torch.arange(0, len(prepared.test), 5)][:48]
+    inputs, baseline = (
+        prepared.windows(chosen),
+        prepared.windows(prepared.train[:: len(prepared.train) // 48]),
+    )
     baseline = baseline[: len(chosen)].flip(0)
-    forward = scene.forward(chosen)
-    paths = resolved_paths(forward, inputs, baseline, 8, tolerance=tolerance)
+    forward = prepared.forward(chosen)
     rows = torch.arange(len(chosen))
+    paths = resolved_gradients(forward, inputs, baseline, 8, tolerance=tolerance, rows=rows)
     with torch.no_grad():
         ends = forward(inputs, rows), forward(baseline, rows)
     gap = paths.attributions.sum((1, 2)) - (ends[0] - ends[1])
@@ -150,14 +155,16 @@ def test_a_detached_spread_stays_unresolved(
     from foldproof.models.normalizers import window
 
     sound = window.window_moments
-    scene = unit_inputs(trained(variant), panel)
-    chosen = scene.test[:48]
-    inputs, baseline = scene.windows(chosen), scene.windows(scene.train[:48])
-    clean = resolved_paths(scene.forward(chosen), inputs, baseline, 8)
+    prepared = unit_inputs(trained(variant), panel)
+    chosen = prepared.test[:48]
+    inputs, baseline = prepared.windows(chosen), prepared.windows(prepared.train[:48])
+    clean = resolved_gradients(prepared.forward(chosen), inputs, baseline, 8, rows=torch.arange(48))
     monkeypatch.setattr(
         window, "window_moments", lambda *given: tuple(one.detach() for one in sound(*given))
     )
-    faulty = resolved_paths(scene.forward(chosen), inputs, baseline, 8, doublings=2)
+    faulty = resolved_gradients(
+        prepared.forward(chosen), inputs, baseline, 8, doublings=2, rows=torch.arange(48)
+    )
     assert clean.unresolved == 0
     assert faulty.unresolved > 0.9
 
@@ -179,15 +186,16 @@ def test_bad_arguments_are_named(change: dict, message: str) -> None:
         resolved_gradients(**arguments)
 
 
-def test_errors_are_relative_to_the_spread_that_is_told() -> None:
-    """As where single forecasts of a unit are explained: the spread is that of all of its."""
+def test_errors_are_relative_to_the_given_spread() -> None:
+    """For single forecasts of a unit the spread is that of all its forecasts."""
     inputs = torch.tensor([[1.0], [3.0]]).double()
 
-    def fourth(points: Tensor, _: Tensor) -> Tensor:
+    def fourth(points: Tensor) -> Tensor:
         return points.squeeze(1) ** 4
 
-    own, told = (
-        resolved_paths(fourth, inputs, 0.0, 1, doublings=0, spread=spread) for spread in (None, 8.0)
+    own, given_spread = (
+        resolved_gradients(fourth, inputs, 0.0, 1, doublings=0, spread=spread)
+        for spread in (None, 8.0)
     )
-    torch.testing.assert_close(own.error * 40, told.error * 8)  # 1 and 81 deviate by 40
-    assert told.error[0] == pytest.approx((1 - 4 * 0.5**3) / 8, abs=1e-12)
+    torch.testing.assert_close(own.error * 40, given_spread.error * 8)  # 1 and 81 deviate by 40
+    assert given_spread.error[0] == pytest.approx((1 - 4 * 0.5**3) / 8, abs=1e-12)

@@ -5,7 +5,7 @@ from captum.attr import GradientShap
 from torch import Generator, Tensor
 
 from foldproof.tasks.attribute import expected_gradients, integrated_gradients
-from foldproof.tasks.attribute.methods.expected import expected_gradients_of, mean_over_draws
+from foldproof.tasks.attribute.methods.expected import mean_over_draws
 from tests.tasks.attribute.toys import Recurrent, windows
 
 EXACT = {"rtol": 0.0, "atol": 1e-12}
@@ -19,7 +19,7 @@ def squares(x: Tensor) -> Tensor:
     return x.square().sum((1, 2))
 
 
-def test_a_linear_forecast_has_no_error_but_that_of_the_references() -> None:
+def test_a_linear_forecast_has_only_the_error_of_the_references() -> None:
     inputs, weight = windows(), windows(1, seed=1)[0]
     linear = lambda x: (x * weight).sum((1, 2)) + 3  # noqa: E731
     one = expected_gradients(linear, inputs, windows(1, seed=2), 9, generator=seeded())
@@ -82,7 +82,7 @@ def test_agrees_with_captum_for_the_same_draws() -> None:
 
 @pytest.mark.parametrize("chunk", [1, 3, 40, 10_000])
 @pytest.mark.parametrize("nodes", [None, 3])
-def test_the_chunk_decides_nothing(chunk: int, nodes: int | None) -> None:
+def test_the_chunk_size_does_not_change_the_result(chunk: int, nodes: int | None) -> None:
     network, inputs, references = Recurrent(), windows(), windows(4, seed=2)
     whole, parts = (
         expected_gradients(
@@ -95,24 +95,25 @@ def test_the_chunk_decides_nothing(chunk: int, nodes: int | None) -> None:
 
 
 @pytest.mark.parametrize("chunk", [1, 5, 40])
-def test_forward_is_told_the_sample_of_every_point(chunk: int) -> None:
+def test_forward_gets_the_sample_number_of_every_point(chunk: int) -> None:
     factor = torch.arange(1, 8).double()
-    plain, told = (
-        expected_gradients_of(
+    plain, scaled = (
+        expected_gradients(
             lambda points, rows, scale=scale: scale[rows] * squares(points),
             windows(),
             windows(4, seed=2),
             5,
             generator=seeded(),
             chunk=chunk,
+            rows=torch.arange(7),
         )
         for scale in (torch.ones(7).double(), factor)
     )
     expected = factor.view(-1, 1, 1) * plain.attributions
-    torch.testing.assert_close(told.attributions, expected, **EXACT)
+    torch.testing.assert_close(scaled.attributions, expected, **EXACT)
 
 
-def test_one_draw_tells_no_error_and_no_sample_no_attribution() -> None:
+def test_one_draw_has_no_error_and_no_sample_no_attribution() -> None:
     single = expected_gradients(squares, windows(), windows(3), 1, generator=seeded())
     assert single.error.isnan().all()
     assert single.lag_error.isnan().all()

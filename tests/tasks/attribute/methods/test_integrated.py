@@ -64,7 +64,7 @@ def test_toy_network_from_zero_is_exact(output: int, expected: list, nodes: int)
         (1, [5.171625, 7.352403, 48.475973], 61.0),
     ],
 )
-def test_kinks_need_many_nodes_and_the_gap_says_so(
+def test_kinks_need_many_nodes_and_show_in_the_gap(
     output: int, expected: list, total: float
 ) -> None:
     baseline = double([-1, 1, -1])
@@ -132,7 +132,7 @@ def test_completeness_on_an_lstm_in_double_precision() -> None:
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 20, 47, 10_000])
-def test_the_chunk_decides_nothing(chunk: int) -> None:
+def test_the_chunk_size_does_not_change_the_result(chunk: int) -> None:
     inputs, baseline = windows(), windows().roll(1, 0)
     network = Recurrent().double()
     whole = integrated_gradients(network, inputs, baseline)
@@ -192,7 +192,7 @@ def test_an_unused_cell_gets_nothing() -> None:
     assert attributions[:, -1, 0].abs().min() > 0
 
 
-def test_eval_mode_for_the_call_and_every_mode_as_before() -> None:
+def test_eval_mode_lasts_for_the_call_only() -> None:
     network = Recurrent().double()
     network.train()
     network.dropout.eval()
@@ -205,7 +205,7 @@ def test_eval_mode_for_the_call_and_every_mode_as_before() -> None:
     torch.testing.assert_close(bound, evaluated, **EXACT)
 
 
-def test_modes_come_back_after_an_error() -> None:
+def test_modes_are_restored_after_an_error() -> None:
     network = Recurrent().double().train()
     with pytest.raises(ValueError, match="finite"):
         integrated_gradients(network, windows().fill_(math.nan), 0.0)
@@ -226,7 +226,7 @@ def test_parameters_need_no_gradient_and_get_none() -> None:
     assert not second.requires_grad
 
 
-def test_inputs_stay_as_they_were() -> None:
+def test_inputs_are_not_changed() -> None:
     inputs, baseline = windows().requires_grad_(), windows().roll(1, 0)
     kept = inputs.detach().clone()
     attributions, gap = integrated_gradients(Recurrent().double(), inputs, baseline)

@@ -35,7 +35,7 @@ def test_squared_sensitivity_by_hand() -> None:
     )
 
 
-def test_squared_sensitivity_sees_what_the_mean_slope_misses() -> None:
+def test_squared_sensitivity_detects_effects_that_the_mean_slope_misses() -> None:
     """SCIENCE: x1 + x2²/2 with standard normal inputs has mean squared slopes 1 and 1."""
     inputs = windows(20_000, 1, 3)
     half = lambda x: x[:, 0, 0] + x[:, 0, 1] ** 2 / 2  # noqa: E731
@@ -52,7 +52,7 @@ def test_gradient_times_input_agrees_with_captum_on_an_lstm() -> None:
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 7, 100])
-def test_the_chunk_decides_nothing(chunk: int) -> None:
+def test_the_chunk_size_does_not_change_the_result(chunk: int) -> None:
     network, inputs = Recurrent(), windows()
     for method in (gradient_times_input, squared_sensitivity):
         torch.testing.assert_close(
@@ -60,7 +60,7 @@ def test_the_chunk_decides_nothing(chunk: int) -> None:
         )
 
 
-def test_no_sample_is_no_attribution() -> None:
+def test_no_sample_gives_an_empty_attribution() -> None:
     assert gradient_times_input(cubic, windows(0)).shape == (0, 5, 3)
     assert squared_sensitivity(cubic, windows(0)).shape == (0, 5, 3)
 

@@ -22,7 +22,7 @@ def product(x: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("kind", MASKS)
-def test_a_linear_forecast_loses_the_covered_cells_share(kind: str) -> None:
+def test_a_linear_forecast_loses_the_share_of_occluded_cells(kind: str) -> None:
     inputs, weight, fill = windows(), windows(1, seed=1)[0], windows(seed=2)
     found = occlusion(lambda x: (x * weight).sum((1, 2)) + 3, inputs, fill, MASKS[kind])
     share = weight * (inputs - fill)
@@ -70,7 +70,7 @@ def test_the_chunk_decides_nothing_and_bounds_every_batch(chunk: int) -> None:
     torch.testing.assert_close(parts, occlusion(network, inputs, 0.0, MASKS["cells"]), **EXACT)
 
 
-def test_no_sample_and_no_mask_are_nothing() -> None:
+def test_no_sample_or_no_mask_gives_an_empty_result() -> None:
     assert occlusion(product, windows(0), 0.0, MASKS["lags"]).shape == (0, 5)
     assert occlusion(product, windows(), 0.0, MASKS["lags"][:0]).shape == (7, 0)
 
@@ -97,10 +97,10 @@ def test_bad_arguments_are_named(change: dict, message: str) -> None:
     [
         ((), "non-empty"),
         (((0,), ()), "non-empty"),
-        (((0, 1), (1,)), r"in several places: \[1\]"),
+        (((0, 1), (1,)), r"in several groups: \[1\]"),
         (((0, 3),), r"\[0, 3\).*there is no \[3\]"),
     ],
 )
-def test_groups_are_disjoint_and_there(groups: tuple, message: str) -> None:
+def test_groups_must_be_disjoint_and_known(groups: tuple, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         group_masks(T, F, groups)

@@ -13,7 +13,7 @@ def cross_sections() -> tuple[Tensor, np.ndarray]:
     generator = torch.Generator().manual_seed(5)
     inputs = torch.randn(DATES * STOCKS, 6, generator=generator, dtype=torch.float64)
     dates = np.repeat(np.datetime64("2020-01-01") + np.arange(DATES), STOCKS)
-    inputs[:, 5] = torch.arange(DATES).repeat_interleave(STOCKS) % 2  # tells the date's parity
+    inputs[:, 5] = torch.arange(DATES).repeat_interleave(STOCKS) % 2  # parity of the date
     return inputs, dates
 
 
@@ -27,7 +27,7 @@ def test_the_two_readings_rank_differently() -> None:
     inputs, dates = cross_sections()
     # the parity moves the forecast but is no feature: differentiate the first five only
     partials = mean_partial_derivatives(note, inputs, dates, chunk=5000)
-    a, b = partials.citic, partials.citic_abs
+    a, b = partials.mean_partial, partials.mean_abs_partial
     se = np.sqrt(2 / np.pi / STOCKS)  # mean of |mean of STOCKS standard normals|
     expected_a = torch.tensor([1.0, se, se, se, 0.5]).double()
     expected_b = torch.tensor([1.0, *[np.sqrt(2 / np.pi)] * 3, 0.5]).double()
@@ -67,16 +67,16 @@ def hedge(x: Tensor) -> Tensor:
     ("lags", "reading_a", "reading_b"),
     [("sum", [1, 0], [1, 1]), ("abs_sum", [5, 0], [5, 1]), ("last", [3, 0], [3, 1])],
 )
-def test_lags_join_as_they_are_asked_to(lags: Lags, reading_a: list, reading_b: list) -> None:
+def test_lags_are_joined_as_requested(lags: Lags, reading_a: list, reading_b: list) -> None:
     inputs = torch.ones(4, 3, 2, dtype=torch.float64)
     inputs[1::2] = -1  # in each date one stock up, one down
     partials = mean_partial_derivatives(hedge, inputs, [0, 0, 1, 1])
-    assert partials.importance("citic", lags).tolist() == reading_a
-    assert partials.importance("citic_abs", lags).tolist() == reading_b
+    assert partials.importance("mean_partial", lags).tolist() == reading_a
+    assert partials.importance("mean_abs_partial", lags).tolist() == reading_b
     expected = [a / b for a, b in zip(reading_a, reading_b, strict=True)]
     assert partials.consistency(lags).tolist() == expected
-    assert partials.by_lag("citic").tolist() == [[0, 0], [2, 0], [3, 0]]
-    assert partials.by_lag("citic_abs").tolist() == [[0, 0], [2, 0], [3, 1]]
+    assert partials.by_lag("mean_partial").tolist() == [[0, 0], [2, 0], [3, 0]]
+    assert partials.by_lag("mean_abs_partial").tolist() == [[0, 0], [2, 0], [3, 1]]
 
 
 def test_scale_makes_units_comparable() -> None:
@@ -118,7 +118,7 @@ def test_agrees_with_finite_differences() -> None:
         )
 
 
-def test_reading_a_never_exceeds_reading_b() -> None:
+def test_mean_partial_never_exceeds_mean_abs_partial() -> None:
     generator = torch.Generator().manual_seed(6)
     inputs = torch.randn(90, 3, 4, generator=generator)
     weight = torch.randn(3, 4, generator=generator)
@@ -131,7 +131,10 @@ def test_reading_a_never_exceeds_reading_b() -> None:
     for lags in ("sum", "abs_sum", "last"):
         share = partials.consistency(lags)
         assert ((share >= 0) & (share <= 1)).all()
-        a, b = partials.importance("citic", lags), partials.importance("citic_abs", lags)
+        a, b = (
+            partials.importance("mean_partial", lags),
+            partials.importance("mean_abs_partial", lags),
+        )
         assert (a <= b * (1 + 1e-6)).all()
 
 
@@ -141,7 +144,7 @@ def test_reading_a_never_exceeds_reading_b() -> None:
         ({"inputs": torch.zeros(0, 3, 2)}, "at least one sample"),
         ({"inputs": torch.zeros(4)}, r"\(B, T, F\) or \(B, F\)"),
         ({"dates": [0, 1]}, r"each of the 4 samples, shape \(4,\); their shape is \(2,\)"),
-        ({"scale": torch.ones(5)}, r"scale of shape \(5,\) .* \(2,\)"),
+        ({"scale": torch.ones(5)}, r"scale of shape \(5,\) .* per feature, \(2,\)"),
         ({"scale": torch.tensor([1.0, torch.nan])}, "scale must be finite"),
         ({"inputs": torch.full((4, 3, 2), torch.nan)}, "inputs must be finite"),
         ({"chunk": 0}, "chunk must be at least 1"),

@@ -7,7 +7,7 @@ from scipy.stats import spearmanr
 from torch import Generator, Tensor
 
 from foldproof.tasks.attribute import permutation_importance
-from foldproof.tasks.attribute.methods.permutation import permutation_of, swapped
+from foldproof.tasks.attribute.methods.permutation import shuffled_within_dates
 from tests.tasks.attribute.toys import Recurrent, windows
 
 EXACT = {"rtol": 0.0, "atol": 1e-12}
@@ -24,7 +24,7 @@ def panel(features: int = 3) -> tuple[Tensor, np.ndarray]:
 
 
 def newest(x: Tensor) -> Tensor:
-    """Feature 0 is all of the order within a date; feature 1 only moves a date's level."""
+    """Feature 0 determines the order within a date; feature 1 only moves a date's level."""
     return x[:, -1, 0] + 0 * x[:, -1, 1]
 
 
@@ -80,7 +80,7 @@ def test_the_loss_by_independent_recomputation() -> None:
     table = pd.DataFrame({"date": dates[known.numpy()], "target": target[known].numpy()})
     codes = torch.from_numpy(table["date"].factorize()[0])
     draws, network = seeded(), network.eval()
-    orders = [swapped(codes, draws) for _ in range(2)]
+    orders = [shuffled_within_dates(codes, draws) for _ in range(2)]
 
     def by_date(windows_: Tensor) -> np.ndarray:
         table["forecast"] = network(windows_).detach().numpy()
@@ -103,13 +103,13 @@ def test_the_loss_by_independent_recomputation() -> None:
 
 
 def test_one_permuted_date_agrees_with_captum() -> None:
-    """captum permutes the batch: on one date and by the same order, its forecasts are ours."""
+    """captum permutes the batch: on one date with the same order, its forecasts equal ours."""
     network, inputs = Recurrent(), windows(30)
     target = inputs[:, -1, 0]
     ours = permutation_importance(
         network, inputs, torch.zeros(30), target, generator=seeded(), repeats=1
     )
-    order = swapped(torch.zeros(30, dtype=torch.int64), seeded())
+    order = shuffled_within_dates(torch.zeros(30, dtype=torch.int64), seeded())
     oracle = FeaturePermutation(
         network.eval(),
         perm_func=lambda x, mask: torch.where(mask.bool(), x[order], x),
@@ -121,9 +121,9 @@ def test_one_permuted_date_agrees_with_captum() -> None:
         assert ours.importance[feature].item() == pytest.approx(loss, abs=1e-6)
 
 
-def test_swaps_stay_within_dates_and_are_uniform() -> None:
+def test_permutations_stay_within_dates_and_are_uniform() -> None:
     date = torch.tensor([2, 0, 1, 0, 2, 0])
-    draws = torch.stack([swapped(date, seeded(s)) for s in range(600)])
+    draws = torch.stack([shuffled_within_dates(date, seeded(s)) for s in range(600)])
     assert (date[draws] == date).all()
     assert (draws.sort(1).values == torch.arange(6)).all()
     counts = torch.stack([(draws[:, 1] == other).sum() for other in (1, 3, 5)])
@@ -140,19 +140,24 @@ def test_dates_without_three_targets_are_left_out() -> None:
         permutation_importance(newest, inputs, dates, target * torch.nan, generator=seeded())
 
 
-def test_forward_is_told_the_samples_that_count() -> None:
+def test_forward_gets_the_numbers_of_the_samples_that_count() -> None:
     """Every third target is unknown: the others keep their own numbers."""
     own = windows(24, 1, 1, seed=4).flatten()
     target = torch.where(torch.arange(24) % 3 == 1, torch.nan, own)
-    found = permutation_of(
-        lambda _, rows: own[rows], windows(24), np.arange(24) // 12, target, generator=seeded()
+    found = permutation_importance(
+        lambda _, rows: own[rows],
+        windows(24),
+        np.arange(24) // 12,
+        target,
+        generator=seeded(),
+        rows=torch.arange(24),
     )
     torch.testing.assert_close(found.rank_ic, torch.ones(2).double(), **EXACT)
     assert not found.lost.any()
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 10_000])
-def test_the_chunk_decides_nothing(chunk: int) -> None:
+def test_the_chunk_size_does_not_change_the_result(chunk: int) -> None:
     network, inputs, dates = Recurrent(), windows(24), np.arange(24) // 8
     parts, whole = (
         permutation_importance(
@@ -169,7 +174,7 @@ def test_the_chunk_decides_nothing(chunk: int) -> None:
         ({"dates": [0, 1]}, r"dates must have one entry .* 7 samples.*\(2,\)"),
         ({"target": torch.zeros(6)}, r"target must have one entry .*\(6,\)"),
         ({"inputs": windows() * torch.nan}, "inputs must be finite"),
-        ({"groups": ((0, 0),)}, r"several places: \[0\]"),
+        ({"groups": ((0, 0),)}, r"several groups: \[0\]"),
         ({"repeats": 0}, "repeats must be at least 1"),
         ({"chunk": 0}, "chunk must be at least 1"),
     ],

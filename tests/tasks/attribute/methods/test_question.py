@@ -31,22 +31,22 @@ def asked() -> Question:
         ({"unit": torch.ones(7, 5, 4).double()}, r"scale of shape \(7, 5, 4\)"),
         ({"dates": np.arange(6)}, r"dates must have one entry for each of the 7 .*\(6,\)"),
         ({"target": torch.zeros(7, 1)}, r"target must have one entry .*\(7, 1\)"),
-        ({"groups": ((0,), (0,))}, r"in several places: \[0\]"),
+        ({"groups": ((0,), (0,))}, r"in several groups: \[0\]"),
         ({"nodes": 0}, "nodes must be at least 1"),
     ],
 )
-def test_what_does_not_fit_is_named(change: dict, message: str) -> None:
+def test_mismatched_arguments_are_named(change: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(asked(), **change)
 
 
-def test_a_question_is_about_something() -> None:
+def test_a_question_needs_a_sample() -> None:
     empty = {name: windows(0) for name in ("inputs", "baseline", "unit")}
-    with pytest.raises(ValueError, match="at least one sample"):
+    with pytest.raises(ValueError, match="no sample to explain"):
         replace(asked(), **empty, dates=np.arange(0), target=torch.zeros(0))
 
 
-def test_every_generator_starts_anew() -> None:
+def test_every_generator_starts_in_the_same_state() -> None:
     question = asked()
     first, again = (torch.rand(3, generator=question.generator()) for _ in range(2))
     other = torch.rand(3, generator=replace(question, seed=1).generator())

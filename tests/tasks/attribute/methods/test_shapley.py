@@ -47,7 +47,7 @@ def test_grouped_partners_share_nothing_and_a_feature_in_no_group_stays() -> Non
     torch.testing.assert_close(found.values, expected, **EXACT)
 
 
-def test_sampled_orders_are_exact_for_pairs_and_as_wrong_as_they_say_for_more() -> None:
+def test_sampled_orders_are_exact_for_pairs_and_within_their_error_for_more() -> None:
     inputs = windows(60, features=10)
     expected = three_way_values(inputs)
     found = shapley_values(three_way, inputs, 0.0, MANY, generator=seeded(), pairs=100)
@@ -108,7 +108,7 @@ def test_sampled_values_agree_with_captum_for_the_same_orders(
 
 @pytest.mark.parametrize("features", [4, 10])
 @pytest.mark.parametrize("chunk", [1, 7, 10_000])
-def test_the_chunk_decides_nothing(chunk: int, features: int) -> None:
+def test_the_chunk_size_does_not_change_the_result(chunk: int, features: int) -> None:
     network, inputs = Recurrent(features=features), windows(3, features=features)
     whole, parts = (
         shapley_values(
@@ -132,7 +132,7 @@ def test_no_sample_and_a_single_pair() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"groups": ((0,), (0, 1))}, r"disjoint.*in several places: \[0\]"),
+        ({"groups": ((0,), (0, 1))}, r"disjoint.*in several groups: \[0\]"),
         ({"pairs": 0}, "pairs must be at least 1"),
         ({"chunk": 0}, "chunk must be at least 1"),
         ({"inputs": windows() * torch.nan}, "inputs must be finite"),

@@ -10,12 +10,12 @@ EXACT = {"rtol": 0.0, "atol": 1e-12}
 
 
 def decayed(x: Tensor) -> Tensor:
-    """Sum of 2^-age x² over the rows that are there."""
+    """Sum of 2^-age x² over the rows of the window."""
     weight = 0.5 ** torch.arange(x.shape[1] - 1, -1, -1).double()
     return (x.square() * weight.view(-1, 1)).sum((1, 2))
 
 
-def test_every_step_is_news_at_its_own_time() -> None:
+def test_each_step_counts_when_it_arrives() -> None:
     """Cropped to 1..t the last row has age 0, whatever the window does with it later."""
     inputs, baseline = windows(), windows(seed=2)
     found, gap = temporal_integrated_gradients(decayed, inputs, baseline, nodes=2)
@@ -35,12 +35,12 @@ def test_a_window_of_one_row_has_ordinary_integrated_gradients() -> None:
 
 
 def test_agrees_with_the_definition_by_captum_on_cropped_windows() -> None:
-    """tint.attr.TemporalIntegratedGradients (time_interpret 0.3.0), recomputed by its own words.
+    """tint.attr.TemporalIntegratedGradients (time_interpret 0.3.0), by its documentation.
 
     "It crops the sequence up to a time, and only moves this last time from a baseline to its
     original value"; the attribution of a time is that of the last row of its crop. Here the crop
-    is explicit, the rows before are the baseline's too, and captum walks the path: rows that do
-    not move get 0, the last one what is asked for.
+    is explicit, earlier rows equal the baseline's, and captum integrates the path: rows that do
+    not move get 0, the last row gets the attribution of the step.
     """
     network, inputs, baseline = Recurrent(), windows(), windows(seed=2)
     ours, gap = temporal_integrated_gradients(network, inputs, baseline, 20)
@@ -69,7 +69,7 @@ def test_agrees_with_the_public_package_where_it_is_installed() -> None:
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 10_000])
-def test_the_chunk_decides_nothing(chunk: int) -> None:
+def test_the_chunk_size_does_not_change_the_result(chunk: int) -> None:
     network, inputs = Recurrent(), windows()
     parts = temporal_integrated_gradients(network, inputs, 0.0, 4, chunk=chunk)
     whole = temporal_integrated_gradients(network, inputs, 0.0, 4)
@@ -77,7 +77,7 @@ def test_the_chunk_decides_nothing(chunk: int) -> None:
     torch.testing.assert_close(parts[1], whole[1], **EXACT)
 
 
-def test_no_sample_is_no_attribution() -> None:
+def test_no_sample_gives_an_empty_attribution() -> None:
     found, gap = temporal_integrated_gradients(decayed, windows(0), 0.0, 2)
     assert found.shape == (0, 5, 3)
     assert gap.shape == (0, 5)

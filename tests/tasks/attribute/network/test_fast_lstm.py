@@ -1,10 +1,10 @@
-"""The quick LSTM against torch's own: same outputs, same gradients by inputs."""
+"""The fast LSTM gives torch's outputs and gradients by inputs."""
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from foldproof.tasks.attribute.network.fast_lstm import suits, use_fast_lstm
+from foldproof.tasks.attribute.network.fast_lstm import supported, use_fast_lstm
 from foldproof.tasks.attribute.network.gradients import eval_mode
 
 TOLERANCE = {torch.float64: 1e-13, torch.float32: 2e-6}
@@ -47,7 +47,7 @@ def read(part: nn.LSTM, x: Tensor) -> tuple[list[Tensor], Tensor]:
         {"batch_first": True, "bias": False},
     ],
 )
-def test_outputs_and_gradients_are_those_of_torch(how: dict, dtype: torch.dtype) -> None:
+def test_outputs_and_gradients_equal_those_of_torch(how: dict, dtype: torch.dtype) -> None:
     part, x = lstm(dtype, **how), points(how["batch_first"], dtype)
     expected, expected_slopes = read(part, x)
     assert use_fast_lstm(part) == [part]
@@ -58,7 +58,7 @@ def test_outputs_and_gradients_are_those_of_torch(how: dict, dtype: torch.dtype)
 
 
 @pytest.mark.parametrize("chosen", ["whole", "last", "cell"])
-def test_gradients_through_one_output_alone(chosen: str) -> None:
+def test_gradients_through_a_single_output(chosen: str) -> None:
     def slopes(part: nn.LSTM) -> Tensor:
         x = points().requires_grad_()
         whole, (hidden, cell) = part(x)
@@ -72,13 +72,13 @@ def test_gradients_through_one_output_alone(chosen: str) -> None:
     assert expected.abs().max() > 0.01
 
 
-def test_gradients_by_finite_differences() -> None:
+def test_gradients_equal_finite_differences() -> None:
     part = lstm(batch_first=True)
     use_fast_lstm(part)
     assert torch.autograd.gradcheck(lambda x: part(x)[1][0], points().requires_grad_())
 
 
-def test_it_is_the_quick_one_that_runs() -> None:
+def test_the_fast_lstm_is_the_one_that_runs() -> None:
     part = lstm(batch_first=True).requires_grad_(False)
     x = points().requires_grad_()
     names = lambda: {type(one[0]).__name__ for one in part(x)[0].grad_fn.next_functions}  # noqa: E731
@@ -87,25 +87,25 @@ def test_it_is_the_quick_one_that_runs() -> None:
     assert "RecurrenceBackward" in names()
 
 
-def test_what_it_does_not_know_is_left_to_torch() -> None:
+def test_unsupported_cases_use_torch() -> None:
     part, x = lstm(batch_first=True), points()
     state = (torch.ones(1, 4, 5).double(), torch.ones(1, 4, 5).double())
     expected, single = part(x, state)[0], part(x[0])[0]
     use_fast_lstm(part)
     torch.testing.assert_close(part(x, state)[0], expected, rtol=0, atol=0)
     torch.testing.assert_close(part(x[0])[0], single, rtol=0, atol=0)
-    assert not suits(lstm(bidirectional=True))
-    assert not suits(lstm(proj_size=2))
+    assert not supported(lstm(bidirectional=True))
+    assert not supported(lstm(proj_size=2))
     assert use_fast_lstm(nn.Sequential(nn.GRU(3, 5), nn.Linear(3, 3))) == []
 
 
-def test_a_frozen_network_is_quick_inside_and_plain_outside() -> None:
+def test_eval_mode_uses_the_fast_lstm_and_restores_the_plain_one() -> None:
     part = lstm(batch_first=True)
     with eval_mode(part):
         assert "forward" in vars(part)
         with eval_mode(part):
             pass
-        assert "forward" in vars(part), "who found it quick leaves it so"
+        assert "forward" in vars(part), "the inner block must not restore the plain LSTM"
     assert "forward" not in vars(part)
     whole, _ = part(points())
     whole.sum().backward()

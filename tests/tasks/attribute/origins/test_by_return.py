@@ -1,4 +1,4 @@
-"""From a forecast back to daily returns: closed forms, completeness, and why it stops."""
+"""Attribution of a forecast to daily returns: closed forms, completeness, limits."""
 
 from dataclasses import replace
 
@@ -10,21 +10,21 @@ import torch
 from foldproof.tasks.attribute.origins.by_return import (
     StopsAtFeaturesError,
     price_attributions,
-    prices_or_why,
+    prices_or_reason,
 )
 from foldproof.tasks.attribute.origins.price_result import PARTS
 from foldproof.tasks.attribute.origins.raw_rows import RawNeighbourhood
 from foldproof.tasks.attribute.origins.returns import Quotes
 from foldproof.tasks.data import DataSpec
-from tests.tasks.attribute.origins.conftest import NAMES, laid
+from tests.tasks.attribute.origins.conftest import NAMES, panel_features
 
 WINDOW, AFTER, BACK = 4, 3, 20
 
 
 @pytest.fixture(scope="session")
-def around(market):
-    """Surroundings of FULL on a date, under any forecast of a few features."""
-    values = torch.from_numpy(laid(market, 5))
+def neighbourhood(market):
+    """The raw neighbourhood of FULL on a date, under any forecast of a few features."""
+    values = torch.from_numpy(panel_features(market, 5))
     symbols = np.sort(market["symbol"].unique())
     column = int(np.flatnonzero(symbols == "FULL")[0])
 
@@ -39,23 +39,23 @@ def around(market):
     return of
 
 
-def attributed(around, market, names, **more):
-    asked = {"reference": around.first - BACK, "place": 0, "spread": 1.0} | more
-    return price_attributions(around, Quotes.of(market, 5), names, **asked)
+def attributed(neighbourhood, market, names, **more):
+    asked = {"reference": neighbourhood.first - BACK, "place": 0, "spread": 1.0} | more
+    return price_attributions(neighbourhood, Quotes.of(market, 5), names, **asked)
 
 
 def own_window(region, column):
     return region[:WINDOW, column]
 
 
-def test_closed_form_of_a_linear_forecast(around, market):
+def test_closed_form_of_a_linear_forecast(neighbourhood, market):
     """3 x the newest 5-day return + 7 x the one of a day before: 3, 10, 10, 10, 10, 7 by lag."""
 
     def forecast(region, column):
         rows = own_window(region, column)[:, 0]
         return 3 * rows[-1] + 7 * rows[-2]
 
-    one = around(("return_5",), forecast)
+    one = neighbourhood(("return_5",), forecast)
     found = attributed(one, market, ("return_5",), nodes=1)
     days = found.by_day().set_index("lag")
     close = market[market["symbol"] == "FULL"].set_index("date")["price"]
@@ -71,26 +71,26 @@ def test_closed_form_of_a_linear_forecast(around, market):
     assert found.by_symbol().drop("FULL").abs().sum() == 0
     assert days["date"][0] == pd.Timestamp(found.dates[BACK + found.date])
     before = one.first - BACK
-    earlier = torch.from_numpy(laid(market, 5))[before : before + WINDOW][..., [1]]
+    earlier = torch.from_numpy(panel_features(market, 5))[before : before + WINDOW][..., [1]]
     then = forecast(earlier, found.symbol)
     now = one.forecast(one.values)[0]
     assert found.change == pytest.approx(float(now - then), abs=1e-12), "of two observed forecasts"
 
 
-def test_a_return_that_both_windows_hold_counts_by_the_change_of_its_slope(around, market):
+def test_a_return_that_both_windows_hold_counts_by_the_change_of_its_slope(neighbourhood, market):
     def forecast(region, column):
         return 2 * own_window(region, column)[-1, 0]
 
-    one = around(("return_21",), forecast)
+    one = neighbourhood(("return_21",), forecast)
     days = attributed(one, market, ("return_21",), nodes=1).by_day().set_index("lag")["own returns"]
     (kept,) = np.flatnonzero(days.index == BACK)
     assert abs(days.iloc[kept]) < 1e-12, "in the newest 21 returns of both dates"
     assert (days[:BACK].drop(BACK, errors="ignore").abs() > 1e-9).all()
 
 
-def test_the_market_is_the_other_stocks_by_their_share(around, market):
+def test_the_market_is_the_other_stocks_by_their_share(neighbourhood, market):
     """r - m over 5 days: 5/6 and -1/6 of each of six members."""
-    one = around(("relative_5",), lambda region, s: own_window(region, s)[-1, 0], date=275)
+    one = neighbourhood(("relative_5",), lambda region, s: own_window(region, s)[-1, 0], date=275)
     found = attributed(one, market, ("relative_5",), nodes=1)
     moved = found.steps.returns - found.reference.returns
     newest = slice(found.date - 4, found.date + 1)
@@ -105,7 +105,7 @@ def smooth(market):
     """A smooth network of every cell of the own window, each in its feature's own size."""
     generator = torch.Generator().manual_seed(5)
     weight = torch.randn(WINDOW, len(NAMES), 8, generator=generator, dtype=torch.float64)
-    values = laid(market, 5)
+    values = panel_features(market, 5)
     level, size = (torch.from_numpy(f(values, (0, 1))) for f in (np.nanmean, np.nanstd))
 
     def forecast(region, column):
@@ -116,8 +116,8 @@ def smooth(market):
 
 
 @pytest.mark.parametrize("date", [285, 300, 320])
-def test_attributions_through_all_features_add_up_to_1e8(around, market, date):
-    found = attributed(around(NAMES, smooth(market), date), market, NAMES, nodes=320)
+def test_attributions_through_all_features_add_up_to_1e8(neighbourhood, market, date):
+    found = attributed(neighbourhood(NAMES, smooth(market), date), market, NAMES, nodes=320)
     assert abs(found.change) > 0.1
     assert abs(found.gap) < 1e-8
     assert found.attributions.sum() == pytest.approx(found.change, abs=1e-8)
@@ -129,22 +129,22 @@ def test_attributions_through_all_features_add_up_to_1e8(around, market, date):
     assert (sizes > 1e-3).all(), "own returns, the market's, the price level, volume"
 
 
-def test_the_price_level_matters_to_illiquidity_alone(around, market):
+def test_the_price_level_matters_to_illiquidity_alone(neighbourhood, market):
     names = tuple(name for name in NAMES if name != "illiquidity_21")
     few = torch.tensor([NAMES.index(name) for name in names])
-    whole, level = smooth(market), torch.from_numpy(np.nanmean(laid(market, 5), (0, 1)))
+    whole, level = smooth(market), torch.from_numpy(np.nanmean(panel_features(market, 5), (0, 1)))
 
     def forecast(region, column):
         all_of = level.expand(*region.shape[:2], -1).index_copy(2, few, region)
         return whole(all_of, column)
 
-    days = attributed(around(names, forecast), market, names).by_day()
+    days = attributed(neighbourhood(names, forecast), market, names).by_day()
     assert days["price levels"].abs().max() < 1e-12
     assert days["volumes"].abs().sum() > 1e-3
 
 
-def test_ten_nodes_that_are_cut_at_kinks_do_what_many_do_not(around, market, monkeypatch):
-    one = around(NAMES, smooth(market))
+def test_ten_nodes_split_at_kinks_beat_many_without(neighbourhood, market, monkeypatch):
+    one = neighbourhood(NAMES, smooth(market))
     cut = attributed(one, market, NAMES)
     monkeypatch.setattr("foldproof.tasks.attribute.origins.by_return.kinks", lambda *_: [[]])
     blunt = attributed(one, market, NAMES)
@@ -152,11 +152,11 @@ def test_ten_nodes_that_are_cut_at_kinks_do_what_many_do_not(around, market, mon
     assert cut.resolved
 
 
-def test_cells_without_a_counterpart_do_not_move(around, market):
-    """A stock that was listed in between is held as it is."""
+def test_cells_without_a_counterpart_do_not_move(neighbourhood, market):
+    """A stock listed between the two dates does not move."""
     late = market[(market["symbol"] != "LEFT") | (market.groupby("symbol").cumcount() > 295)]
-    one = around(("relative_5",), lambda region, s: own_window(region, s)[-1, 0], date=303)
-    rows = torch.from_numpy(laid(late, 5))[one.first : one.first + len(one.values)]
+    one = neighbourhood(("relative_5",), lambda region, s: own_window(region, s)[-1, 0], date=303)
+    rows = torch.from_numpy(panel_features(late, 5))[one.first : one.first + len(one.values)]
     one = replace(one, values=rows[..., [NAMES.index("relative_5")]])
     found = attributed(one, late, ("relative_5",), nodes=1)
     assert found.by_symbol()["LEFT"] == 0
@@ -166,24 +166,29 @@ def test_cells_without_a_counterpart_do_not_move(around, market):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda one: replace(one, values=one.values + 0.1), "the prices at hand make another ret"),
+        (
+            lambda one: replace(one, values=one.values + 0.1),
+            "the supplied prices give another value of ret",
+        ),
         (lambda one: replace(one, forecast=lambda r: r[-1, :1, 0].argsort().double()), "ranks"),
     ],
 )
-def test_it_says_why_it_stops(around, market, change, message):
-    one = around(("return_5",), lambda region, s: own_window(region, s)[-1, 0])
+def test_the_reason_for_stopping_at_features_is_given(neighbourhood, market, change, message):
+    one = neighbourhood(("return_5",), lambda region, s: own_window(region, s)[-1, 0])
     with pytest.raises(StopsAtFeaturesError, match=message):
         attributed(change(one), market, ("return_5",))
 
 
-def test_a_reference_that_stands_still_has_no_reversal(around, market):
+def test_a_constant_reference_price_has_no_reversal(neighbourhood, market):
     frame, day = market.copy(), market.groupby("symbol").cumcount()
     still = (frame["symbol"] == "FULL") & day.between(250, 284)
     frame.loc[still, "price"] = 50.0
-    one = around(("reversal_5",), lambda region, s: own_window(region, s)[-1, 0], date=320)
+    one = neighbourhood(("reversal_5",), lambda region, s: own_window(region, s)[-1, 0], date=320)
     first, last = one.first, one.first + len(one.values)
-    rows = torch.from_numpy(laid(frame, 5))[first:last, :, [NAMES.index("reversal_5")]]
-    with pytest.raises(StopsAtFeaturesError, match="held against there is no reversal_5"):
+    rows = torch.from_numpy(panel_features(frame, 5))[first:last, :, [NAMES.index("reversal_5")]]
+    with pytest.raises(
+        StopsAtFeaturesError, match="the reference rows have no value of reversal_5"
+    ):
         attributed(replace(one, values=rows), frame, ("reversal_5",), reference=280)
 
 
@@ -191,9 +196,9 @@ def test_a_reference_that_stands_still_has_no_reversal(around, market):
     ("features", "why"),
     [("ready", "supplied ready-made"), ("house.alpha:made", "house.alpha:made makes the features")],
 )
-def test_features_of_ones_own_are_where_it_stops(around, market, features, why):
-    one = around(("return_5",), lambda region, s: own_window(region, s)[-1, 0])
+def test_custom_features_have_no_attribution_to_prices(neighbourhood, market, features, why):
+    one = neighbourhood(("return_5",), lambda region, s: own_window(region, s)[-1, 0])
     data = DataSpec(source="file", path="rows.csv", features=features)
-    found, said = prices_or_why(data, market, one, ("return_5",), 0, 0, 1.0, 10)
+    found, reason = prices_or_reason(data, market, one, ("return_5",), 0, 0, 1.0, 10)
     assert found is None
-    assert why in said
+    assert why in reason

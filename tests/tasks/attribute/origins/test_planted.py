@@ -1,4 +1,4 @@
-"""A network that was trained on the return of one known day names that day, and a control none."""
+"""A network trained on the return of one known day is attributed to that day; a control is not."""
 
 from datetime import date
 
@@ -48,9 +48,9 @@ def explained(planted: bool, folder):
     data = DataSpec(source="file", path="rows.csv", features="price", columns=ROLES)
     served = read_served(*write_served(trained, panel.features, data, folder).values())
     raw = frame[["date", "symbol", "price"]]
-    laid = served.inputs(raw)
+    known = served.inputs(raw)
     return [
-        explain_forecast(served, laid, f"S{s:02d}", panel.dates[600 - 3 * s], BACK, raw=raw)
+        explain_forecast(served, known, f"S{s:02d}", panel.dates[600 - 3 * s], BACK, raw=raw)
         for s in range(SYMBOLS)
     ]
 
@@ -72,12 +72,12 @@ def planted(tmp_path_factory):
 
 
 def named(found) -> float:
-    """Share of forecasts whose first day is the planted one, come or gone from its place."""
+    """Share of forecasts attributed most to the planted day, at its present or former place."""
     days = [one.prices.by_day().set_index("lag")["own returns"].abs() for one in found]
     return float(np.mean([one.idxmax() in (AGE, AGE + BACK) for one in days]))
 
 
-def test_the_planted_day_comes_first_and_in_a_control_it_does_not(planted, tmp_path):
+def test_the_planted_day_ranks_first_and_not_in_a_control(planted, tmp_path):
     share, control = by_place(planted), explained(False, tmp_path)
     assert share.idxmax() == AGE
     assert share[AGE] > 4 * share.drop(AGE).max(), "0.22 against 0.04"
@@ -86,7 +86,7 @@ def test_the_planted_day_comes_first_and_in_a_control_it_does_not(planted, tmp_p
     assert named(control) < 0.2
 
 
-def test_prices_and_features_tell_of_the_same_change_and_both_add_up(planted):
+def test_prices_and_features_explain_the_same_change_and_add_up(planted):
     for one in planted:
         assert one.prices.resolved
         assert one.trusted

@@ -1,4 +1,4 @@
-"""A comparison's forecasts, taken on to daily returns."""
+"""Attribution of a comparison's forecasts to daily returns."""
 
 from datetime import date
 
@@ -12,6 +12,7 @@ from foldproof.tasks.attribute.methods.adaptive import TOLERANCE
 from foldproof.tasks.attribute.origins.origins import origins_of_unit
 from foldproof.tasks.attribute.origins.price_result import PARTS
 from foldproof.tasks.attribute.origins.prices import prices_of_unit
+from foldproof.tasks.attribute.unit.inputs import unit_inputs
 from foldproof.tasks.attribute.unit.tables import COLUMNS
 from foldproof.tasks.data import ColumnsSpec, DataSpec, TargetSpec, from_frame
 from foldproof.tasks.split import Fold
@@ -49,20 +50,20 @@ def unit_of(rows):
 
 
 @pytest.mark.parametrize("variant", ["zscore", "cs_zscore"])
-def test_the_same_forecasts_change_by_as_much_and_days_add_up(unit_of, rows, variant):
+def test_changes_equal_those_of_origins_and_days_add_up(unit_of, rows, variant):
     trained, panel = unit_of(variant)
-    by_return, told = prices_of_unit(trained, panel, DATA, rows, 2, 10, 0)
-    features = origins_of_unit(trained, panel, 2, 10, 0).supplied
+    by_return, lines = prices_of_unit(unit_inputs(trained, panel), DATA, rows, 2, 10)
+    _, features = origins_of_unit(unit_inputs(trained, panel), 2, 10)
     spread = float(trained.forecasts["forecast"].std(ddof=0))
-    assert list(told) == list(COLUMNS["to_prices"])
+    assert list(lines) == list(COLUMNS["to_prices"])
     assert list(by_return) == list(COLUMNS["by_return"])
-    assert told["resolved"].all()
-    assert (told["stops"] == "").all()
+    assert lines["resolved"].all()
+    assert (lines["stops"] == "").all()
     same = ["date", "symbol"]
-    pd.testing.assert_frame_equal(told[same], features[same])
-    np.testing.assert_allclose(told["change"], features["change"], atol=1e-4 * spread)
+    pd.testing.assert_frame_equal(lines[same], features[same])
+    np.testing.assert_allclose(lines["change"], features["change"], atol=1e-4 * spread)
     sums = by_return.groupby(["date", "symbol"])["attribution"].sum()
-    change = told.set_index(["date", "symbol"])["change"].sort_index()
+    change = lines.set_index(["date", "symbol"])["change"].sort_index()
     np.testing.assert_allclose(sums, change, atol=TOLERANCE * spread)
     assert set(by_return["part"]) <= set(PARTS)
     assert {"own returns", "other returns"} <= set(by_return["part"])
@@ -74,14 +75,14 @@ def test_the_same_forecasts_change_by_as_much_and_days_add_up(unit_of, rows, var
     ("variant", "why"),
     [("cs_rank", "ranks, which have no derivative"), ("full_sample_zscore", "the panel's end")],
 )
-def test_what_stops_at_the_features_says_why(unit_of, rows, variant, why):
-    by_return, told = prices_of_unit(*unit_of(variant), DATA, rows, 1, 10, 0)
+def test_stopping_at_the_features_gives_the_reason(unit_of, rows, variant, why):
+    by_return, lines = prices_of_unit(unit_inputs(*unit_of(variant)), DATA, rows, 1, 10)
     assert by_return.empty
-    assert told["stops"].str.contains(why).all()
-    assert not told["resolved"].any()
+    assert lines["stops"].str.contains(why).all()
+    assert not lines["resolved"].any()
 
 
-def test_rows_that_were_restated_since_are_not_taken_for_those_of_the_panel(unit_of, rows):
+def test_restated_rows_are_rejected(unit_of, rows):
     restated = rows.assign(price=rows["price"] * np.exp(0.01 * np.sin(np.arange(len(rows)))))
-    _, told = prices_of_unit(*unit_of("zscore"), DATA, restated, 1, 10, 0)
-    assert told["stops"].str.contains("the prices at hand make another").all()
+    _, lines = prices_of_unit(unit_inputs(*unit_of("zscore")), DATA, restated, 1, 10)
+    assert lines["stops"].str.contains("the supplied prices give another value").all()

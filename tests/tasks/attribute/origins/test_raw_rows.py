@@ -1,4 +1,4 @@
-"""From the forecast through every normalizer back to the supplied cells."""
+"""Attribution of forecasts through every normalizer to the supplied cells."""
 
 from dataclasses import replace
 
@@ -11,14 +11,19 @@ from foldproof.models.normalizers import VARIANTS
 from foldproof.models.normalizers.history import RollingZScore
 from foldproof.tasks.attribute import integrated_gradients
 from foldproof.tasks.attribute.methods.adaptive import TOLERANCE
-from foldproof.tasks.attribute.origins.origins import ORIGINS, origins_of_unit, shapley_of_origins
+from foldproof.tasks.attribute.origins.origins import (
+    origin_shares,
+    origins_of_unit,
+    shapley_of_origins,
+)
 from foldproof.tasks.attribute.origins.raw_rows import (
+    ORIGINS,
     FixedStatistics,
     RawNeighbourhood,
     follows_later_rows,
+    neighbourhood_of,
     rows_at,
     supplied_attributions,
-    surroundings,
 )
 from foldproof.tasks.attribute.unit.inputs import unit_inputs
 from foldproof.tasks.train import train_unit
@@ -36,7 +41,6 @@ def unit(trained, panel, monkeypatch):
     for module in (
         "foldproof.tasks.train.train",
         "foldproof.tasks.attribute.origins.raw_rows",
-        "foldproof.tasks.attribute.origins.origins",
     ):
         monkeypatch.setattr(f"{module}.resolve", shorter.__getitem__)
 
@@ -62,32 +66,33 @@ def cells(panel):
 def of_date(unit, panel):
     test = unit_inputs(unit, panel).test
     symbols = test[test % len(panel.dates) == DATE] // len(panel.dates)
-    return surroundings(
+    return neighbourhood_of(
         FixedStatistics.of(unit), cells(panel), torch.from_numpy(panel.member), DATE, symbols
     )
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_the_function_is_the_scored_forecast_and_what_it_rests_on_is_what_the_variant_claims(
+def test_the_function_equals_the_score_and_its_origins_match_the_variants_claims(
     unit, panel, variant
 ):
     one, claims = unit(variant), VARIANTS[variant]
-    around = of_date(one, panel)
+    neighbourhood = of_date(one, panel)
     forecasts, spread = scored(one, panel)
-    made = around.forecast(around.values).detach().numpy()
+    made = neighbourhood.forecast(neighbourhood.values).detach().numpy()
     np.testing.assert_allclose(made, forecasts, atol=1e-4 * spread)
-    if not around.differentiable:
+    if not neighbourhood.differentiable:
         assert variant == "cs_rank"
         with pytest.raises(ValueError, match="autograd graph"):
-            supplied_attributions(around, around.values + 1, [0], spread)
+            supplied_attributions(neighbourhood, neighbourhood.values + 1, 0, spread)
         return
-    reference = rows_at(cells(panel), around.first - 60, len(around.values))
-    for found in supplied_attributions(around, reference, [0, 3], spread):
+    reference = rows_at(cells(panel), neighbourhood.first - 60, len(neighbourhood.values))
+    for place in (0, 3):
+        found = supplied_attributions(neighbourhood, reference, place, spread)
         assert abs(found.gap) <= TOLERANCE, "of the forecasts' spread"
-        assert found.attributions.sum() == pytest.approx(
+        assert found.cells.sum() == pytest.approx(
             found.change + found.gap * spread, abs=1e-9 * spread
         )
-        size = dict(zip(ORIGINS, found.by_origin(found.attributions.abs()).sum(1), strict=True))
+        size = dict(zip(ORIGINS, found.absolute.sum(1), strict=True))
         assert (size["rows not yet known"] > 0) == claims.control
         assert claims.causal or claims.control
         if not claims.control:
@@ -97,53 +102,53 @@ def test_the_function_is_the_scored_forecast_and_what_it_rests_on_is_what_the_va
 
 
 @pytest.mark.parametrize("variant", ["zscore", "instance_norm", "batch_norm_hidden"])
-def test_constant_statistics_change_no_integrated_gradient(unit, panel, variant):
-    """Independent: the same from normalized windows, as an affine map of a cell changes none."""
+def test_constant_statistics_do_not_change_integrated_gradients(unit, panel, variant):
+    """Independent check: an affine map of a cell does not change its attribution."""
     one = unit(variant)
-    around, scene = of_date(one, panel), unit_inputs(one, panel)
-    reference = rows_at(cells(panel), around.first - 60, len(around.values))
-    (found,) = supplied_attributions(around, reference, [2], 1.0, nodes=40)
+    neighbourhood, prepared = of_date(one, panel), unit_inputs(one, panel)
+    reference = rows_at(cells(panel), neighbourhood.first - 60, len(neighbourhood.values))
+    found = supplied_attributions(neighbourhood, reference, 2, 1.0, nodes=40)
     days = len(panel.dates)
     sample = torch.tensor([2 * days + DATE])
-    forward = scene.forward(sample)
+    forward = prepared.forward(sample)
     expected, _ = integrated_gradients(
         lambda points: forward(points, torch.zeros(len(points), dtype=torch.int64)),
-        scene.windows(sample), scene.windows(sample - 60), 40,
+        prepared.windows(sample), prepared.windows(sample - 60), 40,
     )  # fmt: skip
-    own = found.attributions[around.date - around.window + 1 : around.date + 1, 2]
+    own = found.cells[neighbourhood.date - neighbourhood.window + 1 : neighbourhood.date + 1, 2]
     torch.testing.assert_close(own, expected[0], rtol=1e-5, atol=1e-9)
 
 
 def test_captum_finds_the_same_through_cross_sectional_and_rolling_statistics(unit, panel):
     captum = pytest.importorskip("captum.attr")
     for variant in ("cs_zscore", "rolling_zscore"):
-        around = of_date(unit(variant), panel)
-        reference = rows_at(cells(panel), around.first - 60, len(around.values))
-        (found,) = supplied_attributions(around, reference, [1], 1.0, nodes=20)
+        neighbourhood = of_date(unit(variant), panel)
+        reference = rows_at(cells(panel), neighbourhood.first - 60, len(neighbourhood.values))
+        found = supplied_attributions(neighbourhood, reference, 1, 1.0, nodes=20)
         known = reference.isfinite()
-        start = torch.where(known, reference, around.values)
+        start = torch.where(known, reference, neighbourhood.values)
 
-        def forward(points, around=around):
-            return torch.stack([around.forecast(point)[1] for point in points])
+        def forward(points, neighbourhood=neighbourhood):
+            return torch.stack([neighbourhood.forecast(point)[1] for point in points])
 
         explained = captum.IntegratedGradients(forward).attribute(
-            around.values.unsqueeze(0), start.unsqueeze(0), n_steps=found.nodes,
+            neighbourhood.values.unsqueeze(0), start.unsqueeze(0), n_steps=found.nodes,
             method="gausslegendre", internal_batch_size=1,
         )  # fmt: skip
-        scale = float(found.attributions.abs().max())
+        scale = float(found.cells.abs().max())
         torch.testing.assert_close(
-            found.attributions / scale, explained[0].detach() / scale, rtol=0, atol=1e-6
+            found.cells / scale, explained[0].detach() / scale, rtol=0, atol=1e-6
         )
 
 
-def test_fits_that_follow_later_rows_are_found_by_changing_these(panel):
+def test_fits_on_later_rows_are_detected_by_changing_these_rows(panel):
     values = torch.from_numpy(panel.values).double()
     member = torch.from_numpy(panel.member)
-    told = {
+    found = {
         name: follows_later_rows(variant.input, values, member, range(90))
         for name, variant in VARIANTS.items()
     }
-    assert [name for name, follows in told.items() if follows] == ["full_sample_zscore"]
+    assert [name for name, follows in found.items() if follows] == ["full_sample_zscore"]
 
 
 def by_hand():
@@ -157,42 +162,43 @@ def by_hand():
     return RawNeighbourhood(values, 0, 4, 2, torch.tensor([0]), forecast)
 
 
-def shapley(around, reference):
+def shapley(neighbourhood, reference):
     """(4,) exact Shapley values by origin."""
-    values, error = shapley_of_origins(around, reference, 0, torch.Generator())
+    values, error = shapley_of_origins(neighbourhood, reference, 0, torch.Generator())
     assert not error.any()
     return values.sum(1)
 
 
 def test_closed_form_of_a_linear_forecast_by_origin():
-    around = by_hand()
-    reference = torch.zeros_like(around.values)
-    (found,) = supplied_attributions(around, reference, [0], 1.0, nodes=1)
+    neighbourhood = by_hand()
+    reference = torch.zeros_like(neighbourhood.values)
+    found = supplied_attributions(neighbourhood, reference, 0, 1.0, nodes=1)
     expected = torch.tensor([2.0 * 9, 3.0 * 1, 5.0 * 10, 7.0 * 11]).double()
-    torch.testing.assert_close(found.by_origin(found.attributions).sum(1), expected)
-    torch.testing.assert_close(shapley(around, reference), expected)
+    torch.testing.assert_close(found.signed.sum(1), expected)
+    torch.testing.assert_close(shapley(neighbourhood, reference), expected)
     assert found.change == float(expected.sum())
 
 
 def test_shapley_values_share_an_interaction_equally():
-    around = by_hand()
+    neighbourhood = by_hand()
     together = replace(
-        around, forecast=lambda rows: (rows[4, 0, 0] * rows[4, 1, 0] * rows[0, 0, 0]).unsqueeze(0)
+        neighbourhood,
+        forecast=lambda rows: (rows[4, 0, 0] * rows[4, 1, 0] * rows[0, 0, 0]).unsqueeze(0),
     )
-    found = shapley(together, torch.zeros_like(around.values))
+    found = shapley(together, torch.zeros_like(neighbourhood.values))
     torch.testing.assert_close(found, torch.tensor([30.0, 30.0, 30.0, 0.0]).double())
 
 
 def test_missing_cells_do_not_move():
-    around = by_hand()
-    reference = torch.zeros_like(around.values)
+    neighbourhood = by_hand()
+    reference = torch.zeros_like(neighbourhood.values)
     reference[4, 0] = torch.nan
-    (found,) = supplied_attributions(around, reference, [0], 1.0, nodes=1)
-    assert found.by_origin(found.attributions).sum(1).tolist() == [0, 3, 50, 77]
-    assert shapley(around, reference).tolist() == pytest.approx([0, 3, 50, 77])
+    found = supplied_attributions(neighbourhood, reference, 0, 1.0, nodes=1)
+    assert found.signed.sum(1).tolist() == [0, 3, 50, 77]
+    assert shapley(neighbourhood, reference).tolist() == pytest.approx([0, 3, 50, 77])
 
 
-def test_rows_that_the_panel_has_not_are_missing(panel):
+def test_rows_outside_the_panel_are_missing(panel):
     rows = rows_at(cells(panel), -2, 5)
     assert rows[:2].isnan().all()
     torch.testing.assert_close(rows[2:], cells(panel)[:3])
@@ -203,25 +209,26 @@ def test_rows_that_the_panel_has_not_are_missing(panel):
 def test_a_window_must_lie_within_the_rows(unit, panel, date):
     model, member = FixedStatistics.of(unit("zscore")), torch.from_numpy(panel.member)
     with pytest.raises(ValueError, match=f"5 rows must end within 160 rows, at row {date}"):
-        surroundings(model, cells(panel), member, date, torch.tensor([0]))
+        neighbourhood_of(model, cells(panel), member, date, torch.tensor([0]))
 
 
 @pytest.mark.parametrize("variant", ["cs_zscore", "cs_rank", "none"])
 def test_a_units_forecasts_by_origin(unit, panel, variant):
     one = unit(variant)
-    found = origins_of_unit(one, panel, forecasts=3, nodes=10, seed=0)
-    assert len(found.supplied) == 3
-    assert found.supplied["resolved"].all()
-    assert set(found.origins["feature"]) == set(panel.features)
-    totals = found.origins.groupby(["date", "symbol"])["attribution"].sum()
-    change = found.supplied.set_index(["date", "symbol"])["change"].sort_index()
+    prepared = unit_inputs(one, panel)
+    found, supplied = origins_of_unit(prepared, forecasts=3, nodes=10)
+    assert len(supplied) == 3
+    assert supplied["resolved"].all()
+    assert set(found["feature"]) == set(panel.features)
+    totals = found.groupby(["date", "symbol"])["attribution"].sum()
+    change = supplied.set_index(["date", "symbol"])["change"].sort_index()
     spread = float(one.forecasts["forecast"].std(ddof=0))
     np.testing.assert_allclose(totals, change, atol=TOLERANCE * spread)
-    shares = found.shares()
-    assert shares.sum(axis=1).tolist() == pytest.approx([1.0])
-    assert (shares.loc[variant, "other symbols"] > 0.05) == (variant != "none")
-    assert shares.loc[variant, "rows not yet known"] == 0
-    again = origins_of_unit(one, panel, forecasts=3, nodes=10, seed=0)
-    pd.testing.assert_frame_equal(found.origins, again.origins)
+    shares = origin_shares(found)
+    assert shares.sum() == pytest.approx(1.0)
+    assert (shares["other symbols"] > 0.05) == (variant != "none")
+    assert shares["rows not yet known"] == 0
+    again, _ = origins_of_unit(prepared, forecasts=3, nodes=10)
+    pd.testing.assert_frame_equal(found, again)
     with pytest.raises(ValueError, match="at least 1; it is 0"):
-        origins_of_unit(one, panel, forecasts=0, nodes=10, seed=0)
+        origins_of_unit(prepared, forecasts=0, nodes=10)

@@ -4,11 +4,14 @@ import pytest
 
 from foldproof.tasks.attribute.baselines.catalogue import BASELINES
 from foldproof.tasks.attribute.spec import AttributionSpec
-from foldproof.tasks.attribute.trust.baselines import rebased
+from foldproof.tasks.attribute.trust.baselines import baseline_agreement
+from foldproof.tasks.attribute.unit.inputs import unit_inputs
 
 
-def test_what_was_learned_ranks_alike_against_every_baseline(trained, panel):
-    found = rebased(trained("zscore"), panel, tuple(BASELINES), samples=60, nodes=8)
+def test_learned_features_rank_alike_against_every_baseline(trained, panel):
+    found = baseline_agreement(
+        unit_inputs(trained("zscore"), panel), tuple(BASELINES), samples=60, nodes=8
+    )
     assert found["baseline"].tolist() == list(BASELINES)
     assert set(found["against"]) == {"train_draw"}
     assert (found["reason"] == "").all()
@@ -17,12 +20,14 @@ def test_what_was_learned_ranks_alike_against_every_baseline(trained, panel):
     assert (found["unresolved"] == 0).all()
 
 
-def test_a_constant_window_says_nothing_to_a_network_that_rescales_it(trained, panel):
-    found = rebased(trained("instance_norm"), panel, ("train_draw", "zero"), 30, 8)
+def test_a_degenerate_baseline_is_refused(trained, panel):
+    found = baseline_agreement(
+        unit_inputs(trained("instance_norm"), panel), ("train_draw", "zero"), 30, 8
+    )
     assert found["tau"].isna().tolist() == [False, True]
     assert "divided by its own spread" in found["reason"].iloc[1]
 
 
-def test_names_of_baselines_are_checked_where_they_are_set():
+def test_names_of_baselines_are_checked_in_the_spec():
     with pytest.raises(ValueError, match="no baseline 'cs_medain'; did you mean cs_median"):
         AttributionSpec(baselines=("train_draw", "cs_medain"))

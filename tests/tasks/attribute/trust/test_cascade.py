@@ -14,7 +14,7 @@ Units = Callable[[str], TrainedUnit]
 
 
 def deep(trained: Units, variant: str) -> TrainedUnit:
-    """A unit with two LSTM layers; its weights are set to 7, so that new ones are told apart."""
+    """A unit with two LSTM layers; its weights are 7, unlike new ones."""
     usual = trained("zscore")
     unit = replace(usual.unit, variant=variant, network=NetworkSpec(window=5, hidden=4, layers=2))
     names = build(resolve(variant), 4, unit.network, 0).state_dict()
@@ -23,7 +23,7 @@ def deep(trained: Units, variant: str) -> TrainedUnit:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_weights_are_drawn_anew_from_the_head_down(variant: str, trained: Units) -> None:
+def test_weights_are_redrawn_from_the_head_down(variant: str, trained: Units) -> None:
     unit = deep(trained, variant)
     before = {name: weight.copy() for name, weight in unit.weights.items()}
     found = cascade(unit, 4, draws=2)
@@ -53,12 +53,12 @@ def test_new_networks_differ_from_each_other_and_from_the_units_start(trained: U
     np.testing.assert_array_equal(again["head.weight"], heads[0])
 
 
-def test_a_module_of_ones_own_comes_last() -> None:
+def test_an_unknown_module_comes_last() -> None:
     found = stages(["lstm.weight_ih_l0", "gate.weight", "head.bias", "lstm.bias_hh_l10"])
     assert list(found) == ["head", "lstm 10", "lstm 0", "gate"]
     assert len(found["gate"]) == 4
 
 
-def test_no_network_asked_for(trained: Units) -> None:
+def test_at_least_one_draw_is_needed(trained: Units) -> None:
     with pytest.raises(ValueError, match="draws must be at least 1; it is 0"):
         cascade(trained("zscore"), 4, draws=0)

@@ -3,11 +3,10 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from foldproof.tasks.attribute.trust import TRUST, Check
-from foldproof.tasks.attribute.trust.catalogue import check
+from foldproof.tasks.attribute.trust.catalogue import TRUST, Check, check
 
 
-def test_every_check_says_what_it_is_and_what_a_failure_means() -> None:
+def test_every_check_documents_itself_and_its_failure() -> None:
     assert tuple(TRUST) == (
         "completeness", "model_randomization", "label_randomization", "seed_stability",
         "fold_stability", "canaries", "comprehensiveness", "sufficiency", "infidelity",

@@ -13,26 +13,22 @@ from foldproof.models.normalizers import VARIANTS
 from foldproof.tasks.attribute import attribute_unit
 from foldproof.tasks.attribute.network.gradients import ForwardOf
 from foldproof.tasks.attribute.spec import AttributionSpec
-from foldproof.tasks.attribute.trust import (
-    TRUST,
-    TrustSpec,
-    canaries,
-    completeness,
-    label_randomization,
-    stabilities,
-    trust_unit,
-    with_canaries,
-    with_permuted_target,
-)
-from foldproof.tasks.attribute.trust.catalogue import Check
+from foldproof.tasks.attribute.trust.catalogue import TRUST, Check
 from foldproof.tasks.attribute.trust.checks import (
     Evidence,
     checks_of,
+    completeness,
     evidence_of,
     importance_of,
     integrated,
+    trust_unit,
 )
+from foldproof.tasks.attribute.trust.noise_columns import noise_columns_check, with_noise_columns
+from foldproof.tasks.attribute.trust.random_weights import label_randomization
+from foldproof.tasks.attribute.trust.retraining import with_permuted_target
 from foldproof.tasks.attribute.trust.sensitivity import Attribute
+from foldproof.tasks.attribute.trust.spec import TrustSpec
+from foldproof.tasks.attribute.trust.stability import stabilities
 from foldproof.tasks.attribute.unit.inputs import unit_inputs
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.train import TrainedUnit, network_of
@@ -58,7 +54,7 @@ def evidence(wide_panel: Panel, fit: Fit) -> Evidence:
 def test_integrated_gradients_of_a_learned_signal_pass_every_check(
     variant: str, wide_panel: Panel, fit: Fit
 ) -> None:
-    found = outcome(trust_unit(fit(variant), wide_panel))
+    found = outcome(trust_unit(unit_inputs(fit(variant), wide_panel)))
     assert list(found) == [
         "completeness", "model_randomization", "comprehensiveness", "sufficiency", "infidelity",
         "sensitivity",
@@ -70,7 +66,7 @@ def test_integrated_gradients_of_a_learned_signal_pass_every_check(
 def test_every_variant_is_checked_in_plain_numbers(
     variant: str, wide_panel: Panel, fit: Fit
 ) -> None:
-    checks = trust_unit(fit(variant), wide_panel)
+    checks = trust_unit(unit_inputs(fit(variant), wide_panel))
     assert {one.name for one in checks} < set(TRUST)
     assert checks[0].passed, checks[0].detail  # completeness
     for one in checks:
@@ -80,9 +76,9 @@ def test_every_variant_is_checked_in_plain_numbers(
 
 
 def test_the_same_unit_gives_the_same_checks(wide_panel: Panel, fit: Fit) -> None:
-    first, again = (trust_unit(fit(), wide_panel) for _ in range(2))
+    first, again = (trust_unit(unit_inputs(fit(), wide_panel)) for _ in range(2))
     assert repr(first) == repr(again)
-    other = trust_unit(fit(seed=1), wide_panel)
+    other = trust_unit(unit_inputs(fit(seed=1), wide_panel))
     assert first != other
 
 
@@ -103,13 +99,15 @@ def passes(work: Callable[[], object]) -> int:
 def test_the_checks_cost_less_than_the_attribution(wide_panel: Panel, fit: Fit) -> None:
     default = AttributionSpec()
     attribution = passes(
-        lambda: attribute_unit(fit(), wide_panel, default.samples, default.nodes, seed=0)
+        lambda: attribute_unit(
+            unit_inputs(fit(), wide_panel), default.samples, default.nodes, seed=0
+        )
     )
-    assert 0 < passes(lambda: trust_unit(fit(), wide_panel)) < 0.8 * attribution
+    assert 0 < passes(lambda: trust_unit(unit_inputs(fit(), wide_panel))) < 0.8 * attribution
 
 
 def edges(baseline: Tensor, reported: bool) -> Attribute:
-    """Says how large the inputs are; no model is asked."""
+    """The size of the inputs, whatever the model."""
     return lambda forward, inputs: inputs.abs()
 
 
@@ -129,7 +127,7 @@ def test_an_edge_detector_fails_model_randomization(evidence: Evidence) -> None:
     assert all(honest.values())
 
 
-def test_exchanged_features_fail_removal_and_infidelity(evidence: Evidence) -> None:
+def test_permuted_features_fail_removal_and_infidelity(evidence: Evidence) -> None:
     """They add up and depend on the model, so the other checks let them pass."""
     assert outcome(checks_of(evidence, SPEC, generator(), exchanged)) == {
         "completeness": True,
@@ -177,12 +175,10 @@ def test_a_detached_statistic_fails_completeness(evidence: Evidence) -> None:
     assert found.value > 0.9
 
 
-def test_what_revin_feeds_past_the_network_is_no_learned_importance(
-    wide_panel: Panel, fit: Fit
-) -> None:
+def test_revins_bypass_is_no_learned_importance(wide_panel: Panel, fit: Fit) -> None:
     """The level of the first feature comes first in any network with RevIN, trained or not."""
-    scene = unit_inputs(fit("revin"), wide_panel)
-    evidence = evidence_of(scene, replace(SPEC, networks=12), generator())
+    prepared = unit_inputs(fit("revin"), wide_panel)
+    evidence = evidence_of(prepared, replace(SPEC, networks=12), generator())
     *_, new = evidence.randomized.values()
     attribute = integrated(20, 4)(evidence.baseline, False)
     firsts = [int(importance_of(attribute(one, evidence.inputs)).argmax()) for one in new]
@@ -190,16 +186,18 @@ def test_what_revin_feeds_past_the_network_is_no_learned_importance(
 
 
 def test_lags_that_cancel_are_no_learned_importance(wide_panel: Panel, fit: Fit) -> None:
-    """Between windows of symbols on other levels instance norm has steep slopes that cancel.
+    """For symbols at different levels, instance norm has steep slopes that cancel.
 
-    Their size is the same in any network; their sum over lags is what the network makes of them.
+    Their size is the same in any network; their sum over lags depends on the network.
     """
     level = np.random.default_rng(3).standard_normal((12, 8)) * np.geomspace(0.3, 30, 8)[::-1]
     values = wide_panel.values + level.astype(np.float32)
     slow = replace(wide_panel, values=values, fingerprint="slow")
     unit = fit("instance_norm", panel=slow)
     found = {
-        lags: {one.name: one for one in trust_unit(unit, slow, replace(SPEC, lags=lags))}
+        lags: {
+            one.name: one for one in trust_unit(unit_inputs(unit, slow), replace(SPEC, lags=lags))
+        }
         for lags in ("gross", "net")
     }
     assert found["gross"]["model_randomization"].value > 0.8
@@ -214,17 +212,20 @@ def test_lags_that_cancel_count_in_full_or_not_at_all() -> None:
     np.testing.assert_allclose(importance_of(attributions, "gross"), [3, 2])
 
 
-def test_the_ranking_that_is_judged_is_the_one_asked_for(wide_panel: Panel, fit: Fit) -> None:
-    marks = [trust_unit(fit(), wide_panel, TrustSpec(lags=lags)) for lags in ("gross", "net")]
+def test_the_requested_ranking_is_checked(wide_panel: Panel, fit: Fit) -> None:
+    marks = [
+        trust_unit(unit_inputs(fit(), wide_panel), TrustSpec(lags=lags))
+        for lags in ("gross", "net")
+    ]
     by_name = [{one.name: one for one in checks} for checks in marks]
     assert by_name[0]["infidelity"] == by_name[1]["infidelity"]
-    assert trust_unit(fit(), wide_panel) == marks[1]  # net, unless told
+    assert trust_unit(unit_inputs(fit(), wide_panel)) == marks[1]  # net by default
     assert all(outcome(marks[1]).values())
 
 
-def test_seeds_agree_on_what_was_planted(wide_panel: Panel, fit: Fit) -> None:
+def test_seeds_agree_on_planted_features(wide_panel: Panel, fit: Fit) -> None:
     tables = [
-        attribute_unit(fit(seed=seed, fold=fold), wide_panel, 40, 8, seed=0).importance
+        attribute_unit(unit_inputs(fit(seed=seed, fold=fold), wide_panel), 40, 8, seed=0).importance
         for fold in range(2)
         for seed in range(2)
     ]
@@ -236,14 +237,16 @@ def test_seeds_agree_on_what_was_planted(wide_panel: Panel, fit: Fit) -> None:
         assert seeds.value > 0.4
 
 
-def test_a_network_trained_on_permuted_labels_ranks_otherwise(wide_panel: Panel, fit: Fit) -> None:
-    """All features matter here, by known weights: the ranking is learned to its end."""
+def test_a_network_trained_on_permuted_labels_ranks_differently(
+    wide_panel: Panel, fit: Fit
+) -> None:
+    """All features matter, with known weights, so the whole ranking is learned."""
     weights = 0.6 ** np.array([3, 1, 5, 0, 6, 2, 7, 4])
     target = (wide_panel.values * weights).sum(-1).astype(np.float32)
     graded = replace(wide_panel, target=target, fingerprint="graded")
 
     def importance(unit: TrainedUnit, panel: Panel) -> np.ndarray:
-        table = attribute_unit(unit, panel, 40, 8, seed=0).importance
+        table = attribute_unit(unit_inputs(unit, panel), 40, 8, seed=0).importance
         return table.query("method == 'integrated_gradients'")["importance"].to_numpy()
 
     learned = importance(fit(panel=graded), graded)
@@ -254,16 +257,16 @@ def test_a_network_trained_on_permuted_labels_ranks_otherwise(wide_panel: Panel,
     assert label_randomization(learned, kept).passed is False  # labels that were not permuted
 
 
-def test_canaries_stay_below_what_was_planted(wide_panel: Panel, fit: Fit) -> None:
-    grown, names = with_canaries(wide_panel, 12, seed=0)
-    rows = attribute_unit(fit(panel=grown), grown, 40, 8, seed=0).importance
+def test_noise_columns_rank_below_planted_features(wide_panel: Panel, fit: Fit) -> None:
+    grown, names = with_noise_columns(wide_panel, 12, seed=0)
+    rows = attribute_unit(unit_inputs(fit(panel=grown), grown), 40, 8, seed=0).importance
     table = rows.query("method == 'integrated_gradients'").set_index("feature")["importance"]
-    found = canaries(table, names)
+    found = noise_columns_check(table, names)
     assert found.passed
     assert not {"f1", "f3", "f6"} & set(found.detail.rpartition(": ")[2].split(", "))
 
 
-def test_sizes_that_do_not_fit_are_named() -> None:
+def test_invalid_sizes_are_named() -> None:
     with pytest.raises(ValueError, match="samples must be at least 2; it is 1"):
         TrustSpec(samples=1)
     with pytest.raises(ValueError, match="nodes must be at least 1; it is 0"):

@@ -1,4 +1,4 @@
-"""Drift of the importance between folds: by hand, under a null, planted, and through networks."""
+"""Drift of the importance between folds: by hand, without drift, planted, with networks."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +11,8 @@ import torch
 from foldproof.tasks.attribute import attribute_unit
 from foldproof.tasks.attribute.spec import AttributionSpec
 from foldproof.tasks.attribute.trust.drift import LEAST_PERIODS, drift, drifts
-from foldproof.tasks.attribute.unit.periods import directed, period_rows
+from foldproof.tasks.attribute.unit.inputs import unit_inputs
+from foldproof.tasks.attribute.unit.periods import by_direction, period_rows
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.split import Fold
 from foldproof.tasks.train import TrainedUnit, train_unit
@@ -30,20 +31,20 @@ def fold(
 EVEN = np.full((2, 4), 0.125)
 
 
-def test_what_moved_by_hand() -> None:
+def test_moved_shares_by_hand() -> None:
     before = np.array([[[[3.0, 1.0], [0.0, 0.0]]]])
     turned = before[:, :, ::-1]
-    swapped = before[..., ::-1]
+    shuffled_within_dates = before[..., ::-1]
     assert drift(before, before, 0.05).moved == 0
     assert drift(before, turned, 0.05).moved == 1
     assert drift(before, turned, 0.05).tau == pytest.approx(1)
-    assert drift(before, 7 * swapped, 0.05).moved == pytest.approx(0.5)
-    assert drift(before, swapped, 0.05).tau == pytest.approx(-1)
+    assert drift(before, 7 * shuffled_within_dates, 0.05).moved == pytest.approx(0.5)
+    assert drift(before, shuffled_within_dates, 0.05).tau == pytest.approx(-1)
     assert np.isnan(drift(before, turned, 0.05).mark)
 
 
 @pytest.mark.parametrize(("seeds", "own"), [(1, 0.0), (4, 0.2)])
-def test_what_does_not_move_is_seldom_beyond_the_mark(seeds: int, own: float) -> None:
+def test_without_drift_the_mark_is_rarely_exceeded(seeds: int, own: float) -> None:
     generator = np.random.default_rng(2)
     draws = [
         drift(*(fold(EVEN, generator, 12, seeds, own) for _ in range(2)), 0.05) for _ in range(120)
@@ -51,8 +52,8 @@ def test_what_does_not_move_is_seldom_beyond_the_mark(seeds: int, own: float) ->
     assert np.mean([one.moved > one.mark for one in draws]) < 0.12
 
 
-def test_one_seed_does_not_show_what_another_network_would_do() -> None:
-    """Why an alert asks for a least share besides: the training's noise is beyond the mark."""
+def test_one_seed_does_not_contain_training_noise() -> None:
+    """Why an alert also needs a least share: the training's noise exceeds the mark."""
     generator = np.random.default_rng(2)
     draws = [drift(*(fold(EVEN, generator, 12, 1, 0.2) for _ in range(2)), 0.05) for _ in range(60)]
     assert np.mean([one.moved > one.mark for one in draws]) > 0.2
@@ -60,7 +61,7 @@ def test_one_seed_does_not_show_what_another_network_would_do() -> None:
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
-def test_a_third_that_moves_is_beyond_it(seeds: int) -> None:
+def test_a_shift_of_a_third_exceeds_the_mark(seeds: int) -> None:
     generator = np.random.default_rng(4)
     other = EVEN + np.array([[0.125, -0.1, 0.0, 0.0], [0.125, -0.1, -0.05, 0.0]])
     for _ in range(10):
@@ -70,15 +71,15 @@ def test_a_third_that_moves_is_beyond_it(seeds: int) -> None:
         assert found.moved > found.mark
 
 
-def test_a_network_that_turns_keeps_its_importance_and_changes_direction() -> None:
+def test_a_reversed_signal_keeps_its_importance_and_changes_direction() -> None:
     generator = torch.Generator().manual_seed(0)
     moved = torch.randn(50, 3, 2, generator=generator).double()
     weights = torch.tensor([[0.0, 0.0], [0.0, -2.0], [1.0, 0.0]]).double()
-    up, down = directed(weights * moved, moved)
+    up, down = by_direction(weights * moved, moved)
     torch.testing.assert_close(up.mean(0), torch.stack([moved[:, 2, 0].abs().mean(), up[0, 1]]))
     assert up[:, 1].count_nonzero() == 0
     assert down[:, 0].count_nonzero() == 0
-    other_up, other_down = directed(-weights * moved, moved)
+    other_up, other_down = by_direction(-weights * moved, moved)
     torch.testing.assert_close(other_up, down)
     torch.testing.assert_close(other_down, up)
 
@@ -99,7 +100,7 @@ DAYS, WINDOW = 640, 5
 
 
 def panel_of(change: str) -> Panel:
-    """0.5 f1 - 0.4 f3; from the middle on f6 carries instead of f1, or f1 the other way round."""
+    """0.5 f1 - 0.4 f3; from the middle on, f6 replaces f1, or f1 changes sign."""
     rng = np.random.default_rng(5)
     values = rng.standard_normal((DAYS, 8, 8), dtype=np.float32)
     first, middle = np.array(values[:, :, 1]), DAYS // 2
@@ -140,7 +141,9 @@ def test_a_planted_regime_shift_alerts_and_a_stable_panel_does_not(
     periods = []
     for each in folds_of(panel):
         unit = replace(one, fold=each, panel=panel.fingerprint)
-        periods.append(attribute_unit(train_unit(unit, panel), panel, 240, 8, seed=0).periods)
+        periods.append(
+            attribute_unit(unit_inputs(train_unit(unit, panel), panel), 240, 8, seed=0).periods
+        )
     table = drifts(pd.concat(periods, ignore_index=True), ALERT)
     assert table[["before", "fold"]].to_numpy().tolist() == [[0, 1], [1, 2]]
     assert table["alert"].tolist() == [False, change != "none"]
@@ -151,7 +154,7 @@ def test_a_planted_regime_shift_alerts_and_a_stable_panel_does_not(
         assert drifts(pd.concat(periods), 1.0)["alert"].tolist() == [False, False]
 
 
-def test_what_cannot_be_told_is_said() -> None:
+def test_undecided_drift_and_invalid_inputs() -> None:
     short = np.ones((1, LEAST_PERIODS - 1, 2, 3))
     assert np.isnan(drift(short, short, 0.05).p)
     columns = ["variant", "fold", "seed", "period", "first", "samples", "feature", "up", "down"]

@@ -4,8 +4,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from foldproof.tasks.attribute.trust import Removal, faithfulness
-from foldproof.tasks.attribute.trust.faithfulness import mean_interval
+from foldproof.tasks.attribute.trust.faithfulness import Removal, faithfulness, mean_interval
 
 WEIGHT = np.array([0.1, 3.0, 0.0, -2.0, 0.2, 1.0, 0.0, 0.4])
 DATES = np.repeat(np.arange(12), 15)
@@ -35,8 +34,8 @@ def test_the_true_ranking_passes_and_the_reverse_fails(where: Removal) -> None:
         assert all((one.value > 0) is passed for one in both)
 
 
-def test_random_rankings_seldom_pass(where: Removal) -> None:
-    """Those that do happen to have the strongest features in front."""
+def test_random_rankings_rarely_pass(where: Removal) -> None:
+    """Those that pass have a strong feature in front."""
     generator = np.random.default_rng(0)
     passed = []
     for _ in range(60):
@@ -55,19 +54,19 @@ def test_a_forecast_that_ignores_its_inputs_supports_no_ranking(where: Removal) 
         assert one.passed is False
 
 
-def test_the_realised_target_is_told_and_not_judged(where: Removal) -> None:
+def test_the_realised_target_is_reported_but_not_tested(where: Removal) -> None:
     generator = np.random.default_rng(4)
     noise = generator.standard_normal(len(DATES))
     plain = faithfulness(where, np.abs(WEIGHT))
-    told = faithfulness(where, np.abs(WEIGHT), noise)
-    assert [one.passed for one in told] == [one.passed for one in plain]
-    assert [one.value for one in told] == [one.value for one in plain]
-    assert all("realised" in b.detail > a.detail for a, b in zip(plain, told, strict=True))
+    both = faithfulness(where, np.abs(WEIGHT), noise)
+    assert [one.passed for one in both] == [one.passed for one in plain]
+    assert [one.value for one in both] == [one.value for one in plain]
+    assert all("realised" in b.detail > a.detail for a, b in zip(plain, both, strict=True))
     unknown = faithfulness(where, np.abs(WEIGHT), np.full(len(DATES), np.nan))
     assert all("realised" not in one.detail for one in unknown)
 
 
-def test_too_few_features_or_dates_cannot_tell(where: Removal) -> None:
+def test_too_few_features_or_dates_are_inconclusive(where: Removal) -> None:
     few = Removal(
         lambda points, rows: points.sum((1, 2)), where.inputs[..., :3], where.filler[..., :3], DATES
     )
@@ -81,7 +80,7 @@ def test_too_few_features_or_dates_cannot_tell(where: Removal) -> None:
         assert one.detail.startswith("one date only")
 
 
-def test_the_interval_is_students() -> None:
+def test_the_interval_uses_students_t() -> None:
     daily = np.random.default_rng(0).standard_normal(9)
     mean, error, interval = mean_interval(daily)
     expected = stats.t.interval(0.95, 8, mean, stats.sem(daily))
@@ -89,11 +88,11 @@ def test_the_interval_is_students() -> None:
     np.testing.assert_allclose(interval, expected, rtol=1e-12)
 
 
-def test_what_does_not_fit_is_named(where: Removal) -> None:
+def test_mismatched_arguments_are_named(where: Removal) -> None:
     with pytest.raises(ValueError, match=r"each of 8 features, shape \(8,\); its shape is \(7,\)"):
         faithfulness(where, np.ones(7))
     with pytest.raises(ValueError, match="finite importance"):
         faithfulness(where, np.full(8, np.nan))
     lonely = Removal(linear, where.inputs[:9], where.filler[:9], np.arange(9))
-    with pytest.raises(ValueError, match="a date with three samples at least"):
+    with pytest.raises(ValueError, match="a date with at least three samples"):
         faithfulness(lonely, np.abs(WEIGHT))

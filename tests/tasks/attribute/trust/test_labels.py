@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from foldproof.tasks.attribute.trust import with_permuted_target
+from foldproof.tasks.attribute.trust.retraining import with_permuted_target
 from foldproof.tasks.data.panel import Panel
 
 
@@ -16,7 +16,7 @@ def gappy(panel: Panel) -> Panel:
     return replace(panel, target=target, member=member)
 
 
-def test_targets_of_a_date_change_symbols_and_nothing_else_happens(gappy: Panel) -> None:
+def test_targets_of_a_date_change_symbols_and_nothing_else_changes(gappy: Panel) -> None:
     permuted = with_permuted_target(gappy, seed=0)
     np.testing.assert_array_equal(np.isnan(permuted.target), np.isnan(gappy.target))
     np.testing.assert_array_equal(np.sort(permuted.target, 1), np.sort(gappy.target, 1))
@@ -26,7 +26,7 @@ def test_targets_of_a_date_change_symbols_and_nothing_else_happens(gappy: Panel)
     assert np.mean(moved[np.isfinite(gappy.target)]) == pytest.approx(7 / 8, abs=0.03)
 
 
-def test_nothing_is_left_of_the_signal_between_symbols(panel: Panel) -> None:
+def test_permuted_targets_have_no_cross_sectional_signal(panel: Panel) -> None:
     def between(values: np.ndarray) -> np.ndarray:
         return (values - values.mean(1, keepdims=True)).ravel()
 
@@ -37,7 +37,7 @@ def test_nothing_is_left_of_the_signal_between_symbols(panel: Panel) -> None:
     assert abs(after) < 0.1  # three standard errors
 
 
-def test_a_panel_of_its_own_from_a_seed(panel: Panel) -> None:
+def test_the_new_panel_depends_on_its_seed(panel: Panel) -> None:
     first, again, other = (with_permuted_target(panel, seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first.target, again.target)
     assert first.fingerprint == again.fingerprint

@@ -5,8 +5,12 @@ from captum.metrics import infidelity as captum_infidelity
 from captum.metrics import sensitivity_max as captum_sensitivity
 from torch import Tensor, nn
 
-from foldproof.tasks.attribute.trust import infidelity, max_sensitivity
-from foldproof.tasks.attribute.trust.sensitivity import distances
+from foldproof.tasks.attribute.trust.sensitivity import (
+    distances,
+    max_sensitivity,
+    predicted,
+    responses,
+)
 
 DRAWS, SAMPLES = 6, 9
 DOUBLE = torch.float64
@@ -34,6 +38,12 @@ def flat(several: Tensor) -> Tensor:
     return several.transpose(0, 1).flatten(0, 1)
 
 
+def infidelity(forward, inputs: Tensor, attributions: Tensor, weights: Tensor, moved: Tensor):
+    """Mean squared error (B,) of the predicted responses."""
+    error = predicted(attributions, weights) - responses(forward, inputs, moved)
+    return error.square().mean(0)
+
+
 @pytest.fixture(scope="module")
 def network() -> Recurrent:
     return Recurrent()
@@ -42,8 +52,8 @@ def network() -> Recurrent:
 X, BASE = draw(SAMPLES, 5, 3, seed=0), draw(SAMPLES, 5, 3, seed=1)
 
 
-def test_infidelity_of_a_gradient_is_captums(network: Recurrent) -> None:
-    """Yeh's own form: the attribution is per unit of the input, the weight is the perturbation."""
+def test_infidelity_of_a_gradient_equals_captums(network: Recurrent) -> None:
+    """Yeh's form: the attribution is per unit of the input, the weight is the perturbation."""
     attributions = Saliency(network).attribute(X.clone().requires_grad_(), abs=False).detach()
     moved = X - 0.3 * draw(DRAWS, SAMPLES, 5, 3, seed=2)
     found = infidelity(lambda p, _: network(p), X, attributions, X - moved, moved)
@@ -53,8 +63,8 @@ def test_infidelity_of_a_gradient_is_captums(network: Recurrent) -> None:
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-14)
 
 
-def test_infidelity_of_integrated_gradients_is_captums(network: Recurrent) -> None:
-    """The share of the way to the baseline, as captum has it for what is multiplied by inputs."""
+def test_infidelity_of_integrated_gradients_equals_captums(network: Recurrent) -> None:
+    """The share of the path, as in captum for attributions that are multiplied by inputs."""
     attributions = IntegratedGradients(network).attribute(X, BASE, n_steps=30)
     put = draw(DRAWS, SAMPLES, 5, 3, seed=3) > 0
     moved = torch.where(put, BASE, X)
@@ -69,24 +79,24 @@ def test_infidelity_of_integrated_gradients_is_captums(network: Recurrent) -> No
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-12)
 
 
-def test_a_linear_forward_has_no_infidelity_and_a_false_attribution_has() -> None:
+def test_a_linear_forward_has_no_infidelity_unlike_a_wrong_attribution() -> None:
     weight = draw(5, 3, seed=4)
     put = draw(DRAWS, SAMPLES, 5, 3, seed=5) > 0
     exact = (X - BASE) * weight
 
-    def told(attributions: Tensor) -> Tensor:
+    def error(attributions: Tensor) -> Tensor:
         moved = torch.where(put, BASE, X)
         return infidelity(lambda p, _: (p * weight).sum((1, 2)), X, attributions, put.to(X), moved)
 
-    assert told(exact).max() < 1e-24
-    assert told(2 * exact).min() > 0.01
+    assert error(exact).max() < 1e-24
+    assert error(2 * exact).min() > 0.01
     one_cell = exact.clone()
     one_cell[:, 0, 0] += 1
     share = put[:, :, 0, 0].to(X).mean(0)  # missed by 1 where that cell is put to the baseline
-    torch.testing.assert_close(told(one_cell), share, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(error(one_cell), share, rtol=1e-10, atol=1e-12)
 
 
-def test_max_sensitivity_is_captums(network: Recurrent) -> None:
+def test_max_sensitivity_equals_captums(network: Recurrent) -> None:
     explain = IntegratedGradients(network)
     moved = X + 0.02 * (2 * torch.rand(DRAWS, SAMPLES, 5, 3, dtype=DOUBLE) - 1)
 

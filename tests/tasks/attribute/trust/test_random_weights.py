@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from foldproof.tasks.attribute.trust import label_randomization, model_randomization
+from foldproof.tasks.attribute.trust.random_weights import label_randomization, model_randomization
 
 TRAINED = np.array([5.0, 4.0, 3.0, 2.0, 1.0, 0.5, 0.2, 0.1])
 
@@ -17,11 +17,11 @@ def test_an_unchanged_ranking_fails_and_unrelated_ones_pass() -> None:
     assert label_randomization(TRAINED, free).value == found.value
 
 
-def test_a_reversed_ranking_is_not_random_either() -> None:
+def test_a_reversed_ranking_is_not_random() -> None:
     assert label_randomization(TRAINED, [-TRAINED]).passed is False
 
 
-def test_only_the_last_stage_is_judged() -> None:
+def test_only_the_last_stage_counts() -> None:
     generator = np.random.default_rng(1)
     free = [generator.permutation(TRAINED) for _ in range(8)]
     found = model_randomization(TRAINED, {"head": free, "lstm 0": [TRAINED]})
@@ -29,17 +29,17 @@ def test_only_the_last_stage_is_judged() -> None:
     assert found.passed is False
 
 
-def test_four_features_are_told_by_several_networks() -> None:
-    """A single rho of four features may be anything; that two are 1 is chance 1 / 576."""
+def test_four_features_need_several_networks() -> None:
+    """A single rho of four features can have any value; two are 1 with probability 1 / 576."""
     one = model_randomization(TRAINED[:4], {"all": [TRAINED[:4]]})
     two = model_randomization(TRAINED[:4], {"all": [TRAINED[:4]] * 2})
     assert one.passed is None
-    assert "draw more to tell" in one.detail
+    assert "draw more networks" in one.detail
     assert two.passed is False
     assert two.mark < 1
 
 
-def test_random_rankings_hardly_ever_fail() -> None:
+def test_random_rankings_rarely_fail() -> None:
     generator = np.random.default_rng(2)
     passed = [
         label_randomization(TRAINED, [generator.permutation(TRAINED)]).passed for _ in range(500)
@@ -48,9 +48,9 @@ def test_random_rankings_hardly_ever_fail() -> None:
 
 
 def test_nothing_to_compare_with() -> None:
-    with pytest.raises(ValueError, match="one stage at least"):
+    with pytest.raises(ValueError, match="at least one stage"):
         model_randomization(TRAINED, {})
-    with pytest.raises(ValueError, match="there is none"):
+    with pytest.raises(ValueError, match="no ranking to compare with"):
         label_randomization(TRAINED, [])
     with pytest.raises(ValueError, match=r"\(8,\) and \(3,\)"):
         label_randomization(TRAINED, [np.ones(3)])

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from foldproof.tasks.attribute.trust import Removal
 from foldproof.tasks.attribute.trust.faithfulness import (
+    Removal,
     losses,
     orders,
     steps,
@@ -46,7 +46,7 @@ def test_all_orders_of_a_few_features_and_random_ones_of_many() -> None:
     assert (np.sort(many, axis=1) == np.arange(9)).all()
 
 
-def test_removed_features_are_the_fillers() -> None:
+def test_removed_features_come_from_the_filler() -> None:
     where = removal([1.0, 2.0, 4.0])
     gone = np.array([[False, True, False], [True, True, True]])
     mixed = where.inputs.clone()
@@ -56,7 +56,7 @@ def test_removed_features_are_the_fillers() -> None:
     np.testing.assert_allclose(where.forecasts(gone), expected, rtol=1e-12)
 
 
-def test_losses_against_one_removal_at_a_time() -> None:
+def test_losses_equal_one_removal_at_a_time() -> None:
     where = removal([3.0, 1.0, 0.0, -2.0])
     target = np.random.default_rng(1).standard_normal(120)
     whole = where.forecasts(np.zeros((1, 4), dtype=bool))[0]
@@ -98,7 +98,7 @@ def test_thin_cross_sections_of_spread_dates() -> None:
     assert (few % days).unique(return_counts=True)[1].tolist() == [3] * 8
 
 
-def test_what_does_not_fit_is_named() -> None:
+def test_mismatched_arguments_are_named() -> None:
     where = removal([1.0, 2.0])
     with pytest.raises(ValueError, match=r"filler \(5, 3, 2\), dates \(120,\)"):
         Removal(where.forward, where.inputs, where.filler[:5], DATES)

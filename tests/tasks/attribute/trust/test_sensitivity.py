@@ -2,8 +2,13 @@ import pytest
 import torch
 from torch import Generator, Tensor
 
-from foldproof.tasks.attribute.trust import infidelity_check, sensitivity_check
-from foldproof.tasks.attribute.trust.sensitivity import Attribute, median_interval, relative_error
+from foldproof.tasks.attribute.trust.sensitivity import (
+    Attribute,
+    infidelity_check,
+    median_interval,
+    relative_error,
+    sensitivity_check,
+)
 
 WEIGHT = torch.tensor([3.0, -2.0, 1.0, 0.5, 0.0, 0.0], dtype=torch.float64)
 
@@ -42,14 +47,14 @@ def test_no_infidelity_without_interaction() -> None:
     ("attributions", "value"),
     [(torch.zeros_like(X), 1.0), (2 * exact(linear, X), 1.0), (3 * exact(linear, X), 4.0)],
 )
-def test_no_attribution_or_a_multiple_by_hand(attributions: Tensor, value: float) -> None:
+def test_zero_attributions_or_a_multiple_by_hand(attributions: Tensor, value: float) -> None:
     found = infidelity_check(linear, X, BASE, attributions, 8, seeded())
     assert found.value == pytest.approx(value, rel=1e-9)
     assert found.passed is False
 
 
-def test_exchanged_features_fail() -> None:
-    """They still add up for every sample: only the parts tell."""
+def test_permuted_features_fail() -> None:
+    """They still add up for every sample: only parts of the features show the error."""
     exchanged = exact(linear, X)[..., [4, 5, 2, 3, 0, 1]]
     torch.testing.assert_close(exchanged.sum((1, 2)), exact(linear, X).sum((1, 2)))
     found = infidelity_check(linear, X, BASE, exchanged, 8, seeded())
@@ -71,7 +76,7 @@ def test_an_interaction_costs_fidelity_and_passes() -> None:
     assert found.passed
 
 
-def test_two_features_cannot_tell() -> None:
+def test_two_features_are_inconclusive() -> None:
     found = infidelity_check(
         lambda p, r: p.sum((1, 2)), X[..., :3], BASE[..., :3], X[..., :3], 4, seeded()
     )
@@ -79,14 +84,16 @@ def test_two_features_cannot_tell() -> None:
 
 
 def test_the_interval_of_the_ratio_covers_it() -> None:
-    """Of draws with ratio 0.25: 95 of 100 intervals hold it, but for what 100 draws tell."""
+    """Draws with ratio 0.25: about 95 of 100 intervals contain it."""
     generator = seeded()
     covered = []
     for _ in range(200):
         size = torch.rand(100, generator=generator, dtype=torch.float64) + 0.5
         actual = size * torch.randn(4, 100, generator=generator, dtype=torch.float64)
-        told = actual + 0.5 * size * torch.randn(4, 100, generator=generator, dtype=torch.float64)
-        _, (low, high) = relative_error(told, actual)
+        predicted = actual + 0.5 * size * torch.randn(
+            4, 100, generator=generator, dtype=torch.float64
+        )
+        _, (low, high) = relative_error(predicted, actual)
         covered.append(low < 0.25 < high)
     assert 0.9 < sum(covered) / 200 < 0.99
 
@@ -116,8 +123,8 @@ def test_sensitivity_does_not_depend_on_the_features_units() -> None:
     assert scaled.value == pytest.approx(plain.value, rel=1e-9)
 
 
-def test_one_sample_has_no_other() -> None:
-    with pytest.raises(ValueError, match="two samples at least; there are 1"):
+def test_one_sample_is_not_enough() -> None:
+    with pytest.raises(ValueError, match="at least two samples; there are 1"):
         sensitivity_check(exact, linear, X[:1], 3, seeded())
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from foldproof.tasks.attribute.trust import agreement, stabilities, stability
+from foldproof.tasks.attribute.trust.stability import agreement, stabilities, stability
 
 
 def rankings(signal: float, seed: int, groups: int = 1, runs: int = 5, features: int = 10):
@@ -51,7 +51,7 @@ def test_a_common_ranking_passes_and_random_rankings_pass_one_time_in_twenty() -
     assert 0.02 < np.mean(passed) < 0.09
 
 
-def test_two_features_cannot_tell() -> None:
+def test_two_features_are_inconclusive() -> None:
     found = stability("seed_stability", np.array([[[1.0, 2.0], [1.0, 2.0]]]))
     assert found.passed is None
     assert found.detail.startswith("too few features")
@@ -65,14 +65,14 @@ def table(folds: int = 3, seeds: int = 2) -> pd.DataFrame:
         importance = generator.permutation(12).astype(float)
         for seed in range(seeds):
             for feature, value in enumerate(importance + 0.1 * generator.standard_normal(12)):
-                rows.append(("zscore", fold, seed, "citic", f"f{feature}", value))
+                rows.append(("zscore", fold, seed, "mean_partial", f"f{feature}", value))
     columns = ["variant", "fold", "seed", "method", "feature", "importance"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def test_seeds_agree_and_folds_do_not() -> None:
     shuffled = table().sample(frac=1, random_state=0)
-    seeds, folds = stabilities(shuffled)["zscore", "citic"]
+    seeds, folds = stabilities(shuffled)["zscore", "mean_partial"]
     assert (seeds.name, seeds.passed) == ("seed_stability", True)
     assert (folds.name, folds.passed) == ("fold_stability", False)
     wide = table().pivot(index=["fold", "seed"], columns="feature", values="importance")
@@ -80,18 +80,20 @@ def test_seeds_agree_and_folds_do_not() -> None:
     assert seeds.value == pytest.approx(np.mean(by_hand), abs=1e-12)
 
 
-def test_by_variant_and_method_and_only_where_there_are_two() -> None:
+def test_by_variant_and_method_with_at_least_two_runs() -> None:
     one_seed = table(seeds=1)
     both = pd.concat([one_seed, table().assign(method="other"), table().assign(variant="none")])
     found = stabilities(both)
-    assert set(found) == {("zscore", "citic"), ("zscore", "other"), ("none", "citic")}
-    assert [one.name for one in found["zscore", "citic"]] == ["fold_stability"]
-    assert stabilities(table(1, 1))["zscore", "citic"] == ()
+    assert set(found) == {("zscore", "mean_partial"), ("zscore", "other"), ("none", "mean_partial")}
+    assert [one.name for one in found["zscore", "mean_partial"]] == ["fold_stability"]
+    assert stabilities(table(1, 1))["zscore", "mean_partial"] == ()
 
 
-def test_what_cannot_be_compared_is_named() -> None:
+def test_incomparable_runs_are_named() -> None:
     whole = table()
-    with pytest.raises(ValueError, match="variant zscore, method citic: 5 units on 3 folds with 2"):
+    with pytest.raises(
+        ValueError, match="variant zscore, method mean_partial: 5 units on 3 folds with 2"
+    ):
         stabilities(whole[~((whole["fold"] == 2) & (whole["seed"] == 1))])
     with pytest.raises(ValueError, match=r"their shape is \(1, 1, 4\)"):
         agreement(np.ones((1, 1, 4)))

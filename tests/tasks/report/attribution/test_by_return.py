@@ -1,7 +1,5 @@
 """Returns by age, and variants that stop at the features."""
 
-from dataclasses import replace
-
 import pandas as pd
 import pytest
 
@@ -13,6 +11,7 @@ from foldproof.tasks.report.attribution.by_return import (
     stops_sentence,
 )
 from foldproof.tasks.report.attribution.words import which_features
+from tests.tasks.report.example import with_newest
 
 WHO = (0, 0, "2020-01-01", "AAA")
 TABLE = pd.DataFrame(
@@ -33,9 +32,7 @@ TOLD = pd.DataFrame(
 
 @pytest.fixture
 def taken(results):
-    return replace(
-        results, attribution=replace(results.attribution, by_return=TABLE, to_prices=TOLD)
-    )
+    return with_newest(results, by_return=TABLE, to_prices=TOLD)
 
 
 def test_shares_by_age_add_up():
@@ -55,5 +52,4 @@ def test_what_stops_says_so_on_the_figure_and_in_words(taken, results):
     said = "Taken back to prices, cs_rank stop at the features: ranks have no derivative. "
     assert stops_sentence(taken) == said
     assert said in which_features(taken)
-    asked = replace(results.attribution, to_prices=TOLD.head(0))
-    assert stops_sentence(replace(results, attribution=asked)) == ""
+    assert stops_sentence(with_newest(results, to_prices=TOLD.head(0))) == ""

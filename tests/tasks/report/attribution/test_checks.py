@@ -1,15 +1,14 @@
 """The checks of an attribution as a table of the page."""
 
-from dataclasses import replace
-
 from foldproof.tasks.report import Results, page_of
 from foldproof.tasks.report.attribution.checks import checks_table
+from tests.tasks.report.example import with_newest
 
 
 def test_a_row_a_variant_a_column_a_check(results: Results) -> None:
     table = checks_table(results)
     assert [trial.title for trial in table["heads"]] == [
-        "completeness", "model randomization", "noise canaries"
+        "completeness", "model randomization", "noise columns"
     ]  # fmt: skip
     order = [name for name in results.ranking.index if name in ("revin", "none")]
     assert [row["name"] for row in table["rows"]] == order
@@ -24,8 +23,5 @@ def test_the_page_shows_them_and_nothing_where_there_are_none(results: Results) 
     page = page_of(results, {"attribution_heatmap": b""})
     assert "Whether to believe it" in page
     assert 'title="as untrained">0.8 / 0.6<br><span class="fails">fails' in page
-    bare = replace(
-        results,
-        attribution=replace(results.attribution, checks=results.attribution.checks.head(0)),
-    )
+    bare = with_newest(results, checks=results.attribution.newest.checks.head(0))
     assert "Whether to believe it" not in page_of(bare, {"attribution_heatmap": b""})

@@ -1,7 +1,5 @@
 """Importance over the folds, and its alert."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,14 +10,15 @@ from foldproof.tasks.report.attribution.shares import best_attributed
 from foldproof.tasks.report.attribution.words import which_features
 from foldproof.tasks.report.style import BLUE, VERMILLION
 from tests.tasks.report.comparison.test_figures import texts
+from tests.tasks.report.example import with_newest
 
 
 def told(results: Results, *alerts: object) -> Results:
     """The same with these alerts of the best candidate's folds."""
-    table = results.attribution.drift
+    table = results.attribution.newest.drift
     own = table[table["variant"] == best_attributed(results)].head(1)
     rows = [own.assign(fold=k + 1, before=k, alert=alert) for k, alert in enumerate(alerts)]
-    return replace(results, attribution=replace(results.attribution, drift=pd.concat(rows)))
+    return with_newest(results, drift=pd.concat(rows))
 
 
 def test_shares_by_hand_weigh_samples() -> None:
@@ -37,7 +36,7 @@ def test_shares_by_hand_weigh_samples() -> None:
 def test_the_figure_shows_what_moved_with_its_mark_and_an_alert_in_red(results: Results) -> None:
     figure = drift_figure(told(results, True))
     (bar,) = figure.axes[0].patches
-    table = results.attribution.drift
+    table = results.attribution.newest.drift
     own = table[table["variant"] == best_attributed(results)].iloc[0]
     assert bar.get_height() == pytest.approx(100 * own["moved"])
     (mark,) = figure.axes[0].collections

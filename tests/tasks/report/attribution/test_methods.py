@@ -31,7 +31,7 @@ def asked(results: Results, *methods: str) -> Results:
 
 def test_only_what_was_asked_is_drawn(results: Results) -> None:
     optional = {"methods", "permutation", "shapley"}
-    usual = asked(results, "integrated_gradients", "citic", "citic_abs")
+    usual = asked(results, "integrated_gradients", "mean_partial", "mean_abs_partial")
     assert optional <= set(figures_of(results))
     assert not optional & set(figures_of(usual))
     assert set(figures_of(results)) - optional == set(figures_of(usual))
@@ -39,7 +39,8 @@ def test_only_what_was_asked_is_drawn(results: Results) -> None:
 
 def test_groups_are_not_ranked_among_features(results: Results) -> None:
     assert ranking_methods(results) == [
-        "integrated_gradients", "expected_gradients", "citic", "citic_abs", "permutation"
+        "integrated_gradients", "expected_gradients", "mean_partial", "mean_abs_partial",
+        "permutation",
     ]  # fmt: skip
 
 
@@ -49,8 +50,8 @@ def test_taus_are_those_of_another_library(results: Results) -> None:
     shares = importance_shares(own, "method").T
     table = tau_table(shares)
     assert np.isnan(np.diag(table)).all()
-    expected = stats.kendalltau(shares["citic"], shares["permutation"]).statistic
-    assert table.loc["citic", "permutation"] == pytest.approx(expected, abs=1e-12)
+    expected = stats.kendalltau(shares["mean_partial"], shares["permutation"]).statistic
+    assert table.loc["mean_partial", "permutation"] == pytest.approx(expected, abs=1e-12)
     assert table.equals(table.T)
     shown = texts(methods_figure(results))
     assert f"{expected:.2f}".replace("-", "\N{MINUS SIGN}") in shown
@@ -86,13 +87,13 @@ def test_groups_are_named_with_their_values(results: Results) -> None:
 def test_lag_shares_by_hand(results: Results) -> None:
     rows = pd.DataFrame(
         {
-            "method": ["citic"] * 3 + ["integrated_gradients"],
+            "method": ["mean_partial"] * 3 + ["integrated_gradients"],
             "lag": [0, 0, 1, 1], "absolute": [1.0, 2.0, 1.0, 5.0],
         }
     )  # fmt: skip
     shares = lag_shares(rows)
-    assert list(shares) == ["integrated_gradients", "citic"]
-    assert shares["citic"].tolist() == [75.0, 25.0]
+    assert list(shares) == ["integrated_gradients", "mean_partial"]
+    assert shares["mean_partial"].tolist() == [75.0, 25.0]
     (axis,) = lag_profile_figure(results).axes
     assert axis.get_xlim() == (19.0, 0.0)
     assert sum(axis.lines[0].get_ydata()) == pytest.approx(100)

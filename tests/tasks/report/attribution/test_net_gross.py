@@ -18,7 +18,7 @@ def test_shares_of_gross_by_hand() -> None:
             "feature": ["a", "b"] * 2, "net": [1.0, 1.0, 3.0, 1.0], "gross": [2.0, 5.0, 4.0, 5.0],
         }
     )  # fmt: skip
-    other = rows.assign(method="citic", net=9.0, gross=9.0)
+    other = rows.assign(method="mean_partial", net=9.0, gross=9.0)
     table = net_and_gross(pd.concat([other, rows])).loc["v"]
     assert table["net"].tolist() == pytest.approx([25.0, 12.5], abs=1e-12)
     assert table["gross"].tolist() == pytest.approx([37.5, 62.5], abs=1e-12)

@@ -38,7 +38,7 @@ def test_features_are_ranked_by_net_where_gross_says_otherwise(results: Results)
             "net": [0.1, 0.8, 0.1], "gross": [5.0, 0.9, 0.1],
         }
     )  # fmt: skip
-    slopes = rows.assign(method="citic", importance=[9.0, 1.0, 1.0])
+    slopes = rows.assign(method="mean_partial", importance=[9.0, 1.0, 1.0])
     importance = pd.concat([slopes, rows], ignore_index=True)
     share = ranked_features(importance, name)
     assert share.index[0] == "carries"

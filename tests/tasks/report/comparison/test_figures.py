@@ -16,7 +16,7 @@ from foldproof.tasks.report.attribution.origins import origins_figure
 from foldproof.tasks.report.attribution.shares import best_attributed, ranked_features
 from foldproof.tasks.report.audit.matrix import answer_of, leak_matrix
 from foldproof.tasks.report.comparison.ranking import KINDS, kind_of, ranking_figure
-from tests.tasks.report.example import finding
+from tests.tasks.report.example import finding, with_newest
 
 
 def texts(figure: Figure) -> list[str]:
@@ -37,7 +37,7 @@ def test_every_figure_is_a_picture_with_content(report: Report) -> None:
 
 def test_methods_by_group_and_lag_add_no_feature_to_the_figure(results: Results) -> None:
     attribution = results.attribution
-    mine = attribution.importance.query("method == 'citic'")
+    mine = attribution.importance.query("method == 'mean_partial'")
     others = [
         mine.assign(method=method, feature=name)
         for method, name in (("occlusion_by_group", "a + b"), ("occlusion_by_lag", "all features"))
@@ -153,7 +153,7 @@ def test_an_attribution_that_fails_a_check_says_so_on_its_figure(results: Result
         ("revin", 1, 0, "infidelity", 2.0, np.nan, np.nan, 1.0, None, "cannot be told"),
     ]
     checks = pd.DataFrame(rows, columns=list(COLUMNS["checks"]))
-    doubtful = replace(results, attribution=replace(results.attribution, checks=checks))
+    doubtful = with_newest(results, checks=checks)
     figure = attribution_heatmap(doubtful)
     shown = texts(figure)
     assert figure.get_suptitle() == f"{best} is not to be believed: fails sufficiency"
