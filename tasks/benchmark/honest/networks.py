@@ -120,28 +120,21 @@ class Scoring:
         size: Samples in a batch.
         training: Whether the network is scored in training mode.
         prepare: (network, windows, dates), run before scoring, or None.
-        dtype: Precision of the windows.
     """
 
     batches: str = "date"
     size: int = BATCH
     training: bool = False
     prepare: Callable[[nn.Module, Tensor, Tensor], None] | None = None
-    dtype: torch.dtype = torch.float32
 
     def __call__(
-        self,
-        model: nn.Module,
-        inputs: pd.DataFrame,
-        test: Samples,
-        fold: Fold,
-        trace: Trace,
+        self, model: nn.Module, inputs: pd.DataFrame, test: Samples, fold: Fold, trace: Trace,
         y: pd.DataFrame,
-    ) -> pd.Series:
+    ) -> pd.Series:  # fmt: skip
         """Scores of the complete windows among ``test``."""
         samples = test.intersection(inputs.index[inputs.notna().all(axis=1)]).sort_values()
-        x, (dates, symbols) = tensor(inputs, samples, self.dtype), numbered(samples)
-        network = model.to(self.dtype).train(self.training)
+        x, (dates, symbols) = tensor(inputs, samples), numbered(samples)
+        network = model.train(self.training)
         if self.prepare is not None:
             self.prepare(network, x, dates)
         places, generator = torch.arange(len(samples)), torch.Generator().manual_seed(0)
@@ -153,7 +146,7 @@ class Scoring:
         target = torch.tensor(y["target"].reindex(samples).to_numpy(dtype=np.float64))
         shown = shown_batch(cut, dates)
         trace.network(network, x[shown], dates[shown], target[shown], symbols[shown])
-        scores = torch.empty(len(samples), dtype=self.dtype)
+        scores = torch.empty(len(samples))
         with torch.no_grad():
             for chosen in cut:
                 scores[chosen] = network(x[chosen], dates[chosen])

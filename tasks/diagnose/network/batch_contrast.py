@@ -1,16 +1,14 @@
 """Do the same weights rank better on batches that mix dates than on batches of one date?"""
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from foldproof.models.batches import BATCHES
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
-from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
-from foldproof.tasks.diagnose.findings.verdicts import statistical_finding, unknown_finding
-from foldproof.tasks.diagnose.network.batch import FiniteDifferences, TestBatch
+from foldproof.tasks.diagnose.findings.finding import Finding
+from foldproof.tasks.diagnose.findings.verdicts import unknown_finding
+from foldproof.tasks.diagnose.network.batch import FiniteDifferences, TestBatch, rank_ic_finding
 from foldproof.tasks.diagnose.network.scoring import Labels, in_batches, rank_ic_of
 from foldproof.tasks.diagnose.perturb.compare import spread
 
@@ -55,10 +53,11 @@ def composition_contrast(
         for name, cut in cuts(batch, labels).items()
     }
     base = forecasts[BASE]
+    tested = f"{DRAWS} permutations of the compositions by block of dates"
     apart = max(float(np.abs(one - base).max()) for one in forecasts.values())
     if apart <= batch.tolerance * spread(base):
         detail = "forecasts are the same whatever other samples are in the batch"
-        return _finding(batch, {}, 0, 1.0, detail, later=False)
+        return rank_ic_finding(batch, TEST.key, 0.0, 1.0, False, f"0 dates; {tested}", detail)
     daily = {name: rank_ic_of(one, batch.dates, labels.target) for name, one in forecasts.items()}
     table = np.stack([one.to_numpy() for one in daily.values()], axis=1)  # (D, C), the base first
     block = max(BLOCK_DATES, 2 * labels.horizon)
@@ -68,14 +67,17 @@ def composition_contrast(
         )
         return unknown_finding(TEST.key, batch.stage, reason, "nothing", counts=False)
     p = permuted(table, block, batch.seed)
-    means = {name: float(one.mean()) for name, one in daily.items()}
     if p > TEST.threshold:
         detail = "no composition ranks better than batches of one date"
     elif differences.later:
         detail = "batches of mixed dates rank better, and forecasts move with later dates"
     else:
         detail = "batches of mixed dates rank better, although no later date moves a forecast"
-    return _finding(batch, means, len(table), p, detail, differences.later)
+    means = {name: float(one.mean()) for name, one in daily.items()}
+    detail += ": rank IC " + ", ".join(f"{name} {mean:+.3f}" for name, mean in means.items())
+    value = max(mean for name, mean in means.items() if name != BASE) - means[BASE]
+    tested = f"{len(table)} dates; {tested}"
+    return rank_ic_finding(batch, TEST.key, value, p, differences.later, tested, detail)
 
 
 def cuts(batch: TestBatch, labels: Labels) -> dict[str, list[Tensor]]:
@@ -106,18 +108,3 @@ def permuted(table: np.ndarray, block: int, seed: int) -> float:
     largest = (drawn[:, 1:] - drawn[:, :1]).max(axis=1)
     reached = largest >= (observed[1:] - observed[0]).max() - 1e-12
     return float((1 + reached.sum()) / (1 + DRAWS))
-
-
-def _finding(
-    batch: TestBatch, means: dict[str, float], dates: int, p: float, detail: str, later: bool
-) -> Finding:
-    """LEAK where mixed dates rank better and later dates move forecasts."""
-    best = max((name for name in means if name != BASE), key=lambda name: means[name], default="")
-    figures = ", ".join(f"{name} {mean:+.3f}" for name, mean in means.items())
-    finding = statistical_finding(
-        TEST.key, batch.stage, means[best] - means[BASE] if best else 0.0, p, TEST.threshold,
-        f"{dates} dates; {DRAWS} permutations of the compositions by block of dates",
-        detail + (f": rank IC {figures}" if figures else ""),
-    )  # fmt: skip
-    verdict = finding.verdict if later else Verdict.CLEAN
-    return replace(finding, verdict=verdict, counts=batch.counts)

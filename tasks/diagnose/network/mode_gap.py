@@ -1,14 +1,13 @@
 """Does the same network rank better in training mode than in eval mode?"""
 
 import copy
-from dataclasses import replace
 
 import numpy as np
 
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
-from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
-from foldproof.tasks.diagnose.findings.verdicts import statistical_finding, unknown_finding
-from foldproof.tasks.diagnose.network.batch import FiniteDifferences, TestBatch
+from foldproof.tasks.diagnose.findings.finding import Finding
+from foldproof.tasks.diagnose.findings.verdicts import unknown_finding
+from foldproof.tasks.diagnose.network.batch import FiniteDifferences, TestBatch, rank_ic_finding
 from foldproof.tasks.diagnose.network.scoring import (
     LEAST_DATES,
     Labels,
@@ -54,34 +53,25 @@ def mode_gap(batch: TestBatch, differences: FiniteDifferences, labels: Labels) -
     ).to_numpy()
     if np.abs(training - evaluated).max() <= batch.tolerance * spread(evaluated):
         gaps = np.zeros_like(gaps)  # rounding breaks ties differently: no gap
-    return _finding(batch, gaps, labels.horizon, differences.later)
-
-
-def _finding(batch: TestBatch, gaps: np.ndarray, horizon: int, later: bool) -> Finding:
-    """LEAK where the daily gaps (D,) are above 0 and later dates move forecasts."""
-    if len(gaps) < max(LEAST_DATES, 4 * horizon):
-        reason = f"{len(gaps)} dates with a rank IC are too few for labels over {horizon}"
+    if len(gaps) < max(LEAST_DATES, 4 * labels.horizon):
+        reason = f"{len(gaps)} dates with a rank IC are too few for labels over {labels.horizon}"
         return unknown_finding(TEST.key, batch.stage, reason, "nothing", counts=False)
-    p = above_zero(gaps, horizon, batch.seed)
-    better = p <= TEST.threshold
-    if better and later:
+    p = above_zero(gaps, labels.horizon, batch.seed)
+    if p > TEST.threshold:
+        detail = "training mode ranks no better" if gaps.any() else "both modes rank alike"
+    elif differences.later:
         detail = "training mode ranks better, and its forecasts move with later dates"
-    elif better:
+    else:
         detail = (
             "training mode ranks better, although no later date moves a forecast: running "
             "statistics that do not fit have this effect"
         )
-    else:
-        detail = "training mode ranks no better" if gaps.any() else "both modes rank alike"
     tested = (
-        f"{len(gaps)} dates, labels over {horizon}; one-sided Newey-West t against simulated series"
-        " with the same overlap"
+        f"{len(gaps)} dates, labels over {labels.horizon}; one-sided Newey-West t against simulated"
+        " series with the same overlap"
     )
-    finding = statistical_finding(
-        TEST.key, batch.stage, float(gaps.mean()), p, TEST.threshold, tested, detail
-    )
-    verdict = finding.verdict if later else Verdict.CLEAN
-    return replace(finding, verdict=verdict, counts=batch.counts)
+    value = float(gaps.mean())
+    return rank_ic_finding(batch, TEST.key, value, p, differences.later, tested, detail)
 
 
 def above_zero(daily: np.ndarray, horizon: int, seed: int) -> float:
