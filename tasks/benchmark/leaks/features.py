@@ -154,7 +154,8 @@ def adjusted(rows: pd.DataFrame) -> pd.Series:
 
 def adjusted_volume(rows: pd.DataFrame) -> pd.Series:
     """Volume adjusted by the last price, as vendors adjust it for splits."""
-    return np.log(rows["volume"] * over_history(rows, "close", "last"))
+    adjusted_shares = rows["volume"] * over_history(rows, "close", "last")
+    return pd.Series(np.log(adjusted_shares), index=rows.index)
 
 
 def over_history(
