@@ -68,8 +68,8 @@ def precision_recall(relevant: np.ndarray, score: np.ndarray) -> Curve:
     order = np.argsort(-value, kind="stable")
     hits = np.cumsum(truth[order])
     last = np.r_[np.diff(value[order]) != 0, True]  # tied cells share a threshold
-    hits, taken = hits[last], (np.arange(len(order)) + 1)[last]
-    return Curve(value[order][last][::-1], (hits / taken)[::-1], (hits / hits[-1])[::-1])
+    hits, selected = hits[last], (np.arange(len(order)) + 1)[last]
+    return Curve(value[order][last][::-1], (hits / selected)[::-1], (hits / hits[-1])[::-1])
 
 
 def area(x: np.ndarray, y: np.ndarray) -> float:

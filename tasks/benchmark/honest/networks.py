@@ -144,8 +144,8 @@ class Scoring:
             else BATCHES[self.batches].cut(places, dates, symbols, self.size, generator)
         )
         target = torch.tensor(y["target"].reindex(samples).to_numpy(dtype=np.float64))
-        shown = shown_batch(cut, dates)
-        trace.network(network, x[shown], dates[shown], target[shown], symbols[shown])
+        traced = traced_batch(cut, dates)
+        trace.network(network, x[traced], dates[traced], target[traced], symbols[traced])
         scores = torch.empty(len(samples))
         with torch.no_grad():
             for chosen in cut:
@@ -153,7 +153,7 @@ class Scoring:
         return pd.Series(scores.double().numpy(), index=samples)
 
 
-def shown_batch(cut: Sequence[Tensor], dates: Tensor, most: int = 96) -> Tensor:
+def traced_batch(cut: Sequence[Tensor], dates: Tensor, most: int = 96) -> Tensor:
     """The first batch with several dates, else the first few batches joined."""
     for batch in cut:
         if len(dates[batch].unique()) > 1:
@@ -172,11 +172,10 @@ def network_parts(
     scoring: Scoring = Scoring(),  # frozen
     batches: str = "shuffled",
     size: int = BATCH,
-    base: Parts = HONEST,
 ) -> Parts:
     """The honest parts with a network on windows in place of the linear model."""
     train = partial(fit_windows, make, batches, size)
-    return replace(base, windows=lagged, train=train, score=scoring)
+    return replace(HONEST, windows=lagged, train=train, score=scoring)
 
 
 def fit_sequences(

@@ -7,14 +7,8 @@ import numpy as np
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
 from foldproof.tasks.diagnose.findings.finding import Finding
 from foldproof.tasks.diagnose.findings.verdicts import unknown_finding
+from foldproof.tasks.diagnose.network import scoring
 from foldproof.tasks.diagnose.network.batch import FiniteDifferences, TestBatch, rank_ic_finding
-from foldproof.tasks.diagnose.network.scoring import (
-    LEAST_DATES,
-    Labels,
-    in_batches,
-    pieces,
-    rank_ic_of,
-)
 from foldproof.tasks.diagnose.perturb.compare import spread
 
 DRAWS = 1999
@@ -22,7 +16,7 @@ DRAWS = 1999
 TEST = DIAGNOSTICS["mode_gap"]
 
 
-def mode_gap(batch: TestBatch, differences: FiniteDifferences, labels: Labels) -> Finding:
+def mode_gap(batch: TestBatch, differences: FiniteDifferences, labels: scoring.Labels) -> Finding:
     """Mean daily rank IC in training mode, dropout off, less that in eval mode.
 
     Batch statistics that include later dates carry information about future returns. This is a
@@ -41,19 +35,19 @@ def mode_gap(batch: TestBatch, differences: FiniteDifferences, labels: Labels) -
     Raises:
         ValueError: Outputs are not one number per sample.
     """
-    cuts = pieces(len(batch.windows), labels.batch_size)
+    cuts = scoring.pieces(len(batch.windows), labels.batch_size)
     in_eval = copy.deepcopy(batch.module).eval()
     training, evaluated = (
-        in_batches(module, batch.windows, batch.dates, cuts, batch.seed)
+        scoring.in_batches(module, batch.windows, batch.dates, cuts, batch.seed)
         for module in (batch.module, in_eval)
     )
     gaps = (
-        rank_ic_of(training, batch.dates, labels.target)
-        - rank_ic_of(evaluated, batch.dates, labels.target)
+        scoring.rank_ic_of(training, batch.dates, labels.target)
+        - scoring.rank_ic_of(evaluated, batch.dates, labels.target)
     ).to_numpy()
     if np.abs(training - evaluated).max() <= batch.tolerance * spread(evaluated):
         gaps = np.zeros_like(gaps)  # rounding breaks ties differently: no gap
-    if len(gaps) < max(LEAST_DATES, 4 * labels.horizon):
+    if len(gaps) < max(scoring.LEAST_DATES, 4 * labels.horizon):
         reason = f"{len(gaps)} dates with a rank IC are too few for labels over {labels.horizon}"
         return unknown_finding(TEST.key, batch.stage, reason, "nothing", counts=False)
     p = above_zero(gaps, labels.horizon, batch.seed)
