@@ -204,8 +204,8 @@ def _expected_paragraph(row: pd.Series, size: ExpectedSize) -> str:
     stated = signed(size.low) + ("" if size.low == size.high else f" to {signed(size.high)}")
     verdict = "Confirmed" if low <= size.high and high >= size.low else "Corrected"
     return (
-        f"Earlier study, {size.panel}, {_cell_name(row)}, {size.score.replace('_', ' ')}: {stated}. "
-        f"{verdict}: {interval_text(row, size.score)}."
+        f"Earlier study, {size.panel}, {_cell_name(row)}, {size.score.replace('_', ' ')}: "
+        f"{stated}. {verdict}: {interval_text(row, size.score)}."
     )
 
 
