@@ -17,7 +17,7 @@ MATERIAL = 0.001
 
 @dataclass(frozen=True)
 class ExpectedSize(Spec):
-    """A previously published figure, which the study confirms or corrects."""
+    """A figure of an earlier study, which this one confirms or corrects."""
 
     panel: str
     """Key of a panel."""
@@ -28,7 +28,7 @@ class ExpectedSize(Spec):
     score: str
     """honest, train_mode or train_mode_dates."""
     low: float
-    """The published rank IC, or the lower end of its range."""
+    """The earlier rank IC, or the lower end of its range."""
     high: float
     """Upper end of the range; equal to low for a single figure."""
 
@@ -66,7 +66,7 @@ def answer(
         panels: The panels by key, in order.
         reference: The normalization with which the honest scores are compared.
         level: Confidence level; a share of 1 - ``level`` of the named cells may be luck.
-        expected: Published figures; those of cells that were not run are left out.
+        expected: Figures of an earlier study; those of cells that were not run are left out.
     """
     paragraphs = [_short_answer(table, panels, reference, level)]
     for name, panel in panels.items():
@@ -197,13 +197,13 @@ def _honest_paragraph(
 
 
 def _expected_paragraph(row: pd.Series, size: ExpectedSize) -> str:
-    """Whether a published figure lies within the interval."""
+    """Whether a figure of an earlier study lies within the interval."""
     low, high = row[f"{size.score}_low"], row[f"{size.score}_high"]
     stated = signed(size.low) + ("" if size.low == size.high else f" to {signed(size.high)}")
     verdict = "Confirmed" if low <= size.high and high >= size.low else "Corrected"
     return (
-        f"Published, {size.panel}, {_cell_name(row)}, {size.score.replace('_', ' ')}: {stated}. "
-        f"{verdict}: {interval_text(row, size.score)}."
+        f"Earlier study, {size.panel}, {_cell_name(row)}, {size.score.replace('_', ' ')}: "
+        f"{stated}. {verdict}: {interval_text(row, size.score)}."
     )
 
 

@@ -7,24 +7,12 @@ from typing import Any
 from foldproof.models.normalizers import VARIANTS, Variant
 from foldproof.tasks.benchmark.case import Case, by_key, pipeline_case
 from foldproof.tasks.benchmark.honest import look_alikes as honest
+from foldproof.tasks.benchmark.honest import networks as fitted
 from foldproof.tasks.benchmark.honest.forecaster import HONEST, next_close
 from foldproof.tasks.benchmark.honest.market import Market
-from foldproof.tasks.benchmark.honest.networks import (
-    Scoring,
-    fit_sequences,
-    fit_windows,
-    lstm,
-    network_parts,
-    score_sequences,
-)
+from foldproof.tasks.benchmark.honest.networks import Scoring, lstm, network_parts
 from foldproof.tasks.benchmark.leaks import features as made
-from foldproof.tasks.benchmark.leaks import rows, training
-from foldproof.tasks.benchmark.leaks.networks import (
-    BatchMean,
-    BatchRank,
-    OverTime,
-    update_statistics,
-)
+from foldproof.tasks.benchmark.leaks import networks, rows, training
 from foldproof.tasks.benchmark.more_cases import EVERYDAY_LEAKS, MORE_CONTROLS
 
 WEEK = Market(horizon=5)
@@ -56,8 +44,10 @@ def _of_hidden(key: str, title: str, module: type) -> Case:
 
 def _of_sequences(key: str, title: str, *stages: str, kind: str, both_ways: bool = False) -> Case:
     """A network on whole sequences with a forecast at every step."""
-    train = partial(fit_sequences, partial(OverTime, kind=kind, both_ways=both_ways))
-    return pipeline_case(key, title, *stages, train=train, score=score_sequences)
+    train = partial(
+        fitted.fit_sequences, partial(networks.OverTime, kind=kind, both_ways=both_ways)
+    )
+    return pipeline_case(key, title, *stages, train=train, score=fitted.score_sequences)
 
 
 LEAKS = by_key(
@@ -81,19 +71,19 @@ LEAKS = by_key(
                 variant=VARIANTS["batch_norm_hidden"], batches="date_block", size=120,
                 training=True),
     _of_network("13", "running statistics refreshed on the test block", *NETWORK,
-                variant=VARIANTS["batch_norm_hidden"], prepare=update_statistics),
+                variant=VARIANTS["batch_norm_hidden"], prepare=networks.update_statistics),
     _of_network("14", "prediction-time batch norm over the whole test block", *NETWORK,
                 variant=VARIANTS["batch_norm_hidden"], batches="all", training=True),
-    _of_hidden("15", "detached batch mean", BatchMean),
-    _of_hidden("16", "rank within a batch of several dates", BatchRank),
+    _of_hidden("15", "detached batch mean", networks.BatchMean),
+    _of_hidden("16", "rank within a batch of several dates", networks.BatchRank),
     _of_sequences("17", "instance norm over time, read at every step", *NETWORK, kind="instance"),
     _of_sequences("18", "bidirectional LSTM, read at every step", *NETWORK, kind="none",
                   both_ways=True),
     pipeline_case("19", "window normalized with the horizon in it", "window",
                   windows=training.with_horizon),
     pipeline_case("20", "epoch chosen on the test block", *TRAINING, base=network_parts(PLAIN),
-                  train=partial(fit_windows, PLAIN, "shuffled", 128, stop_on=training.on_test,
-                                epochs=12)),
+                  train=partial(fitted.fit_windows, PLAIN, "shuffled", 128, epochs=12,
+                                stop_on=training.on_test)),
     pipeline_case("21", "hyper-parameters tuned on the test block", *TRAINING,
                   train=training.tuned_on_test),
     pipeline_case("22", "week's close spread over its days", *FEATURES, added=made.weekly),
@@ -125,7 +115,7 @@ MORE_LEAKS = by_key(
     pipeline_case("low pass", "Fourier filter over all days", *FEATURES, added=made.low_pass),
     pipeline_case("adjusted", "prices adjusted from the last day", *FEATURES, added=made.adjusted),
     pipeline_case("normal volume", "volume over its mean of all days", *FEATURES,
-                  added=made.normal_volume),
+                  added=partial(made.over_history, column="volume", statistic="mean")),
     pipeline_case("next volume", "tomorrow's volume", *FEATURES, added=made.next_volume),
     pipeline_case("regime", "volatility above its median of all days", *FEATURES,
                   added=made.market_regime),

@@ -11,7 +11,7 @@ import pandas as pd
 from foldproof.tasks.benchmark.case import Case
 from foldproof.tasks.benchmark.cases import CASES, CONTROLS, LEAKS
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
-from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
+from foldproof.tasks.diagnose.findings.finding import Size, Verdict
 
 
 @dataclass(frozen=True)
@@ -79,16 +79,11 @@ def outcome(case: Case, seed: int, **options: object) -> Outcome:
         verdict=report.verdict,
         caught=tuple((f.test, f.stage) for f in leaks if f.counts),
         alone=tuple(dict.fromkeys(f.test for f in leaks)),
-        rounding=tuple(f.test for f in report.findings if _rounded(f)),
+        rounding=tuple(f.test for f in report.findings if f.size in (Size.BITS, Size.ROUNDING)),
         ahead=max((f.ahead or 0 for f in leaks), default=0),
         inflation=(price.value, price.low, price.high) if price else (np.nan, np.nan, np.nan),
         seconds=spent,
     )
-
-
-def _rounded(finding: Finding) -> bool:
-    """Whether a result moved by no more than rounding."""
-    return finding.size is not None and 0 < finding.value <= finding.threshold
 
 
 def by_case(found: Iterable[Outcome]) -> pd.DataFrame:

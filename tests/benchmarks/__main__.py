@@ -1,4 +1,4 @@
-"""``make bench``: every benchmark, one after the other."""
+"""``make bench``: every speed benchmark, one after the other."""
 
 from tests.benchmarks import (
     bench_append,

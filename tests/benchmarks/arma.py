@@ -1,6 +1,6 @@
-"""The ARMA white box: a sum of squares of few cells, so that which ones matter is known.
+"""The ARMA white box: a sum of squares of a few known cells.
 
-As Crabbe & van der Schaar define it (2021, ICML, "Explaining Time Series Predictions with Dynamic
+Defined by Crabbe & van der Schaar (2021, ICML, "Explaining Time Series Predictions with Dynamic
 Masks", experiments rare feature and rare time, and the code published with it).
 """
 
@@ -22,7 +22,7 @@ AR, MA = (2, 0.5, 0.2, 0.1), (2,)
 
 
 class WhiteBox(NamedTuple):
-    """Series (B, T, F) and the cells that the regressor reads, (B, T, F) bool."""
+    """Series (B, T, F) and the cells the regressor reads, (B, T, F) bool."""
 
     series: np.ndarray
     relevant: np.ndarray
@@ -52,7 +52,7 @@ RARE: Mapping[str, Callable[[np.random.Generator], np.ndarray]] = MappingProxyTy
 
 
 def draw(name: str, seed: int) -> WhiteBox:
-    """The series, ARMA in time and independent across features, and their relevant cells."""
+    """Series, ARMA in time and independent across features, with their relevant cells."""
     generator = np.random.default_rng(seed)
     process = ArmaProcess(ar=np.array(AR), ma=np.array(MA))
     series = process.generate_sample(
@@ -62,16 +62,16 @@ def draw(name: str, seed: int) -> WhiteBox:
 
 
 def regressor(relevant: Tensor) -> Forward:
-    """The white box of one sample whose relevant cells are (T, F) bool.
+    """The white box of one sample with relevant cells (T, F) bool.
 
-    Published is one output a step, the sum of squares over its relevant features. Steps do not mix
-    in it, so the attributions of the sum over steps, which is taken here, are the same.
+    The published model has one output per step, the sum of squares over its relevant features.
+    Steps do not mix, so the attributions of the sum over steps, used here, are the same.
     """
     return lambda points: (points.square() * relevant).sum((1, 2))
 
 
 def attributed(box: WhiteBox, method: Explain, baseline: Tensor) -> np.ndarray:
-    """(B, T, F) attributions of every sample's own regressor; baseline (B, T, F)."""
+    """(B, T, F) attributions of each sample's own regressor; baseline (B, T, F)."""
     found = [
         method(regressor(torch.from_numpy(relevant)), torch.from_numpy(series)[None], start[None])
         for series, relevant, start in zip(*box, baseline, strict=True)

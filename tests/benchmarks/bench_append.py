@@ -1,9 +1,10 @@
-"""What a night costs when only what was appended is read: CPU seconds, and ratios to all of it.
+"""Cost of a night that reads only the appended rows, compared with reading everything.
 
-``python -m tests.benchmarks.bench_append`` writes 500 symbols x 10 years, then appends one night,
-and reads both with ``incremental`` and without: a Parquet file written anew each night, one with a
-row group a night, a CSV file, and DuckDB and SQLite. ``rows`` is the reading and checking of the
-rows, ``panel`` all of building the panel. Every pair is compared to the last bit. One thread.
+``python -m tests.benchmarks.bench_append`` writes 500 symbols x 10 years, appends one night, and
+reads the result with and without ``incremental``. The sources: a Parquet file rewritten each night,
+a Parquet file with one row group per night, a CSV file, DuckDB and SQLite. ``rows`` is reading and
+checking the rows, ``panel`` is building the whole panel; both in CPU seconds, with the ratio of
+incremental to full. Each pair of results is compared to the last bit. One thread.
 """
 
 import sqlite3
@@ -31,7 +32,7 @@ Writer = Callable[[pd.DataFrame, int, Path], DataSpec]
 
 
 def prices() -> pd.DataFrame:
-    """Daily rows, and one night more."""
+    """Daily rows and one more night."""
     rng = np.random.default_rng(0)
     days = pd.bdate_range("2014-01-02", periods=DAYS + 1)
     walk = np.cumsum(0.02 * rng.standard_normal((len(days), SYMBOLS)), axis=0)
@@ -44,13 +45,13 @@ def prices() -> pd.DataFrame:
 
 
 def in_one_parquet(table: pd.DataFrame, added: int, folder: Path) -> DataSpec:
-    """As pandas writes it."""
+    """One file, written by pandas."""
     table.to_parquet(folder / "prices.parquet", index=False)
     return DataSpec(source="file", path=str(folder / "prices.parquet"))
 
 
 def in_growing_parquet(table: pd.DataFrame, added: int, folder: Path) -> DataSpec:
-    """Row groups of a hundred days, and one for the night."""
+    """Row groups of a hundred days, and one for the new night."""
     path, size = folder / "groups.parquet", 100 * SYMBOLS
     old = len(table) - added
     whole = pa.Table.from_pandas(table, preserve_index=False)
@@ -62,7 +63,7 @@ def in_growing_parquet(table: pd.DataFrame, added: int, folder: Path) -> DataSpe
 
 
 def in_csv(table: pd.DataFrame, added: int, folder: Path) -> DataSpec:
-    """Lines at the end."""
+    """New lines appended at the end."""
     path = folder / "prices.csv"
     end = table.iloc[len(table) - added :]
     (end if added else table).to_csv(path, index=False, header=not added, mode="a")
@@ -104,7 +105,7 @@ WAYS: Mapping[str, Writer] = MappingProxyType({
 
 
 def measured(write: Writer, table: pd.DataFrame, folder: Path) -> Iterator[float]:
-    """CPU seconds: rows whole and appended, the panel whole and appended."""
+    """CPU seconds of the rows in full and appended, and of the panel in full and appended."""
     kept = folder / "kept"
     spec = replace(write(table.iloc[:-SYMBOLS], 0, folder), columns=COLUMNS, incremental=True)
     build(spec, now=TODAY, cache=kept)
@@ -127,7 +128,7 @@ def measured(write: Writer, table: pd.DataFrame, folder: Path) -> Iterator[float
 
 
 def main() -> None:
-    """One line for each kind of source."""
+    """Print one line per source."""
     table = prices()
     print(f"{SYMBOLS} symbols x {DAYS} days and one night [CPU seconds]")
     print(f"{'':<20} rows: all   appended (ratio)   panel: all   appended (ratio)")

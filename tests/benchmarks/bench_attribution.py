@@ -1,28 +1,25 @@
-"""Integrated gradients against captum's with 50 steps: CPU seconds, wall, memory, error.
+"""Integrated gradients against captum with 50 steps: CPU seconds, wall time, memory, error.
 
     python -m tests.benchmarks.bench_attribution [--quick] [--windows 2048 50000] [--dtype float32]
 
-The forecaster is that of the default comparison (LSTM of 32, weights frozen), trained for some
-epochs on a panel with interactions, so that ways are bent. Three arms, each in its own process with
-one thread, in alternation:
+The forecaster is the network of the default comparison (LSTM of 32, weights frozen), trained for a
+few epochs on a panel with interactions, so that it is nonlinear along the path. Three arms run in
+alternation, each in its own process with one thread:
 
-    ours     resolved_gradients, nodes raised until no sample misses more than captum does
-    captum   one call of IntegratedGradients, n_steps 50; internal_batch_size is the number of
-             windows, the smallest that it allows
-    sliced   captum called with 512 windows at a time, which is fastest for it and smallest
+    ours     resolved_gradients, nodes raised until no sample has a larger error than captum's
+    captum   one call of IntegratedGradients with n_steps 50; internal_batch_size is the number of
+             windows, the smallest it allows
+    sliced   captum called with 512 windows at a time, its fastest and smallest setting
 
-Memory is the peak of the process less its peak before the work, when inputs and network are there.
-The error of all is by the same float64 network: what attributions miss of f(x) - f(x'), relative to
-the forecasts' spread. Goal: a quarter of the CPU of the faster of captum's and half the memory
-of its one call, at an error no larger. Sliced, most of the memory is the results themselves.
+Memory is the peak of the process less its peak before the work, once inputs and network are loaded.
+The error is f(x) - f(x') less the sum of the attributions, by a float64 network, relative to the
+spread of the forecasts. Goal: a quarter of the CPU of the faster captum arm and half the memory of
+its single call, with no larger error. In the sliced arm most of the memory is the results.
 """
 
 import argparse
 import json
-import os
 import resource
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -32,7 +29,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.benchmarks.process import last_line_of, medians
+
 HIDDEN, EPOCHS, STEPS, SLICE, SEED = 32, 4, 50, 512, 0
 CPU_GOAL, MEMORY_GOAL = 4.0, 0.5
 ARMS = ("ours", "captum", "sliced")
@@ -40,7 +38,7 @@ ARMS = ("ours", "captum", "sliced")
 
 @dataclass(frozen=True)
 class Effort:
-    """Where ours starts and ends, so that it misses no more than captum does there."""
+    """Settings of our arm with which its error is no larger than captum's."""
 
     nodes: int
     tolerance: float
@@ -69,7 +67,7 @@ class Job:
 
 
 def trained(length: int, features: int, path: Path) -> None:
-    """Train the forecaster on a panel with products and kinks of features; save its weights."""
+    """Train the forecaster on a target with products and kinks of features; save its weights."""
     import torch
 
     from foldproof.models.engine import fit
@@ -94,7 +92,7 @@ def trained(length: int, features: int, path: Path) -> None:
 
 
 def run(job: Job) -> dict[str, float]:
-    """Attribute once in this process, which nothing else may use."""
+    """Attribute once in this process, which does nothing else."""
     import torch
 
     from foldproof.models.network import build
@@ -112,7 +110,7 @@ def run(job: Job) -> dict[str, float]:
     baseline = torch.randn(shape, generator=generator) if job.against == "draw" else None
     baseline = baseline if baseline is None else baseline.to(inputs)
     attribute = ATTRIBUTE[job.arm](network, job)
-    attribute(inputs[:2], baseline if baseline is None else baseline[:2])  # first use sets up
+    attribute(inputs[:2], baseline if baseline is None else baseline[:2])  # the first call sets up
     before = peak()
     cpu, wall = time.process_time(), time.perf_counter()
     attributions, points = attribute(inputs, baseline)
@@ -122,11 +120,11 @@ def run(job: Job) -> dict[str, float]:
         "memory": peak() - before,
         "points": float(points),
     }
-    return figures | missed(network, attributions, inputs, baseline)
+    return figures | completeness_error(network, attributions, inputs, baseline)
 
 
 def alone(forecaster: Any) -> Any:
-    """The forecaster as a module of windows only: none of its normalizers reads dates."""
+    """The forecaster as a module of windows only, since none of its normalizers reads dates."""
     import torch
 
     class Alone(torch.nn.Module):
@@ -141,12 +139,14 @@ def alone(forecaster: Any) -> Any:
 
 
 def peak() -> float:
-    """Largest memory of this process so far, in MiB (Linux counts it in KiB)."""
+    """Peak memory of this process in MiB (Linux reports KiB)."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def missed(network: Any, attributions: Any, inputs: Any, baseline: Any) -> dict[str, float]:
-    """Root mean square and largest of what attributions miss, by a float64 network."""
+def completeness_error(
+    network: Any, attributions: Any, inputs: Any, baseline: Any
+) -> dict[str, float]:
+    """Root mean square and largest completeness error, by a float64 network."""
     import torch
 
     exact = deepcopy(network).double()
@@ -199,7 +199,7 @@ def captum(network: Any, job: Job) -> Callable[[Any, Any], tuple[Any, float]]:
 
 
 def sliced(network: Any, job: Job) -> Callable[[Any, Any], tuple[Any, float]]:
-    """Captum by slices of the windows; detached, as results that are kept ought to be."""
+    """Captum on slices of the windows; results are detached, as stored results should be."""
     import torch
 
     whole = captum(network, job)
@@ -218,37 +218,22 @@ def sliced(network: Any, job: Job) -> Callable[[Any, Any], tuple[Any, float]]:
 ATTRIBUTE = {"ours": ours, "captum": captum, "sliced": sliced}
 
 
-def in_fresh_process(*what: str) -> str:
-    """The last line of what this module prints in a process of its own.
-
-    Whoever asks must stay small: a process inherits the peak memory of the one that starts it.
-    """
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "tests.benchmarks.bench_attribution", *what]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True
-    )
-    return done.stdout.splitlines()[-1]
-
-
 def compare(
     shape: str, windows: int, dtype: str, against: str, repetitions: int, weights: str
 ) -> bool:
-    """Print the figures of one workload; whether the goals are met."""
+    """Print the figures of one workload; return whether the goals are met."""
     figures: dict[str, list[dict[str, float]]] = {arm: [] for arm in ARMS}
     for _ in range(repetitions):
         for arm, runs in figures.items():
             job = Job(arm, shape, windows, dtype, against, weights)
-            runs.append(json.loads(in_fresh_process("--one", json.dumps(vars(job)))))
-    middle = {
-        arm: {key: statistics.median(run[key] for run in runs) for key in runs[0]}
-        for arm, runs in figures.items()
-    }
+            line = last_line_of("bench_attribution", "--one", json.dumps(vars(job)))
+            runs.append(json.loads(line))
+    middle = {arm: medians(runs, [*runs[0]]) for arm, runs in figures.items()}
     print(f"{windows} windows of {shape}, {dtype}, baseline {against}", flush=True)
     for arm, of in middle.items():
         print(
             f"  {arm:6} cpu {of['cpu']:7.2f} s  wall {of['wall']:7.2f} s  peak {of['memory']:6.0f} "
-            f"MiB  {of['points']:4.1f} gradients a window  error rms {of['rms']:.1e}, "
+            f"MiB  {of['points']:4.1f} gradients per window  error rms {of['rms']:.1e}, "
             f"largest {of['max']:.1e}"
         )
     mine, fast = middle["ours"], min((middle[arm] for arm in ARMS[1:]), key=lambda of: of["cpu"])
@@ -265,14 +250,14 @@ def compare(
 
 
 def main() -> int:
-    """Run the benchmark; 1 when a goal is missed."""
+    """Run the benchmark; return 1 if a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="512 windows, once")
     parser.add_argument("--windows", nargs="+", type=int, default=[2048, 50_000])
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
     parser.add_argument("--dtype", nargs="+", choices=["float32", "float64"], default=["float32"])
     parser.add_argument("--against", nargs="+", choices=["zero", "draw"], default=["zero"])
-    parser.add_argument("--repetitions", type=int, default=3, help="of up to 10,000 windows")
+    parser.add_argument("--repetitions", type=int, default=3, help="up to 10,000 windows")
     parser.add_argument("--one", type=json.loads, help=argparse.SUPPRESS)
     parser.add_argument("--train", nargs=2, metavar=("SHAPE", "PATH"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -288,7 +273,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         for shape in options.shapes:
             weights = Path(folder) / f"{shape}.pt"
-            in_fresh_process("--train", shape, str(weights))
+            last_line_of("bench_attribution", "--train", shape, str(weights))
             for windows in sizes:
                 often = 1 if options.quick or windows > 10_000 else options.repetitions
                 for dtype in options.dtype:

@@ -1,10 +1,9 @@
-"""What an audit of a variant costs, in trainings of that variant, on the newest fold.
+"""Cost of an audit relative to one training of the variant, on the newest fold.
 
 ``python -m tests.benchmarks.bench_audit [VARIANT ...]`` trains each variant of the default
-comparison before and after an audit of it, audits it with ``--quick`` too, and prints CPU seconds
-and their ratios, and those of the sums. What the panel shows is tested once for all variants,
-before them, and has a line of its own; ``alone`` is the ratio of a variant's audit with it. One
-thread.
+comparison before and after its audit, audits it with ``--quick`` too, and prints CPU seconds and
+ratios, by variant and in total. The tests of the panel run once for all variants and have a line of
+their own; ``alone`` is the ratio of a variant's audit including them. One thread.
 """
 
 import argparse
@@ -31,7 +30,7 @@ def cpu_seconds(call: Callable[[], object]) -> float:
 
 
 def main(names: Sequence[str] | None = None) -> None:
-    """Train and audit the variants, one after the other; print as they finish."""
+    """Train and audit the variants one after the other; print each as it finishes."""
     torch.set_num_threads(1)
     keep_activations_mapped()
     experiment = load("sp500")
@@ -66,7 +65,7 @@ def main(names: Sequence[str] | None = None) -> None:
 
 
 def show(name: str, spent: Sequence[float], panels: Sequence[float]) -> None:
-    """One line: CPU seconds of training, audit and quick audit, and of the panel's two audits."""
+    """One line: CPU seconds of training, audit and quick audit, with and without the panel's."""
     training, *audits = spent
     cells = (
         f"{own:5.1f} ({own / training:.2f}, {(own + panel) / training:.2f})"

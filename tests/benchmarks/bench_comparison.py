@@ -1,4 +1,4 @@
-"""The whole default comparison from nothing: seconds in each step, time to first result, memory."""
+"""The whole default comparison from scratch: seconds per step, time to first result, memory."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.benchmarks.process import ROOT
 
 
 def tree(pid: int) -> list[int]:
@@ -21,19 +21,19 @@ def tree(pid: int) -> list[int]:
 
 
 def proportional_memory(pid: int) -> float:
-    """MiB of a process tree, shared pages counted once (PSS)."""
+    """Memory of a process tree in MiB, with shared pages counted once (PSS)."""
     total = 0
     for one in tree(pid):
         try:
             lines = Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()
         except OSError:
-            continue  # it has ended meanwhile
+            continue  # the process has ended
         total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
     return total / 1024
 
 
 def main(preset: str = "sp500") -> None:
-    """Run the preset in an empty folder and print what it cost."""
+    """Run the preset in an empty folder and print its cost."""
     with tempfile.TemporaryDirectory() as folder:
         command = [
             sys.executable,
@@ -42,9 +42,10 @@ def main(preset: str = "sp500") -> None:
             "compare",
             str(ROOT / "conf" / f"{preset}.yaml"),
         ]
-        start, peak, first = time.perf_counter(), 0.0, None
+        environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+        start, peak = time.perf_counter(), 0.0
         process = subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.PIPE, text=True, env=environment()
+            command, cwd=folder, stdout=subprocess.PIPE, text=True, env=environment
         )
         assert process.stdout is not None
         lines: list[tuple[float, str]] = []
@@ -67,11 +68,6 @@ def main(preset: str = "sp500") -> None:
         for _, line in lines:
             if "seconds" in line:
                 print("  " + line.rstrip())
-
-
-def environment() -> dict[str, str]:
-    """This process's, with output as it comes."""
-    return os.environ | {"PYTHONUNBUFFERED": "1"}
 
 
 if __name__ == "__main__":

@@ -1,26 +1,24 @@
-"""The training loop against the plain one: CPU seconds, wall, memory, losses.
+"""Our training loop against a plain one: CPU seconds, wall time, memory, losses.
 
     python -m tests.benchmarks.bench_training [--quick] [--repetitions 3] [--workload A C]
 
-The plain loop is what one writes first: windows materialized in a TensorDataset, a DataLoader,
-nn.LSTM with a linear head, AdamW, the C library's own memory settings. Each repetition is its own
-process with one thread, the two loops in alternation. Both train on the same batches from the same
-weights, so their losses must agree; start-up, data and the first step are not counted.
+The plain loop is the obvious one: windows materialized in a TensorDataset, a DataLoader, nn.LSTM
+with a linear head, AdamW, the default memory settings of the C library. The two loops alternate,
+each run in its own process with one thread. Both train on the same batches from the same weights,
+so their losses must agree. Start-up, data and the first step are not counted.
 """
 
 import argparse
 import json
-import os
 import resource
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.benchmarks.process import last_line_of, medians
+
 BATCH_SIZE = 1024
 SEED = 0
 AGREEMENT = 1e-5
@@ -29,7 +27,7 @@ GOAL = 1.7
 
 @dataclass(frozen=True)
 class Workload:
-    """Sizes of a panel and of the network trained on it for ``epochs``."""
+    """Size of a panel, and of the network trained on it for ``epochs``."""
 
     symbols: int
     dates: int
@@ -47,7 +45,7 @@ WORKLOADS = {
 
 
 def measured(work: Callable[[], list[float]]) -> dict[str, object]:
-    """Losses of ``work`` and what it took."""
+    """Losses of ``work``, with its CPU seconds, wall time and peak memory."""
     cpu, wall = time.process_time(), time.perf_counter()
     losses = work()
     return {
@@ -59,7 +57,7 @@ def measured(work: Callable[[], list[float]]) -> dict[str, object]:
 
 
 def run(loop: str, load: Workload) -> dict[str, object]:
-    """Train once in this process, which nothing else may use."""
+    """Train once in this process, which does nothing else."""
     import torch
 
     from foldproof.models.memory import keep_activations_mapped
@@ -99,7 +97,7 @@ def run(loop: str, load: Workload) -> dict[str, object]:
 
 
 def warm_up(load: Workload) -> None:
-    """One step of a network that is thrown away: first use imports and sets up for seconds."""
+    """One step of a discarded network, since the first step imports and sets up for seconds."""
     import torch
 
     lstm = torch.nn.LSTM(load.features, load.hidden, batch_first=True)
@@ -109,7 +107,7 @@ def warm_up(load: Workload) -> None:
 
 
 def plain_loop(lstm, head, windows, train, validation, spec) -> list[float]:
-    """The loop one writes first; batches come in the order in which ours takes them."""
+    """The plain loop, on batches in the same order as ours."""
     import torch
     from torch.utils.data import DataLoader, TensorDataset
 
@@ -146,42 +144,28 @@ def plain_loop(lstm, head, windows, train, validation, spec) -> list[float]:
     return losses
 
 
-def in_fresh_process(loop: str, name: str, quick: bool) -> dict:
-    """The figures of one run in its own process."""
-    command = [sys.executable, "-m", "tests.benchmarks.bench_training", "--one", loop, name]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    done = subprocess.run(
-        command + ["--quick"] * quick,
-        cwd=ROOT, env=environment, check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def compare(name: str, repetitions: int, quick: bool) -> bool:
-    """Print the figures of one workload; whether the losses agree and the goal is met."""
+    """Print the figures of one workload; return whether losses agree and the goal is met."""
     figures: dict[str, list[dict]] = {"plain": [], "ours": []}
     for _ in range(repetitions):
         for loop, runs in figures.items():
-            runs.append(in_fresh_process(loop, name, quick))
+            arguments = ["--one", loop, name, *["--quick"] * quick]
+            runs.append(json.loads(last_line_of("bench_training", *arguments)))
     print(f"workload {name}: {size(name, quick)}")
-    middle = {}
     for loop, runs in figures.items():
-        middle[loop] = {
-            key: statistics.median(run[key] for run in runs) for key in ("cpu", "wall", "rss")
-        }
-        cpu, wall, rss = middle[loop].values()
+        cpu, wall, rss = medians(runs, ("cpu", "wall", "rss")).values()
         loss = runs[0]["losses"][-1]
         print(f"  {loop:6} cpu {cpu:7.2f} s  wall {wall:7.2f} s  peak {rss:6.0f} MB  {loss:.7f}")
-    pairs = zip(figures["plain"], figures["ours"], strict=True)
+    pairs = list(zip(figures["plain"], figures["ours"], strict=True))
     ratios = [plain["cpu"] / ours["cpu"] for plain, ours in pairs]
     apart = max(
         abs(one - other)
-        for plain, ours in zip(figures["plain"], figures["ours"], strict=True)
+        for plain, ours in pairs
         for one, other in zip(plain["losses"], ours["losses"], strict=True)
     )
     ratio = statistics.median(ratios)
     spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
-    print(f"  ratio of cpu {ratio:.2f} ({spread}), largest difference of losses {apart:.1e}")
+    print(f"  CPU ratio {ratio:.2f} ({spread}), largest difference of losses {apart:.1e}")
     return apart <= AGREEMENT and ratio >= GOAL
 
 
@@ -193,7 +177,7 @@ def size(name: str, quick: bool) -> Workload:
 
 
 def main() -> int:
-    """Run the benchmark; 1 when losses differ or the goal is missed."""
+    """Run the benchmark; return 1 if losses differ or the goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a tenth of the windows")
     parser.add_argument("--repetitions", type=int, default=3)

@@ -1,12 +1,12 @@
-"""Do attributions find what is known to matter? Published white boxes and planted panels.
+"""Do attributions find the cells that are known to matter? White boxes and planted panels.
 
     python -m tests.benchmarks.bench_truth [--quick] [--only arma hmm panels]
 
-ARMA and HMM are explained by the methods of this project and printed beside the published figures.
-Then networks are trained on panels with a planted signal (conf/truth.yaml), one per normalization,
-and the area under the precision-recall curve is printed per method: mean over test windows, where
-the cells of a window that carry its forecast are the relevant ones, and of the importance map, the
-mean over windows of the absolute attributions.
+On the ARMA and hidden Markov sets our methods are printed beside the published figures. Then one
+network per normalization is trained on panels with a planted signal (conf/truth.yaml). Each method
+gets two areas under the precision-recall curve: the mean over test windows, where the relevant
+cells are those the true signal of the window depends on; and that of the importance map, the mean
+absolute attribution over windows.
 """
 
 import argparse
@@ -37,10 +37,10 @@ from tests.benchmarks.truth import slopes, terms_of
 
 PANELS = ("linear", "lagged", "interaction", "sign_flip", "switching")
 UNTRAINED = "integrated gradients, untrained"
-"""The line to beat: a recurrent network looks at the newest rows before it has learned anything."""
+"""The line to beat: even an untrained recurrent network weighs the newest rows most."""
 VARIANTS = ("none", "zscore", "layer_norm", "instance_norm", "revin")
 WINDOWS = 400
-"""Test windows that are explained per unit."""
+"""Test windows explained per unit."""
 
 
 def arma_figures(name: str, method: Explain, seed: int) -> np.ndarray:
@@ -51,11 +51,11 @@ def arma_figures(name: str, method: Explain, seed: int) -> np.ndarray:
 
 
 def hmm_figures(relevant: np.ndarray, found: np.ndarray) -> dict[str, np.ndarray]:
-    """(6,) figures of attributions (N, T, 3) by reading; see the warning in ``published``.
+    """(6,) figures of attributions (N, T, 3), for two readings; see the warning in ``published``.
 
-    Of whole sequences information and entropy are the mean of a sequence, which has 200 relevant
-    cells as the published set seems to have; the model sees no later steps, so that its
-    attributions of a shorter sequence are the first of a longer one.
+    For whole sequences, information and entropy are means per sequence, each with 200 relevant
+    cells, as the published set seems to have. The model reads no later steps, so attributions of a
+    shorter sequence are the first ones of a longer sequence.
     """
     whole = np.array(recovery(relevant, found))
     for name in ("information", "entropy"):
@@ -67,17 +67,17 @@ def hmm_figures(relevant: np.ndarray, found: np.ndarray) -> dict[str, np.ndarray
     return {"200 steps": whole, "10 x 20 steps": np.mean(blocks, axis=0)}
 
 
-def white_box_row(who: str, mean: Sequence[float], spread: Sequence[float]) -> str:
-    """One line of a white-box table; a spread that is not known is left out."""
+def white_box_row(label: str, mean: Sequence[float], spread: Sequence[float]) -> str:
+    """One line of a white-box table; an unknown spread is left out."""
     shown = [
         f"{m:7.{digits}f} ±{s:6.{digits}f}" if np.isfinite(s) else f"{m:7.{digits}f}" + 8 * " "
         for m, s, digits in zip(mean, spread, (3, 4, 1, 1, 3, 3), strict=False)
     ]
-    return f"  {who:<60}" + " ".join(shown)
+    return f"  {label:<60}" + " ".join(shown)
 
 
 def print_published(name: str) -> None:
-    """The head of a table and the published lines."""
+    """Print the head of a table and the published lines."""
     print(f"\n{name}: mean ± standard deviation", flush=True)
     print(f"  {'':<60}" + " ".join(f"{figure:>15}" for figure in FIGURES))
     for method, pairs in PUBLISHED[name].items():
@@ -85,13 +85,13 @@ def print_published(name: str) -> None:
 
 
 def print_ours(method: str, figures: Sequence[np.ndarray]) -> None:
-    """Our line: over seeds."""
+    """Print our line, over seeds."""
     spread = np.std(figures, axis=0, ddof=1) if len(figures) > 1 else np.full(6, np.nan)
     print(white_box_row(f"ours: {method}", np.mean(figures, axis=0), spread), flush=True)
 
 
 def bench_arma(seeds: Sequence[int]) -> None:
-    """The two rare sets."""
+    """Print the two rare sets."""
     for name in arma.RARE:
         print_published(name)
         compared = OURS | {"integrated gradients by captum": captum_integrated_gradients}
@@ -100,7 +100,7 @@ def bench_arma(seeds: Sequence[int]) -> None:
 
 
 def bench_hmm(seeds: Sequence[int]) -> None:
-    """The hidden Markov set: a classifier per seed, and the true conditional."""
+    """Print the hidden Markov set: one classifier per seed, and the true conditional."""
     print_published("hmm")
     tests = [hmm.draw(hmm.TEST, 1000 + seed) for seed in seeds]
     networks = [hmm.train(hmm.draw(hmm.TRAIN, seed), seed) for seed in seeds]
@@ -116,7 +116,7 @@ def print_hmm(
     tests: Sequence[hmm.Sequences],
     method: Explain,
 ) -> None:
-    """Our lines of the hidden Markov set, one a reading, over the models and their tests."""
+    """Print our lines of the hidden Markov set, one per reading, over models and test sets."""
     found = [
         hmm_figures(test.relevant, hmm.attributed(model, test.x, method))
         for model, test in zip(models, tests, strict=True)
@@ -126,7 +126,7 @@ def print_hmm(
 
 
 def trained_on(panel: Panel, experiment: Experiment, variant: str) -> TrainedUnit:
-    """One network of the experiment's only fold, first seed."""
+    """One network on the experiment's only fold, first seed."""
     (fold,) = experiment.split.folds(panel.dates, panel.label_end)
     unit = Unit(
         variant, fold, experiment.seeds[0], experiment.network, experiment.training,
@@ -136,7 +136,7 @@ def trained_on(panel: Panel, experiment: Experiment, variant: str) -> TrainedUni
 
 
 def untrained(trained: TrainedUnit, n_features: int) -> TrainedUnit:
-    """The unit with the weights that its training began from."""
+    """The unit with its initial weights."""
     unit = trained.unit
     network = build_network(resolve(unit.variant), n_features, unit.network, unit.seed)
     weights = {name: value.numpy().copy() for name, value in network.state_dict().items()}
@@ -146,19 +146,19 @@ def untrained(trained: TrainedUnit, n_features: int) -> TrainedUnit:
 def panel_figures(
     panel: Panel, trained: TrainedUnit, methods: Mapping[str, Explain], windows: int = WINDOWS
 ) -> tuple[dict[str, tuple[float, float]], float, float]:
-    """AUPRC by method (mean over windows, importance map), and two facts to read them by.
+    """AUPRC by method (mean over windows, importance map), with two reference figures.
 
     Returns:
         The figures; the AUPRC per window of a random order, which is the share of relevant cells;
-        the correlation of the network's test forecasts with the best possible ones.
+        the correlation of the network's test forecasts with the true signal.
     """
-    scene, generator = unit_inputs(trained, panel), torch.Generator().manual_seed(0)
-    chosen = spread_samples(scene.test, windows, generator)
-    inputs = scene.windows(chosen)
-    baseline = scene.windows(draw(scene.train, len(chosen), generator))
-    of_rows = scene.forward(chosen)
+    unit, generator = unit_inputs(trained, panel), torch.Generator().manual_seed(0)
+    chosen = spread_samples(unit.test, windows, generator)
+    inputs = unit.windows(chosen)
+    baseline = unit.windows(draw(unit.train, len(chosen), generator))
+    of_rows = unit.forward(chosen)
 
-    def forward(points: Tensor) -> Tensor:  # no variant here couples samples: any row will do
+    def forward(points: Tensor) -> Tensor:  # no variant here couples samples, so any row will do
         return of_rows(points, torch.zeros(len(points), dtype=torch.int64))
 
     terms = terms_of(panel.about)
@@ -180,7 +180,7 @@ def panel_figures(
 def variant_figures(
     panel: Panel, experiment: Experiment, variant: str
 ) -> tuple[dict[str, tuple[float, float]], float, float]:
-    """As :func:`panel_figures` for a network trained here, with the line of the untrained one."""
+    """:func:`panel_figures` of a newly trained network, with the line of the untrained one."""
     trained = trained_on(panel, experiment, variant)
     figures, chance, learned = panel_figures(panel, trained, METHODS)
     before = untrained(trained, len(panel.features))
@@ -189,7 +189,7 @@ def variant_figures(
 
 
 def bench_panels(panels: Sequence[str], variants: Sequence[str]) -> None:
-    """Every panel, variant and method."""
+    """Print every panel, variant and method."""
     print("\nAUPRC on planted panels: mean over test windows / of the importance map")
     for source in panels:
         experiment = load("truth", [f"data.source={source}"])
@@ -206,7 +206,7 @@ def bench_panels(panels: Sequence[str], variants: Sequence[str]) -> None:
 
 
 def parts(quick: bool) -> Iterator[tuple[str, Callable[[], None]]]:
-    """The benchmarks by name, with less to do where it must be quick."""
+    """The benchmarks by name; fewer seeds, panels and variants if ``quick``."""
     yield "arma", lambda: bench_arma(range(2 if quick else 30))
     yield "hmm", lambda: bench_hmm(range(1 if quick else 3))
     some = (("linear", "switching"), ("none", "revin")) if quick else (PANELS, VARIANTS)

@@ -1,4 +1,4 @@
-"""The attribution methods that are scored against known truth, behind one signature."""
+"""The attribution methods scored against known truth, behind one signature."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -14,17 +14,17 @@ from foldproof.tasks.attribute.network.gradients import Forward, eval_mode, grad
 Explain = Callable[[Forward, Tensor, Tensor], Tensor]
 """(forward, inputs (B, T, F), baseline (B, T, F)) -> attributions (B, T, F).
 
-Row b of the baseline is what sample b is held against; together they are draws from the training
-block, for methods that average over many. A method that takes more is given it by a lambda here.
+Row b of the baseline belongs to sample b; all rows together are draws from the training block, for
+methods that average over many. Further arguments of a method are set by a lambda here.
 """
 DRAWS = 50
-"""Baselines that expected gradients average over."""
+"""Number of baselines averaged by expected gradients."""
 NODES = 10
 """Gauss-Legendre nodes: 50, at five times the cost, change no figure by more than a hundredth."""
 
 
 def slope(forward: Forward, inputs: Tensor, baseline: Tensor) -> Tensor:
-    """The gradient at the sample, which needs no baseline."""
+    """The gradient at the sample; the baseline is not used."""
     parts = torch.arange(len(inputs)).split(256)
     with eval_mode(forward):
         found = [gradients_at(lambda x, _: forward(x), inputs[rows], rows) for rows in parts]
@@ -52,15 +52,15 @@ METHODS: Mapping[str, Explain] = MappingProxyType(
         "occlusion": lambda f, x, base: occlusion(f, x, base, cells(x)).view_as(x),
     }
 )
-"""Every method that is scored; one more is one more entry."""
+"""Every scored method."""
 OURS: Mapping[str, Explain] = MappingProxyType(
     {name: method for name, method in METHODS.items() if "mean window" not in name}
 )
-"""Those of the white boxes, whose baseline is 0 for all samples."""
+"""The methods run on the white boxes, where the baseline is 0 for all samples."""
 
 
 def captum_integrated_gradients(forward: Forward, inputs: Tensor, baseline: Tensor) -> Tensor:
-    """The same by captum with its defaults, 50 steps: for comparison only."""
+    """Integrated gradients by captum with its defaults, 50 steps, for comparison."""
     from captum.attr import IntegratedGradients
 
     return IntegratedGradients(forward).attribute(inputs, baselines=baseline)

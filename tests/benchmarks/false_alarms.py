@@ -1,9 +1,9 @@
-"""How often the statistical leak tests call an honest pipeline a leak.
+"""False alarm rates of the statistical leak tests.
 
-``python -m tests.benchmarks.false_alarms [--panels 200]`` draws small panels without predictability
-(30 symbols x 250 dates, labels over 5 days, persistent features, changing volatility), runs every
-statistical test on an honest ridge forecaster, and prints how often each alone, and any of them
-under Holm's control, says LEAK; then the same on panels with a strong honest signal.
+``python -m tests.benchmarks.false_alarms [--panels 200]`` draws small unpredictable panels (30
+symbols x 250 dates, labels over 5 days, persistent features, changing volatility) and runs every
+statistical test on an honest ridge forecaster. It prints how often each test alone, and any test
+after Holm's adjustment, reports a LEAK; then the same on panels with a strong honest signal.
 """
 
 import argparse
@@ -62,13 +62,13 @@ STRICT = (
     "survivorship",
     "mean rank IC of a feature",
 )
-"""Their harshest forms, whose p-values should be uniform on panels without predictability."""
+"""Their strictest forms, whose p-values should be uniform on unpredictable panels."""
 INFORMING_EVERY = 20
 PERMUTATIONS = 10
 
 
 class Panel(NamedTuple):
-    """p-values by test, whether Holm leaves any LEAK, and symptoms of tests that only inform."""
+    """p-values by test, whether any LEAK remains after Holm, symptoms of tests that inform only."""
 
     p: Mapping[str, float]
     any_leak: Mapping[str, bool]
@@ -76,7 +76,7 @@ class Panel(NamedTuple):
 
 
 def universe(seed: int, symbols: int = 150, months: int = 48) -> pd.DataFrame:
-    """Rows of symbols that end with the stated hazard, by month."""
+    """Monthly rows of symbols that are delisted at the stated hazard."""
     draw = np.random.default_rng(seed)
     life = np.minimum(draw.exponential(12 / HAZARD, symbols), months).astype(int)
     dates = pd.date_range("2015-01-31", periods=months, freq="ME")
@@ -85,7 +85,7 @@ def universe(seed: int, symbols: int = 150, months: int = 48) -> pd.DataFrame:
 
 
 def permuted_means(data: pd.DataFrame, fold: Fold, seed: int) -> np.ndarray:
-    """Rank ICs after training on permuted labels: the first stage of label permutation."""
+    """Rank ICs after training on permuted labels, the first stage of the permutation test."""
     truth = data.set_index(["date", "symbol"])["label"]
     learned = np.array([*fold.train_dates, *fold.validation_dates])
     drawn = permuted(data, "label", learned, PERMUTATIONS, seed)
@@ -109,7 +109,7 @@ def audit(seed: int, rank_ic: float = 0.0) -> Panel:
     )
     single = mean_test(daily_rank_ic(features["f1"], label).to_numpy(), HORIZON)
     alone = p_above_zero(permuted_means(labelled, fold, seed))
-    # the same draws: where it is not significant, the first stage is the whole test
+    # same draws; if the first stage is not significant, it is the whole test
     whole = partial(
         label_permutation, forecast_label, labelled, fold, "label",
         permutations=PERMUTATIONS, seed=seed,
@@ -126,10 +126,10 @@ def audit(seed: int, rank_ic: float = 0.0) -> Panel:
         "survivorship": survivorship(universe(seed), HAZARD),
     }
     families = {"as audited": AUDIT}
-    if rank_ic == 0:  # else a feature has a rank IC, and should
+    if rank_ic == 0:  # otherwise a feature has a true rank IC
         findings["feature screen, ceiling 0"] = at(ceiling=0.0).finding
         findings["mean rank IC of a feature"] = as_finding("noise_placebo", single.p)
-        families["harshest forms"] = STRICT
+        families["strictest forms"] = STRICT
     any_leak = {
         f"{name} at {level:g}": any(
             f.verdict is Verdict.LEAK for f in holm(relevel(findings, names, level), level)
@@ -142,12 +142,12 @@ def audit(seed: int, rank_ic: float = 0.0) -> Panel:
 
 
 def as_finding(test: str, p: float) -> Finding:
-    """A finding that holds a p-value."""
+    """A finding with this p-value."""
     return statistical_finding(test, "scoring", 0.0, p, LEVEL, "", "")
 
 
 def relevel(findings: Mapping[str, Finding], names: tuple[str, ...], level: float) -> list[Finding]:
-    """The findings of ``names`` as they would be at another level."""
+    """The findings of ``names`` at another level."""
     chosen = [findings[name] for name in names]
     return [
         statistical_finding(f.test, f.stage, f.value, f.p_value or 0.0, level, f.tested, f.detail)
@@ -156,7 +156,7 @@ def relevel(findings: Mapping[str, Finding], names: tuple[str, ...], level: floa
 
 
 def informing(data: pd.DataFrame, fold: Fold, features: pd.DataFrame) -> dict[str, bool]:
-    """Which of the tests that inform name a symptom."""
+    """Which of the informing tests report a symptom."""
     past, future = (returns(data, days) for days in (-HORIZON, HORIZON))
     found = {
         "delay curve": delay_curve(forecast(data, fold), target_of(data), HORIZON)[0],
@@ -167,7 +167,7 @@ def informing(data: pd.DataFrame, fold: Fold, features: pd.DataFrame) -> dict[st
 
 
 def line(name: str, hits: int, panels: int, level: float) -> tuple[str, bool]:
-    """A row of the table, and whether the rate is within the level: its interval reaches down."""
+    """A row of the table, and whether the interval of the rate reaches down to the level."""
     interval = binomtest(hits, panels).proportion_ci(0.95)
     within = bool(interval.low <= level)
     text = (
@@ -178,7 +178,7 @@ def line(name: str, hits: int, panels: int, level: float) -> tuple[str, bool]:
 
 
 def table(panels: list[Panel]) -> bool:
-    """Print the rates; True if all are within their levels."""
+    """Print the rates; return whether all are within their levels."""
     print("| test | level | LEAK | rate | 95 % interval | within |")
     print("|---|---|---|---|---|---|")
     n = len(panels)
@@ -192,20 +192,20 @@ def table(panels: list[Panel]) -> bool:
         hits = sum(one.any_leak[name] for one in panels)
         rows.append(line(f"any of them, Holm, {family}", hits, n, float(level)))
     print("\n".join(text for text, _ in rows))
-    told = [one.symptoms for one in panels if one.symptoms]
-    for name in told[0] if told else ():
-        hits = sum(symptoms[name] for symptoms in told)
-        print(f"| {name}: a symptom (informs) | | {hits} / {len(told)} | | | |")
+    informed = [one.symptoms for one in panels if one.symptoms]
+    for name in informed[0] if informed else ():
+        hits = sum(symptoms[name] for symptoms in informed)
+        print(f"| {name}: a symptom (informs) | | {hits} / {len(informed)} | | | |")
     return all(within for _, within in rows)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the tables; 1 if a rate is above its level."""
+    """Print the tables; return 1 if a rate is above its level."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--panels", type=int, default=200)
     parser.add_argument("--workers", type=int, default=1)
     given = parser.parse_args(arguments)
-    fine = True
+    within = True
     with ProcessPoolExecutor(given.workers) as pool:
         for rank_ic, count in (
             (0.0, given.panels),
@@ -214,9 +214,9 @@ def main(arguments: list[str] | None = None) -> int:
         ):
             panels = list(pool.map(partial(audit, rank_ic=rank_ic), range(count)))
             print(f"\n{count} panels, rank IC of the honest signal {rank_ic:g}\n")
-            fine &= table(panels)
+            within &= table(panels)
             sys.stdout.flush()
-    return 0 if fine else 1
+    return 0 if within else 1
 
 
 if __name__ == "__main__":

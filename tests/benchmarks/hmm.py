@@ -1,8 +1,8 @@
 """The hidden Markov set: a two-state process, its GRU classifier and its true conditional.
 
-As Crabbe & van der Schaar define it (2021, experiment state) after Tonekaboni et al. (2020,
-NeurIPS, "What went wrong and when?"), with the sizes and the classifier of the code that Enguehard
-published with "Learning Perturbations to Explain Time Series Predictions" (2023, ICML).
+Defined by Crabbe & van der Schaar (2021, experiment state) after Tonekaboni et al. (2020, NeurIPS,
+"What went wrong and when?"), with the sizes and the classifier of the code published with
+Enguehard, "Learning Perturbations to Explain Time Series Predictions" (2023, ICML).
 """
 
 from typing import NamedTuple
@@ -18,11 +18,12 @@ IMPORTANT = (1, 2)
 """The feature that decides the label, by state."""
 MEANS = ((0.1, 1.6, 0.5), (-0.1, -0.4, -1.5))
 VARIANCE, COVARIANCE = 0.801, 0.01
-"""Of every feature; of feature 0 with the important one, the others being uncorrelated."""
+"""Variance of every feature; covariance of feature 0 with the important one, others are 0."""
 TRAIN, TEST, LENGTH = 640, 50, 200
-"""Sequences to train on (four fifths of 800, as in a published fold) and to explain; steps.
+"""Training sequences (four fifths of 800, as in a published fold), explained sequences, steps.
 
-Published are 200 to explain; means over 50 are as good, and take a quarter of the time."""
+The published number of explained sequences is 200; 50 give the same means in a quarter of the time.
+"""
 HIDDEN, EPOCHS, BATCH = 200, 50, 32
 
 
@@ -35,17 +36,17 @@ class Sequences(NamedTuple):
 
     @property
     def relevant(self) -> np.ndarray:
-        """(N, T, 3) bool: at each step, the one feature that decides its label."""
+        """(N, T, 3) bool: the one feature that decides the label, at each step."""
         return np.array(IMPORTANT)[self.state][..., None] == np.arange(3)
 
 
 def stay(run: np.ndarray | Tensor) -> np.ndarray | Tensor:
-    """Probability that state 1 goes on after ``run`` steps in which it did not change."""
+    """Probability that state 1 continues after ``run`` steps without a change."""
     return 0.95 - run / 500
 
 
 def covariance(state: int) -> np.ndarray:
-    """(3, 3) of the features in a state."""
+    """(3, 3) covariance of the features in a state."""
     out = VARIANCE * np.eye(3)
     out[0, IMPORTANT[state]] = out[IMPORTANT[state], 0] = COVARIANCE
     return out
@@ -54,8 +55,8 @@ def covariance(state: int) -> np.ndarray:
 def draw(count: int, seed: int) -> Sequences:
     """Sequences of 200 steps: state, features given the state, label given its feature.
 
-    State 1 follows state 0 with probability 0.05 and itself with 0.95, less 0.002 for every step
-    that it has lasted; the label is 1 with probability 1 / (1 + exp(-2 x)), x the important one.
+    State 1 follows state 0 with probability 0.05 and itself with 0.95, less 0.002 per step it has
+    lasted. The label is 1 with probability 1 / (1 + exp(-2 x)), with x the important feature.
     """
     generator = np.random.default_rng(seed)
     previous, run = generator.integers(0, 2, count), np.zeros(count)
@@ -88,7 +89,7 @@ class Classifier(nn.Module):
         return self.head(self.rnn(x)[1][0])
 
     def by_step(self, x: Tensor) -> Tensor:
-        """(P, T, 3) -> (P, T, 2), each step a function of its own row, the past held fixed."""
+        """(P, T, 3) -> (P, T, 2), each step as a function of its own row with the past fixed."""
         with torch.no_grad():
             states = self.rnn(x)[0]
         before = torch.cat([torch.zeros_like(states[:, :1]), states[:, :-1]], 1)
@@ -106,7 +107,7 @@ def step_of(rnn: nn.GRU, x: Tensor, before: Tensor) -> Tensor:
 
 
 def train(sequences: Sequences, seed: int, epochs: int = EPOCHS) -> Classifier:
-    """The classifier, fitted as published: a random step of each batch is the last one."""
+    """The classifier, trained as published: each batch is cut after a random step."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         network = Classifier().train()
@@ -123,9 +124,9 @@ def train(sequences: Sequences, seed: int, epochs: int = EPOCHS) -> Classifier:
 
 
 def true_logits(x: Tensor) -> Tensor:
-    """(P, T, 3) -> (P, T) log odds of label 1 given all rows so far, the past held fixed.
+    """(P, T, 3) -> (P, T) log odds of label 1 given all rows so far, with the past fixed.
 
-    The exact filter of state and run length; what a perfect classifier would say.
+    The exact filter of state and run length: the output of a perfect classifier.
     """
     likelihood, sure = emission(x), torch.sigmoid(2 * x[..., list(IMPORTANT)])  # (P, T, 2)
     joint = priors(likelihood.detach()) * likelihood
@@ -134,7 +135,7 @@ def true_logits(x: Tensor) -> Tensor:
 
 
 def emission(x: Tensor) -> Tensor:
-    """(P, T, 3) -> (P, T, 2) density of each row in each state, the larger one scaled to 1."""
+    """(P, T, 3) -> (P, T, 2) density of each row in each state, the larger scaled to 1."""
     logs = []
     for state, mean in enumerate(MEANS):
         inverse = torch.from_numpy(np.linalg.inv(covariance(state))).to(x)
@@ -145,7 +146,7 @@ def emission(x: Tensor) -> Tensor:
 
 
 def priors(likelihood: Tensor) -> Tensor:
-    """(P, T, 2) likelihoods -> (P, T, 2) probability of each state given the rows before."""
+    """(P, T, 2) likelihoods -> (P, T, 2) probability of each state given the earlier rows."""
     count, length, _ = likelihood.shape
     zero, one = likelihood.new_full((count, 1), 0.5), likelihood.new_zeros(count, length + 1)
     one[:, 0] = 0.5  # (P, run length)
@@ -170,15 +171,14 @@ def attributed(
 ) -> np.ndarray:
     """(N, T, 3) attributions of each step's output to its own row, from a baseline of zeros.
 
-    As published: the output is the logit of the label that the classifier gives, every prefix of
-    the sequence moves from the baseline as a whole, and of its attributions the last row's is
-    kept. The rows before move along here too, but nothing flows back into them, so one pass
-    over the sequence serves all of its prefixes.
+    As published, the output is the logit of the predicted label, and every prefix of the sequence
+    moves from the baseline as a whole; the attributions of its last row are kept. Earlier rows move
+    here too, but no gradient flows back to them, so one pass over the sequence serves all prefixes.
 
     Args:
         network: The classifier; None for the true conditional, in float64.
         sequences: (N, T, 3) float32.
-        method: From forward, inputs and baseline to attributions.
+        method: (forward, inputs, baseline) -> attributions.
     """
     x = torch.from_numpy(sequences).to(torch.float64 if network is None else torch.float32)
     zeros = torch.zeros_like(x)

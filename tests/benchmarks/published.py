@@ -7,17 +7,17 @@ ARMA is a new draw; one of HMM is another classifier on the same test sequences.
 
 .. warning::
 
-    The published code sums information and entropy over all relevant cells. By its default sizes
-    these are 40,000 for HMM, one for each of 200 steps of 200 sequences, while an entropy of 146
-    bits is what 200 cells of 0.73 bits have. Ten sequences of twenty steps give the published
-    scale in every figure, so ours are printed for such blocks too; that reading is ours.
+    The published code sums information and entropy over all relevant cells. With its default sizes
+    HMM has 40,000 of them, one for each of 200 steps of 200 sequences; but an entropy of 146 bits
+    corresponds to 200 cells of 0.73 bits. Ten sequences of twenty steps give the published scale in
+    every figure, so our figures are printed for such blocks too. That reading is our guess.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 FIGURES = ("aup", "aur", "information", "entropy", "auroc", "auprc")
-"""The columns below; ARMA comes without the last two."""
+"""The columns below; the last two were not published for ARMA."""
 Pairs = tuple[tuple[float, float], ...]
 PUBLISHED: Mapping[str, Mapping[str, Pairs]] = MappingProxyType({
     "rare-feature": {
@@ -63,4 +63,4 @@ PUBLISHED: Mapping[str, Mapping[str, Pairs]] = MappingProxyType({
         ),
     },
 })  # fmt: skip
-"""Set -> method -> figures, up is better but for entropy."""
+"""Set -> method -> figures; higher is better, except for entropy."""

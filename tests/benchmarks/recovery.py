@@ -1,10 +1,10 @@
-"""How well attributions find the cells that are known to matter. Pure functions of arrays.
+"""How well attributions find the relevant cells. Pure functions of arrays.
 
-Area under precision and under recall, information and entropy as Crabbe & van der Schaar define
-them (2021, ICML, "Explaining Time Series Predictions with Dynamic Masks"), with the conventions of
-the code that Enguehard published with "Learning Perturbations to Explain Time Series Predictions"
-(2023, ICML; package time_interpret): scores are brought to [0, 1] per sample, then all cells of
-all samples make one curve.
+Area under precision, area under recall, information and entropy follow Crabbe & van der Schaar
+(2021, ICML, "Explaining Time Series Predictions with Dynamic Masks"), with the conventions of the
+code published with Enguehard, "Learning Perturbations to Explain Time Series Predictions" (2023,
+ICML; package time_interpret): scores are scaled to [0, 1] per sample, then all cells of all samples
+form one curve.
 """
 
 from typing import NamedTuple
@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 EPSILON = 1e-5
-"""Keeps a logarithm finite and a constant sample from being divided by 0, as published."""
+"""Avoids log 0 and a division by 0 for a constant sample, as published."""
 
 
 class Curve(NamedTuple):
-    """Precision and recall of the cells scored at least ``threshold``, which rises; all (K,)."""
+    """Precision and recall of the cells with at least the score ``threshold``, ascending; (K,)."""
 
     threshold: np.ndarray
     precision: np.ndarray
@@ -24,7 +24,7 @@ class Curve(NamedTuple):
 
 
 class Recovery(NamedTuple):
-    """The published figures: up is better, but for entropy."""
+    """The published figures; higher is better, except for entropy."""
 
     aup: float
     aur: float
@@ -50,7 +50,7 @@ def recovery(relevant: np.ndarray, attributions: np.ndarray) -> Recovery:
 
 
 def to_unit_range(score: np.ndarray) -> np.ndarray:
-    """(B, ...) each sample's scores moved and scaled to [0, 1), the top a hair below 1."""
+    """(B, ...) scores scaled to [0, 1) per sample; the largest is just below 1."""
     cells = tuple(range(1, score.ndim))
     low, high = (f(score, axis=cells, keepdims=True) for f in (np.min, np.max))
     return (score - low) / (high - low + EPSILON)
@@ -60,16 +60,16 @@ def precision_recall(relevant: np.ndarray, score: np.ndarray) -> Curve:
     """Precision and recall at every distinct score.
 
     Raises:
-        ValueError: No cell is relevant: there is nothing to recall.
+        ValueError: No cell is relevant.
     """
     truth, value = relevant.ravel(), score.ravel()
     if not truth.any():
         raise ValueError(f"none of the {truth.size} cells is relevant; recall has no meaning")
     order = np.argsort(-value, kind="stable")
     hits = np.cumsum(truth[order])
-    last = np.r_[np.diff(value[order]) != 0, True]  # tied cells are taken or left together
-    hits, taken = hits[last], (np.arange(len(order)) + 1)[last]
-    return Curve(value[order][last][::-1], (hits / taken)[::-1], (hits / hits[-1])[::-1])
+    last = np.r_[np.diff(value[order]) != 0, True]  # tied cells share a threshold
+    hits, selected = hits[last], (np.arange(len(order)) + 1)[last]
+    return Curve(value[order][last][::-1], (hits / selected)[::-1], (hits / hits[-1])[::-1])
 
 
 def area(x: np.ndarray, y: np.ndarray) -> float:
@@ -78,14 +78,14 @@ def area(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def average_precision(relevant: np.ndarray, score: np.ndarray) -> float:
-    """Area under the precision-recall curve in steps, which does not flatter as trapezoids do."""
+    """Area under the precision-recall curve in steps; trapezoids would be optimistic."""
     curve = precision_recall(relevant, score)
     steps = -np.diff(np.r_[curve.recall, 0.0])
     return float(steps @ curve.precision)
 
 
 def area_under_roc(relevant: np.ndarray, score: np.ndarray) -> float:
-    """Probability that a relevant cell is scored above one that is not; ties count half."""
+    """Probability that a relevant cell scores above an irrelevant one; ties count half."""
     _, place, count = np.unique(score.ravel(), return_inverse=True, return_counts=True)
     mean_rank = np.cumsum(count) - (count - 1) / 2
     truth = relevant.ravel()
@@ -106,7 +106,7 @@ def entropy(found: np.ndarray) -> float:
 
 
 def mean_average_precision(relevant: np.ndarray, score: np.ndarray) -> float:
-    """Mean over samples of each one's own average precision; samples without truth are left out."""
+    """Mean of the samples' average precision; samples without a relevant cell are left out."""
     known = relevant.reshape(len(relevant), -1).any(1)
     each = [average_precision(r, s) for r, s in zip(relevant[known], score[known], strict=True)]
     return float(np.mean(each))

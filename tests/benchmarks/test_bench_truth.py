@@ -29,7 +29,7 @@ def one_thread() -> None:
 
 
 @pytest.mark.parametrize("name", arma.RARE)
-def test_the_rare_sets_are_as_defined(name: str) -> None:
+def test_the_rare_sets_have_the_defined_cells(name: str) -> None:
     box = arma.draw(name, 0)
     assert box.series.shape == box.relevant.shape == (10, 50, 50)
     per_sample = box.relevant.sum((1, 2))
@@ -57,7 +57,7 @@ def test_the_attributions_of_a_sum_of_squares_are_the_squares() -> None:
 
 
 @pytest.mark.parametrize("name", arma.RARE)
-def test_our_figures_on_arma_are_the_published_ones(name: str) -> None:
+def test_our_figures_on_arma_equal_the_published_ones(name: str) -> None:
     ours = np.array([arma_figures(name, GRADIENTS, seed) for seed in range(10)])
     for k, (mean, spread) in enumerate(PUBLISHED[name]["integrated gradients"]):
         error = np.hypot(spread / 5**0.5, ours[:, k].std(ddof=1) / 10**0.5)
@@ -85,12 +85,12 @@ def test_the_hidden_markov_set_has_the_defined_moments() -> None:
         assert data.label[data.state == state].mean() == pytest.approx(chance.mean(), abs=0.01)
 
 
-def test_a_state_that_has_lasted_is_left_more_often() -> None:
+def test_a_long_lasting_state_is_left_more_often() -> None:
     state = hmm.draw(3000, 1).state
     run = np.zeros(state.shape, int)
     for step in range(1, state.shape[1]):
         run[:, step] = np.where(state[:, step] == state[:, step - 1], run[:, step - 1] + 1, 0)
-    left, went = state[:, 10:-1] == 1, state[:, 11:]  # by then the first, unknown state is past
+    left, went = state[:, 10:-1] == 1, state[:, 11:]  # the unknown initial state no longer matters
     lasted = run[:, 10:-1]
     for low, high in ((0, 5), (15, 25), (30, 45)):
         here = left & (lasted >= low) & (lasted < high)
@@ -100,7 +100,7 @@ def test_a_state_that_has_lasted_is_left_more_often() -> None:
     assert went[~left].mean() == pytest.approx(0.05, abs=0.002)
 
 
-def test_the_true_conditional_is_the_sum_over_all_paths() -> None:
+def test_the_true_conditional_equals_the_sum_over_all_paths() -> None:
     x = torch.from_numpy(hmm.draw(3, 1).x[:, :4]).double()
     expected = torch.stack([by_enumeration(one) for one in x])
     torch.testing.assert_close(hmm.true_logits(x), expected)
@@ -132,15 +132,15 @@ def network() -> hmm.Classifier:
     return hmm.train(hmm.draw(64, 0), 0, epochs=2)
 
 
-def test_a_step_is_the_step_of_the_whole_pass(network: hmm.Classifier) -> None:
+def test_one_step_equals_the_step_of_the_whole_pass(network: hmm.Classifier) -> None:
     x = torch.from_numpy(hmm.draw(4, 2).x)[:, :30]
     by_step = network.by_step(x)
     for last in (0, 1, 29):
         torch.testing.assert_close(by_step[:, last], network(x[:, : last + 1]), atol=1e-5, rtol=0)
 
 
-def test_one_pass_gives_what_prefix_by_prefix_gives(network: hmm.Classifier) -> None:
-    """Published: integrated gradients of each prefix, of which the last row's are kept."""
+def test_one_pass_equals_one_pass_per_prefix(network: hmm.Classifier) -> None:
+    """The published code explains each prefix and keeps the attributions of its last row."""
     sequences = hmm.draw(3, 5).x[:, :6]
     ours = hmm.attributed(
         network, sequences, lambda f, x, base: integrated_gradients(f, x, base, nodes=50)[0]
@@ -153,7 +153,7 @@ def test_one_pass_gives_what_prefix_by_prefix_gives(network: hmm.Classifier) -> 
 
 
 @pytest.mark.parametrize("method", OURS)
-def test_the_true_conditional_shows_what_decides(method: str) -> None:
+def test_attributions_of_the_true_conditional_find_the_deciding_feature(method: str) -> None:
     test = hmm.draw(20, 7)
     found = hmm.attributed(None, test.x, OURS[method])
     figures = hmm_figures(test.relevant, found)
@@ -165,8 +165,8 @@ def test_the_true_conditional_shows_what_decides(method: str) -> None:
     assert figures["200 steps"][2] == pytest.approx(whole[2] / 20)
 
 
-def test_every_panel_is_found_by_a_network_that_has_learned_it() -> None:
-    """One network a panel would take a minute; one panel, and the others' settings load."""
+def test_attributions_of_a_trained_network_find_the_planted_cells() -> None:
+    """One panel is trained; the settings of the others are only loaded, which saves a minute."""
     for source in PANELS:
         assert load("truth", [f"data.source={source}"]).data.source == source
     settings = ["data.source=switching", "training.epochs=8", "data.synthetic.symbols=30"]
@@ -194,6 +194,6 @@ def test_attributions_of_an_untrained_network_find_little() -> None:
     assert all(window < 0.3 for window, _ in figures.values())
 
 
-def test_every_module_in_eval_mode_is_asked(network: hmm.Classifier) -> None:
-    """Dropout and batch statistics would make the published figures another model's."""
+def test_every_module_is_in_eval_mode(network: hmm.Classifier) -> None:
+    """Dropout and batch statistics would make it another model than the published one."""
     assert not any(part.training for part in network.modules() if isinstance(part, nn.Module))

@@ -19,28 +19,28 @@ TRUTH = np.array([True, False, True, False])
 SCORE = np.array([0.9, 0.8, 0.4, 0.1])
 
 
-def test_a_curve_by_hand() -> None:
+def test_the_curve_equals_a_hand_calculation() -> None:
     curve = precision_recall(TRUTH, SCORE)
     np.testing.assert_array_equal(curve.threshold, [0.1, 0.4, 0.8, 0.9])
     np.testing.assert_allclose(curve.precision, [2 / 4, 2 / 3, 1 / 2, 1])
     np.testing.assert_allclose(curve.recall, [1, 1, 1 / 2, 1 / 2])
     assert average_precision(TRUTH, SCORE) == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
     assert area(curve.threshold, curve.recall) == pytest.approx(0.3 + 0.4 * 0.75 + 0.1 * 0.5)
-    assert area_under_roc(TRUTH, SCORE) == 3 / 4  # of four pairs one is the wrong way round
+    assert area_under_roc(TRUTH, SCORE) == 3 / 4  # one of four pairs is in the wrong order
 
 
-def test_tied_cells_are_taken_together() -> None:
+def test_tied_cells_share_a_threshold() -> None:
     assert average_precision(TRUTH, np.zeros(4)) == area_under_roc(TRUTH, np.zeros(4)) == 0.5
 
 
-def test_information_and_entropy_by_hand() -> None:
+def test_information_and_entropy_equal_a_hand_calculation() -> None:
     assert information(np.array([0.5, 0.75])) == pytest.approx(1 + 2, abs=1e-4)
     assert entropy(np.array([0.5, 0.5])) == pytest.approx(2, abs=1e-4)
     assert entropy(np.array([0.0, 1.0])) == pytest.approx(0, abs=1e-4)
     assert information(np.array([1.0])) == pytest.approx(-np.log2(EPSILON))
 
 
-def test_a_sample_is_scaled_by_itself() -> None:
+def test_each_sample_is_scaled_by_its_own_range() -> None:
     scaled = to_unit_range(np.array([[[1.0, 2.0], [3.0, 5.0]], [[7.0, 7.0], [7.0, 7.0]]]))
     np.testing.assert_allclose(scaled[0], [[0, 0.25], [0.5, 1]], atol=1e-5)
     assert not scaled[1].any()
@@ -54,7 +54,7 @@ def drawn(request: pytest.FixtureRequest) -> tuple[np.ndarray, np.ndarray]:
     return relevant, attributions.round(1) if request.param == "ties" else attributions
 
 
-def test_every_figure_is_scikit_learns(drawn: tuple[np.ndarray, np.ndarray]) -> None:
+def test_every_figure_equals_scikit_learn(drawn: tuple[np.ndarray, np.ndarray]) -> None:
     relevant, attributions = drawn
     got = recovery(relevant, attributions)
     size = np.abs(attributions)
@@ -79,13 +79,13 @@ def test_the_truth_itself_scores_best_and_its_opposite_worst() -> None:
     assert worst.information < 1e-2 < best.information
 
 
-def test_samples_are_averaged_and_those_without_truth_left_out() -> None:
+def test_samples_without_a_relevant_cell_are_left_out_of_the_mean() -> None:
     relevant = np.array([[TRUTH], [~TRUTH], [np.zeros(4, bool)]])
     score = np.array([[SCORE]] * 3)
     each = [average_precision(TRUTH, SCORE), average_precision(~TRUTH, SCORE)]
     assert mean_average_precision(relevant, score) == pytest.approx(np.mean(each))
 
 
-def test_nothing_to_find_is_refused() -> None:
+def test_no_relevant_cell_is_refused() -> None:
     with pytest.raises(ValueError, match="none of the 4 cells is relevant"):
         precision_recall(np.zeros(4, bool), SCORE)

@@ -23,57 +23,6 @@ WINDOW = 5
 """Rows in the window of a network."""
 
 
-@dataclass(frozen=True)
-class Parts:
-    """The parts of a forecaster.
-
-    Attributes:
-        universe: Raw rows -> the rows that are kept.
-        features: Rows -> features on the same rows.
-        target: Rows -> target and label_end on the same rows.
-        samples: (features, target, fold) -> samples to train on.
-        select: (features, target, samples, fold) -> names of the selected features.
-        fit_scaler: (features, samples, fold) -> mean and sd by feature.
-        windows: (scaled features) -> inputs of the model, on the same rows.
-        train: (inputs, target, samples, fold) -> model.
-        score: (model, inputs, samples to score, fold, trace, target) -> scores.
-        explain: (inputs, samples, model) -> frozen attribution artefact, or None.
-    """
-
-    universe: Callable[[pd.DataFrame], pd.DataFrame]
-    features: Callable[[pd.DataFrame], pd.DataFrame]
-    target: Callable[[pd.DataFrame], pd.DataFrame]
-    samples: Callable[[pd.DataFrame, pd.DataFrame, Fold], Samples]
-    select: Callable[[pd.DataFrame, pd.DataFrame, Samples, Fold], list[str]]
-    fit_scaler: Callable[[pd.DataFrame, Samples, Fold], pd.DataFrame]
-    windows: Callable[[pd.DataFrame], pd.DataFrame]
-    train: Callable[[pd.DataFrame, pd.DataFrame, Samples, Fold], object]
-    score: Callable[..., pd.Series]
-    explain: Callable[..., object] | None = None
-
-    @property
-    def forecaster(self) -> Forecast:
-        """The parts as one forecaster that traces its stages."""
-        return partial(run, self)
-
-
-def run(parts: Parts, data: pd.DataFrame, fold: Fold, trace: Trace) -> pd.Series:
-    """Raw rows to scores, stage by stage."""
-    rows = keyed(trace("universe", parts.universe(data)))
-    x = trace("features", parts.features(rows))
-    y = trace("target", parts.target(rows))
-    samples = trace("folds", parts.samples(x, y, fold), "training samples")
-    chosen = trace("selection", parts.select(x, y, samples, fold), "selected")
-    scaler = trace("input normalizer", parts.fit_scaler(x[chosen], samples, fold), "scaler")
-    scaled = (x[chosen] - scaler.loc["mean"]) / scaler.loc["sd"]
-    inputs = trace("window", parts.windows(scaled))
-    model = trace.train(partial(parts.train, inputs, y, samples, fold))
-    if parts.explain is not None:
-        trace("attribution", parts.explain(inputs, samples, model))
-    test = on_dates(inputs.index, fold.test_dates)
-    return parts.score(model, inputs, test, fold, trace, y)
-
-
 def keyed(data: pd.DataFrame) -> pd.DataFrame:
     """Long rows indexed by (date, symbol), sorted."""
     return data.set_index(["date", "symbol"]).sort_index()
@@ -185,15 +134,56 @@ def rescored(
     return change(linear_scores(model, x, test, fold, trace, y), y)
 
 
-HONEST = Parts(
-    universe=unchanged,
-    features=honest_features,
-    target=next_close,
-    samples=before_test,
-    select=all_features,
-    fit_scaler=train_scaler,
-    windows=unchanged,
-    train=ridge,
-    score=linear_scores,
-)
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a forecaster; by default each is honest.
+
+    Attributes:
+        universe: Raw rows -> the rows that are kept.
+        features: Rows -> features on the same rows.
+        target: Rows -> target and label_end on the same rows.
+        samples: (features, target, fold) -> samples to train on.
+        select: (features, target, samples, fold) -> names of the selected features.
+        fit_scaler: (features, samples, fold) -> mean and sd by feature.
+        windows: (scaled features) -> inputs of the model, on the same rows.
+        train: (inputs, target, samples, fold) -> model.
+        score: (model, inputs, samples to score, fold, trace, target) -> scores.
+        explain: (inputs, samples, model) -> frozen attribution artefact, or None.
+    """
+
+    universe: Callable[[pd.DataFrame], pd.DataFrame] = unchanged
+    features: Callable[[pd.DataFrame], pd.DataFrame] = honest_features
+    target: Callable[[pd.DataFrame], pd.DataFrame] = next_close
+    samples: Callable[[pd.DataFrame, pd.DataFrame, Fold], Samples] = before_test
+    select: Callable[[pd.DataFrame, pd.DataFrame, Samples, Fold], list[str]] = all_features
+    fit_scaler: Callable[[pd.DataFrame, Samples, Fold], pd.DataFrame] = train_scaler
+    windows: Callable[[pd.DataFrame], pd.DataFrame] = unchanged
+    train: Callable[[pd.DataFrame, pd.DataFrame, Samples, Fold], object] = ridge
+    score: Callable[..., pd.Series] = linear_scores
+    explain: Callable[..., object] | None = None
+
+    @property
+    def forecaster(self) -> Forecast:
+        """The parts as one forecaster that traces its stages."""
+        return partial(run, self)
+
+
+def run(parts: Parts, data: pd.DataFrame, fold: Fold, trace: Trace) -> pd.Series:
+    """Raw rows to scores, stage by stage."""
+    rows = keyed(trace("universe", parts.universe(data)))
+    x = trace("features", parts.features(rows))
+    y = trace("target", parts.target(rows))
+    samples = trace("folds", parts.samples(x, y, fold), "training samples")
+    chosen = trace("selection", parts.select(x, y, samples, fold), "selected")
+    scaler = trace("input normalizer", parts.fit_scaler(x[chosen], samples, fold), "scaler")
+    scaled = (x[chosen] - scaler.loc["mean"]) / scaler.loc["sd"]
+    inputs = trace("window", parts.windows(scaled))
+    model = trace.train(partial(parts.train, inputs, y, samples, fold))
+    if parts.explain is not None:
+        trace("attribution", parts.explain(inputs, samples, model))
+    test = on_dates(inputs.index, fold.test_dates)
+    return parts.score(model, inputs, test, fold, trace, y)
+
+
+HONEST = Parts()
 """A pipeline without a leak."""

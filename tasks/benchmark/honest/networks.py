@@ -120,28 +120,21 @@ class Scoring:
         size: Samples in a batch.
         training: Whether the network is scored in training mode.
         prepare: (network, windows, dates), run before scoring, or None.
-        dtype: Precision of the windows.
     """
 
     batches: str = "date"
     size: int = BATCH
     training: bool = False
     prepare: Callable[[nn.Module, Tensor, Tensor], None] | None = None
-    dtype: torch.dtype = torch.float32
 
     def __call__(
-        self,
-        model: nn.Module,
-        inputs: pd.DataFrame,
-        test: Samples,
-        fold: Fold,
-        trace: Trace,
+        self, model: nn.Module, inputs: pd.DataFrame, test: Samples, fold: Fold, trace: Trace,
         y: pd.DataFrame,
-    ) -> pd.Series:
+    ) -> pd.Series:  # fmt: skip
         """Scores of the complete windows among ``test``."""
         samples = test.intersection(inputs.index[inputs.notna().all(axis=1)]).sort_values()
-        x, (dates, symbols) = tensor(inputs, samples, self.dtype), numbered(samples)
-        network = model.to(self.dtype).train(self.training)
+        x, (dates, symbols) = tensor(inputs, samples), numbered(samples)
+        network = model.train(self.training)
         if self.prepare is not None:
             self.prepare(network, x, dates)
         places, generator = torch.arange(len(samples)), torch.Generator().manual_seed(0)
@@ -151,16 +144,16 @@ class Scoring:
             else BATCHES[self.batches].cut(places, dates, symbols, self.size, generator)
         )
         target = torch.tensor(y["target"].reindex(samples).to_numpy(dtype=np.float64))
-        shown = shown_batch(cut, dates)
-        trace.network(network, x[shown], dates[shown], target[shown], symbols[shown])
-        scores = torch.empty(len(samples), dtype=self.dtype)
+        traced = traced_batch(cut, dates)
+        trace.network(network, x[traced], dates[traced], target[traced], symbols[traced])
+        scores = torch.empty(len(samples))
         with torch.no_grad():
             for chosen in cut:
                 scores[chosen] = network(x[chosen], dates[chosen])
         return pd.Series(scores.double().numpy(), index=samples)
 
 
-def shown_batch(cut: Sequence[Tensor], dates: Tensor, most: int = 96) -> Tensor:
+def traced_batch(cut: Sequence[Tensor], dates: Tensor, most: int = 96) -> Tensor:
     """The first batch with several dates, else the first few batches joined."""
     for batch in cut:
         if len(dates[batch].unique()) > 1:
@@ -179,11 +172,10 @@ def network_parts(
     scoring: Scoring = Scoring(),  # frozen
     batches: str = "shuffled",
     size: int = BATCH,
-    base: Parts = HONEST,
 ) -> Parts:
     """The honest parts with a network on windows in place of the linear model."""
     train = partial(fit_windows, make, batches, size)
-    return replace(base, windows=lagged, train=train, score=scoring)
+    return replace(HONEST, windows=lagged, train=train, score=scoring)
 
 
 def fit_sequences(

@@ -149,29 +149,26 @@ def trend(rows: pd.DataFrame) -> pd.Series:
 
 def adjusted(rows: pd.DataFrame) -> pd.Series:
     """Log price adjusted backwards from the last day."""
-    return np.log(rows["close"] / by_symbol(rows["close"]).transform("last"))
+    return pd.Series(np.log(over_history(rows, "close", "last")), index=rows.index)
 
 
 def adjusted_volume(rows: pd.DataFrame) -> pd.Series:
     """Volume adjusted by the last price, as vendors adjust it for splits."""
-    factor = rows["close"] / by_symbol(rows["close"]).transform("last")
-    return np.log(rows["volume"] * factor)
+    adjusted_shares = rows["volume"] * over_history(rows, "close", "last")
+    return pd.Series(np.log(adjusted_shares), index=rows.index)
 
 
-def normal_volume(rows: pd.DataFrame) -> pd.Series:
-    """Volume over the stock's mean of all days."""
-    return rows["volume"] / by_symbol(rows["volume"]).transform("mean")
+def over_history(
+    rows: pd.DataFrame, column: str, statistic: Literal["last", "max", "mean"]
+) -> pd.Series:
+    """A column over a statistic of the stock's whole history."""
+    return rows[column] / by_symbol(rows[column]).transform(statistic)
 
 
 def share_of_total(rows: pd.DataFrame) -> pd.Series:
     """Cumulative volume as a share of the stock's final total."""
     volume = by_symbol(rows["volume"])
     return volume.cumsum() / volume.transform("sum")
-
-
-def below_the_high(rows: pd.DataFrame) -> pd.Series:
-    """Price over its highest of all days."""
-    return rows["close"] / by_symbol(rows["close"]).transform("max")
 
 
 def time_to_delisting(rows: pd.DataFrame) -> pd.Series:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from foldproof.tasks.benchmark.case import by_key
+from foldproof.tasks.benchmark.honest.networks import seeded
 from foldproof.tasks.benchmark.power.dial import Dial
 from foldproof.tasks.benchmark.power.pipeline import SIZES
 from foldproof.tasks.diagnose.findings.finding import Finding
@@ -83,10 +84,7 @@ def audited(test: str, module: nn.Module, seed: int) -> Finding:
 
 def as_left(count: float, seed: int) -> Finding:
     """``state_purity`` on a network of :func:`left_training`."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        module = left_training(count)
-    return audited("state_purity", module, seed)
+    return audited("state_purity", seeded(partial(left_training, count), seed), seed)
 
 
 def on_dates(test: str, share: float, seed: int) -> Finding:

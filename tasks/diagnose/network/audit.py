@@ -12,17 +12,9 @@ from torch import Tensor, nn
 
 from foldproof.tasks.diagnose.findings.finding import Finding, LeakReport, Verdict, Witness
 from foldproof.tasks.diagnose.findings.verdicts import exact_finding, unknown_finding
+from foldproof.tasks.diagnose.network import calls
 from foldproof.tasks.diagnose.network.batch import STEPS, FiniteDifferences, TestBatch
 from foldproof.tasks.diagnose.network.batch_contrast import composition_contrast
-from foldproof.tasks.diagnose.network.calls import (
-    call,
-    changed_state,
-    dropout_off,
-    fresh_call,
-    precise,
-    state_of,
-    training_parts,
-)
 from foldproof.tasks.diagnose.network.completeness import completeness_split
 from foldproof.tasks.diagnose.network.composition import composition_finding
 from foldproof.tasks.diagnose.network.coupling import (
@@ -95,11 +87,11 @@ def audit_module(
     found: list[Finding] = []
     tested: list[tuple[TestBatch, FiniteDifferences]] = []
     for counts in (True, False):
-        copied = dropout_off(copy.deepcopy(module))
+        copied = calls.dropout_off(copy.deepcopy(module))
         if not counts:
             copied.train(not module.training)
         mode = "training mode" if copied.training else "eval mode"
-        copied, values, rounding = precise(copied, windows.detach(), numbers, seed)
+        copied, values, rounding = calls.precise(copied, windows.detach(), numbers, seed)
         batch = TestBatch(copied, values, numbers, texts, seed, tolerance or rounding, mode, counts)
         results, reason = attempt(partial(_exact_findings, batch, per_step))
         exact, differences = results or _untested(batch, reason)
@@ -110,7 +102,7 @@ def audit_module(
             found.append(_finding_or_unknown(batch, "composition_contrast", contrast))
     if labels is not None:
         # a module given with parts in training mode is scored so; else the other batch trains
-        batch, differences = tested[0 if training_parts(module) else 1]
+        batch, differences = tested[0 if calls.training_parts(module) else 1]
         gap = partial(mode_gap, batch, differences, labels)
         found.append(_finding_or_unknown(batch, "mode_gap", gap))
     return LeakReport(type(module).__name__, tuple(found))
@@ -155,7 +147,7 @@ def _exact_findings(
 ) -> tuple[list[Finding], FiniteDifferences]:
     """The exact findings on a module in one mode, and the results of finite perturbations."""
     once, again, reseeded = (
-        as_numpy(fresh_call(batch.module, batch.windows, batch.dates, batch.seed + seed))
+        as_numpy(calls.fresh_call(batch.module, batch.windows, batch.dates, batch.seed + seed))
         for seed in (0, 0, 1)
     )
     if moved(once, again).any():
@@ -222,16 +214,16 @@ def _steps_finding(batch: TestBatch) -> Finding:
 def _state_finding(batch: TestBatch) -> Finding:
     """State purity: what a pass changes, and training-mode submodules of a module in eval mode."""
     module = copy.deepcopy(batch.module)
-    before = state_of(module)
-    first = as_numpy(call(module, batch.windows, batch.dates, batch.seed))
-    call(module, perturbed(batch.windows, batch.seed), batch.dates, batch.seed)
-    again = as_numpy(call(module, batch.windows, batch.dates, batch.seed))
+    before = calls.state_of(module)
+    first = as_numpy(calls.call(module, batch.windows, batch.dates, batch.seed))
+    calls.call(module, perturbed(batch.windows, batch.seed), batch.dates, batch.seed)
+    again = as_numpy(calls.call(module, batch.windows, batch.dates, batch.seed))
     drift = float(moved(first, again).max()) / spread(first)
-    wrong = [f"{name} changed" for name in changed_state(before, module)]
+    wrong = [f"{name} changed" for name in calls.changed_state(before, module)]
     if drift > batch.tolerance:
         wrong.append(f"outputs move by {drift:.2g} sd after a pass over other samples")
     if not batch.module.training:
-        wrong += [f"{name} is in training mode" for name in training_parts(batch.module)]
+        wrong += [f"{name} is in training mode" for name in calls.training_parts(batch.module)]
     return exact_finding(
         "state_purity",
         batch.stage,

@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
+from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
+from foldproof.tasks.diagnose.findings.verdicts import statistical_finding
 from foldproof.tasks.diagnose.network.calls import fresh_call, run
 from foldproof.tasks.diagnose.network.coupling import some
 
@@ -122,3 +125,13 @@ class FiniteDifferences:
     def any(self) -> bool:
         """Whether perturbing any later row moves an output."""
         return self.later or bool(self.steps)
+
+
+def rank_ic_finding(
+    batch: TestBatch, test: str, value: float, p: float, later: bool, tested: str, detail: str
+) -> Finding:
+    """The finding on a gain in rank IC: a LEAK only if later dates move forecasts (``later``)."""
+    level = DIAGNOSTICS[test].threshold
+    finding = statistical_finding(test, batch.stage, value, p, level, tested, detail)
+    verdict = finding.verdict if later else Verdict.CLEAN
+    return replace(finding, verdict=verdict, counts=batch.counts)

@@ -1,16 +1,14 @@
 """Do the same weights rank better on batches that mix dates than on batches of one date?"""
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from foldproof.models.batches import BATCHES
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
-from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
-from foldproof.tasks.diagnose.findings.verdicts import statistical_finding, unknown_finding
-from foldproof.tasks.diagnose.network.batch import FiniteDifferences, TestBatch
+from foldproof.tasks.diagnose.findings.finding import Finding
+from foldproof.tasks.diagnose.findings.verdicts import unknown_finding
+from foldproof.tasks.diagnose.network.batch import FiniteDifferences, TestBatch, rank_ic_finding
 from foldproof.tasks.diagnose.network.scoring import Labels, in_batches, rank_ic_of
 from foldproof.tasks.diagnose.perturb.compare import spread
 from foldproof.tasks.statistics.mean_test import dates_needed, mean_test
@@ -52,24 +50,28 @@ def composition_contrast(
         for name, cut in cuts(batch, labels).items()
     }
     base = forecasts[BASE]
+    tested = "t tests with a low-frequency error, Bonferroni over compositions"
     apart = max(float(np.abs(one - base).max()) for one in forecasts.values())
     if apart <= batch.tolerance * spread(base):
         detail = "forecasts are the same whatever other samples are in the batch"
-        return _finding(batch, {}, 0, 1.0, detail, later=False)
+        return rank_ic_finding(batch, TEST.key, 0.0, 1.0, False, f"0 dates; {tested}", detail)
     daily = {name: rank_ic_of(one, batch.dates, labels.target) for name, one in forecasts.items()}
     table = np.stack([one.to_numpy() for one in daily.values()], axis=1)  # (D, C), the base first
     if len(table) < dates_needed(labels.horizon):
         reason = f"{len(table)} dates with a rank IC are too few for labels over {labels.horizon}"
         return unknown_finding(TEST.key, batch.stage, reason, "nothing", counts=False)
     p = contrast_p(table, labels.horizon)
-    means = {name: float(one.mean()) for name, one in daily.items()}
     if p > TEST.threshold:
         detail = "no composition ranks better than batches of one date"
     elif differences.later:
         detail = "batches of mixed dates rank better, and forecasts move with later dates"
     else:
         detail = "batches of mixed dates rank better, although no later date moves a forecast"
-    return _finding(batch, means, len(table), p, detail, differences.later)
+    means = {name: float(one.mean()) for name, one in daily.items()}
+    detail += ": rank IC " + ", ".join(f"{name} {mean:+.3f}" for name, mean in means.items())
+    value = max(mean for name, mean in means.items() if name != BASE) - means[BASE]
+    tested = f"{len(table)} dates; {tested}"
+    return rank_ic_finding(batch, TEST.key, value, p, differences.later, tested, detail)
 
 
 def cuts(batch: TestBatch, labels: Labels) -> dict[str, list[Tensor]]:
@@ -96,18 +98,3 @@ def contrast_p(table: np.ndarray, horizon: int) -> float:
     contrasts = (table[:, 1:] - table[:, :1]).T
     ps = [mean_test(one, horizon, two_sided=False).p if one.any() else 1.0 for one in contrasts]
     return min(1.0, len(ps) * min(ps))
-
-
-def _finding(
-    batch: TestBatch, means: dict[str, float], dates: int, p: float, detail: str, later: bool
-) -> Finding:
-    """LEAK where mixed dates rank better and later dates move forecasts."""
-    best = max((name for name in means if name != BASE), key=lambda name: means[name], default="")
-    figures = ", ".join(f"{name} {mean:+.3f}" for name, mean in means.items())
-    finding = statistical_finding(
-        TEST.key, batch.stage, means[best] - means[BASE] if best else 0.0, p, TEST.threshold,
-        f"{dates} dates; t tests with a low-frequency error, Bonferroni over compositions",
-        detail + (f": rank IC {figures}" if figures else ""),
-    )  # fmt: skip
-    verdict = finding.verdict if later else Verdict.CLEAN
-    return replace(finding, verdict=verdict, counts=batch.counts)

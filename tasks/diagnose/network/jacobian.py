@@ -1,8 +1,7 @@
 """Jacobian causality: the share of a forecast's derivatives that lies on rows dated later."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import torch
 from torch import Tensor
@@ -36,25 +35,23 @@ class Mass:
         ahead: Look-ahead of the farthest later row with a derivative, in dates of the batch.
     """
 
-    later: float = 0.0
-    steps: float = 0.0
-    others: float = 0.0
-    total: float = 0.0
+    later: float
+    steps: float
+    others: float
+    total: float
     top: float = 0.0
     witness: Witness | None = None
     ahead: int = 0
 
-    def __add__(self, other: "Mass") -> "Mass":
-        worst = max(self, other, key=lambda mass: mass.top)
-        return Mass(
-            self.later + other.later,
-            self.steps + other.steps,
-            self.others + other.others,
-            self.total + other.total,
-            worst.top,
-            worst.witness,
-            max(self.ahead, other.ahead),
+    @classmethod
+    def sum(cls, masses: Sequence["Mass"]) -> "Mass":
+        """The sums over all outputs, with the largest derivative and the farthest look-ahead."""
+        later, steps, others, total = (
+            sum(getattr(mass, name) for mass in masses)
+            for name in ("later", "steps", "others", "total")
         )
+        top, ahead = max(masses, key=lambda mass: mass.top), max(mass.ahead for mass in masses)
+        return cls(later, steps, others, total, top.top, top.witness, ahead)
 
     @property
     def share(self) -> float:
@@ -85,7 +82,7 @@ def jacobian(batch: TestBatch, differences: FiniteDifferences) -> Finding:
     """
     with gradients():
         masses = list(_masses(batch, differences.steps is not None))
-    mass: Mass = reduce(Mass.__add__, masses, Mass())
+    mass = Mass.sum(masses)
     reason = "the outputs have no derivative" if mass.total == 0 else ""
     if batch.one_date and differences.steps is None and mass.others > 0:
         reason = ONE_DATE

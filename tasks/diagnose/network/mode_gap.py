@@ -1,22 +1,21 @@
 """Does the same network rank better in training mode than in eval mode?"""
 
 import copy
-from dataclasses import replace
 
 import numpy as np
 
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
-from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
-from foldproof.tasks.diagnose.findings.verdicts import statistical_finding, unknown_finding
-from foldproof.tasks.diagnose.network.batch import FiniteDifferences, TestBatch
-from foldproof.tasks.diagnose.network.scoring import Labels, in_batches, pieces, rank_ic_of
+from foldproof.tasks.diagnose.findings.finding import Finding
+from foldproof.tasks.diagnose.findings.verdicts import unknown_finding
+from foldproof.tasks.diagnose.network import scoring
+from foldproof.tasks.diagnose.network.batch import FiniteDifferences, TestBatch, rank_ic_finding
 from foldproof.tasks.diagnose.perturb.compare import spread
 from foldproof.tasks.statistics.mean_test import dates_needed, mean_test
 
 TEST = DIAGNOSTICS["mode_gap"]
 
 
-def mode_gap(batch: TestBatch, differences: FiniteDifferences, labels: Labels) -> Finding:
+def mode_gap(batch: TestBatch, differences: FiniteDifferences, labels: scoring.Labels) -> Finding:
     """Mean daily rank IC in training mode, dropout off, less that in eval mode.
 
     Batch statistics that include later dates carry information about future returns. This is a
@@ -35,45 +34,37 @@ def mode_gap(batch: TestBatch, differences: FiniteDifferences, labels: Labels) -
     Raises:
         ValueError: Outputs are not one number per sample.
     """
-    cuts = pieces(len(batch.windows), labels.batch_size)
+    cuts = scoring.pieces(len(batch.windows), labels.batch_size)
     in_eval = copy.deepcopy(batch.module).eval()
     training, evaluated = (
-        in_batches(module, batch.windows, batch.dates, cuts, batch.seed)
+        scoring.in_batches(module, batch.windows, batch.dates, cuts, batch.seed)
         for module in (batch.module, in_eval)
     )
     gaps = (
-        rank_ic_of(training, batch.dates, labels.target)
-        - rank_ic_of(evaluated, batch.dates, labels.target)
+        scoring.rank_ic_of(training, batch.dates, labels.target)
+        - scoring.rank_ic_of(evaluated, batch.dates, labels.target)
     ).to_numpy()
     if np.abs(training - evaluated).max() <= batch.tolerance * spread(evaluated):
         gaps = np.zeros_like(gaps)  # rounding breaks ties differently: no gap
-    return _finding(batch, gaps, labels.horizon, differences.later)
-
-
-def _finding(batch: TestBatch, gaps: np.ndarray, horizon: int, later: bool) -> Finding:
-    """LEAK where the daily gaps (D,) are above 0 and later dates move forecasts."""
-    if len(gaps) < dates_needed(horizon):
-        reason = f"{len(gaps)} dates with a rank IC are too few for labels over {horizon}"
+    if len(gaps) < dates_needed(labels.horizon):
+        reason = f"{len(gaps)} dates with a rank IC are too few for labels over {labels.horizon}"
         return unknown_finding(TEST.key, batch.stage, reason, "nothing", counts=False)
-    p = above_zero(gaps, horizon)
-    better = p <= TEST.threshold
-    if better and later:
+    p = above_zero(gaps, labels.horizon)
+    if p > TEST.threshold:
+        detail = "training mode ranks no better" if gaps.any() else "both modes rank alike"
+    elif differences.later:
         detail = "training mode ranks better, and its forecasts move with later dates"
-    elif better:
+    else:
         detail = (
             "training mode ranks better, although no later date moves a forecast: running "
             "statistics that do not fit have this effect"
         )
-    else:
-        detail = "training mode ranks no better" if gaps.any() else "both modes rank alike"
     tested = (
-        f"{len(gaps)} dates, labels over {horizon}; one-sided t test with a low-frequency error"
+        f"{len(gaps)} dates, labels over {labels.horizon}; one-sided t test with a low-frequency"
+        " error"
     )
-    finding = statistical_finding(
-        TEST.key, batch.stage, float(gaps.mean()), p, TEST.threshold, tested, detail
-    )
-    verdict = finding.verdict if later else Verdict.CLEAN
-    return replace(finding, verdict=verdict, counts=batch.counts)
+    value = float(gaps.mean())
+    return rank_ic_finding(batch, TEST.key, value, p, differences.later, tested, detail)
 
 
 def above_zero(daily: np.ndarray, horizon: int) -> float:

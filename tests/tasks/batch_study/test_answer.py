@@ -53,14 +53,14 @@ def test_the_cost_of_the_shortcut_on_the_signal_is_reported() -> None:
 
 
 @pytest.mark.parametrize(("stated", "verdict"), [(0.2, "Confirmed"), (0.32, "Corrected")])
-def test_published_sizes_are_confirmed_or_corrected(stated: float, verdict: str) -> None:
+def test_earlier_figures_are_confirmed_or_corrected(stated: float, verdict: str) -> None:
     one = ExpectedSize(
         "noise", "batch_norm_hidden", "one symbol, 32 days", "train_mode", stated, stated
     )
     assert f"{stated:+.3f}. {verdict}: +0.20" in paragraphs(SHORTCUT, one)[-1]
 
 
-def test_a_published_size_of_a_cell_that_was_not_run_is_left_out() -> None:
+def test_an_earlier_figure_of_a_cell_that_was_not_run_is_left_out() -> None:
     one = ExpectedSize("noise", "batch_norm_hidden", "one symbol, 9 days", "train_mode", 0.1, 0.1)
     assert paragraphs(SHORTCUT, one) == paragraphs(SHORTCUT)
 

@@ -24,8 +24,8 @@ from foldproof.tasks.benchmark.honest.networks import (
     network_parts,
     numbered,
     score_sequences,
-    shown_batch,
     tensor,
+    traced_batch,
 )
 from foldproof.tasks.benchmark.leaks.networks import OverTime
 from foldproof.tasks.diagnose.trace.trace import Recorder, Trace
@@ -112,10 +112,10 @@ def test_training_mode_scores_depend_on_batches_and_eval_mode_scores_do_not():
 def test_the_traced_batch_holds_several_dates():
     dates = torch.arange(6).repeat_interleave(4)
     single = list(torch.arange(24).split(4))
-    assert len(dates[shown_batch(single, dates)].unique()) == 3
+    assert len(dates[traced_batch(single, dates)].unique()) == 3
     mixed = [torch.arange(4), torch.arange(4, 24)]
-    assert shown_batch(mixed, dates).tolist() == list(range(4, 24))
-    assert len(shown_batch([torch.arange(1000)], torch.arange(1000))) <= 96
+    assert traced_batch(mixed, dates).tolist() == list(range(4, 24))
+    assert len(traced_batch([torch.arange(1000)], torch.arange(1000))) <= 96
 
 
 def test_a_network_is_traced_once_with_its_batch():
