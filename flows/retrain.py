@@ -133,7 +133,7 @@ def new_retraining(
 
 
 def audit_challengers(trial: Experiment, plan: Plan, fitted: Fitted) -> Findings:
-    """Findings by variant: on its units, on features and folds, and on a quick run from raw rows."""
+    """Findings by variant: of its units, of features and folds, and of a quick run on raw rows."""
     reports, _ = audit_variants(trial, plan.folds[-1], True, AuditScreen())
     shared = [finding for found in fitted.shared.values() for finding in found]
     return {

@@ -80,7 +80,7 @@ def changed(long: pd.DataFrame, column: str, value: object, row: int = 7) -> pd.
         (lambda t: changed(t, "forecast", np.inf), "1 forecasts are infinite, .* a on 2020-01-02"),
         (lambda t: changed(t, "target", 99.0), "disagree on 1 targets, .*2020-01-02.* S02"),
         (lambda t: changed(t, "target", np.nan), "disagree on 1 targets"),
-        (lambda t: pd.concat([t, t.iloc[[3]]]), "1 forecasts are there twice, .* a on 2020-01-01"),
+        (lambda t: pd.concat([t, t.iloc[[3]]]), "1 duplicate forecasts, .* a on 2020-01-01"),
         (lambda t: changed(t, "fold", 5), r"in the test blocks of folds \[0, 5\]"),
         (lambda t: t.assign(plan=["p", "q"] * 20), r"2 plans of folds cannot be compared \(p, q\)"),
         (lambda t: t[(t.variant == "a") == (t.date < "2020-01-03")], "a 10, b 10"),
