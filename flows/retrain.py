@@ -20,12 +20,7 @@ from foldproof.tasks.diagnose.findings.finding import Finding
 from foldproof.tasks.operate.decision import Decision
 from foldproof.tasks.operate.evidence import Champion, business_days
 from foldproof.tasks.operate.record import Retraining, Settled
-from foldproof.tasks.operate.task import (
-    decide_champion,
-    forecast_champion,
-    night_date,
-    show_decision,
-)
+from foldproof.tasks.operate.task import decide_champion, night_date, show_decision
 from foldproof.tasks.split.task import Plan, plan_folds
 from foldproof.tasks.timing import Stopwatch
 from foldproof.tasks.track.registry import roll_back
@@ -120,9 +115,8 @@ def new_retraining(
         with watch("audits"):
             findings = audit_challengers(trial, plan, fitted)
     with watch("comparison"):
-        forecasts = forecast_champion(champion, trial.data, panel, plan.folds)
         decision = decide_champion(
-            fitted.trained, findings, champion, forecasts, panel, plan.folds,
+            fitted.trained, findings, champion, trial.data, panel, plan.folds,
             gate, trial.target.horizon, stale,
         )  # fmt: skip
     seconds = watch.seconds | {f"cpu/{step}": spent for step, spent in fitted.seconds.items()}

@@ -55,6 +55,7 @@ def align(forecasts: pd.DataFrame) -> Aligned:
     check_columns(forecasts)
     check_plan(forecasts)
     table = forecasts[forecasts["forecast"].notna()]
+    table = table.assign(**{name: 0 for name in ("fold", "seed") if name not in table})
     variant, variants = pd.factorize(table["variant"])
     date, dates = pd.factorize(table["date"], sort=True)
     symbol, symbols = pd.factorize(table["symbol"], sort=True)
@@ -67,9 +68,11 @@ def align(forecasts: pd.DataFrame) -> Aligned:
     scored = np.isfinite(mean) & np.isfinite(target)
     common = rankable(scored.all(axis=0), target)
     if not common.any():
+        cells = dict(zip(variants, scored.sum(axis=(1, 2)), strict=True))
+        counts = ", ".join(f"{name} {count}" for name, count in cells.items())
         raise NothingCommon(
             f"no date has {LEAST_NAMES} symbols with different targets that all variants forecast: "
-            f"{named_counts(variants, scored)}. Leave out the variant with too few forecasts"
+            f"{counts}. Leave out the variant with too few forecasts"
         )
     rows, columns = common.any(axis=1), common.any(axis=0)
     keep = np.ix_(rows, columns)
@@ -113,8 +116,8 @@ def check_plan(forecasts: pd.DataFrame) -> None:
 
 def check_duplicates(table: pd.DataFrame, where: np.ndarray) -> None:
     """Raise ValueError if a variant forecasts a date and symbol twice with the same seed."""
-    seed = table["seed"].to_numpy() if "seed" in table else 0
-    duplicated = pd.DataFrame({"where": where, "seed": seed}).duplicated().to_numpy()
+    pairs = pd.DataFrame({"where": where, "seed": table["seed"].to_numpy()})
+    duplicated = pairs.duplicated().to_numpy()
     if duplicated.any():
         row = table.iloc[int(np.argmax(duplicated))]
         raise ValueError(
@@ -146,10 +149,7 @@ def mean_over_seeds(
     size = shape[0] * shape[1] * shape[2]
     total = np.bincount(where, table["forecast"].to_numpy(np.float64), minlength=size)
     count = np.bincount(where, minlength=size).reshape(shape)
-    if "seed" in table:
-        seeds = table["seed"].groupby(variant).nunique().to_numpy()
-    else:
-        seeds = np.ones(shape[0], dtype=int)
+    seeds = table["seed"].groupby(variant).nunique().to_numpy()
     complete = count == seeds[:, None, None]
     return np.where(complete, total.reshape(shape) / np.maximum(count, 1), np.nan)
 
@@ -163,8 +163,6 @@ def rankable(common: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def fold_of_dates(table: pd.DataFrame, date: np.ndarray, dates: pd.Index) -> np.ndarray:
     """(D,) the fold of each date; ValueError if a date is in two."""
-    if "fold" not in table:
-        return np.zeros(len(dates), dtype=int)
     pairs = pd.DataFrame({"date": date, "fold": table["fold"].to_numpy()}).drop_duplicates()
     twice = pairs["date"].duplicated()
     if twice.any():
@@ -175,9 +173,3 @@ def fold_of_dates(table: pd.DataFrame, date: np.ndarray, dates: pd.Index) -> np.
             "set step to at least the test block"
         )
     return pairs.set_index("date")["fold"].sort_index().to_numpy()
-
-
-def named_counts(variants: pd.Index, scored: np.ndarray) -> str:
-    """The number of scored cells of each variant, for a message."""
-    counts = scored.sum(axis=(1, 2))
-    return ", ".join(f"{name} {count}" for name, count in zip(variants, counts, strict=True))

@@ -1,11 +1,14 @@
 """Audit of a plan from its dates alone, independent of the code that cut it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 
 from foldproof.tasks.split.fold import Fold
+
+BORDERS = (("train", "validation"), ("validation", "test"), ("train", "test"))
+"""Pairs of blocks of a fold, the earlier one first."""
 
 
 def audit_plan(folds: Iterable[Fold], label_end: np.ndarray, embargo: int = 0) -> pd.DataFrame:
@@ -25,32 +28,28 @@ def audit_plan(folds: Iterable[Fold], label_end: np.ndarray, embargo: int = 0) -
         later block (negative if it reaches in); ``short``, trading days that the gap lacks to
         ``embargo``. In a valid plan ``overlap`` and ``short`` are 0 in every row.
     """
-    return pd.DataFrame([_border(*border, label_end, embargo) for border in _borders(folds)])
+    return pd.DataFrame(
+        [
+            _border(fold, f"{first}|{second}", label_end, embargo)
+            for fold in folds
+            for first, second in BORDERS
+            if getattr(fold, first) and getattr(fold, second)
+        ]
+    )
 
 
-def _borders(folds: Iterable[Fold]) -> Iterator[tuple[Fold, str, range, range]]:
-    """Every pair of nonempty blocks of a fold, with the name of their border."""
-    for fold in folds:
-        blocks = {"train": fold.train, "validation": fold.validation, "test": fold.test}
-        for pair in (("train", "validation"), ("validation", "test"), ("train", "test")):
-            earlier, later = (blocks[name] for name in pair)
-            if earlier and later:
-                yield fold, "|".join(pair), earlier, later
-
-
-def _border(
-    fold: Fold, name: str, earlier: range, later: range, label_end: np.ndarray, embargo: int
-) -> dict[str, object]:
+def _border(fold: Fold, border: str, label_end: np.ndarray, embargo: int) -> dict[str, object]:
     """One row of the table, computed by comparing dates."""
+    earlier, later = (list(getattr(fold, name)) for name in border.split("|"))
     calendar = fold.calendar.astype("datetime64[D]")
-    before, after = calendar[list(earlier)], calendar[list(later)]
-    ends = label_end.astype("datetime64[D]")[list(earlier)]
+    before, after = calendar[earlier], calendar[later]
+    ends = label_end.astype("datetime64[D]")[earlier]
     reaches = (before <= after.max()) & (np.isnat(ends) | (ends >= after.min()))
     known = ends[~np.isnat(ends)]
     label_gap = _days_between(calendar, known.max(), after.min()) if len(known) else None
     return {
         "fold": fold.number,
-        "border": name,
+        "border": border,
         "earlier_rows": len(before),
         "earlier_first": before.min(),
         "earlier_last": before.max(),
