@@ -11,9 +11,6 @@ from foldproof.tasks.diagnose.network.calls import fresh_call
 from foldproof.tasks.diagnose.network.coupling import plain
 from foldproof.tasks.statistics.rank_ic import daily_rank_ic
 
-LEAST_DATES = 10
-"""Dates with a rank IC below which nothing is tested."""
-
 
 @dataclass(frozen=True, eq=False)
 class Labels:
