@@ -24,7 +24,6 @@ from foldproof.tasks.operate.record import Retraining, Settled
 from foldproof.tasks.operate.task import (
     challenger_importance,
     decide_champion,
-    forecast_champion,
     night_date,
     show_decision,
 )
@@ -120,9 +119,8 @@ def new_retraining(
         with watch("audits"):
             findings = audit_challengers(trial, plan, fitted)
     with watch("comparison"):
-        forecasts = forecast_champion(champion, trial.data, panel, plan.folds)
         decision = decide_champion(
-            fitted.trained, findings, champion, forecasts, panel, plan.folds,
+            fitted.trained, findings, champion, trial.data, panel, plan.folds,
             gate, trial.target.horizon, stale,
         )  # fmt: skip
     seconds = watch.seconds | {f"cpu/{step}": spent for step, spent in fitted.seconds.items()}

@@ -1,4 +1,4 @@
-"""Compare forecasts on the same cells, with intervals that survive overlap and many tries."""
+"""Compare forecasts on the same cells, with joint intervals valid under overlapping labels."""
 
 from foldproof.tasks.compare.comparison import CONTROLS, Comparison, compare, daily
 from foldproof.tasks.compare.metrics import METRICS, Metric, measure

@@ -1,17 +1,17 @@
-"""All forecasts on the same cells: seeds averaged, dates x symbols that every variant scored."""
+"""Align forecasts on common cells: the dates x symbols that every variant scored, seed means."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from foldproof.tasks.statistics.rank_ic import LEAST_NAMES
+
 COLUMNS = ("date", "symbol", "variant", "forecast", "target")
-MIN_NAMES = 3
-"""Names that a date needs to be ranked."""
 
 
 class NothingCommon(ValueError):
-    """No date and symbols can be ranked that all variants forecast; says how many each did."""
+    """No date can be ranked on the symbols that all variants forecast; counts the cells of each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,11 +23,11 @@ class Aligned:
     Attributes:
         dates: (D,) datetime64, increasing.
         symbols: (S,) names.
-        folds: (D,) the fold whose test block holds the date; 0 where the table names none.
+        folds: (D,) the fold whose test block holds the date; 0 if the table has no folds.
         variants: V names, in the order of the table.
         target: (D, S).
         forecasts: (V, D, S), mean over seeds.
-        coverage: (V,) share of the variant's own scored cells that are compared.
+        coverage: (V,) share of the variant's scored cells that are compared.
     """
 
     dates: np.ndarray
@@ -40,37 +40,39 @@ class Aligned:
 
 
 def align(forecasts: pd.DataFrame) -> Aligned:
-    """Bring a long table of forecasts on common cells.
+    """Align a long table of forecasts on common cells.
 
     A cell counts for a variant if all its seeds forecast it and its target is known.
 
     Args:
-        forecasts: date, symbol, variant, forecast, target, and, where there are several, fold,
-            seed and plan.
+        forecasts: date, symbol, variant, forecast, target; fold, seed and plan are optional.
 
     Raises:
         NothingCommon: No cell is common to all.
-        ValueError: Columns are missing, forecasts are infinite or doubled, variants disagree on a
-            target, plans differ, or a date is in two folds.
+        ValueError: Columns are missing, forecasts are infinite or duplicated, variants disagree on
+            a target, plans differ, or a date is in two folds.
     """
     check_columns(forecasts)
     check_plan(forecasts)
     table = forecasts[forecasts["forecast"].notna()]
+    table = table.assign(**{name: 0 for name in ("fold", "seed") if name not in table})
     variant, variants = pd.factorize(table["variant"])
     date, dates = pd.factorize(table["date"], sort=True)
     symbol, symbols = pd.factorize(table["symbol"], sort=True)
     cell = date * len(symbols) + symbol
     shape = (len(dates), len(symbols))
     where = variant * (shape[0] * shape[1]) + cell
-    check_doubled(table, where)
+    check_duplicates(table, where)
     target = common_target(table, cell, shape)
     mean = mean_over_seeds(table, where, variant, (len(variants), *shape))
     scored = np.isfinite(mean) & np.isfinite(target)
     common = rankable(scored.all(axis=0), target)
     if not common.any():
+        cells = dict(zip(variants, scored.sum(axis=(1, 2)), strict=True))
+        counts = ", ".join(f"{name} {count}" for name, count in cells.items())
         raise NothingCommon(
-            f"no date has {MIN_NAMES} symbols with different targets that all variants forecast: "
-            f"{named_counts(variants, scored)}. Leave out the variant that forecasts too little"
+            f"no date has {LEAST_NAMES} symbols with different targets that all variants forecast: "
+            f"{counts}. Leave out the variant with too few forecasts"
         )
     rows, columns = common.any(axis=1), common.any(axis=0)
     keep = np.ix_(rows, columns)
@@ -108,20 +110,20 @@ def check_plan(forecasts: pd.DataFrame) -> None:
     if len(plans) > 1:
         raise ValueError(
             f"forecasts of {len(plans)} plans of folds cannot be compared ({', '.join(plans)}): "
-            "run the variants on one plan"
+            "run all variants on the same plan"
         )
 
 
-def check_doubled(table: pd.DataFrame, where: np.ndarray) -> None:
+def check_duplicates(table: pd.DataFrame, where: np.ndarray) -> None:
     """Raise ValueError if a variant forecasts a date and symbol twice with the same seed."""
-    seed = table["seed"].to_numpy() if "seed" in table else 0
-    doubled = pd.DataFrame({"where": where, "seed": seed}).duplicated().to_numpy()
-    if doubled.any():
-        row = table.iloc[int(np.argmax(doubled))]
+    pairs = pd.DataFrame({"where": where, "seed": table["seed"].to_numpy()})
+    duplicated = pairs.duplicated().to_numpy()
+    if duplicated.any():
+        row = table.iloc[int(np.argmax(duplicated))]
         raise ValueError(
-            f"{int(doubled.sum())} forecasts are there twice, the first of variant "
+            f"{int(duplicated.sum())} duplicate forecasts, the first of variant "
             f"{row['variant']} on {row['date']} for {row['symbol']}: test blocks must not overlap "
-            "(take a step of at least the test block), and every seed may stand once"
+            "(set step to at least the test block), and a seed must not repeat"
         )
 
 
@@ -135,7 +137,7 @@ def common_target(table: pd.DataFrame, cell: np.ndarray, shape: tuple[int, int])
         row = table.iloc[int(np.argmin(same))]
         raise ValueError(
             f"variants disagree on {int((~same).sum())} targets, the first on {row['date']} for "
-            f"{row['symbol']} (variant {row['variant']}): they come from different panels"
+            f"{row['symbol']} (variant {row['variant']}): the forecasts come from different panels"
         )
     return target.reshape(shape)
 
@@ -143,29 +145,24 @@ def common_target(table: pd.DataFrame, cell: np.ndarray, shape: tuple[int, int])
 def mean_over_seeds(
     table: pd.DataFrame, where: np.ndarray, variant: np.ndarray, shape: tuple[int, int, int]
 ) -> np.ndarray:
-    """(V, D, S) mean forecast; NaN where a seed of the variant has none."""
+    """(V, D, S) mean forecast over seeds; NaN where a seed has no forecast."""
     size = shape[0] * shape[1] * shape[2]
     total = np.bincount(where, table["forecast"].to_numpy(np.float64), minlength=size)
     count = np.bincount(where, minlength=size).reshape(shape)
-    if "seed" in table:
-        seeds = table["seed"].groupby(variant).nunique().to_numpy()
-    else:
-        seeds = np.ones(shape[0], dtype=int)
-    whole = count == seeds[:, None, None]
-    return np.where(whole, total.reshape(shape) / np.maximum(count, 1), np.nan)
+    seeds = table["seed"].groupby(variant).nunique().to_numpy()
+    complete = count == seeds[:, None, None]
+    return np.where(complete, total.reshape(shape) / np.maximum(count, 1), np.nan)
 
 
 def rankable(common: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """(D, S) the common cells of dates with enough names whose targets differ."""
+    """(D, S) bool: the common cells on dates with enough symbols and different targets."""
     low = np.where(common, target, np.inf).min(axis=1)
     high = np.where(common, target, -np.inf).max(axis=1)
-    return common & ((common.sum(axis=1) >= MIN_NAMES) & (high > low))[:, None]
+    return common & ((common.sum(axis=1) >= LEAST_NAMES) & (high > low))[:, None]
 
 
 def fold_of_dates(table: pd.DataFrame, date: np.ndarray, dates: pd.Index) -> np.ndarray:
     """(D,) the fold of each date; ValueError if a date is in two."""
-    if "fold" not in table:
-        return np.zeros(len(dates), dtype=int)
     pairs = pd.DataFrame({"date": date, "fold": table["fold"].to_numpy()}).drop_duplicates()
     twice = pairs["date"].duplicated()
     if twice.any():
@@ -173,12 +170,6 @@ def fold_of_dates(table: pd.DataFrame, date: np.ndarray, dates: pd.Index) -> np.
         folds = sorted(pairs.loc[pairs["date"] == first, "fold"].tolist())
         raise ValueError(
             f"{dates[first]} is in the test blocks of folds {folds}: test blocks must not overlap; "
-            "take a step of at least the test block"
+            "set step to at least the test block"
         )
     return pairs.set_index("date")["fold"].sort_index().to_numpy()
-
-
-def named_counts(variants: pd.Index, scored: np.ndarray) -> str:
-    """How many cells each variant scored, for a message."""
-    counts = scored.sum(axis=(1, 2))
-    return ", ".join(f"{name} {count}" for name, count in zip(variants, counts, strict=True))

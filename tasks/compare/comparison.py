@@ -1,4 +1,4 @@
-"""Who forecasts best, and how sure that is."""
+"""Which variant forecasts best, and how certain that is."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -14,22 +14,22 @@ from foldproof.tasks.statistics.mean_test import hac_t
 from foldproof.tasks.train import PREFIX
 
 CONTROLS = tuple(name for name, variant in VARIANTS.items() if variant.control)
-"""Variants that leak on purpose: ranked, but no candidates."""
+"""Variants that leak on purpose: ranked, but not candidates for the best."""
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """All forecasts on the same dates and symbols, seeds averaged first.
+    """All forecasts compared on the same dates and symbols, averaged over seeds.
 
     Attributes:
-        ranking: One row a variant or reference forecaster, highest rank IC first. Columns: rank_ic
-            with its interval low, high (jointly at the level over all rows) and hac_t; every
-            other metric of ``METRICS``; difference in rank IC to the reference variant with
+        ranking: One row per variant or reference forecaster, highest rank IC first. Columns:
+            rank_ic with its interval low, high (jointly at the level over all rows) and hac_t;
+            every other metric of ``METRICS``; difference in rank IC to the reference variant with
             difference_low, difference_high (jointly over all rows); in_confidence_set (cannot be
-            ruled out as the best variant; False for what is no candidate); coverage (share of the
-            row's own forecasts compared).
+            ruled out as the best variant; False if not a candidate); coverage (share of the row's
+            own forecasts compared).
         by_fold: variant, fold, every metric.
-        daily: Rank IC, one row a date, one column a variant, in the order of the ranking.
+        daily: Rank IC, one row per date, one column per variant, in the order of the ranking.
     """
 
     ranking: pd.DataFrame
@@ -49,21 +49,21 @@ def compare(
 ) -> Comparison:
     """Compare variants on the dates and symbols that all of them forecast.
 
-    The unit of inference is a date: its rank IC per variant, seeds averaged before. Intervals of
-    the means hold jointly over all rows, those of the differences likewise, each at ``level``;
-    reference forecasters (``ref:...``) are in both families, for a reader compares all rows. The
-    confidence set asks which normalization is best: references are no candidates, nor is
-    anything in ``outside``.
+    The unit of inference is a date: its rank IC per variant, after averaging over seeds. The
+    intervals of the means hold jointly over all rows at ``level``, and so do the intervals of the
+    differences. Both families include reference forecasters (``ref:...``), because a reader
+    compares all rows. The confidence set asks which normalization is best: its candidates exclude
+    reference forecasters and the variants in ``outside``.
 
     Args:
-        forecasts: Out of sample: date, symbol, fold, variant, seed, forecast, target; a column
-            plan, where there is one, must hold one value.
+        forecasts: Out of sample: date, symbol, fold, variant, seed, forecast, target; an optional
+            column plan must hold one value.
         horizon: Rows that a label spans, at least 1.
         reference: The variant that differences are taken to.
         level: Joint level of intervals and of the confidence set.
         draws: Bootstrap draws.
         seed: Seeds the bootstrap; the same seed gives the same figures.
-        outside: Variants that are no candidates for the best; the catalogue's leaky controls.
+        outside: Variants that are not candidates for the best; by default the leaky controls.
 
     Raises:
         ValueError: The forecasts cannot be compared (see :func:`~tasks.compare.aligned.align`),
@@ -92,7 +92,7 @@ def compare(
 
 
 def daily(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Rank IC of every variant (columns) on every date (rows) that all of them forecast."""
+    """Rank IC of every variant (columns) on every date (rows) that all variants forecast."""
     aligned = align(forecasts)
     return daily_of(aligned, scores_of(aligned))
 
@@ -104,7 +104,7 @@ def daily_of(aligned: Aligned, scored: Mapping[str, Scores]) -> pd.DataFrame:
 
 
 def by_fold_of(aligned: Aligned, scored: Mapping[str, Scores]) -> pd.DataFrame:
-    """Every metric on the dates of every fold: variant, fold, metrics."""
+    """Every metric of every variant and fold: variant, fold, metrics."""
     rows = [
         {"variant": name, "fold": fold, **figures(one.on(aligned.folds == fold))}
         for name, one in scored.items()
@@ -116,7 +116,7 @@ def by_fold_of(aligned: Aligned, scored: Mapping[str, Scores]) -> pd.DataFrame:
 def inference(
     ic: pd.DataFrame, horizon: int, reference: str, level: float, draws: int, seed: int
 ) -> pd.DataFrame:
-    """Intervals and HAC t of the mean rank IC, and of its difference to the reference variant."""
+    """Interval and HAC t of the mean rank IC, interval of the difference to the reference."""
     mean = ic.to_numpy()
     difference = mean - ic[[reference]].to_numpy()
     columns = np.arange(2 * len(ic.columns)).reshape(2, -1)

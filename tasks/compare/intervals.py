@@ -1,6 +1,7 @@
-"""Inference on daily series that depend: HAC, simultaneous intervals, confidence set.
+"""Inference on dependent daily series: simultaneous intervals and the model confidence set.
 
-arch is imported where it is used: it takes a second, and a configuration does not need it.
+arch is imported inside the functions: the import takes a second, and reading a configuration does
+not need it.
 """
 
 from typing import NamedTuple
@@ -10,11 +11,11 @@ import numpy as np
 from foldproof.tasks.statistics.mean_test import LEAST_DATES, hac_error, lags_for
 
 LEAST_BLOCKS = 4
-"""Blocks that must fit into the series."""
+"""At least this many blocks must fit into the series."""
 
 
 class Intervals(NamedTuple):
-    """Two-sided intervals (V,) for means that hold for all of them at once."""
+    """Two-sided intervals (V,) of means that hold jointly."""
 
     low: np.ndarray
     high: np.ndarray
@@ -23,8 +24,8 @@ class Intervals(NamedTuple):
 def block_length(daily: np.ndarray, horizon: int) -> int:
     """Mean block of the stationary bootstrap of ``daily`` (D, V).
 
-    Twice the horizon or the optimal length for the column that needs most (Politis & White 2004),
-    whichever is more, as long as a few blocks fit in.
+    The larger of twice the horizon and the longest optimal length of a column (Politis & White
+    2004), but at most a quarter of the series.
     """
     from arch.bootstrap import optimal_block_length
 
@@ -48,13 +49,18 @@ def simultaneous_intervals(
     .. math:: \bar x_v \pm c \, s_v, \quad
         c = \text{the level quantile of } \max_v |\bar x^*_v - \bar x_v| / s^*_v
 
-    over draws of a stationary bootstrap of whole dates (Politis & Romano 1994), so that the
-    dependence between columns is kept; s is the Newey-West error, taken anew in every draw.
+    over draws of a stationary bootstrap of whole dates (Politis & Romano 1994), which keeps the
+    dependence between columns; s is the Newey-West error, computed again in every draw.
     Percentiles of the bootstrapped means alone reject a true null about twice too often under
-    overlap. A constant column has the interval of its value.
+    overlap. The interval of a constant column is its value.
+
+    .. warning::
+
+        On about one year of dates the intervals are too narrow: they miss more often than
+        1 - ``level``.
 
     Args:
-        daily: (D, V) one row a date.
+        daily: (D, V) one row per date.
         families: Columns of each family.
         horizon: Rows that a label spans.
         level: Joint level.
@@ -92,11 +98,11 @@ def simultaneous_intervals(
 def confidence_set(
     daily: np.ndarray, horizon: int, *, level: float, draws: int, seed: int
 ) -> np.ndarray:
-    """(V,) bool: the columns that cannot be ruled out as the one with the highest mean.
+    """(V,) bool: the columns that may have the highest mean (model confidence set).
 
     Hansen, Lunde & Nason 2011, range statistic, stationary bootstrap; the loss is minus the daily
-    rank IC. The best column is in the set with probability ``level``. Equal columns share their
-    fate.
+    rank IC. The best column is in the set with probability ``level``. Of equal columns all are in
+    the set or none.
     """
     from arch.bootstrap import MCS
 

@@ -1,4 +1,4 @@
-"""Scores of forecasts: what each means, its unit, and how it is computed."""
+"""Metrics of forecasts: how each is computed, and its unit."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from foldproof.tasks.compare.aligned import Aligned, align
 from foldproof.tasks.statistics.rank_ic import correlation, ranks
 
 QUINTILES_FROM = 10
-"""Names from which on a date is cut into quintiles; into terciles below."""
+"""Symbols from which on a date is cut into quintiles; with fewer it is cut into terciles."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Forecasts of one variant and what they come to per date.
+    """Forecasts of one variant and their scores per date.
 
     Attributes:
         forecast: (D, S), NaN where there is none.
@@ -33,7 +33,7 @@ class Scores:
     spread: np.ndarray
 
     def on(self, rows: np.ndarray) -> "Scores":
-        """The same on some dates."""
+        """The scores on some dates."""
         parts = (self.forecast, self.target, self.ic, self.rank_ic, self.spread)
         return Scores(*(part[rows] for part in parts))
 
@@ -41,8 +41,8 @@ class Scores:
 def scores(forecast: np.ndarray, target: np.ndarray, target_rank: np.ndarray) -> Scores:
     """Per-date scores of forecasts (D, S) for targets (D, S), NaN at the same cells of both.
 
-    A date without different forecasts orders nothing: its correlations are 0, so that to abstain
-    neither pays nor costs and all variants have the same dates.
+    On a date whose forecasts are all equal the correlations are 0, so that abstaining neither helps
+    nor hurts and all variants have the same dates.
     """
     low, high = ranks(forecast)
     return Scores(
@@ -64,11 +64,11 @@ def scores_of(aligned: Aligned) -> dict[str, Scores]:
 
 
 def quantile_spread(low: np.ndarray, high: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """(D,) mean target of the top quantile minus the bottom's; tied forecasts share their places.
+    """(D,) mean target of the top quantile minus the mean target of the bottom quantile.
 
-    A quantile holds a fifth of the names (a third below ten names), rounded down, one at least.
-    A tie across its border enters with the share of its places inside: the expected value if ties
-    were broken at random, so a constant forecast has spread 0.
+    A quantile holds a fifth of the symbols (a third if there are fewer than ten), rounded down, at
+    least one. Forecasts tied across its border count with the share of their ranks inside. That is
+    the expected value if ties were broken at random, so a constant forecast has spread 0.
 
     Args:
         low: (D, S) lowest rank of the forecast among its ties, from 1.
@@ -84,12 +84,12 @@ def quantile_spread(low: np.ndarray, high: np.ndarray, target: np.ndarray) -> np
 
 
 def ratio(value: float, unit: float) -> float:
-    """``value / unit``; NaN where the unit is 0, and the ratio has no meaning."""
+    """``value / unit``; NaN if the unit is 0."""
     return value / unit if unit > 0 else float("nan")
 
 
 def mean_over_sd(daily: np.ndarray) -> float:
-    """Mean / standard deviation (n - 1) of a daily series; NaN if it does not vary."""
+    """Mean / standard deviation (n - 1) of a daily series; NaN for a constant one."""
     return ratio(float(daily.mean()), float(daily.std(ddof=1))) if len(daily) > 1 else float("nan")
 
 
@@ -99,7 +99,7 @@ def mse(s: Scores) -> float:
 
 
 def hit_rate(s: Scores) -> float:
-    """Share of targets other than 0 whose sign is forecast; a forecast of 0 counts one half."""
+    """Share of nonzero targets whose sign is forecast; a forecast of 0 counts one half."""
     moved = np.isfinite(s.target) & (s.target != 0)
     agree = np.sign(s.forecast[moved]) * np.sign(s.target[moved])
     return float(((agree + 1) / 2).mean()) if moved.any() else float("nan")
@@ -114,7 +114,7 @@ class Metric:
         unit: Its unit.
         higher_is_better: The direction.
         meaning: How it is computed, and the trap.
-        function: From the scores of a variant to the figure.
+        function: From the scores of a variant to the number.
     """
 
     title: str
@@ -124,78 +124,55 @@ class Metric:
     function: Callable[[Scores], float]
 
 
-METRICS: Mapping[str, Metric] = MappingProxyType(
-    {
-        "rank_ic": Metric(
-            "rank IC",
-            "correlation",
-            True,
-            "mean over dates of the Spearman correlation across symbols; "
-            "0 on a date whose forecasts are all equal",
-            lambda s: float(s.rank_ic.mean()),
-        ),
-        "ic": Metric(
-            "IC",
-            "correlation",
-            True,
-            "mean over dates of the Pearson correlation across symbols",
-            lambda s: float(s.ic.mean()),
-        ),
-        "icir": Metric(
-            "ICIR",
-            "mean / sd of the daily IC",
-            True,
-            "per date, not annualised; overlapping labels make it look steadier than it is",
-            lambda s: mean_over_sd(s.ic),
-        ),
-        "rank_icir": Metric(
-            "rank ICIR",
-            "mean / sd of the daily rank IC",
-            True,
-            "per date, not annualised; overlapping labels make it look steadier than it is",
-            lambda s: mean_over_sd(s.rank_ic),
-        ),
-        "mse": Metric(
-            "MSE",
-            "target unit squared",
-            False,
-            "mean squared error over all cells",
-            mse,
-        ),
-        "mse_ratio": Metric(
-            "MSE ratio",
-            "MSE / MSE of the zero forecast",
-            False,
-            "below 1: better than no opinion; 1 - ratio is the out-of-sample R² against zero",
-            lambda s: ratio(mse(s), float(np.nanmean(s.target**2))),
-        ),
-        "hit_rate": Metric(
-            "hit rate",
-            "share",
-            True,
-            "targets other than 0 whose sign is forecast; a forecast of 0 counts one half",
-            hit_rate,
-        ),
-        "quantile_spread": Metric(
-            "quantile spread",
-            "target unit",
-            True,
-            "mean over dates of the mean target of the top minus the bottom quantile by forecast; "
-            "quintiles, terciles on dates with fewer than 10 names; before costs",
-            lambda s: float(s.spread.mean()),
-        ),
-    }
-)
+PER_DATE = "per date, not annualised; overlapping labels make it look steadier than it is"
+
+METRICS: Mapping[str, Metric] = MappingProxyType({
+    "rank_ic": Metric(
+        "rank IC", "correlation", True,
+        "mean over dates of the Spearman correlation across symbols; "
+        "0 on a date whose forecasts are all equal",
+        lambda s: float(s.rank_ic.mean()),
+    ),
+    "ic": Metric(
+        "IC", "correlation", True,
+        "mean over dates of the Pearson correlation across symbols",
+        lambda s: float(s.ic.mean()),
+    ),
+    "icir": Metric(
+        "ICIR", "mean / sd of the daily IC", True, PER_DATE, lambda s: mean_over_sd(s.ic)
+    ),
+    "rank_icir": Metric(
+        "rank ICIR", "mean / sd of the daily rank IC", True, PER_DATE,
+        lambda s: mean_over_sd(s.rank_ic),
+    ),
+    "mse": Metric("MSE", "target unit squared", False, "mean squared error over all cells", mse),
+    "mse_ratio": Metric(
+        "MSE ratio", "MSE / MSE of the zero forecast", False,
+        "below 1: better than a constant forecast of 0; 1 - ratio is the out-of-sample R² against "
+        "zero",
+        lambda s: ratio(mse(s), float(np.nanmean(s.target**2))),
+    ),
+    "hit_rate": Metric(
+        "hit rate", "share", True,
+        "nonzero targets whose sign is forecast; a forecast of 0 counts one half", hit_rate,
+    ),
+    "quantile_spread": Metric(
+        "quantile spread", "target unit", True,
+        "mean over dates of the mean target of the top minus the bottom quantile by forecast; "
+        "quintiles, terciles on dates with fewer than 10 symbols; before costs",
+        lambda s: float(s.spread.mean()),
+    ),
+})  # fmt: skip
 
 
 def measure(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Every metric of every variant of a long table, on the cells that all of them scored.
+    """Every metric of every variant of a long table, on the cells that all variants scored.
 
     Args:
         forecasts: As :func:`~tasks.compare.compare`.
 
     Returns:
-        One row a variant, one column a metric.
+        One row per variant, one column per metric.
     """
     table = {name: figures(one) for name, one in scores_of(align(forecasts)).items()}
     return pd.DataFrame(table).T.rename_axis("variant")

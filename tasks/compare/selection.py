@@ -1,4 +1,4 @@
-"""What choosing the best of many costs: how often it disappoints, and what luck explains."""
+"""Selection bias of choosing the best of many: overfitting probability and deflated ICIR."""
 
 from itertools import combinations
 from math import e
@@ -9,17 +9,18 @@ import numpy as np
 from foldproof.tasks.statistics.mean_test import LEAST_DATES, hac_error, lags_for
 
 BLOCKS = 12
-"""Blocks of dates of which one half chooses and the other judges: 924 splits."""
+"""Blocks of dates; one half selects, the other half evaluates: 924 splits."""
 
 
 class Selection(NamedTuple):
-    """How far the best of ``trials`` can be trusted to be the best; NaN where it cannot be told.
+    """Reliability of the best of ``trials``; NaN where it cannot be computed.
 
     Attributes:
-        trials: Candidates among which the highest mean rank IC was chosen.
-        overfitting: Share of splits in which the choice is below the median on the other half.
-        deflated: Probability that its true ICIR exceeds what the best of as many without skill
-            would show.
+        trials: Number of candidates from which the highest mean rank IC was selected.
+        overfitting: Share of splits in which the selected one is at or below the median on the
+            other half.
+        deflated: Probability that its true ICIR exceeds the expected best of as many candidates
+            without skill.
     """
 
     trials: int
@@ -35,14 +36,15 @@ def selection(daily: np.ndarray, horizon: int) -> Selection:
 def overfitting(daily: np.ndarray, blocks: int = BLOCKS) -> float:
     """Probability of backtest overfitting, by combinatorially symmetric cross-validation.
 
-    Dates are cut into ``blocks`` equal runs. Every half of them chooses the column with the highest
-    mean, the other half ranks it: the share of halves in which its relative rank is no better than
-    the median (Bailey, Borwein, Lopez de Prado & Zhu 2017). One half for columns that all mean the
-    same, less where one is better throughout, more where what is won here is lost there.
+    Dates are cut into ``blocks`` equal runs. Every half of the blocks selects the column with the
+    highest mean, and the other half ranks it. The result is the share of halves in which its rank
+    is at or below the median (Bailey, Borwein, Lopez de Prado & Zhu 2017): one half for equal
+    columns, less if one column is better throughout, more if the winner of one half loses in the
+    other.
 
     Args:
         daily: (D, V).
-        blocks: Even; blocks should be much longer than a label.
+        blocks: Even number; a block should be much longer than a label.
 
     Returns:
         NaN for fewer than two columns or fewer dates than blocks.
@@ -54,9 +56,9 @@ def overfitting(daily: np.ndarray, blocks: int = BLOCKS) -> float:
     inside = sums[halves].sum(axis=1)
     outside = sums.sum(axis=0) - inside
     chosen = inside.argmax(axis=1)
-    judged = outside[np.arange(len(halves)), chosen][:, None]
-    # the mean rank of ties, counted from 1: relative to V + 1 the median is one half
-    rank = 1 + (outside < judged).sum(axis=1) + ((outside == judged).sum(axis=1) - 1) / 2
+    evaluated = outside[np.arange(len(halves)), chosen][:, None]
+    # the mean rank of ties, from 1; divided by V + 1 the median is one half
+    rank = 1 + (outside < evaluated).sum(axis=1) + ((outside == evaluated).sum(axis=1) - 1) / 2
     return float((rank / (daily.shape[1] + 1) <= 0.5).mean())
 
 
@@ -68,18 +70,19 @@ def deflated(daily: np.ndarray, horizon: int) -> float:
         s_0 = \sigma_s \left((1 - \gamma) \Phi^{-1}(1 - \tfrac1V)
         + \gamma \Phi^{-1}(1 - \tfrac1{V e})\right)
 
-    with s the mean over the standard deviation of the chosen column (its daily ICIR), sigma_s the
-    spread of s over columns, gamma Euler's constant, and n the number of independent dates: labels
-    that overlap count less, by the ratio of the plain to the Newey-West variance of the mean.
+    with s the daily ICIR of the selected column (mean / standard deviation), sigma_s the standard
+    deviation of s over columns, gamma Euler's constant, and n the number of independent dates: the
+    number of dates times the ratio of the plain to the Newey-West variance of the mean, because
+    overlapping labels count less.
 
     Args:
         daily: (D, V).
         horizon: Rows that a label spans.
 
     Returns:
-        NaN for fewer than two columns, too few dates or a column that is constant.
+        NaN for fewer than two columns, fewer than ten dates or a constant column.
     """
-    from scipy import stats  # here: it is slow, and a configuration does not need it
+    from scipy import stats  # here: the import takes a second
 
     count, columns = daily.shape
     spread = daily.std(axis=0)

@@ -1,4 +1,4 @@
-"""How the variants are compared."""
+"""Settings of the comparison."""
 
 from dataclasses import dataclass
 

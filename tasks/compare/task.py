@@ -1,4 +1,6 @@
-"""The Prefect task of this step: all forecasts on the same cells, with intervals."""
+"""The Prefect task of this step."""
+
+from dataclasses import asdict
 
 import pandas as pd
 from prefect import task
@@ -12,12 +14,4 @@ def compare_forecasts(
     forecasts: pd.DataFrame, horizon: int, spec: StatisticsSpec, controls: tuple[str, ...]
 ) -> Comparison:
     """Scores, joint intervals, paired differences and the model confidence set."""
-    return compare(
-        forecasts,
-        horizon,
-        reference=spec.reference,
-        level=spec.level,
-        draws=spec.draws,
-        seed=spec.seed,
-        outside=controls,
-    )
+    return compare(forecasts, horizon, outside=controls, **asdict(spec))

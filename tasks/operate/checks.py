@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,14 +26,12 @@ class Result(StrEnum):
     REFUSE = "refuse"
 
 
-class Measured(NamedTuple):
-    """A statistic, and where it comes from in a few words."""
-
-    value: float
-    detail: str
+Measured = tuple[float, str]
+"""A statistic, and where it comes from in a few words."""
 
 
-class Check(NamedTuple):
+@dataclass(frozen=True)
+class Check:
     """One check of a night.
 
     Attributes:
@@ -70,17 +67,17 @@ class Checked:
 def staleness(night: Night, scores: pd.DataFrame, spec: ScoreSpec) -> Measured:
     """Business days from the newest row to the night; holidays count as business days."""
     days = business_days(night.newest, night.when)
-    return Measured(days, f"the newest row is of {night.newest}, the night is {night.when}")
+    return days, f"the newest row is of {night.newest}, the night is {night.when}"
 
 
 def missing(night: Night, scores: pd.DataFrame, spec: ScoreSpec) -> Measured:
     """Share of the universe's feature values missing on the newest date, after filling forward."""
     cells = np.isnan(night.rows.values[-1][night.universe])
     if not cells.size:
-        return Measured(math.nan, "")
+        return math.nan, ""
     share = pd.Series(cells.mean(axis=0), list(night.rows.features))
     worst = share[share > 0].sort_values(ascending=False, kind="stable")
-    return Measured(float(cells.mean()), listed(worst, ".0%"))
+    return float(cells.mean()), listed(worst, ".0%")
 
 
 def shift(night: Night, scores: pd.DataFrame, spec: ScoreSpec) -> Measured:
@@ -90,7 +87,7 @@ def shift(night: Night, scores: pd.DataFrame, spec: ScoreSpec) -> Measured:
     """
     cells = night.cells(spec.shift_dates)
     index = stability_indices(night.background.reference, cells, night.rows.features)
-    return Measured(float(index.iloc[0]), listed(index, ".2f"))
+    return float(index.iloc[0]), listed(index, ".2f")
 
 
 def distance(night: Night, scores: pd.DataFrame, spec: ScoreSpec) -> Measured:
@@ -100,7 +97,7 @@ def distance(night: Night, scores: pd.DataFrame, spec: ScoreSpec) -> Measured:
     share = share_outside(night.background.reference, cells, night.rows.features)
     total = float((share[list(night.rows.features)] * known).sum())
     value = total / known.sum() if known.sum() else math.nan
-    return Measured(value, listed(share[share > 0], ".0%"))
+    return value, listed(share[share > 0], ".0%")
 
 
 def coverage(night: Night, scores: pd.DataFrame, spec: ScoreSpec) -> Measured:
@@ -109,13 +106,13 @@ def coverage(night: Night, scores: pd.DataFrame, spec: ScoreSpec) -> Measured:
     names = ", ".join(without[:NAMED]) + (", ..." if len(without) > NAMED else "")
     detail = f"{len(scores) - len(without)} of {len(scores)} symbols"
     value = 1 - len(without) / len(scores) if len(scores) else math.nan
-    return Measured(value, f"{detail}; none for {names}" if without else detail)
+    return value, f"{detail}; none for {names}" if without else detail
 
 
 def age(night: Night, scores: pd.DataFrame, spec: ScoreSpec) -> Measured:
     """Calendar days since the champion's training and validation rows end."""
     ended = night.background.fitted_to
-    return Measured((night.when - ended).days, f"its training and validation rows end on {ended}")
+    return (night.when - ended).days, f"its training and validation rows end on {ended}"
 
 
 CHECKS: Mapping[str, Check] = MappingProxyType({

@@ -1,6 +1,6 @@
 """Evidence for the gate: daily out-of-sample rank IC of each challenger and of the champion."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,10 +11,9 @@ import pandas as pd
 from foldproof.tasks.compare import daily
 from foldproof.tasks.compare.aligned import NothingCommon
 from foldproof.tasks.data import Panel
-from foldproof.tasks.diagnose.findings.finding import Finding, Verdict, overall
+from foldproof.tasks.diagnose.findings.finding import Verdict
 from foldproof.tasks.operate.decision import Challenger, Incumbent
 from foldproof.tasks.split import Fold
-from foldproof.tasks.train import TrainedUnit
 from foldproof.tasks.train.serving.model import Served
 from foldproof.tasks.train.train import with_target
 
@@ -103,35 +102,6 @@ def champion_forecasts(
     return with_target(table[inside], panel)
 
 
-def challengers_of(
-    trained: Mapping[str, Sequence[TrainedUnit]],
-    findings: Mapping[str, Sequence[Finding]],
-    champion: pd.DataFrame | None,
-    panel: Panel,
-    folds: Sequence[Fold],
-) -> list[Challenger]:
-    """The evidence on every newly trained variant.
-
-    Args:
-        trained: Units by variant.
-        findings: Of the leak audit, by variant.
-        champion: Forecasts of the champion; None where there is none.
-        panel: Gives the universe.
-        folds: The newest plan.
-    """
-    return [
-        challenger_of(
-            variant,
-            overall(findings[variant]),
-            pd.concat([one.forecasts for one in units]),
-            champion,
-            panel,
-            folds,
-        )
-        for variant, units in trained.items()
-    ]
-
-
 def challenger_of(
     variant: str,
     verdict: Verdict,
@@ -140,7 +110,16 @@ def challenger_of(
     panel: Panel,
     folds: Sequence[Fold],
 ) -> Challenger:
-    """The evidence on one variant from its forecasts (date, symbol, forecast, target)."""
+    """The evidence on a newly trained variant.
+
+    Args:
+        variant: Key of the variant.
+        verdict: Verdict of its leak audit.
+        forecasts: Its forecasts of the test blocks: date, symbol, forecast, target.
+        champion: The champion's; None where there is none.
+        panel: Gives the universe.
+        folds: The newest plan.
+    """
     own = rank_ic(forecasts.assign(variant=variant))
     rows = [row for fold in folds for row in fold.test]
     coverage = len(forecasts) / max(1, int(panel.member[rows].sum()))

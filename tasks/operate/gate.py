@@ -89,16 +89,11 @@ def tested_challenger(
         return replace(tested, refusal=barred or Reason.TOO_FEW_DATES)
     test = mean_test(one.difference, horizon)
     (low, high), p = test.interval(share), test.above(spec.least_gain)
+    refusal = barred or (None if p < share else Reason.NO_IMPROVEMENT)
     return replace(
-        tested,
-        gain=test.mean,
-        low=low,
-        high=high,
-        p=p,
-        p_worse=test.below(0.0),
-        better=p < share,
-        refusal=barred or (None if p < share else Reason.NO_IMPROVEMENT),
-    )
+        tested, gain=test.mean, low=low, high=high, p=p, p_worse=test.below(0.0), better=p < share,
+        refusal=refusal,
+    )  # fmt: skip
 
 
 def choose(

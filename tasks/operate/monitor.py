@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
-from typing import NamedTuple
 
 import pandas as pd
 
@@ -50,7 +49,8 @@ class Monitoring:
     alerts: Mapping[str, str]
 
 
-class Alarm(NamedTuple):
+@dataclass(frozen=True)
+class Alarm:
     """One reason for an alert.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""How a model is run day by day: when it may take the champion's place, when it may score."""
+"""Settings of nightly operation: the gate, the checks of a night, monitoring."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -23,21 +23,22 @@ class GateSpec(Spec):
     )
 
     folds: int = 2
-    """Newest folds that are trained; their test blocks are the stretch on which models are
-    compared, and the newest fold's network is the one that is registered."""
+    """Number of newest folds to train. Models are compared on their test blocks, and the network
+    of the newest fold is registered."""
     level: float = 0.05
-    """One-sided level of the paired test against the champion, shared among the challengers."""
+    """One-sided level of the paired test against the champion, divided among the challengers."""
     least_gain: float = 0.0
-    """Mean daily rank IC by which a challenger must exceed the champion."""
+    """Gain in mean daily rank IC over the champion that a challenger must exceed."""
     min_dates: int = 40
-    """Dates with known labels that both forecast out of sample; fewer, and the champion stays."""
+    """Least number of dates with known labels that both forecast out of sample; at least four
+    label horizons are needed as well. With fewer dates the champion stays."""
     min_coverage: float = 0.9
-    """Least share of the universe's rows of the stretch that the challenger forecasts."""
+    """Least share of the universe's rows in the test blocks that a challenger forecasts."""
     max_age: int = 10
-    """Business days that the newest row may lie behind the night of the retraining."""
+    """Most business days from the newest row to the night of the retraining."""
     refresh_after: int | None = 252
-    """Trading dates after which a champion is due for renewal: a challenger that is not
-    significantly worse then takes its place. None: never."""
+    """Trading dates after which a champion is due for renewal: then a challenger that is not
+    significantly worse replaces it. None: never."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,12 @@ class Bound(Spec):
     """Where a statistic of the rows begins to be a warning, and where a reason not to score."""
 
     warn: float | None = None
-    """Beyond this it is said; none: never."""
+    """Beyond this a warning. None: never."""
     refuse: float | None = None
-    """Beyond this there are no scores; none: never."""
+    """Beyond this the night is refused. None: never."""
 
     def ordered(self, falling: bool) -> bool:
-        """Whether the warning comes no later than the refusal; ``falling``: less is worse."""
+        """Whether ``warn`` is reached no later than ``refuse``; ``falling``: less is worse."""
         if self.warn is None or self.refuse is None:
             return True
         return self.warn >= self.refuse if falling else self.warn <= self.refuse
@@ -64,13 +65,13 @@ BOUNDS: Mapping[str, Bound] = MappingProxyType({
     "coverage": Bound(warn=0.95, refuse=0.5),
     "age": Bound(warn=365, refuse=730),
 })  # fmt: skip
-"""What holds where a configuration says nothing."""
+"""The default bounds."""
 LESS_IS_WORSE = ("coverage",)
-"""Statistics that are beyond a bound when they lie below it."""
+"""Statistics that are beyond a bound if they are below it."""
 
 
 def completed(given: Any, info: ValidationInfo) -> Any:
-    """A bound of which a configuration sets one side keeps the other: ``age.refuse=900``."""
+    """A bound with one side set, such as ``age.refuse=900``, keeps the default of the other."""
     usual = BOUNDS.get(info.field_name or "")
     return asdict(usual) | dict(given) if usual and isinstance(given, Mapping) else given
 
@@ -85,30 +86,30 @@ class ScoreSpec(Spec):
     __bounds__ = at_least(1, "shift_dates")
 
     staleness: Bounded = BOUNDS["staleness"]
-    """Business days that the newest row lies behind the night."""
+    """Business days from the newest row to the night."""
     missing: Bounded = BOUNDS["missing"]
-    """Share of missing feature values of the newest date, over the universe."""
+    """Share of the universe's feature values missing on the newest date."""
     shift: Bounded = BOUNDS["shift"]
     """Population stability index of the worst feature, newest dates against training. The usual
-    0.25 is for independent values: of the bundled panel's slow features, such as volatility over a
-    quarter, the worst has 0.1 to 1.2 over 252 dates from one year to the next."""
+    bound of 0.25 is for independent values. On the bundled panel the worst of the slow features,
+    such as volatility over a quarter, has 0.1 to 1.2 from one year to the next."""
     distance: Bounded = BOUNDS["distance"]
     """Share of the newest date's feature values outside the training range."""
     coverage: Bounded = BOUNDS["coverage"]
-    """Share of the universe that gets a score: here less is worse."""
+    """Share of the universe that gets a score; less is worse."""
     age: Bounded = BOUNDS["age"]
-    """Calendar days since the model's training block, validation included, ended: beyond refuse
-    it is expired."""
+    """Calendar days since the model's training and validation rows end; beyond refuse it is
+    expired."""
     shift_dates: int = 252
-    """Newest trading dates that the population stability index looks at; over a quarter, a slow
-    feature looks moved in every quarter."""
+    """Newest trading dates in the population stability index. A slow feature looks moved over any
+    single quarter."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, bound in self.bounds.items():
             require(
                 bound.ordered(falling=name in LESS_IS_WORSE),
-                f"score.{name}.warn must not lie beyond refuse, or nothing would be warned of; "
+                f"score.{name}.warn must not lie beyond refuse, or no warning could come first; "
                 f"they are {bound.warn} and {bound.refuse}",
             )
 
@@ -121,7 +122,7 @@ class ScoreSpec(Spec):
 
 @dataclass(frozen=True)
 class MonitorSpec(Spec):
-    """What is watched once labels arrive."""
+    """Bounds of the alerts."""
 
     __bounds__ = (
         at_least(1, "dates", "samples")
@@ -130,15 +131,15 @@ class MonitorSpec(Spec):
     )
 
     dates: int = 63
-    """Trading dates over which the realised rank IC is averaged and forecasts are attributed."""
+    """Newest trading dates for the mean realised rank IC and for the attribution of forecasts."""
     level: float = 0.05
-    """One-sided level at which that mean must not lie below zero."""
+    """One-sided level: an alert if that mean is significantly below zero."""
     least_tau: float = 0.3
-    """Kendall's tau between the importance of features now and in training; below it, an alert."""
+    """Alert if Kendall's tau of the features' importance, now and in training, is below this."""
     most_shift: float | None = 1.0
-    """Population stability index of the worst feature; above it, an alert. None: never."""
+    """Alert if the population stability index of a feature is above this. None: never."""
     samples: int = 200
-    """Windows of the newest dates whose integrated gradients give the importance now."""
+    """Number of windows whose integrated gradients give the importance now."""
 
 
 @dataclass(frozen=True)
@@ -146,15 +147,15 @@ class OperationSpec(Spec):
     """Nightly operation of one registered model."""
 
     model: str = "foldproof"
-    """Name in the model registry; its alias champion scores."""
+    """Name in the model registry; the version with the alias champion scores."""
     as_of: date | None = None
-    """The night: rows after it are not looked at, ages are counted to it. None: today."""
+    """The night: later rows are not used, and ages are counted up to it. None: today."""
     gate: GateSpec = field(default_factory=GateSpec)
-    """When a new model takes the champion's place."""
+    """When a new model replaces the champion."""
     score: ScoreSpec = field(default_factory=ScoreSpec)
     """When the champion may score."""
     monitor: MonitorSpec = field(default_factory=MonitorSpec)
-    """When somebody should look."""
+    """When monitoring alerts."""
 
     def __post_init__(self) -> None:
         require(

@@ -11,11 +11,11 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
 from foldproof.tasks.data import DataSpec, TargetSpec, build, load, load_raw
-from foldproof.tasks.diagnose.findings.finding import Finding
+from foldproof.tasks.diagnose.findings.finding import Finding, overall
 from foldproof.tasks.operate.decision import Decision
 from foldproof.tasks.operate.evidence import (
     Champion,
-    challengers_of,
+    challenger_of,
     champion_forecasts,
     incumbent_of,
 )
@@ -43,17 +43,6 @@ EVENT = "foldproof.alert."
 """Prefix of an alert's event name; the key of the alarm follows."""
 
 
-@task(name="forecast with champion")
-def forecast_champion(
-    champion: Champion | None, data: DataSpec, panel: Path, folds: tuple[Fold, ...]
-) -> pd.DataFrame | None:
-    """The champion's own out-of-sample forecasts, from raw rows; None without a champion."""
-    if champion is None:
-        return None
-    served = read_served(champion.weights, champion.notes)
-    return champion_forecasts(served, load_raw(data), load(panel), champion, folds)
-
-
 @task(name="attribute challenger")
 def challenger_importance(
     trained: TrainedUnit, features: tuple[str, ...], data: DataSpec, samples: int
@@ -68,30 +57,39 @@ def decide_champion(
     trained: Mapping[str, Sequence[TrainedUnit]],
     findings: Mapping[str, Sequence[Finding]],
     champion: Champion | None,
-    forecasts: pd.DataFrame | None,
+    data: DataSpec,
     panel: Path,
     folds: tuple[Fold, ...],
     spec: GateSpec,
     horizon: int,
     stale: int,
 ) -> Decision:
-    """Decide whether a challenger replaces the champion.
+    """Compare the challengers with the champion's own forecasts, and decide which one is champion.
 
     Args:
         trained: The challengers' units, by variant.
-        findings: Of their leak audits, by variant.
+        findings: Findings of their leak audits, by variant.
         champion: None where there is none.
-        forecasts: The champion's, of the test blocks.
+        data: Source of the raw rows that the champion scores.
         panel: File of the panel.
-        folds: The newest plan.
+        folds: The newest plan; models are compared on its test blocks.
         spec: The rules of the gate.
         horizon: Rows that a label spans.
         stale: Business days from the newest row to the night.
     """
-    challengers = challengers_of(trained, findings, forecasts, load(panel), folds)
-    if champion is None or forecasts is None:
-        return decide(challengers, None, spec, horizon, stale)
-    return decide(challengers, incumbent_of(champion, forecasts, folds), spec, horizon, stale)
+    content, known, incumbent = load(panel), None, None
+    if champion is not None:
+        served = read_served(champion.weights, champion.notes)
+        known = champion_forecasts(served, load_raw(data), content, champion, folds)
+        incumbent = incumbent_of(champion, known, folds)
+    challengers = [
+        challenger_of(
+            variant, overall(findings[variant]), pd.concat([one.forecasts for one in units]),
+            known, content, folds,
+        )
+        for variant, units in trained.items()
+    ]  # fmt: skip
+    return decide(challengers, incumbent, spec, horizon, stale)
 
 
 @task(name="show decision in prefect")

@@ -1,4 +1,4 @@
-"""Plans of walk-forward folds: cut, purged, hashed and audited."""
+"""Walk-forward plans: cut into folds, purged, hashed and audited."""
 
 from foldproof.tasks.split.audit import audit_plan
 from foldproof.tasks.split.cut import PlanError

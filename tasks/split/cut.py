@@ -1,4 +1,4 @@
-"""The arithmetic of a plan: row numbers in, row numbers out."""
+"""Arithmetic of a plan: from row numbers to row numbers."""
 
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from foldproof.tasks.split.size import DAY, Size
 
 
 class PlanError(ValueError):
-    """A plan of folds that cannot be cut from this calendar."""
+    """The plan cannot be cut from this calendar; the message says what to change."""
 
 
 class Blocks(NamedTuple):
@@ -26,15 +26,15 @@ class Blocks(NamedTuple):
 def known_rows(dates: np.ndarray, label_end: np.ndarray) -> np.ndarray:
     """The row by which the labels of this row *and of all earlier rows* are known.
 
-    The running maximum makes contiguous blocks safe where label ends are not monotone: a row is
-    purged along with the latest label that begins before it.
+    The running maximum keeps contiguous blocks free of overlap even where label ends are not
+    monotone: a row is purged together with the latest label that begins before it.
 
     Args:
         dates: (D,) datetime64[D], strictly increasing.
         label_end: (D,) datetime64[D], NaT where it lies beyond the data.
 
     Returns:
-        (D,) int; D where the label end is NaT.
+        (D,) int; D if the label end is NaT.
 
     Raises:
         PlanError: A label ends before its own date, or is NaT although later ones are known.
@@ -53,7 +53,7 @@ def known_rows(dates: np.ndarray, label_end: np.ndarray) -> np.ndarray:
     if (unknown[:-1] & ~unknown[1:]).any():
         raise PlanError(
             f"label_end is NaT on {dates[np.argmax(unknown)]} although later labels are known: "
-            "give its date, or drop the row (NaT means beyond the data)"
+            "give its date, or drop the row (NaT means that the label ends after the data)"
         )
     rows = np.searchsorted(dates, label_end, side="right") - 1
     return np.maximum.accumulate(np.where(unknown, len(dates), rows))
@@ -61,7 +61,7 @@ def known_rows(dates: np.ndarray, label_end: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Cutter:
-    """What blocks are cut from and by which sizes.
+    """The calendar to cut and the sizes of the blocks.
 
     Attributes:
         dates: (D,) datetime64[D], strictly increasing.
@@ -69,10 +69,11 @@ class Cutter:
         train: Size of the training block after purging.
         validation: Size of the validation block after purging; 0 rows for none.
         test: Size of the test block.
-        step: From one test block to the next, counted as ``test`` is.
-        embargo: Trading days that must lie between the last known label and the next block.
+        step: Distance from one test block to the next, in the units of ``test``.
+        embargo: Trading days required between the last known label and the next block.
         expanding: The training block begins at row 0.
-        anchor: Where the first test block is laid.
+        anchor: ``start``: the first test block begins as early as possible; ``end``: the last one
+            ends with the data.
     """
 
     dates: np.ndarray
@@ -86,18 +87,18 @@ class Cutter:
     anchor: Literal["start", "end"]
 
     def purged(self, border: int) -> int:
-        """Rows from 0 whose labels are known more than ``embargo`` rows before ``border``."""
+        """Number of first rows with labels known over ``embargo`` rows before ``border``."""
         return int(np.searchsorted(self.known, border - self.embargo))
 
     def back(self, stop: int, size: Size) -> int:
-        """First row of the block of ``size`` that ends before ``stop``; -1 when it does not fit."""
+        """First row of the block of ``size`` that ends before ``stop``; -1 if it does not fit."""
         if not size.calendar or stop <= 0:
             return max(stop - size.rows, -1) if stop > 0 else -1
         begin = size.times(-1).after(self.dates[stop - 1] + DAY)
         return -1 if begin < self.dates[0] else int(np.searchsorted(self.dates, begin))
 
     def forward(self, start: int, size: Size) -> int:
-        """Row before which the block of ``size`` from ``start`` ends; D + 1 past the data."""
+        """Row after the block of ``size`` from ``start``; D + 1 if it ends after the data."""
         if not size.calendar:
             return start + size.rows
         stop = size.after(self.dates[start])
@@ -105,7 +106,7 @@ class Cutter:
         return len(self.dates) + 1 if past else int(np.searchsorted(self.dates, stop))
 
     def before(self, start: int) -> tuple[range, range] | None:
-        """Training and validation rows for a test block from ``start``; None when none fit."""
+        """Training and validation rows for a test block from ``start``; None if none fit."""
         validation = range(start, start)
         if self.validation != Size():
             stop = self.purged(start)
@@ -117,10 +118,10 @@ class Cutter:
         return range(0 if self.expanding else first, stop), validation
 
     def blocks(self) -> Iterator[Blocks]:
-        """The folds, from the anchor on: oldest first from the start, newest first from the end.
+        """The folds: oldest first from the start, newest first from the end.
 
         Raises:
-            PlanError: A calendar period for the test block that holds no trading day.
+            PlanError: A test block of a calendar period holds no trading day.
         """
         tests = self.tests_from_end() if self.anchor == "end" else self.tests_from_start()
         for test in tests:
@@ -135,7 +136,7 @@ class Cutter:
             yield Blocks(*before, test)
 
     def tests_from_end(self) -> Iterator[range]:
-        """Test rows, the newest block first, its last row being the last of the data."""
+        """Test rows, newest block first; its last row is the last of the data."""
         rows = len(self.dates)
         for k in count():
             stop = self.step.times(k)
@@ -145,7 +146,7 @@ class Cutter:
             yield test
 
     def tests_from_start(self) -> Iterator[range]:
-        """Test rows, oldest first, from the earliest row that has a whole training block."""
+        """Test rows, oldest first, from the earliest row with a complete training block."""
         rows = len(self.dates)
         first = bisect_left(range(rows), True, key=lambda row: self.before(row) is not None)
         for k in count() if first < rows else ():

@@ -1,4 +1,4 @@
-"""A fold: three date ranges, train | validation | test, in time order."""
+"""A fold: three date ranges in time order, train | validation | test."""
 
 from dataclasses import dataclass, field
 
@@ -13,8 +13,8 @@ class Fold:
         number: Position in the plan, from 0, oldest first.
         train: Rows to fit on.
         validation: Rows for early stopping; may be empty.
-        test: Rows to forecast, read once after everything is frozen.
-        calendar: (D,) datetime64[D], the dates that the rows count.
+        test: Rows to forecast; they are scored once, after everything is frozen.
+        calendar: (D,) datetime64[D], the date of each row.
     """
 
     number: int

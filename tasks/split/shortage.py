@@ -1,14 +1,14 @@
-"""Says which number of a plan is short, and by how much."""
+"""Error message for a plan without folds: which size is too long, and by how much."""
 
 from foldproof.tasks.split.cut import Cutter
 from foldproof.tasks.split.size import DAY, Size
 
 
 def shortage(cutter: Cutter, texts: dict[str, int | str]) -> str:
-    """Why not a single fold fits, and what to shorten.
+    """Why no fold fits, and what to shorten.
 
     Args:
-        cutter: The plan that yields no fold.
+        cutter: The plan without folds.
         texts: The sizes train, validation and test as the user wrote them.
     """
     sizes = [size for size in (cutter.train, cutter.validation, cutter.test) if size != Size()]
@@ -18,14 +18,14 @@ def shortage(cutter: Cutter, texts: dict[str, int | str]) -> str:
 
 
 def _purge(cutter: Cutter, border: int) -> int:
-    """Rows lost before ``border``; where that lies before the data, what the first row loses."""
+    """Rows purged before ``border``; for a border before the data, those of the first row."""
     if border > 0:
         return border - cutter.purged(border)
     return int(cutter.known[0]) + cutter.embargo
 
 
 def _shortage_in_rows(cutter: Cutter, texts: dict[str, int | str]) -> str:
-    """Sizes in trading days add up: name the sum and what would make it fit."""
+    """For sizes in trading days: their sum, the rows of the panel, and the longest train."""
     rows = len(cutter.dates)
     border = rows - cutter.test.rows
     terms, need = [f"test {texts['test']}"], cutter.test.rows
@@ -45,7 +45,7 @@ def _shortage_in_rows(cutter: Cutter, texts: dict[str, int | str]) -> str:
 
 
 def _shortage_in_dates(cutter: Cutter, texts: dict[str, int | str]) -> str:
-    """Sizes in calendar periods: name the block that begins before the data, and by how much."""
+    """For calendar periods: the block that begins before the data, and by how much."""
     dates = cutter.dates
     panel = f"the panel runs from {dates[0]} to {dates[-1]} ({len(dates)} trading days)"
     blocks = [name for name, text in texts.items() if text != 0]

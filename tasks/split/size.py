@@ -7,12 +7,12 @@ import numpy as np
 
 DAY = np.timedelta64(1, "D")
 UNITS = {"Y": (12, 0), "M": (1, 0), "W": (0, 7), "D": (0, 1)}
-"""Months and days in one of each unit."""
+"""Months and days of each unit."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """A number of rows, or a span of the calendar: whole months, then whole days."""
+    """A number of rows, or a calendar period: whole months, then whole days."""
 
     rows: int = 0
     months: int = 0
@@ -20,11 +20,11 @@ class Size:
 
     @property
     def calendar(self) -> bool:
-        """Measured by dates, not by rows."""
+        """Whether it is a calendar period."""
         return bool(self.months or self.days)
 
     def times(self, count: int) -> "Size":
-        """``count`` of these in a row; negative counts go back."""
+        """``count`` of these one after the other; a negative count goes back."""
         return Size(self.rows * count, self.months * count, self.days * count)
 
     def plus(self, other: "Size") -> "Size":
@@ -32,9 +32,9 @@ class Size:
         return Size(self.rows + other.rows, self.months + other.months, self.days + other.days)
 
     def after(self, date: np.datetime64) -> np.datetime64:
-        """The date that lies this span after ``date``; a day past the month's end is its last.
+        """The date this period after ``date``; a day past the end of the month becomes its last.
 
-        Several spans are to be multiplied, not applied in turn: turns would drift
+        Multiply several periods before adding them: one by one they would drift
         (31 Jan, 28 Feb, 28 Mar).
         """
         month = date.astype("datetime64[M]")
@@ -45,15 +45,15 @@ class Size:
 
 
 def parse_size(name: str, value: int | str, least: int = 1) -> Size:
-    """Read a size as configuration writes it.
+    """Parse a size of the configuration.
 
     Args:
-        name: What the size is of, for the message.
+        name: Name of the setting, for the message.
         value: Trading days as an int, or a calendar period as a number and D, W, M or Y.
         least: The smallest int allowed.
 
     Raises:
-        ValueError: Neither of the two, or too small.
+        ValueError: Not a size, or too small.
     """
     match = re.fullmatch(r"([1-9][0-9]*)([DWMY])", value) if isinstance(value, str) else None
     if match is not None:

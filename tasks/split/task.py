@@ -1,4 +1,4 @@
-"""The Prefect task of this step: the plan of folds, cut and audited."""
+"""The Prefect task of this step: cut and audit the plan of folds."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Walk-forward plans: what a user sets, and the folds that it gives."""
+"""Walk-forward plans: the settings, and the folds that they give."""
 
 import hashlib
 from collections.abc import Iterator
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WalkForward(Spec):
-    """Cuts a calendar into folds: train | validation | test, later and later.
+    """Cuts a calendar into folds train | validation | test that move forward in time.
 
     Sizes are whole trading days (``252``) or calendar periods (``"90D"``, ``"26W"``, ``"18M"``,
-    ``"5Y"``) and are exact *after* purging: rows whose labels are not known before the next block
-    begins are dropped between the blocks, on top of the sizes.
+    ``"5Y"``) and are exact *after* purging: between two blocks, the rows whose labels are not known
+    before the next block begins are dropped on top of the sizes.
 
     .. warning::
 
-        A row is kept for training only if its label is known strictly before the first date of
-        the next block, and ``embargo`` further trading days lie between. Features that look back
-        over k rows (moving averages, windows) are no leak in this direction; an embargo is for
-        effects that outlast the label, such as serial correlation of what is forecast.
+        A row is kept for training only if its label is known before the first date of the next
+        block, with ``embargo`` further trading days between. Features that look back over k rows
+        (moving averages, windows) do not leak in this direction. The embargo is for effects that
+        outlast the label, such as serial correlation of the target.
 
     Example:
         >>> import numpy as np
@@ -45,23 +45,23 @@ class WalkForward(Spec):
     __bounds__ = at_least(0, "embargo", "horizon") | at_least(1, "keep")
 
     train: int | str
-    """Training block: trading days, or a calendar period such as "5Y". At least, if expanding."""
+    """Training block: trading days, or a calendar period such as "5Y". The least if expanding."""
     validation: int | str
-    """Validation block for early stopping, counted alike; 0 for none."""
+    """Validation block for early stopping, in the same units; 0 for none."""
     test: int | str
-    """Test block, counted alike: how long a model is used before the next one takes over."""
+    """Test block, in the same units: how long a model is used before the next one replaces it."""
     step: int | str | None = None
-    """From one test block to the next, counted as test is; test when left out."""
+    """Distance from one test block to the next, in the units of test. None: as long as test."""
     mode: Literal["sliding", "expanding"] = "sliding"
-    """sliding: training blocks of equal size; expanding: from the first date on."""
+    """sliding: training blocks of equal size; expanding: all from the first date on."""
     embargo: int = 0
-    """Trading days that must lie between the last label and the block after it."""
+    """Trading days between the last label of a block and the next block."""
     horizon: int = 1
-    """Rows until a label is known, used only where label ends are not given."""
+    """Rows until a label is known; used only if label ends are not given."""
     keep: int | None = None
-    """Keep at most so many folds, the newest; all when left out."""
+    """Keep only this many newest folds. None: all."""
     anchor: Literal["start", "end"] = "end"
-    """end: the last test block ends with the data; start: the first begins as early as it can."""
+    """end: the last test block ends with the data; start: the first begins as early as possible."""
 
     def __post_init__(self) -> None:
         for name, least in (("train", 1), ("validation", 0), ("test", 1)):
@@ -78,13 +78,13 @@ class WalkForward(Spec):
                 )
         if self.stride.calendar != parse_size("test", self.test).calendar:
             raise ValueError(
-                f"step must be counted as test is, both in trading days or both as periods; "
+                f"step and test must both be trading days or both be calendar periods; "
                 f"step is {self.step!r}, test is {self.test!r}"
             )
 
     @property
     def stride(self) -> Size:
-        """From one test block to the next."""
+        """Distance from one test block to the next."""
         return parse_size("step", self.test if self.step is None else self.step)
 
     def folds(self, dates: np.ndarray, label_end: np.ndarray | None = None) -> tuple[Fold, ...]:
@@ -92,12 +92,12 @@ class WalkForward(Spec):
 
         Args:
             dates: (D,) datetime64, strictly increasing trading days.
-            label_end: (D,) datetime64, when the labels of each row are known; NaT where beyond
-                the data (such a row is never trained or validated on, but may be forecast).
-                Without it a label is known ``horizon`` rows later.
+            label_end: (D,) datetime64, the date on which the label of each row is known; NaT if
+                that is after the data (such a row may be forecast, but never trained or validated
+                on). None: a label is known ``horizon`` rows later.
 
         Raises:
-            PlanError: Not one fold fits, test blocks would overlap, or the dates are unusable.
+            PlanError: No fold fits, test blocks overlap, or the dates are unusable.
         """
         calendar = checked_calendar(dates)
         cutter = self._cutter(calendar, label_end)
@@ -111,7 +111,7 @@ class WalkForward(Spec):
         return tuple(Fold(number, *block, calendar) for number, block in enumerate(blocks))
 
     def _cutter(self, calendar: np.ndarray, label_end: np.ndarray | None) -> Cutter:
-        """Sizes and label knowledge in rows of ``calendar``."""
+        """The sizes, and the rows of ``calendar`` on which labels are known."""
         if label_end is None:
             known = np.arange(len(calendar)) + self.horizon
         else:
@@ -129,25 +129,25 @@ class WalkForward(Spec):
         )
 
     def _require_apart(self, blocks: list[Blocks]) -> None:
-        """A date is forecast once: what is compared must not count some dates twice."""
+        """Raise PlanError if a date would be forecast by two folds and so count twice."""
         for earlier, later in pairwise(blocks):
             if later.test.start < earlier.test.stop:
                 raise PlanError(
                     f"step {self.step} is shorter than test {self.test}: "
                     f"{earlier.test.stop - later.test.start} dates would be forecast by two folds; "
-                    "take a step of at least the test block"
+                    "set step to at least the test block"
                 )
 
     def split(
         self, X: Any, y: Any = None, groups: Any = None
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """scikit-learn's protocol on a long panel: rows to train on, rows to test on.
+        """scikit-learn's protocol on a long panel: rows to train on and rows to test on.
 
-        A date's rows stay together. Labels are taken to be known ``horizon`` dates later. Rows of
-        the validation block are in neither; ``validation=0`` trains right up to the purge.
+        All rows of a date stay together. A label is known ``horizon`` dates later. Rows of the
+        validation block are in neither set; with ``validation=0`` training ends at the purge.
 
         Args:
-            X: (n, ...), read only for its number of rows, in any order.
+            X: (n, ...) in any order; only its number of rows is used.
             y: Not used.
             groups: (n,) the date of each row.
 
@@ -163,8 +163,8 @@ class WalkForward(Spec):
         return len(self.folds(np.unique(checked_groups(X, groups))))
 
     def get_metadata_routing(self) -> "MetadataRequest":
-        """Tells scikit-learn, where metadata routing is on, that ``split`` needs ``groups``."""
-        # imported here: a configuration does not need scikit-learn
+        """Tells scikit-learn's metadata routing that ``split`` needs ``groups``."""
+        # imported here, because reading a configuration does not need scikit-learn
         from sklearn.utils.metadata_routing import MetadataRequest
 
         request = MetadataRequest(owner=self)
@@ -173,7 +173,7 @@ class WalkForward(Spec):
 
 
 def plan_hash(folds: tuple[Fold, ...]) -> str:
-    """Hash of the dates of every block of every fold; results are comparable on the same one."""
+    """Hash of the dates of every block; results are comparable only on the same plan."""
     digest = hashlib.sha256()
     for fold in folds:
         for dates in (fold.train_dates, fold.validation_dates, fold.test_dates):

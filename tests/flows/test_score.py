@@ -117,9 +117,7 @@ def test_the_same_night_again_is_the_same_file_and_the_same_run(
 
 
 @pytest.mark.slow
-def test_a_champion_is_watched_and_an_alert_is_exit_status_1_and_an_event(
-    place: Nights, one: TrainedUnit
-) -> None:
+def test_an_alert_is_exit_status_1_and_a_prefect_event(place: Nights, one: TrainedUnit) -> None:
     for when in nights(one, 50, 51):
         assert place.foldproof("score", when).returncode == 0
     (when,) = nights(one, 52)

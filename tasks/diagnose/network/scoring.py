@@ -11,9 +11,6 @@ from foldproof.tasks.diagnose.network.calls import fresh_call
 from foldproof.tasks.diagnose.network.coupling import as_numpy
 from foldproof.tasks.statistics.rank_ic import daily_rank_ic
 
-LEAST_DATES = 10
-"""Nothing is tested with fewer dates with a rank IC."""
-
 
 @dataclass(frozen=True, eq=False)
 class Labels:

@@ -11,7 +11,7 @@ def noise(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(TARGET.shape)
 
 
-def test_cells_that_all_variants_scored_and_no_others(table) -> None:
+def test_only_cells_that_all_variants_scored_are_compared(table) -> None:
     a, b, target = noise(1), noise(2), TARGET.copy()
     a[0, 0] = np.nan
     b[1, :3] = np.nan  # two names are left on date 1: too few
@@ -30,7 +30,7 @@ def test_cells_that_all_variants_scored_and_no_others(table) -> None:
     assert aligned.dates.tolist() == pd.date_range("2020-01-01", periods=4)[rows].tolist()
 
 
-def test_seeds_are_averaged_and_must_all_be_there(table) -> None:
+def test_a_cell_is_the_mean_of_all_seeds_or_missing(table) -> None:
     one, two = noise(1), noise(2)
     two[3, 3] = np.nan
     single = table({"b": noise(3)}, TARGET)
@@ -43,7 +43,7 @@ def test_seeds_are_averaged_and_must_all_be_there(table) -> None:
     assert np.isnan(aligned.forecasts[1][3, 3])
 
 
-def test_the_order_of_rows_decides_nothing(table) -> None:
+def test_the_order_of_rows_does_not_matter(table) -> None:
     long = table({"a": noise(1), "b": noise(2)}, TARGET, folds=2)
     mixed = long.sample(frac=1, random_state=0)
     first, second = align(long), align(mixed)
@@ -54,7 +54,7 @@ def test_the_order_of_rows_decides_nothing(table) -> None:
     np.testing.assert_array_equal(second.folds, first.folds)
 
 
-def test_dates_on_which_all_targets_are_equal_rank_nobody(table) -> None:
+def test_dates_with_equal_targets_are_left_out(table) -> None:
     target = TARGET.copy()
     target[1] = 0.25
     aligned = align(table({"a": noise(1)}, target))
@@ -80,13 +80,13 @@ def changed(long: pd.DataFrame, column: str, value: object, row: int = 7) -> pd.
         (lambda t: changed(t, "forecast", np.inf), "1 forecasts are infinite, .* a on 2020-01-02"),
         (lambda t: changed(t, "target", 99.0), "disagree on 1 targets, .*2020-01-02.* S02"),
         (lambda t: changed(t, "target", np.nan), "disagree on 1 targets"),
-        (lambda t: pd.concat([t, t.iloc[[3]]]), "1 forecasts are there twice, .* a on 2020-01-01"),
+        (lambda t: pd.concat([t, t.iloc[[3]]]), "1 duplicate forecasts, .* a on 2020-01-01"),
         (lambda t: changed(t, "fold", 5), r"in the test blocks of folds \[0, 5\]"),
         (lambda t: t.assign(plan=["p", "q"] * 20), r"2 plans of folds cannot be compared \(p, q\)"),
         (lambda t: t[(t.variant == "a") == (t.date < "2020-01-03")], "a 10, b 10"),
     ],
 )
-def test_what_cannot_be_compared_is_named(table, fault, message: str) -> None:
+def test_forecasts_that_cannot_be_compared_are_an_error(table, fault, message: str) -> None:
     long = table({"a": noise(1), "b": noise(2)}, TARGET)
     align(long.assign(plan="p"))
     with pytest.raises(ValueError, match=message):

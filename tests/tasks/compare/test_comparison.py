@@ -57,7 +57,7 @@ def test_equal_variants_stay_in_the_set(table) -> None:
     assert not ranking.drop(candidates)["in_confidence_set"].any()
 
 
-def test_who_is_no_candidate_is_said(table) -> None:
+def test_references_and_controls_are_not_candidates(table) -> None:
     long = table(*forecasts())
     assert CONTROLS == ("full_sample_zscore",)
     everyone = compare(long, horizon=1, draws=200, outside=()).ranking
@@ -79,7 +79,7 @@ def test_figures_are_those_of_the_daily_series(comparison: Comparison, table) ->
     pd.testing.assert_frame_equal(ranking[list(METRICS)], metrics)
 
 
-def test_the_reference_differs_from_itself_by_nothing(table) -> None:
+def test_the_difference_of_the_reference_to_itself_is_zero(table) -> None:
     ranking = compare(table(*forecasts()), horizon=1, draws=100, reference="revin").ranking
     zero = ranking.loc["revin", ["difference", "difference_low", "difference_high"]]
     assert (zero == 0).all()
@@ -95,7 +95,7 @@ def test_the_zero_forecast_has_no_rank_and_no_error(comparison: Comparison) -> N
     assert np.isnan(row["hac_t"])
 
 
-def test_pairs_are_told_apart_better_than_single_variants(comparison: Comparison) -> None:
+def test_paired_differences_have_shorter_intervals_than_means(comparison: Comparison) -> None:
     """What variants share cancels in the difference."""
     row = comparison.ranking.loc["revin"]
     assert row["difference_high"] - row["difference_low"] < 0.95 * (row["high"] - row["low"])

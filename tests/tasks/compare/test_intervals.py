@@ -152,7 +152,7 @@ def test_the_best_is_in_the_set_and_the_clearly_worse_is_not() -> None:
     assert best_of(hidden) == [True] * 4
 
 
-def test_equal_columns_share_their_fate() -> None:
+def test_of_equal_columns_all_or_none_are_in_the_set() -> None:
     rng = np.random.default_rng(12)
     one, two = rng.standard_normal((2, 300))
     assert best_of(np.stack([one, one + 1 + 0.1 * two, one + 1 + 0.1 * two], 1)) == [

@@ -51,7 +51,7 @@ def test_a_perfect_forecast_and_its_opposite(table) -> None:
 
 
 @pytest.mark.parametrize("constant", [0.0, 0.1])
-def test_a_constant_forecast_orders_nothing(table, constant: float) -> None:
+def test_a_constant_forecast_has_zero_correlations_and_spread(table, constant: float) -> None:
     _, target = panel()
     figures = of(table, np.full(target.shape, constant), target)
     for name in ("ic", "rank_ic", "quantile_spread"):
@@ -63,7 +63,7 @@ def test_a_constant_forecast_orders_nothing(table, constant: float) -> None:
         assert figures["hit_rate"] == 0.5
 
 
-def test_a_date_without_opinion_counts_as_zero(table) -> None:
+def test_a_date_with_equal_forecasts_counts_as_zero(table) -> None:
     _, target = panel(dates=2, symbols=5)
     target = np.nan_to_num(target, nan=0.1)
     forecast = np.vstack([target[0], np.zeros(5)])
@@ -113,7 +113,7 @@ def test_metrics_cannot_be_changed() -> None:
         METRICS["mine"] = METRICS["ic"]
 
 
-def test_rank_metrics_do_not_feel_a_monotone_map(table) -> None:
+def test_a_monotone_map_does_not_change_rank_metrics(table) -> None:
     forecast, target = panel()
     plain, mapped = of(table, forecast, target), of(table, np.exp(forecast) * 100, target)
     for name in ("rank_ic", "rank_icir", "quantile_spread"):

@@ -20,7 +20,7 @@ def test_one_that_is_better_throughout_is_never_overfitted():
     assert deflated(daily, 1) > 0.99
 
 
-def test_what_is_won_in_one_half_and_lost_in_the_other_always_is():
+def test_a_column_that_wins_one_half_and_loses_the_other_is_always_overfitted():
     """Every column has the same mean over all dates, so the best here is the worst there."""
     daily = noise()
     assert overfitting(daily - daily.mean(axis=0)) == 1.0
@@ -32,7 +32,7 @@ def test_columns_without_a_difference_are_at_chance():
     assert overfitting(np.repeat(noise(1), 5, axis=1)) == 1.0  # ties: the median, every time
 
 
-def test_another_way_to_count():
+def test_overfitting_equals_a_brute_force_count():
     daily, blocks = noise(5, 60), 6
     parts, low = np.split(daily, blocks), 0
     halves = list(combinations(range(blocks), blocks // 2))
@@ -61,7 +61,7 @@ def test_the_deflated_ratio_by_hand():
     assert deflated(daily, 1) == pytest.approx(expected, abs=0.03)
 
 
-def test_luck_alone_is_told_from_skill():
+def test_the_deflated_ratio_separates_luck_from_skill():
     lucky = [deflated(noise(20, 500, seed), 1) for seed in range(40)]
     assert np.median(lucky) < 0.7
     assert np.mean(np.array(lucky) > 0.99) <= 0.05
@@ -77,7 +77,7 @@ def test_overlapping_labels_count_as_fewer_dates():
 
 
 @pytest.mark.parametrize("daily", [noise(1), noise(3, 5)])
-def test_where_nothing_was_chosen_nothing_is_told(daily):
+def test_without_a_selection_both_figures_are_nan(daily):
     found = selection(daily, 1)
     assert found.trials == daily.shape[1]
     assert np.isnan(found.overfitting)

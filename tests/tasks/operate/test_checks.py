@@ -1,4 +1,4 @@
-"""Planted faults beside a clean night: each is told by its own check and by no other."""
+"""A clean night passes; each planted fault fails its own check and no other."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -82,14 +82,16 @@ def test_a_clean_night_passes_every_check(champion: Champion, raw: Rows, when: d
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_is_told_by_its_check(name: str, champion: Champion, raw: Rows, when: date) -> None:
-    plant, told = FAULTS[name]
+def test_a_planted_fault_fails_its_check_and_no_other(
+    name: str, champion: Champion, raw: Rows, when: date
+) -> None:
+    plant, expected = FAULTS[name]
     found = checked(champion, plant(raw, when), when)
-    assert {one for one, answer in found.items() if answer.result is not Result.PASS} == told
+    assert {one for one, answer in found.items() if answer.result is not Result.PASS} == expected
     assert found[name].detail
 
 
-def test_the_numbers_are_those_planted(champion: Champion, raw: Rows, when: date) -> None:
+def test_statistics_equal_the_planted_values(champion: Champion, raw: Rows, when: date) -> None:
     # ten calendar days before a weekday leave six to eight business days
     days = np.busday_count(when - timedelta(days=10), when)
     assert checked(champion, stale(raw, when), when)["staleness"].value == days
@@ -109,7 +111,7 @@ def test_age_counts_from_the_end_of_validation(
         assert (found.value, found.result) == (days, result)
 
 
-def test_who_left_the_universe_is_not_missed_for_long(
+def test_a_symbol_that_left_the_universe_needs_no_score_after_five_dates(
     champion: Champion, raw: Rows, when: date
 ) -> None:
     """A symbol whose last row is a week old; and one that says it is no member any more."""
@@ -137,7 +139,9 @@ def test_rows_after_the_night_do_not_count(champion: Champion, raw: Rows, when: 
         ("shift", float("nan"), "refuse"),
     ],
 )  # fmt: skip
-def test_a_bound_is_passed_on_it_and_not_beyond_it(name: str, value: float, result: str) -> None:
+def test_a_value_on_a_bound_passes_and_one_beyond_does_not(
+    name: str, value: float, result: str
+) -> None:
     bound = Bound(warn=0.9, refuse=0.5) if name == "coverage" else Bound(warn=10, refuse=20)
     assert result_of(name, value, bound) is Result(result)
 
@@ -147,7 +151,7 @@ def test_no_bound_lets_everything_pass() -> None:
     assert result_of("age", float("nan"), Bound(warn=1)) is Result.WARN
 
 
-def test_a_champion_without_a_reference_cannot_be_operated(
+def test_a_champion_without_training_statistics_is_an_error(
     champion: Champion, one: TrainedUnit, raw: Rows, when: date, tmp_path: Path
 ) -> None:
     files = write_served(one, features(raw), DATA, tmp_path)

@@ -64,7 +64,7 @@ def champion(trained: list[TrainedUnit], panel: Panel, tmp_path: Path) -> Champi
     return Champion("1", "cs_rank", first, unit.key, files["weights"], files["notes"])
 
 
-def test_the_champions_own_network_is_scored_as_in_its_comparison(
+def test_the_champions_network_repeats_its_forecasts_of_its_test_block(
     champion: Champion, trained: list[TrainedUnit], panel: Panel, folds: tuple[Fold, ...]
 ) -> None:
     """On its own test block it forecasts what it forecast there; beyond, it is still itself."""
@@ -134,7 +134,7 @@ def test_the_difference_is_that_of_daily_rank_correlations_on_common_cells(
     assert made.rank_ic == pytest.approx(np.mean(own), rel=1e-12)
 
 
-def test_coverage_counts_the_universe_of_the_stretch(
+def test_coverage_counts_the_universe_of_the_test_blocks(
     panel: Panel, folds: tuple[Fold, ...], trained: list[TrainedUnit]
 ) -> None:
     forecasts = pd.concat([one.forecasts for one in trained])
@@ -146,7 +146,9 @@ def test_coverage_counts_the_universe_of_the_stretch(
     assert found.coverage == pytest.approx(0.5, abs=1e-15)
 
 
-def test_nothing_to_rank_is_no_date_and_no_error(panel: Panel, folds: tuple[Fold, ...]) -> None:
+def test_without_labels_there_are_no_dates_and_no_error(
+    panel: Panel, folds: tuple[Fold, ...]
+) -> None:
     unknown = table(np.ones((3, 8)), np.full((3, 8), np.nan), "cs_rank")
     champion = unknown.assign(variant=CHAMPION)
     found = challenger_of("cs_rank", Verdict.CLEAN, unknown, champion, panel, folds)

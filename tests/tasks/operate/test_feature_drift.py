@@ -38,7 +38,7 @@ def test_values_of_the_same_distribution_stay_within_what_sampling_gives() -> No
 
 
 @pytest.mark.parametrize(("moved", "least"), [(0.0, 0.0), (0.5, 0.15), (1.0, 0.7)])
-def test_a_moved_mean_is_seen_as_large_as_its_integral(moved: float, least: float) -> None:
+def test_a_moved_mean_gives_the_index_of_its_integral(moved: float, least: float) -> None:
     """For a normal moved by m the index over fine bins is m squared; deciles lose some."""
     generator = np.random.default_rng(1)
     reference = profile(generator.standard_normal(50_000))
@@ -46,7 +46,7 @@ def test_a_moved_mean_is_seen_as_large_as_its_integral(moved: float, least: floa
     assert least <= found <= moved**2 + 0.01
 
 
-def test_features_come_by_size_with_the_unknown_last() -> None:
+def test_features_are_sorted_by_index_with_nan_last() -> None:
     generator = np.random.default_rng(2)
     reference = profiles(generator.standard_normal((5000, 3)), ("still", "moved", "gone"))
     now = generator.standard_normal((1000, 3))

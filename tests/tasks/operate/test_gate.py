@@ -113,7 +113,7 @@ def test_stale_data_promote_nothing(champion: Incumbent | None) -> None:
         assert "the newest row is 11 business days older than the night" in sentence(made)
 
 
-def test_the_least_gain_is_what_must_be_exceeded() -> None:
+def test_a_gain_must_exceed_the_least_gain() -> None:
     one = challenger("cs_rank", 0.05)
     assert decided(one, spec=replace(SPEC, least_gain=0.0)).outcome is Outcome.PROMOTED
     made = decided(one, spec=replace(SPEC, least_gain=0.04))
@@ -121,7 +121,7 @@ def test_the_least_gain_is_what_must_be_exceeded() -> None:
     assert decided(one, spec=replace(SPEC, least_gain=0.05)).challengers[0].p == pytest.approx(0.5)
 
 
-def test_the_level_is_shared_among_those_admitted() -> None:
+def test_the_level_is_divided_among_the_admitted() -> None:
     barred = [challenger(f"leak{n}", 0.0, n, verdict=Verdict.LEAK) for n in range(5)]
     two = [challenger("a", 0.0, 7), challenger("b", 0.0, 8)]
     assert decided(*two, *barred).share == 0.025
@@ -139,7 +139,7 @@ def test_the_champion_retrained_on_the_same_rows_gains_nothing() -> None:
     assert (made.of("none").gain, made.of("none").p) == (0.0, 1.0)
 
 
-def test_a_champion_that_is_due_gives_way_to_one_that_is_not_significantly_worse() -> None:
+def test_a_champion_due_for_renewal_is_replaced_by_one_not_significantly_worse() -> None:
     old = replace(CHAMPION, behind=252)
     level, worse = challenger("cs_rank", -0.005), challenger("revin", -0.08, 1)
     made = decided(worse, level, champion=old)
@@ -155,7 +155,7 @@ def test_a_champion_that_is_due_gives_way_to_one_that_is_not_significantly_worse
     assert decided(leak, champion=old).outcome is Outcome.KEPT
 
 
-def test_the_page_has_a_row_a_challenger() -> None:
+def test_the_page_has_a_row_per_challenger() -> None:
     made = decided(
         challenger("cs_rank", 0.05), challenger("peeks", 0.4, 1, verdict=Verdict.LEAK),
         challenger("young", difference=noise(2, 5)),

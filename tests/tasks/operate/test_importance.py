@@ -13,7 +13,9 @@ from tests.champion import DATA, features, nights, panel, trained
 
 
 @pytest.mark.parametrize("variant", ["zscore", "batch_norm_date"])
-def test_it_is_the_attribution_of_the_trained_unit(variant: str, raw: pd.DataFrame) -> None:
+def test_importance_equals_the_attribution_of_the_trained_unit(
+    variant: str, raw: pd.DataFrame
+) -> None:
     """Of all windows of the test block: both draw other baselines, so within two hundredths.
 
     One network reads its own window, the other the companions of the date as well.
@@ -33,7 +35,7 @@ def test_it_is_the_attribution_of_the_trained_unit(variant: str, raw: pd.DataFra
     assert sorted(found, key=found.__getitem__)[-2:] == ["f1", "f0"]
 
 
-def test_the_served_network_is_left_as_it_was(
+def test_attribution_does_not_change_the_served_network(
     champion: Champion, one: TrainedUnit, raw: pd.DataFrame
 ) -> None:
     night = night_of("stocks", champion, raw, nights(one, 40)[0])
@@ -44,7 +46,9 @@ def test_the_served_network_is_left_as_it_was(
     assert all(weight.requires_grad for weight in night.served.network.parameters())
 
 
-def test_without_windows_it_is_unknown(champion: Champion, one: TrainedUnit, raw: pd.DataFrame):
+def test_without_complete_windows_importance_is_empty(
+    champion: Champion, one: TrainedUnit, raw: pd.DataFrame
+):
     night = night_of("stocks", champion, raw, nights(one, 40)[0])
     assert importance_of_rows(night.served, night.rows, range(2), range(100, 200), 20) == {}
     assert importance_of_rows(night.served, night.rows, range(100, 200), range(0), 20) == {}

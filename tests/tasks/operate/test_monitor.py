@@ -49,7 +49,7 @@ def when(one: TrainedUnit) -> date:
     return nights(one, 39)[0]
 
 
-def watch(
+def monitored(
     champion: Champion,
     rows: pd.DataFrame,
     past: pd.DataFrame,
@@ -63,16 +63,16 @@ def watch(
 def test_a_quiet_stretch_gives_no_alert(
     champion: Champion, raw: pd.DataFrame, past: pd.DataFrame, panel: Panel, when: date
 ) -> None:
-    seen = watch(champion, raw, past, panel, when)
-    assert not seen.alerts
-    assert len(seen.daily) == 39  # tonight's label is not known yet
-    assert seen.realised.dates == 30
-    assert seen.realised.mean == pytest.approx(seen.daily["rank_ic"].astype(float)[-30:].mean())
-    assert seen.realised.low > 0  # a planted signal, found
-    assert seen.tau > 0.5
-    assert seen.source == "its training windows"
-    assert "No alert." in page(seen)
-    assert "over its newest 30 dates with labels" in lines(seen)[1]
+    found = monitored(champion, raw, past, panel, when)
+    assert not found.alerts
+    assert len(found.daily) == 39  # tonight's label is not known yet
+    assert found.realised.dates == 30
+    assert found.realised.mean == pytest.approx(found.daily["rank_ic"].astype(float)[-30:].mean())
+    assert found.realised.low > 0  # a planted signal, found
+    assert found.tau > 0.5
+    assert found.source == "its training windows"
+    assert "No alert." in page(found)
+    assert "over its newest 30 dates with labels" in lines(found)[1]
 
 
 def turned(past: pd.DataFrame) -> pd.DataFrame:
@@ -84,47 +84,47 @@ def shifted(rows: pd.DataFrame, when: date) -> pd.DataFrame:
     return rows.assign(f2=rows["f2"] + 2.0 * recent)
 
 
-def test_scores_that_are_worth_less_than_nothing(
+def test_a_significantly_negative_rank_ic_is_an_alert(
     champion: Champion, raw: pd.DataFrame, past: pd.DataFrame, panel: Panel, when: date
 ) -> None:
-    seen = watch(champion, raw, turned(past), panel, when)
-    assert list(seen.alerts) == ["realised"]
-    assert "below operation.monitor.level = 0.05" in seen.alerts["realised"]
-    assert alert_lines(seen)[0].startswith("ALERT realised rank IC: the mean realised rank IC of ")
-    other = watch(champion, raw, turned(past).assign(version="2"), panel, when)
+    found = monitored(champion, raw, turned(past), panel, when)
+    assert list(found.alerts) == ["realised"]
+    assert "below operation.monitor.level = 0.05" in found.alerts["realised"]
+    assert alert_lines(found)[0].startswith("ALERT realised rank IC: the mean realised rank IC of ")
+    other = monitored(champion, raw, turned(past).assign(version="2"), panel, when)
     assert not other.alerts  # they are not this version's
     assert other.realised.dates == 0
     assert "no score of this version has a label yet" in lines(other)[1]
 
 
-def test_a_moved_feature(
+def test_a_moved_feature_is_an_alert(
     champion: Champion, raw: pd.DataFrame, past: pd.DataFrame, panel: Panel, when: date
 ) -> None:
-    seen = watch(champion, shifted(raw, when), past, panel, when)
-    assert "shift" in seen.alerts
-    assert seen.shift.index[0] == "f2"
-    assert "f2 " in seen.alerts["shift"]
-    assert "f0 " not in seen.alerts["shift"]
+    found = monitored(champion, shifted(raw, when), past, panel, when)
+    assert "shift" in found.alerts
+    assert found.shift.index[0] == "f2"
+    assert "f2 " in found.alerts["shift"]
+    assert "f0 " not in found.alerts["shift"]
     never = replace(SPEC, monitor=replace(SPEC.monitor, most_shift=None))
-    assert "shift" not in watch(champion, shifted(raw, when), past, panel, when, never).alerts
+    assert "shift" not in monitored(champion, shifted(raw, when), past, panel, when, never).alerts
 
 
-def test_features_that_change_places(
+def test_features_that_change_places_are_an_alert(
     champion: Champion, raw: pd.DataFrame, past: pd.DataFrame, panel: Panel, when: date
 ) -> None:
-    """What carried the forecasts stands still, what did not swings widely: the order turns."""
+    """The features that carried the forecasts stop moving and the others swing: the order turns."""
     recent = (raw["date"] > pd.Timestamp(when - timedelta(days=100))).to_numpy()
     swing = np.where(recent, 8.0, 1.0)  # net: swings of a feature's lags offset each other
     quiet = np.where(recent, 0.0, 1.0)
     rows = raw.assign(f0=raw["f0"] * quiet, f1=raw["f1"] * quiet, f4=raw["f4"] * swing,
                       f3=raw["f3"] * swing)  # fmt: skip
-    seen = watch(champion, rows, past, panel, when)
-    honest = watch(champion, raw, past, panel, when)
-    assert seen.tau < honest.tau
+    found = monitored(champion, rows, past, panel, when)
+    honest = monitored(champion, raw, past, panel, when)
+    assert found.tau < honest.tau
     strict = replace(SPEC, monitor=replace(SPEC.monitor, least_tau=honest.tau - 0.01))
-    alerts = watch(champion, rows, past, panel, when, strict).alerts
+    alerts = monitored(champion, rows, past, panel, when, strict).alerts
     assert "below operation.monitor.least_tau" in alerts["attribution"]
-    assert "attribution" not in watch(champion, raw, past, panel, when, strict).alerts
+    assert "attribution" not in monitored(champion, raw, past, panel, when, strict).alerts
 
 
 def test_every_alarm_was_planted() -> None:

@@ -35,7 +35,7 @@ def day(panel: Panel, row: int) -> date:
     return date.fromisoformat(str(panel.dates[row]))
 
 
-def test_it_is_the_rank_correlation_of_each_date(panel: Panel) -> None:
+def test_realised_rank_ic_is_the_rank_correlation_of_each_date(panel: Panel) -> None:
     rows = range(300, 320)
     found = realised(scores(panel, rows), panel, day(panel, 400))
     table = scores(panel, rows).pivot(index="date", columns="symbol", values="score")
@@ -66,14 +66,14 @@ def test_a_future_label_that_the_panel_has_changes_nothing(panel: Panel) -> None
     )
 
 
-def test_versions_are_told_apart(panel: Panel) -> None:
+def test_each_date_has_the_version_that_scored_it(panel: Panel) -> None:
     table = pd.concat([scores(panel, range(300, 305)), scores(panel, range(305, 312), version="2")])
     found = realised(table, panel, day(panel, 400))
     assert found["version"].tolist() == ["1"] * 5 + ["2"] * 7
     assert found["date"].is_monotonic_increasing
 
 
-def test_what_cannot_be_ranked_is_not_there(panel: Panel) -> None:
+def test_dates_that_cannot_be_ranked_are_left_out(panel: Panel) -> None:
     table = scores(panel, range(300, 303))
     table.loc[table["date"] == pd.Timestamp(panel.dates[301]), "score"] = np.nan
     stranger = table.head(3).assign(symbol=["X", "Y", "Z"])
@@ -85,7 +85,7 @@ def test_what_cannot_be_ranked_is_not_there(panel: Panel) -> None:
     assert equal["rank_ic"].tolist() == [0.0] * 3
 
 
-def test_worth_in_closed_form() -> None:
+def test_mean_of_a_constant_and_of_too_few_dates() -> None:
     constant = realised_mean(np.full(20, 0.03), 1, 0.05)
     assert (constant.dates, constant.mean, constant.low, constant.high) == (
         20, pytest.approx(0.03), pytest.approx(0.03), pytest.approx(0.03),
@@ -96,7 +96,7 @@ def test_worth_in_closed_form() -> None:
     assert realised_mean(np.zeros(0), 1, 0.05).dates == 0
 
 
-def test_a_mean_below_zero_is_seen_and_one_above_is_not() -> None:
+def test_a_negative_mean_is_significant_and_a_positive_one_is_not() -> None:
     noise = np.random.default_rng(3).standard_normal(63) * 0.2
     below, above = (realised_mean(noise - noise.mean() + shift, 1, 0.05) for shift in (-0.15, 0.15))
     assert below.p < 0.001

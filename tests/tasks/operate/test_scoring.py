@@ -96,7 +96,7 @@ def test_a_refused_night_has_no_file_and_says_why_in_numbers(
     assert "| refuse |" in markdown(found)
 
 
-def test_a_warning_is_told_and_scores_stand(
+def test_a_warning_is_reported_and_the_night_is_scored(
     champion: Champion, one: TrainedUnit, raw: pd.DataFrame
 ) -> None:
     (when,) = nights(one, 5)
@@ -106,7 +106,7 @@ def test_a_warning_is_told_and_scores_stand(
     assert "scores 16 of 16 symbols" in sentence(found)
 
 
-def test_without_a_champion_it_says_what_makes_one(champion: Champion) -> None:
+def test_without_a_champion_the_error_says_what_to_run(champion: Champion) -> None:
     assert required(champion, "stocks") is champion
     with pytest.raises(ValueError, match=r"'stocks' has the alias champion: run foldproof retrain"):
         required(None, "stocks")

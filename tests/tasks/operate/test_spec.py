@@ -18,11 +18,11 @@ def test_half_a_bound_keeps_the_other_half() -> None:
     assert bounds("coverage.warn=0.99")["coverage"] == Bound(warn=0.99, refuse=0.5)
 
 
-def test_a_side_is_taken_away_by_null() -> None:
+def test_null_removes_one_side_of_a_bound() -> None:
     assert bounds("age.refuse=null")["age"] == Bound(warn=365, refuse=None)
 
 
-def test_it_survives_yaml(tmp_path) -> None:
+def test_bounds_survive_yaml(tmp_path) -> None:
     experiment = load("quick", ["operation.score.age.refuse=900"])
     (tmp_path / "again.yaml").write_text(to_yaml(experiment))
     assert load_as(Experiment, tmp_path / "again.yaml") == experiment

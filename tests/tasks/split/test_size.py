@@ -23,7 +23,7 @@ def test_a_size_is_rows_or_a_span_of_the_calendar(text, size):
 @pytest.mark.parametrize(
     "bad", ["5Q", "2020", "0Y", "-1Y", "Y", "1.5Y", "5 Y", "", 2.0, True, None]
 )
-def test_anything_else_says_what_a_size_is(bad):
+def test_an_invalid_size_is_an_error_that_says_what_a_size_is(bad):
     with pytest.raises(ValueError, match=r"train must be a whole number .*\"5Y\"; it is"):
         parse_size("train", bad)
 

@@ -296,7 +296,7 @@ def test_a_test_period_without_trading_days_is_refused(business_days):
         ({"validation": -1}, "validation must be at least 0"),
         ({"test": "2020"}, "test must be a whole number of trading days"),
         ({"step": 0}, "step must be at least 1"),
-        ({"step": "1Y"}, "step must be counted as test is.*step is '1Y', test is 5"),
+        ({"step": "1Y"}, "step and test must both be trading days.*step is '1Y', test is 5"),
         ({"embargo": -1}, "embargo must be at least 0"),
         ({"embargo": "1W"}, "embargo must be a whole number"),
         ({"horizon": 1.5}, "horizon must be a whole number"),

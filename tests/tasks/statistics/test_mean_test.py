@@ -55,7 +55,7 @@ def test_series_that_never_vary_are_certain_unless_zero():
 
 
 @pytest.mark.parametrize(("dates", "horizon"), [(0, 1), (3, 1), (60, 20)])
-def test_too_short_to_tell(dates, horizon):
+def test_a_series_too_short_to_test_has_p_nan(dates, horizon):
     found = mean_test(np.ones(dates), horizon)
     assert np.isnan(found.p)
     assert found.freedom == 0
