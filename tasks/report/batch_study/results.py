@@ -70,7 +70,7 @@ def answer_markdown(results: StudyResults) -> str:
     lines += [f"- {paragraph}" for paragraph in results.answer]
     lines += ["", meaning(results), ""]
     for (name, reason), cells in results.skipped.groupby(["normalization", "reason"], sort=False):
-        lines.append(f"Skipped: {label(name)}, {', '.join(cells['composition'])}: it {reason}.")
+        lines.append(f"Skipped: {label(str(name))}, {', '.join(cells['composition'])}: it {reason}.")
     return "\n".join(lines)
 
 

@@ -89,11 +89,8 @@ def _found(results: Results) -> str:
 
 def _proof(results: Results) -> str:
     """The leak found, the planted leak that was detected, or that nothing was planted."""
-    leaking = [
-        name
-        for name, verdict in results.verdicts.items()
-        if verdict is Verdict.LEAK and not results.is_control(name)
-    ]
+    others = [name for name in results.variants if not results.is_control(name)]
+    leaking = [name for name in others if results.verdicts.get(name) is Verdict.LEAK]
     shown = [*leaking, *results.controls]
     if not shown:
         return (
@@ -120,7 +117,7 @@ def worth_it(results: Results) -> Answer:
     if not rivals:
         return Answer(
             "Not answered: no reference forecaster has a rank IC.",
-            f"A forecast that is equal for all symbols has none: {names(results.references)}.",
+            f"Equal forecasts for all symbols cannot be ranked: {names(results.references)}.",
         )
     rival = rivals[0]
     theirs = results.rank_ic(rival)

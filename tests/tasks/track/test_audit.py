@@ -21,9 +21,9 @@ from foldproof.tasks.track.audit import (
     log_leak_audit,
     write_audit,
 )
+from foldproof.tasks.track.entries import NOTE
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import Links, Store, open_store
-from foldproof.tasks.track.values import NOTE
 from tests.tasks.report.audit_example import PRICE, finding, honest, leaking, undecided
 
 AUDIT = Audit(

@@ -8,21 +8,16 @@ from mlflow.utils.validation import _validate_metric_name
 
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.report import Results
-from foldproof.tasks.track.values import (
-    NOTE,
-    flat,
-    key_of,
-    metrics,
-    params,
+from foldproof.tasks.track.comparison_entries import (
     settings,
     summary_params,
     summary_tags,
     summary_values,
-    tags,
     variant_params,
     variant_tags,
     variant_values,
 )
+from foldproof.tasks.track.entries import NOTE, flat, key_of, metrics, params, tags
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, np.float64("nan")])
@@ -50,6 +45,7 @@ def test_texts_are_cut_to_the_trackers_length() -> None:
 def test_flat_settings() -> None:
     nested = {"a": {"b": {"c": 1}, "d": (1, 2)}, "e": None}
     assert flat(nested) == {"a.b.c": "1", "a.d": "1, 2", "e": "None"}
+    assert flat(nested, without=("a",), prefix="p.") == {"p.e": "None"}
 
 
 def test_settings_leave_out_what_the_runs_differ_in(results: Results) -> None:
@@ -85,7 +81,7 @@ def test_numbers_of_a_variant(results: Results) -> None:
     assert found["leak/found"] == {0: 0.0}
 
 
-def test_drift_is_told_by_fold_with_its_mark(results: Results) -> None:
+def test_drift_is_logged_by_fold_with_its_limit(results: Results) -> None:
     table = results.attribution.drift.query("variant == 'zscore'")
     found = by_name(variant_values(results, "zscore"))
     for column, key in (("moved", "drift"), ("mark", "drift.mark"), ("p", "drift.p")):

@@ -4,9 +4,9 @@ from pathlib import Path
 import pandas as pd
 from mlflow import artifacts
 
+from foldproof.tasks.track.entries import NOTE
 from foldproof.tasks.track.store import Store
 from foldproof.tasks.track.study import log_batch_study
-from foldproof.tasks.track.values import NOTE
 from tests.tasks.report.study_example import study_example
 
 RESULTS = study_example()

@@ -6,7 +6,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from foldproof.tasks.diagnose import DIAGNOSTICS, LeakReport, Verdict
-from foldproof.tasks.report.audit.figures import (
+from foldproof.tasks.report.audit.matrices import (
+    COLORS,
     cell_of,
     matrix,
     short,
@@ -15,7 +16,6 @@ from foldproof.tasks.report.audit.figures import (
     subject_matrix,
     unit_of,
 )
-from foldproof.tasks.report.audit.matrix import COLORS
 from tests.tasks.report.audit_example import LEAK, NAN, OPEN, finding, honest, leaking
 
 
@@ -43,10 +43,10 @@ def test_stages_and_tests_stand_in_the_order_of_the_catalogue():
 
 def test_every_finding_is_in_the_cell_of_its_stage_and_test_and_nothing_else_is():
     assert cells(stage_matrix(leaking())) == {
-        ("folds", "T8 Purge"): "informs:\nunknown",
+        ("folds", "T8 Purge"): "info only:\nunknown",
         ("features", "T1 Serve invariance"): "LEAK\n270 sd",
         ("training", "T2 Train invariance"): "clean",
-        ("training", "T3 Batch composition"): "informs:\na symptom",
+        ("training", "T3 Batch composition"): "info only:\nsymptom",
     }
 
 
@@ -62,8 +62,8 @@ def test_several_subjects_share_the_columns():
     assert cells(subject_matrix([leaking(), honest()])) == {
         ("leaky", "T1 Serve invariance"): "LEAK\n270 sd",
         ("leaky", "T2 Train invariance"): "clean",
-        ("leaky", "T3 Batch composition"): "informs:\na symptom",
-        ("leaky", "T8 Purge"): "informs:\nunknown",
+        ("leaky", "T3 Batch composition"): "info only:\nsymptom",
+        ("leaky", "T8 Purge"): "info only:\nunknown",
         ("honest", "T1 Serve invariance"): "clean",
         ("honest", "T2 Train invariance"): "clean",
     }

@@ -1,4 +1,4 @@
-from foldproof.tasks.report.batch_study.figure import WAYS, batch_norm_figure
+from foldproof.tasks.report.batch_study.figure import SCORES, batch_norm_figure
 from foldproof.tasks.report.batch_study.results import answer_markdown
 from foldproof.tasks.report.style import render
 from tests.tasks.report.study_example import COMPOSITIONS, NORMALIZATIONS, PANELS, study_example
@@ -24,7 +24,7 @@ def test_marks_stand_where_the_table_says() -> None:
     for place, composition in enumerate(COMPOSITIONS):
         cell = RESULTS.cell("noise", "batch_norm_hidden", composition.title)
         assert cell is not None
-        for name, (_, color, *_) in WAYS.items():
+        for name, (_, color, *_) in SCORES.items():
             assert drawn[color, place] == cell[name]
 
 
