@@ -12,12 +12,12 @@ from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import (
     Store,
     TrackingError,
+    charts_url,
     open_store,
     require_answer,
     resolve_uri,
     shown,
     ui_command,
-    url_of,
 )
 
 
@@ -97,7 +97,7 @@ def test_a_server_that_answers_is_tried(status: int) -> None:
 
 
 def test_link_opens_the_charts_of_one_comparison(store: Store) -> None:
-    fragment = urlsplit(url_of(store, "abc")).fragment
+    fragment = urlsplit(charts_url(store, "abc")).fragment
     query = parse_qs(urlsplit(fragment).query)
     assert urlsplit(fragment).path == f"/experiments/{store.experiment_id}/runs"
     assert query == {

@@ -22,7 +22,7 @@ from tests.tasks.report.audit_example import LEAK, finding, honest, leaking, pri
 def test_a_leak_in_one_line_says_where_how_far_and_what_it_adds():
     assert verdict_sentence(leaking()) == (
         "leaky: leaks at features (serve invariance: mean_5, at least 2 trading days ahead). It "
-        "adds +0.280 (95% interval +0.200 to +0.360) to the reported rank IC."
+        "adds to the reported rank IC: +0.280 (95% interval +0.200 to +0.360)."
     )
 
 
@@ -52,7 +52,7 @@ def test_what_is_unknown_is_never_called_clean(report, reason):
 @pytest.mark.parametrize(
     ("low", "high", "line", "paragraph"),
     [
-        (0.1, 0.4, "It adds +0.280", "is not skill"),
+        (0.1, 0.4, "It adds to the reported rank IC: +0.280", "is not skill"),
         (-0.1, 0.6, "is not significant: +0.280", "includes zero"),
         (-0.6, -0.1, "lowers the reported rank IC", "makes these forecasts worse"),
     ],
