@@ -21,7 +21,7 @@ from foldproof.tasks.track.entries import NOTE, flat, key_of, metrics, params, t
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, np.float64("nan")])
-def test_what_is_not_finite_is_not_logged(value: float) -> None:
+def test_values_that_are_not_finite_are_not_logged(value: float) -> None:
     kept = metrics([("a", 1.0, 0), ("b", value, 0), ("c", 2, 3)], 7)
     assert [(m.key, m.value, m.timestamp, m.step) for m in kept] == [
         ("a", 1.0, 7, 0),
@@ -32,7 +32,7 @@ def test_what_is_not_finite_is_not_logged(value: float) -> None:
 @pytest.mark.parametrize(
     "name", ["oos/rank_ic", "seconds/audit of features", "σ (5 d)", "ref:ridge"]
 )
-def test_keys_are_what_the_tracker_takes(name: str) -> None:
+def test_keys_are_valid_in_mlflow(name: str) -> None:
     _validate_metric_name(key_of(name))
 
 
@@ -48,7 +48,7 @@ def test_flat_settings() -> None:
     assert flat(nested, without=("a",), prefix="p.") == {"p.e": "None"}
 
 
-def test_settings_leave_out_what_the_runs_differ_in(results: Results) -> None:
+def test_settings_leave_out_variants_and_workers(results: Results) -> None:
     config = {**results.config, "variants": ["a"], "workers": 3, "tracking": {"uri": "secret"}}
     kept = settings(replace(results, config=config))
     assert "training.epochs" in kept

@@ -62,7 +62,7 @@ def test_opening_leaves_the_process_as_it_was(spec: TrackingSpec) -> None:
     assert mlflow.active_run() is None
 
 
-def test_a_deleted_experiment_is_told(spec: TrackingSpec, store: Store) -> None:
+def test_a_deleted_experiment_is_an_error(spec: TrackingSpec, store: Store) -> None:
     store.client.delete_experiment(store.experiment_id)
     with pytest.raises(TrackingError, match="experiment 'test' was deleted"):
         open_store(spec)

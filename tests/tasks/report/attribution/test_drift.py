@@ -34,7 +34,7 @@ def test_shares_by_hand_weigh_samples() -> None:
     assert down.loc[3].to_dict() == pytest.approx({"a": 0, "b": 50}, abs=1e-12)
 
 
-def test_the_figure_shows_what_moved_with_its_mark_and_an_alert_in_red(results: Results) -> None:
+def test_the_figure_shows_moves_with_their_limit_and_alerts_in_red(results: Results) -> None:
     figure = drift_figure(with_alerts(results, True))
     (bar,) = figure.axes[0].patches
     table = results.attribution.drift

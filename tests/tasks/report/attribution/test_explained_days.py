@@ -37,7 +37,7 @@ FOUND = FromPrices(
 )  # fmt: skip
 
 
-def test_a_day_that_both_windows_hold_counts_by_what_came_and_what_left():
+def test_a_day_in_both_windows_counts_by_its_two_places():
     days = FOUND.by_day().set_index("lag")
     assert days["own returns"].to_dict() == pytest.approx({0: -0.1, 1: 0.04, 2: 0.34})
     assert days["other returns"].to_dict() == pytest.approx({0: 0.02, 1: 0.0, 2: 0.0})
@@ -62,7 +62,7 @@ def test_days_are_missing_if_not_requested_and_explained_if_impossible():
     assert said.endswith("It cannot be split by days: the features were supplied ready-made.")
 
 
-def test_days_that_do_not_add_up_say_so_in_words_and_on_the_figure():
+def test_incomplete_days_are_marked_unreliable():
     bad = replace(FOUND, gap=0.02)
     assert "Unreliable" in days_sentence(replace(ONE, prices=bad))
     assert "Unreliable" in days_figure(ONE, bad).get_suptitle()

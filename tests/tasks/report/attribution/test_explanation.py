@@ -34,7 +34,7 @@ ONE = Explanation(
 )  # fmt: skip
 
 
-def test_the_sentence_says_how_much_since_when_and_from_where():
+def test_the_sentence_names_the_change_the_date_and_the_rows():
     said = explanation_sentence(ONE)
     assert said.startswith(
         "The forecast for AAA on 2022-03-01 is +0.5 (rank 2 of 20), 0.3 above the forecast of +0.2 "
@@ -44,7 +44,7 @@ def test_the_sentence_says_how_much_since_when_and_from_where():
     assert "add up to the change, within 1.0e-06 standard deviations of the date's" in said
 
 
-def test_an_attribution_that_does_not_add_up_says_so_in_words_and_on_the_figure():
+def test_an_incomplete_attribution_is_marked_unreliable():
     bad = replace(ONE, gap=0.02)
     assert "Unreliable" in explanation_sentence(bad)
     assert "Unreliable" in explanation_figure(bad).get_suptitle()

@@ -24,7 +24,7 @@ def test_shares_of_net_by_hand() -> None:
     assert table["gross"].tolist() == pytest.approx([100.0, 500 / 3], abs=1e-12)
 
 
-def test_the_best_stands_beside_the_variant_whose_lags_cancel_most(results: Results) -> None:
+def test_the_best_is_beside_the_variant_whose_lags_offset_most(results: Results) -> None:
     left, right = net_gross_figure(results).axes
     assert left.get_title("left").startswith(f"{best_attributed(results)}: net is ")
     sums = net_and_gross(results.attribution.importance).groupby("variant").sum()
@@ -39,7 +39,7 @@ def test_the_best_stands_beside_the_variant_whose_lags_cancel_most(results: Resu
         assert list(net) == sorted(net, reverse=True)
 
 
-def test_one_variant_alone_stands_alone(results: Results) -> None:
+def test_one_variant_alone_has_one_panel(results: Results) -> None:
     importance = results.attribution.importance
     own = importance[importance["variant"] == best_attributed(results)]
     alone = replace(results, attribution=replace(results.attribution, importance=own))

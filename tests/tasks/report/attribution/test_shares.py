@@ -28,7 +28,7 @@ def test_importance_shares_average_seeds_before_they_divide() -> None:
     assert importance_shares(importance, "fold").loc[0].tolist() == [50.0, 50.0]
 
 
-def test_features_are_ranked_by_net_where_gross_says_otherwise(results: Results) -> None:
+def test_features_are_ranked_by_net_and_not_by_gross(results: Results) -> None:
     """In the text too: a feature whose lags cancel is not named first."""
     name = results.candidates[0]
     rows = pd.DataFrame(

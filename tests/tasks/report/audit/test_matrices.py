@@ -119,7 +119,7 @@ def test_the_largest_leak_is_shown_and_a_missing_value_is_no_number():
         ("share [fraction]", ""),
     ],
 )
-def test_units_are_what_stands_in_brackets(statistic, unit):
+def test_units_are_read_from_brackets(statistic, unit):
     assert unit_of(statistic) == unit
     assert size_text(replace(LEAK, value=2.0, statistic=statistic)) == f"2 {unit}".strip()
 

@@ -75,7 +75,7 @@ def test_each_kind_of_finding_has_its_place():
     assert places[3] < text.index("Batch composition", places[3])
 
 
-def test_what_no_test_said_is_not_on_the_page():
+def test_sections_without_findings_are_left_out():
     text = words(audit_page([honest()], "clean"))
     assert "The leaks" not in text
     assert "Undecided test" not in text

@@ -19,14 +19,14 @@ from foldproof.tasks.report.audit.text import (
 from tests.tasks.report.audit_example import LEAK, finding, honest, leaking, priced, undecided
 
 
-def test_a_leak_in_one_line_says_where_how_far_and_what_it_adds():
+def test_a_leak_in_one_line_names_place_look_ahead_and_added_rank_ic():
     assert verdict_sentence(leaking()) == (
         "leaky: leaks at features (serve invariance: mean_5, at least 2 trading days ahead). It "
         "adds to the reported rank IC: +0.280 (95% interval +0.200 to +0.360)."
     )
 
 
-def test_what_is_clean_is_clean_within_what_counts_of_what_was_tested():
+def test_clean_names_the_tests_that_count():
     informs = finding("drift", "features", counts=False)
     report = LeakReport("honest", (*honest().findings, informs))
     assert verdict_sentence(report) == verdict_sentence(honest())
@@ -43,7 +43,7 @@ def test_what_is_clean_is_clean_within_what_counts_of_what_was_tested():
         (LeakReport("x", (replace(LEAK, counts=False),)), "no test gave a result"),
     ],
 )
-def test_what_is_unknown_is_never_called_clean(report, reason):
+def test_unknown_is_never_called_clean(report, reason):
     said = verdict_sentence(report)
     assert "undecided, which is not clean" in said
     assert reason in said
@@ -131,7 +131,7 @@ def test_the_place_of_a_leak_is_its_witness():
     assert "No test found" in where_it_enters(honest())
 
 
-def test_what_is_not_known_names_the_undecided_and_counts_what_did_not_run():
+def test_undecided_tests_are_named_and_missing_ones_counted():
     said = what_is_not_known(leaking())
     assert said.startswith("Undecided, but not part of the verdict: purge. Not run")
     assert "Undecided: serve invariance: two runs differ" in what_is_not_known(undecided())

@@ -73,7 +73,7 @@ def test_the_future_does_not_set_the_scale():
     assert 4.5 < high < 10.0
 
 
-def test_a_witness_dated_earlier_is_told_and_the_largest_move_shown_is_marked():
+def test_an_earlier_witness_is_a_note_and_the_largest_shown_change_is_marked():
     shown = texts(picture(date="2020-01-02", before=8.0, after=-3.0))
     assert "Largest change on 2020-01-02, not shown: 8 becomes \N{MINUS SIGN}3" in shown
     assert "2020-06-05\n1 becomes 4.5" in shown
