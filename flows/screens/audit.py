@@ -5,7 +5,12 @@ from pathlib import Path
 
 from foldproof.flows.screens.terminal import Terminal
 from foldproof.tasks.diagnose import LeakReport, Verdict
-from foldproof.tasks.report.audit.text import subject_name, verdict_sentence, witness_text
+from foldproof.tasks.report.audit.text import (
+    price_of,
+    subject_name,
+    verdict_sentence,
+    witness_text,
+)
 from foldproof.tasks.report.text import counted, plain
 from foldproof.tasks.split import Fold
 from foldproof.tasks.track.audit import Audit
@@ -42,8 +47,8 @@ class AuditScreen(Terminal):
                     self.say(f"  {name}: {f.test}, {f.stage}: {plain(f.detail)}")
                     if f.witness:
                         self.say(f"    {witness_text(f)}")
-                    if f.inflation is not None and f.inflation.abstained < f.inflation.dates:
-                        self.say(f"    {f.inflation}")
+            if price := price_of(report):
+                self.say(f"  {name}: {price}")
         self.say(f"verdict: {audit.verdict}, {MEANING[audit.verdict]}")
         self.say_seconds("seconds", audit.seconds)
         self.say(f"Findings: {folder}")
