@@ -138,7 +138,7 @@ def test_scores_that_follow_no_rows_could_not_be_told(place: Auditor) -> None:
     assert done.returncode == 2, done.stdout + done.stderr
     assert not done.stderr
     assert re.search(r"^UNKNOWN +deaf:forecast: ", done.stdout, re.MULTILINE), done.stdout
-    assert "verdict: UNKNOWN, it could not be told" in done.stdout
+    assert "verdict: UNKNOWN, undecided" in done.stdout
     content = json.loads((findings_of(done) / "deaf_forecast.json").read_text())
     assert content["verdict"] == "UNKNOWN"
 

@@ -66,8 +66,8 @@ def sees_the_future(results: Results) -> Answer:
         missed = [name for name in controls if results.verdicts.get(name) is not Verdict.LEAK]
         return Answer(
             "Unknown: the audit missed a planted leak.",
-            f"It did not detect the leak planted in {names(missed or controls)}, so CLEAN on this "
-            "page means nothing.",
+            f"It did not detect the leak planted in {names(missed or controls)}, so CLEAN means "
+            "nothing here.",
         )
     return Answer(_found(results), _proof(results))
 
@@ -100,10 +100,10 @@ def _proof(results: Results) -> str:
     shared = [f for s in ("features", "folds") for f in results.findings.get(s, ())]
     found = [*results.findings.get(shown[0], ()), *shared]
     worst = most_telling(f for f in found if f.counts and f.verdict is Verdict.LEAK)
-    who = f"{label(shown[0])} leaks" if leaking else f"The leak planted in {label(shown[0])} shows"
+    leak = f"leak in {label(shown[0])}" if leaking else f"leak planted in {label(shown[0])}"
     if worst is None:
-        return f"{who}."
-    return f"{who} in the test {title_of(worst.test).lower()}: {witness_text(worst)}."
+        return f"The audit detected the {leak}."
+    return f"The {leak} shows in the test {title_of(worst.test).lower()}: {witness_text(worst)}."
 
 
 def worth_it(results: Results) -> Answer:
