@@ -26,7 +26,7 @@ def best_normalization(results: Results) -> Answer:
     candidates, kept = results.candidates, results.kept
     if not candidates:
         return Answer(
-            "No normalization can be recommended: every variant leaks.",
+            "Nothing to recommend: every variant leaks.",
             "A variant that sees the future is no candidate, however high its rank IC.",
         )
     best = (kept or candidates)[0]
@@ -40,7 +40,7 @@ def _choice(results: Results, best: str, skilled: bool) -> str:
         only = f"The only candidate is {label(best)}"
         return f"{only}, and it shows skill." if skilled else f"{only}; it shows no skill."
     if not kept:
-        return "No normalization can be recommended: leaking variants outperform all candidates."
+        return "Nothing to recommend: leaking variants outperform all candidates."
     if kept == 1:
         return f"Use {label(best)}." if skilled else f"Best is {label(best)}, but without skill."
     if not skilled:
