@@ -116,7 +116,7 @@ def test_what_is_not_there_says_what_is(finished, tmp_path, name, said):
 def test_a_summary_run_has_no_model(finished, tmp_path):
     store = open_store(store_of(finished[0]))
     (summary,) = store.client.search_runs([store.experiment_id], "tags.kind = 'summary'")
-    with pytest.raises(TrackingError, match="has no model: name a variant's run"):
+    with pytest.raises(TrackingError, match="has no model; give the run of a variant"):
         fetch_model(store, summary.info.run_id, tmp_path)
 
 
