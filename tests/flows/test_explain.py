@@ -46,7 +46,7 @@ def test_the_best_models_forecast_as_sentence_figure_and_artifact(finished):
     assert "By rows: " in done.stdout
     assert "It cannot be split by days: the features were supplied ready-made" in done.stdout
     (folder,) = (place.folder / ".foldproof/explanations").glob("*/S003-*")
-    assert (folder / "explanation.md").read_text().startswith("S003 on ")
+    assert (folder / "explanation.md").read_text().startswith("The forecast for S003 on ")
     assert (folder / "explanation.png").read_bytes().startswith(b"\x89PNG")
     store = open_store(store_of(place))
     run = next(
