@@ -5,8 +5,13 @@ from pathlib import Path
 
 from foldproof.flows.screens.terminal import Terminal
 from foldproof.tasks.diagnose import LeakReport, Verdict
-from foldproof.tasks.report.audit.text import verdict_sentence, witness_text
-from foldproof.tasks.report.text import counted
+from foldproof.tasks.report.audit.text import (
+    price_of,
+    subject_name,
+    verdict_sentence,
+    witness_text,
+)
+from foldproof.tasks.report.text import counted, plain
 from foldproof.tasks.split import Fold
 from foldproof.tasks.track.audit import Audit
 from foldproof.tasks.track.store import Links
@@ -36,12 +41,14 @@ class AuditScreen(Terminal):
     def closing(self, audit: Audit, links: Links, folder: Path) -> None:
         """Every leak with its witness, the verdict, the time used, and where to look."""
         for report in audit.reports:
+            name = subject_name(report.subject)
             for f in report.findings:
                 if f.verdict is Verdict.LEAK and f.counts:
-                    self.say(f"  {report.subject}: {f.test}, {f.stage}: {f.detail}")
-                    self.say(f"    {witness_text(f) if f.witness else ''}")
-                    if f.inflation is not None and f.inflation.abstained < f.inflation.dates:
-                        self.say(f"    {f.inflation}")
+                    self.say(f"  {name}: {f.test}, {f.stage}: {plain(f.detail)}")
+                    if f.witness:
+                        self.say(f"    {witness_text(f)}")
+            if price := price_of(report):
+                self.say(f"  {name}: {price}")
         self.say(f"verdict: {audit.verdict}, {MEANING[audit.verdict]}")
         self.say_seconds("seconds", audit.seconds)
         self.say(f"Findings: {folder}")

@@ -52,9 +52,8 @@ def fetch_model(store: Store, name: str, folder: Path) -> ModelPlace:
         logged = run.outputs.model_outputs if run.outputs else []
         if not logged:
             raise TrackingError(
-                f"run {run.info.run_id} ({run.info.run_name}) has no model; give a variant's "
-                f"run. "
-                f"{newest_models(store)}"
+                f"run {run.info.run_id} ({run.info.run_name}) has no model; give the run of a "
+                f"variant. {newest_models(store)}"
             )
         run_id, source = run.info.run_id, f"{REGISTERED}{logged[-1].model_id}"
     try:

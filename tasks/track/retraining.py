@@ -10,14 +10,9 @@ from foldproof.tasks.track.audit import file_name
 from foldproof.tasks.track.comparison import write_findings
 from foldproof.tasks.track.entries import NOTE, Value, flat, key_of, seconds
 from foldproof.tasks.track.model import ModelFiles, log_model
-from foldproof.tasks.track.runs import SUMMARY, finished_runs, logged_run
+from foldproof.tasks.track.runs import logged_run
 from foldproof.tasks.track.store import Store
 from foldproof.tasks.train.serving.training_values import trained_on
-
-
-def find_retraining(store: Store, retraining_id: str) -> str | None:
-    """The finished run of a retraining, or None; unfinished ones are deleted."""
-    return finished_runs(store, retraining_id).get(SUMMARY)
 
 
 def log_retraining(store: Store, record: Retraining, model: ModelFiles | None) -> str:

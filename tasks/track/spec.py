@@ -21,5 +21,5 @@ class TrackingSpec(Spec):
         require(
             self.uri is None or (self.uri != "" and not self.uri.startswith(("file:", ".", "/"))),
             f"tracking needs a server or a database (http://..., sqlite:///...); uri is "
-            f"{self.uri!r}, and MLflow no longer supports a folder of files",
+            f"{self.uri!r}, and a folder of files is no longer supported by MLflow",
         )

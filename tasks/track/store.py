@@ -173,7 +173,7 @@ def links_to(
     folder = Path(url2pathname(place.path)) if place.scheme in ("", "file") else None
     return Links(
         summary_run_id=run_id,
-        variant_run_ids=variants,
+        variant_run_ids=dict(variants),
         url=charts_url(store, comparison),
         report=page,
         command=ui_command(store),

@@ -18,7 +18,8 @@ from foldproof.tasks.track.comparison import log_comparison
 from foldproof.tasks.track.find_model import ModelPlace, fetch_model
 from foldproof.tasks.track.forecaster import files_by_variant, forecaster_files
 from foldproof.tasks.track.registry import find_champion, settle
-from foldproof.tasks.track.retraining import find_retraining, log_retraining
+from foldproof.tasks.track.retraining import log_retraining
+from foldproof.tasks.track.runs import SUMMARY, finished_runs
 from foldproof.tasks.track.scoring import log_scoring, log_watch
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import Links, open_store
@@ -41,7 +42,7 @@ def champion_of(spec: TrackingSpec, model: str, folder: Path) -> Champion | None
 @task(name="find retraining")
 def retraining_of(spec: TrackingSpec, retraining_id: str) -> str | None:
     """The finished run of the same retraining; None if there is none."""
-    return find_retraining(open_store(spec), retraining_id)
+    return finished_runs(open_store(spec), retraining_id).get(SUMMARY)
 
 
 @task(name="log retraining to mlflow")

@@ -139,7 +139,7 @@ def test_a_forecaster_that_ignores_its_rows_is_inconclusive(place: Auditor) -> N
     assert done.returncode == 2, done.stdout + done.stderr
     assert not done.stderr
     assert re.search(r"^UNKNOWN +ignores:forecast: ", done.stdout, re.MULTILINE), done.stdout
-    assert "verdict: UNKNOWN, it could not be told" in done.stdout
+    assert "verdict: UNKNOWN, undecided" in done.stdout
     content = json.loads((findings_of(done) / "ignores_forecast.json").read_text())
     assert content["verdict"] == "UNKNOWN"
 

@@ -7,7 +7,7 @@ import pytest
 
 from foldproof.conf.explanation import load_explanation
 from foldproof.conf.load import ConfigError
-from foldproof.tasks.track.fetch import fetch_model
+from foldproof.tasks.track.find_model import fetch_model
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import TrackingError, open_store
 from tests.tasks.track.conftest import OTHERS_WARNINGS
@@ -43,10 +43,10 @@ def test_the_best_models_forecast_as_sentence_figure_and_artifact(finished):
     done = explain(place, "symbol=S003")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "S003 on " in done.stdout
-    assert "It rests on: " in done.stdout
-    assert "It stops at the features: the features were supplied ready-made" in done.stdout
+    assert "By rows: " in done.stdout
+    assert "It cannot be split by days: the features were supplied ready-made" in done.stdout
     (folder,) = (place.folder / ".foldproof/explanations").glob("*/S003-*")
-    assert (folder / "explanation.md").read_text().startswith("S003 on ")
+    assert (folder / "explanation.md").read_text().startswith("The forecast for S003 on ")
     assert (folder / "explanation.png").read_bytes().startswith(b"\x89PNG")
     store = open_store(store_of(place))
     run = next(
@@ -116,7 +116,7 @@ def test_a_missing_model_lists_the_available_ones(finished, tmp_path, name, said
 def test_a_summary_run_has_no_model(finished, tmp_path):
     store = open_store(store_of(finished[0]))
     (summary,) = store.client.search_runs([store.experiment_id], "tags.kind = 'summary'")
-    with pytest.raises(TrackingError, match="has no model: name a variant's run"):
+    with pytest.raises(TrackingError, match="has no model; give the run of a variant"):
         fetch_model(store, summary.info.run_id, tmp_path)
 
 

@@ -11,7 +11,7 @@ from foldproof.tasks.report.attribution.shares import (
     ranked_features,
 )
 from foldproof.tasks.report.results import Results
-from foldproof.tasks.report.text import label, listed, names
+from foldproof.tasks.report.text import label, listed
 
 NAMED = 3
 """Features that the evidence names."""
@@ -26,12 +26,12 @@ def which_features(results: Results) -> Answer:
     if best is None:
         return Answer(
             "Not answered: no attributed variant is a candidate.",
-            f"Attributed were {names(table['variant'])}, which leak.",
+            "Every attributed variant leaks.",
         )
     own = table[(table["variant"] == best) & (table["method"] == MAIN)]
     share = ranked_features(table, best)
     first = str(share.index[0])
-    shown = listed(f"{name} ({value:.0f} %)" for name, value in share.head(NAMED).items())
+    shown = listed(f"{name} ({value:.0f}%)" for name, value in share.head(NAMED).items())
     checks = results.attribution.newest.checks
     failed = failed_checks(checks[checks["variant"] == best])
     if failed:
@@ -41,7 +41,7 @@ def which_features(results: Results) -> Answer:
         )
     leads = importance_shares(own, "fold").idxmax(axis=1) == first
     return Answer(
-        f"{first} leads with {share.iloc[0]:.0f} % of the importance.",
+        f"{first} leads with {share.iloc[0]:.0f}% of the importance.",
         f"Largest shares in {label(best)}: {shown}; {first} leads in {int(leads.sum())} of "
         f"{len(leads)} folds.",
     )
@@ -62,7 +62,7 @@ def attribution_facts(results: Results) -> dict[str, str]:
     if len(gap):
         unresolved = gap["unresolved"].max()
         facts["Completeness error"] = (
-            f"99 % of samples: at most {gap['gap_p99'].max():.0e} of the forecasts' standard "
+            f"99% of samples: at most {gap['gap_p99'].max():.0e} of the forecasts' standard "
             "deviation"
             + (f"; {unresolved:.1%} of one fold exceed the tolerance" if unresolved > 0 else "")
         )

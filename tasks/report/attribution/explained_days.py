@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from foldproof.tasks.attribute.explain import Explanation
 from foldproof.tasks.attribute.origins.price_result import PARTS, FromPrices
@@ -116,6 +117,7 @@ def days_figure(one: Explanation, found: FromPrices) -> Figure:
     axis.axhline(0, color=style.MUTED, linewidth=0.8)
     axis.set_xlim(days["lag"].max() + 1, days["lag"].min() - 1)
     axis.margins(y=0.08)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     style.grid(axis, "y")
     style.describe(
         axis,

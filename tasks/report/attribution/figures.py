@@ -72,7 +72,7 @@ def attribution_heatmap(results: Results) -> Figure:
     axis = left.subplots()
     style.undecorate(axis)
     image = _heat(axis, by_variant[best], ceiling)
-    style.name_rows(axis, [f"{name}  {share:.0f} %" for name, share in net.items()])
+    style.name_rows(axis, [f"{name}  {share:.0f}%" for name, share in net.items()])
     style.describe(axis, label(best), x=style.LAG_AXIS)
     bar = figure.colorbar(image, ax=axis, fraction=0.03, pad=0.01, extend="max")
     style.style_scale(bar, SCALE)
@@ -83,15 +83,11 @@ def attribution_heatmap(results: Results) -> Figure:
     if failed.get(best):
         text = f"{label(best)}: unreliable attribution, fails {listed(failed[best])}"
         style.headline(figure, text, warning=True)
-    axes = (
-        right.subplots(-(-len(rest) // 3), 3, squeeze=False)
-        if rest
-        else np.empty((0, 0), dtype=object)
-    )
-    for axis in axes.flat:
+    panels = list(right.subplots(-(-len(rest) // 3), 3, squeeze=False).flat) if rest else []
+    for axis in panels:
         style.undecorate(axis)
         axis.set_axis_off()
-    for axis, name in zip(axes.flat, rest, strict=False):
+    for axis, name in zip(panels, rest, strict=False):
         _heat(axis, by_variant[name], ceiling)
         title = label(name) + " (fails)" * bool(failed.get(name))
         axis.set_title(title, loc="left", fontsize=style.SMALL, color=style.INK)

@@ -122,12 +122,12 @@ def price_clause(report: LeakReport) -> str:
     price = price_of(report)
     if price is None:
         return ""
-    said = f"{signed(price.value)} {interval(price)}"
+    effect = "Its effect on the reported rank IC is not significant"
     if price.low > 0:
-        return f" It adds {said} to the reported rank IC."
+        effect = "It adds to the reported rank IC"
     if price.high < 0:
-        return f" It lowers the reported rank IC: {said}."
-    return f" Its effect on the reported rank IC is not significant: {said}."
+        effect = "It lowers the reported rank IC"
+    return f" {effect}: {signed(price.value)} {interval(price)}."
 
 
 def interval(price: Inflation) -> str:

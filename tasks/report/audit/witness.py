@@ -16,6 +16,13 @@ SHADE = "#eef0f3"
 """Background of dates that are no evidence."""
 WIDE, HIGH = 8.6, 3.1
 """Inches."""
+DATES = 6
+"""Dates named below the axis."""
+CLEAR = {"facecolor": style.PAPER, "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
+"""Background that keeps a label readable on lines."""
+ARROW = {
+    "arrowstyle": "-|>", "color": style.INK, "linewidth": 1.3, "shrinkA": 3, "shrinkB": 3
+}  # fmt: skip
 
 
 def witness_picture(finding: Finding) -> Figure | None:
@@ -28,7 +35,7 @@ def witness_picture(finding: Finding) -> Figure | None:
     excerpt = witness.excerpt if witness else None
     if finding.verdict is not Verdict.LEAK or witness is None or not (excerpt and excerpt.dates):
         return None
-    past = past_of(excerpt, witness.cut)
+    past = sum(date <= witness.cut for date in excerpt.dates)
     figure, axes = style.canvas(HIGH, width=WIDE)
     axis = axes[0, 0]
     shade_future(axis, past, len(excerpt.dates), witness.cut)
@@ -36,9 +43,20 @@ def witness_picture(finding: Finding) -> Figure | None:
     scale(axis, [*excerpt.before[:past], *excerpt.after[:past]])
     mark_change(axis, excerpt, shown_change(excerpt, witness, past))
     if witness.date not in excerpt.dates:
-        note_earlier(axis, witness)
-    name_dates(axis, excerpt)
-    style.describe(axis, headline(finding, witness), y=witness.column)
+        axis.text(
+            0.01, 0.99,
+            f"Largest change on {witness.date}, not shown: "
+            f"{becomes(witness.before, witness.after)}",
+            color=style.VERMILLION, fontsize=style.NORMAL, ha="left", va="top",
+            transform=axis.transAxes, zorder=6, bbox=CLEAR,
+        )  # fmt: skip
+    shown = np.unique(np.linspace(0, len(excerpt.dates) - 1, DATES).round().astype(int))
+    axis.set_xticks(shown, [excerpt.dates[place] for place in shown])
+    axis.set_xlim(-0.7, len(excerpt.dates) - 0.3)
+    who = " ".join(part for part in (witness.symbol, witness.column) if part)
+    ahead = f", {ahead_text(finding)}" if finding.ahead else ""
+    title = f"{who} ({finding.stage}) depends on the future{ahead}"
+    style.describe(axis, title, y=witness.column)
     figure.legend(
         loc="outside lower left", ncols=2, frameon=False, fontsize=style.SMALL, reverse=True
     )
@@ -51,22 +69,10 @@ def shown_change(excerpt: Excerpt, witness: Witness, past: int) -> int | None:
         return excerpt.dates.index(witness.date)
     before, after = np.array(excerpt.before[:past]), np.array(excerpt.after[:past])
     with np.errstate(invalid="ignore"):  # two infinities of one sign are no change
-        moves = np.nan_to_num(np.abs(after - before), nan=0.0)
-    if not moves.any():
-        moves = (np.isnan(before) != np.isnan(after)).astype(float)
-    return int(moves.argmax()) if moves.any() else None
-
-
-def past_of(excerpt: Excerpt, cut: str) -> int:
-    """How many of the shown dates are up to the cut."""
-    return sum(date <= cut for date in excerpt.dates)
-
-
-def headline(finding: Finding, witness: Witness) -> str:
-    """What depends on the future, and how far ahead."""
-    ahead = f", {ahead_text(finding)}" if finding.ahead else ""
-    who = " ".join(part for part in (witness.symbol, witness.column) if part)
-    return f"{who} ({finding.stage}) depends on the future{ahead}"
+        changes = np.nan_to_num(np.abs(after - before), nan=0.0)
+    if not changes.any():
+        changes = (np.isnan(before) != np.isnan(after)).astype(float)
+    return int(changes.argmax()) if changes.any() else None
 
 
 def shade_future(axis: Axes, past: int, count: int, cut: str) -> None:
@@ -74,30 +80,22 @@ def shade_future(axis: Axes, past: int, count: int, cut: str) -> None:
     border = past - 0.5
     axis.axvline(border, color=style.INK, linewidth=1.2)
     axis.axvspan(border, max(count - 0.5, border + 0.5), color=SHADE, linewidth=0)
-    label(axis, border - 0.2, f"cut {cut}", "right")
-    label(axis, border + 0.2, "after the cut:\nno evidence", "left")
-
-
-def label(axis: Axes, place: float, text: str, side: str) -> None:
-    """Muted text at the top edge."""
-    axis.text(
-        place, 0.99, text, ha=side, va="top", fontsize=style.SMALL, color=style.MUTED,
-        transform=axis.get_xaxis_transform(),
-    )  # fmt: skip
+    for shift, text, side in (
+        (-0.2, f"cut {cut}", "right"),
+        (0.2, "after the cut:\nno evidence", "left"),
+    ):
+        axis.text(
+            border + shift, 0.99, text, ha=side, va="top", fontsize=style.SMALL, color=style.MUTED,
+            transform=axis.get_xaxis_transform(),
+        )  # fmt: skip
 
 
 def draw_series(axis: Axes, before: np.ndarray, after: np.ndarray, past: int) -> None:
     """Both runs, (n,) each; pale after the cut."""
-    runs = (
-        (
-            after,
-            style.VERMILLION,
-            "s",
-            "after changing data that become known later",
-        ),
+    for values, color, marker, name in (
+        (after, style.VERMILLION, "s", "after changing data that become known later"),
         (before, style.BLUE, "o", "original data"),
-    )
-    for values, color, marker, name in runs:
+    ):
         line, later = axis.plot(values[:past], label=name, zorder=3), len(values) - past
         line += axis.plot(past + np.arange(later), values[past:], alpha=0.25, zorder=2)
         for part in line:
@@ -119,14 +117,7 @@ def mark_change(axis: Axes, excerpt: Excerpt, place: int | None) -> None:
     pair = excerpt.before[place], excerpt.after[place]
     ends = [value for value in pair if isfinite(value)]
     if len(ends) == 2:
-        arrow = {
-            "arrowstyle": "-|>",
-            "color": style.INK,
-            "linewidth": 1.3,
-            "shrinkA": 3,
-            "shrinkB": 3,
-        }
-        axis.annotate("", (place, ends[1]), (place, ends[0]), arrowprops=arrow, zorder=5)
+        axis.annotate("", (place, ends[1]), (place, ends[0]), arrowprops=ARROW, zorder=5)
     for value in ends:
         axis.plot(place, value, "o", markersize=9, color=style.INK, fillstyle="none", zorder=5)
     left = place > len(excerpt.dates) / 3
@@ -138,32 +129,7 @@ def mark_change(axis: Axes, excerpt: Excerpt, place: int | None) -> None:
     )  # fmt: skip
 
 
-def note_earlier(axis: Axes, witness: Witness) -> None:
-    """The witness as text, if its date is not shown."""
-    axis.text(
-        0.01, 0.99,
-        f"Largest change on {witness.date}, not shown: {becomes(witness.before, witness.after)}",
-        color=style.VERMILLION, fontsize=style.NORMAL, ha="left", va="top",
-        transform=axis.transAxes, zorder=6, bbox=CLEAR,
-    )  # fmt: skip
-
-
-def becomes(before: float, after: float) -> str:
-    """The old and the new value."""
-    return f"{number(before)} becomes {number(after)}"
-
-
-CLEAR = {"facecolor": style.PAPER, "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
-"""Background that keeps a label readable on lines."""
-
-
-def number(value: float) -> str:
-    """A value, or ``missing``."""
-    return minus(short(value)) if isfinite(value) else "missing"
-
-
-def name_dates(axis: Axes, excerpt: Excerpt) -> None:
-    """Six dates below the axis."""
-    shown = np.unique(np.linspace(0, len(excerpt.dates) - 1, 6).round().astype(int))
-    axis.set_xticks(shown, [excerpt.dates[place] for place in shown])
-    axis.set_xlim(-0.7, len(excerpt.dates) - 0.3)
+def becomes(*pair: float) -> str:
+    """The old and the new value; ``missing`` for one that is not finite."""
+    old, new = (minus(short(value)) if isfinite(value) else "missing" for value in pair)
+    return f"{old} becomes {new}"

@@ -70,9 +70,8 @@ def answer_markdown(results: StudyResults) -> str:
     lines += [f"- {paragraph}" for paragraph in results.answer]
     lines += ["", meaning(results), ""]
     for (name, reason), cells in results.skipped.groupby(["normalization", "reason"], sort=False):
-        lines.append(
-            f"Skipped: {label(str(name))}, {', '.join(cells['composition'])}: it {reason}."
-        )
+        batches = ", ".join(cells["composition"])
+        lines.append(f"Skipped: {label(str(name))}, {batches}: it {reason}.")
     return "\n".join(lines)
 
 

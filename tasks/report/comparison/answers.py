@@ -26,7 +26,7 @@ def best_normalization(results: Results) -> Answer:
     candidates, kept = results.candidates, results.kept
     if not candidates:
         return Answer(
-            "No normalization can be recommended: every variant leaks.",
+            "Nothing to recommend: every variant leaks.",
             "A variant that sees the future is no candidate, however high its rank IC.",
         )
     best = (kept or candidates)[0]
@@ -40,7 +40,7 @@ def _choice(results: Results, best: str, skilled: bool) -> str:
         only = f"The only candidate is {label(best)}"
         return f"{only}, and it shows skill." if skilled else f"{only}; it shows no skill."
     if not kept:
-        return "No normalization can be recommended: leaking variants outperform all candidates."
+        return "Nothing to recommend: leaking variants outperform all candidates."
     if kept == 1:
         return f"Use {label(best)}." if skilled else f"Best is {label(best)}, but without skill."
     if not skilled:
@@ -66,8 +66,8 @@ def sees_the_future(results: Results) -> Answer:
         missed = [name for name in controls if results.verdicts.get(name) is not Verdict.LEAK]
         return Answer(
             "Unknown: the audit missed a planted leak.",
-            f"It did not detect the leak planted in {names(missed or controls)}, so CLEAN on this "
-            "page means nothing.",
+            f"It did not detect the leak planted in {names(missed or controls)}, so CLEAN means "
+            "nothing here.",
         )
     return Answer(_found(results), _proof(results))
 
@@ -89,11 +89,8 @@ def _found(results: Results) -> str:
 
 def _proof(results: Results) -> str:
     """The leak found, the planted leak that was detected, or that nothing was planted."""
-    leaking = [
-        name
-        for name, verdict in results.verdicts.items()
-        if verdict is Verdict.LEAK and not results.is_control(name)
-    ]
+    others = [name for name in results.variants if not results.is_control(name)]
+    leaking = [name for name in others if results.verdicts.get(name) is Verdict.LEAK]
     shown = [*leaking, *results.controls]
     if not shown:
         return (
@@ -103,10 +100,10 @@ def _proof(results: Results) -> str:
     shared = [f for s in ("features", "folds") for f in results.findings.get(s, ())]
     found = [*results.findings.get(shown[0], ()), *shared]
     worst = most_telling(f for f in found if f.counts and f.verdict is Verdict.LEAK)
-    who = f"{label(shown[0])} leaks" if leaking else f"The leak planted in {label(shown[0])} shows"
+    leak = f"leak in {label(shown[0])}" if leaking else f"leak planted in {label(shown[0])}"
     if worst is None:
-        return f"{who}."
-    return f"{who} in the test {title_of(worst.test).lower()}: {witness_text(worst)}."
+        return f"The audit detected the {leak}."
+    return f"The {leak} shows in the test {title_of(worst.test).lower()}: {witness_text(worst)}."
 
 
 def worth_it(results: Results) -> Answer:
@@ -120,7 +117,7 @@ def worth_it(results: Results) -> Answer:
     if not rivals:
         return Answer(
             "Not answered: no reference forecaster has a rank IC.",
-            f"A forecast that is equal for all symbols has none: {names(results.references)}.",
+            f"Equal forecasts for all symbols cannot be ranked: {names(results.references)}.",
         )
     rival = rivals[0]
     theirs = results.rank_ic(rival)

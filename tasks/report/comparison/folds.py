@@ -15,12 +15,12 @@ BLOCKS = {"train": style.SKY, "validation": style.ORANGE, "test": style.BLUE}
 
 
 def fold_plan(results: Results) -> Figure:
-    """One bar per fold: train, validation, test; at the right the days purged at the borders."""
+    """One bar per fold: train, validation, test; at the right the gaps in trading days."""
     figure, axes = style.canvas(1.0 + 0.33 * len(results.folds))
     axis = axes[0, 0]
     for row, fold in enumerate(results.folds):
         _draw_blocks(axis, row, fold)
-    purged = ["days purged", *map(_purged, results.folds)]
+    purged = ["gap in days", *map(_purged, results.folds)]
     for row, text in zip((-0.85, *range(len(results.folds))), purged, strict=True):
         axis.text(
             1.01, row, text, fontsize=style.SMALL, color=style.INK, va="center",

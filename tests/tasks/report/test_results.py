@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foldproof.tasks.report.results import Estimate, Results, is_true, label
+from foldproof.tasks.report.results import Estimate, Results, is_true
 from tests.tasks.report.example import REFERENCES, SKILL
 
 
@@ -49,9 +49,3 @@ def test_estimate_reads_as_number_with_interval() -> None:
 )
 def test_a_missing_cell_is_not_true(cell: object, expected: bool) -> None:
     assert is_true(cell) is expected
-
-
-def test_labels_are_words() -> None:
-    assert label("ref:gradient_boosting") == "gradient-boosted trees"
-    assert label("my.package:my_norm") == "my_norm"
-    assert label("cs_rank") == "cs_rank"

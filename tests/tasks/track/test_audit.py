@@ -21,9 +21,9 @@ from foldproof.tasks.track.audit import (
     log_leak_audit,
     write_audit,
 )
+from foldproof.tasks.track.entries import NOTE
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import Links, Store, open_store
-from foldproof.tasks.track.values import NOTE
 from tests.tasks.report.audit_example import PRICE, finding, honest, leaking, undecided
 
 AUDIT = Audit(
@@ -129,7 +129,7 @@ def test_the_links_lead_to_it(kept: Store, logged: Links) -> None:
     assert logged.command.endswith(" ui")
 
 
-def test_logged_again_it_stands_once(store: Store) -> None:
+def test_logging_twice_makes_one_run(store: Store) -> None:
     first = log_leak_audit(store, AUDIT, PAGE)
     before = {run.info.run_id: run.info.end_time for run in runs(store, ViewType.ALL)}
     assert log_leak_audit(store, AUDIT, PAGE) == first
@@ -145,7 +145,7 @@ def test_another_audit_has_a_run_of_its_own(store: Store) -> None:
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt("pulled"), OSError("pulled")])
-def test_what_is_half_written_is_written_anew(
+def test_an_interrupted_run_is_written_anew(
     error: BaseException, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def dies(audit: Audit, report: Report, folder: Path) -> None:

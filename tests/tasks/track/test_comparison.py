@@ -10,8 +10,8 @@ import pytest
 from mlflow.entities import Run, ViewType
 
 from foldproof.tasks.report import Report, Results
-from foldproof.tasks.track import log
-from foldproof.tasks.track.log import log_comparison
+from foldproof.tasks.track import comparison
+from foldproof.tasks.track.comparison import log_comparison
 from foldproof.tasks.track.store import Links, Store
 
 
@@ -117,7 +117,7 @@ def interrupted(
     monkeypatch: pytest.MonkeyPatch, store: Store, work: Callable[[], Links], error: BaseException
 ) -> None:
     """Let ``work`` die in the middle of the second variant's run."""
-    heatmaps, calls = log.log_heatmaps, []
+    heatmaps, calls = comparison.log_heatmaps, []
 
     def fails_second(*args: object) -> None:
         calls.append(args)
@@ -126,7 +126,7 @@ def interrupted(
         heatmaps(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(log, "log_heatmaps", fails_second)
+        patch.setattr(comparison, "log_heatmaps", fails_second)
         with pytest.raises(type(error), match="pulled"):
             work()
 

@@ -8,25 +8,20 @@ from mlflow.utils.validation import _validate_metric_name
 
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.report import Results
-from foldproof.tasks.track.values import (
-    NOTE,
-    flat,
-    key_of,
-    metrics,
-    params,
+from foldproof.tasks.track.comparison_entries import (
     settings,
     summary_params,
     summary_tags,
     summary_values,
-    tags,
     variant_params,
     variant_tags,
     variant_values,
 )
+from foldproof.tasks.track.entries import NOTE, flat, key_of, metrics, params, tags
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, np.float64("nan")])
-def test_what_is_not_finite_is_not_logged(value: float) -> None:
+def test_values_that_are_not_finite_are_not_logged(value: float) -> None:
     kept = metrics([("a", 1.0, 0), ("b", value, 0), ("c", 2, 3)], 7)
     assert [(m.key, m.value, m.timestamp, m.step) for m in kept] == [
         ("a", 1.0, 7, 0),
@@ -37,7 +32,7 @@ def test_what_is_not_finite_is_not_logged(value: float) -> None:
 @pytest.mark.parametrize(
     "name", ["oos/rank_ic", "seconds/audit of features", "σ (5 d)", "ref:ridge"]
 )
-def test_keys_are_what_the_tracker_takes(name: str) -> None:
+def test_keys_are_valid_in_mlflow(name: str) -> None:
     _validate_metric_name(key_of(name))
 
 
@@ -50,9 +45,10 @@ def test_texts_are_cut_to_the_trackers_length() -> None:
 def test_flat_settings() -> None:
     nested = {"a": {"b": {"c": 1}, "d": (1, 2)}, "e": None}
     assert flat(nested) == {"a.b.c": "1", "a.d": "1, 2", "e": "None"}
+    assert flat(nested, without=("a",), prefix="p.") == {"p.e": "None"}
 
 
-def test_settings_leave_out_what_the_runs_differ_in(results: Results) -> None:
+def test_settings_leave_out_variants_and_workers(results: Results) -> None:
     config = {**results.config, "variants": ["a"], "workers": 3, "tracking": {"uri": "secret"}}
     kept = settings(replace(results, config=config))
     assert "training.epochs" in kept
@@ -85,7 +81,7 @@ def test_numbers_of_a_variant(results: Results) -> None:
     assert found["leak/found"] == {0: 0.0}
 
 
-def test_drift_is_told_by_fold_with_its_mark(results: Results) -> None:
+def test_drift_is_logged_by_fold_with_its_limit(results: Results) -> None:
     table = results.attribution.newest.drift.query("variant == 'zscore'")
     found = by_name(variant_values(results, "zscore"))
     for column, key in (("moved", "drift"), ("mark", "drift.mark"), ("p", "drift.p")):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from foldproof.tasks.report import Report, Results
-from foldproof.tasks.track.log import log_comparison
+from foldproof.tasks.track.comparison import log_comparison
 from foldproof.tasks.track.model import ModelFiles, log_model
 from foldproof.tasks.track.store import Store
 

@@ -28,7 +28,8 @@ from foldproof.tasks.track.registry import (
     roll_back,
     settle,
 )
-from foldproof.tasks.track.retraining import find_retraining, log_retraining
+from foldproof.tasks.track.retraining import log_retraining
+from foldproof.tasks.track.runs import SUMMARY, finished_runs
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import Store, TrackingError, open_store
 from foldproof.tasks.train import TrainedUnit, Unit
@@ -128,7 +129,7 @@ def test_the_first_is_registered_with_its_lineage(store: Store, tmp_path: Path) 
     assert found.weights.read_bytes() == b"weights"
 
 
-def test_the_run_says_what_was_decided(store: Store, tmp_path: Path) -> None:
+def test_the_run_holds_the_decision(store: Store, tmp_path: Path) -> None:
     night(store, tmp_path, "a", 0.0)
     done = night(store, tmp_path, "bb", 0.05, champion="1")
     run = store.client.get_run(done.run_id)
@@ -153,7 +154,7 @@ def test_a_challenger_that_is_kept_out_is_registered_beside_the_champion(store, 
     assert aliases(store, MODEL) == {CHAMPION: "1", CHALLENGER: "2"}
 
 
-def test_what_leaks_is_a_tag_on_the_run_and_no_version(store, tmp_path) -> None:
+def test_a_leaking_challenger_is_a_tag_and_no_version(store, tmp_path) -> None:
     night(store, tmp_path, "a", 0.0)
     done = night(store, tmp_path, "bb", 0.4, champion="1", verdict=Verdict.LEAK)
     assert (done.outcome, done.reason, done.version, done.champion) == ("kept", "leak", None, "1")
@@ -163,7 +164,7 @@ def test_what_leaks_is_a_tag_on_the_run_and_no_version(store, tmp_path) -> None:
 
 def test_the_same_again_changes_nothing(store: Store, tmp_path: Path) -> None:
     first = night(store, tmp_path, "a", 0.0)
-    assert find_retraining(store, "a") == first.run_id
+    assert finished_runs(store, "a").get(SUMMARY) == first.run_id
     assert settle(store, first.run_id) == first
     assert versions(store) == ["1"]
     again = night(store, tmp_path, "b", 0.0, champion="1")  # another night, the same unit
@@ -183,7 +184,10 @@ def test_a_champion_that_was_not_compared_stays(store: Store, tmp_path: Path) ->
     night(store, tmp_path, "ccc", 0.05, champion="1")
     done = settle(store, late)
     assert (done.version, done.champion) == ("3", "2")
-    assert "But the champion is version 2 by now, which was not compared: it stays" in done.sentence
+    assert (
+        "But the champion changed meanwhile to version 2, which was not compared, so it stays"
+        in done.sentence
+    )
 
 
 def test_rollback_goes_back_step_by_step_or_to_a_version(store: Store, tmp_path: Path) -> None:
@@ -194,17 +198,19 @@ def test_rollback_goes_back_step_by_step_or_to_a_version(store: Store, tmp_path:
         move = roll_back(store, MODEL)
         assert (move.before, move.after) == expected
         assert aliases(store, MODEL)[CHAMPION] == move.after
-    with pytest.raises(TrackingError, match=r"took no other's place.*there are 1, 2, 3"):
+    with pytest.raises(
+        TrackingError, match="no previous version; give one of the versions 1, 2, 3"
+    ):
         roll_back(store, MODEL)
     assert roll_back(store, MODEL, "3").before == "1"
     with pytest.raises(TrackingError, match="version 3 of forecaster is the champion already"):
         roll_back(store, MODEL, "3")
-    with pytest.raises(TrackingError, match="no version 9: there are 1, 2, 3"):
+    with pytest.raises(TrackingError, match="no version 9; its versions are 1, 2, 3"):
         roll_back(store, MODEL, "9")
     assert aliases(store, MODEL)[CHAMPION] == "3"
 
 
-def test_rollback_without_a_champion_says_so(store: Store) -> None:
+def test_rollback_without_a_champion_is_an_error(store: Store) -> None:
     with pytest.raises(TrackingError, match="forecaster has no champion to roll back"):
         roll_back(store, MODEL)
 
@@ -253,7 +259,7 @@ def test_killed_before_the_move_the_old_champion_stays_and_the_same_again_comple
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert aliases(store, MODEL)[CHAMPION] == "1"
     assert versions(store) == registered
-    found = find_retraining(store, "bb")
+    found = finished_runs(store, "bb").get(SUMMARY)
     assert found == run_id
     settled = settle(store, found)
     assert (settled.outcome, settled.version, settled.champion) == ("promoted", "2", "2")

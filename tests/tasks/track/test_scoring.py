@@ -19,7 +19,7 @@ from foldproof.tasks.report.realised import realised_figure
 from foldproof.tasks.report.style import render
 from foldproof.tasks.track.scoring import log_scoring, log_watch, step_of
 from foldproof.tasks.track.store import Store
-from tests.tasks.report.watch_example import seen
+from tests.tasks.report.watch_example import example_watch
 
 MONDAY, TUESDAY = date(2022, 3, 7), date(2022, 3, 8)
 
@@ -74,7 +74,7 @@ def test_nights_of_a_version_are_one_run_and_the_same_night_is_one_point(
     assert (tags["model"], tags["version"], tags["result"]) == ("stocks", "2", "pass")
 
 
-def test_a_refused_night_says_why_and_has_no_table(store: Store, tmp_path: Path) -> None:
+def test_a_refused_night_has_a_reason_and_no_table(store: Store, tmp_path: Path) -> None:
     run_id = log(store, tmp_path, scoring(MONDAY, age=9.0))
     tags = runs(store)[run_id]
     assert "age of the model 9 (days), beyond operation.score.age.refuse = 5" in tags["refused"]
@@ -89,8 +89,8 @@ def report(one: Monitoring) -> Report:
     return Report("the page", {"realised": render(realised_figure(one, 20))})
 
 
-def test_realised_rank_ic_stands_under_the_version_that_scored(store: Store) -> None:
-    one = seen({"shift": "f1 has moved"})
+def test_realised_rank_ic_is_logged_to_the_version_that_scored(store: Store) -> None:
+    one = example_watch({"shift": "f1 has moved"})
     for _ in range(2):
         run_id = log_watch(store, one, report(one), dates=30)
     by_version = {tags["version"]: run for run, tags in runs(store).items()}
@@ -113,7 +113,9 @@ def test_realised_rank_ic_stands_under_the_version_that_scored(store: Store) -> 
 
 def test_without_labels_there_is_no_point_and_no_error(store: Store) -> None:
     one = replace(
-        seen({}), daily=seen({}).daily.head(0), realised=realised_mean(np.zeros(0), 1, 0.05)
+        example_watch({}),
+        daily=example_watch({}).daily.head(0),
+        realised=realised_mean(np.zeros(0), 1, 0.05),
     )
     run_id = log_watch(store, one, report(one), dates=30)
     assert history(store, run_id, "realised/rank_ic") == []

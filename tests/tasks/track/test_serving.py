@@ -127,7 +127,7 @@ def test_a_wrong_input_is_named_through_the_signature_too(
         pyfunc.load_model(str(folder)).predict(fault(rows))
 
 
-def test_notes_say_what_the_model_was_trained_on(folder: Path, one: TrainedUnit) -> None:
+def test_notes_name_the_training_block(folder: Path, one: TrainedUnit) -> None:
     notes = json.loads((folder / "artifacts" / "model.json").read_text())
     assert set(notes["reference"]) == set(notes["features"])
     assert notes["importance"] == {"f0": 1.0}
@@ -200,7 +200,7 @@ def ask(address: str, rows: pd.DataFrame) -> tuple[int, dict]:
 
 
 @pytest.mark.long
-def test_over_http_it_scores_the_same_and_names_what_is_wrong(
+def test_over_http_scores_are_equal_and_errors_name_the_column(
     address: str, rows: pd.DataFrame, own: pd.DataFrame
 ) -> None:
     status, answer = ask(address, rows)

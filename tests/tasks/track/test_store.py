@@ -13,12 +13,12 @@ from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import (
     Store,
     TrackingError,
+    charts_url,
     open_store,
     require_answer,
     resolve_uri,
     shown,
     ui_command,
-    url_of,
 )
 
 
@@ -63,7 +63,7 @@ def test_opening_leaves_the_process_as_it_was(spec: TrackingSpec) -> None:
     assert mlflow.active_run() is None
 
 
-def test_a_deleted_experiment_is_told(spec: TrackingSpec, store: Store) -> None:
+def test_a_deleted_experiment_is_an_error(spec: TrackingSpec, store: Store) -> None:
     store.client.delete_experiment(store.experiment_id)
     with pytest.raises(TrackingError, match="experiment 'test' was deleted"):
         open_store(spec)
@@ -98,7 +98,7 @@ def test_a_server_that_answers_is_tried(status: int) -> None:
 
 
 def test_link_opens_the_charts_of_one_comparison(store: Store) -> None:
-    fragment = urlsplit(url_of(store, "abc")).fragment
+    fragment = urlsplit(charts_url(store, "abc")).fragment
     query = parse_qs(urlsplit(fragment).query)
     assert urlsplit(fragment).path == f"/experiments/{store.experiment_id}/runs"
     assert query == {

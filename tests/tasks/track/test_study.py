@@ -4,9 +4,9 @@ from pathlib import Path
 import pandas as pd
 from mlflow import artifacts
 
+from foldproof.tasks.track.entries import NOTE
 from foldproof.tasks.track.store import Store
 from foldproof.tasks.track.study import log_batch_study
-from foldproof.tasks.track.values import NOTE
 from tests.tasks.report.study_example import study_example
 
 RESULTS = study_example()
@@ -33,7 +33,7 @@ def test_one_run_answers_by_itself(store: Store, tmp_path: Path) -> None:
     assert len(content["skipped"]) == len(RESULTS.skipped)
 
 
-def test_logged_again_it_stands_once(store: Store) -> None:
+def test_logging_twice_makes_one_run(store: Store) -> None:
     first = log_batch_study(store, RESULTS, PICTURE)
     assert log_batch_study(store, RESULTS, PICTURE) == first
     assert len(store.client.search_runs([store.experiment_id])) == 1

@@ -4,13 +4,13 @@ import pandas as pd
 import pytest
 
 from foldproof.tasks.attribute.unit.tables import COLUMNS
+from foldproof.tasks.report.attribution.answer import attribution_facts
 from foldproof.tasks.report.attribution.by_return import (
     COLOURS,
     age_shares,
     by_return_figure,
-    stops_sentence,
+    undifferentiable,
 )
-from foldproof.tasks.report.attribution.words import which_features
 from tests.tasks.report.example import with_newest
 
 WHO = (0, 0, "2020-01-01", "AAA")
@@ -21,7 +21,7 @@ TABLE = pd.DataFrame(
     ],
     columns=list(COLUMNS["by_return"]),
 )  # fmt: skip
-TOLD = pd.DataFrame(
+PATHS = pd.DataFrame(
     [
         ("none", *WHO, 0.1, 1e-2, 160, False, ""),
         ("cs_rank", *WHO, float("nan"), float("nan"), 0, False, "ranks have no derivative"),
@@ -32,7 +32,7 @@ TOLD = pd.DataFrame(
 
 @pytest.fixture
 def taken(results):
-    return with_newest(results, by_return=TABLE, to_prices=TOLD)
+    return with_newest(results, by_return=TABLE, to_prices=PATHS)
 
 
 def test_shares_by_age_add_up():
@@ -42,14 +42,14 @@ def test_shares_by_age_add_up():
     )
 
 
-def test_what_stops_says_so_on_the_figure_and_in_words(taken, results):
+def test_a_variant_without_derivatives_is_marked(taken, results):
     (axis,) = by_return_figure(taken).axes
     assert [text.get_text() for text in axis.texts] == [
-        "stops at the features: ranks have no derivative"
+        "attributed to features only: ranks have no derivative"
     ]
     names = [text.get_text() for text in axis.get_yticklabels()]
-    assert sorted(names) == ["cs_rank", "none  (does not add up)"]
-    said = "Taken back to prices, cs_rank stop at the features: ranks have no derivative. "
-    assert stops_sentence(taken) == said
-    assert said in which_features(taken)
-    assert stops_sentence(with_newest(results, to_prices=TOLD.head(0))) == ""
+    assert sorted(names) == ["cs_rank", "no normalization  (does not add up)"]
+    fact = {"Attributed to features only": "cs_rank (ranks have no derivative)"}
+    assert undifferentiable(taken) == fact
+    assert fact.items() <= attribution_facts(taken).items()
+    assert undifferentiable(with_newest(results, to_prices=PATHS.head(0))) == {}

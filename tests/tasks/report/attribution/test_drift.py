@@ -5,15 +5,15 @@ import pandas as pd
 import pytest
 
 from foldproof.tasks.report import Results
+from foldproof.tasks.report.attribution.answer import attribution_facts
 from foldproof.tasks.report.attribution.drift import alerted, drift_figure, shares_by_fold
 from foldproof.tasks.report.attribution.shares import best_attributed
-from foldproof.tasks.report.attribution.words import which_features
 from foldproof.tasks.report.style import BLUE, VERMILLION
 from tests.tasks.report.comparison.test_figures import texts
 from tests.tasks.report.example import with_newest
 
 
-def told(results: Results, *alerts: object) -> Results:
+def with_alerts(results: Results, *alerts: object) -> Results:
     """The same with these alerts of the best candidate's folds."""
     table = results.attribution.newest.drift
     own = table[table["variant"] == best_attributed(results)].head(1)
@@ -33,8 +33,8 @@ def test_shares_by_hand_weigh_samples() -> None:
     assert down.loc[3].to_dict() == pytest.approx({"a": 0, "b": 50}, abs=1e-12)
 
 
-def test_the_figure_shows_what_moved_with_its_mark_and_an_alert_in_red(results: Results) -> None:
-    figure = drift_figure(told(results, True))
+def test_the_figure_shows_moves_with_their_limit_and_alerts_in_red(results: Results) -> None:
+    figure = drift_figure(with_alerts(results, True))
     (bar,) = figure.axes[0].patches
     table = results.attribution.newest.drift
     own = table[table["variant"] == best_attributed(results)].iloc[0]
@@ -44,7 +44,7 @@ def test_the_figure_shows_what_moved_with_its_mark_and_an_alert_in_red(results: 
     assert bar.get_facecolor()[:3] == pytest.approx(rgb(VERMILLION))
     assert figure.get_suptitle() == f"importance drifted: {best_attributed(results)} (fold 1)"
     assert {"fold 0", "fold 1", "return_1"} <= set(texts(figure))
-    calm = drift_figure(told(results, None))
+    calm = drift_figure(with_alerts(results, None))
     assert not calm.get_suptitle()
     assert calm.axes[0].patches[0].get_facecolor()[:3] == pytest.approx(rgb(BLUE))
 
@@ -59,8 +59,7 @@ def test_many_alerts_are_counted_not_listed() -> None:
     assert alerted(rows.assign(alert=None)) == ""
 
 
-def test_the_answer_names_the_worst_move(results: Results) -> None:
-    words = which_features(told(results, True, True))
-    assert "Alert: from fold 0 to 1 " in words
-    assert "(and in 1 more folds)" in words
-    assert "Alert" not in which_features(told(results, False, None))
+def test_the_facts_name_the_largest_move(results: Results) -> None:
+    fact = attribution_facts(with_alerts(results, True, True))["Drift of importance"]
+    assert fact.startswith("2 of 2 moves between folds exceed chance; most from fold ")
+    assert "Drift of importance" not in attribution_facts(with_alerts(results, False, None))

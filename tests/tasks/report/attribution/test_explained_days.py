@@ -37,7 +37,7 @@ FOUND = FromPrices(
 )  # fmt: skip
 
 
-def test_a_day_that_both_windows_hold_counts_by_what_came_and_what_left():
+def test_a_day_in_both_windows_counts_by_its_two_places():
     days = FOUND.by_day().set_index("lag")
     assert days["own returns"].to_dict() == pytest.approx({0: -0.1, 1: 0.04, 2: 0.34})
     assert days["other returns"].to_dict() == pytest.approx({0: 0.02, 1: 0.0, 2: 0.0})
@@ -45,27 +45,28 @@ def test_a_day_that_both_windows_hold_counts_by_what_came_and_what_left():
     assert days["date"].astype(str).tolist() == ["2022-03-01", "2022-02-28", "2022-02-27"]
 
 
-def test_the_sentence_tells_new_days_from_those_that_aged():
+def test_the_sentence_separates_new_days_from_older_ones():
     said = explanation_sentence(replace(ONE, prices=FOUND))
     assert said.startswith(explanation_sentence(ONE))
     assert said.endswith(
-        "By day: -0.06 of the change rests on AAA's own returns since 2022-02-01, +0.34 on its "
-        "earlier ones, which have aged, +0.02 on other stocks' returns. Most on one day: +0.34 on "
-        "its return of +5.00% of 2022-02-27, 2 trading days back. It adds up."
+        "By day: -0.06 from returns of AAA since 2022-02-01, +0.34 from its older returns, which "
+        "moved back in the window, +0.02 from returns of other stocks. The largest single day is "
+        "2022-02-27, 2 trading days back, with +0.34 from a return of +5.00%. The attributions "
+        "add up to the change, within 1.0e-06 standard deviations of the date's forecasts."
     )
 
 
-def test_what_is_not_asked_for_is_not_told_and_what_cannot_be_told_is():
+def test_days_are_missing_if_not_requested_and_explained_if_impossible():
     assert days_sentence(ONE) == ""
     said = explanation_sentence(replace(ONE, stops="the features were supplied ready-made"))
-    assert said.endswith("It stops at the features: the features were supplied ready-made.")
+    assert said.endswith("It cannot be split by days: the features were supplied ready-made.")
 
 
-def test_days_that_do_not_add_up_say_so_in_words_and_on_the_figure():
+def test_incomplete_days_are_marked_unreliable():
     bad = replace(FOUND, gap=0.02)
-    assert "NOT TO BE TRUSTED" in days_sentence(replace(ONE, prices=bad))
-    assert "NOT TO BE TRUSTED" in days_figure(ONE, bad).get_suptitle()
-    assert "NOT TO BE TRUSTED" not in days_figure(ONE, FOUND).get_suptitle()
+    assert "Unreliable" in days_sentence(replace(ONE, prices=bad))
+    assert "Unreliable" in days_figure(ONE, bad).get_suptitle()
+    assert "Unreliable" not in days_figure(ONE, FOUND).get_suptitle()
 
 
 def test_the_table_has_the_largest_day_first():
@@ -84,7 +85,7 @@ def test_a_bar_a_day_stacked_to_both_sides():
     assert left > right, "time runs to the right"
 
 
-def test_old_days_on_which_next_to_nothing_rests_are_left_out_and_told() -> None:
+def test_old_days_with_negligible_attributions_are_left_out() -> None:
     none = dict.fromkeys(PARTS, 0.0)
     own = [0.5, 0.0, -0.4, 0.095, 0.003, 0.002]
     days = pd.DataFrame([none | {"lag": k, "own returns": part} for k, part in enumerate(own)])

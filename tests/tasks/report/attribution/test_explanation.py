@@ -34,21 +34,21 @@ ONE = Explanation(
 )  # fmt: skip
 
 
-def test_the_sentence_says_how_much_since_when_and_from_where():
+def test_the_sentence_names_the_change_the_date_and_the_rows():
     said = explanation_sentence(ONE)
     assert said.startswith(
-        "AAA on 2022-03-01 is forecast at +0.5 (rank 2 of 20), 0.3 above the same model's +0.2 on "
-        "the rows up to 2022-02-01. Of that: large +0.35, against -0.1, small +0.05. It rests on: "
-        "70% own window, 30% own earlier rows."
+        "The forecast for AAA on 2022-03-01 is +0.5 (rank 2 of 20), 0.3 above the forecast of +0.2 "
+        "by the same model on the rows up to 2022-02-01. By feature: large +0.35, against -0.1, "
+        "small +0.05. By rows: 70% own window, 30% own earlier rows."
     )
-    assert "miss the change by 1.0e-06 of the date's spread" in said
+    assert "add up to the change, within 1.0e-06 standard deviations of the date's" in said
 
 
-def test_an_attribution_that_does_not_add_up_says_so_in_words_and_on_the_figure():
+def test_an_incomplete_attribution_is_marked_unreliable():
     bad = replace(ONE, gap=0.02)
-    assert "NOT TO BE TRUSTED" in explanation_sentence(bad)
-    assert "NOT TO BE TRUSTED" in explanation_figure(bad).get_suptitle()
-    assert "NOT TO BE TRUSTED" not in explanation_figure(ONE).get_suptitle()
+    assert "Unreliable" in explanation_sentence(bad)
+    assert "Unreliable" in explanation_figure(bad).get_suptitle()
+    assert "Unreliable" not in explanation_figure(ONE).get_suptitle()
 
 
 def test_through_ranks_there_are_shapley_values_without_lags():
@@ -56,8 +56,8 @@ def test_through_ranks_there_are_shapley_values_without_lags():
         ONE, by_feature=cells(["large"], [(0.1, 0, 0.2, 0)]), by_lag=None, variant="cs_rank"
     )
     said = explanation_sentence(through)
-    assert "Of that: large +0.3 It rests" in said.replace("0.3.", "0.3")
-    assert "It rests on: 33% own window, 67% other symbols. Shapley values" in said
+    assert "By feature: large +0.3. By rows" in said
+    assert "By rows: 33% own window, 67% other symbols. These are Shapley values" in said
     assert len(explanation_figure(through).axes) == 1
 
 

@@ -29,7 +29,7 @@ def asked(results: Results, *methods: str) -> Results:
     return replace(results, attribution=replace(results.attribution, importance=kept))
 
 
-def test_only_what_was_asked_is_drawn(results: Results) -> None:
+def test_only_computed_methods_are_drawn(results: Results) -> None:
     optional = {"methods", "permutation", "shapley"}
     usual = asked(results, "integrated_gradients", "mean_partial", "mean_abs_partial")
     assert optional <= set(figures_of(results))
@@ -67,11 +67,11 @@ def test_errors_of_draws_that_are_independent_of_each_other(results: Results) ->
             "net_error": [0.3, np.nan, 0.4, np.nan],
         }
     )  # fmt: skip
-    told = replace(results, attribution=replace(results.attribution, importance=rows))
-    table = errors_of(told, "permutation")
+    given = replace(results, attribution=replace(results.attribution, importance=rows))
+    table = errors_of(given, "permutation")
     assert table.loc["a"].tolist() == pytest.approx([2.0, 0.25], abs=1e-12)
     assert table.loc["b"].tolist() == pytest.approx([-1.0, 0.0], abs=1e-12)
-    (axis,) = permutation_figure(told).axes
+    (axis,) = permutation_figure(given).axes
     lines = [line for line in axis.lines if len(line.get_xdata()) == 1]
     clear, rest = (line.get_xdata()[0] for line in lines)
     assert (clear, rest) == (2.0, -1.0)

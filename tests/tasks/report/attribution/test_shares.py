@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from foldproof.tasks.report import Results
+from foldproof.tasks.report.attribution.answer import which_features
 from foldproof.tasks.report.attribution.shares import importance_shares, ranked_features, shares
-from foldproof.tasks.report.attribution.words import which_features
 
 
 def test_shares_add_up_and_put_the_newest_lag_last() -> None:
@@ -28,8 +28,8 @@ def test_importance_shares_average_seeds_before_they_divide() -> None:
     assert importance_shares(importance, "fold").loc[0].tolist() == [50.0, 50.0]
 
 
-def test_features_are_ranked_by_net_where_gross_says_otherwise(results: Results) -> None:
-    """In the words too: a feature whose lags cancel is not named among the first."""
+def test_features_are_ranked_by_net_and_not_by_gross(results: Results) -> None:
+    """In the text too: a feature whose lags cancel is not named first."""
     name = results.candidates[0]
     rows = pd.DataFrame(
         {
@@ -43,5 +43,5 @@ def test_features_are_ranked_by_net_where_gross_says_otherwise(results: Results)
     share = ranked_features(importance, name)
     assert share.index[0] == "carries"
     assert share["carries"] == pytest.approx(80, abs=1e-12)
-    told = replace(results, attribution=replace(results.attribution, importance=importance))
-    assert f"In {name}, carries (80 %), " in which_features(told)
+    given = replace(results, attribution=replace(results.attribution, importance=importance))
+    assert which_features(given).verdict == "carries leads with 80% of the importance."

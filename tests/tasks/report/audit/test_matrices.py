@@ -6,7 +6,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from foldproof.tasks.diagnose import DIAGNOSTICS, LeakReport, Verdict
-from foldproof.tasks.report.audit.figures import (
+from foldproof.tasks.report.audit.matrices import (
+    COLORS,
     cell_of,
     matrix,
     short,
@@ -15,7 +16,6 @@ from foldproof.tasks.report.audit.figures import (
     subject_matrix,
     unit_of,
 )
-from foldproof.tasks.report.audit.matrix import COLORS
 from tests.tasks.report.audit_example import LEAK, NAN, OPEN, finding, honest, leaking
 
 
@@ -43,10 +43,10 @@ def test_stages_and_tests_stand_in_the_order_of_the_catalogue():
 
 def test_every_finding_is_in_the_cell_of_its_stage_and_test_and_nothing_else_is():
     assert cells(stage_matrix(leaking())) == {
-        ("folds", "Purge"): "informs:\nunknown",
+        ("folds", "Purge"): "info only:\nunknown",
         ("features", "Serve invariance"): "LEAK\n270 sd",
         ("training", "Train invariance"): "clean",
-        ("training", "Batch composition"): "informs:\na symptom",
+        ("training", "Batch composition"): "info only:\nsymptom",
     }
 
 
@@ -62,8 +62,8 @@ def test_several_subjects_share_the_columns():
     assert cells(subject_matrix([leaking(), honest()])) == {
         ("leaky", "Serve invariance"): "LEAK\n270 sd",
         ("leaky", "Train invariance"): "clean",
-        ("leaky", "Batch composition"): "informs:\na symptom",
-        ("leaky", "Purge"): "informs:\nunknown",
+        ("leaky", "Batch composition"): "info only:\nsymptom",
+        ("leaky", "Purge"): "info only:\nunknown",
         ("honest", "Serve invariance"): "clean",
         ("honest", "Train invariance"): "clean",
     }
@@ -119,7 +119,7 @@ def test_the_largest_leak_is_shown_and_a_missing_value_is_no_number():
         ("share [fraction]", ""),
     ],
 )
-def test_units_are_what_stands_in_brackets(statistic, unit):
+def test_units_are_read_from_brackets(statistic, unit):
     assert unit_of(statistic) == unit
     assert size_text(replace(LEAK, value=2.0, statistic=statistic)) == f"2 {unit}".strip()
 

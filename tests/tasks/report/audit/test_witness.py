@@ -7,7 +7,7 @@ from matplotlib.patches import Rectangle
 
 from foldproof.tasks.diagnose import Verdict, Witness
 from foldproof.tasks.diagnose.findings.finding import Excerpt
-from foldproof.tasks.report.audit.witness import shown_move, witness_picture
+from foldproof.tasks.report.audit.witness import shown_change, witness_picture
 from foldproof.tasks.report.style import render
 from tests.tasks.report.audit_example import AFTER, BEFORE, CUT, DATES, GLIMPSE, LEAK, NAN, WITNESS
 from tests.tasks.report.comparison.test_figures import texts
@@ -39,10 +39,10 @@ def test_it_reads_without_the_text_around_it():
     shown = texts(figure)
     names = {text.get_text() for text in figure.legends[0].get_texts()}
     assert names == {
-        "as it is",
-        "what the same code makes when only what becomes known after the cut changes",
+        "original data",
+        "after changing data that become known later",
     }
-    assert "S03 mean_5 (features) reads the future, at least 2 trading days ahead" in shown
+    assert "S03 mean_5 (features) depends on the future, at least 2 trading days ahead" in shown
     assert "2020-06-05\n1 becomes 4.5" in shown
     assert f"cut {CUT}" in shown
     assert "after the cut:\nno evidence" in shown
@@ -73,9 +73,9 @@ def test_the_future_does_not_set_the_scale():
     assert 4.5 < high < 10.0
 
 
-def test_a_witness_dated_earlier_is_told_and_the_largest_move_shown_is_marked():
+def test_an_earlier_witness_is_a_note_and_the_largest_shown_change_is_marked():
     shown = texts(picture(date="2020-01-02", before=8.0, after=-3.0))
-    assert "It moves most on 2020-01-02, not shown: 8 becomes \N{MINUS SIGN}3" in shown
+    assert "Largest change on 2020-01-02, not shown: 8 becomes \N{MINUS SIGN}3" in shown
     assert "2020-06-05\n1 becomes 4.5" in shown
 
 
@@ -91,7 +91,7 @@ def test_a_witness_dated_earlier_is_told_and_the_largest_move_shown_is_marked():
 )
 def test_the_largest_move_shown(before, after, place):
     excerpt = Excerpt((*DATES[:3], "2020-07-01"), (*before, 0.0), (*after, 99.0))
-    assert shown_move(excerpt, Witness(cut=DATES[2], date="2020-01-01"), 3) == place
+    assert shown_change(excerpt, Witness(cut=DATES[2], date="2020-01-01"), 3) == place
 
 
 def test_a_value_that_goes_missing_is_called_so():

@@ -1,4 +1,4 @@
-from foldproof.tasks.report.batch_study.figure import WAYS, batch_norm_figure
+from foldproof.tasks.report.batch_study.figure import SCORES, batch_norm_figure
 from foldproof.tasks.report.batch_study.results import answer_markdown
 from foldproof.tasks.report.style import render
 from tests.tasks.report.study_example import COMPOSITIONS, NORMALIZATIONS, PANELS, study_example
@@ -14,7 +14,7 @@ def test_a_row_a_panel_a_column_a_normalization() -> None:
     assert render(figure).startswith(b"\x89PNG")
 
 
-def test_marks_stand_where_the_table_says() -> None:
+def test_marks_are_at_the_values_of_the_table() -> None:
     axis = batch_norm_figure(RESULTS).axes[NORMALIZATIONS.index("batch_norm_hidden")]
     drawn = {
         (line.get_color(), int(line.get_ydata()[0])): line.get_xdata()[0]  # type: ignore[index]
@@ -24,16 +24,16 @@ def test_marks_stand_where_the_table_says() -> None:
     for place, composition in enumerate(COMPOSITIONS):
         cell = RESULTS.cell("noise", "batch_norm_hidden", composition.title)
         assert cell is not None
-        for name, (_, color, *_) in WAYS.items():
+        for name, (_, color, *_) in SCORES.items():
             assert drawn[color, place] == cell[name]
 
 
-def test_what_was_not_trained_says_so() -> None:
+def test_untrained_cells_are_marked() -> None:
     axis = batch_norm_figure(RESULTS).axes[NORMALIZATIONS.index("causal_batch_norm")]
     assert [text.get_text() for text in axis.texts] == ["not trained"] * 5
 
 
-def test_the_answer_as_markdown_names_what_was_skipped_and_why() -> None:
+def test_the_markdown_lists_skipped_cells_with_reasons() -> None:
     text = answer_markdown(RESULTS)
     assert all(paragraph in text for paragraph in RESULTS.answer)
     assert "Skipped: causal_batch_norm, shuffled 256, one date" in text

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -5,16 +6,20 @@ import pandas as pd
 import pytest
 
 from foldproof.tasks.attribute import Attribution
+from foldproof.tasks.attribute.unit.tables import COLUMNS
 from foldproof.tasks.compare import Comparison
 from foldproof.tasks.diagnose.findings.finding import Verdict
 from foldproof.tasks.report import QUESTIONS, Results, answers, summary_markdown
-from foldproof.tasks.report.comparison.words import (
+from foldproof.tasks.report.answer import LONGEST_VERDICT
+from foldproof.tasks.report.attribution.answer import attribution_facts
+from foldproof.tasks.report.attribution.shares import ranked_features
+from foldproof.tasks.report.comparison.answers import (
     best_normalization,
-    names,
     sees_the_future,
     which_features,
     worth_it,
 )
+from foldproof.tasks.report.text import names
 from tests.tasks.report.example import blind, finding, without
 
 
@@ -30,110 +35,195 @@ def replace_ranking(results: Results, ranking: pd.DataFrame) -> Comparison:
     return replace(results.comparison, ranking=ranking)
 
 
-def test_one_answer_a_question(results: Results) -> None:
-    assert len(answers(results)) == len(QUESTIONS) == 4
-    assert all(answer.endswith((".", ")")) for answer in answers(results))
+def leaking(results: Results) -> Results:
+    """The same comparison with a LEAK in every variant."""
+    return replace(results, verdicts=dict.fromkeys(results.verdicts, Verdict.LEAK))
 
 
-def test_names_the_confidence_set(results: Results) -> None:
-    text = best_normalization(results)
-    assert text.startswith(names(results.kept))
-    assert "cannot be ruled out" in text
+def alone(results: Results, name: str) -> Results:
+    """The same comparison with one variant."""
+    return without(results, *(other for other in results.variants if other != name))
+
+
+def failing(results: Results, name: str) -> Results:
+    """The same comparison; the attribution of ``name`` fails a check."""
+    row = (name, 1, 0, "sufficiency", 0.1, np.nan, np.nan, 0.2, False, "no better than chance")
+    checks = pd.DataFrame([row], columns=list(COLUMNS["checks"]))
+    return replace(results, attribution=replace(results.attribution, checks=checks))
+
+
+CASES = {
+    "as it is": lambda r: r,
+    "no skill": lambda r: ranked(r, low=-0.01, high=0.09),
+    "all kept": lambda r: ranked(r, in_confidence_set=True),
+    "all kept, no skill": lambda r: ranked(r, in_confidence_set=True, low=-1.0),
+    "none kept": lambda r: ranked(r, in_confidence_set=False),
+    "all variants leak": leaking,
+    "one variant": lambda r: alone(r, "none"),
+    "one variant without skill": lambda r: ranked(alone(r, "none"), low=-1.0),
+    "two variants": lambda r: without(r, *list(r.variants)[2:]),
+    "no reference": lambda r: without(r, *r.references),
+    "only a zero forecast": lambda r: ranked(
+        without(r, *r.references[:-1]), low=np.nan, high=np.nan
+    ),
+    "no control": lambda r: without(r, "full_sample_zscore"),
+    "missed control": blind,
+    "no audit": lambda r: replace(r, findings={}),
+    "no attribution": lambda r: replace(r, attribution=Attribution.joined([])),
+    "failed check": lambda r: failing(r, r.candidates[0]),
+    "leaks without attribution": lambda r: leaking(replace(r, attribution=Attribution.joined([]))),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_verdict_has_few_words_and_its_evidence_is_one_sentence(
+    case: str, results: Results
+) -> None:
+    found = answers(CASES[case](results))
+    assert len(found) == len(QUESTIONS) == 4
+    for verdict, evidence in found:
+        assert len(verdict.split()) <= LONGEST_VERDICT, verdict
+        assert verdict.endswith("."), verdict
+        assert evidence.endswith("."), evidence
+        assert ". " not in evidence, evidence
+        assert "nan" not in verdict + evidence
+        assert not re.search("no normalization [a-z]+s ", evidence), evidence  # not the subject
+        assert "none" not in re.findall(r"\w+", verdict + evidence)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_answers_do_not_contradict_each_other(case: str, results: Results) -> None:
+    given = CASES[case](results)
+    best, leaks, features, worth = (verdict for verdict, _ in answers(given))
+    if best.startswith("Use ") or "it shows skill" in best:
+        assert given.rank_ic(given.kept[0]).low > 0
+        assert "no skill" not in worth
+    if "no skill" in best or "without skill" in best:
+        assert not worth.startswith("Yes")
+    if not given.candidates:
+        assert "every variant leaks" in best
+        assert leaks.startswith(("Yes", "Unknown", "Not tested"))
+    assert ("no reference forecaster was compared" in worth) == (not given.references)
+    left_out = given.attribution.importance.empty
+    assert ("attribution was left out" in features) == left_out
+
+
+def test_the_best_is_named_only_if_the_confidence_set_holds_it_alone(results: Results) -> None:
+    table = results.comparison.ranking
+    best = results.candidates[0]
+    inside = pd.Series(table.index == best, index=table.index)
+    sole = ranked(results, in_confidence_set=inside, low=0.01)
+    assert best_normalization(sole).verdict == f"Use {best}."
+    assert "best may be" not in best_normalization(sole).verdict
+    unsure = ranked(results, in_confidence_set=inside, low=-0.01)
+    assert best_normalization(unsure).verdict == f"Best is {best}, but without skill."
+    assert "No clear winner: 5 of 14 candidates" in best_normalization(results).verdict
 
 
 def test_an_interval_with_zero_shows_no_skill(results: Results) -> None:
     unsure = ranked(results, low=-0.01, high=0.09)
     sure = ranked(results, low=0.001, high=0.09)
-    assert "includes zero: no skill is shown" in best_normalization(unsure)
-    assert "no skill" not in best_normalization(sure)
-    assert "above zero" in best_normalization(sure)
-
-
-def test_a_gain_with_zero_inside_is_none(results: Results) -> None:
-    unsure = ranked(results, difference=0.01, difference_low=-0.01, difference_high=0.03)
-    sure = ranked(results, difference=0.02, difference_low=0.01, difference_high=0.03)
-    assert "no gain is shown" in best_normalization(unsure)
-    assert "Against none it gains +0.0200 [+0.0100, +0.0300]." in best_normalization(sure)
+    assert "no skill" in best_normalization(unsure).verdict
+    assert "does not lie above zero" in best_normalization(unsure).evidence
+    assert "skill" not in best_normalization(sure).verdict
+    assert "lies above zero" in best_normalization(sure).evidence
 
 
 @pytest.mark.parametrize(
     ("inside", "said"),
-    [(True, "none of the 14 candidates can be ruled out"), (False, "holds no candidate")],
+    [(True, "14 of 14 candidates may be the best"), (False, "leaking variants outperform")],
 )
-def test_sets_that_tell_nothing(results: Results, inside: bool, said: str) -> None:
-    assert said in best_normalization(ranked(results, in_confidence_set=inside))
+def test_confidence_sets_without_a_winner(results: Results, inside: bool, said: str) -> None:
+    assert said in best_normalization(ranked(results, in_confidence_set=inside)).verdict
 
 
 def test_a_leaking_variant_is_no_candidate_however_good(results: Results) -> None:
     best = results.candidates[0]
-    leaking = replace(results, verdicts={**results.verdicts, best: Verdict.LEAK})
-    assert leaking.candidates[0] != best
-    assert best not in names(leaking.kept)
-    assert f"These see the future: {best}." in sees_the_future(leaking)
+    found = replace(results, verdicts={**results.verdicts, best: Verdict.LEAK})
+    assert found.candidates[0] != best
+    assert best not in names(found.kept)
+    assert sees_the_future(found).verdict == "Yes: 1 of 14 variants leak."
+    assert f"the leak in {best}" in sees_the_future(found).evidence
 
 
-def test_caught_control_is_told_with_its_witness(results: Results) -> None:
-    text = sees_the_future(results)
-    assert "caught the leak planted in full_sample_zscore" in text
-    assert "2018-02-27 S03 forecast: 0.0123 becomes 0.0931" in text
-    assert "13 variants did not depend on the future" in text
+def test_a_detected_control_is_shown_with_its_witness(results: Results) -> None:
+    verdict, evidence = sees_the_future(results)
+    assert verdict == "No leak found in 13 variants; 1 undecided; features not tested."
+    assert "The leak planted in full_sample_zscore shows" in evidence
+    assert "2018-02-27 S03 forecast: 0.0123 becomes 0.0931" in evidence
 
 
 def test_unknown_is_not_clean(results: Results) -> None:
-    assert "Undecided, which is not clean: causal_batch_norm." in sees_the_future(results)
+    clean = (finding("audit_features", Verdict.CLEAN, 0.0),)
+    tested = replace(results, findings={**results.findings, "features": clean})
+    assert sees_the_future(tested).verdict == "No leak found in 13 variants; 1 undecided."
     allclean = dict.fromkeys(results.verdicts, Verdict.CLEAN)
     allclean["full_sample_zscore"] = Verdict.LEAK
-    assert "Undecided" not in sees_the_future(replace(results, verdicts=allclean))
+    whole = replace(tested, verdicts=allclean)
+    assert sees_the_future(whole).verdict == "No leak found in 14 variants."
+    unknown = dict.fromkeys(allclean, Verdict.UNKNOWN) | {"full_sample_zscore": Verdict.LEAK}
+    assert sees_the_future(replace(tested, verdicts=unknown)).verdict == "14 undecided."
 
 
 def test_a_missed_control_takes_all_trust(results: Results) -> None:
-    text = sees_the_future(blind(results))
-    assert "cannot be trusted: it did not catch the leak planted in full_sample_zscore" in text
-    assert "did not depend on the future" not in text
+    verdict, evidence = sees_the_future(blind(results))
+    assert verdict.startswith("Unknown: the audit missed a planted leak")
+    assert "did not detect the leak planted in full_sample_zscore" in evidence
 
 
 def test_without_a_control_clean_is_weak(results: Results) -> None:
     honest = without(results, "full_sample_zscore")
-    text = sees_the_future(replace(honest, audit_trusted=False))
-    assert "not put to the test" in text
-    assert "cannot be trusted" not in text
+    evidence = sees_the_future(replace(honest, audit_trusted=False)).evidence
+    assert "it is not shown that the audit detects leaks" in evidence
 
 
-def test_no_audit_is_said(results: Results) -> None:
-    assert sees_the_future(replace(results, findings={})).startswith("Not tested")
-
-
-def test_features_that_cannot_be_judged_are_said(results: Results) -> None:
-    assert "could not be judged: ready-made features." in sees_the_future(results)
-    clean = (finding("audit_features", Verdict.CLEAN, 0.0),)
-    tested = replace(results, findings={**results.findings, "features": clean})
-    assert "could not be judged" not in sees_the_future(tested)
+def test_a_missing_audit_is_reported(results: Results) -> None:
+    assert sees_the_future(replace(results, findings={})).verdict.startswith("Not tested")
 
 
 def test_a_shared_leak_is_the_witness_of_every_variant(results: Results) -> None:
     shared = (finding("audit_features", Verdict.LEAK, 3.0, detail="column peek uses tomorrow"),)
-    verdicts = dict.fromkeys(results.verdicts, Verdict.LEAK)
-    leaking = replace(results, findings={**results.findings, "features": shared}, verdicts=verdicts)
-    assert best_normalization(leaking).startswith("None that was compared")
-    assert "column peek uses tomorrow" in sees_the_future(leaking)
+    found = leaking(replace(results, findings={**results.findings, "features": shared}))
+    assert "every variant leaks" in best_normalization(found).verdict
+    assert "column peek uses tomorrow" in sees_the_future(found).evidence
 
 
 def test_features_are_named_with_their_share(results: Results) -> None:
-    text = which_features(results)
-    assert text.startswith(f"In {results.candidates[0]}, ")
-    assert "not what causes returns" in text
-    empty = replace(results, attribution=Attribution.joined([]))
-    assert which_features(empty).startswith("Not asked")
+    verdict, evidence = which_features(results)
+    share = ranked_features(results.attribution.importance, results.candidates[0])
+    assert verdict == f"{share.index[0]} leads with {share.iloc[0]:.0f}% of the importance."
+    assert f"in {results.candidates[0]}: " in evidence
+    assert all(f"{name} ({value:.0f}%)" in evidence for name, value in share.head(3).items())
 
 
-def test_unresolved_attributions_are_said(results: Results) -> None:
+def test_no_feature_leads_by_an_attribution_that_fails_a_check(results: Results) -> None:
+    verdict, evidence = which_features(failing(results, results.candidates[0]))
+    assert verdict == "Unknown: the attribution is unreliable."
+    assert "fails sufficiency" in evidence
+
+
+def test_unresolved_attributions_are_reported(results: Results) -> None:
     gap = results.attribution.gap.assign(unresolved=0.125)
-    open_ended = replace(results, attribution=replace(results.attribution, gap=gap))
-    assert "12.5% stayed above the tolerance" in which_features(open_ended)
-    assert "stayed above" not in which_features(results)
+    unresolved = replace(results, attribution=replace(results.attribution, gap=gap))
+    assert "12.5% of one fold" in attribution_facts(unresolved)["Completeness error"]
+    assert "tolerance" not in attribution_facts(results)["Completeness error"]
 
 
-def test_worth_is_shown_only_by_separate_intervals(results: Results) -> None:
+def test_other_baselines_and_passed_checks_are_facts(results: Results) -> None:
+    best = results.candidates[0]
+    rows = [(best, 1, 0, name, "training", tau, 0.0, "") for name, tau in BASELINES.items()]
+    baselines = pd.DataFrame(rows, columns=list(COLUMNS["baselines"]))
+    given = failing(results, best)
+    given = replace(given, attribution=replace(given.attribution, baselines=baselines))
+    facts = attribution_facts(given)
+    assert facts["Agreement with other baselines"].endswith("0.87 with cs_median")
+    assert facts["Checks passed"] == "0 of 1; failed: sufficiency"
+
+
+BASELINES = {"training": 1.0, "cs_median": 0.87, "zeros": np.nan}
+
+
+def test_the_lstm_is_worth_it_only_if_intervals_are_apart(results: Results) -> None:
     best = results.candidates[0]
     table = results.comparison.ranking.assign(rank_ic=0.0, low=-0.01, high=0.01)
     table.loc[best, ["rank_ic", "low", "high"]] = [0.05, 0.02, 0.08]
@@ -142,9 +232,9 @@ def test_worth_is_shown_only_by_separate_intervals(results: Results) -> None:
     overlapping = replace(results, comparison=replace_ranking(results, table))
     table = table.assign(rank_ic=np.where(table.index == "ref:ridge", 0.1, table["rank_ic"]))
     beaten = replace(results, comparison=replace_ranking(results, table))
-    assert "intervals lie apart" in worth_it(apart)
-    assert "not shown to be worth it" in worth_it(overlapping)
-    assert "does not beat it" in worth_it(beaten)
+    assert worth_it(apart).verdict.startswith("Yes: the LSTM beats ")
+    assert worth_it(overlapping).verdict.startswith("Not shown: the lead over ")
+    assert worth_it(beaten).verdict == "No: the LSTM does not beat ridge regression."
 
 
 def test_markdown_has_a_row_for_everything_ranked(results: Results) -> None:
@@ -152,3 +242,4 @@ def test_markdown_has_a_row_for_everything_ranked(results: Results) -> None:
     assert sum(line.startswith("|") for line in text.splitlines()) == len(results.ranking) + 2
     assert "(http://host/x)" in text
     assert "| full_sample_zscore | " in text
+    assert "| none |" not in text

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from io import BytesIO
 
@@ -14,7 +15,7 @@ from foldproof.tasks.report import FIGURES, Report, Results, figures_of, heatmap
 from foldproof.tasks.report.attribution.figures import attribution_heatmap, importance_by_method
 from foldproof.tasks.report.attribution.origins import origins_figure
 from foldproof.tasks.report.attribution.shares import best_attributed, ranked_features
-from foldproof.tasks.report.audit.matrix import answer_of, leak_matrix
+from foldproof.tasks.report.audit.matrices import cell_of, variant_matrix
 from foldproof.tasks.report.comparison.ranking import KINDS, kind_of, ranking_figure
 from tests.tasks.report.example import finding, with_newest
 
@@ -48,10 +49,10 @@ def test_methods_by_group_and_lag_add_no_feature_to_the_figure(results: Results)
     )
 
 
-def test_every_figure_says_what_it_shows_and_how_to_read_it() -> None:
-    for entry in FIGURES.values():
-        assert entry.title
-        assert len(entry.caption) > 40
+def test_every_figure_has_a_title_and_a_caption(report: Report) -> None:
+    captions = re.findall(r"<figcaption><b>(.+?)\.</b>(.+?)</figcaption>", report.page, re.DOTALL)
+    assert len(captions) == len(FIGURES)
+    assert all(title and len(caption) > 40 for title, caption in captions)
 
 
 def test_ranking_names_every_row_with_its_interval_and_verdict(results: Results) -> None:
@@ -81,25 +82,25 @@ def test_kinds_of_rows(results: Results) -> None:
     ],
 )
 def test_a_cell_shows_the_worst_answer(verdicts: list[Verdict], answer: str) -> None:
-    assert answer_of([finding("t", verdict, 2.0) for verdict in verdicts])[0] == answer
+    assert cell_of([finding("t", verdict, 2.0) for verdict in verdicts])[0] == answer
 
 
 def test_a_cell_shows_the_largest_leak() -> None:
     found = [finding("t", Verdict.LEAK, size) for size in (0.5, 4.25, float("nan"), 1.0)]
-    assert answer_of(found) == ("LEAK", "LEAK 4.2")
+    assert cell_of(found) == ("LEAK", "LEAK\n4.25")
 
 
 def test_a_finding_that_informs_only_is_never_the_answer() -> None:
     informs = finding("t", Verdict.LEAK, 9.0, counts=False)
-    assert answer_of([informs]) == ("informs", "informs")
-    assert answer_of([informs, finding("t", Verdict.CLEAN, 0.0)]) == ("CLEAN", "clean †")
+    assert cell_of([informs]) == ("informs", "info only:\nsymptom")
+    assert cell_of([informs, finding("t", Verdict.CLEAN, 0.0)]) == ("CLEAN", "clean †")
 
 
 def test_a_test_that_did_not_run_is_not_clean(results: Results) -> None:
     fewer = tuple(f for f in results.findings["zscore"] if f.test != "state_purity")
     without = replace(results, findings={**results.findings, "zscore": fewer})
-    assert "not run" not in texts(leak_matrix(results))
-    assert texts(leak_matrix(without)).count("not run") == 1
+    assert "not run" not in texts(variant_matrix(results))
+    assert texts(variant_matrix(without)).count("not run") == 1
 
 
 def test_heatmap_of_one_fold_names_features_and_lags(results: Results) -> None:
@@ -108,12 +109,12 @@ def test_heatmap_of_one_fold_names_features_and_lags(results: Results) -> None:
     assert {"none, fold 1", "return_1", "15", "0"} <= set(shown)
 
 
-def test_features_stand_in_the_order_of_their_net_share(results: Results) -> None:
+def test_features_are_ordered_by_their_net_share(results: Results) -> None:
     best = str(best_attributed(results))
     net = ranked_features(results.attribution.importance, best)
     (large, *_) = attribution_heatmap(results).axes
     named = [text.get_text() for text in large.get_yticklabels()]
-    assert named == [f"{name}  {share:.0f} %" for name, share in net.items()]
+    assert named == [f"{name}  {share:.0f}%" for name, share in net.items()]
     lagged = results.attribution.lagged.query("variant == @best")
     (axis, _) = heatmap_of(lagged, order=list(net.index)[::-1]).axes
     assert [text.get_text() for text in axis.get_yticklabels()] == list(net.index)[::-1]
@@ -131,7 +132,7 @@ def test_figures_without_data_are_left_out(results: Results) -> None:
     assert set(figures_of(bare)) == set(FIGURES) - left_out
 
 
-def test_what_forecasts_rest_on_is_told_with_shares_and_where_it_does_not_add_up(
+def test_origins_have_shares_and_incomplete_attributions_are_marked(
     results: Results,
 ) -> None:
     shown = texts(origins_figure(results))
@@ -143,19 +144,19 @@ def test_what_forecasts_rest_on_is_told_with_shares_and_where_it_does_not_add_up
     assert max(ends) == 1.0
 
 
-def test_an_attribution_that_fails_a_check_says_so_on_its_figure(results: Results) -> None:
+def test_a_failed_check_is_marked_on_the_figure(results: Results) -> None:
     best = str(best_attributed(results))
     assert not attribution_heatmap(results).get_suptitle()
     rows = [
         (best, 1, 0, "completeness", 0.0, np.nan, np.nan, 0.0, True, "adds up"),
         (best, 1, 0, "sufficiency", 0.1, np.nan, np.nan, 0.2, False, "no better than chance"),
         ("zscore", 1, 0, "infidelity", 2.0, np.nan, np.nan, 1.0, False, "does not follow"),
-        ("revin", 1, 0, "infidelity", 2.0, np.nan, np.nan, 1.0, None, "cannot be told"),
+        ("revin", 1, 0, "infidelity", 2.0, np.nan, np.nan, 1.0, None, "undecided"),
     ]
     checks = pd.DataFrame(rows, columns=list(COLUMNS["checks"]))
     doubtful = with_newest(results, checks=checks)
     figure = attribution_heatmap(doubtful)
     shown = texts(figure)
-    assert figure.get_suptitle() == f"{best} is not to be believed: fails sufficiency"
+    assert figure.get_suptitle() == f"{best}: unreliable attribution, fails sufficiency"
     assert "zscore (fails)" in shown
     assert "revin" in shown
