@@ -81,7 +81,11 @@ def audit(
         typer.Option("--power", help="With --benchmark: the smallest leak that each test finds."),
     ] = False,
     seeds: Annotated[
-        int, typer.Option(help="Simulated markets per case of --benchmark: 1, with --power 20.")
+        int,
+        typer.Option(
+            help="Simulated markets per case of --benchmark: by default 1, with --power 20.",
+            show_default=False,
+        ),
     ] = 0,
     verbose: Verbose = False,
 ) -> None:
