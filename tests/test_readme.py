@@ -21,7 +21,6 @@ from foldproof.conf.outside import load_outside
 from foldproof.conf.schema import Experiment
 from foldproof.conf.study import load_study, study_of
 from foldproof.flows.cli import app
-from foldproof.models.normalizers import VARIANTS
 from foldproof.tasks.data import build
 from foldproof.tasks.diagnose import Verdict, audit_forecaster
 from foldproof.tasks.diagnose.imported import own_fold
@@ -111,7 +110,9 @@ def parsed(group: Any, arguments: list[str]) -> tuple[str, dict[str, Any]]:
 
 def check_foldproof(arguments: list[str]) -> None:
     """The command exists, and its configuration and settings load."""
-    if not arguments or arguments == ["--help"]:
+    if len(arguments) < 2:  # the program, or a command's name in a sentence
+        names = {one.callback.__name__ for one in app.registered_commands if one.callback}
+        assert {*arguments} <= {*names, "--help"}, f"no such command: {arguments}"
         return
     name, given = parsed(typer.main.get_command(app), arguments)
     settings = list(given.get("overrides") or given.get("settings") or [])
@@ -119,20 +120,26 @@ def check_foldproof(arguments: list[str]) -> None:
     if name == "explain":
         model = given["model"]
         load_explanation(model, [*([model] if "=" in model else []), *settings])
-    elif name == "audit" and ":" in subject:
-        load_outside(subject, settings[0], settings[1:])
-    elif name == "audit" and not given["benchmark"] and study_of(subject) is not None:
+    elif given.get("benchmark") or not subject:
+        return
+    elif ":" in subject:
+        load_outside(subject, "rows.parquet", settings[1:])
+    elif is_own(subject):
+        load("quick", overrides(settings))
+    elif study_of(subject) is not None:
         load_study(subject, settings)
-    elif subject and not given.get("benchmark"):
-        own = [one for one in settings if ":" in one]  # a variant of the reader's own module
-        overrides = [one for one in settings if "=" in one and one not in own]
-        assert subject not in ("foldproof", "CONF")
-        load(subject if not is_own(subject) else "quick", overrides)
+    else:
+        load(subject, overrides(settings))
+
+
+def overrides(settings: list[str]) -> list[str]:
+    """Without a version to return to, and without variants of the reader's own module."""
+    return [one for one in settings if "=" in one and ":" not in one]
 
 
 def is_own(config: str) -> bool:
-    """Whether a README presents a configuration as the reader's own file."""
-    return any(f"# {config}" in block for text in TEXTS.values() for block in blocks("yaml", text))
+    """Whether it is a file that the reader writes, such as ``prices.yaml``."""
+    return re.fullmatch(r"\w+\.yaml", config) is not None
 
 
 def check_module(module: str, arguments: list[str]) -> None:
@@ -267,16 +274,6 @@ def test_the_example_configuration_is_complete(tmp_path: Path, monkeypatch) -> N
     experiment = load("prices.yaml")
     panel = build(experiment.data, experiment.target)
     assert len(experiment.split.folds(panel.dates, panel.label_end)) >= 1
-
-
-def test_the_variants_are_those_of_the_catalogue() -> None:
-    if "models/normalizers/README.md" not in TEXTS:
-        pytest.skip("the README of models/normalizers is not there")
-    rows = [
-        f"| `{name}` | {one.title} | {one.formula.replace('|', '/')} | {one.source} |"
-        for name, one in VARIANTS.items()
-    ]
-    assert "\n".join(rows) in TEXTS["models/normalizers/README.md"]
 
 
 def test_the_example_variant_works() -> None:
