@@ -16,6 +16,13 @@ NightlyConfig = Annotated[str, typer.Argument(help="A YAML file, or the preset n
 Overrides = Annotated[
     list[str] | None, typer.Argument(help="Settings as key=value, such as training.epochs=5.")
 ]
+AllConfig = Annotated[
+    str,
+    typer.Argument(
+        help="A YAML file or preset for all flows; by default sp500, and nightly for those on "
+        "schedule."
+    ),
+]
 Timezone = Annotated[
     str, typer.Option(help="Time zone of the schedules; runs start after the exchange closes.")
 ]
@@ -74,7 +81,11 @@ def audit(
         typer.Option("--power", help="With --benchmark: the smallest leak that each test finds."),
     ] = False,
     seeds: Annotated[
-        int, typer.Option(help="Simulated markets per case of --benchmark: 1, with --power 20.")
+        int,
+        typer.Option(
+            help="Simulated markets per case of --benchmark: by default 1, with --power 20.",
+            show_default=False,
+        ),
     ] = 0,
     verbose: Verbose = False,
 ) -> None:
@@ -251,13 +262,7 @@ def ui(
 
 @app.command()
 def serve(
-    config: Annotated[
-        str,
-        typer.Argument(
-            help="A YAML file or preset for all forms; by default sp500, and nightly for the "
-            "scheduled flows."
-        ),
-    ] = "",
+    config: AllConfig = "",
     overrides: Overrides = None,
     timezone: Timezone = "America/New_York",
     port: Annotated[int, typer.Option(help="Port of the Prefect server on 127.0.0.1.")] = 4200,
@@ -278,13 +283,7 @@ def serve(
 
 @app.command()
 def deploy(
-    config: Annotated[
-        str,
-        typer.Argument(
-            help="A YAML file or preset for all deployments; by default sp500, and nightly for the "
-            "scheduled flows."
-        ),
-    ] = "",
+    config: AllConfig = "",
     overrides: Overrides = None,
     timezone: Timezone = "America/New_York",
     pool: Annotated[str, typer.Option(help="A Prefect work pool of type process.")] = "foldproof",

@@ -76,7 +76,8 @@ def show_ui(config: str, port: int) -> None:
         tracking = load(config).tracking
         store = open_store(tracking)
         if not store.client.search_runs([store.experiment_id], max_results=1):
-            print(f"{store.uri} holds no results yet; foldproof compare quick makes some")
+            command = program("foldproof", "foldproof.flows")
+            print(f"{store.uri} holds no results yet: {command} compare quick")
         print(f"MLflow UI: starting on port {port}, up to a minute", flush=True)
         with mlflow_ui(tracking, port, LOGS / "ui.log") as (address, process):
             print(f"MLflow UI: {address}", flush=True)

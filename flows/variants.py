@@ -1,9 +1,11 @@
 """Train, attribute and audit every variant, with many units side by side."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 
@@ -21,6 +23,8 @@ from foldproof.tasks.split.task import Plan
 from foldproof.tasks.timing import Timed
 from foldproof.tasks.train import TrainedUnit, Unit
 from foldproof.tasks.train.task import forecast_reference, train
+
+T = TypeVar("T")
 
 
 @dataclass(eq=False)
@@ -59,6 +63,16 @@ class Fitted:
             self.references, key=lambda one: tuple(one[["variant", "fold"]].iloc[0])
         )
         return pd.concat([*units, *references], ignore_index=True)
+
+    def keep(self, step: str, store: Callable[[T], object]) -> Callable[[Timed[T]], list[Job]]:
+        """For a job without follow-ups: store its result, add its CPU seconds to ``step``."""
+
+        def then(done: Timed[T]) -> list[Job]:
+            store(done.value)
+            self.seconds[step] += done.seconds
+            return []
+
+        return then
 
 
 def fit_variants(experiment: Experiment, panel: Path, plan: Plan, screen: Screen) -> Fitted:
@@ -103,24 +117,18 @@ def variant_jobs(
             return []
         trained.sort(key=lambda one: (one.unit.fold.number, one.unit.seed))
         audit = partial(diagnose.submit, trained, experiment.audit, panel)
-        jobs = [Job(f"audit {variant}", audit, keep_findings)]
+        jobs = [Job(f"audit {variant}", audit, fitted.keep("diagnose", keep_findings))]
         spec = experiment.attribution
         if spec.samples:
             explain = partial(attribute.submit, trained, spec, panel, experiment.data)
-            jobs.append(Job(f"attribute {variant}", explain, keep_attributions))
+            store = partial(fitted.attributions.__setitem__, variant)
+            jobs.append(Job(f"attribute {variant}", explain, fitted.keep("attribute", store)))
         return jobs
 
-    def keep_findings(done: Timed[tuple[Finding, ...]]) -> list[Job]:
-        fitted.findings[variant] = done.value
-        fitted.seconds["diagnose"] += done.seconds
+    def keep_findings(found: tuple[Finding, ...]) -> None:
+        fitted.findings[variant] = found
         rank_ic = daily(pd.concat([one.forecasts for one in trained])).to_numpy().mean()
-        screen.variant(variant, rank_ic, str(overall(done.value)))
-        return []
-
-    def keep_attributions(done: Timed[list[Attribution]]) -> list[Job]:
-        fitted.attributions[variant] = done.value
-        fitted.seconds["attribute"] += done.seconds
-        return []
+        screen.variant(variant, rank_ic, str(overall(found)))
 
     return [
         Job(f"train {variant} fold {unit.fold.number}", partial(train.submit, unit, panel), keep)
@@ -130,17 +138,15 @@ def variant_jobs(
 
 def shared_jobs(experiment: Experiment, panel: Path, plan: Plan, fitted: Fitted) -> list[Job]:
     """The audits of the features and of the plan."""
-
-    def keep(subject: str, done: Timed[tuple[Finding, ...]]) -> list[Job]:
-        fitted.shared[subject] = done.value
-        fitted.seconds["diagnose"] += done.seconds
-        return []
-
     features = partial(audit_panel_features.submit, experiment.data, experiment.audit)
     folds = partial(audit_folds.submit, plan.folds, experiment.split.embargo, panel)
     return [
-        Job("audit features", features, partial(keep, "features")),
-        Job("audit folds", folds, partial(keep, "folds")),
+        Job(
+            f"audit {subject}",
+            submit,
+            fitted.keep("diagnose", partial(fitted.shared.__setitem__, subject)),
+        )
+        for subject, submit in (("features", features), ("folds", folds))
     ]
 
 
@@ -148,18 +154,12 @@ def reference_jobs(
     experiment: Experiment, name: str, panel: Path, plan: Plan, fitted: Fitted
 ) -> list[Job]:
     """One job per fold of a reference forecaster."""
-
-    def keep(done: Timed[pd.DataFrame]) -> list[Job]:
-        fitted.references.append(done.value)
-        fitted.seconds["references"] += done.seconds
-        return []
-
     window, seed = experiment.network.window, experiment.seeds[0]
     return [
         Job(
             f"reference {name} fold {fold.number}",
             partial(forecast_reference.submit, name, fold, window, seed, panel),
-            keep,
+            fitted.keep("references", fitted.references.append),
         )
         for fold in plan.folds
     ]

@@ -1,4 +1,4 @@
-"""What the whole is for: a planted signal is found and attributed; in noise nothing is found."""
+"""End to end: a planted signal is found and attributed; in noise nothing is found."""
 
 from functools import cache
 from pathlib import Path

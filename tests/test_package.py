@@ -19,7 +19,7 @@ import yaml
 from tests.flows.served import SMALL, Api, environment, free_port, running, until
 from tests.flows.test_compare import printed_command
 from tests.labelled import labelled_rows
-from tests.test_readme import FORECASTER
+from tests.test_readme import FORECASTER, VARIANT
 
 pytestmark = pytest.mark.slow
 
@@ -35,9 +35,9 @@ OWN = {
     "flows/nightly.py": "STEPS = ('load', 'train')\n",
     "conf.py": "EPOCHS = 3\n",
     "mine.py": "from models import Net\nfrom tasks.data import SOURCE\nimport conf\n\n"
-    f"assert conf.EPOCHS == 3 and SOURCE and Net\n\n\n{FORECASTER}",
+    f"assert conf.EPOCHS == 3 and SOURCE and Net\n\n\n{VARIANT}\n\n{FORECASTER}",
 }
-"""The user's modules, by file; ``mine.forecast`` is the README's forecaster and imports them."""
+"""The user's modules, by file; ``mine`` imports them and holds the README's examples."""
 
 EVERY_NAME = """
 from models import Net
@@ -123,7 +123,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (place / name).parent.mkdir(exist_ok=True)
         (place / name).write_text(text)
     labelled_rows(10, 160).to_csv(place / "rows.csv", index=False)
-    (place / "small.yaml").write_text(yaml.safe_dump(SMALL | {"workers": 2}))
+    (place / "small.yaml").write_text(
+        yaml.safe_dump(SMALL | {"workers": 2, "variants": ["none", "mine:mine"]})
+    )
     return place
 
 

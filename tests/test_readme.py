@@ -21,7 +21,6 @@ from foldproof.conf.outside import load_outside
 from foldproof.conf.schema import Experiment
 from foldproof.conf.study import load_study, study_of
 from foldproof.flows.cli import app
-from foldproof.models.normalizers import VARIANTS
 from foldproof.tasks.data import build
 from foldproof.tasks.diagnose import AuditOptions, Verdict, audit_forecaster
 from foldproof.tasks.diagnose.imported import own_fold
@@ -44,6 +43,7 @@ def blocks(language: str, text: str = README) -> list[str]:
 
 
 FORECASTER = next(block for block in blocks("python") if "def forecast(" in block)
+VARIANT = next(block for block in blocks("python") if "Variant(" in block)
 STARTS = ("foldproof", "make", "python", "mlflow", "prefect", "conf/server/run")
 """Programs that a command may start; other text in backticks is no command."""
 
@@ -110,7 +110,9 @@ def parsed(group: Any, arguments: list[str]) -> tuple[str, dict[str, Any]]:
 
 def check_foldproof(arguments: list[str]) -> None:
     """The command exists, and its configuration and settings load."""
-    if not arguments or arguments == ["--help"]:
+    if len(arguments) < 2:  # the program, or a command's name in a sentence
+        names = {one.callback.__name__ for one in app.registered_commands if one.callback}
+        assert {*arguments} <= {*names, "--help"}, f"no such command: {arguments}"
         return
     name, given = parsed(typer.main.get_command(app), arguments)
     settings = list(given.get("overrides") or given.get("settings") or [])
@@ -118,20 +120,26 @@ def check_foldproof(arguments: list[str]) -> None:
     if name == "explain":
         model = given["model"]
         load_explanation(model, [*([model] if "=" in model else []), *settings])
-    elif name == "audit" and ":" in subject:
-        load_outside(subject, settings[0], settings[1:])
-    elif name == "audit" and not given["benchmark"] and study_of(subject) is not None:
+    elif given.get("benchmark") or not subject:
+        return
+    elif ":" in subject:
+        load_outside(subject, "rows.parquet", settings[1:])
+    elif is_own(subject):
+        load("quick", overrides(settings))
+    elif study_of(subject) is not None:
         load_study(subject, settings)
-    elif subject and not given.get("benchmark"):
-        own = [one for one in settings if ":" in one]  # a variant of the reader's own module
-        overrides = [one for one in settings if "=" in one and one not in own]
-        assert subject not in ("foldproof", "CONF")
-        load(subject if not is_own(subject) else "quick", overrides)
+    else:
+        load(subject, overrides(settings))
+
+
+def overrides(settings: list[str]) -> list[str]:
+    """Without a version to return to, and without variants of the reader's own module."""
+    return [one for one in settings if "=" in one and ":" not in one]
 
 
 def is_own(config: str) -> bool:
-    """Whether a README presents a configuration as the reader's own file."""
-    return any(f"# {config}" in block for text in TEXTS.values() for block in blocks("yaml", text))
+    """Whether it is a file that the reader writes, such as ``prices.yaml``."""
+    return re.fullmatch(r"\w+\.yaml", config) is not None
 
 
 def check_module(module: str, arguments: list[str]) -> None:
@@ -236,6 +244,17 @@ def test_the_imports_of_every_snippet_work(name: str) -> None:
         exec(compile(ast.Module(imports, []), name, "exec"), {})
 
 
+@pytest.mark.parametrize("name", [name for name in TEXTS if name != "README.md"])
+@pytest.mark.filterwarnings("ignore")
+def test_the_snippets_of_a_room_run_in_their_order(name: str, tmp_path: Path, monkeypatch) -> None:
+    """All in one session, except those that call flows, which need the results of earlier ones."""
+    monkeypatch.chdir(tmp_path)
+    session: dict[str, Any] = {}
+    for block in blocks("python", TEXTS[name]):
+        if "foldproof.flows" not in block:
+            exec(compile(block, name, "exec"), session)
+
+
 @pytest.mark.parametrize("name", TEXTS)
 def test_every_configuration_is_valid(name: str) -> None:
     base = load("quick").model_dump(mode="json", exclude_unset=True)
@@ -257,20 +276,9 @@ def test_the_example_configuration_is_complete(tmp_path: Path, monkeypatch) -> N
     assert len(experiment.split.folds(panel.dates, panel.label_end)) >= 1
 
 
-def test_the_variants_are_those_of_the_catalogue() -> None:
-    if "models/normalizers/README.md" not in TEXTS:
-        pytest.skip("the README of models/normalizers is not there")
-    rows = [
-        f"| `{name}` | {one.title} | {one.formula.replace('|', '/')} | {one.source} |"
-        for name, one in VARIANTS.items()
-    ]
-    assert "\n".join(rows) in TEXTS["models/normalizers/README.md"]
-
-
 def test_the_example_variant_works() -> None:
-    code = next(block for block in blocks("python") if "mine" in block)
     names: dict[str, object] = {}
-    exec(code, names)
+    exec(VARIANT, names)
     assert names["mine"].formula  # type: ignore[attr-defined]
 
 
@@ -289,20 +297,17 @@ def verdict_and_leaks(code: str) -> tuple[Verdict, list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("file", "part", "honest", "leaky", "stage"),
+    ("file", "honest", "leaky", "stage"),
     [
-        ("README.md", "Ridge", "(1, 5, 21)", "(-1, 5, 21)", "features"),
-        ("README.md", "Ridge", "dates.isin(fold.train_dates) & y", "y", "folds"),
-        ("tasks/diagnose/README.md", "nn.LSTM", "return net.eval()", "return net", "network"),
+        ("README.md", "(1, 5, 21)", "(-1, 5, 21)", "features"),
+        ("README.md", "dates.isin(fold.train_dates) & y", "y", "folds"),
+        ("tests/torch_forecaster.py", "return net.eval()", "return net", "network"),
     ],
 )
 def test_an_example_forecaster_is_clean_and_leaks_with_one_change(
-    file: str, part: str, honest: str, leaky: str, stage: str
+    file: str, honest: str, leaky: str, stage: str
 ) -> None:
-    found = [one for one in blocks("python", TEXTS.get(file, "")) if part in one]
-    code = next((one for one in found if "def forecast(" in one), None)
-    if code is None:
-        pytest.skip(f"no such example in {file}")
+    code = FORECASTER if file == "README.md" else (ROOT / file).read_text()
     assert code.count(honest) == 1
     assert verdict_and_leaks(code) == (Verdict.CLEAN, [])
     verdict, leaks = verdict_and_leaks(code.replace(honest, leaky))

@@ -17,11 +17,8 @@ from mlflow import MlflowClient
 from foldproof.conf.outside import load_outside
 from foldproof.flows.audit import rows_and_fold
 from foldproof.flows.benchmark import run_benchmark, run_power
-from foldproof.tasks.diagnose import LeakReport, Verdict
-from foldproof.tasks.diagnose.findings.joint_verdict import joint_verdict
 from tests.flows.conftest import SMALL, Place
 from tests.labelled import labelled_rows
-from tests.tasks.diagnose.findings.test_finding import finding
 from tests.tasks.track.conftest import OTHERS_WARNINGS
 
 pytestmark = [pytest.mark.filterwarnings(text) for text in OTHERS_WARNINGS]
@@ -205,28 +202,6 @@ def test_the_planted_control_does_not_decide_the_verdict_on_the_variants(
     assert re.search(r"^LEAK +full_sample_zscore: leaks at", done.stdout, re.MULTILINE)
     assert "verdict: CLEAN" in done.stdout
     assert done.returncode == 0
-
-
-def report(subject: str, verdict: Verdict) -> LeakReport:
-    return LeakReport(subject, (finding(verdict=verdict),))
-
-
-@pytest.mark.parametrize(
-    ("honest", "control", "whole"),
-    [
-        ("CLEAN", "LEAK", "CLEAN"),
-        ("LEAK", "LEAK", "LEAK"),
-        ("UNKNOWN", "LEAK", "UNKNOWN"),
-        ("CLEAN", "CLEAN", "UNKNOWN"),  # an audit that misses a planted leak proves nothing
-        ("LEAK", "CLEAN", "UNKNOWN"),
-        ("CLEAN", None, "CLEAN"),
-        (None, "LEAK", "LEAK"),
-    ],
-)
-def test_the_joint_verdict(honest: str | None, control: str | None, whole: str) -> None:
-    pairs = (("none", honest), ("full_sample_zscore", control))
-    reports = tuple(report(name, Verdict(one)) for name, one in pairs if one is not None)
-    assert joint_verdict(reports) == whole
 
 
 @pytest.mark.slow

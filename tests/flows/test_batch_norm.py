@@ -1,4 +1,4 @@
-"""The study as a user would run it, made small."""
+"""A small batch-norm study as a user runs it."""
 
 import json
 import shutil
@@ -35,7 +35,7 @@ def audit(place: Place, *overrides: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-def test_one_command_answers_and_the_same_again_trains_nothing(tmp_path: Path) -> None:
+def test_the_study_gives_an_answer_and_its_repetition_trains_nothing(tmp_path: Path) -> None:
     place = Place(tmp_path)
     done = audit(place, *SMALL)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -57,7 +57,7 @@ def test_one_command_answers_and_the_same_again_trains_nothing(tmp_path: Path) -
     assert {file: file.stat().st_mtime_ns for file in results} == results
 
 
-def test_a_mistake_gets_one_message_and_exit_status_2(tmp_path: Path) -> None:
+def test_a_wrong_setting_gets_one_message_and_exit_status_2(tmp_path: Path) -> None:
     done = audit(Place(tmp_path), "seed=[0,1]")
     assert done.returncode == 2
     assert "seed: no such key; did you mean seeds?" in done.stderr
@@ -65,5 +65,5 @@ def test_a_mistake_gets_one_message_and_exit_status_2(tmp_path: Path) -> None:
 
 
 def closing(output: str) -> str:
-    """Table and answer: all that must repeat, without the seconds."""
+    """The table and the answer, which must repeat; without the seconds."""
     return output[output.index("Noise, nothing to forecast: rank IC") : output.index("seconds:")]

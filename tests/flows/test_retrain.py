@@ -1,4 +1,4 @@
-"""``foldproof retrain`` and ``rollback`` as a user calls them, night after night."""
+"""``foldproof retrain`` and ``rollback`` as a user runs them, night after night."""
 
 import subprocess
 import sys
@@ -40,7 +40,7 @@ NIGHTLY = {
 
 
 class Nights(Place):
-    """A folder in which nights pass."""
+    """A folder in which a test runs several nights."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -78,7 +78,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> tuple[Nights, str]:
     return place, place.night("2001-02-08")
 
 
-def test_the_first_night_makes_a_champion_and_the_same_again_is_the_same(nights) -> None:
+def test_the_first_night_registers_a_champion_and_its_repetition_nothing(nights) -> None:
     place, said = nights
     assert said.startswith("first: cs_rank is the first champion, mean rank IC +")
     assert said.endswith(". Version 1 of foldproof is the champion")
@@ -91,7 +91,7 @@ def test_the_first_night_makes_a_champion_and_the_same_again_is_the_same(nights)
     assert list((place.folder / ".foldproof/results").glob("train-*")) == units
 
 
-def test_the_registered_model_holds_its_feature_importance(nights, tmp_path: Path) -> None:
+def test_the_registered_version_carries_its_feature_importance(nights, tmp_path: Path) -> None:
     place, _ = nights
     store = open_store(TrackingSpec(uri=f"sqlite:///{place.folder}/.foldproof/mlflow.db"))
     champion = find_champion(store, "foldproof", tmp_path)
@@ -104,7 +104,7 @@ def test_the_registered_model_holds_its_feature_importance(nights, tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_no_previous_champion_and_no_server_are_two_errors(nights) -> None:
+def test_a_missing_champion_and_a_missing_server_give_different_errors(nights) -> None:
     place, _ = nights
     first = place.foldproof("rollback")
     assert first.returncode == 2
@@ -135,7 +135,7 @@ def test_later_nights_keep_promote_refuse_and_roll_back(tmp_path: Path) -> None:
     assert place.champion == "1"
 
 
-def test_a_retraining_uses_the_newest_folds_and_one_seed() -> None:
+def test_the_champions_variant_is_trained_first_with_one_seed() -> None:
     night = load("nightly", ["seeds=[3, 4]", "operation.gate.folds=3"]).tonight()
     trial = trial_of(night, None)
     assert trial.variants == night.variants
