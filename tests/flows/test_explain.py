@@ -1,4 +1,4 @@
-"""``foldproof explain`` as a user runs it, on the models of a finished comparison."""
+"""``foldproof explain`` as a user calls it, on the models of a finished comparison."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.filterwarnings(text) for text in OTHERS_WARNINGS]
         (["nodes=many"], "nodes"),
     ],
 )
-def test_a_wrong_setting_is_named(settings, said):
+def test_a_mistake_names_the_setting(settings, said):
     with pytest.raises(ConfigError) as caught:
         load_explanation("latest", settings)
     assert said in str(caught.value)
@@ -38,7 +38,7 @@ def explain(place, *arguments):
 
 
 @pytest.mark.slow
-def test_a_forecast_of_the_best_model_is_explained_in_text_figure_and_artifact(finished):
+def test_the_best_models_forecast_as_sentence_figure_and_artifact(finished):
     place, _ = finished
     done = explain(place, "symbol=S003")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -63,7 +63,7 @@ def store_of(place):
 
 
 @pytest.mark.slow
-def test_a_model_is_found_by_run_by_the_start_of_its_id_and_as_the_latest(finished, tmp_path):
+def test_models_are_found_by_run_beginning_id_and_as_the_latest(finished, tmp_path):
     store = open_store(store_of(finished[0]))
     runs = store.client.search_runs([store.experiment_id], "tags.variant = 'batch_norm_hidden'")
     (run,) = runs
@@ -105,7 +105,7 @@ def registered(store, model):
         ("models:/nobody/1", "no model models:/nobody/1"),
     ],
 )
-def test_an_unknown_model_gets_a_message_with_the_known_ones(finished, tmp_path, name, said):
+def test_what_is_not_there_says_what_is(finished, tmp_path, name, said):
     store = open_store(store_of(finished[0]))
     with pytest.raises(TrackingError, match=said) as caught:
         fetch_model(store, name, tmp_path)
@@ -121,7 +121,7 @@ def test_a_summary_run_has_no_model(finished, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_typo_gets_one_line_and_exit_status_2(finished):
+def test_a_typo_is_one_line_and_exit_status_2(finished):
     done = explain(finished[0], "symbol=S99")
     assert done.returncode == 2
     assert done.stderr.startswith("error: no symbol 'S99' in the rows; there are ")

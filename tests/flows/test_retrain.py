@@ -1,4 +1,4 @@
-"""``foldproof retrain`` and ``rollback`` as a user runs them, night after night."""
+"""``foldproof retrain`` and ``rollback`` as a user calls them, night after night."""
 
 import subprocess
 import sys
@@ -40,7 +40,7 @@ NIGHTLY = {
 
 
 class Nights(Place):
-    """A folder in which a test runs several nights."""
+    """A folder in which nights pass."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -78,7 +78,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> tuple[Nights, str]:
     return place, place.night("2001-02-08")
 
 
-def test_the_first_night_registers_a_champion_and_its_repetition_nothing(nights) -> None:
+def test_the_first_night_makes_a_champion_and_the_same_again_is_the_same(nights) -> None:
     place, said = nights
     assert said.startswith("first: cs_rank is the first champion, mean rank IC +")
     assert said.endswith(". Version 1 of foldproof is the champion")
@@ -91,7 +91,7 @@ def test_the_first_night_registers_a_champion_and_its_repetition_nothing(nights)
     assert list((place.folder / ".foldproof/results").glob("train-*")) == units
 
 
-def test_the_registered_version_carries_its_feature_importance(nights, tmp_path: Path) -> None:
+def test_what_is_registered_knows_what_its_features_were_worth(nights, tmp_path: Path) -> None:
     place, _ = nights
     store = open_store(TrackingSpec(uri=f"sqlite:///{place.folder}/.foldproof/mlflow.db"))
     champion = find_champion(store, "foldproof", tmp_path)
@@ -104,7 +104,7 @@ def test_the_registered_version_carries_its_feature_importance(nights, tmp_path:
 
 
 @pytest.mark.slow
-def test_a_missing_champion_and_a_missing_server_give_different_errors(nights) -> None:
+def test_no_champion_to_roll_back_to_and_no_server_are_told_apart(nights) -> None:
     place, _ = nights
     first = place.foldproof("rollback")
     assert first.returncode == 2
@@ -135,7 +135,7 @@ def test_later_nights_keep_promote_refuse_and_roll_back(tmp_path: Path) -> None:
     assert place.champion == "1"
 
 
-def test_the_champions_variant_is_trained_first_with_one_seed() -> None:
+def test_the_champions_variant_is_tried_first_and_one_seed_only() -> None:
     night = load("nightly", ["seeds=[3, 4]", "operation.gate.folds=3"]).tonight()
     trial = trial_of(night, None)
     assert trial.variants == night.variants

@@ -1,4 +1,4 @@
-"""``foldproof score`` and ``monitor`` as a user runs them."""
+"""``foldproof score`` and ``monitor`` as a user calls them."""
 
 import sqlite3
 import subprocess
@@ -102,7 +102,9 @@ def test_a_night_is_scored_and_the_next_is_refused(place: Nights, one: TrainedUn
 
 
 @pytest.mark.slow
-def test_the_same_night_again_gives_the_same_file_and_run(place: Nights, one: TrainedUnit) -> None:
+def test_the_same_night_again_is_the_same_file_and_the_same_run(
+    place: Nights, one: TrainedUnit
+) -> None:
     (when,) = nights(one, 40)
     assert place.foldproof("score", when).returncode == 0
     file = place.scores / f"{when}.parquet"
@@ -115,7 +117,7 @@ def test_the_same_night_again_gives_the_same_file_and_run(place: Nights, one: Tr
 
 
 @pytest.mark.slow
-def test_an_alert_of_the_monitor_gives_exit_status_1_and_an_event(
+def test_a_champion_is_watched_and_an_alert_is_exit_status_1_and_an_event(
     place: Nights, one: TrainedUnit
 ) -> None:
     for when in nights(one, 50, 51):
@@ -145,7 +147,7 @@ def events(database: Path) -> list[tuple[str, str]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["score", "monitor"])
-def test_a_missing_champion_and_a_missing_server_give_different_errors(
+def test_no_champion_and_no_server_are_two_errors(
     command: str, one: TrainedUnit, tmp_path: Path
 ) -> None:
     place, (when,) = Nights(tmp_path), nights(one, 30)

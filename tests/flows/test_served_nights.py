@@ -1,4 +1,4 @@
-"""The nightly flows under ``foldproof serve``, and the same flows called from Python."""
+"""The nightly flows as a served folder runs them, and the same flows called from Python."""
 
 import subprocess
 import sys
@@ -29,26 +29,26 @@ print(f"version {scoring.version}, {len(scoring.scores)} scores")
 
 @pytest.fixture(scope="module")
 def night(tmp_path_factory):
-    """A folder after one night: two retrainings requested at once, a score, a monitoring."""
+    """A folder after one night: two retrainings asked for at once, a score, a monitoring."""
     folder = tmp_path_factory.mktemp("served")
     (folder / "small.yaml").write_text(yaml.safe_dump(NIGHTLY))
     log, ports = folder / "serve.log", (free_port(), free_port())
     options = ["--port", str(ports[0]), "--mlflow-port", str(ports[1])]
-    runs = {}
+    told = {}
     with running(foldproof("serve", "small.yaml", *options), folder, log):
         until(lambda: "Ctrl-C ends" in log.read_text(), 240, log)
         api = Api(ports[0])
         retrain = [api.run("retrain/small", {}) for _ in range(2)]
-        runs["retrain"] = [until(lambda run=run: api.ended(run), 400, log) for run in retrain]
+        told["retrain"] = [until(lambda run=run: api.ended(run), 400, log) for run in retrain]
         for flow, when in (("score", "2001-02-08"), ("monitor", "2001-02-09")):
             run = api.run(f"{flow}/small", {"experiment": {"operation": {"as_of": when}}})
-            runs[flow] = [until(lambda run=run: api.ended(run), 200, log)]
-    return folder, runs
+            told[flow] = [until(lambda run=run: api.ended(run), 200, log)]
+    return folder, told
 
 
-def test_the_nightly_flows_complete(night):
-    folder, runs = night
-    states = {flow: [run["state_type"] for run in ended] for flow, ended in runs.items()}
+def test_they_complete(night):
+    folder, told = night
+    states = {flow: [run["state_type"] for run in runs] for flow, runs in told.items()}
     assert states == {
         "retrain": ["COMPLETED"] * 2,
         "score": ["COMPLETED"],
@@ -58,15 +58,15 @@ def test_the_nightly_flows_complete(night):
     assert (folder / ".foldproof/monitoring/foldproof/realised.png").exists()
 
 
-def test_a_second_retraining_waits_for_the_first_and_registers_nothing(night):
-    folder, runs = night
-    times = sorted((run["start_time"], run["end_time"]) for run in runs["retrain"])
+def test_a_second_retraining_waits_for_the_first_and_is_the_same(night):
+    folder, told = night
+    times = sorted((run["start_time"], run["end_time"]) for run in told["retrain"])
     assert pd.Timestamp(times[0][1]) <= pd.Timestamp(times[1][0])
     client = MlflowClient(f"sqlite:///{folder}/.foldproof/mlflow.db")
     assert [int(one.version) for one in client.search_model_versions()] == [1]
 
 
-def test_a_flow_called_from_python_gives_the_same_scores(night):
+def test_a_flow_called_from_python_scores_the_same(night):
     folder, _ = night
     table = folder / ".foldproof/scores/foldproof/2001-02-08.parquet"
     served = pd.read_parquet(table)
