@@ -136,7 +136,7 @@ def test_a_bad_setting_gets_one_clear_message(case: str) -> None:
 
 
 @pytest.mark.parametrize("source", ["query", "file", "noise"])
-def test_a_password_is_not_said_even_where_it_is_refused(source: str) -> None:
+def test_the_error_for_a_password_does_not_contain_it(source: str) -> None:
     """Nor by the error of pydantic behind the message, which a traceback would show."""
     data = f"data={{path: 'x://u:s3cret@h/d', source: {source}, query: select 1}}"
     with pytest.raises(ConfigError, match=r"path contains a password") as caught:
@@ -168,7 +168,7 @@ def test_a_missing_file_names_the_presets() -> None:
         load("conf/quik.yaml")
 
 
-def test_several_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
         load("quick", ["training.epoch=5", "network.windows=3"])
     assert str(caught.value).count("did you mean") == 2

@@ -54,12 +54,12 @@ def test_a_mistake_names_the_setting(settings: list[str], said: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["mine", "mine:", ":forecast", "a:b:c"])
-def test_a_forecaster_is_a_module_and_what_stands_in_it(name: str) -> None:
+def test_a_forecaster_is_named_by_module_and_function(name: str) -> None:
     with pytest.raises(ConfigError, match=r"package\.module:function"):
         load_outside(name, "rows.parquet")
 
 
-def test_several_mistakes_are_told_at_once_a_line_each() -> None:
+def test_all_mistakes_are_reported_at_once_one_per_line() -> None:
     with pytest.raises(ConfigError) as caught:
         load_outside("mine", "rows.parquet", ["horizn=5", "cuts=0"])
     first, *faults = str(caught.value).splitlines()

@@ -32,13 +32,13 @@ def test_the_compose_file_describes_the_same_servers():
         assert services[name]["depends_on"]["postgres"]["condition"] == "service_healthy"
 
 
-def test_a_worker_without_the_password_is_told_where_it_comes_from(tmp_path):
+def test_the_error_for_a_missing_password_says_how_to_get_one(tmp_path):
     asked = [RUN, "worker", "one"]
     done = subprocess.run(asked, cwd=tmp_path, env=environment(), capture_output=True, text=True)
     assert (done.returncode, "start 'prefect' first" in done.stderr) == (2, True)
 
 
-def test_what_to_run_must_be_said(tmp_path):
+def test_a_command_is_required(tmp_path):
     done = subprocess.run([RUN], cwd=tmp_path, env=environment(), capture_output=True, text=True)
     assert (done.returncode, "say what to run" in done.stderr) == (2, True)
 

@@ -47,14 +47,14 @@ def test_overrides_make_it_small() -> None:
     assert study.compositions == (Composition("symbol", size=8),)
 
 
-def test_synthetic_panels_are_drawn_anew_and_a_real_one_is_not() -> None:
+def test_synthetic_panels_are_drawn_again_and_a_real_one_is_not() -> None:
     study = load_study("batch_norm")
     seeds = {study.sources["noise"].drawn(seed).synthetic.seed for seed in study.seeds}
     assert len(seeds) == len(study.seeds)
     assert study.sources["real"].drawn(0) == study.sources["real"].drawn(3)
 
 
-def test_a_study_is_told_from_a_comparison() -> None:
+def test_a_study_is_distinguished_from_a_comparison() -> None:
     assert study_of("conf/batch_norm.yaml") == "batch_norm"
     assert study_of("sp500") is None
 

@@ -26,7 +26,7 @@ def dates(batch):
     return (batch % DAYS).tolist()
 
 
-def test_the_spec_offers_exactly_these():
+def test_the_choices_of_the_spec_are_the_mapping():
     assert set(get_args(get_type_hints(TrainingSpec)["batches"])) == set(BATCHES)
     assert all(name == entry.name for name, entry in BATCHES.items())
 

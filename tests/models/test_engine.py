@@ -120,7 +120,7 @@ def test_gradients_are_clipped(blocks):
     assert not equal(free.weights, tight.weights)
 
 
-def test_causal_buffers_start_anew_with_each_epoch(blocks):
+def test_causal_buffers_restart_with_each_epoch(blocks):
     """Later dates of the first pass change; what the second pass met of its first dates does not.
 
     With a learning rate next to nothing the weights stand still, so the training loss of an early

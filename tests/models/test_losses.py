@@ -11,7 +11,7 @@ from foldproof.models.spec import TrainingSpec
 RANK = LOSSES["rank_correlation"].of
 
 
-def test_the_spec_offers_exactly_these():
+def test_the_choices_of_the_spec_are_the_mapping():
     assert set(get_args(get_type_hints(TrainingSpec)["loss"])) == set(LOSSES)
     assert all(name == entry.name for name, entry in LOSSES.items())
 

@@ -57,7 +57,7 @@ def same(one, other):
     return torch.equal(one.nan_to_num(-99), other.nan_to_num(-99))
 
 
-def test_the_keys_are_these_and_nobody_can_add_one():
+def test_the_keys_are_fixed():
     assert list(VARIANTS) == EXPECTED
     with pytest.raises(TypeError):
         VARIANTS["another"] = VARIANTS["none"]
@@ -86,13 +86,13 @@ def test_learned_variants_differ_from_the_zscore_in_one_place_only(name, place, 
     assert set(parts.values()) == {None}
 
 
-def test_exactly_one_variant_leaks_and_is_marked():
+def test_exactly_one_variant_leaks_and_is_a_control():
     assert [name for name, v in VARIANTS.items() if v.control] == ["full_sample_zscore"]
     assert [name for name, v in VARIANTS.items() if not v.causal] == ["full_sample_zscore"]
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_it_says_what_it_is(name):
+def test_it_has_title_formula_and_source(name):
     variant = VARIANTS[name]
     assert variant.title
     assert variant.formula

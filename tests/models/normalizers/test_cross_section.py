@@ -41,7 +41,7 @@ def test_by_hand_with_ties_and_an_outsider():
 
 
 @pytest.mark.parametrize("normalizer", [CrossSectionZScore(), CrossSectionRank()])
-def test_outsiders_move_nobody(small, normalizer):
+def test_non_members_change_no_statistic(small, normalizer):
     moved = small.values.clone()
     moved[~small.member] += 1000
     before = normalizer.apply(small.values, small.member, {}).values
@@ -50,7 +50,7 @@ def test_outsiders_move_nobody(small, normalizer):
     assert torch.equal(before[inside].nan_to_num(-9), after[inside].nan_to_num(-9))
 
 
-def test_same_for_all_is_zero_and_nobody_is_missing():
+def test_equal_values_become_zero_and_none_is_missing():
     values = torch.full((2, 4, 1), 0.1)
     member = torch.ones(2, 4, dtype=torch.bool)
     member[1] = False

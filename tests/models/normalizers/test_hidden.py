@@ -87,7 +87,7 @@ def test_causal_norm_equals_the_long_way_however_batches_are_cut(hidden, dates, 
     torch.testing.assert_close(norm.running_variance, variance.float(), rtol=1e-5, atol=1e-6)
 
 
-def test_causal_norm_never_sees_the_same_or_later_dates(hidden, dates):
+def test_causal_norm_never_uses_the_same_or_later_dates(hidden, dates):
     changed = hidden.clone()
     changed[dates == 30] *= 100
     before = CausalBatchNorm(4)(hidden, dates)
@@ -104,7 +104,7 @@ def test_causal_norm_never_sees_the_same_or_later_dates(hidden, dates):
     assert torch.equal(moved[mates], before[mates])
 
 
-def test_causal_norm_forgets_between_passes_and_is_frozen_at_scoring(hidden, dates):
+def test_causal_norm_resets_between_passes_and_is_fixed_at_scoring(hidden, dates):
     norm = CausalBatchNorm(4)
     first = norm(hidden, dates)
     again = norm(hidden, dates)

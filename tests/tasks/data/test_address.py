@@ -16,7 +16,7 @@ def test_kinds(address: str | None, kind: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["mysql://h/d", "prices.db", "", "sqlite+other:///x.db"])
-def test_what_cannot_be_opened_for_reading_only_is_refused(address: str) -> None:
+def test_databases_that_cannot_be_read_only_are_refused(address: str) -> None:
     with pytest.raises(ValueError, match="a database that can be opened for reading only"):
         kind_of(address)
 
@@ -35,16 +35,16 @@ CLEAN = [
 
 
 @pytest.mark.parametrize("text", BARE)
-def test_a_password_is_seen(text: str) -> None:
+def test_a_password_in_an_address_is_detected(text: str) -> None:
     assert holds_password(text)
 
 
 @pytest.mark.parametrize("text", CLEAN)
-def test_nothing_else_is_taken_for_one(text: str) -> None:
+def test_other_texts_are_not_mistaken_for_passwords(text: str) -> None:
     assert not holds_password(text)
 
 
-def test_variables_are_put_in_as_an_address_writes_them() -> None:
+def test_values_of_variables_are_quoted_in_addresses() -> None:
     text, secrets = filled("postgresql://u:${A}@h/d", {"A": "p@s/s"})
     assert text == "postgresql://u:p%40s%2Fs@h/d"
     assert masked(f"{text} and p@s/s", secrets) == "postgresql://u:***@h/d and ***"

@@ -70,7 +70,7 @@ def test_an_extended_panel_is_the_whole_one_to_the_last_bit(
         np.testing.assert_array_equal(found[name].view(np.uint8), array.view(np.uint8), name)
 
 
-def test_a_look_back_that_is_told_too_short_would_show(
+def test_a_look_back_stated_too_short_is_detected(
     market: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So the equality above is not by chance: it rests on what the features say of themselves."""
@@ -85,7 +85,7 @@ def test_a_look_back_that_is_told_too_short_would_show(
     assert not np.array_equal(found.values, whole.values, equal_nan=True)
 
 
-def test_what_may_change_everything_is_panel_arrays_as_a_whole(market: pd.DataFrame) -> None:
+def test_changes_that_may_affect_all_cells_compute_the_whole_panel(market: pd.DataFrame) -> None:
     """A symbol that comes in moves the market; how far own features look back is unknown."""
     rows = rows_of(market, PRICE, 330)
     grid = grid_of(rows.frame)

@@ -18,17 +18,17 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("query", READS)
-def test_what_reads_is_let_through(query: str) -> None:
+def test_queries_that_read_are_accepted(query: str) -> None:
     assert why_not_reading(query) == ""
 
 
 @pytest.mark.parametrize("query", CHANGES)
-def test_what_changes_or_may_is_not(query: str) -> None:
+def test_queries_that_may_change_data_are_refused(query: str) -> None:
     assert why_not_reading(query)
 
 
 @pytest.mark.parametrize("query", READS[:3] + READS[4:5])
-def test_a_query_stands_within_another(query: str) -> None:
+def test_a_query_can_be_selected_from(query: str) -> None:
     """Also where it ends in a comment."""
     with sqlite3.connect(":memory:") as connection:
         text = inner(query.strip() + " -- end" if ";" not in query else query, "count(*)")

@@ -24,7 +24,7 @@ def test_every_reference_forecasts_what_a_unit_does(name: str, panel: Panel, fol
 
 
 @pytest.mark.parametrize("name", REFERENCES)
-def test_no_reference_sees_the_future(name: str, panel: Panel, fold: Fold) -> None:
+def test_no_reference_uses_the_future(name: str, panel: Panel, fold: Fold) -> None:
     """Rows after a cut in the test block change; forecasts up to the cut do not."""
     cut = fold.test.start + 30
     until = panel.dates[cut]

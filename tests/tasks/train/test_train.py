@@ -94,7 +94,7 @@ def test_nothing_of_the_test_block_reaches_the_weights(
     assert other.best_epoch == trained.best_epoch
 
 
-def test_a_forecast_stands_when_later_rows_change(
+def test_a_forecast_does_not_change_when_later_rows_change(
     panel: Panel, fold: Fold, trained: TrainedUnit
 ) -> None:
     cut = fold.test.start + 40
@@ -155,12 +155,14 @@ def test_a_window_without_rows_says_why(unit: Unit, panel: Panel) -> None:
         ),
     ],
 )
-def test_what_cannot_be_trained_says_why(change, message: str, unit: Unit, panel: Panel) -> None:
+def test_the_error_says_why_a_unit_cannot_be_trained(
+    change, message: str, unit: Unit, panel: Panel
+) -> None:
     with pytest.raises(TrainingError, match=re.escape(message)):
         train_unit(unit, change(panel))
 
 
-def test_a_key_holds_everything_that_decides(unit: Unit) -> None:
+def test_the_key_depends_on_every_setting(unit: Unit) -> None:
     others = [
         replace(unit, variant="none"),
         replace(unit, seed=1),
@@ -175,7 +177,7 @@ def test_a_key_holds_everything_that_decides(unit: Unit) -> None:
     assert replace(unit).key == unit.key
 
 
-def test_a_key_follows_the_file_of_ones_own_variant(
+def test_the_key_depends_on_the_file_of_a_user_s_variant(
     unit: Unit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "variant_of_a_user.py"

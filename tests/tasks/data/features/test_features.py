@@ -114,7 +114,7 @@ def test_no_bit_of_the_past_moves_with_the_future(
         pd.testing.assert_frame_equal(again, full.loc[~later], check_exact=True)
 
 
-def test_symbols_that_are_not_listed_yet_do_not_move_the_market() -> None:
+def test_symbols_listed_later_do_not_change_the_market_return() -> None:
     """Not by a bit, wherever their empty columns stand."""
     rng = np.random.default_rng(0)
     returns = rng.standard_normal((20, 100))
@@ -125,7 +125,7 @@ def test_symbols_that_are_not_listed_yet_do_not_move_the_market() -> None:
     np.testing.assert_allclose(expected[:, 0], returns.mean(axis=1), rtol=1e-12)
 
 
-def test_the_check_of_causality_sees_a_look_ahead(market: pd.DataFrame) -> None:
+def test_the_check_of_causality_detects_look_ahead(market: pd.DataFrame) -> None:
     """Planted fault: one feature reads the next row; the same comparison must fail on it."""
     later = market["date"] > np.sort(market["date"].unique())[300]
 

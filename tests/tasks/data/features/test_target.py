@@ -51,7 +51,7 @@ def test_equals_pandas_on_members_with_a_label(kind: str, market: pd.DataFrame) 
     assert panel.target.dtype == np.float32
 
 
-def test_a_date_that_orders_nobody_has_no_label() -> None:
+def test_a_date_with_equal_returns_has_no_label() -> None:
     values = np.array([[1.0, 1.0, 1.0], [np.nan, 2.0, np.nan], [0.1, 0.1, 0.1], [1.0, 2.0, 3.0]])
     z, rank = cs_zscore(values), cs_rank(values)
     assert np.isnan(z[:3]).all()

@@ -29,7 +29,7 @@ def test_equals_pandas(window: int) -> None:
 
 
 @pytest.mark.parametrize("window", [1, 2, 3, 13, 60, 61, 252])
-def test_doubling_meets_every_row_and_no_other(window: int) -> None:
+def test_doubling_covers_every_row_and_no_other(window: int) -> None:
     x = X.copy()
     x[20, 1] = np.nan
     expected = rolling(x, window, np.maximum)

@@ -60,7 +60,7 @@ def grow(way: str, features: str, seed: int, then: int, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_appended_nights_give_the_rows_of_a_whole_reading(way: str, tmp_path: Path) -> None:
+def test_appended_rows_equal_a_complete_reading(way: str, tmp_path: Path) -> None:
     grow(way, "ready", [*WAYS].index(way), 2, tmp_path)
 
 
@@ -80,7 +80,7 @@ def test_many_appendings(features: str, way: str, tmp_path: Path) -> None:
         grow(way, features, seed, 6, tmp_path / str(seed))
 
 
-def test_the_panel_is_that_of_a_whole_reading(tmp_path: Path) -> None:
+def test_the_panel_equals_that_of_a_complete_reading(tmp_path: Path) -> None:
     """The warnings count, too: they are part of the key."""
     table = pd.DataFrame()
     for night, added in enumerate(nights(0, first=40, then=3)):
@@ -121,7 +121,7 @@ NOT_APPENDED = ["csv", "parquet, one group", "parquet, groups across dates", "sq
 
 
 @pytest.mark.parametrize("way", NOT_APPENDED)
-def test_a_restated_cell_is_noticed_read_anew_and_told_of(
+def test_a_restated_cell_is_detected_read_again_and_reported(
     way: str, market: list[pd.DataFrame], tmp_path: Path
 ) -> None:
     """In files anywhere; in a query on one of its newest dates."""
@@ -143,7 +143,7 @@ def test_a_restated_cell_is_noticed_read_anew_and_told_of(
 
 
 @pytest.mark.parametrize("way", [*NOT_APPENDED, "sqlite with times"])
-def test_a_row_that_is_gone_or_came_late_is_noticed(
+def test_removed_and_late_rows_are_detected(
     way: str, market: list[pd.DataFrame], tmp_path: Path
 ) -> None:
     """In a query, too, before the dates that are compared: the number of rows gives it away."""
@@ -155,7 +155,7 @@ def test_a_row_that_is_gone_or_came_late_is_noticed(
     assert f"first {gone['symbol']} on {gone['date']:%Y-%m-%d}: removed" in said
 
 
-def test_what_a_query_restates_before_its_overlap_is_seen_by_a_whole_reading_only(
+def test_values_restated_before_the_overlap_need_a_complete_reading(
     market: list[pd.DataFrame], tmp_path: Path
 ) -> None:
     """The price of not asking for it, and why incremental is a choice."""
@@ -188,7 +188,7 @@ BY_ITSELF = {
 
 
 @pytest.mark.parametrize("what", BY_ITSELF)
-def test_what_is_not_plainly_an_appended_night_is_read_as_a_whole(
+def test_anything_but_appended_rows_is_read_completely(
     what: str, market: list[pd.DataFrame], tmp_path: Path
 ) -> None:
     """Read by itself it would count, or mean, something else than within the whole."""
@@ -201,9 +201,7 @@ def test_what_is_not_plainly_an_appended_night_is_read_as_a_whole(
     assert whole.times == 2
 
 
-def test_a_digit_that_is_changed_in_place_is_noticed(
-    market: list[pd.DataFrame], tmp_path: Path
-) -> None:
+def test_a_digit_changed_in_place_is_detected(market: list[pd.DataFrame], tmp_path: Path) -> None:
     """The lines after it still begin where they did."""
     spec, whole = appended(market, NIGHT, tmp_path)
     old = str(market[0]["close"].dropna().iloc[0])
@@ -218,7 +216,7 @@ def test_a_digit_that_is_changed_in_place_is_noticed(
     assert whole.times == 2
 
 
-def test_cells_of_a_night_are_read_as_among_all_others(
+def test_new_cells_get_the_types_of_the_complete_file(
     market: list[pd.DataFrame], tmp_path: Path
 ) -> None:
     """By themselves 1 would be a number, and the long volume a whole one with another last bit."""
@@ -244,7 +242,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_errors_are_those_of_a_whole_reading_and_spoil_nothing(
+def test_errors_equal_those_of_a_complete_reading_and_keep_the_kept_rows(
     what: str, market: list[pd.DataFrame], tmp_path: Path
 ) -> None:
     """With the line of the whole file. When the night is put right, it is appended."""
@@ -279,7 +277,7 @@ def no_notes(place: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [broken, gone, of_other_code, no_notes])
-def test_what_is_kept_is_not_trusted_when_it_is_not_whole(
+def test_incomplete_kept_rows_are_not_used(
     spoil: Callable[[Path], None], market: list[pd.DataFrame], tmp_path: Path
 ) -> None:
     spec, whole = appended(market, NIGHT, tmp_path)
@@ -299,7 +297,7 @@ def test_a_night_before_the_last_one_refuses_rows_of_the_future(
         read_incrementally(spec, date(2019, 12, 1), tmp_path / "kept", whole)
 
 
-def test_other_settings_have_rows_of_their_own(market: list[pd.DataFrame], tmp_path: Path) -> None:
+def test_other_settings_keep_other_rows(market: list[pd.DataFrame], tmp_path: Path) -> None:
     """Dates and history that are asked for do not change what is kept; roles do."""
     spec = settings(in_csv(market[0], None, tmp_path))
     for other in (

@@ -41,7 +41,7 @@ def test_appended_rows_restate_nothing() -> None:
         (changed(date_3=pd.Timestamp("2020-01-01")), "1 rows added, 1 rows removed, dated 2020-01-01 to 2020-01-03; first B on 2020-01-01: added"),
     ],
 )  # fmt: skip
-def test_what_differs_is_counted_with_its_first_witness(new: pd.DataFrame, sentence: str) -> None:
+def test_differences_are_counted_with_the_first_one(new: pd.DataFrame, sentence: str) -> None:
     found = restatement(OLD, new.sort_values(["date", "symbol"], ignore_index=True), called)
     assert found is not None
     assert found.sentence == f"history restated: {sentence}"

@@ -39,7 +39,7 @@ def test_known_the_next_day_shifts_every_row_by_one() -> None:
     assert out["price"].tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9]
 
 
-def test_the_row_of_the_later_date_stands_where_two_meet() -> None:
+def test_of_two_rows_on_a_date_the_one_with_the_later_date_is_kept() -> None:
     known = [str(day) for day in DAYS]
     known[2] = known[5]
     out = as_known(rows_of(known))

@@ -55,7 +55,7 @@ def test_arrays_are_read_only(name: str, panel: Panel) -> None:
         getattr(panel, name)[0] = getattr(panel, name)[1]
 
 
-def test_members_are_those_observed_and_in_the_universe(panel: Panel) -> None:
+def test_members_are_observed_and_in_the_universe(panel: Panel) -> None:
     member = dict(zip(panel.symbols, panel.member.T, strict=True))
     day = np.arange(330)
     np.testing.assert_array_equal(member["FULL"], day >= 0)
@@ -173,13 +173,13 @@ def changed(column: str, value: object) -> Callable[[pd.DataFrame], pd.DataFrame
     ],
     ids=["price", "hole", "volume", "member", "row", "symbol", "dates", "first day"],
 )
-def test_the_fingerprint_tells_every_change(
+def test_the_fingerprint_depends_on_every_value(
     change: Callable[[pd.DataFrame], pd.DataFrame], market: pd.DataFrame, panel: Panel
 ) -> None:
     assert from_frame(change(market), ROLES, TARGET).fingerprint != panel.fingerprint
 
 
-def test_the_fingerprint_tells_names_and_target(market: pd.DataFrame, panel: Panel) -> None:
+def test_the_fingerprint_depends_on_names_and_target(market: pd.DataFrame, panel: Panel) -> None:
     """Same numbers, other feature name; same numbers, other target spec."""
     ready = ColumnsSpec(price="price", features=("volume_",))
     renamed = ColumnsSpec(price="price", features=("volume2",))
@@ -191,14 +191,12 @@ def test_the_fingerprint_tells_names_and_target(market: pd.DataFrame, panel: Pan
     assert from_frame(market, ROLES, TargetSpec(4, "return")).fingerprint != panel.fingerprint
 
 
-def test_the_fingerprint_tells_shapes_and_types() -> None:
+def test_the_fingerprint_depends_on_shapes_and_types() -> None:
     zeros = [np.zeros((2, 3)), np.zeros((3, 2)), np.zeros((2, 3), np.int64)]
     assert len({fingerprint([], [array]) for array in zeros}) == 3
 
 
-def test_the_fingerprint_does_not_know_the_order_of_rows(
-    market: pd.DataFrame, panel: Panel
-) -> None:
+def test_the_fingerprint_ignores_the_order_of_rows(market: pd.DataFrame, panel: Panel) -> None:
     shuffled = market.sample(frac=1, random_state=0)
     assert from_frame(shuffled, ROLES, TARGET).fingerprint == panel.fingerprint
     assert from_frame(shuffled[shuffled.columns[::-1]], ROLES, TARGET).fingerprint == (
@@ -239,7 +237,7 @@ def test_a_second_build_skips_the_work(tmp_path: Path, monkeypatch: pytest.Monke
         (SMALL, TargetSpec(5, "cs_rank")),
     ],
 )
-def test_what_decides_a_panel_decides_its_folder(
+def test_the_folder_of_a_panel_depends_on_its_settings(
     other: tuple[DataSpec, TargetSpec], tmp_path: Path
 ) -> None:
     first, second = build(SMALL, TARGET, cache=tmp_path), build(*other, cache=tmp_path)

@@ -96,7 +96,7 @@ def test_bad_own_features_are_refused(name: str, own: ModuleType, market: pd.Dat
         ("own_features:number", "must be a function; it is of type int"),
     ],
 )
-def test_a_name_that_leads_nowhere(
+def test_a_feature_function_that_cannot_be_imported(
     name: str, message: str, own: ModuleType, market: pd.DataFrame
 ) -> None:
     with pytest.raises(DataError, match=message):

@@ -40,7 +40,7 @@ def test_sp500_says_what_a_reader_must_know(fact: str) -> None:
     assert about["warnings"] == []
 
 
-def test_the_terms_are_those_of_the_package() -> None:
+def test_the_terms_of_use_are_those_of_the_package() -> None:
     said = " ".join((inspect.getdoc(load_sp500_dataset) or "").split())
     for words in ("solely for testing and example purposes", "stale", "trading, or commercial use"):
         assert words in said

@@ -24,16 +24,16 @@ def test_a_bad_input_gets_its_sentence(case: Case, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("case", WARNED, ids=lambda case: case.name)
-def test_what_is_put_right_is_counted(case: Case, tmp_path: Path) -> None:
+def test_repairs_are_counted(case: Case, tmp_path: Path) -> None:
     assert read(case.spec(tmp_path), TODAY).about["warnings"] == [case.expected(tmp_path)]
 
 
-def test_a_good_table_passes_without_a_word(tmp_path: Path) -> None:
+def test_a_good_table_has_no_warnings(tmp_path: Path) -> None:
     rows = read(Case("good", GOOD, "").spec(tmp_path), TODAY)
     assert rows.about["warnings"] == []
     assert rows.frame.shape == (12, 3)
 
 
-def test_every_case_is_another() -> None:
+def test_the_cases_differ() -> None:
     assert len({case.name for case in CASES}) == len(CASES) >= 20
     assert len({case.message for case in CASES}) >= len(CASES) - 8

@@ -59,7 +59,7 @@ WRONG = {
 
 @pytest.mark.parametrize("name", DATABASES)
 @pytest.mark.parametrize("what", WRONG)
-def test_a_wrong_query_is_answered_with_its_line(
+def test_the_error_for_a_wrong_query_names_its_line(
     what: str, name: str, market: pd.DataFrame, tmp_path: Path
 ) -> None:
     address, table = DATABASES[name](market, tmp_path)
@@ -85,7 +85,7 @@ def test_the_connection_itself_cannot_write(
 
 
 @pytest.mark.parametrize("name", DATABASES)
-def test_a_change_within_a_query_is_refused(
+def test_a_query_that_changes_data_is_refused(
     name: str, market: pd.DataFrame, tmp_path: Path
 ) -> None:
     address, table = DATABASES[name](market, tmp_path)
@@ -94,7 +94,7 @@ def test_a_change_within_a_query_is_refused(
     assert len(read(spec_of(address, f"select * from {table}", min_history=1)).frame) == len(market)
 
 
-def test_no_file_is_made_where_none_is(tmp_path: Path) -> None:
+def test_a_missing_database_file_is_not_created(tmp_path: Path) -> None:
     """SQLite makes a file that it does not find, unless it is kept from it."""
     with pytest.raises(DataError, match=r"there is no such file; correct the path$"):
         read(spec_of(f"sqlite:///{tmp_path}/prices.db", "select 1"))
@@ -117,7 +117,7 @@ def test_a_bad_cell_is_named_by_row_date_symbol_and_column(
     )
 
 
-def test_without_duckdb_the_way_to_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_without_duckdb_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "duckdb", None)  # what an import finds that has failed
     with pytest.raises(DataError, match=r"pip install 'foldproof\[duckdb\]'"):
         read(spec_of(None, "select * from 'prices.parquet'"))
@@ -136,7 +136,7 @@ SERVER = "postgresql+{}://reader:${{PRICES_PASSWORD}}@127.0.0.1:1/prices"
         (SERVER.format("psycopg"), "no connection: .*|No module named 'psycopg'; install"),
     ],
 )
-def test_a_password_of_the_environment_is_never_said(
+def test_a_password_from_the_environment_is_in_no_message(
     address: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PRICES_PASSWORD", SECRET)
@@ -148,7 +148,7 @@ def test_a_password_of_the_environment_is_never_said(
         error = error.__cause__
 
 
-def test_a_variable_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_names_a_variable_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PRICES_PASSWORD", raising=False)
     with pytest.raises(DataError, match=r"the environment does not set PRICES_PASSWORD; export it"):
         read(spec_of(SERVER.format("psycopg"), "select 1"))

@@ -84,7 +84,7 @@ def test_the_seed_decides(source: str) -> None:
 
 
 @pytest.mark.parametrize("source", ["linear", "lagged"])
-def test_the_truth_of_linear_panels_is_read_the_same_way(source: str) -> None:
+def test_linear_panels_have_terms_too(source: str) -> None:
     panel = panel_of(source)
     moved = np.lib.stride_tricks.sliding_window_view(panel.values, 11, axis=0)
     windows = moved.transpose(0, 1, 3, 2)[:-1].reshape(-1, 11, len(panel.features)).astype(float)

@@ -72,19 +72,21 @@ def test_an_index_of_dates_and_symbols_serves_as_columns() -> None:
         ),
     ],
 )
-def test_a_wrong_input_is_told_by_column_and_row(columns: dict[str, object], said: str) -> None:
+def test_the_error_for_a_wrong_input_names_column_and_row(
+    columns: dict[str, object], said: str
+) -> None:
     with pytest.raises(DataError, match=re.escape(said)):
         inputs_of(rows(**columns), READY, FEATURES)
 
 
-def test_no_rows_and_a_name_that_stands_twice() -> None:
+def test_empty_input_and_duplicate_columns_are_refused() -> None:
     with pytest.raises(DataError, match="the input has no rows"):
         inputs_of(rows().head(0), READY, FEATURES)
     with pytest.raises(DataError, match="duplicate column 'f0'"):
         inputs_of(rows().set_axis(["date", "symbol", "f0", "f0", "f1"], axis=1), READY, FEATURES)
 
 
-def test_what_is_read_follows_from_the_features() -> None:
+def test_the_columns_read_depend_on_the_features() -> None:
     prices = DataSpec()
     assert columns_read(prices, ("return_1",)) == ("date", "symbol", "price")
     assert columns_read(prices, ("volume_change_21",)) == ("date", "symbol", "price", "volume")
@@ -94,7 +96,7 @@ def test_what_is_read_follows_from_the_features() -> None:
     assert columns_read(READY, FEATURES) == ("date", "symbol", "f0", "f1")
 
 
-def test_a_function_of_ones_own_gets_every_column_but_labels() -> None:
+def test_a_user_s_feature_function_gets_every_column_but_labels() -> None:
     own = DataSpec(features="package.module:function")
     frame = inputs_of(rows(target=[1.0, 2, 3, 4], label_end=["2020-02-01"] * 4), own, ("x",))
     assert list(frame) == ["date", "symbol", "f0", "f1", "note"]

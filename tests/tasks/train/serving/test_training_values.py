@@ -35,7 +35,7 @@ def test_few_different_values_have_fewer_bins_none_of_them_empty() -> None:
     assert (empty.shares, empty.low, empty.missing) == ((), None, 1.0)
 
 
-def test_shares_sum_to_one_and_are_what_the_values_show() -> None:
+def test_shares_sum_to_one_and_equal_counts() -> None:
     values = np.random.default_rng(1).standard_normal(5000).astype(np.float32)
     found = profile(values)
     counts, _ = np.histogram(values, [-np.inf, *found.edges, np.inf])
