@@ -100,8 +100,3 @@ class FromPrices:
         table[list(PARTS)] = parts.numpy()
         used = np.flatnonzero(table[list(PARTS)].any(axis=1) | (table["lag"] == 0))
         return table.iloc[used[0] : used[-1] + 1].iloc[::-1].reset_index(drop=True)
-
-    def by_symbol(self) -> pd.Series:
-        """Attribution of each symbol, summed over its cells; the largest in size first."""
-        sums = pd.Series(self.attributions.sum((0, 2)).numpy(), index=self.symbols)
-        return sums.reindex(sums.abs().sort_values(ascending=False, kind="stable").index)

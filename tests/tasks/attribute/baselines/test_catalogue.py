@@ -180,7 +180,11 @@ def test_attributions_against_every_baseline_are_complete(
     ("name", "change", "message"),
     [
         ("cs_meridian", {}, "no baseline 'cs_meridian'; did you mean cs_median"),
-        ("zero", {"days": 0}, "days must be at least 1: an earlier window; it is 0"),
+        (
+            "zero",
+            {"days": 0},
+            "days must be at least 1: the baseline is an earlier window; it is 0",
+        ),
         ("train_mean", {"train": range(3)}, "rows 0..3 hold no complete window of 4 rows"),
         ("train_draw", {"member": torch.zeros(DAYS, SYMBOLS).bool()}, "no complete window"),
         ("cs_median", {"member": torch.zeros(DAYS, SYMBOLS).bool()}, "for 4 of 4 samples"),

@@ -44,6 +44,11 @@ def attributed(neighbourhood, market, names, **more):
     return price_attributions(neighbourhood, Quotes.of(market, 5), names, **asked)
 
 
+def by_symbol(found) -> pd.Series:
+    """Attribution of each symbol, summed over its cells."""
+    return pd.Series(found.attributions.sum((0, 2)).numpy(), index=found.symbols)
+
+
 def own_window(region, column):
     return region[:WINDOW, column]
 
@@ -68,7 +73,7 @@ def test_closed_form_of_a_linear_forecast(neighbourhood, market):
         assert days.loc[lag, "moved"] == pytest.approx(new, abs=1e-14)
     assert not days.drop(index=[*range(6), *range(BACK, BACK + 6)])[list(PARTS)].any(axis=None)
     assert (days[list(PARTS[1:])] == 0).all(axis=None)
-    assert found.by_symbol().drop("FULL").abs().sum() == 0
+    assert by_symbol(found).drop("FULL").abs().sum() == 0
     assert days["date"][0] == pd.Timestamp(found.dates[BACK + found.date])
     before = one.first - BACK
     earlier = torch.from_numpy(panel_features(market, 5))[before : before + WINDOW][..., [1]]
@@ -123,7 +128,7 @@ def test_attributions_through_all_features_add_up_to_1e8(neighbourhood, market, 
     assert found.attributions.sum() == pytest.approx(found.change, abs=1e-8)
     days = found.by_day()
     assert days[list(PARTS)].to_numpy().sum() == pytest.approx(found.change, abs=1e-8)
-    assert found.by_symbol().sum() == pytest.approx(found.change, abs=1e-8)
+    assert by_symbol(found).sum() == pytest.approx(found.change, abs=1e-8)
     assert (days["lag"] >= 0).all(), "nothing rests on rows after the date"
     sizes = days[list(PARTS)].abs().sum()
     assert (sizes > 1e-3).all(), "own returns, the market's, the price level, volume"
@@ -159,7 +164,7 @@ def test_cells_without_a_counterpart_do_not_move(neighbourhood, market):
     rows = torch.from_numpy(panel_features(late, 5))[one.first : one.first + len(one.values)]
     one = replace(one, values=rows[..., [NAMES.index("relative_5")]])
     found = attributed(one, late, ("relative_5",), nodes=1)
-    assert found.by_symbol()["LEFT"] == 0
+    assert by_symbol(found)["LEFT"] == 0
     assert abs(found.gap) < 1e-12
 
 
