@@ -6,9 +6,9 @@ from pathlib import Path
 from foldproof.flows.screens.terminal import Terminal
 from foldproof.tasks.diagnose import LeakReport, Verdict
 from foldproof.tasks.report.audit.text import (
-    price_of,
     subject_name,
     verdict_sentence,
+    what_it_adds,
     witness_text,
 )
 from foldproof.tasks.report.text import counted, plain
@@ -47,8 +47,8 @@ class AuditScreen(Terminal):
                     self.say(f"  {name}: {f.test}, {f.stage}: {plain(f.detail)}")
                     if f.witness:
                         self.say(f"    {witness_text(f)}")
-            if price := price_of(report):
-                self.say(f"  {name}: {price}")
+            if report.verdict is Verdict.LEAK:
+                self.say(f"  {name}, added rank IC: {what_it_adds(report)}")
         self.say(f"verdict: {audit.verdict}, {MEANING[audit.verdict]}")
         self.say_seconds("seconds", audit.seconds)
         self.say(f"Findings: {folder}")

@@ -93,7 +93,7 @@ def test_an_honest_forecaster_is_clean_and_a_shift_of_two_days_is_found(place: A
     assert done.returncode == 1, done.stdout + done.stderr
     assert "leaky:forecast: leaks at features" in done.stdout
     assert "at least 2 trading days ahead" in done.stdout
-    assert "in an honest replay of" in done.stdout
+    assert "added rank IC: Not measurable: no replayed date has an honest forecast." in done.stdout
     store = MlflowClient(tracking_uri=f"sqlite:///{place.folder}/.foldproof/mlflow.db")
     experiment = store.get_experiment_by_name("foldproof")
     found = store.search_runs([experiment.experiment_id])
