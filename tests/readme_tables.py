@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from foldproof.conf.form import references
 from foldproof.conf.schema import Experiment
 from foldproof.models.normalizers import VARIANTS
 
@@ -49,7 +50,7 @@ def keys(
 ) -> Iterator[tuple[str, str, str]]:
     """Dotted key, default and meaning of each setting of a section and of the sections in it."""
     for name, field in section["properties"].items():
-        inner = specs.get(field.get("$ref", "").rpartition("/")[2])
+        (inner, *_) = [specs[one["$ref"].rpartition("/")[2]] for one in references(field)] or [None]
         meaning = " ".join(field["description"].split())
         if inner is None or "properties" not in inner or inner["title"] == "Bound":
             yield f"`{prefix}{name}`", shown(field), meaning
