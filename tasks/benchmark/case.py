@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from foldproof.tasks.benchmark.honest.forecaster import (
     HONEST,
@@ -18,7 +18,6 @@ from foldproof.tasks.benchmark.honest.forecaster import (
     with_feature,
 )
 from foldproof.tasks.benchmark.honest.market import Market
-from foldproof.tasks.benchmark.power.dial import Dial
 from foldproof.tasks.diagnose.findings.finding import LeakReport
 from foldproof.tasks.diagnose.forecaster import audit_forecaster
 from foldproof.tasks.diagnose.spec import FULL, QUICK
@@ -89,7 +88,15 @@ def pipeline_case(
     return Case(key, title, forecast, stages, market or Market(), options or MappingProxyType({}))
 
 
-Entry = TypeVar("Entry", Case, Dial)
+class Keyed(Protocol):
+    """An entry of a table: a case or a dial."""
+
+    @property
+    def key(self) -> str:
+        """Its name."""
+
+
+Entry = TypeVar("Entry", bound=Keyed)
 
 
 def by_key(*entries: Entry) -> Mapping[str, Entry]:
