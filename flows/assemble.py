@@ -50,7 +50,6 @@ def assemble(
     """
     content = load(panel)
     variants = {name: resolve(name) for name in experiment.variants}
-    shared = [finding for findings in fitted.shared.values() for finding in findings]
     controls = [overall(fitted.findings[name]) for name in variants if variants[name].control]
     units = [one for trained in fitted.trained.values() for one in trained]
     return Results(
@@ -82,7 +81,7 @@ def assemble(
             [one for found in fitted.attributions.values() for one in found]
         ),
         findings={**fitted.findings, **fitted.shared},
-        verdicts={name: overall([*fitted.findings[name], *shared]) for name in variants},
+        verdicts={name: fitted.verdicts[name] for name in variants},
         audit_trusted=bool(controls) and all(one is Verdict.LEAK for one in controls),
         seconds=dict(seconds),
         code_version=code_version(HOUSE),

@@ -33,8 +33,9 @@ def compare(experiment: Experiment) -> Links:
         fitted = fit_variants(experiment, panel, plan, screen)
     with watch("statistics"):
         comparison = compare_forecasts(
-            fitted.forecasts, experiment.target.horizon, experiment.statistics, experiment.controls
-        )
+            fitted.forecasts, experiment.target.horizon, experiment.statistics,
+            fitted.leaking.union(experiment.controls),
+        )  # fmt: skip
     results = assemble(experiment, panel, plan, fitted, comparison, watch.seconds)
     with watch("report"):
         report = draw_report(results)

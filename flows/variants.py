@@ -16,7 +16,7 @@ from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.attribute.task import attribute
 from foldproof.tasks.compare import daily
 from foldproof.tasks.data import load
-from foldproof.tasks.diagnose import Finding
+from foldproof.tasks.diagnose import Finding, Verdict
 from foldproof.tasks.diagnose.findings.finding import overall
 from foldproof.tasks.diagnose.task import audit_folds, audit_panel_features, diagnose
 from foldproof.tasks.split.task import Plan
@@ -63,6 +63,17 @@ class Fitted:
             self.references, key=lambda one: tuple(one[["variant", "fold"]].iloc[0])
         )
         return pd.concat([*units, *references], ignore_index=True)
+
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """By variant, the worst of its own findings and of those that concern every variant."""
+        shared = [finding for findings in self.shared.values() for finding in findings]
+        return {name: overall([*found, *shared]) for name, found in self.findings.items()}
+
+    @property
+    def leaking(self) -> set[str]:
+        """Variants that see the future: no candidates for the best one."""
+        return {name for name, verdict in self.verdicts.items() if verdict is Verdict.LEAK}
 
     def keep(self, step: str, store: Callable[[T], object]) -> Callable[[Timed[T]], list[Job]]:
         """For a job without follow-ups: store its result, add its CPU seconds to ``step``."""

@@ -63,7 +63,7 @@ def compare(
         level: Joint level of intervals and of the confidence set.
         draws: Bootstrap draws.
         seed: Seeds the bootstrap; the same seed gives the same figures.
-        outside: Variants that are not candidates for the best; by default the leaky controls.
+        outside: Variants that leak and so are no candidates; by default the leaky controls.
 
     Raises:
         ValueError: The forecasts cannot be compared (see :func:`~tasks.compare.aligned.align`),

@@ -11,7 +11,7 @@ from foldproof.tasks.compare.spec import StatisticsSpec
 
 @task(name="compare forecasts")
 def compare_forecasts(
-    forecasts: pd.DataFrame, horizon: int, spec: StatisticsSpec, controls: tuple[str, ...]
+    forecasts: pd.DataFrame, horizon: int, spec: StatisticsSpec, outside: set[str]
 ) -> Comparison:
-    """Scores, joint intervals, paired differences and the model confidence set."""
-    return compare(forecasts, horizon, outside=controls, **asdict(spec))
+    """Scores, joint intervals, paired differences and the confidence set without ``outside``."""
+    return compare(forecasts, horizon, outside=outside, **asdict(spec))

@@ -133,6 +133,24 @@ def test_the_same_command_again_trains_and_logs_nothing_new(
 
 
 @pytest.mark.slow
+def test_a_variant_that_leaks_is_no_candidate(place: Place) -> None:
+    """The planted control as the user's own variant, which does not say that it leaks."""
+    (place.folder / "mine.py").write_text(
+        "from dataclasses import replace\n"
+        "from foldproof.models.normalizers import VARIANTS\n"
+        "leak = replace(VARIANTS['full_sample_zscore'], control=False, title='leak')\n"
+    )
+    done = place.run("variants=[none, zscore, mine:leak]")
+    assert done.returncode == 0, done.stderr
+    ranking = pd.read_csv(next((place.folder / ".foldproof").rglob("ranking.csv")))
+    inside = ranking.set_index("variant")["in_confidence_set"]
+    assert not inside["mine:leak"]
+    assert inside[["none", "zscore"]].any()
+    assert "mine:leak *" not in done.stdout
+    assert "1 of 3 variants leak" in done.stdout
+
+
+@pytest.mark.slow
 def test_two_processes_give_the_same_bits_as_one(finished: tuple[Place, str], place: Place) -> None:
     done = place.run("workers=2")
     assert done.returncode == 0, done.stderr

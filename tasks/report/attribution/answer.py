@@ -52,11 +52,12 @@ def attribution_facts(results: Results) -> dict[str, str]:
     best = best_attributed(results)
     if best is None:
         return {}
-    own = {
-        name: table[table["variant"] == best]
-        for name in ("gap", "checks", "baselines", "drift")
-        for table in (getattr(results.attribution, name),)
-    }
+    newest = results.attribution.newest
+    tables = {
+        "gap": results.attribution.gap, "checks": newest.checks,
+        "baselines": newest.baselines, "drift": newest.drift,
+    }  # fmt: skip
+    own = {name: table[table["variant"] == best] for name, table in tables.items()}
     facts = {"Variant": label(best)}
     gap = own["gap"]
     if len(gap):

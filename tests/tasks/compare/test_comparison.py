@@ -66,6 +66,28 @@ def test_references_and_controls_are_not_candidates(table) -> None:
     assert not nobody["in_confidence_set"].any()
 
 
+def test_a_leak_outside_does_not_rule_out_honest_variants() -> None:
+    """Three honest variants a y + noise (a = .06) and one that sees the future (a = .5)."""
+    draw = np.random.default_rng(0)
+    dates, symbols = pd.bdate_range("2020-01-01", periods=300), [f"S{n}" for n in range(20)]
+    target = draw.normal(size=(300, 20))
+    strength = {"none": 0.06, "zscore": 0.06, "revin": 0.06, "mine:leak": 0.5}
+    long = pd.concat(
+        pd.DataFrame(
+            {
+                "date": np.repeat(dates, 20), "symbol": np.tile(symbols, 300), "fold": 0,
+                "variant": name, "seed": 0, "target": target.ravel(),
+                "forecast": (a * target + draw.normal(size=target.shape)).ravel(),
+            }
+        )
+        for name, a in strength.items()
+    )  # fmt: skip
+    leaky = compare(long, horizon=1).ranking["in_confidence_set"]
+    assert leaky[leaky].index.tolist() == ["mine:leak"]
+    honest = compare(long, horizon=1, outside={"mine:leak"}).ranking["in_confidence_set"]
+    assert set(honest[honest].index) == {"none", "zscore", "revin"}
+
+
 def test_figures_are_those_of_the_daily_series(comparison: Comparison, table) -> None:
     ranking, series = comparison.ranking, comparison.daily
     assert series.shape == (DATES, 7)
