@@ -22,7 +22,7 @@ quick noise truth: $(READY)  ## the smaller presets
 ui: $(READY)  ## the MLflow UI on 127.0.0.1:5000
 	$(BIN)/foldproof ui
 
-test: $(READY)  ## the tests that take minutes, not more
+test: $(READY)  ## the tests that take minutes
 	$(BIN)/python -m pytest -m "not slow and not long" -n auto --dist loadfile
 
 slow: $(READY)  ## the long ones
@@ -43,7 +43,7 @@ check: $(READY)  ## lint, format and types
 bench: $(READY)  ## speed and memory against plain alternatives, in the same run
 	$(BIN)/python -m tests.benchmarks
 
-bench-truth: $(READY)  ## do attributions find the planted truth: white boxes, planted panels
+bench-truth: $(READY)  ## attributions against the truth: white boxes, planted panels
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.bench_truth
 
 $(READY): pyproject.toml setup.py constraints.txt

@@ -1,4 +1,4 @@
-"""The list of packages; everything else stands in pyproject.toml."""
+"""The list of packages; everything else is in pyproject.toml."""
 
 from setuptools import find_packages, setup
 

@@ -29,7 +29,7 @@ class Description(BaseModel):
     @field_validator("*")
     @classmethod
     def suits(cls, value: Any, info: ValidationInfo) -> Any:
-        """Each value suits its bounds and choices, and no entry of a list is a duplicate."""
+        """Check every value against bounds and choices, and every list for duplicates."""
         check_setting(cls, str(info.field_name), value)
         if isinstance(value, tuple):
             require_distinct(value, "entries")
@@ -75,8 +75,8 @@ def limits(interval: Interval) -> JsonSchema:
 def offer(field: JsonSchema, names: list[str]) -> None:
     """Add the choices ``names`` to a field that holds one of them, or a list of them.
 
-    Where users may name their own, the form asks first which of the two is meant: Prefect draws a
-    list of plain choices, or of plain texts.
+    If users may name their own, the form first asks which of the two they mean, because Prefect
+    draws either a list of choices or a list of texts.
     """
     built_in: JsonSchema = {"type": "string", "enum": [name for name in names if name != OWN]}
     many = field.get("type") == "array"

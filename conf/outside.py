@@ -36,7 +36,7 @@ class OutsideAudit(Description):
     """Plan whose newest fold is audited; by default half of the dates train, an eighth validates
     and a quarter is forecast."""
     known_at: dict[str, str] = {}  # noqa: RUF012  # pydantic copies defaults
-    """Column that is known later than its date, such as the label -> column with that date."""
+    """Column that becomes known late, such as the label -> column of the date it becomes known."""
     embargo: int = 0
     """Trading days that must lie between the last label and the block after it."""
     target: str | None = None
@@ -50,7 +50,7 @@ class OutsideAudit(Description):
     permutations: int = 0
     """Trainings on permuted labels, if target is a column; usually 20, at least 5."""
     hazard: float | None = None
-    """Share of symbols that are delisted in a year, if known."""
+    """Share of symbols delisted in a year, from another source."""
     cuts: int | None = None
     """Dates after which all rows are changed; 20 if training is traced, else 4."""
     seed: int = 0
@@ -61,10 +61,10 @@ class OutsideAudit(Description):
     @field_validator("known_at", mode="before")
     @classmethod
     def paired(cls, pairs: object) -> object:
-        """A mapping of columns to the columns with their dates of knowledge."""
+        """Check that it maps each column to the column of the date on which it becomes known."""
         if not isinstance(pairs, dict):
             raise ValueError(
-                "each column needs the column with its date of knowledge, as in "
+                "each column needs the column of the date on which it becomes known, as in "
                 f"known_at.label=known; it is {pairs!r}"
             )
         return pairs

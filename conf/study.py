@@ -60,7 +60,7 @@ class BatchStudy(Description):
     __bounds__: ClassVar = at_least(0, "workers", "seeds") | within("[0.5, 1)", "level")
 
     study: Literal["batch_norm"]
-    """Distinguishes the file from that of a comparison."""
+    """Marks the file as a study, not a comparison."""
     name: str
     """Title of the study in the figure and the tracker."""
     panels: tuple[str, ...] = Field(min_length=1)
@@ -80,9 +80,9 @@ class BatchStudy(Description):
     seeds: tuple[int, ...] = Field(min_length=2)
     """Seeds of the networks; at least 2, because intervals are over seeds."""
     level: float = 0.95
-    """Level of each interval by itself; of the cells in the text, 1 - level may be luck."""
+    """Level of each single interval; a share of 1 - level of the named cells may be chance."""
     expected: tuple[ExpectedSize, ...] = ()
-    """Expected sizes, to confirm or to correct."""
+    """Results of an earlier study, to confirm or correct."""
     tracking: TrackingSpec = TrackingSpec()
     """Where the run is logged."""
     workers: int = 0

@@ -44,9 +44,8 @@ def assemble(
 ) -> Results:
     """The results of a finished comparison.
 
-    The verdict on a variant is the worst of its own findings and of those on features and folds,
-    which all variants share. The audit is trusted if there is a control and every control is a
-    LEAK.
+    A variant's verdict is the worst of its own findings and the findings on features and folds,
+    which all variants share. The audit is trusted if there is a control and every control is LEAK.
     """
     content = load(panel)
     variants = {name: resolve(name) for name in experiment.variants}

@@ -40,7 +40,7 @@ from foldproof.tasks.track.task import find_store, log_audit
 
 @flow(name="audit", description=__doc__, task_runner=Workers())
 def audit(experiment: Experiment, quick: bool) -> Audit:
-    """Panel and newest fold, an audit of every variant from raw rows to scores, page, tracker."""
+    """Audit every variant on the newest fold, from raw rows to scores; draw and log the page."""
     screen, watch = AuditScreen(), Stopwatch()
     with watch("data and plan"):
         find_store(experiment.tracking)
@@ -55,7 +55,7 @@ def audit(experiment: Experiment, quick: bool) -> Audit:
 
 @flow(name="audit forecaster", description=__doc__)
 def audit_own(request: OutsideAudit, quick: bool) -> Audit:
-    """Rows and fold, an audit of the user's own forecaster, page, tracker."""
+    """Audit the user's own forecaster on its fold; draw and log the page."""
     screen, watch = AuditScreen(), Stopwatch()
     with watch("data and plan"):
         rows, fold = rows_and_fold(request)
@@ -147,7 +147,7 @@ def run_audit(experiment: Experiment, quick: bool, api: AbstractContextManager[N
 
 
 def run_outside(request: OutsideAudit, quick: bool, api: AbstractContextManager[None]) -> Audit:
-    """The same for a user's own forecaster."""
+    """Report what the user can correct, then audit the user's own forecaster."""
     open_store(request.tracking)
     own_function(request.forecaster, "forecaster")
     rows_and_fold(request)

@@ -31,7 +31,7 @@ from foldproof.tasks.train import HOUSE, Unit, code_version, digest, variant_ver
 
 @flow(name="batch norm study", description=__doc__)
 def batch_norm(study: BatchStudy) -> Links:
-    """Panels and folds, cells side by side, table, answer, figure, tracker."""
+    """Load panels and folds, train the cells, then log table, answer and figure."""
     screen, watch = StudyScreen(), Stopwatch()
     with watch("data and plan"):
         find_store(study.tracking)
@@ -65,7 +65,7 @@ def draw_data(study: BatchStudy, name: str) -> list[DrawnData]:
 def score_cells(
     study: BatchStudy, data: Mapping[str, list[DrawnData]], screen: StudyScreen
 ) -> GridScores:
-    """Train and score every possible cell, as many side by side as there are processes."""
+    """Train and score every possible cell, one per process at a time."""
     scores = GridScores()
 
     def job(panel: str, composition: Composition, name: str) -> Job:

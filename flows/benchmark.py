@@ -33,7 +33,7 @@ Result = TypeVar("Result")
 def run_benchmark(seeds: int, keys: Sequence[str] = (), first: str = "") -> int:
     """Audit every case, or the named ones, on ``seeds`` markets; print and store the tables.
 
-    ``catalogue`` stands for the 28 leaks and 14 controls of the catalogue.
+    ``catalogue`` means the 28 leaks and 14 controls of the catalogue.
 
     Returns:
         0 if every leak is caught at its stage and no control is flagged, 2 for an unknown case,
@@ -63,7 +63,7 @@ def run_benchmark(seeds: int, keys: Sequence[str] = (), first: str = "") -> int:
 
 
 def run_power(draws: int, keys: Sequence[str] = (), first: str = "") -> int:
-    """Run every dial, or those of the named tests (T1), on ``draws`` draws; print and store.
+    """Run all dials, or the dials of the named tests (T1), on ``draws`` draws; store the tables.
 
     Returns:
         0, or 2 if no dial has such a name.

@@ -36,7 +36,7 @@ def close_interrupted(ids: Sequence[UUID]) -> None:
 
 
 def skip_missed(ids: Sequence[UUID]) -> None:
-    """Cancel scheduled runs that were missed while nothing was served, except each newest one.
+    """Cancel scheduled runs missed while nothing was served, except the newest per deployment.
 
     A flow reads the newest rows, so seven missed nights need one run.
     """

@@ -19,8 +19,8 @@ Overrides = Annotated[
 AllConfig = Annotated[
     str,
     typer.Argument(
-        help="A YAML file or preset for all flows; by default sp500, and nightly for those on "
-        "schedule."
+        help="A YAML file or preset for all flows; by default nightly for scheduled flows, "
+        "sp500 for the others."
     ),
 ]
 Timezone = Annotated[
@@ -28,11 +28,11 @@ Timezone = Annotated[
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show Prefect's log.")]
 
-NOTHING_LEFT = "nothing half-written is left, run the same command again"
-UNITS_KEPT = "finished units are kept, the same command goes on from here"
+NOTHING_LEFT = "no result is half-written; run the same command again"
+UNITS_KEPT = "finished units are kept; run the same command again to resume"
 
 EXIT_STATUS = {"CLEAN": 0, "LEAK": 1, "UNKNOWN": 2}
-"""Of an audit, by its verdict."""
+"""Exit status of an audit by its verdict."""
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -67,18 +67,18 @@ def audit(
     settings: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Settings as key=value; after module:function first its Parquet or CSV file."
+            help="Settings as key=value. For module:function, first give its Parquet or CSV file."
         ),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Fewer tests, for the price of one training.")
+        bool, typer.Option("--quick", help="Fewer tests, at the cost of about one training.")
     ] = False,
     benchmark: Annotated[
         bool, typer.Option("--benchmark", help="Measure the audit itself on planted leaks.")
     ] = False,
     power: Annotated[
         bool,
-        typer.Option("--power", help="With --benchmark: the smallest leak that each test finds."),
+        typer.Option("--power", help="With --benchmark: the smallest leak that each test detects."),
     ] = False,
     seeds: Annotated[
         int,
@@ -190,11 +190,11 @@ def run_nightly(
 
 @app.command()
 def retrain(config: NightlyConfig, overrides: Overrides = None, verbose: Verbose = False) -> None:
-    """Train new models on the newest rows; a gate decides whether the champion changes, and why.
+    """Train new models on the newest rows; a gate decides whether the champion changes.
 
-    Exit status 0: decided, also if the champion stays, 2: could not run.
+    Exit status 0: decided, even if the champion stays, 2: could not run.
     """
-    left = "finished units are kept, the champion is unchanged, the same command goes on from here"
+    left = "finished units are kept, the champion is unchanged; run the command again to resume"
     run_nightly(config, overrides, "retrain:run_retrain", verbose, left=left)
 
 
@@ -231,7 +231,7 @@ def score(config: NightlyConfig, overrides: Overrides = None, verbose: Verbose =
 
 @app.command()
 def monitor(config: NightlyConfig, overrides: Overrides = None, verbose: Verbose = False) -> None:
-    """Hold past scores against realised returns; look for drift of features and importance.
+    """Compare past scores with realised returns; test features and importance for drift.
 
     Exit status 0: no alert, 1: an alert, 2: could not run.
     """
@@ -241,7 +241,7 @@ def monitor(config: NightlyConfig, overrides: Overrides = None, verbose: Verbose
 @app.command()
 def ui(
     config: Annotated[
-        str, typer.Argument(help="A YAML file or preset: its tracking store is shown.")
+        str, typer.Argument(help="A YAML file or preset, whose tracking store is opened.")
     ] = "sp500",
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000,
 ) -> None:
@@ -252,7 +252,7 @@ def ui(
     if port_in_use(port):
         fail(
             f"port {port} of {HOST} is in use, perhaps by this UI already. "
-            f"If not, take another: --port {port + 1}"
+            f"If not, use another port: --port {port + 1}"
         )
     with command(verbose=False, left="the MLflow UI has ended"):
         from foldproof.flows.serve import show_ui
@@ -274,7 +274,7 @@ def serve(
     """
     with command(
         verbose=True,
-        left="everything that was started has ended; the same command goes on from here",
+        left="all servers and runs have ended; run the same command again to resume",
     ):
         from foldproof.flows.serve import serve_config
 
@@ -303,4 +303,4 @@ def main() -> None:
     try:
         app()
     finally:
-        gc.freeze()  # else the interpreter spends seconds on collecting everything at its exit
+        gc.freeze()  # else the interpreter spends seconds on garbage collection at its exit

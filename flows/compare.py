@@ -22,7 +22,7 @@ from foldproof.tasks.track.task import find_store, log_results
 
 @flow(name="compare", description=__doc__, task_runner=Workers())
 def compare(experiment: Experiment) -> Links:
-    """Panel, plan, units with attribution and audit, statistics, report, tracker."""
+    """Train, attribute and audit every variant, compare them, draw and log the report."""
     screen, watch = Screen(), Stopwatch()
     with watch("data and plan"):
         find_store(experiment.tracking)
@@ -51,7 +51,7 @@ def run_compare(experiment: Experiment, api: AbstractContextManager[None]) -> Li
 
     Args:
         experiment: What to compare.
-        api: The context in which there is a Prefect API; it is entered after the check.
+        api: The context that provides a Prefect API; entered after the check.
     """
     check_experiment(experiment)
     with api:

@@ -86,8 +86,8 @@ class Deployment:
         title: One line for the UI.
         preset: The configuration in its form unless another is given.
         parameters: From the experiment to the parameters in the form.
-        cron: When it starts by itself; None on demand only. It needs no calendar of holidays: on a
-            day without new rows the flow says that there is nothing new.
+        cron: Its schedule; None for on demand only. Holidays need no calendar: on a day without new
+            rows the flow reports that nothing is new.
         alone: Whether a second run waits until the first has ended.
     """
 

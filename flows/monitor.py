@@ -20,7 +20,7 @@ from foldproof.tasks.track.task import champion_of, log_monitoring
 
 @flow(name="monitor", description=__doc__)
 def monitor(experiment: Experiment) -> Monitoring:
-    """The champion, realised rank IC, drift and alerts; to Prefect, a page and the tracker."""
+    """Compute realised rank IC, drift and alerts of the champion; log them and draw a page."""
     night = experiment.tonight()
     operation, dates = night.operation, night.operation.monitor.dates
     with TemporaryDirectory() as folder:

@@ -45,7 +45,7 @@ Findings = dict[str, tuple[Finding, ...]]
 
 @flow(name="retrain", description=__doc__, task_runner=Workers())
 def retrain(experiment: Experiment) -> Settled:
-    """Champion, panel and plan; a new retraining or the same one of before; the registry."""
+    """Retrain, or find the same earlier retraining, and apply its decision to the registry."""
     night, screen, watch = experiment.tonight(), Screen(), Stopwatch()
     with TemporaryDirectory() as folder:
         with watch("data and plan"):
@@ -67,8 +67,8 @@ def retrain(experiment: Experiment) -> Settled:
 def trial_of(night: Experiment, champion: Champion | None) -> Experiment:
     """What to train: the champion's variant and the challengers on the newest folds.
 
-    With the first seed only: one network is registered, so its own forecasts are the evidence, not
-    the mean of several. A retraining has no reference forecasters and no attributions.
+    Only the first seed is trained: one network is registered, so its own forecasts are the
+    evidence, not a mean over seeds. A retraining has no reference forecasters and no attributions.
     """
     own = [champion.variant] if champion else []
     return night.model_copy(
@@ -85,8 +85,8 @@ def trial_of(night: Experiment, champion: Champion | None) -> Experiment:
 def retraining_id(night: Experiment, panel: Path, plan: Plan) -> str:
     """Hash of everything that decides a retraining except the champion.
 
-    So the same night's retraining is decided once, even if it has moved the champion itself or
-    somebody has rolled the champion back since.
+    A night's retraining is therefore decided once, even if the champion has since been moved or
+    rolled back.
     """
     settings = night.model_dump(mode="json", exclude={"tracking", "workers", "operation"})
     operation = night.operation
@@ -108,7 +108,7 @@ def new_retraining(
 ) -> str:
     """Train, audit, decide and log; the id of the run. The registry is not changed here.
 
-    On data that are too old nothing is trained.
+    Nothing is trained if the data are too old.
     """
     gate, fitted, findings = trial.operation.gate, Fitted(), Findings()
     screen.opening(trial.name, panel, plan.folds)

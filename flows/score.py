@@ -19,7 +19,7 @@ from foldproof.tasks.track.task import champion_of, log_night
 
 @flow(name="score", description=__doc__)
 def score(experiment: Experiment) -> Scoring:
-    """The champion, its scores of the newest rows, the checks; to a file and the tracker."""
+    """Score the newest rows with the champion and check them; write a file and log."""
     night = experiment.tonight()
     operation = night.operation
     with TemporaryDirectory() as folder:

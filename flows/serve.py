@@ -96,7 +96,7 @@ def require_free_ports(tracking: TrackingSpec, prefect_port: int, mlflow_port: i
         if port_in_use(port):
             raise ServerError(
                 f"port {port} of {HOST} is in use, perhaps by a server that runs already. "
-                f"If not, take another: {option} {port + 1}"
+                f"If not, use another port: {option} {port + 1}"
             )
 
 
@@ -196,4 +196,4 @@ def print_addresses(served: Sequence[RunnerDeployment], ui: str) -> None:
     prefect = f"PREFECT_API_URL={api} {program('prefect', 'prefect')}"
     print("Run one:  open its form in Prefect, or")
     print(f"          {prefect} deployment run {served[0].full_name}")
-    print("Ctrl-C ends all of it; the same command goes on from there.", flush=True)
+    print("Ctrl-C ends all of it; run the same command again to resume.", flush=True)

@@ -44,8 +44,8 @@ def command(verbose: bool, left: str) -> Iterator[None]:
     """The frame of a command.
 
     An interruption inside prints ``left``, the state in which it leaves everything, and ends with
-    exit status 130. An unexpected error prints its traceback and ends with exit status 2, because 1
-    is an answer of some commands.
+    exit status 130. An unexpected error prints its traceback and ends with exit status 2, because
+    some commands return 1 as a result.
     """
     prepare(verbose)
     try:

@@ -1,4 +1,4 @@
-"""Train, attribute and audit every variant, with many units side by side."""
+"""Train, attribute and audit every variant, with many units in parallel."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -57,7 +57,7 @@ class Fitted:
 
     @property
     def forecasts(self) -> pd.DataFrame:
-        """One long table, variants first, then references, whichever finished first."""
+        """One long table: variants first, then references, in a fixed order."""
         units = [one.forecasts for trained in self.trained.values() for one in trained]
         references = sorted(
             self.references, key=lambda one: tuple(one[["variant", "fold"]].iloc[0])

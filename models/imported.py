@@ -29,7 +29,7 @@ def imported(name: str, what: str, kind: Any = Callable) -> Any:
 
     Raises:
         ValueError: There is no such module, it fails when imported, it does not define the
-            attribute, or that is of another kind.
+            attribute, or the attribute is of another kind.
     """
     module_name, _, attribute = name.partition(":")
     if "" not in sys.path:  # the empty path is the working directory

@@ -81,7 +81,7 @@ class Spec:
     __bounds__: ClassVar[Mapping[str, Interval]] = {}
     """Field -> interval of its value, or of each entry of a tuple; None is always allowed."""
     __choices__: ClassVar[Mapping[str, Iterable[str]]] = {}
-    """Field -> names that it takes, or that each entry takes; OWN among them stands for any name of
+    """Field -> names that it takes, or that each entry takes; OWN among them allows any name of
     that form."""
 
     def __post_init__(self) -> None:

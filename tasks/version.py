@@ -1,4 +1,4 @@
-"""The version of code: what is kept on disk holds for the code that made it, and for no other."""
+"""The version of the code: a stored result is valid only for the code that made it."""
 
 import hashlib
 import re
@@ -35,8 +35,8 @@ def code_version(*modules: str, root: Path = ROOT) -> str:
 def sources(*modules: str, root: Path = ROOT, parents: bool = False) -> list[Path]:
     """The source files of ``modules`` and of all that they import inside the project, in order.
 
-    ``from foldproof.tasks.data import DataSpec`` counts the package's ``__init__``, and so whatever
-    that imports. Packages that an import only passes through do not count: Python runs them, but
+    ``from foldproof.tasks.data import DataSpec`` counts the package's ``__init__`` and everything
+    that it imports. Packages that an import only passes through do not count: Python runs them, but
     the module takes nothing from them. With ``parents`` they count too, as a copy that runs needs.
     """
     known = modules_below(root)

@@ -24,8 +24,8 @@ TODAY = date(2026, 1, 1)
 PLANS: dict[str, dict[str, Any]] = {
     "fewer days than the blocks need": {"train": 1260, "validation": 252, "test": 252},
     "a calendar longer than the data": {"train": "5Y", "validation": "6M", "test": "6M"},
-    "a size that is no size": {"train": "two years", "validation": 10, "test": 10},
-    "a block of nothing": {"train": 0, "validation": 10, "test": 10},
+    "a size that cannot be parsed": {"train": "two years", "validation": 10, "test": 10},
+    "an empty block": {"train": 0, "validation": 10, "test": 10},
     "an embargo below zero": {"train": 100, "validation": 10, "test": 10, "embargo": -1},
     "overlapping test blocks": {"train": 100, "validation": 10, "test": 20, "step": 10},
 }
@@ -45,7 +45,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
             folder = Path(name, f"mended{number}")
             folder.mkdir()
             said = read(case.spec(folder), TODAY).about["warnings"]
-            yield "data, put right", case.name, plain("; ".join(said), folder)
+            yield "data, repaired", case.name, plain("; ".join(said), folder)
     for what, (override, _) in BAD_SETTINGS.items():
         message = caught(ConfigError, partial(load, "quick", [override]))
         yield "configuration", f"{what}: `{override}`", message
@@ -78,7 +78,7 @@ def plain(message: str, folder: Path | None) -> str:
 
 def table() -> str:
     """All rows as Markdown."""
-    head = "| where | what is wrong | what is said |\n|---|---|---|\n"
+    head = "| where | fault | message |\n|---|---|---|\n"
     return head + "".join(f"| {' | '.join(row)} |\n" for row in rows())
 
 

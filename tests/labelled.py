@@ -1,4 +1,4 @@
-"""Long rows with labels, as somebody might bring them."""
+"""Long rows with labels, in the form that users supply."""
 
 import numpy as np
 import pandas as pd

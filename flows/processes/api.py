@@ -89,7 +89,7 @@ class Server:
         )
 
     def stop(self) -> None:
-        """End it: in order once it has answered, at once while it is still starting."""
+        """Stop it: in order once it has answered, at once while it is still starting."""
         self.process.terminate() if self.answers else self.process.kill()
         try:
             self.process.wait(timeout=5)
@@ -101,7 +101,7 @@ class Server:
 
 @contextmanager
 def one_api() -> Iterator[AbstractContextManager[None]]:
-    """Start an embedded server unless PREFECT_API_URL is set, and stop it in the end.
+    """Start an embedded server unless PREFECT_API_URL is set, and stop it at the end.
 
     It yields at once the context in which the API exists; entering that context waits for the
     server. Without a common API every worker process would start its own server, at ten seconds

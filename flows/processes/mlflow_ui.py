@@ -50,7 +50,7 @@ def ui_command(uri: str, port: int) -> list[str]:
 
 
 def start_child(command: Sequence[str], log: Path) -> Process:
-    """Start ``command`` so that it ends when its standard input closes, as it does at our end."""
+    """Start ``command`` so that it ends with this process, through its standard input."""
     script = str(Path(__file__).with_name("child.py"))
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as out:

@@ -24,7 +24,7 @@ MEANING = {
 
 
 class AuditScreen(Terminal):
-    """What an audit prints."""
+    """The printed output of an audit."""
 
     def opening(self, title: str, subjects: Sequence[str], fold: Fold) -> None:
         """Subjects and fold."""

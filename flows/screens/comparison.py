@@ -13,7 +13,7 @@ from foldproof.tasks.track.store import Links
 
 
 class Screen(Terminal):
-    """What a comparison prints."""
+    """The printed output of a comparison."""
 
     def opening(self, name: str, panel: Path, folds: tuple[Fold, ...]) -> None:
         """Data and folds."""

@@ -15,7 +15,7 @@ from foldproof.tasks.track.store import Links
 
 
 class StudyScreen(Terminal):
-    """What a study prints."""
+    """The printed output of a study."""
 
     def opening(self, study: BatchStudy, skipped: pd.DataFrame) -> None:
         """The size of the study, and which combinations are impossible, with the reason."""

@@ -64,7 +64,8 @@ class AttributionSpec(Spec):
 
     canaries: int = 0
     """Noise columns added to the features for one more training of the newest unit: features that
-    do not rank above them are not reliable. A training per variant; 20 can separate one feature."""
+    do not rank above them are not reliable. One training per variant; 20 columns can separate one
+    feature."""
     permuted_labels: int = 0
     """Trainings of the newest unit on labels permuted within dates: a ranking that these share was
     not learned. Each costs a training; 2 or 3 are enough."""

@@ -108,7 +108,7 @@ def _short_answer(
         return "Without a panel of noise the study cannot separate skill from future data."
     noise = table[table["panel"].isin(empty)]
     training, scoring = _significant(noise, "gap", level, 1), _beyond_chance(noise, level)
-    text = "Does batch norm bring in future data? "
+    text = "Does batch norm use future data? "
     if len(training):
         batches = [f"'{name}'" for name in training["composition"].unique()]
         text += (
@@ -134,7 +134,7 @@ def _short_answer(
 def _cost_sentence(
     table: pd.DataFrame, panels: Mapping[str, StudySettings], reference: str, level: float
 ) -> str:
-    """One sentence: the honest scores that batch statistics leave of a true signal."""
+    """One sentence: the honest scores under batch statistics when there is a true signal."""
     known = [name for name, panel in panels.items() if panel.truth]
     coupled = table["normalization"].map(lambda name: resolve(name).training_coupling == "batch")
     cells = table[table["panel"].isin(known) & coupled]
@@ -151,7 +151,7 @@ def _cost_sentence(
         if len(own)
     ]
     truth = _listed([f"{panels[name].truth:.3f}" for name in known])
-    return f"Of a true rank IC of {truth} honest scores keep {' and '.join(parts)}."
+    return f"With a true rank IC of {truth}, honest scores are {' and '.join(parts)}."
 
 
 def _train_mode_paragraph(cells: pd.DataFrame, panel: StudySettings, level: float) -> str:
@@ -179,7 +179,7 @@ def _honest_paragraph(
     truth = "" if panel.truth is None else f" (true rank IC {panel.truth:.3f})"
     others = cells[~plain]
     text = (
-        f"{panel.title}, honest scores{truth}: {_title(reference)} earns "
+        f"{panel.title}, honest scores{truth}: {_title(reference)} has "
         f"{_span(cells[plain]['honest'])}. "
     )
 
@@ -192,7 +192,7 @@ def _honest_paragraph(
         if len(own := _significant(others, "gain", level, sign))
     ]
     if not parts:
-        parts = [f"No normalization differs from it on the same batches ({len(others)} cells)"]
+        parts = [f"None of the others differs on the same batches ({len(others)} cells)"]
     return text + ". ".join(parts) + "."
 
 

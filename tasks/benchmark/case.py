@@ -34,7 +34,7 @@ class Case:
         forecast: The forecaster.
         stages: Where the leak enters: a finding must name one of these. Empty for a control.
         market: The market it runs on.
-        options: What a user would tell ``audit_forecaster`` about the data.
+        options: Facts about the data that a user would pass to ``audit_forecaster``.
     """
 
     key: str
@@ -77,7 +77,7 @@ def pipeline_case(
         added: One more feature.
         rescoring: A change of the scores of the linear model, given the targets.
         market: The market it runs on.
-        options: What a user would tell ``audit_forecaster`` about the data.
+        options: Facts about the data that a user would pass to ``audit_forecaster``.
         parts: Replacements by the names of the attributes of ``Parts``.
     """
     if added is not None:

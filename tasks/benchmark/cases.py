@@ -53,7 +53,7 @@ def _of_sequences(key: str, title: str, *stages: str, kind: str, both_ways: bool
 LEAKS = by_key(
     pipeline_case("01", "feature shifted the wrong way", *FEATURES, added=made.tomorrow),
     pipeline_case("02", "centred rolling mean", *FEATURES, added=made.centred_mean),
-    pipeline_case("03", "holes filled backwards", *FEATURES, added=made.back_filled),
+    pipeline_case("03", "gaps filled backwards", *FEATURES, added=made.back_filled),
     pipeline_case("04", "z-score over the whole sample", *FEATURES, features=made.full_sample),
     pipeline_case("05", "scaler fitted on train, validation and test", "input normalizer",
                   fit_scaler=training.scaler_of_all),
@@ -109,7 +109,7 @@ MORE_LEAKS = by_key(
                   features=made.full_ranks),
     pipeline_case("components", "principal components of all rows", *FEATURES,
                   features=made.full_components),
-    pipeline_case("interpolated", "holes filled on a line", *FEATURES, added=made.interpolated),
+    pipeline_case("interpolated", "gaps interpolated", *FEATURES, added=made.interpolated),
     pipeline_case("month mean", "month's mean on each of its days", *FEATURES, added=made.monthly),
     pipeline_case("backwards", "exponential mean from the end", *FEATURES, added=made.backwards),
     pipeline_case("low pass", "Fourier filter over all days", *FEATURES, added=made.low_pass),
@@ -152,11 +152,11 @@ CONTROLS = by_key(
     _of_sequences("c08", "cumulative norm, read at every step", kind="cumulative"),
     _of_network("c09", "RevIN, last step", variant=VARIANTS["revin"]),
     pipeline_case("c10", "strong honest signal", market=Market(skill=0.15)),
-    pipeline_case("c11", "signal that turns", market=Market(turn=True)),
+    pipeline_case("c11", "signal that changes sign", market=Market(turn=True)),
     pipeline_case("c12", "purged walk-forward, five days", base=OF_WEEK, market=WEEK),
     _of_network("c13", "float32, batches whose size changes", variant=VARIANTS["none"],
                 batches="all"),
-    pipeline_case("c14", "holes filled forwards, reports once known", added=made.as_reported,
+    pipeline_case("c14", "gaps filled forwards, reports once known", added=made.as_reported,
                   options=REPORTED),
 )  # fmt: skip
 """The 14 clean controls of the catalogue."""

@@ -11,8 +11,8 @@ from foldproof.tasks.benchmark.leaks import rows, training
 F, T = ("features",), ("target",)
 EVERYDAY_LEAKS = by_key(
     case("clipped", "features clipped at quantiles of all rows", *F, features=made.clipped),
-    case("neighbours", "holes filled by nearest rows of all days", *F, added=made.neighbours),
-    case("regressed", "holes filled by a regression on all rows", *F, added=made.regressed),
+    case("neighbours", "gaps filled by nearest rows of all days", *F, added=made.neighbours),
+    case("regressed", "gaps filled by a regression on all rows", *F, added=made.regressed),
     case("clusters", "stocks grouped by their behaviour on all days", *F, added=made.clusters),
     case("sector of today", "sector mean over its last members", *F, added=made.sector_of_today),
     case("nearest event", "merge_asof, nearest", *F,
@@ -25,7 +25,7 @@ EVERYDAY_LEAKS = by_key(
     case("share of total", "sum so far over the final sum", *F, added=made.share_of_total),
     case("fitted decay", "volatility model fitted on all days", *F, added=made.fitted_decay),
     case("split volume", "volume adjusted by the last price", *F, added=made.adjusted_volume),
-    case("last value", "holes filled by transform('last')", *F, added=made.last_known),
+    case("last value", "gaps filled by transform('last')", *F, added=made.last_known),
     case("high", "price over its highest of all days", *F,
          added=partial(made.over_history, column="close", statistic="max")),
     case("sorted", "place in a table sorted by the label", *F, added=made.place_in_table),
@@ -38,7 +38,7 @@ EVERYDAY_LEAKS = by_key(
     case("labelled only", "rows without a label dropped", "universe", universe=rows.with_label),
     case("target units", "target over the sd of all targets", *T, target=rows.in_units),
     case("target clipped", "target clipped at quantiles of all", *T, target=rows.clipped),
-    case("long labels", "labels known later than they say", *T, target=rows.longer_than_stated),
+    case("long labels", "labels known later than stated", *T, target=rows.longer_than_stated),
     case("smooth labels", "labels averaged with later ones", *T, target=rows.smoothed),
     case("label gaps", "next row of a changing universe for next day", "target", "folds",
          universe=rows.often_traded),

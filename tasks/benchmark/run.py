@@ -1,4 +1,4 @@
-"""How well the audit does: recall on planted leaks, false alarms on controls, each test alone."""
+"""Accuracy of the audit: recall on leaks, false alarms on controls, each test alone."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -51,7 +51,7 @@ class Outcome:
 
 
 def chosen_cases(names: Sequence[str]) -> list[str]:
-    """Keys of the named cases, of all without names; ``catalogue`` stands for the catalogue's.
+    """Keys of the named cases, or of all without names; ``catalogue`` means its 42 cases.
 
     Raises:
         ValueError: There is no such case.
@@ -155,6 +155,6 @@ def summary(found: Sequence[Outcome]) -> str:
 
 
 def _leaks_and_controls(found: Sequence[Outcome]) -> tuple[list[Outcome], list[Outcome]]:
-    """The outcomes of leaks, and those of controls."""
+    """The outcomes of leaks, and the outcomes of controls."""
     leaks = [one for one in found if CASES[one.case].leaks]
     return leaks, [one for one in found if not CASES[one.case].leaks]

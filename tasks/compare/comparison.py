@@ -59,7 +59,7 @@ def compare(
         forecasts: Out of sample: date, symbol, fold, variant, seed, forecast, target; an optional
             column plan must hold one value.
         horizon: Rows that a label spans, at least 1.
-        reference: The variant that differences are taken to.
+        reference: The variant that differences are measured against.
         level: Joint level of intervals and of the confidence set.
         draws: Bootstrap draws.
         seed: Seeds the bootstrap; the same seed gives the same figures.

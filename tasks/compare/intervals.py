@@ -101,8 +101,8 @@ def confidence_set(
     """(V,) bool: the columns that may have the highest mean (model confidence set).
 
     Hansen, Lunde & Nason 2011, range statistic, stationary bootstrap; the loss is minus the daily
-    rank IC. The best column is in the set with probability ``level``. Of equal columns all are in
-    the set or none.
+    rank IC. The best column is in the set with probability ``level``. Equal columns are all in the
+    set, or none is.
     """
     from arch.bootstrap import MCS
 

@@ -11,7 +11,7 @@ from foldproof.tasks.compare.aligned import Aligned, align
 from foldproof.tasks.statistics.rank_ic import correlation, ranks
 
 QUINTILES_FROM = 10
-"""Symbols from which on a date is cut into quintiles; with fewer it is cut into terciles."""
+"""Fewest symbols for which a date is cut into quintiles; with fewer, into terciles."""
 
 
 @dataclass(frozen=True, eq=False)

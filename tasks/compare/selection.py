@@ -73,7 +73,7 @@ def deflated(daily: np.ndarray, horizon: int) -> float:
     with s the daily ICIR of the selected column (mean / standard deviation), sigma_s the standard
     deviation of s over columns, gamma Euler's constant, and n the number of independent dates: the
     number of dates times the ratio of the plain to the Newey-West variance of the mean, because
-    overlapping labels count less.
+    overlapping labels carry less information.
 
     Args:
         daily: (D, V).

@@ -12,7 +12,7 @@ class StatisticsSpec(Spec):
     __bounds__ = at_least(100, "draws") | within("[0.5, 1)", "level")
 
     reference: str = "none"
-    """The variant that paired differences are taken against."""
+    """The variant that paired differences are measured against."""
     level: float = 0.95
     """Joint level of the intervals over all variants, and of the confidence set."""
     draws: int = 1000

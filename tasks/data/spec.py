@@ -107,15 +107,15 @@ class DataSpec(Spec):
     """Newest dates of a query that are read again and compared if incremental. Before them, added
     or removed rows are detected, restated values are not."""
     start: date | None = None
-    """First date to keep; null for that of the source."""
+    """First date to keep; null for the first date of the source."""
     end: date | None = None
-    """Last date to keep; null for that of the source."""
+    """Last date to keep; null for the last date of the source."""
     columns: ColumnsSpec = field(default_factory=ColumnsSpec)
     """Roles of the columns."""
     features: str = "price"
     """price (the built-in causal set), ready (columns of the source) or package.module:function.
     The function takes the long rows and returns features on the same rows; date, symbol, price,
-    volume and member have these names, other columns those of the source."""
+    volume and member have these names; other columns keep their names."""
     fill_limit: int = 5
     """Trading days for which the last known value of a feature is carried forward."""
     min_history: int = 252
@@ -129,7 +129,7 @@ class DataSpec(Spec):
         self.check_origin()
         require(
             not self.incremental or self.source in ("file", "query"),
-            f"incremental goes with source 'file' or 'query'; source is {self.source!r}",
+            f"incremental needs source 'file' or 'query'; source is {self.source!r}",
         )
         for name in ("start", "end"):
             value = getattr(self, name)
@@ -153,13 +153,13 @@ class DataSpec(Spec):
             )
         require(
             self.source == "query" or (self.source == "file") == (self.path is not None),
-            "path goes with source 'file' or 'query'; source is "
-            f"{self.source!r} and path is {self.path!r}",
+            "path is required for source 'file', optional for 'query' and not allowed otherwise; "
+            f"source is {self.source!r} and path is {self.path!r}",
         )
         require(
             (self.source == "query") == (self.query is not None),
-            f"query goes with source 'query'; source is {self.source!r} and query is "
-            f"{self.query!r}",
+            "query is required for source 'query' and not allowed otherwise; "
+            f"source is {self.source!r} and query is {self.query!r}",
         )
         if self.query is not None:
             kind_of(self.path)

@@ -14,7 +14,8 @@ NAMED = re.compile(
 def why_not_reading(query: str) -> str:
     """Why a query is not a single statement that reads; empty if it is one.
 
-    This is the first of two locks: the connection is opened for reading only as well. A semicolon
+    This is the first of two safeguards: the connection is opened for reading only as well. A
+    semicolon
     is refused even inside quotes, so that no dialect's quoting rules can hide one.
     """
     text = one(query)

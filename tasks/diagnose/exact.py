@@ -96,7 +96,7 @@ def point_in_time_findings(
 
 
 def target_findings(reference: ReferenceRun) -> list[Finding]:
-    """Whether the return begins after its date and, if labels cost no run, when labels end."""
+    """Whether the return begins after its date and, if that needs no run, when labels end."""
     table, given = reference.base.trace.table("target"), reference.options.labels
     if given is None and table is None:
         return []

@@ -67,7 +67,7 @@ def audit_forecaster(
             the same rows and fold; these tests are then not repeated.
 
     Returns:
-        One finding a test and stage; each LEAK with its effect on rank IC if the target is known.
+        One finding per test and stage; each LEAK with its effect on rank IC if the target is known.
 
     Raises:
         ValueError: Unusable data or scores, or no row after the first test date.

@@ -82,8 +82,8 @@ def long_rows(path: str, date: str, symbol: str, start: Day | None) -> pd.DataFr
     if len(repeated):
         first = repeated.iloc[0]
         raise DataError(
-            f"{path}: one row a date and symbol is needed; {len(repeated)} are duplicates, such as "
-            f"{first['symbol']} on {day(first['date'])}"
+            f"{path}: one row per date and symbol is needed; {len(repeated)} are duplicates, "
+            f"such as {first['symbol']} on {day(first['date'])}"
         )
     return frame.sort_values(list(KEYS), ignore_index=True)
 

@@ -16,10 +16,11 @@ Labels = Callable[[pd.DataFrame], pd.Series]
 """Long rows -> what is forecast, indexed (date, symbol)."""
 
 TRACED_CUTS, UNTRACED_CUTS, QUICK_CUTS = 20, 4, 3
-"""Dates to cut at: with traced training; without it, where every cut trains again; quick."""
+"""Dates to cut at: with traced training; without it (every cut trains again); quick."""
 TRACED_REPLAYS, UNTRACED_REPLAYS, QUICK_REPLAYS = 13, 6, 7
-"""Most test dates to replay, evenly spread, to measure what a leak is worth. Labels of neighbouring
-dates overlap, so more dates cost much and add little: 13 dates of a quarter are a week apart."""
+"""Most test dates to replay, evenly spread, to measure the rank IC that a leak adds. Labels of
+neighbouring dates overlap, so more dates cost much and add little: 13 dates of a quarter are a week
+apart."""
 TRAIN_CHANGES = ("noise", "truncate")
 """Perturbations for traced training. Noise comes first: it also changes the labels of the test
 block, and so every choice that depends on them."""
@@ -28,8 +29,8 @@ LATE_CUTS = 6
 UNDECLARED_CUTS = 2
 """Cuts within the test block at which columns that look like undeclared labels change."""
 EXECUTION_DATES, TRACED_EXECUTION_DATES = 6, 3
-"""Dates whose targets are tested; where each test runs the forecaster, because the target is a
-traced stage only."""
+"""Dates whose targets are tested; fewer if each test runs the forecaster, because the target is
+only a traced stage."""
 SAMPLED_ROWS = 200_000
 """Most rows of features to search for duplicates."""
 DRIFT_TURNS = 4
@@ -60,7 +61,7 @@ class AuditOptions(Spec):
             stage ``target``.
         horizon: Rows that a label spans, for intervals and statistical tests.
         prices: Columns of prices, the close last; noise data sets are made of them.
-        hazard: Share of symbols that end in a year, from another source; None if unknown.
+        hazard: Share of symbols delisted in a year, from another source; None if unknown.
         cuts: Dates to cut at, including the first test date; by default 20 if training is traced,
             else 4.
         perturbations: Keys of PERTURBATIONS: the first at every cut, the others in turn. One that
@@ -74,7 +75,8 @@ class AuditOptions(Spec):
         permutations: Trainings on permuted labels, which needs ``target`` to be a column; 0 skips
             that test, 20 are usual.
         level: Probability of any false alarm among the statistical tests (Holm).
-        replays: Most test dates to replay if training is traced, to measure what a leak is worth.
+        replays: Most test dates to replay if training is traced, to measure the rank IC that a leak
+            adds.
         quick: Skip the statistical tests and the tests of the network.
         seed: Seed of cuts and perturbations.
 
@@ -160,7 +162,7 @@ class AuditSpec(Spec):
     placebo: int = 0
     """Noise data sets to train on (noise placebo), for foldproof audit; 5 give good power."""
     hazard: float | None = None
-    """Share of symbols that end in a year, from another source, for foldproof audit."""
+    """Share of symbols delisted in a year, from another source, for foldproof audit."""
 
     def options(self, quick: bool, **facts: Any) -> AuditOptions:
         """The options of an audit of one variant, with the given facts about the data."""

@@ -51,7 +51,7 @@ class Checked:
 
     Attributes:
         name: Key of :data:`CHECKS`.
-        value: The statistic; NaN where it could not be computed, which no bound lets pass.
+        value: The statistic; NaN if it could not be computed, which never passes.
         bound: Its bounds.
         result: The result.
         detail: Where the statistic comes from.
@@ -83,7 +83,7 @@ def missing(night: Night, scores: pd.DataFrame, spec: ScoreSpec) -> Measured:
 def shift(night: Night, scores: pd.DataFrame, spec: ScoreSpec) -> Measured:
     """Population stability index of the feature that moved most, newest dates against training.
 
-    Few dates of few symbols look moved by chance.
+    On few dates of few symbols the index is large by chance.
     """
     cells = night.cells(spec.shift_dates)
     index = stability_indices(night.background.reference, cells, night.rows.features)
@@ -137,7 +137,7 @@ def run_checks(night: Night, scores: pd.DataFrame, spec: ScoreSpec) -> tuple[Che
 
 
 def result_of(name: str, value: float, bound: Bound) -> Result:
-    """The result of a statistic: on a bound it passes, and NaN is beyond every bound."""
+    """The result of a statistic: a value on a bound passes, and NaN exceeds every bound."""
     for limit, result in ((bound.refuse, Result.REFUSE), (bound.warn, Result.WARN)):
         if limit is None or (value >= limit if name in LESS_IS_WORSE else value <= limit):
             continue

@@ -37,7 +37,7 @@ class Reason(StrEnum):
 
 
 NOT_ADMITTED = frozenset({Reason.LEAK, Reason.NO_CANDIDATE, Reason.COVERAGE})
-"""Refusals that no gain makes up for."""
+"""Refusals that hold whatever the gain."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,13 @@ class TestedChallenger(Challenger):
 
     Attributes:
         dates: Number of dates of the gain; of the rank IC where there is no champion.
-        gain: Mean daily rank IC less the champion's; NaN where unknown, as are the next four.
+        gain: Mean daily rank IC less the champion's; NaN if unknown, and then so are the next four.
         low: Lower end of the gain's interval; each side has the challenger's share of the level.
         high: Upper end.
         p: One-sided p-value of a true gain of at most ``least_gain``.
         p_worse: One-sided p-value of a true gain of at least 0.
         better: Whether the gain passes its test, whatever the other rules say.
-        refusal: Why it does not replace the champion; None for one that may.
+        refusal: Why it does not replace the champion; None if it may.
     """
 
     gain: float = NAN

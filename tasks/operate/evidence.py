@@ -43,13 +43,13 @@ class Champion:
 
 
 def business_days(newest: date, night: date) -> int:
-    """Business days after the newest row up to the night, which counts; Friday to Sunday is 0."""
+    """Business days after the newest row, up to and including the night; Friday to Sunday is 0."""
     day = timedelta(days=1)
     return max(0, int(np.busday_count(newest + day, night + day)))
 
 
 def incumbent_of(champion: Champion, forecasts: pd.DataFrame, folds: Sequence[Fold]) -> Incumbent:
-    """The champion as the gate sees it.
+    """The champion in the form that the gate needs.
 
     Args:
         champion: The registered model.
@@ -77,7 +77,7 @@ def champion_forecasts(
         served: The champion's forecaster.
         raw: Rows of the source up to the night.
         panel: Gives the targets and the universe.
-        champion: Says from which date on its forecasts are out of sample.
+        champion: Gives the first date of its out-of-sample forecasts.
         folds: The newest plan.
 
     Returns:
@@ -116,7 +116,7 @@ def challenger_of(
         variant: Key of the variant.
         verdict: Verdict of its leak audit.
         forecasts: Its forecasts of the test blocks: date, symbol, forecast, target.
-        champion: The champion's; None where there is none.
+        champion: The champion's forecasts; None without a champion.
         panel: Gives the universe.
         folds: The newest plan.
     """
@@ -138,7 +138,7 @@ def difference_of(forecasts: pd.DataFrame, champion: pd.DataFrame) -> np.ndarray
 def rank_ic(forecasts: pd.DataFrame) -> pd.DataFrame:
     """Daily rank IC, dates x variants; empty where nothing can be ranked.
 
-    That is no error here: the labels of a new model may not be known yet.
+    This is not an error: the labels of a new model may not be known yet.
     """
     try:
         return pd.DataFrame() if forecasts.empty else daily(forecasts)

@@ -37,7 +37,7 @@ def stability_index(profile: Profile, values: np.ndarray) -> float:
 def stability_indices(
     reference: Mapping[str, Profile], cells: np.ndarray, features: tuple[str, ...]
 ) -> pd.Series:
-    """The index of every feature of (N, F) cells, the most moved first; NaN last."""
+    """The index of every feature of (N, F) cells, largest first, NaN last."""
     found = {name: stability_index(reference[name], cells[:, k]) for k, name in enumerate(features)}
     return pd.Series(found, dtype=float).sort_values(ascending=False, kind="stable")
 
@@ -53,7 +53,7 @@ def share_outside(
         features: F names.
     """
     ends = [(reference[name].low, reference[name].high) for name in features]
-    low, high = np.array(ends, dtype=float).reshape(-1, 2).T  # None: NaN, which nothing is beyond
+    low, high = np.array(ends, dtype=float).reshape(-1, 2).T  # None: NaN, never exceeded
     known = np.isfinite(cells)
     outside = known & ((cells < low) | (cells > high))
     share = outside.sum(axis=0) / np.maximum(known.sum(axis=0), 1)

@@ -39,8 +39,8 @@ def decide(
 
     .. warning::
 
-        ``level`` holds for one night. Retrainings on overlapping test blocks ask again and again,
-        so the probability of a false promotion within a year is much higher.
+        ``level`` holds for one night. Retrainings on overlapping test blocks repeat the test, so
+        the probability of a false promotion within a year is much higher.
 
     Args:
         challengers: In any order; empty if the data were too old to train on.
@@ -116,8 +116,9 @@ def choose(
 def why_kept(tested: Sequence[TestedChallenger], stale: bool) -> Reason:
     """The reason to keep the champion.
 
-    That is the refusal of a challenger whose gain passes its test but which is not admitted; else
-    of the best admitted one; else of the one with the highest rank IC.
+    This is the refusal of a challenger whose gain is significant but which is not admitted.
+    Otherwise it is the refusal of the best admitted challenger, or without one, of the challenger
+    with the highest rank IC.
     """
     if stale:
         return Reason.STALE_DATA

@@ -58,9 +58,9 @@ def importance_of_rows(
 def importance_when_tested(
     served: Served, laid: ModelInputs, fold: Fold, samples: int
 ) -> dict[str, float]:
-    """The same of the forecasts of a fold's test block, from its training block.
+    """Importance in a fold's test block, with baselines from its training block.
 
-    This is what :func:`importance_of_rows` of later rows is compared with.
+    :func:`importance_of_rows` of later rows is compared with it.
     """
     test = laid.between(*(date.fromisoformat(str(day)) for day in fold.test_dates[[0, -1]]))
     return importance_of_rows(served, laid, test, laid.between(*trained_on(fold)), samples)
@@ -73,8 +73,7 @@ def forward_of(served: Served, values: Tensor, chosen: Tensor, available: Tensor
         served: The model; its network is copied, because attribution changes it.
         values: (D, S, F) normalized features.
         chosen: (B,) samples.
-        available: Samples from which a network that couples the samples of a date takes the others
-            of that date.
+        available: Samples among which a date-coupled network finds the other stocks of a date.
     """
     network, days = copy.deepcopy(served.network).double(), len(values)
     network.requires_grad_(False)

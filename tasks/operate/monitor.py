@@ -81,8 +81,7 @@ def negative_ic(found: Monitoring, spec: OperationSpec) -> str:
 def moved_features(found: Monitoring, spec: OperationSpec) -> str:
     """Alert if the population stability index of a feature exceeds ``monitor.most_shift``.
 
-    The newest dates are ``score.shift_dates``. A feature that hardly changes from day to day looks
-    moved over few dates.
+    The newest dates are ``score.shift_dates``. A slow feature has a large index over few dates.
     """
     limit = spec.monitor.most_shift
     far = found.shift[found.shift > limit] if limit is not None else found.shift[:0]
@@ -98,7 +97,7 @@ def moved_features(found: Monitoring, spec: OperationSpec) -> str:
 def reordered_features(found: Monitoring, spec: OperationSpec) -> str:
     """Alert if the importance of features agrees with training less than ``monitor.least_tau``.
 
-    Features of about equal importance change places by chance.
+    Features of about equal importance swap ranks by chance.
     """
     if not found.tau < spec.monitor.least_tau:
         return ""

@@ -12,8 +12,8 @@ from foldproof.tasks.train.serving.rows import inputs_of
 from foldproof.tasks.train.serving.training_values import Background
 
 RECENT_DATES = 5
-"""A symbol with a row on one of the newest five trading dates should get a score: one whose row is
-missing tonight counts as missing for a week, one that was delisted no longer than that."""
+"""A symbol with a row on one of the newest five trading dates should get a score. So a symbol whose
+row is missing tonight counts as missing for a week, and so does a delisted one."""
 
 
 class OperationError(ValueError):
@@ -77,7 +77,7 @@ def night_of(model: str, champion: Champion, raw: pd.DataFrame, when: date) -> N
 
     Raises:
         OperationError: The champion was logged without statistics of its training rows.
-        DataError: The rows are not what the champion reads.
+        DataError: The rows lack what the champion reads.
     """
     served = read_served(champion.weights, champion.notes)
     if served.background is None:

@@ -62,7 +62,7 @@ def realised_mean(rank_ics: np.ndarray, horizon: int, level: float) -> RealisedM
     """Mean of daily rank ICs (D,), in time order, with an interval valid under overlapping labels.
 
     Args:
-        rank_ics: One a date; may be empty.
+        rank_ics: One per date; may be empty.
         horizon: Rows that a label spans.
         level: One-sided level of each end.
     """

@@ -1,4 +1,4 @@
-"""A decided retraining: what is logged, and what the model registry was changed to."""
+"""A decided retraining: the facts to log, and the resulting state of the model registry."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ from foldproof.models.spec import Spec, at_least, require, within
 
 @dataclass(frozen=True)
 class GateSpec(Spec):
-    """What a newly trained model must show before it becomes the champion."""
+    """Conditions that a new model must meet to become the champion."""
 
     __bounds__ = (
         at_least(1, "folds", "refresh_after")
@@ -30,7 +30,8 @@ class GateSpec(Spec):
     least_gain: float = 0.0
     """Gain in mean daily rank IC over the champion that a challenger must exceed."""
     min_dates: int = 40
-    """Least number of dates with known labels that both forecast out of sample; at least four
+    """Least number of dates with known labels that challenger and champion both forecast; at least
+    four
     label horizons are needed as well. With fewer dates the champion stays."""
     min_coverage: float = 0.9
     """Least share of the universe's rows in the test blocks that a challenger forecasts."""
@@ -43,7 +44,7 @@ class GateSpec(Spec):
 
 @dataclass(frozen=True)
 class Bound(Spec):
-    """Where a statistic of the rows begins to be a warning, and where a reason not to score."""
+    """Bounds of a statistic: beyond one it is a warning, beyond the other the night is refused."""
 
     warn: float | None = None
     """Beyond this a warning. None: never."""

@@ -120,7 +120,7 @@ class Results:
 
     @cached_property
     def selection(self) -> Selection:
-        """How far the choice of the best candidate may be luck."""
+        """Selection bias of choosing the best candidate."""
         horizon = int(self.config.get("target", {}).get("horizon", 1))
         return selection(self.comparison.daily[self.candidates].dropna().to_numpy(), horizon)
 

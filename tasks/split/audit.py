@@ -16,7 +16,7 @@ def audit_plan(folds: Iterable[Fold], label_end: np.ndarray, embargo: int = 0) -
 
     Args:
         folds: The plan, from any source.
-        label_end: (D,) datetime64 on the folds' calendar; NaT counts as not known in time.
+        label_end: (D,) datetime64 on the folds' calendar; NaT counts as unknown.
         embargo: Trading days required between the last label and the later block.
 
     Returns:

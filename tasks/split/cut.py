@@ -87,7 +87,7 @@ class Cutter:
     anchor: Literal["start", "end"]
 
     def purged(self, border: int) -> int:
-        """Number of first rows with labels known over ``embargo`` rows before ``border``."""
+        """Number of leading rows whose labels are known over ``embargo`` rows before ``border``."""
         return int(np.searchsorted(self.known, border - self.embargo))
 
     def back(self, stop: int, size: Size) -> int:

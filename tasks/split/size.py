@@ -24,7 +24,7 @@ class Size:
         return bool(self.months or self.days)
 
     def times(self, count: int) -> "Size":
-        """``count`` of these one after the other; a negative count goes back."""
+        """``count`` such periods in sequence; a negative count goes back."""
         return Size(self.rows * count, self.months * count, self.days * count)
 
     def plus(self, other: "Size") -> "Size":

@@ -163,7 +163,7 @@ class WalkForward(Spec):
         return len(self.folds(np.unique(checked_groups(X, groups))))
 
     def get_metadata_routing(self) -> "MetadataRequest":
-        """Tells scikit-learn's metadata routing that ``split`` needs ``groups``."""
+        """Declare to scikit-learn's metadata routing that ``split`` needs ``groups``."""
         # imported here, because reading a configuration does not need scikit-learn
         from sklearn.utils.metadata_routing import MetadataRequest
 

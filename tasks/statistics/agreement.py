@@ -39,7 +39,7 @@ def spearman(first: ArrayLike | Tensor, second: ArrayLike | Tensor) -> float:
 
 
 def _checked(*pair: ArrayLike | Tensor) -> list[np.ndarray]:
-    """Both importances as float64 arrays, of the same features and finite."""
+    """Both importances as float64 arrays, checked to be finite and of the same features."""
     x, y = (
         np.asarray(one.detach().cpu() if isinstance(one, Tensor) else one, dtype=np.float64)
         for one in pair

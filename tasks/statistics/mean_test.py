@@ -36,7 +36,7 @@ class MeanTest(NamedTuple):
     p: float
 
     def critical(self, level: float) -> float:
-        """The smallest mean that a two-sided test at ``level`` calls different from zero."""
+        """The smallest mean that is significant in a two-sided test at ``level``."""
         from scipy.special import stdtrit
 
         return float(-stdtrit(self.freedom, level / 2)) * self.error if self.freedom else np.nan
@@ -70,11 +70,11 @@ def mean_test(daily: np.ndarray, horizon: int, *, two_sided: bool = True) -> Mea
     This is the equal-weighted cosine estimate of Lazarus, Lewis, Stock & Watson (2018, Journal of
     Business & Economic Statistics 36). The factor k (Fejér's kernel) undoes the damping of a
     frequency by an overlap of h days. Newey-West errors with normal quantiles reject a true null
-    too often; this test does not, at a price in power
+    too often; this test does not, at a cost in power
     (``python -m tests.benchmarks.mean_test_power``).
 
     Args:
-        daily: (n,) one finite value a date, in time order.
+        daily: (n,) one finite value per date, in time order.
         horizon: Dates that a label spans; values closer than that depend on each other.
         two_sided: False tests against means above zero only.
     """
@@ -95,7 +95,7 @@ def upper_tail(t: float, freedom: int) -> float:
 
 
 def frequencies(dates: int, horizon: int) -> int:
-    """Frequencies in the error: 0.41 n^(2/3), all slow against the horizon; 0 if too few.
+    """Frequencies in the error: 0.41 n^(2/3), all slow relative to the horizon; 0 if too few.
 
     At faster frequencies an overlap over ``horizon`` dates damps the series too much.
     """

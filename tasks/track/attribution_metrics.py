@@ -1,4 +1,4 @@
-"""Metrics of a variant's attribution that compare between runs; the rest is in its tables."""
+"""Metrics of a variant's attribution that can be compared between runs."""
 
 import math
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ def _importance(table: pd.DataFrame) -> Iterator[Value]:
 
 
 def _completeness(table: pd.DataFrame) -> Iterator[Value]:
-    """Step is the fold: the largest completeness error over its seeds."""
+    """The largest completeness error over the seeds of a fold; the step is the fold."""
     for fold, widest in table.groupby("fold")[["gap_p99", "unresolved"]].max().iterrows():
         for column, value in widest.items():
             yield f"attribution/{column}", float(value), int(str(fold))
@@ -75,7 +75,7 @@ def _checks(table: pd.DataFrame) -> Iterator[Value]:
 
 
 def _drift(table: pd.DataFrame) -> Iterator[Value]:
-    """Step is the later fold: share of the importance that moved, the limit of chance, p, tau."""
+    """Share of the importance that moved, limit of chance, p, tau; the step is the later fold."""
     for column, key in DRIFT.items():
         for fold, value in zip(table["fold"], table[column], strict=True):
             yield f"trust/{key}", float(value), int(fold)

@@ -70,7 +70,7 @@ def variant_values(results: Results, name: str) -> Iterator[Value]:
 
 
 def _by_epoch(curves: pd.DataFrame, best: pd.DataFrame) -> Iterator[Value]:
-    """Step is the epoch: mean loss over the folds and seeds that were still training."""
+    """Mean loss over the folds and seeds still in training; the step is the epoch."""
     means = curves.groupby("epoch")[["train_loss", "validation_loss"]].mean()
     for epoch, losses in means.iterrows():
         yield "train/loss", losses["train_loss"], int(str(epoch))

@@ -73,7 +73,7 @@ def fetch_model(store: Store, name: str, folder: Path) -> ModelPlace:
     try:
         return ModelPlace(run_id, files["weights.safetensors"], files["model.json"])
     except KeyError as error:
-        raise TrackingError(f"{source} is no Foldproof model: {error} is missing") from error
+        raise TrackingError(f"{source} is not a Foldproof model: {error} is missing") from error
 
 
 def registered(store: Store, name: str) -> tuple[str, str]:

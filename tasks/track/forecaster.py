@@ -16,7 +16,7 @@ from foldproof.tasks.train.serving.record import NOTHING, background_of, served_
 from foldproof.tasks.version import ROOT, sources
 
 SCORING = ("foldproof.tasks.data", "foldproof.tasks.train.serving.model")
-"""Modules that served_model.py imports; they and what they import travel with a model."""
+"""Modules that served_model.py imports; a model contains them and their imports."""
 NEEDED = ("torch", "numpy", "pandas", "pandera", "pydantic", "pyarrow", "safetensors")
 """Packages that scoring imports: the environment of the model."""
 EXAMPLE_SYMBOLS, EXAMPLE_DATES = 20, 5

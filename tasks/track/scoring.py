@@ -80,7 +80,8 @@ def log_watch(store: Store, watch: Monitoring, report: Report, dates: int) -> st
     """Write the results of monitoring to the run of the champion's version; return the run's id.
 
     The realised rank IC of a date goes to the run of the version that scored it, for the newest
-    ``dates`` only, because earlier nights wrote the others. Repeating a night writes the same.
+    ``dates`` only, because earlier nights wrote the others. Repeating a night writes the same
+    values.
     """
     for version, own in watch.daily[-dates:].groupby("version"):
         run_id = scoring_run(store, watch.model, str(version), "")

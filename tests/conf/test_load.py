@@ -67,9 +67,9 @@ BAD_SETTINGS = {
     ),
     "a typo two levels down": ("data.columns.prise=close", "did you mean data.columns.price?"),
     "a typo in a variant": ("variants=[zscor]", "zscore"),
-    "a variant's module that is not there": ("variants=['nowhere.at_all:x']", "nowhere"),
+    "a variant whose module does not exist": ("variants=['nowhere.at_all:x']", "nowhere"),
     "no variant": ("variants=[]", "at least one variant"),
-    "a variant twice": ("variants=[none, none]", "duplicate entries: none"),
+    "a duplicate variant": ("variants=[none, none]", "duplicate entries: none"),
     "an unknown reference": (
         "references=[lasso]",
         "references has no choice 'lasso'; there are zero, momentum",
@@ -86,7 +86,7 @@ BAD_SETTINGS = {
     "dropout of one": ("network.dropout=1", "dropout must lie in [0, 1); it is 1"),
     "an unknown loss": ("training.loss=mae", "'mse' or 'rank_correlation'"),
     "an unknown source": ("data.source=yahoo", "data.source"),
-    "a query without a query": ("data.source=query", "query goes with source 'query'"),
+    "a query without a query": ("data.source=query", "query is required for source 'query'"),
     "a query that changes data": (
         "data={source: query, query: delete from prices}",
         "query begins with 'delete': it must read rows, such as select ...",
@@ -95,7 +95,7 @@ BAD_SETTINGS = {
         "data={source: query, query: select 1; drop table prices}",
         "query contains a semicolon: it must be one statement",
     ),
-    "a database that cannot be locked": (
+    "a database that cannot be opened for reading only": (
         "data={source: query, path: 'mysql://host/prices', query: select 1}",
         "path must be a database that can be opened for reading only; it is mysql://...",
     ),
@@ -103,15 +103,15 @@ BAD_SETTINGS = {
         "data={source: query, path: 'postgresql://me:s3cret@host/prices', query: select 1}",
         "path contains a password, which would be logged with the configuration; write the name",
     ),
-    "rows kept of what does not grow": (
+    "incremental with a source that does not grow": (
         "data.incremental=true",
-        "incremental goes with source 'file' or 'query'; source is 'sp500'",
+        "incremental needs source 'file' or 'query'; source is 'sp500'",
     ),
-    "a file without a path": ("data.source=file", "path goes with source 'file'"),
-    "a date that is none": ("data.start=2020-02-31", "not readable as YAML: day"),
+    "a file without a path": ("data.source=file", "path is required for source 'file'"),
+    "an impossible date": ("data.start=2020-02-31", "not readable as YAML: day"),
     "start after end": ("data.end=2001-01-01", "start must be before end"),
     "a horizon of zero": ("target.horizon=0", "horizon must be at least 1; it is 0"),
-    "a size that is no period": ("split.train=5Q", "5Q"),
+    "an unknown unit of a period": ("split.train=5Q", "5Q"),
     "no validation": ("split.validation=0", "validation"),
     "a reference variant that is not compared": (
         "statistics.reference=revin",
@@ -121,7 +121,7 @@ BAD_SETTINGS = {
     "a loss that needs whole dates": ("training.loss=rank_correlation", "whole dates"),
     "a folder as a store": ("tracking.uri=./mlruns", "a server or a database"),
     "negative workers": ("workers=-1", "workers must be at least 0"),
-    "a value where a section stands": ("training=5", "training"),
+    "a value in place of a section": ("training=5", "training"),
     "an override without a value": ("training.epochs", "key=value"),
     "an override below a value": ("name.first=x", "name is a value, not a section"),
     "a broken value": ("variants=[none", "not readable as YAML"),

@@ -87,7 +87,7 @@ def test_an_honest_forecaster_is_clean_and_a_shift_of_two_days_is_found(place: A
     content = json.loads((folder / "mine_forecast.json").read_text())
     assert content["verdict"] == "CLEAN"
     sheet = (folder / "mine_forecast.md").read_text().split("\n\n", 2)[-1]
-    assert "Are delisted companies and their last returns there?" in sheet  # left to people
+    assert "Are delisted companies and their last returns included?" in sheet  # left to people
 
     done = place.run("leaky:forecast", "rows.parquet", *SETTINGS, "--quick")
     assert done.returncode == 1, done.stdout + done.stderr
@@ -185,7 +185,7 @@ def test_an_interruption_is_reported_and_leaves_no_results(tmp_path: Path) -> No
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)  # in the midst of a run of theirs
     assert process.returncode == 130, output
-    assert "interrupted; nothing half-written is left" in output
+    assert "interrupted; no result is half-written" in output
     assert "Traceback" not in output
     assert not [*(tmp_path / ".foldproof").glob("audits/*")]
 

@@ -41,7 +41,7 @@ def test_the_study_gives_an_answer_and_its_repetition_trains_nothing(tmp_path: P
     assert done.returncode == 0, done.stdout + done.stderr
     assert not done.stderr, done.stderr
     assert "skipped: causal_batch_norm on one symbol, 8 days, 5 dates: it is trained" in done.stdout
-    assert "Does batch norm bring in future data?" in done.stdout
+    assert "Does batch norm use future data?" in done.stdout
     content = json.loads(next((tmp_path / ".foldproof/studies").rglob("study.json")).read_text())
     cells = {(one["normalization"], one["composition"]): one for one in content["cells"]}
     assert len(cells) == 4

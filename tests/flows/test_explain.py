@@ -44,7 +44,7 @@ def test_the_best_models_forecast_as_sentence_figure_and_artifact(finished):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "S003 on " in done.stdout
     assert "By rows: " in done.stdout
-    assert "It cannot be split by days: the features were supplied ready-made" in done.stdout
+    assert "It cannot be split by days: the features are ready-made" in done.stdout
     (folder,) = (place.folder / ".foldproof/explanations").glob("*/S003-*")
     assert (folder / "explanation.md").read_text().startswith("The forecast for S003 on ")
     assert (folder / "explanation.png").read_bytes().startswith(b"\x89PNG")

@@ -133,7 +133,7 @@ def test_it_ends_everything_that_it_started_and_goes_on_later(folder):
         assert schedule["schedule"]["timezone"] == "America/New_York"
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
-    assert "everything that was started has ended" in log.read_text()
+    assert "all servers and runs have ended" in log.read_text()
     left = subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True).stdout
     assert not [line for line in left.splitlines() if str(folder) in line or str(ports[1]) in line]
     with serving(folder, ports, "second.log"):

@@ -6,7 +6,7 @@ import pytest
 
 FAULTS = """
 import resource, torch
-from models.memory import keep_activations_mapped
+from foldproof.models.memory import keep_activations_mapped
 torch.set_num_threads(1)
 assert not {settle} or keep_activations_mapped()
 lstm, x = torch.nn.LSTM(8, 64, batch_first=True), torch.zeros(1024, 20, 8)

@@ -57,7 +57,7 @@ def reason(normalizer: WindowNormalizer, windows: Tensor, start: Tensor) -> str:
     if torch.allclose(lifted, before, atol=1e-6) and constant_in_time(start):
         return (
             "the level of the window is removed and the baseline does not vary in time: all such "
-            "baselines are equivalent, so that their agreement proves nothing; use observed "
+            "baselines are equivalent, so their agreement means nothing; use observed "
             "windows, such as train_draw or cs_median"
         )
     return ""

@@ -36,7 +36,7 @@ FORMER_KEYS: Mapping[str, str] = MappingProxyType(
 )
 """Former keys that configurations may still use -> keys of :data:`ATTRIBUTIONS`."""
 PERMUTED = 16_000
-"""Windows scored per feature by permutation at most: with thousands of samples few repeats do."""
+"""Most windows that permutation scores per feature: with many samples, few repeats suffice."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ ATTRIBUTIONS: Mapping[str, Method] = MappingProxyType(
             "x' a window drawn from the training block",
             TARGET,
             "Sundararajan, Taly & Yan 2017 (ICML)",
-            "what other baselines would give; lags that cancel each other, which gross includes",
+            "the result under other baselines; lags that cancel each other, which gross includes",
             "nodes gradients, up to 16 times as many for hard samples",
             _integrated,
             adds_up_to="f(x) - f(x')",
@@ -193,7 +193,7 @@ ATTRIBUTIONS: Mapping[str, Method] = MappingProxyType(
             "of the window cropped to 1..t|",
             TARGET,
             "Enguehard 2023 (arXiv 2306.02968)",
-            "what the network does with a step later; short windows that it was never trained on",
+            "how the network uses a step later; short windows that it was never trained on",
             "nodes gradients for each step, of half the window's length on average",
             _temporal,
             lags="net",
@@ -212,7 +212,7 @@ ATTRIBUTIONS: Mapping[str, Method] = MappingProxyType(
             "mean partial derivative",
             "sum over lags of the mean over dates of |mean over stocks of ∂f/∂x|",
             PER_SD,
-            "a broker's note on factor optimisation, known by an excerpt; first reading",
+            "a broker's note on factor optimisation, known from an excerpt; first reading",
             "effects whose sign differs across stocks: symmetric non-linearity, interactions",
             "1 gradient, shared with the absolute one",
             _partial("mean_partial"),
@@ -244,7 +244,7 @@ ATTRIBUTIONS: Mapping[str, Method] = MappingProxyType(
             TARGET,
             ABLATION,
             "features that another feature duplicates; the lag",
-            "1 forecast a feature",
+            "1 forecast per feature",
             _occluded(lambda t, f, _: feature_masks(t, f), at=1),
         ),
         "occlusion_by_lag": Method(
@@ -253,7 +253,7 @@ ATTRIBUTIONS: Mapping[str, Method] = MappingProxyType(
             TARGET,
             ABLATION,
             "rows that neighbouring rows duplicate; the feature",
-            "1 forecast a lag",
+            "1 forecast per lag",
             _occluded(lambda t, f, _: lag_masks(t, f), at=2),
             columns="window",
         ),
@@ -263,7 +263,7 @@ ATTRIBUTIONS: Mapping[str, Method] = MappingProxyType(
             TARGET,
             ABLATION,
             "groups that another group duplicates; the feature within the group, and the lag",
-            "1 forecast a group",
+            "1 forecast per group",
             _occluded(group_masks, at=1),
             columns="groups",
         ),
@@ -273,7 +273,8 @@ ATTRIBUTIONS: Mapping[str, Method] = MappingProxyType(
             TARGET,
             "Strumbelj & Kononenko 2010 (JMLR 11:1); antithetic orders, Mitchell et al. 2022 "
             "(JMLR 23:43)",
-            "that most coalitions were never observed; the feature within the group, and the lag",
+            "unrealistic coalitions: most were never observed; the feature within the group, and "
+            "the lag",
             "2^G forecasts for up to 8 groups, 32 for each group above",
             _shapley,
             columns="groups",
@@ -285,8 +286,8 @@ ATTRIBUTIONS: Mapping[str, Method] = MappingProxyType(
             "least 0",
             "rank IC",
             "Breiman 2001 (Machine Learning 45:5), within dates",
-            "features that another feature duplicates; what moves all stocks of a date alike",
-            "2 to 10 forecasts a feature",
+            "features that another feature duplicates; moves that all stocks of a date share",
+            "2 to 10 forecasts per feature",
             _permuted,
             asked_on="cross-sections",
         ),

@@ -14,7 +14,7 @@ Groups = tuple[tuple[int, ...], ...]
 
 
 def row_blocks(inputs: Tensor, size: int) -> Iterator[Tensor]:
-    """Sample numbers in blocks of ``size``, at least one a block; no block without samples."""
+    """Sample numbers in blocks of ``size``, at least one per block; no block without samples."""
     for rows in torch.arange(len(inputs), device=inputs.device).split(max(1, size)):
         if len(rows):
             yield rows

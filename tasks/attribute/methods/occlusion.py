@@ -38,8 +38,8 @@ def occlusion(
     .. warning::
 
         A window that is half observed and half baseline may resemble no observed window; a fill
-        from the training block at least keeps each half realistic. Of two cells that can replace
-        each other, both get zero.
+        from the training block at least keeps each half realistic. Two cells that can replace each
+        other both get zero.
 
     Args:
         forward: (B, T, F) -> (B,). An nn.Module is put in eval mode for the call.

@@ -68,8 +68,9 @@ def permutation_importance(
     .. warning::
 
         A permuted window combines one stock's feature with another stock's other features; where
-        features are correlated, no such window was observed. Of two copies of a feature, neither is
-        missed. The method needs targets, so it is available only once these are known. Give whole
+        features are correlated, no such window was observed. If two features are copies, shuffling
+        one costs nothing. The method needs targets, so it is available only once these are known.
+        Give whole
         cross-sections.
 
     Args:

@@ -23,7 +23,7 @@ class StopsAtFeaturesError(ValueError):
 def stops_at_features(data: DataSpec) -> str:
     """Why attributions of a model with these features cannot reach prices; '' where they can."""
     if data.features == "ready":
-        return "the features were supplied ready-made, so how they follow from prices is unknown"
+        return "the features are ready-made, so their derivative by prices is unknown"
     if data.features != "price":
         return f"{data.features} makes the features, and its derivative by prices is unknown"
     return ""

@@ -149,6 +149,6 @@ def drift_detail(found: Drift, seeds: int) -> str:
     """One sentence, without a full stop."""
     start = f"{found.moved:.0%} of the importance moved"
     if np.isnan(found.mark):
-        return f"{start}; fewer than {LEAST_PERIODS} whole windows in a test block: no null"
+        return f"{start}; no null: a test block has fewer than {LEAST_PERIODS} whole windows"
     noise = "dates alone" if seeds == 1 else f"dates and {seeds} seeds"
-    return f"{start}; {noise} move up to {found.mark:.0%} (p {found.p:.2g})"
+    return f"{start}; resampled {noise} move up to {found.mark:.0%} (p {found.p:.2g})"

@@ -213,8 +213,8 @@ def removal_check(
     by_order = np.sort(sign * (random[0].mean(1) - random[0].mean()))
     mark = float(np.quantile(by_order, 0.95))
     detail = (
-        f"removing {removed} costs {own[0].mean():.2f} of rank IC 1 with the full forecasts, "
-        f"removing random features {random[0].mean():.2f}{realised(own, random)}"
+        f"removing {removed} lowers the rank IC with the full forecasts from 1 by "
+        f"{own[0].mean():.2f}, random features by {random[0].mean():.2f}{realised(own, random)}"
     )
     dates = len(better)
     if few or dates < 2:
@@ -229,7 +229,7 @@ def realised(own: np.ndarray, random: np.ndarray) -> str:
     if len(own) < 2 or not np.isfinite(own[1]).any():
         return ""
     lost, usual = np.nanmean(own[1]), np.nanmean(random[1])
-    return f"; of the rank IC with the realised target, {lost:.3f} and {usual:.3f}"
+    return f"; the rank IC with the realised target falls by {lost:.3f} and {usual:.3f}"
 
 
 def mean_interval(daily: np.ndarray) -> tuple[float, float, tuple[float, float]]:

@@ -12,7 +12,7 @@ from foldproof.tasks.statistics.agreement import spearman
 from foldproof.tasks.train import TrainedUnit
 
 SEEDS_APART = 1_000_003
-"""Distance of the seed of a unit from those of its new weights, so that none starts as it did."""
+"""Offset between a unit's seed and the seeds of new weights, so that none repeats its start."""
 
 
 def model_randomization(
@@ -75,13 +75,13 @@ def correlations(trained: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarra
 def against_random(name: str, rhos: np.ndarray, features: int, detail: str) -> Check:
     """Whether the mean of ``rhos`` is compatible with random rankings.
 
-    The bound is that of a single ranking although a mean varies less: a slight dependence on the
-    inputs, which every real panel has, is allowed. Up to four features a single ranking can have
-    any rho; there the bound is that of the mean of as many random rankings.
+    The bound is for a single ranking although a mean varies less, to allow the slight dependence on
+    the inputs that every real panel has. Up to four features a single ranking can have
+    any rho; there the bound is for the mean of as many random rankings.
     """
     mean, single = float(rhos.mean()), random_band(features)
     band = single if single < 1 else random_band(features, len(rhos))
-    detail = f"{detail}: mean rho {mean:.2f} of {len(rhos)}, a random ranking's within {band:.2f}"
+    detail = f"{detail}: mean rho {mean:.2f} of {len(rhos)}; random rankings within {band:.2f}"
     if band >= 1:
         hint = "inconclusive: draw more networks, or rank more features"
         return check(name, mean, band, None, f"{detail}; {hint}")

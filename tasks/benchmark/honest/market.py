@@ -1,4 +1,4 @@
-"""A small simulated market with what leaks arise from: gaps, listings, delistings, reports."""
+"""A small simulated market with the causes of leaks: gaps, listings, delistings, reports."""
 
 from dataclasses import dataclass
 

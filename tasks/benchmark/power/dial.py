@@ -1,4 +1,4 @@
-"""A dial: a leak whose share or size is turned down until a test no longer detects it."""
+"""A dial: a leak whose share or size is reduced until a test no longer detects it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Dial:
     Attributes:
         key: Its name.
         test: Key of DIAGNOSTICS.
-        turned: The quantity that is turned down, with its unit.
+        turned: The quantity that is reduced, with its unit.
         levels: Strengths, the strongest first; the last may be honest.
         found: (level, seed) -> the finding of the test on a leak of that strength.
         chance: Level -> expected detection rate, where a closed form is known.

@@ -1,4 +1,4 @@
-"""Dials of the statistical tests: the true rank IC of a leak is turned down."""
+"""Dials of the statistical tests: the true rank IC of a leak is reduced."""
 
 from functools import partial
 

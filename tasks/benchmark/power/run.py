@@ -42,7 +42,7 @@ class Turn:
 
 
 def chosen_dials(names: Sequence[str]) -> list[str]:
-    """Keys of the dials with these keys or test numbers (T1), of all without names.
+    """Keys of the dials with these keys or test numbers (T1), or of all without names.
 
     Raises:
         ValueError: No dial has such a name.
@@ -67,7 +67,7 @@ def rates(found: Iterable[Turn]) -> pd.DataFrame:
         {
             "test": dial.number,
             "dial": dial.key,
-            "turned down": dial.turned,
+            "reduced": dial.turned,
             "at": dial.at,
             "level": level,
             "draws": len(caught),
@@ -108,7 +108,7 @@ def weakest(levels: tuple[float, ...], rate: np.ndarray, leaks: np.ndarray, want
 
 
 def expected(dial: Dial) -> str:
-    """The strength from which the closed form promises 95 %, by bisection; empty without one."""
+    """The strength from which the closed form predicts 95 %, by bisection; empty without one."""
     if dial.chance is None:
         return ""
     low, high = 0.0, max(dial.levels)

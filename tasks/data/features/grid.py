@@ -70,7 +70,7 @@ def members(frame: pd.DataFrame, grid: Grid) -> np.ndarray:
 def carried(values: np.ndarray, limit: int) -> np.ndarray:
     """Fill NaN with the symbol's last value of at most ``limit`` dates ago.
 
-    A value is carried whether or not the symbol is quoted again: to ask would read the future.
+    A value is carried whether or not the symbol is quoted again: a check would read the future.
 
     Args:
         values: (D, S).

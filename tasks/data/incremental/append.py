@@ -2,7 +2,7 @@
 
 The result equals a complete reading to the last bit. For a file, the bytes prove that the earlier
 rows are unchanged. For a query, only the newest ``overlap`` dates and the number of rows are
-compared: a complete reading alone finds values that were restated further back. Anything but
+compared: only a complete reading finds values that were restated further back. Anything but
 appended rows leads to a complete reading, with its errors and its cost.
 """
 

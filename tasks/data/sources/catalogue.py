@@ -48,7 +48,7 @@ SOURCES: Mapping[str, Source] = MappingProxyType({
         "Survivors: 20 names picked from the index with hindsight, so returns are too high. "
         "Adjusted closes only, no volume. Prices are rounded to 3 decimals: before 2000 one tick "
         "is up to 0.4 % of a close, hence the start. With 20 names the daily rank IC is noisy.",
-        "Comes with skfolio (BSD-3-Clause), whose documentation gives it for testing and examples "
+        "Comes with skfolio (BSD-3-Clause), whose documentation offers it for testing and examples "
         "only: stale, not accurate market prices, not for investment, trading or commercial use.",
         load_sp500,
         "2000-01-03",
@@ -89,7 +89,7 @@ SOURCES: Mapping[str, Source] = MappingProxyType({
     ),
     "switching": Source(
         "Synthetic features, regime that selects the feature",
-        "Feature f0 of the same day, or f1 two days back: feature f3 says which, by date.",
+        "Feature f0 of the same day, or f1 two days back: feature f3 selects which, by date.",
         OWN, switching,
     ),
     "echo": Source(

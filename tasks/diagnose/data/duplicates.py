@@ -142,8 +142,8 @@ def duplicate_rows(samples: Samples) -> Finding:
     wrong = ((match >= 0) & ~common) | shared
     count, chance = int(wrong.sum()), int((common & ~shared).sum())
     skipped = (
-        f"skipped: {int((~usable).sum())} rows of no or one value, {int(stale.sum())} unchanged "
-        f"since training, {chance} of common values"
+        f"rows skipped: {int((~usable).sum())} empty or constant, {int(stale.sum())} unchanged "
+        f"since training, {chance} with common values"
     )
     no_power = not count and (not len(searched) or chance == len(searched))
     same_key = f", {int(shared.sum())} of them under the same date and symbol"

@@ -20,7 +20,7 @@ REMEDY = "name the price columns in columns, or audit the return before any dedu
 
 @dataclass
 class Reactions:
-    """How the targets of the tried dates react to changed rows.
+    """Which targets of the tried dates change with which rows.
 
     Attributes:
         target: The audited target.
@@ -191,7 +191,7 @@ def _finding(found: Reactions) -> Finding:
         count = len(set(found.level))
         leak = (
             "the return begins at a price of its own date or before, which features read: "
-            "let it begin at the next one"
+            "start it at the next price"
         )
     elif count and not found.later:
         leak = "the target is known at its own date: later rows do not change it"

@@ -22,7 +22,7 @@ class Measured:
     """When the labels of some dates become known.
 
     Attributes:
-        table: One row a label, on the index of the data: ``date``, ``symbol``, ``label_end`` (the
+        table: One row per label, on the index of the data: ``date``, ``symbol``, ``label_end`` (the
             first date after which changed rows no longer change the label), ``ahead`` (trading
             days from ``date`` to ``label_end``) and ``exact`` (False if ``label_end`` is only a
             lower bound).
@@ -49,7 +49,7 @@ def label_ends(
     """Measure when labels become known, by bisection over the date after which rows change.
 
     Every cut narrows all labels at once, and the horizon of one date is the first guess for the
-    next, so a constant horizon costs two cuts a date. Trap: a class label that happens not to
+    next, so a constant horizon costs two cuts per date. Trap: a class label that happens not to
     change counts as known by then; over several symbols and dates, the largest ``ahead`` is the
     horizon.
 

@@ -86,7 +86,9 @@ def order_of_plan(folds: tuple[Fold, ...]) -> Finding:
         for earlier, later in borders(fold):
             dates = fold.calendar[list(later)]
             inside = dates[dates <= fold.calendar[list(earlier)].max()]
-            wrong += [(date, f"fold {fold.number}: not after the block before") for date in inside]
+            wrong += [
+                (date, f"fold {fold.number}: not after the previous block") for date in inside
+            ]
         for date in fold.test_dates:
             if date in forecast_by:
                 wrong.append(

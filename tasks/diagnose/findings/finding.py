@@ -186,7 +186,7 @@ class LeakReport:
 
     Attributes:
         subject: What was audited.
-        findings: One a test and stage, including those that inform only.
+        findings: One per test and stage, including those that inform only.
         about: Facts for the reader: data, fold, and which inputs were given.
     """
 
@@ -200,7 +200,7 @@ class LeakReport:
         return overall(self.findings)
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a finding; the witness as a sentence."""
+        """One row per finding; the witness as a sentence."""
         texts = ("witness", "inflation")
         rows = [
             asdict(finding)
@@ -221,7 +221,7 @@ class LeakReport:
         return json.dumps(for_json(content), indent=2, default=str, allow_nan=False)
 
     def to_markdown(self) -> str:
-        """The verdict, then a table with one row a finding."""
+        """The verdict, then a table with one row per finding."""
         head = f"**{self.subject}: {self.verdict}**\n\n"
         lines = [
             "| test | stage | verdict | statistic | value | threshold | witness |",

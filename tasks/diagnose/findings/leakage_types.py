@@ -19,7 +19,7 @@ class LeakageType:
         key: Its number in the paper.
         group: Its heading in the paper.
         title: A few words.
-        question: What has to be shown for a forecaster on a dated panel.
+        question: The condition that a forecaster on a dated panel must meet.
         tests: Key of ``DIAGNOSTICS`` -> stages at which a leak found by the test is of this type;
             no stages if it is of this type at any stage.
         required: Keys of ``tests`` that must all be CLEAN before the type is clean.
@@ -80,7 +80,7 @@ LEAKAGE_TYPES: Mapping[str, LeakageType] = types(
             serve_invariance=("input normalizer", "window", "network", "scoring"),
         ),
         ("train_invariance", "serve_invariance"),
-        "Were the data cleaned, winsorized or filled beforehand, by whom, and with which rows?",
+        "Who cleaned, winsorized or filled the data before the audit, and with which rows?",
     ),
     LeakageType(
         "L1.3",
@@ -164,8 +164,8 @@ LEAKAGE_TYPES: Mapping[str, LeakageType] = types(
         "Is the test block a sample of the market in question, later failures included?",
         anywhere("survivorship", "drift", serve_invariance=DATA, train_invariance=DATA),
         ("survivorship", "serve_invariance"),
-        "Who chose the symbols and the years, when, and knowing what? Are delisted companies and "
-        "their last returns included? Is the tested market the traded one?",
+        "Who chose the symbols and the years, when, and on what knowledge? Are delisted companies "
+        "and their last returns included? Is the tested market the traded one?",
     ),
 )
 """Every type by its number, in the order of the paper."""

@@ -2,7 +2,7 @@
 
 The types and their headings are those of Kapoor & Narayanan 2023 (Patterns 4(9), 100804), who ask
 authors to argue, type by type, why their result does not leak. Here the leak tests answer where
-they can; the rest stays a question to a person. The questions are in our own words and for dated
+they can; a person must answer the rest. The questions are in our own words and for dated
 panels; the paper's own sheet also asks about the scientific claim.
 """
 
@@ -122,7 +122,7 @@ def undecided_text(finding: Finding) -> str:
 
 
 def reasons(findings: Iterable[Finding]) -> str:
-    """What the tests found or tried, one clause a test and stage."""
+    """What the tests found or tried, one clause per test and stage."""
     return joined(
         f"{title_of(f.test)} ({f.stage}): "
         + str(f.witness or f.detail if f.verdict is Verdict.LEAK else f"tested on {f.tested}")

@@ -105,13 +105,13 @@ def unknown_finding(
 def informational_finding(
     test: str, stage: str, value: float, symptom: bool, tested: str, detail: str
 ) -> Finding:
-    """The finding of a test that only informs. A symptom has honest causes too: it is UNKNOWN."""
+    """The finding of a test that only informs. A symptom may have honest causes: UNKNOWN."""
     entry = DIAGNOSTICS[test]
     return Finding(
         test=test,
         stage=stage,
         verdict=Verdict.UNKNOWN if symptom else Verdict.CLEAN,
-        evidence="a symptom, with honest causes too" if symptom else "no symptom",
+        evidence="a symptom, which may have honest causes" if symptom else "no symptom",
         statistic=entry.statistic,
         value=value,
         threshold=entry.threshold,

@@ -138,7 +138,7 @@ def audit_features(
             the date on which it becomes known. These cells change too if that is after the cut.
 
     Returns:
-        One LEAK finding a feature that moved, with witness and look-ahead; one CLEAN finding for
+        One LEAK finding per feature that moved, with witness and look-ahead; one CLEAN finding for
         all that did not; one UNKNOWN finding for those that could not be tested.
 
     Raises:
@@ -165,7 +165,7 @@ def audit_features(
 
 
 def _findings(features: list[FeatureMoves], attempts: Attempt) -> Iterator[Finding]:
-    """One finding a leaking feature, then one for all clean ones and one for the rest."""
+    """One finding per leaking feature, then one for all clean ones and one for the rest."""
     rest = [feature for feature in features if not feature.leaks]
     reasons = {feature.name: feature.unknown or attempts.unknown() for feature in rest}
     clean = [feature for feature in rest if not reasons[feature.name]]

@@ -40,8 +40,8 @@ def undeclared_findings(
                 reason = (
                     f"forecasts up to {day(cut)} depend on {name!r} on the {lag} dates up to that "
                     f"day. The column is missing on the newest {lag} dates of all symbols, like a "
-                    "label that becomes known so much later; reading it earlier is a leak. Set "
-                    f"known_at.{name}=COLUMN, a column of the dates on which it becomes known"
+                    f"label that becomes known {lag} dates later; reading it earlier is a leak. "
+                    f"Set known_at.{name}=COLUMN, a column of the dates on which it becomes known"
                 )
                 tested = f"the cells of {name!r}"
                 return [unknown_finding("point_in_time", "raw data", reason, tested)]

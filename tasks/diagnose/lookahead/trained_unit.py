@@ -58,7 +58,7 @@ def diagnose_unit(
 ) -> list[Finding]:
     """Every exact test of a trained unit, from the panel's features on.
 
-    Costs about one pass over the test block a cut and perturbation, and one training if
+    Costs about one pass over the test block per cut and perturbation, and one training if
     ``retrain`` is given.
 
     Args:

@@ -64,7 +64,7 @@ def audit_module(
 
     Args:
         module: Takes (B, T, F) windows, or those and (B,) int64 dates; returns (B, ...).
-        windows: (B, T, F), at least two samples, best of several dates and several per date.
+        windows: (B, T, F), at least two samples; ideally several dates with several samples each.
         dates: (B,) the last date of each window: datetime64, or ints in time order.
         seed: Seed of the perturbations.
         tolerance: Moves up to this many sd of the outputs are rounding; 1e-9, float32 1e-5.

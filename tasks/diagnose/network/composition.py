@@ -41,8 +41,8 @@ def composition_finding(
     detail = _detail(found, tolerance, kind, claim, broken)
     value = found.composition.size if one_date else ahead.size
     tested = (
-        f"{len(samples)} samples of {found.dates} dates: later, earlier and same-date companions "
-        "perturbed, order reversed, samples alone"
+        f"{len(samples)} samples of {found.dates} dates: later, earlier and same-date samples "
+        "perturbed, order reversed, samples run alone"
     ) + (f"; not run: {found.failures}" if found.failures else "")
     contradicted = broken and counts and not in_time
     if one_date and kind != "none" and not contradicted:
@@ -72,10 +72,10 @@ def _detail(found: Coupling, tolerance: float, kind: str, claim: str | None, bro
         "order or number of samples": found.composition.size,
     }
     coupled = [f"{name} ({size:.2g} sd)" for name, size in sizes.items() if size > tolerance]
-    text = f"depends on {', '.join(coupled)}" if coupled else "depends on no companion in the batch"
+    text = f"depends on {', '.join(coupled)}" if coupled else "depends on no other sample"
     if kind == "date":
         text += ": the cross-section of its own date, which is no look-ahead"
     if claim is not None:
         text += f"; claimed: {claim}, measured in the network: {kind}"
-        text += ", the claim is broken" if broken else ""
+        text += ", which contradicts the claim" if broken else ""
     return text

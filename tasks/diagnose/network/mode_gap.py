@@ -51,7 +51,7 @@ def mode_gap(batch: TestBatch, differences: FiniteDifferences, labels: scoring.L
         return unknown_finding(TEST.key, batch.stage, reason, "nothing", counts=False)
     p = above_zero(gaps, labels.horizon)
     if p > TEST.threshold:
-        detail = "training mode ranks no better" if gaps.any() else "both modes rank alike"
+        detail = "training mode ranks no better" if gaps.any() else "both modes rank equally well"
     elif differences.later:
         detail = "training mode ranks better, and its forecasts move with later dates"
     else:

@@ -119,7 +119,7 @@ def _finding(
         "missing later rows leave no trace, yet perturbing them moves outputs: the path skips or "
         "ranks missing values"
     )
-    clean = "no output turns missing when later rows are; paths that skip missing values are hidden"
+    clean = "no output turns missing when later rows are; paths that skip NaN are not covered"
     return exact_finding(
         "nan_taint", batch.stage, value, tested, leak="outputs turn missing when later rows are",
         clean=blind if differences.any else clean, witness=witness, counts=batch.counts,

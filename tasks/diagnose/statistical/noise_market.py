@@ -8,7 +8,7 @@ from numpy.random import Generator
 def noise_market(
     data: pd.DataFrame, prices: tuple[str, ...], generator: Generator
 ) -> pd.DataFrame:  # fmt: skip
-    r"""Return ``data`` with prices that nobody can forecast.
+    r"""Return ``data`` with unpredictable prices.
 
     .. math:: r_{sd} = m_d + e_{sd} \quad\to\quad a_d m_d + b_{sd} e_{sd}
 

@@ -72,7 +72,7 @@ def noise_placebo(
 
 
 def placebo_finding(daily: pd.DataFrame, horizon: int, level: float = LEVEL) -> Finding:
-    """The finding on daily rank ICs, one column a noise data set."""
+    """The finding on daily rank ICs, one column per noise data set."""
     panels = daily.shape[1]
     found = (
         panel_test(daily.mean().to_numpy())

@@ -25,7 +25,7 @@ class Screen(NamedTuple):
 
     Attributes:
         finding: On the best feature.
-        table: One row a feature, best first: ``rank_ic`` at its best ``lag`` (days from the
+        table: One row per feature, best first: ``rank_ic`` at its best ``lag`` (days from the
             feature to the target's date), its ``error``, ``p`` of a zero rank IC, ``dates``.
     """
 

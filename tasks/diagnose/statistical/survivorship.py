@@ -25,7 +25,7 @@ def survivorship(data: pd.DataFrame, hazard: float | None, *, level: float = LEV
 
     Args:
         data: Long rows with ``date`` and ``symbol``.
-        hazard: Share of symbols that end in a year (delisting, merger, leaving the index), from
+        hazard: Share of symbols delisted in a year (bankruptcy, merger, leaving the index), from
             another source; None if unknown.
         level: Of the test.
 
@@ -33,7 +33,9 @@ def survivorship(data: pd.DataFrame, hazard: float | None, *, level: float = LEV
         ValueError: The hazard is not positive.
     """
     if hazard is not None and not hazard > 0:
-        raise ValueError(f"hazard is the share of symbols that end in a year, > 0; it is {hazard}")
+        raise ValueError(
+            f"hazard, the share of symbols delisted in a year, must be > 0; it is {hazard}"
+        )
     ended, years = endings(data)
     rate = ended / years if years > 0 else float("nan")
     tested = f"{data['symbol'].nunique()} symbols, {years:.1f} symbol-years, {ended} ended"

@@ -91,7 +91,7 @@ def on_test(scores: object, fold: Fold) -> pd.Series:
         raise ValueError(f"forecast must return numbers: {error}") from error
     scores = numbers.set_axis(pd.MultiIndex.from_arrays(keys, names=list(KEYS)))
     if not scores.index.is_unique:
-        raise ValueError("forecast must return one score a date and symbol; there are duplicates")
+        raise ValueError("forecast must return one score per date and symbol; there are duplicates")
     tested = scores.index.get_level_values(0).isin(fold.test_dates)
     if not tested.any():
         raise ValueError(

@@ -79,8 +79,8 @@ def meaning(results: StudyResults) -> str:
     """How to read an interval of the table."""
     return (
         f"Mean daily rank IC on the test block; intervals are Student's t over {results.seeds} "
-        f"seeds at {results.level:.0%} for each cell alone. Of the cells named for a panel, "
-        f"at most {1 - results.level:.0%} are expected to be chance (Benjamini and "
+        f"seeds at {results.level:.0%} for each cell alone. At most {1 - results.level:.0%} of the "
+        "cells named for a panel are expected to be chance (Benjamini and "
         "Hochberg). A synthetic panel is drawn anew for every seed. A real panel is the same for "
         "all seeds, so its intervals cover the randomness of training but not of the period."
     )

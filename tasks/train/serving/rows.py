@@ -85,5 +85,5 @@ def gaps(frame: pd.DataFrame, symbol: str) -> str:
     """The columns in which cells of a symbol are missing, or else the advice to add history."""
     own = frame[frame["symbol"] == symbol].select_dtypes(np.number)
     holes = own.isna().sum()
-    named = [f"{name} in {count}" for name, count in holes[holes > 0].items()]
-    return f"missing are {', '.join(named)} rows" if named else "provide more history"
+    named = [f"{name} in {count} rows" for name, count in holes[holes > 0].items()]
+    return f"fill {', '.join(named)}" if named else "provide more history"

@@ -17,7 +17,7 @@ def test_a_shortcut_on_noise_is_reported_with_its_batches_and_size() -> None:
     assert "In training, yes" in first
     assert "2 of 21 cells, on the batches 'one symbol, 8 days' and 'one symbol, 32 days'" in first
     assert "In scoring (eval mode, running statistics), no" in first
-    kept = re.search(r"0.060 honest scores keep (\S+) to (\S+) where training took the", first)
+    kept = re.search(r"0.060, honest scores are (\S+) to (\S+) where training took the", first)
     assert kept
     assert [float(bound) for bound in kept.groups()] == pytest.approx([0, 0], abs=0.01)
     elsewhere = re.search(r"and (\S+) to (\S+) elsewhere", first)

@@ -129,7 +129,7 @@ CASES = [
         "{path}: no column 'symbol' (columns.symbol); the table must be long, with one row per date and symbol. There are date, AAA, BBB",
     ),
     Case(
-        "column twice",
+        "duplicate column",
         "date,symbol,close,member,member\n2020-01-02,A,1,1,1\n",
         "{path}: duplicate column 'member'; rename one of them",
     ),
@@ -169,7 +169,7 @@ CASES = [
         "line 14 of {path} (2020-01-06, AAA): symbol 'AAA' is a duplicate on that date; keep one row per date and symbol (2 such rows)",
     ),
     Case(
-        "price is no number",
+        "price is not a number",
         GOOD.replace("2020-01-06,BBB,22", "2020-01-06,BBB,n.v."),
         "line 7 of {path} (2020-01-06, BBB): close 'n.v.' is not a number; write 1234.5 and leave missing cells empty",
     ),
@@ -245,7 +245,7 @@ CASES = [
         **READY,
     ),
     Case(
-        "membership is no truth value",
+        "membership is not true or false",
         table(member=["yes", *[1] * 11]),
         "line 2 of {path} (2020-01-02, AAA): member 'yes' is not true or false; write true, false, 1 or 0",
         columns={"member": "member"},
@@ -307,21 +307,21 @@ CASES = [
         query="select * from prices",
     ),
     Case(
-        "query of a column that is not there",
+        "query of a missing column",
         GOOD,
         "line 3 of the query on sqlite:///{path}: no such column: clsoe",
         file="prices.db",
         query="select date,\n  symbol,\n  clsoe as close\nfrom prices",
     ),
     Case(
-        "query of a table that is not there",
+        "query of a missing table",
         GOOD,
         "line 1 of the query on sqlite:///{path}: no such table: price",
         file="prices.db",
         query="select * from price",
     ),
     Case(
-        "query with a change in it",
+        "query that changes data",
         GOOD,
         'line 1 of the query on sqlite:///{path}: near "delete": syntax error',
         file="prices.db",
@@ -335,7 +335,7 @@ CASES = [
         query="select date, symbol from prices",
     ),
     Case(
-        "query without an answer",
+        "query without rows",
         GOOD,
         "the query on sqlite:///{path}: the table has no rows; provide some",
         file="prices.db",

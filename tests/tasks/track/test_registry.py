@@ -218,9 +218,9 @@ def test_rollback_without_a_champion_is_an_error(store: Store) -> None:
 KILLED = """
 import os, signal, sys
 from mlflow import MlflowClient
-from tasks.track.registry import settle
-from tasks.track.spec import TrackingSpec
-from tasks.track.store import open_store
+from foldproof.tasks.track.registry import settle
+from foldproof.tasks.track.spec import TrackingSpec
+from foldproof.tasks.track.store import open_store
 
 uri, run_id, name, call = sys.argv[1:]
 usual, count = getattr(MlflowClient, name), 0

@@ -150,7 +150,7 @@ def test_a_planted_regime_shift_alerts_and_a_stable_panel_does_not(
     assert (table["mark"] < 0.2).all()
     if change != "none":
         assert table["moved"].iloc[1] > 0.4
-        assert "of the importance moved; dates alone move up to" in table["detail"].iloc[1]
+        assert "importance moved; resampled dates alone move up to" in table["detail"].iloc[1]
         assert drifts(pd.concat(periods), 1.0)["alert"].tolist() == [False, False]
 
 

@@ -113,7 +113,7 @@ def restated(
     pd.testing.assert_frame_equal(found.frame, plain.frame, check_exact=True)
     WAYS[way](pd.concat([table, market[2]], ignore_index=True), market[2], at)
     again = read_incrementally(spec, TODAY, at / "kept", whole)
-    assert again.about["warnings"] == found.about["warnings"], "it is told of on later nights"
+    assert again.about["warnings"] == found.about["warnings"], "later nights report it too"
     return found, whole.times
 
 

@@ -78,7 +78,7 @@ def test_rows_without_distinct_values_are_skipped(table):
     table.iloc[[4, 320]] = np.nan
     (rows, _) = duplicates(table, *sides(table))
     assert rows.verdict is Verdict.CLEAN
-    assert "skipped: 3 rows of no or one value" in rows.detail
+    assert "rows skipped: 3 empty or constant" in rows.detail
 
 
 def test_a_halted_symbol_is_not_a_duplicate(table):
@@ -100,7 +100,7 @@ def test_coarse_values_are_equal_by_chance(table):
     partly = coarse.assign(fine=table["x"])  # where it is missing, the rest is coarse
     (rows, _) = duplicates(partly, *sides(partly))
     assert rows.verdict is Verdict.CLEAN
-    assert ", 0 of common values" not in rows.detail
+    assert ", 0 with common values" not in rows.detail
 
 
 HONEST = {
@@ -128,7 +128,7 @@ def test_rows_equal_by_chance_are_not_copies(kind):
     rows = market(HONEST[kind])
     (found, _) = duplicates(rows, rows.index[:4000], rows.index[4000:])
     assert found.verdict is not Verdict.LEAK
-    assert ", 0 of common values" not in found.detail  # without them the test would be empty
+    assert ", 0 with common values" not in found.detail  # without them the test would be empty
 
 
 @pytest.mark.parametrize("kind", ["all five", "three"])

@@ -171,7 +171,7 @@ def test_a_claim_on_scored_forecasts_is_compared_with_the_measured_coupling(own,
     denied = diagnose_unit(own("DATE_MEAN_DENIED"), panel, None, 1, 0)
     finding = named(denied, "batch_composition", "network")
     assert (finding.verdict, finding.evidence) == (Verdict.LEAK, "claim contradicted")
-    assert "the claim is broken" in finding.detail
+    assert "which contradicts the claim" in finding.detail
 
 
 def test_scoring_that_moves_a_buffer_is_caught(own, panel):

@@ -102,7 +102,7 @@ def test_an_honest_module_passes(make, windows):
 def test_dropout_is_not_reported_as_coupling(name, windows):
     for finding in audit_module(built(CLEAN[name]), windows, DATES).findings:
         if finding.test == "batch_composition":
-            assert finding.detail == "depends on no companion in the batch"
+            assert finding.detail == "depends on no other sample"
 
 
 @pytest.mark.parametrize("training", [True, False])

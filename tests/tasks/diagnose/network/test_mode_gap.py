@@ -73,7 +73,7 @@ def test_honest_norms_rank_alike_in_both_modes():
     batch, differences = module_batch(Contrarian(nn.LayerNorm(4)), windows, dates, training=True)
     finding = mode_gap(batch, differences, labels_of(target))
     assert (finding.value, finding.p_value, finding.verdict) == (0.0, 1.0, Verdict.CLEAN)
-    assert finding.detail == "both modes rank alike"
+    assert finding.detail == "both modes rank equally well"
 
 
 def test_stale_running_statistics_are_no_leak():

@@ -39,7 +39,7 @@ def test_a_leak_of_the_next_day_is_a_cliff():
     found, curve = delay_curve(scores.dropna(), tomorrow, 1)
     assert found.verdict is Verdict.UNKNOWN
     assert not found.counts
-    assert found.evidence == "a symptom, with honest causes too"
+    assert found.evidence == "a symptom, which may have honest causes"
     assert curve[0] > 0.4
     assert found.value < 0.25
 

@@ -65,5 +65,5 @@ def test_too_few_symbols_are_unknown():
 
 @pytest.mark.parametrize("hazard", [0.0, -0.1, float("nan")])
 def test_a_hazard_is_positive(hazard):
-    with pytest.raises(ValueError, match="hazard is the share of symbols"):
+    with pytest.raises(ValueError, match="hazard, the share of symbols"):
         survivorship(universe([60]), hazard)

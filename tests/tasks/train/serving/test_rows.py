@@ -107,6 +107,6 @@ def test_the_error_for_too_short_history_says_what_is_needed_and_missing() -> No
     said = str(short_history(frame, 12))
     assert "any of the 2 symbols on 2020-01-03" in said
     assert "at least 12 trading dates" in said
-    assert "the longest, A, has 2: missing are f0 in 1 rows" in said
+    assert "the longest, A, has 2: fill f0 in 1 rows" in said
     whole = frame.assign(f0=1.0)
     assert "the longest, A, has 2: provide more history" in str(short_history(whole, None))
