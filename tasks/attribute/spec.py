@@ -71,10 +71,10 @@ class AttributionSpec(Spec):
     not learned. Each costs a training; 2 or 3 are enough."""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         object.__setattr__(
             self, "methods", tuple(FORMER_KEYS.get(name, name) for name in self.methods)
         )
+        super().__post_init__()
         require(
             self.origins > 0 or not self.prices,
             "prices uses the forecasts of origins: set origins to 1 or more, or prices to false",

@@ -181,7 +181,9 @@ def test_the_key_depends_on_the_file_of_a_user_s_variant(
     unit: Unit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "variant_of_a_user.py"
-    file.write_text("from foldproof.models.normalizers import VARIANTS\nmine = VARIANTS['zscore']\n")
+    file.write_text(
+        "from foldproof.models.normalizers import VARIANTS\nmine = VARIANTS['zscore']\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     own = replace(unit, variant="variant_of_a_user:mine")
     before = own.key

@@ -29,5 +29,5 @@ def test_a_degenerate_baseline_is_refused(trained, panel):
 
 
 def test_names_of_baselines_are_checked_in_the_spec():
-    with pytest.raises(ValueError, match="no baseline 'cs_medain'; did you mean cs_median"):
+    with pytest.raises(ValueError, match="no choice 'cs_medain'; did you mean cs_median"):
         AttributionSpec(baselines=("train_draw", "cs_medain"))

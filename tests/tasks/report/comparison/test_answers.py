@@ -20,7 +20,7 @@ from foldproof.tasks.report.comparison.answers import (
     worth_it,
 )
 from foldproof.tasks.report.text import names
-from tests.tasks.report.example import blind, finding, without
+from tests.tasks.report.example import blind, finding, with_newest, without
 
 
 def ranked(results: Results, **columns: object) -> Results:
@@ -49,7 +49,7 @@ def failing(results: Results, name: str) -> Results:
     """The same comparison; the attribution of ``name`` fails a check."""
     row = (name, 1, 0, "sufficiency", 0.1, np.nan, np.nan, 0.2, False, "no better than chance")
     checks = pd.DataFrame([row], columns=list(COLUMNS["checks"]))
-    return replace(results, attribution=replace(results.attribution, checks=checks))
+    return with_newest(results, checks=checks)
 
 
 CASES = {
@@ -213,8 +213,7 @@ def test_other_baselines_and_passed_checks_are_facts(results: Results) -> None:
     best = results.candidates[0]
     rows = [(best, 1, 0, name, "training", tau, 0.0, "") for name, tau in BASELINES.items()]
     baselines = pd.DataFrame(rows, columns=list(COLUMNS["baselines"]))
-    given = failing(results, best)
-    given = replace(given, attribution=replace(given.attribution, baselines=baselines))
+    given = with_newest(failing(results, best), baselines=baselines)
     facts = attribution_facts(given)
     assert facts["Agreement with other baselines"].endswith("0.87 with cs_median")
     assert facts["Checks passed"] == "0 of 1; failed: sufficiency"
