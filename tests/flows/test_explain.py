@@ -63,7 +63,7 @@ def store_of(place):
 
 
 @pytest.mark.slow
-def test_models_are_found_by_run_beginning_id_and_as_the_latest(finished, tmp_path):
+def test_models_are_found_by_run_by_id_prefix_and_as_the_latest(finished, tmp_path):
     store = open_store(store_of(finished[0]))
     runs = store.client.search_runs([store.experiment_id], "tags.variant = 'batch_norm_hidden'")
     (run,) = runs
@@ -105,7 +105,7 @@ def registered(store, model):
         ("models:/nobody/1", "no model models:/nobody/1"),
     ],
 )
-def test_what_is_not_there_says_what_is(finished, tmp_path, name, said):
+def test_a_missing_model_lists_the_available_ones(finished, tmp_path, name, said):
     store = open_store(store_of(finished[0]))
     with pytest.raises(TrackingError, match=said) as caught:
         fetch_model(store, name, tmp_path)

@@ -78,6 +78,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> tuple[Nights, str]:
     return place, place.night("2001-02-08")
 
 
+@pytest.mark.slow
 def test_the_first_night_makes_a_champion_and_the_same_again_is_the_same(nights) -> None:
     place, said = nights
     assert said.startswith("first: cs_rank is the first champion, mean rank IC +")
@@ -91,7 +92,7 @@ def test_the_first_night_makes_a_champion_and_the_same_again_is_the_same(nights)
     assert list((place.folder / ".foldproof/results").glob("train-*")) == units
 
 
-def test_what_is_registered_knows_what_its_features_were_worth(nights, tmp_path: Path) -> None:
+def test_the_registered_model_holds_its_feature_importance(nights, tmp_path: Path) -> None:
     place, _ = nights
     store = open_store(TrackingSpec(uri=f"sqlite:///{place.folder}/.foldproof/mlflow.db"))
     champion = find_champion(store, "foldproof", tmp_path)
@@ -104,7 +105,7 @@ def test_what_is_registered_knows_what_its_features_were_worth(nights, tmp_path:
 
 
 @pytest.mark.slow
-def test_no_champion_to_roll_back_to_and_no_server_are_told_apart(nights) -> None:
+def test_no_previous_champion_and_no_server_are_two_errors(nights) -> None:
     place, _ = nights
     first = place.foldproof("rollback")
     assert first.returncode == 2
@@ -135,7 +136,7 @@ def test_later_nights_keep_promote_refuse_and_roll_back(tmp_path: Path) -> None:
     assert place.champion == "1"
 
 
-def test_the_champions_variant_is_tried_first_and_one_seed_only() -> None:
+def test_a_retraining_uses_the_newest_folds_and_one_seed() -> None:
     night = load("nightly", ["seeds=[3, 4]", "operation.gate.folds=3"]).tonight()
     trial = trial_of(night, None)
     assert trial.variants == night.variants

@@ -80,6 +80,7 @@ def place(one: TrainedUnit, tmp_path_factory: pytest.TempPathFactory) -> Nights:
     return here
 
 
+@pytest.mark.slow
 def test_a_night_is_scored_and_the_next_is_refused(place: Nights, one: TrainedUnit) -> None:
     """By a bound on age, so that nothing but the configuration differs."""
     first, second = nights(one, 30, 31)
@@ -117,9 +118,7 @@ def test_the_same_night_again_is_the_same_file_and_the_same_run(
 
 
 @pytest.mark.slow
-def test_a_champion_is_watched_and_an_alert_is_exit_status_1_and_an_event(
-    place: Nights, one: TrainedUnit
-) -> None:
+def test_an_alert_is_exit_status_1_and_a_prefect_event(place: Nights, one: TrainedUnit) -> None:
     for when in nights(one, 50, 51):
         assert place.foldproof("score", when).returncode == 0
     (when,) = nights(one, 52)

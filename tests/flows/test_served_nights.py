@@ -46,7 +46,7 @@ def night(tmp_path_factory):
     return folder, told
 
 
-def test_they_complete(night):
+def test_the_nightly_runs_complete(night):
     folder, told = night
     states = {flow: [run["state_type"] for run in runs] for flow, runs in told.items()}
     assert states == {

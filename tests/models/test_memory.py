@@ -24,6 +24,7 @@ def faults(settle: bool) -> int:
     return int(run.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
 def test_pages_are_reused():
     # Warm-up and other allocations of torch leave some faults: a factor, not a count.

@@ -77,6 +77,7 @@ def named(found) -> float:
     return float(np.mean([one.idxmax() in (AGE, AGE + BACK) for one in days]))
 
 
+@pytest.mark.slow
 def test_the_planted_day_ranks_first_and_not_in_a_control(planted, tmp_path):
     share, control = by_place(planted), explained(False, tmp_path)
     assert share.idxmax() == AGE
