@@ -13,23 +13,23 @@ class Batches:
     """A way to cut samples into batches; each sample is in exactly one.
 
     Attributes:
-        name: Key in :data:`BATCHES`.
         description: One line for users.
         cut: (samples (N,), their dates (N,), their symbols (N,), batch_size, generator on the CPU)
             -> batches, each (B,), in training order.
         whole_dates: Whether a date is never cut, which losses over a cross-section require.
     """
 
-    name: str
     description: str
     cut: Callable[[Tensor, Tensor, Tensor, int, Generator], list[Tensor]]
     whole_dates: bool = True
 
 
-def _order(keys: Tensor, then: Tensor) -> Tensor:
-    """Order by ``keys``, ties by ``then``."""
+def _groups(samples: Tensor, keys: Tensor, then: Tensor) -> list[Tensor]:
+    """One tensor per value of ``keys``, in their order, each in the order of ``then``."""
     first = then.argsort(stable=True)
-    return first[keys[first].argsort(stable=True)]
+    order = first[keys[first].argsort(stable=True)]
+    counts = keys[order].unique_consecutive(return_counts=True)[1]
+    return list(samples[order].split(counts.tolist()))
 
 
 def _mixed(items: list[Tensor], generator: Generator) -> list[Tensor]:
@@ -44,18 +44,11 @@ def _chunks(samples: Tensor, size: int) -> list[Tensor]:
     return chunks
 
 
-def _dates(samples: Tensor, dates: Tensor, symbols: Tensor) -> list[Tensor]:
-    """One tensor per date, in time order."""
-    order = _order(dates, symbols)
-    counts = dates[order].unique_consecutive(return_counts=True)[1]
-    return list(samples[order].split(counts.tolist()))
-
-
 def _blocks(samples: Tensor, dates: Tensor, symbols: Tensor, size: int) -> list[Tensor]:
     """Adjacent whole dates, joined while they have at most ``size`` samples."""
     blocks: list[list[Tensor]] = []
     held = 0
-    for date in _dates(samples, dates, symbols):
+    for date in _groups(samples, dates, symbols):
         if not blocks or held + len(date) > size:
             blocks.append([])
             held = 0
@@ -74,25 +67,20 @@ def _shuffled(
 def _symbol(
     samples: Tensor, dates: Tensor, symbols: Tensor, size: int, generator: Generator
 ) -> list[Tensor]:
-    order = _order(symbols, dates)
-    counts = symbols[order].unique_consecutive(return_counts=True)[1]
-    runs = samples[order].split(counts.tolist())
-    return _mixed([chunk for run in runs for chunk in _chunks(run, size)], generator)
+    stocks = _groups(samples, symbols, dates)
+    return _mixed([chunk for stock in stocks for chunk in _chunks(stock, size)], generator)
 
 
 BATCHES: Mapping[str, Batches] = MappingProxyType({
-    entry.name: entry
-    for entry in (
-        Batches("shuffled", "any samples, drawn again each epoch", _shuffled, False),
-        Batches("date", "one whole date, regardless of batch_size; dates shuffled",
-                lambda s, dates, symbols, _, draw: _mixed(_dates(s, dates, symbols), draw)),
-        Batches("date_block", "whole adjacent dates; blocks shuffled",
-                lambda s, dates, symbols, size, draw:
-                _mixed(_blocks(s, dates, symbols, size), draw)),
-        Batches("symbol", "consecutive windows of one symbol; pieces shuffled", _symbol, False),
-        Batches("chronological", "whole adjacent dates in time order",
-                lambda s, dates, symbols, size, _: _blocks(s, dates, symbols, size)),
-    )
+    "shuffled": Batches("any samples, drawn again each epoch", _shuffled, False),
+    "date": Batches("one whole date, regardless of batch_size; dates shuffled",
+                    lambda s, dates, symbols, _, draw: _mixed(_groups(s, dates, symbols), draw)),
+    "date_block": Batches("whole adjacent dates; blocks shuffled",
+                          lambda s, dates, symbols, size, draw:
+                          _mixed(_blocks(s, dates, symbols, size), draw)),
+    "symbol": Batches("consecutive windows of one symbol; pieces shuffled", _symbol, False),
+    "chronological": Batches("whole adjacent dates in time order",
+                             lambda s, dates, symbols, size, _: _blocks(s, dates, symbols, size)),
 })  # fmt: skip
 """Every batch composition by its name. Only shuffled and symbol cut dates; the others keep a date
 whole even if it is larger than batch_size. A last piece of one sample joins the piece before it."""

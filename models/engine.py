@@ -96,10 +96,16 @@ def fit(
             order = composition.cut(train, dates, symbols, spec.batch_size, generator)
             train_loss = _train(network, windows, order, loss, optimizer, spec.clip_norm)
             forecast = predict(network, windows, validation)
-            reached = loss.of(forecast, windows.target[validation], windows.date(validation))
+            reached = loss(forecast, windows.target[validation], windows.date(validation))
             curves.append(Epoch(train_loss, float(reached)))
-            _require_finite(curves[-1], len(curves), spec)
-            if not best or curves[-1].validation_loss < curves[best - 1].validation_loss:
+            epoch = curves[-1]
+            require(
+                math.isfinite(epoch.train_loss) and math.isfinite(epoch.validation_loss),
+                f"the loss must stay finite; in epoch {len(curves)} it is {epoch.train_loss} in "
+                f"training and {epoch.validation_loss} in validation: lower learning_rate (now "
+                f"{spec.learning_rate}), or use a normalization that bounds the features",
+            )
+            if not best or epoch.validation_loss < curves[best - 1].validation_loss:
                 best = len(curves)
                 weights = {
                     name: value.cpu().clone() for name, value in network.state_dict().items()
@@ -124,21 +130,12 @@ def _train(
     for samples in order:
         dates = windows.date(samples)
         optimizer.zero_grad()
-        value = loss.of(network(windows.gather(samples), dates), windows.target[samples], dates)
+        value = loss(network(windows.gather(samples), dates), windows.target[samples], dates)
         value.backward()
         clip_grad_norm_(parameters, clip_norm)
         optimizer.step()
         total += value.detach() * len(samples)
     return float(total / sum(map(len, order)))
-
-
-def _require_finite(epoch: Epoch, number: int, spec: TrainingSpec) -> None:
-    require(
-        math.isfinite(epoch.train_loss) and math.isfinite(epoch.validation_loss),
-        f"the loss must stay finite; in epoch {number} it is {epoch.train_loss} in training and "
-        f"{epoch.validation_loss} in validation: lower learning_rate (now {spec.learning_rate}), "
-        "or use a normalization that bounds the features",
-    )
 
 
 def predict(network: Forecaster, windows: Windows, samples: Tensor) -> Tensor:
@@ -170,21 +167,14 @@ def _scored(network: Forecaster, windows: Windows, samples: Tensor) -> Tensor:
     order = place.argsort()
     counts = (place[order] // size).unique_consecutive(return_counts=True)[1]
     for chosen in order.split(counts.tolist()):
+        x, dates = windows.gather(samples[chosen]), windows.date(samples[chosen])
         if together > 1:
             slots = place[chosen] % size
-            forecast[chosen] = _pass(network, windows, samples[chosen], slots, size)
+            filled = x.new_zeros(windows.length, size, x.shape[2]).transpose(0, 1)
+            filled[slots] = x
+            numbers = dates.new_full((size,), NO_DATE)
+            numbers[slots] = dates
+            forecast[chosen] = network(filled, numbers)[slots]
         else:
-            alone = samples[chosen]
-            forecast[chosen] = network(windows.gather(alone), windows.date(alone))
+            forecast[chosen] = network(x, dates)
     return forecast
-
-
-def _pass(
-    network: Forecaster, windows: Windows, samples: Tensor, slots: Tensor, size: int
-) -> Tensor:
-    """Forecasts of ``samples``, each in its slot of a pass of ``size``; unused slots are 0."""
-    x = windows.rows.new_zeros(windows.length, size, windows.rows.shape[1]).transpose(0, 1)
-    x[slots] = windows.gather(samples)
-    dates = samples.new_full((size,), NO_DATE)
-    dates[slots] = windows.date(samples)
-    return network(x, dates)[slots]

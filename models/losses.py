@@ -1,7 +1,6 @@
 """Losses of forecasts against targets."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import torch
@@ -15,28 +14,8 @@ VARIANCE_FLOOR = 1e-12
 """Below this the forecasts of a date count as constant, and their correlation as 0."""
 
 
-@dataclass(frozen=True)
-class Loss:
-    """A loss of forecasts against targets.
-
-    Attributes:
-        name: Key in :data:`LOSSES`.
-        description: One line for users.
-        of: (forecast (B,), target (B,), dates (B,)) -> scalar.
-    """
-
-    name: str
-    description: str
-    of: Callable[[Tensor, Tensor, Tensor], Tensor]
-
-
-def _mean_squared(forecast: Tensor, target: Tensor, dates: Tensor) -> Tensor:
-    return mse_loss(forecast, target)
-
-
-def _numbered(first: Tensor) -> Tensor:
-    """Group numbers of N sorted items; ``first`` (N - 1,) is true where a new group begins."""
-    return torch.cat([first.new_zeros(1, dtype=torch.int64), first.cumsum(0)])
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""(forecast (B,), target (B,), dates (B,)) -> scalar."""
 
 
 def _means(values: Tensor, group: Tensor, groups: int) -> Tensor:
@@ -50,7 +29,8 @@ def _date_ranks(target: Tensor, group: Tensor) -> Tensor:
     order = target.argsort(stable=True)
     order = order[group[order].argsort(stable=True)]
     value, date = target[order], group[order]
-    tie = _numbered((value[1:] != value[:-1]) | (date[1:] != date[:-1]))
+    changes = (value[1:] != value[:-1]) | (date[1:] != date[:-1])
+    tie = torch.cat([changes.new_zeros(1, dtype=torch.int64), changes.cumsum(0)])
     place = torch.arange(len(target), device=target.device, dtype=target.dtype)
     sorted_ranks = _means(place, tie, len(target))[tie]
     ranks = torch.empty_like(sorted_ranks).scatter(0, order, sorted_ranks)
@@ -76,15 +56,8 @@ def _rank_correlation(forecast: Tensor, target: Tensor, dates: Tensor) -> Tensor
 
 LOSSES: Mapping[str, Loss] = MappingProxyType(
     {
-        entry.name: entry
-        for entry in (
-            Loss("mse", "mean squared error", _mean_squared),
-            Loss(
-                "rank_correlation",
-                "minus the correlation of forecasts with target ranks, mean over dates",
-                _rank_correlation,
-            ),
-        )
+        "mse": lambda forecast, target, _: mse_loss(forecast, target),
+        "rank_correlation": _rank_correlation,
     }
 )
 """Every loss by its name."""

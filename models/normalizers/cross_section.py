@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from foldproof.models.normalizers.scaling import root, scaled
+from foldproof.models.normalizers.scaling import NothingToFit, root, scaled
 from foldproof.models.normalizers.variant import Scaled
 
 RANK_SCALE = 3.46
@@ -16,12 +16,8 @@ RANK_SCALE = 3.46
 
 
 @dataclass(frozen=True)
-class CrossSectionZScore:
+class CrossSectionZScore(NothingToFit):
     """(x - mean) / sd over the members of the date (qlib CSZScoreNorm)."""
-
-    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
-        """Nothing to fit."""
-        return {}
 
     def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Normalize (D, S, F); the slope is (D, 1, F). A date without members becomes NaN."""
@@ -34,21 +30,16 @@ class CrossSectionZScore:
 
 
 @dataclass(frozen=True)
-class CrossSectionRank:
+class CrossSectionRank(NothingToFit):
     """(rank / count - 0.5) * 3.46 among the members of the date, average rank for ties."""
-
-    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
-        """Nothing to fit."""
-        return {}
 
     def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Rank (D, S, F); the slope is 1, per unit of rank. A date without members becomes NaN."""
         finite = values.isfinite()
         counted = member.unsqueeze(-1) & finite
         cells = values.transpose(1, 2).contiguous()  # (D, F, S)
-        peers = (
-            torch.where(counted.transpose(1, 2), cells, torch.inf).sort(dim=-1).values.contiguous()
-        )
+        peers = torch.where(counted.transpose(1, 2), cells, torch.inf).sort(dim=-1).values
+        peers = peers.contiguous()
         below = torch.searchsorted(peers, cells)
         upto = torch.searchsorted(peers, cells, right=True)
         # a cell's rank is the middle of the places from below + 1 to upto, all equal to it

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from foldproof.models.normalizers.scaling import root, scaled
+from foldproof.models.normalizers.scaling import NothingToFit, root, scaled
 from foldproof.models.normalizers.variant import Scaled
 from foldproof.models.spec import Interval
 
@@ -78,7 +78,7 @@ def _previous(tails: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class RollingZScore:
+class RollingZScore(NothingToFit):
     """(x - mean) / sd over the stock's last ``window`` rows, today included.
 
     NaN until ``minimum`` of them are finite. Equal to pandas' rolling with ddof=0.
@@ -90,10 +90,6 @@ class RollingZScore:
     def __post_init__(self) -> None:
         Interval(2).check("window", self.window)
 
-    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
-        """Nothing to fit."""
-        return {}
-
     def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Normalize (D, S, F); the slope is (D, S, F)."""
         past = rolling(values.double(), self.window)
@@ -102,7 +98,7 @@ class RollingZScore:
 
 
 @dataclass(frozen=True)
-class EwmZScore:
+class EwmZScore(NothingToFit):
     """(x - m) / sqrt(v), m and v exponentially weighted over strictly earlier rows.
 
     Weights halve every ``half_life`` rows, missing rows included, and sum to 1. NaN until
@@ -114,10 +110,6 @@ class EwmZScore:
 
     def __post_init__(self) -> None:
         Interval(0, open_low=True).check("half_life", self.half_life)
-
-    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
-        """Nothing to fit."""
-        return {}
 
     def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Normalize (D, S, F); the slope is (D, S, F)."""

@@ -30,6 +30,14 @@ def scaled(values: Tensor, center: Tensor, spread: Tensor) -> Scaled:
     return Scaled(result.to(values.dtype), slope.to(values.dtype))
 
 
+class NothingToFit:
+    """Base of the input normalizers whose statistics come from the rows that they normalize."""
+
+    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+        """Nothing to fit."""
+        return {}
+
+
 def root(variance: Tensor) -> Tensor:
     """Square root with derivative 0 where the variance is 0; 0 where it is unknown."""
     positive = variance > 0

@@ -72,5 +72,5 @@ def why_not(normalization: str, composition: Composition) -> str | None:
             f"takes its statistics over one date, and {composition.title} splits dates: a sample "
             "alone on its date is normalized to a constant"
         )
-    wanted = BATCHES[str(variant.batches)]
-    return f"is trained only on {wanted.name} batches ({wanted.description})"
+    needed = str(variant.batches)
+    return f"is trained only on {needed} batches ({BATCHES[needed].description})"

@@ -55,7 +55,7 @@ def test_equals_a_loop_written_by_hand(blocks, loss):
         rows = windows.rows.reshape(9, 400, 4)
         cut = [rows[s // 400, s % 400 - 4 : s % 400 + 1] for s in samples.tolist()]
         forecast = head(lstm(torch.stack(cut))[0][:, -1])[:, 0]
-        return LOSSES[loss].of(forecast, windows.target[samples], samples % 400)
+        return LOSSES[loss](forecast, windows.target[samples], samples % 400)
 
     order = BATCHES["date_block"].cut
     for epoch in result.curves:
