@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from foldproof.tasks.benchmark.honest.forecaster import (
     HONEST,
@@ -86,27 +86,3 @@ def pipeline_case(
         parts["score"] = partial(rescored, rescoring)
     forecast = replace(base, **parts).forecaster
     return Case(key, title, forecast, stages, market or Market(), options or MappingProxyType({}))
-
-
-class Keyed(Protocol):
-    """An entry of a table: a case or a dial."""
-
-    @property
-    def key(self) -> str:
-        """Its name."""
-
-
-Entry = TypeVar("Entry", bound=Keyed)
-
-
-def by_key(*entries: Entry) -> Mapping[str, Entry]:
-    """``entries`` by their key.
-
-    Raises:
-        ValueError: Two entries have the same key.
-    """
-    found = {entry.key: entry for entry in entries}
-    if len(found) < len(entries):
-        keys = [entry.key for entry in entries]
-        raise ValueError(f"duplicate keys: {', '.join(k for k in found if keys.count(k) > 1)}")
-    return MappingProxyType(found)

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from foldproof.models.normalizers import VARIANTS, Variant
-from foldproof.tasks.benchmark.case import Case, by_key, pipeline_case
+from foldproof.tasks.benchmark.case import Case, pipeline_case
 from foldproof.tasks.benchmark.honest import look_alikes as honest
 from foldproof.tasks.benchmark.honest import networks as fitted
 from foldproof.tasks.benchmark.honest.forecaster import HONEST, next_close
@@ -14,6 +14,7 @@ from foldproof.tasks.benchmark.honest.networks import Scoring, lstm, network_par
 from foldproof.tasks.benchmark.leaks import features as made
 from foldproof.tasks.benchmark.leaks import networks, rows, training
 from foldproof.tasks.benchmark.more_cases import EVERYDAY_LEAKS, MORE_CONTROLS
+from foldproof.tasks.diagnose.findings.catalogue import by_key
 
 WEEK = Market(horizon=5)
 """Labels over five days."""

@@ -2,11 +2,11 @@
 
 from functools import partial
 
-from foldproof.tasks.benchmark.case import by_key
 from foldproof.tasks.benchmark.case import pipeline_case as case
 from foldproof.tasks.benchmark.honest import look_alikes as honest
 from foldproof.tasks.benchmark.leaks import features as made
 from foldproof.tasks.benchmark.leaks import rows, training
+from foldproof.tasks.diagnose.findings.catalogue import by_key
 
 F, T = ("features",), ("target",)
 EVERYDAY_LEAKS = by_key(

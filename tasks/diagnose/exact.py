@@ -25,7 +25,7 @@ from foldproof.tasks.diagnose.spec import (
     TRACED_EXECUTION_DATES,
     Labels,
 )
-from foldproof.tasks.diagnose.trace.reference_run import ReferenceRun
+from foldproof.tasks.diagnose.trace.run import ReferenceRun
 
 
 def sample_findings(reference: ReferenceRun) -> list[Finding]:

@@ -17,7 +17,6 @@ from foldproof.tasks.diagnose.exact import (
 )
 from foldproof.tasks.diagnose.findings.finding import Finding, Inflation, LeakReport, Verdict
 from foldproof.tasks.diagnose.findings.verdicts import holm
-from foldproof.tasks.diagnose.lookahead.controls import require_reading
 from foldproof.tasks.diagnose.lookahead.forecasts import (
     CutChange,
     invariance_finding,
@@ -25,6 +24,7 @@ from foldproof.tasks.diagnose.lookahead.forecasts import (
     selection_finding,
 )
 from foldproof.tasks.diagnose.lookahead.late_columns import undeclared_findings
+from foldproof.tasks.diagnose.lookahead.reads_its_rows import require_reading
 from foldproof.tasks.diagnose.perturb.attempt import checked_data
 from foldproof.tasks.diagnose.perturb.compare import day
 from foldproof.tasks.diagnose.perturb.cuts import choose_rows
@@ -33,8 +33,7 @@ from foldproof.tasks.diagnose.perturb.rows import schedule
 from foldproof.tasks.diagnose.spec import FULL, AuditOptions
 from foldproof.tasks.diagnose.statistical.battery import data_statistics, forecast_statistics
 from foldproof.tasks.diagnose.statistical.leak_price import honest_scores, inflation
-from foldproof.tasks.diagnose.trace.reference_run import ReferenceRun
-from foldproof.tasks.diagnose.trace.run import BoundForecaster, Forecast
+from foldproof.tasks.diagnose.trace.run import BoundForecaster, Forecast, ReferenceRun
 from foldproof.tasks.split import Fold
 
 

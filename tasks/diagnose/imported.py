@@ -16,7 +16,7 @@ from foldproof.tasks.data.panel.read import own_function
 from foldproof.tasks.data.sources.files import read_table
 from foldproof.tasks.diagnose.findings.finding import LeakReport, Verdict
 from foldproof.tasks.diagnose.forecaster import audit_forecaster
-from foldproof.tasks.diagnose.lookahead.controls import state_between_runs
+from foldproof.tasks.diagnose.lookahead.reads_its_rows import state_between_runs
 from foldproof.tasks.diagnose.perturb.compare import day
 from foldproof.tasks.diagnose.perturb.keys import as_dates
 from foldproof.tasks.diagnose.perturb.rows import KEYS

@@ -15,8 +15,7 @@ from foldproof.tasks.diagnose.forecaster import audit_forecaster, data_findings
 from foldproof.tasks.diagnose.imported import audited
 from foldproof.tasks.diagnose.lookahead.trained_unit import diagnose_unit
 from foldproof.tasks.diagnose.spec import EPOCHS, QUICK_EPOCHS, AuditOptions, AuditSpec
-from foldproof.tasks.diagnose.trace.reference_run import ReferenceRun
-from foldproof.tasks.diagnose.trace.run import BoundForecaster
+from foldproof.tasks.diagnose.trace.run import BoundForecaster, ReferenceRun
 from foldproof.tasks.diagnose.variant import (
     OwnForecaster,
     OwnRows,

@@ -19,14 +19,7 @@ from foldproof.tasks.diagnose.lookahead.features import STAGE, audit_features
 from foldproof.tasks.diagnose.lookahead.trained_unit import sampled
 from foldproof.tasks.diagnose.trace.trace import Trace
 from foldproof.tasks.split import Fold
-from foldproof.tasks.train import (
-    TrainedUnit,
-    Unit,
-    fit_statistics,
-    network_of,
-    score,
-    train_unit,
-)
+from foldproof.tasks.train import TrainedUnit, Unit, fit_statistics, network_of, score, train_unit
 
 BATCH_DATES, BATCH_SYMBOLS = 4, 6
 """Size of the batch that tests the network."""

@@ -7,7 +7,6 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from foldproof.tasks.benchmark.case import by_key
 from foldproof.tasks.benchmark.honest.forecaster import honest_features, keyed, next_close
 from foldproof.tasks.benchmark.leaks.rows import same_close
 from foldproof.tasks.benchmark.power.dial import Dial, any_of
@@ -16,6 +15,7 @@ from foldproof.tasks.diagnose.data.duplicates import duplicates
 from foldproof.tasks.diagnose.data.execution import execution
 from foldproof.tasks.diagnose.data.label_end import declared_against_measured, label_ends
 from foldproof.tasks.diagnose.data.purge import purge_of_samples
+from foldproof.tasks.diagnose.findings.catalogue import by_key
 from foldproof.tasks.diagnose.findings.finding import Finding
 from foldproof.tasks.diagnose.forecaster import audit_forecaster
 from foldproof.tasks.diagnose.spec import LATE_CUTS, QUICK, TRACED_CUTS, TRACED_EXECUTION_DATES

@@ -5,10 +5,10 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from foldproof.tasks.benchmark.case import by_key
 from foldproof.tasks.benchmark.honest.networks import seeded
 from foldproof.tasks.benchmark.power.dial import Dial
 from foldproof.tasks.benchmark.power.pipeline import SIZES
+from foldproof.tasks.diagnose.findings.catalogue import by_key
 from foldproof.tasks.diagnose.findings.finding import Finding
 from foldproof.tasks.diagnose.network.audit import audit_module
 

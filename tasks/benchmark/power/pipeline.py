@@ -7,10 +7,10 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from foldproof.tasks.benchmark.case import by_key
 from foldproof.tasks.benchmark.honest.forecaster import by_symbol, daily_return, keyed, on_dates
 from foldproof.tasks.benchmark.honest.market import DAILY, Market
 from foldproof.tasks.benchmark.power.dial import Dial, any_of
+from foldproof.tasks.diagnose.findings.catalogue import by_key
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
 from foldproof.tasks.diagnose.forecaster import audit_forecaster
 from foldproof.tasks.diagnose.spec import QUICK, TRACED_CUTS, UNTRACED_CUTS

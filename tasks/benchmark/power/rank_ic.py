@@ -8,11 +8,10 @@ import torch
 from scipy import stats
 from torch import Tensor, nn
 
-from foldproof.tasks.benchmark.case import by_key
 from foldproof.tasks.benchmark.honest.forecaster import by_symbol, keyed
 from foldproof.tasks.benchmark.honest.market import Market
 from foldproof.tasks.benchmark.power.dial import Dial, mixing
-from foldproof.tasks.diagnose.findings.catalogue import LEVEL
+from foldproof.tasks.diagnose.findings.catalogue import LEVEL, by_key
 from foldproof.tasks.diagnose.findings.finding import Finding
 from foldproof.tasks.diagnose.network.audit import audit_module
 from foldproof.tasks.diagnose.statistical.permutation import label_permutation

@@ -8,18 +8,15 @@ from itertools import groupby
 import numpy as np
 import pandas as pd
 
-from foldproof.tasks.benchmark.case import by_key
 from foldproof.tasks.benchmark.power.data import DATA_DIALS
 from foldproof.tasks.benchmark.power.dial import POWER, Dial
 from foldproof.tasks.benchmark.power.network import NETWORK_DIALS
 from foldproof.tasks.benchmark.power.pipeline import PIPELINE_DIALS
 from foldproof.tasks.benchmark.power.rank_ic import RANK_IC_DIALS
+from foldproof.tasks.diagnose.findings.catalogue import by_key
 
 DIALS = by_key(
-    *PIPELINE_DIALS.values(),
-    *NETWORK_DIALS.values(),
-    *DATA_DIALS.values(),
-    *RANK_IC_DIALS.values(),
+    *PIPELINE_DIALS.values(), *NETWORK_DIALS.values(), *DATA_DIALS.values(), *RANK_IC_DIALS.values()
 )
 """Every dial by its key."""
 

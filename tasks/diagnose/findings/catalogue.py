@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 FLOAT64 = 1e-9
 """Rounding of float64 results in standard deviations (measured: 2e-14)."""
@@ -40,16 +41,38 @@ class Diagnostic:
     statistic: str
     null: str
     blind: str
-    threshold: float
+    threshold: float = 0.0
     kind: Literal["exact", "statistical", "informs"] = "exact"
 
 
-def catalogue(*entries: Diagnostic) -> Mapping[str, Diagnostic]:
-    """``entries`` by key."""
-    return MappingProxyType({entry.key: entry for entry in entries})
+class Keyed(Protocol):
+    """An entry of a table, such as a test, a perturbation or a case."""
+
+    @property
+    def key(self) -> str:
+        """Its name."""
 
 
-DIAGNOSTICS: Mapping[str, Diagnostic] = catalogue(
+Entry = TypeVar("Entry", bound=Keyed)
+
+
+def by_key(*entries: Entry) -> Mapping[str, Entry]:
+    """``entries`` by their key.
+
+    Raises:
+        ValueError: Two entries have the same key.
+    """
+    found = {entry.key: entry for entry in entries}
+    if len(found) < len(entries):
+        keys = [entry.key for entry in entries]
+        raise ValueError(f"duplicate keys: {', '.join(k for k in found if keys.count(k) > 1)}")
+    return MappingProxyType(found)
+
+
+Statistical = partial(Diagnostic, threshold=LEVEL, kind="statistical")
+Informs = partial(Diagnostic, kind="informs")
+
+DIAGNOSTICS: Mapping[str, Diagnostic] = by_key(
     Diagnostic(
         "serve_invariance",
         "Serve invariance",
@@ -65,7 +88,6 @@ DIAGNOSTICS: Mapping[str, Diagnostic] = catalogue(
         "trained arrays that differ when everything after training changes [count]",
         "0: weights, buffers, statistics and the chosen epoch are equal to the last bit",
         "choices that a person made after looking at the test block",
-        0.0,
     ),
     Diagnostic(
         "batch_composition",
@@ -81,7 +103,6 @@ DIAGNOSTICS: Mapping[str, Diagnostic] = catalogue(
         "share of a forecast's absolute gradient on later rows [fraction]",
         "0: the gradient with respect to later rows is zero",
         "detached statistics, ranks and other operations without a gradient; never run it alone",
-        0.0,
     ),
     Diagnostic(
         "nan_taint",
@@ -89,7 +110,6 @@ DIAGNOSTICS: Mapping[str, Diagnostic] = catalogue(
         "share of forecasts that become NaN when later rows are NaN [fraction]",
         "0: a later NaN changes no forecast",
         "operations that skip NaN; it takes a product with 0 for a dependence",
-        0.0,
     ),
     Diagnostic(
         "completeness_split",
@@ -105,7 +125,6 @@ DIAGNOSTICS: Mapping[str, Diagnostic] = catalogue(
         "buffers changed by scoring, and modules scored in training mode [count]",
         "0: scoring runs in eval mode and leaves the network unchanged",
         "state kept outside the network",
-        0.0,
     ),
     Diagnostic(
         "purge",
@@ -113,7 +132,6 @@ DIAGNOSTICS: Mapping[str, Diagnostic] = catalogue(
         "earlier rows whose label reaches into a later block [rows]",
         "0: every label is known before the next block begins",
         "wrong label ends, unless the code that makes the labels is traced",
-        0.0,
     ),
     Diagnostic(
         "fold_order",
@@ -121,7 +139,6 @@ DIAGNOSTICS: Mapping[str, Diagnostic] = catalogue(
         "test dates not after all of the fold's earlier blocks, or in two folds [dates]",
         "0: train, then validation, then test; each date is forecast once",
         "how the fold plan was chosen",
-        0.0,
     ),
     Diagnostic(
         "duplicates",
@@ -129,7 +146,6 @@ DIAGNOSTICS: Mapping[str, Diagnostic] = catalogue(
         "test rows whose values also occur in the training block [rows]",
         "0: no row is both trained on and tested on",
         "near-duplicates that differ by more than rounding",
-        0.0,
     ),
     Diagnostic(
         "point_in_time",
@@ -137,7 +153,6 @@ DIAGNOSTICS: Mapping[str, Diagnostic] = catalogue(
         "cells used before they were known [cells]",
         "0: every value was known by its own date",
         "wrong knowledge times; UNKNOWN where there is no knowledge time",
-        0.0,
     ),
     Diagnostic(
         "execution",
@@ -146,80 +161,65 @@ DIAGNOSTICS: Mapping[str, Diagnostic] = catalogue(
         "0: the target return begins after the last row that the forecast reads",
         "costs, capacity and fills; a deduction from the return, such as a rate, cannot always be "
         "distinguished from a return that begins too early: UNKNOWN",
-        0.0,
     ),
-    Diagnostic(
+    Statistical(
         "noise_placebo",
         "Noise placebo",
         "mean daily rank IC on unpredictable returns [correlation]",
         "0: given the past, every later return has mean zero, whatever the model",
         "leaks of a move's size but not its sign; columns computed from the true prices that the "
         "forecaster does not recompute",
-        LEVEL,
-        "statistical",
     ),
-    Diagnostic(
+    Statistical(
         "label_permutation",
         "Label permutation",
         "mean daily rank IC after training on labels shuffled within dates [correlation]",
         "mean 0 over permutations, or no lower once test labels are shuffled too",
         "leaks through training labels or through columns other than the label",
-        LEVEL,
-        "statistical",
     ),
-    Diagnostic(
+    Statistical(
         "mode_gap",
         "Training-mode gap",
         "daily rank IC in training mode minus eval mode [correlation]",
         "0 or below: batch statistics do not improve the forecast",
         "networks that are equal in both modes; coupling without a gain in rank IC",
-        LEVEL,
-        "statistical",
     ),
-    Diagnostic(
+    Statistical(
         "composition_contrast",
         "Composition contrast",
         "largest rank IC with mixed-date batches minus one-date batches [correlation]",
         "0 or below: no composition ranks better than batches of one date",
         "networks without coupled samples; coupling without a gain in rank IC",
-        LEVEL,
-        "statistical",
     ),
-    Diagnostic(
+    Statistical(
         "feature_screen",
         "Feature screen",
         "largest mean daily rank IC of a single feature [correlation]",
         "at most the stated ceiling, which no honest single feature exceeds",
         "leaks below the ceiling, where honest signals may lie too",
-        LEVEL,
-        "statistical",
     ),
-    Diagnostic(
+    Informs(
         "delay_curve",
         "Delay curve",
         "rank IC of a forecast used a day late as a share of its rank IC in time [fraction]",
         "no cliff after the first day: a signal decays like its autocorrelation",
         "slow leaks; fast honest signals look the same",
         0.5,
-        "informs",
     ),
-    Diagnostic(
+    Informs(
         "drift",
         "Drift",
         "AUC of a classifier of test rows against training rows [AUC]",
         "0.5 without drift; drift is not a leak",
         "everything but drift",
         0.7,
-        "informs",
     ),
-    Diagnostic(
+    Statistical(
         "survivorship",
         "Survivorship",
         "symbols that end before the data end, per symbol and year [1 / year]",
         "the stated delisting rate",
         "survivorship where no delisting rate is stated or the universe is too small for an ending",
-        LEVEL,
-        "statistical",
     ),
     Diagnostic(
         "selection_audit",
@@ -227,16 +227,14 @@ DIAGNOSTICS: Mapping[str, Diagnostic] = catalogue(
         "choices that change when only test labels change [count]",
         "0: no choice depends on test labels",
         "choices made by people, which no code repeats",
-        0.0,
     ),
-    Diagnostic(
+    Informs(
         "time_reversal",
         "Time reversal",
         "rank IC of a feature with past and future returns, smaller over larger [fraction]",
         "below 0.5: equal power both ways suggests smoothing over the future",
         "leaks with unequal power in the two directions; weak honest features look the same",
         0.5,
-        "informs",
     ),
 )
 """Every test by key."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from foldproof.tasks.diagnose.findings.catalogue import by_key
 from foldproof.tasks.diagnose.findings.finding import Verdict
 
 SEPARATION = "No clean separation of training and test data"
@@ -50,12 +51,7 @@ def anywhere(*tests: str, **at: tuple[str, ...]) -> Mapping[str, tuple[str, ...]
     return MappingProxyType(dict.fromkeys(tests, ()) | at)
 
 
-def types(*entries: LeakageType) -> Mapping[str, LeakageType]:
-    """``entries`` by key."""
-    return MappingProxyType({entry.key: entry for entry in entries})
-
-
-LEAKAGE_TYPES: Mapping[str, LeakageType] = types(
+LEAKAGE_TYPES: Mapping[str, LeakageType] = by_key(
     LeakageType(
         "L1.1",
         SEPARATION,

@@ -5,11 +5,21 @@ Every builder takes the key of a test and reads its statistic and threshold from
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS, LEVEL
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict, Witness
+
+
+def finding_of(
+    test: str, stage: str, verdict: Verdict, evidence: str, value: float, tested: str, **other: Any
+) -> Finding:
+    """A finding with the statistic and threshold of the catalogue unless ``other`` has them."""
+    entry = DIAGNOSTICS[test]
+    given: dict[str, Any] = {"statistic": entry.statistic, "threshold": entry.threshold} | other
+    return Finding(test, stage, verdict, evidence, value=value, tested=tested, **given)
 
 
 def exact_finding(
@@ -45,24 +55,14 @@ def exact_finding(
         counts: False for a finding that informs only.
         ahead: Trading days that the result looks ahead; dropped unless the verdict is LEAK.
     """
-    entry = DIAGNOSTICS[test]
-    limit = entry.threshold if threshold is None else threshold
+    limit = DIAGNOSTICS[test].threshold if threshold is None else threshold
     leaks = value > limit
     verdict = Verdict.LEAK if leaks else Verdict.UNKNOWN if reason else Verdict.CLEAN
-    return Finding(
-        test=test,
-        stage=stage,
-        verdict=verdict,
-        evidence=reason if verdict is Verdict.UNKNOWN else "exact",
-        statistic=statistic or entry.statistic,
-        value=value,
-        threshold=limit,
-        tested=tested,
-        witness=witness if leaks else None,
-        detail=leak if leaks else reason or clean,
-        counts=counts,
-        ahead=ahead if leaks else None,
-    )
+    evidence = reason if verdict is Verdict.UNKNOWN else "exact"
+    other: dict[str, Any] = {"statistic": statistic} if statistic else {}
+    other |= {"witness": witness, "ahead": ahead} if leaks else {}
+    other |= {"threshold": limit, "detail": leak if leaks else reason or clean, "counts": counts}
+    return finding_of(test, stage, verdict, evidence, value, tested, **other)
 
 
 def statistical_finding(
@@ -71,17 +71,10 @@ def statistical_finding(
     """The finding of a statistical test: LEAK if ``p`` is at most ``level``, UNKNOWN if NaN."""
     if np.isnan(p):
         return unknown_finding(test, stage, detail, tested, value=value)
-    return Finding(
-        test=test,
-        stage=stage,
-        verdict=Verdict.LEAK if p <= level else Verdict.CLEAN,
-        evidence=f"statistical, p = {p:.2g}, level {level:g}",
-        statistic=DIAGNOSTICS[test].statistic,
-        value=value,
-        threshold=level,
-        tested=tested,
-        detail=detail,
-        p_value=p,
+    verdict = Verdict.LEAK if p <= level else Verdict.CLEAN
+    evidence = f"statistical, p = {p:.2g}, level {level:g}"
+    return finding_of(
+        test, stage, verdict, evidence, value, tested, threshold=level, detail=detail, p_value=p
     )
 
 
@@ -95,30 +88,18 @@ def unknown_finding(
     counts: bool = True,
 ) -> Finding:
     """An UNKNOWN finding: the test could not decide, for this ``reason``."""
-    entry = DIAGNOSTICS[test]
-    return Finding(
-        test, stage, Verdict.UNKNOWN, reason, entry.statistic, value, entry.threshold, tested,
-        detail=reason, counts=counts,
-    )  # fmt: skip
+    return finding_of(
+        test, stage, Verdict.UNKNOWN, reason, value, tested, detail=reason, counts=counts
+    )
 
 
 def informational_finding(
     test: str, stage: str, value: float, symptom: bool, tested: str, detail: str
 ) -> Finding:
     """The finding of a test that only informs. A symptom may have honest causes: UNKNOWN."""
-    entry = DIAGNOSTICS[test]
-    return Finding(
-        test=test,
-        stage=stage,
-        verdict=Verdict.UNKNOWN if symptom else Verdict.CLEAN,
-        evidence="a symptom, which may have honest causes" if symptom else "no symptom",
-        statistic=entry.statistic,
-        value=value,
-        threshold=entry.threshold,
-        tested=tested,
-        detail=detail,
-        counts=False,
-    )
+    verdict = Verdict.UNKNOWN if symptom else Verdict.CLEAN
+    evidence = "a symptom, which may have honest causes" if symptom else "no symptom"
+    return finding_of(test, stage, verdict, evidence, value, tested, detail=detail, counts=False)
 
 
 def holm(findings: Iterable[Finding], level: float = LEVEL) -> tuple[Finding, ...]:

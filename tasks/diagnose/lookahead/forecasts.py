@@ -10,7 +10,7 @@ from foldproof.tasks.diagnose.findings.verdicts import exact_finding
 from foldproof.tasks.diagnose.perturb.attempt import Attempt, after_cuts
 from foldproof.tasks.diagnose.perturb.compare import NOISE_MARGIN, Difference, day
 from foldproof.tasks.diagnose.perturb.rows import change_after
-from foldproof.tasks.diagnose.trace.reference_run import ReferenceRun
+from foldproof.tasks.diagnose.trace.run import ReferenceRun
 from foldproof.tasks.diagnose.trace.stages import StageOutput, moved_outputs
 
 CutChange = tuple[np.datetime64, str]

@@ -11,7 +11,7 @@ from foldproof.tasks.diagnose.perturb.attempt import attempt
 from foldproof.tasks.diagnose.perturb.compare import NOISE_MARGIN, day
 from foldproof.tasks.diagnose.perturb.rows import KEYS, change_rows
 from foldproof.tasks.diagnose.spec import UNDECLARED_CUTS
-from foldproof.tasks.diagnose.trace.reference_run import ReferenceRun
+from foldproof.tasks.diagnose.trace.run import ReferenceRun
 
 
 def undeclared_findings(

@@ -50,11 +50,7 @@ REPRODUCED = 1e-3
 
 
 def diagnose_unit(
-    trained: TrainedUnit,
-    panel: Panel,
-    retrain: Retrain | None = None,
-    cuts: int = 3,
-    seed: int = 0,
+    trained: TrainedUnit, panel: Panel, retrain: Retrain | None = None, cuts: int = 3, seed: int = 0
 ) -> list[Finding]:
     """Every exact test of a trained unit, from the panel's features on.
 

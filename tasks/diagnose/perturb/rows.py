@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.random import Generator
 
+from foldproof.tasks.diagnose.findings.catalogue import by_key
+
 KEYS = ("date", "symbol")
 """Columns that identify a row; they never change."""
 SIGMAS = 3.0
@@ -60,16 +62,11 @@ def shuffle(labels: np.ndarray, generator: Generator) -> np.ndarray:
     return generator.permutation(labels)
 
 
-PERTURBATIONS: Mapping[str, Perturbation] = MappingProxyType(
-    {
-        entry.key: entry
-        for entry in (
-            Perturbation("truncate", "rows removed", None),
-            Perturbation("missing", "values set to missing", blank),
-            Perturbation("noise", "noise of 3 sd", blur, shuffle),
-            Perturbation("flip", "signs flipped", mirror),
-        )
-    }
+PERTURBATIONS = by_key(
+    Perturbation("truncate", "rows removed", None),
+    Perturbation("missing", "values set to missing", blank),
+    Perturbation("noise", "noise of 3 sd", blur, shuffle),
+    Perturbation("flip", "signs flipped", mirror),
 )
 """Every perturbation by its key. None only shuffles rows in time: that misses leaks by means."""
 

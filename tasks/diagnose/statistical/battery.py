@@ -16,7 +16,7 @@ from foldproof.tasks.diagnose.statistical.placebo import noise_placebo
 from foldproof.tasks.diagnose.statistical.reversal import time_reversal
 from foldproof.tasks.diagnose.statistical.screen import feature_screen
 from foldproof.tasks.diagnose.statistical.survivorship import survivorship
-from foldproof.tasks.diagnose.trace.reference_run import ReferenceRun
+from foldproof.tasks.diagnose.trace.run import ReferenceRun
 
 
 def data_statistics(reference: ReferenceRun) -> list[Finding]:

@@ -1,9 +1,10 @@
 import pytest
 
-from foldproof.tasks.benchmark.case import Case, by_key
+from foldproof.tasks.benchmark.case import Case
 from foldproof.tasks.benchmark.honest.forecaster import HONEST
 from foldproof.tasks.benchmark.honest.market import Market
 from foldproof.tasks.diagnose import Verdict
+from foldproof.tasks.diagnose.findings.catalogue import by_key
 
 SMALL = Market(symbols=6, days=90)
 REPORTED = {"known_at": {"book": "book_known"}}

@@ -8,8 +8,7 @@ import torch
 from foldproof.tasks.diagnose.exact import is_ready_made, usual_ahead
 from foldproof.tasks.diagnose.perturb.attempt import findings_or_unknown
 from foldproof.tasks.diagnose.spec import AuditOptions
-from foldproof.tasks.diagnose.trace.reference_run import ReferenceRun
-from foldproof.tasks.diagnose.trace.run import BoundForecaster
+from foldproof.tasks.diagnose.trace.run import BoundForecaster, ReferenceRun
 from tests.tasks.diagnose.small import DATES, FOLD, forecaster, keyed, leaks, quick, rows
 
 DATA = rows()

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 
-from foldproof.tasks.benchmark.case import by_key
 from foldproof.tasks.benchmark.power import run as power
 from foldproof.tasks.benchmark.power.dial import Dial, any_of, mixing
 from foldproof.tasks.benchmark.power.run import (
@@ -18,7 +17,7 @@ from foldproof.tasks.benchmark.power.run import (
     turn,
     weakest,
 )
-from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
+from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS, by_key
 from tests.tasks.report.audit_example import LEAK, finding
 
 SQUARE = Dial(

@@ -19,8 +19,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from foldproof.tasks.benchmark.cases import CASES
 from foldproof.tasks.diagnose.lookahead.forecasts import observe
-from foldproof.tasks.diagnose.trace.reference_run import ReferenceRun
-from foldproof.tasks.diagnose.trace.run import BoundForecaster
+from foldproof.tasks.diagnose.trace.run import BoundForecaster, ReferenceRun
 from foldproof.tasks.split import Fold
 from tests.tasks.diagnose.small import (
     DATES,

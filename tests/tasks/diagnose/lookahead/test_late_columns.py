@@ -6,8 +6,7 @@ import pytest
 
 from foldproof.tasks.diagnose import AuditOptions, Verdict, audit_forecaster
 from foldproof.tasks.diagnose.lookahead.late_columns import lags_of
-from foldproof.tasks.diagnose.trace.reference_run import ReferenceRun
-from foldproof.tasks.diagnose.trace.run import BoundForecaster
+from foldproof.tasks.diagnose.trace.run import BoundForecaster, ReferenceRun
 from foldproof.tasks.split import Fold
 
 HORIZON = 3

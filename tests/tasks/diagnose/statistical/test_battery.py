@@ -10,8 +10,7 @@ from foldproof.tasks.diagnose.statistical.battery import (
     forecast_statistics,
     returns_around,
 )
-from foldproof.tasks.diagnose.trace.reference_run import ReferenceRun
-from foldproof.tasks.diagnose.trace.run import BoundForecaster
+from foldproof.tasks.diagnose.trace.run import BoundForecaster, ReferenceRun
 from tests.tasks.diagnose.small import FOLD, forecaster, keyed, rows
 
 DATA = rows()

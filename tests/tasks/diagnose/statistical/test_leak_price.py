@@ -9,8 +9,7 @@ from scipy.stats import t as student
 from foldproof.tasks.diagnose import forecaster as audits
 from foldproof.tasks.diagnose.spec import AuditOptions
 from foldproof.tasks.diagnose.statistical.leak_price import honest_scores, inflation, known_on
-from foldproof.tasks.diagnose.trace.reference_run import ReferenceRun
-from foldproof.tasks.diagnose.trace.run import BoundForecaster
+from foldproof.tasks.diagnose.trace.run import BoundForecaster, ReferenceRun
 from foldproof.tasks.statistics.mean_test import frequencies
 from tests.tasks.diagnose.small import DATES, FOLD, forecaster, keyed, leaks, quick, rows
 

@@ -1,4 +1,4 @@
-"""Positive controls: an audit can only test a forecaster that reads the rows it is given."""
+"""Whether a forecaster reads the rows it is given and keeps no state between runs."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -16,8 +16,7 @@ from foldproof.tasks.diagnose.perturb.attempt import attempt
 from foldproof.tasks.diagnose.perturb.compare import difference, forecast_scale, tolerance_of
 from foldproof.tasks.diagnose.perturb.rows import change_after, change_rows
 from foldproof.tasks.diagnose.spec import AuditOptions
-from foldproof.tasks.diagnose.trace.reference_run import ReferenceRun
-from foldproof.tasks.diagnose.trace.run import BoundForecaster, Forecast
+from foldproof.tasks.diagnose.trace.run import BoundForecaster, Forecast, ReferenceRun
 from foldproof.tasks.split import Fold
 
 IGNORES_ROWS = (

@@ -9,7 +9,7 @@ import pytest
 from foldproof.models.imported import imported
 from foldproof.tasks.diagnose import QUICK, Verdict
 from foldproof.tasks.diagnose.imported import audited, own_fold
-from foldproof.tasks.diagnose.lookahead.controls import fresh_import
+from foldproof.tasks.diagnose.lookahead.reads_its_rows import fresh_import
 
 DATES = pd.bdate_range("2021-01-01", periods=60)
 
