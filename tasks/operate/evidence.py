@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from foldproof.tasks.compare import daily
 from foldproof.tasks.compare.aligned import NothingCommon
+from foldproof.tasks.compare.comparison import daily
 from foldproof.tasks.data import Panel
 from foldproof.tasks.diagnose.findings.finding import Verdict
 from foldproof.tasks.operate.decision import Challenger, Incumbent
