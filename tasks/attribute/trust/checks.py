@@ -49,13 +49,8 @@ def completeness(
         attributions: (B, T, F) of the inputs.
 
     Raises:
-        ValueError: The shapes differ, there is no sample, or a forecast is not finite.
+        ValueError: A forecast is not finite.
     """
-    if not len(inputs) or not inputs.shape == baseline.shape == attributions.shape:
-        raise ValueError(
-            "completeness needs inputs, baseline and attributions of one shape (B, T, F), B >= 1; "
-            f"they are {tuple(inputs.shape)}, {tuple(baseline.shape)}, {tuple(attributions.shape)}"
-        )
     with eval_mode(forward):
         observed = outputs_at(forward, inputs, CHUNK)
         change = observed - outputs_at(forward, baseline, CHUNK)
@@ -207,8 +202,7 @@ def all_checks(
     trained, panel, unit = inputs.trained, inputs.panel, inputs.trained.unit
     main = importance[importance["method"] == MAIN]
     own = main[(main["fold"] == unit.fold.number) & (main["seed"] == unit.seed)]
-    found = [*attempted("completeness", lambda: trust_unit(inputs, spec))]
-    found += [one for checks in stabilities(main).values() for one in checks]
+    found = [*attempted("completeness", lambda: trust_unit(inputs, spec)), *stabilities(main)]
     if canaries:
         found += attempted(
             "canaries", lambda: (with_noise_check(trained, panel, canaries, samples, nodes),)
