@@ -1,6 +1,5 @@
 """Integrated gradients of a forecast by the daily returns that its features are made of."""
 
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -114,31 +113,6 @@ def price_attributions(
         dates, quotes.symbols, steps, other, came, left, shift, date, int(columns[own]), change,
         gap, paths.nodes,
     )  # fmt: skip
-
-
-def prices_or_reason(
-    data: DataSpec,
-    raw: pd.DataFrame,
-    neighbourhood: RawNeighbourhood,
-    names: tuple[str, ...],
-    reference: int,
-    place: int,
-    spread: float,
-    nodes: int,
-    columns: Tensor | None = None,
-) -> tuple[FromPrices | None, str]:
-    """:func:`price_attributions` from raw rows; or None, and why it stops at the features."""
-    stops = stops_at_features(data)
-    if stops:
-        return None, stops
-    quotes = Quotes.of(raw, data.fill_limit)
-    try:
-        found = price_attributions(
-            neighbourhood, quotes, names, reference, place, spread, nodes, columns
-        )
-    except StopsAtFeaturesError as error:
-        return None, str(error)
-    return found, ""
 
 
 def columns_read(neighbourhood: RawNeighbourhood, place: int) -> Tensor:
