@@ -63,11 +63,7 @@ def incumbent_of(champion: Champion, forecasts: pd.DataFrame, folds: Sequence[Fo
 
 
 def champion_forecasts(
-    served: Served,
-    raw: pd.DataFrame,
-    panel: Panel,
-    champion: Champion,
-    folds: Sequence[Fold],
+    served: Served, raw: pd.DataFrame, panel: Panel, champion: Champion, folds: Sequence[Fold]
 ) -> pd.DataFrame:
     """Out-of-sample forecasts of the champion's own network, from the first test block to the last.
 
