@@ -11,7 +11,7 @@ from foldproof.conf.schema import Experiment
 from foldproof.flows.variants import Fitted
 from foldproof.models.normalizers import resolve
 from foldproof.tasks.attribute import Attribution
-from foldproof.tasks.compare import Comparison
+from foldproof.tasks.compare.comparison import Comparison
 from foldproof.tasks.data import load
 from foldproof.tasks.diagnose import LeakReport, Verdict
 from foldproof.tasks.diagnose.audited_rows import rows_fingerprint

@@ -14,7 +14,7 @@ from foldproof.flows.processes.schedule import Job, drive
 from foldproof.flows.screens.comparison import Screen
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.attribute.task import attribute
-from foldproof.tasks.compare import daily
+from foldproof.tasks.compare.comparison import daily
 from foldproof.tasks.data import load
 from foldproof.tasks.diagnose import Finding, Verdict
 from foldproof.tasks.diagnose.findings.finding import overall

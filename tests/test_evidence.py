@@ -10,7 +10,7 @@ import torch
 from foldproof.models.normalizers import VARIANTS
 from foldproof.models.spec import NetworkSpec, TrainingSpec
 from foldproof.tasks.attribute import attribute_unit, unit_inputs
-from foldproof.tasks.compare import daily
+from foldproof.tasks.compare.comparison import daily
 from foldproof.tasks.data import DataSpec, Panel, SyntheticSpec, TargetSpec, build
 from foldproof.tasks.split import WalkForward, plan_hash
 from foldproof.tasks.train import TrainedUnit, Unit, train_unit

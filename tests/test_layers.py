@@ -170,7 +170,7 @@ def state():
     return {k: v for k, v in os.environ.items() if k.startswith(OURS)}, logging.root.handlers[:]
 before = state()
 for name in ("models.engine", "tasks.data", "tasks.split", "tasks.train", "tasks.attribute",
-             "tasks.diagnose", "tasks.compare", "conf.schema", "flows.cli"):
+             "tasks.diagnose", "tasks.compare.comparison", "conf.schema", "flows.cli"):
     importlib.import_module("foldproof." + name)
 assert state() == before
 import sys

@@ -10,10 +10,9 @@ from torch import Tensor
 from foldproof.models.normalizers import resolve
 from foldproof.models.windows import eligible
 from foldproof.tasks.attribute.methods.adaptive import TOLERANCE
-from foldproof.tasks.attribute.origins.by_return import prices_or_reason
 from foldproof.tasks.attribute.origins.origins import by_origin, origin_rows, origin_shares
 from foldproof.tasks.attribute.origins.price_result import FromPrices
-from foldproof.tasks.attribute.origins.prices import price_neighbourhood
+from foldproof.tasks.attribute.origins.prices import prices_or_reason
 from foldproof.tasks.attribute.origins.raw_rows import FixedStatistics, neighbourhood_of, rows_at
 from foldproof.tasks.train.serving.model import ModelInputs, Served
 
@@ -139,11 +138,10 @@ def explain_forecast(
         by_lag = found.cells[last - served.window : last, column].numpy()
     prices, stops = None, ""
     if raw is not None:
-        companions = everyone if coupled else None
-        own, columns, place = price_neighbourhood(model, values, member, end, column, companions)
         prices, stops = prices_or_reason(
-            served.data, raw, own, rows.features, own.first - back, place, spread, nodes, columns
-        )
+            model, values, member, end, column, everyone if coupled else None, served.data, raw,
+            rows.features, back, spread, nodes,
+        )  # fmt: skip
     return Explanation(
         variant=served.variant,
         symbol=symbol,

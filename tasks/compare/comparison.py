@@ -8,8 +8,10 @@ import pandas as pd
 
 from foldproof.models.normalizers import VARIANTS
 from foldproof.tasks.compare.aligned import Aligned, align
-from foldproof.tasks.compare.intervals import confidence_set, simultaneous_intervals
+from foldproof.tasks.compare.confidence_set import confidence_set
+from foldproof.tasks.compare.intervals import simultaneous_intervals
 from foldproof.tasks.compare.metrics import Scores, figures, scores_of
+from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.statistics.mean_test import hac_t
 from foldproof.tasks.train import PREFIX
 
@@ -40,51 +42,43 @@ class Comparison:
 def compare(
     forecasts: pd.DataFrame,
     horizon: int,
-    *,
-    reference: str = "none",
-    level: float = 0.95,
-    draws: int = 1000,
-    seed: int = 0,
+    spec: StatisticsSpec = StatisticsSpec(),  # noqa: B008  # frozen
     outside: Collection[str] = CONTROLS,
 ) -> Comparison:
     """Compare variants on the dates and symbols that all of them forecast.
 
     The unit of inference is a date: its rank IC per variant, after averaging over seeds. The
-    intervals of the means hold jointly over all rows at ``level``, and so do the intervals of the
-    differences. Both families include reference forecasters (``ref:...``), because a reader
-    compares all rows. The confidence set asks which normalization is best: its candidates exclude
-    reference forecasters and the variants in ``outside``.
+    intervals of the means hold jointly over all rows at the level of ``spec``, and so do the
+    intervals of the differences. Both families include reference forecasters (``ref:...``), because
+    a reader compares all rows. The confidence set asks which normalization is best: its candidates
+    exclude reference forecasters and the variants in ``outside``.
 
     Args:
         forecasts: Out of sample: date, symbol, fold, variant, seed, forecast, target; an optional
             column plan must hold one value.
         horizon: Rows that a label spans, at least 1.
-        reference: The variant that differences are measured against.
-        level: Joint level of intervals and of the confidence set.
-        draws: Bootstrap draws.
-        seed: Seeds the bootstrap; the same seed gives the same figures.
+        spec: Reference variant, level, draws and seed; the same seed gives the same figures.
         outside: Variants that leak and so are no candidates; by default the leaky controls.
 
     Raises:
         ValueError: The forecasts cannot be compared (see :func:`~tasks.compare.aligned.align`),
-            span too few dates or lack the reference; horizon, level or draws are out of range.
+            span too few dates or lack the reference.
     """
-    check_settings(horizon, level, draws)
     aligned = align(forecasts)
-    if reference not in aligned.variants:
+    if spec.reference not in aligned.variants:
         raise ValueError(
-            f"reference {reference!r} is not among the forecasts' variants: "
+            f"reference {spec.reference!r} is not among the forecasts' variants: "
             f"{', '.join(map(str, aligned.variants))}"
         )
     scored = scores_of(aligned)
     ic = daily_of(aligned, scored)
     ranking = pd.DataFrame({name: figures(one) for name, one in scored.items()}).T
-    ranking = ranking.join(inference(ic, horizon, reference, level, draws, seed))
+    ranking = ranking.join(inference(ic, horizon, spec))
     candidates = [name for name in scored if not name.startswith(PREFIX) and name not in outside]
     ranking["in_confidence_set"] = False
     if candidates:
         ranking.loc[candidates, "in_confidence_set"] = confidence_set(
-            ic[candidates].to_numpy(), horizon, level=level, draws=draws, seed=seed
+            ic[candidates].to_numpy(), horizon, level=spec.level, draws=spec.draws, seed=spec.seed
         )
     ranking["coverage"] = aligned.coverage
     ranking = ranking.rename_axis("variant").sort_values("rank_ic", ascending=False, kind="stable")
@@ -113,16 +107,15 @@ def by_fold_of(aligned: Aligned, scored: Mapping[str, Scores]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def inference(
-    ic: pd.DataFrame, horizon: int, reference: str, level: float, draws: int, seed: int
-) -> pd.DataFrame:
+def inference(ic: pd.DataFrame, horizon: int, spec: StatisticsSpec) -> pd.DataFrame:
     """Interval and HAC t of the mean rank IC, interval of the difference to the reference."""
     mean = ic.to_numpy()
-    difference = mean - ic[[reference]].to_numpy()
+    difference = mean - ic[[spec.reference]].to_numpy()
     columns = np.arange(2 * len(ic.columns)).reshape(2, -1)
     low, high = simultaneous_intervals(
-        np.hstack([mean, difference]), tuple(columns), horizon, level=level, draws=draws, seed=seed
-    )
+        np.hstack([mean, difference]), tuple(columns), horizon,
+        level=spec.level, draws=spec.draws, seed=spec.seed,
+    )  # fmt: skip
     of_mean, of_difference = columns
     return pd.DataFrame(
         {
@@ -135,14 +128,3 @@ def inference(
         },
         index=ic.columns,
     )
-
-
-def check_settings(horizon: int, level: float, draws: int) -> None:
-    """Raise ValueError unless the settings are in range."""
-    for name, value, holds, rule in (
-        ("horizon", horizon, horizon >= 1, "be at least 1"),
-        ("level", level, 0.5 <= level < 1, "lie in [0.5, 1)"),
-        ("draws", draws, draws >= 1, "be at least 1"),
-    ):
-        if not holds:
-            raise ValueError(f"{name} must {rule}; it is {value}")

@@ -1,10 +1,8 @@
-"""Inference on dependent daily series: simultaneous intervals and the model confidence set.
+"""Simultaneous intervals for the means of dependent daily series.
 
 arch is imported inside the functions: the import takes a second, and reading a configuration does
 not need it.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,13 +10,6 @@ from foldproof.tasks.statistics.mean_test import LEAST_DATES, hac_error, lags_fo
 
 LEAST_BLOCKS = 4
 """At least this many blocks must fit into the series."""
-
-
-class Intervals(NamedTuple):
-    """Two-sided intervals (V,) of means that hold jointly."""
-
-    low: np.ndarray
-    high: np.ndarray
 
 
 def block_length(daily: np.ndarray, horizon: int) -> int:
@@ -43,7 +34,7 @@ def simultaneous_intervals(
     level: float,
     draws: int,
     seed: int,
-) -> Intervals:
+) -> tuple[np.ndarray, np.ndarray]:
     r"""Intervals for the means of all columns, jointly at ``level`` within each family.
 
     .. math:: \bar x_v \pm c \, s_v, \quad
@@ -66,6 +57,9 @@ def simultaneous_intervals(
         level: Joint level.
         draws: Bootstrap draws.
         seed: Seeds the draws.
+
+    Returns:
+        Lower and upper ends (V,).
 
     Raises:
         ValueError: Too few dates.
@@ -92,30 +86,4 @@ def simultaneous_intervals(
     half = np.zeros(daily.shape[1])
     for family, critical in zip(families, np.quantile(largest, level, axis=0), strict=True):
         half[family] = critical * np.where(varies, error, 0.0)[family]
-    return Intervals(mean - half, mean + half)
-
-
-def confidence_set(
-    daily: np.ndarray, horizon: int, *, level: float, draws: int, seed: int
-) -> np.ndarray:
-    """(V,) bool: the columns that may have the highest mean (model confidence set).
-
-    Hansen, Lunde & Nason 2011, range statistic, stationary bootstrap; the loss is minus the daily
-    rank IC. The best column is in the set with probability ``level``. Equal columns are all in the
-    set, or none is.
-    """
-    from arch.bootstrap import MCS
-
-    distinct, group = np.unique(daily, axis=1, return_inverse=True)
-    if distinct.shape[1] == 1:
-        return np.ones(daily.shape[1], dtype=bool)
-    procedure = MCS(
-        -distinct,
-        size=1 - level,
-        reps=draws,
-        block_size=block_length(distinct, horizon),
-        method="R",
-        seed=seed,
-    )
-    procedure.compute()
-    return np.isin(group.reshape(-1), np.array(procedure.included, dtype=int))
+    return mean - half, mean + half

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
-import pandas as pd
 
-from foldproof.tasks.compare.aligned import Aligned, align
+from foldproof.tasks.compare.aligned import Aligned
 from foldproof.tasks.statistics.rank_ic import correlation, ranks
 
 QUINTILES_FROM = 10
@@ -163,19 +162,6 @@ METRICS: Mapping[str, Metric] = MappingProxyType({
         lambda s: float(s.spread.mean()),
     ),
 })  # fmt: skip
-
-
-def measure(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Every metric of every variant of a long table, on the cells that all variants scored.
-
-    Args:
-        forecasts: As :func:`~tasks.compare.compare`.
-
-    Returns:
-        One row per variant, one column per metric.
-    """
-    table = {name: figures(one) for name, one in scores_of(align(forecasts)).items()}
-    return pd.DataFrame(table).T.rename_axis("variant")
 
 
 def figures(s: Scores) -> dict[str, float]:

@@ -1,7 +1,5 @@
 """The Prefect task of this step."""
 
-from dataclasses import asdict
-
 import pandas as pd
 from prefect import task
 
@@ -14,4 +12,4 @@ def compare_forecasts(
     forecasts: pd.DataFrame, horizon: int, spec: StatisticsSpec, outside: set[str]
 ) -> Comparison:
     """Scores, joint intervals, paired differences and the confidence set without ``outside``."""
-    return compare(forecasts, horizon, outside=outside, **asdict(spec))
+    return compare(forecasts, horizon, spec, outside)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from foldproof.tasks.compare import daily
 from foldproof.tasks.compare.aligned import NothingCommon
+from foldproof.tasks.compare.comparison import daily
 from foldproof.tasks.data import Panel
 from foldproof.tasks.diagnose.findings.finding import Verdict
 from foldproof.tasks.operate.decision import Challenger, Incumbent
@@ -63,11 +63,7 @@ def incumbent_of(champion: Champion, forecasts: pd.DataFrame, folds: Sequence[Fo
 
 
 def champion_forecasts(
-    served: Served,
-    raw: pd.DataFrame,
-    panel: Panel,
-    champion: Champion,
-    folds: Sequence[Fold],
+    served: Served, raw: pd.DataFrame, panel: Panel, champion: Champion, folds: Sequence[Fold]
 ) -> pd.DataFrame:
     """Out-of-sample forecasts of the champion's own network, from the first test block to the last.
 

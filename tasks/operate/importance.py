@@ -11,8 +11,7 @@ from foldproof.models.normalizers import resolve
 from foldproof.models.windows import eligible
 from foldproof.tasks.attribute.baselines.sampling import cut, draw, spread_samples
 from foldproof.tasks.attribute.methods.adaptive import NODES, resolved_gradients
-from foldproof.tasks.attribute.network.forward import coupled_scorer, scorer
-from foldproof.tasks.attribute.network.gradients import ForwardOf
+from foldproof.tasks.attribute.network.forward import forward_of
 from foldproof.tasks.split import Fold
 from foldproof.tasks.statistics.agreement import rank_agreement
 from foldproof.tasks.train.serving.model import ModelInputs, Served
@@ -47,8 +46,14 @@ def importance_of_rows(
     generator = torch.Generator().manual_seed(seed)
     chosen = spread_samples(here, samples, generator)
     baseline = draw(past, len(chosen), generator)
-    inputs, start = (cut(values, which, served.window).double() for which in (chosen, baseline))
-    forward, numbers = forward_of(served, values, chosen, here), torch.arange(len(chosen))
+
+    def windows(samples: Tensor) -> Tensor:
+        return cut(values, samples, served.window).double()
+
+    network, scale = copy.deepcopy(served.network).double(), served.target_scale
+    coupled = resolve(served.variant).coupling != "none"
+    forward = forward_of(network, coupled, chosen, here, len(values), windows, scale)
+    inputs, start, numbers = windows(chosen), windows(baseline), torch.arange(len(chosen))
     paths = resolved_gradients(forward, inputs, start, NODES, rows=numbers)
     sizes = paths.attributions.sum(dim=1).abs().mean(dim=0)  # (F,), net
     total = float(sizes.sum())
@@ -64,25 +69,6 @@ def importance_when_tested(
     """
     test = laid.between(*(date.fromisoformat(str(day)) for day in fold.test_dates[[0, -1]]))
     return importance_of_rows(served, laid, test, laid.between(*trained_on(fold)), samples)
-
-
-def forward_of(served: Served, values: Tensor, chosen: Tensor, available: Tensor) -> ForwardOf:
-    """The forecast in target units as a function of the windows of ``chosen``.
-
-    Args:
-        served: The model; its network is copied, because attribution changes it.
-        values: (D, S, F) normalized features.
-        chosen: (B,) samples.
-        available: Samples among which a date-coupled network finds the other stocks of a date.
-    """
-    network, days = copy.deepcopy(served.network).double(), len(values)
-    network.requires_grad_(False)
-    if network.hidden is None or resolve(served.variant).coupling == "none":
-        return scorer(network, chosen % days, served.target_scale)
-    same_dates = torch.isin(available % days, chosen % days)
-    together = torch.cat([chosen, available[same_dates & ~torch.isin(available, chosen)]])
-    windows = cut(values, together, served.window).double()
-    return coupled_scorer(network, windows, together % days, served.target_scale)
 
 
 def agreement(one: Mapping[str, float], other: Mapping[str, float]) -> float:

@@ -1,7 +1,7 @@
 """Settings of nightly operation: the gate, the checks of a night, monitoring."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -50,12 +50,6 @@ class Bound(Spec):
     """Beyond this a warning. None: never."""
     refuse: float | None = None
     """Beyond this the night is refused. None: never."""
-
-    def ordered(self, falling: bool) -> bool:
-        """Whether ``warn`` is reached no later than ``refuse``; ``falling``: less is worse."""
-        if self.warn is None or self.refuse is None:
-            return True
-        return self.warn >= self.refuse if falling else self.warn <= self.refuse
 
 
 BOUNDS: Mapping[str, Bound] = MappingProxyType({
@@ -108,8 +102,9 @@ class ScoreSpec(Spec):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, bound in self.bounds.items():
+            ends = [end for end in (bound.warn, bound.refuse) if end is not None]
             require(
-                bound.ordered(falling=name in LESS_IS_WORSE),
+                ends == sorted(ends, reverse=name in LESS_IS_WORSE),
                 f"score.{name}.warn must not lie beyond refuse, or no warning could come first; "
                 f"they are {bound.warn} and {bound.refuse}",
             )
@@ -117,8 +112,7 @@ class ScoreSpec(Spec):
     @property
     def bounds(self) -> dict[str, Bound]:
         """The bound of every statistic by its name."""
-        named = {one.name: getattr(self, one.name) for one in fields(self)}
-        return {name: bound for name, bound in named.items() if isinstance(bound, Bound)}
+        return {name: getattr(self, name) for name in BOUNDS}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import pandas as pd
 
 from foldproof.models.normalizers.variant import Variant
 from foldproof.tasks.attribute import Attribution
-from foldproof.tasks.compare import Comparison, Selection, selection
+from foldproof.tasks.compare.comparison import Comparison
+from foldproof.tasks.compare.selection import Selection, selection
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
 from foldproof.tasks.report.text import is_reference, minus
 from foldproof.tasks.split.fold import Fold

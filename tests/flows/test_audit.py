@@ -114,7 +114,7 @@ def slow(*values: object) -> object:
         slow(("mine:forecast",), "mine:forecast needs the file of its rows"),
         slow((), "say what to audit"),
         slow(("mine:forecast", "rows.parquet", "known_at.label=knwon"), "known"),
-        slow(("mine:forecst", "rows.parquet"), "has no attribute 'forecst'"),
+        slow(("mine:forecst", "rows.parquet"), "mine defines no 'forecst'; did you mean forecast?"),
         slow(("nobody:forecast", "rows.parquet"), "No module named 'nobody'"),
         slow(("mine:forecast", "rws.parquet"), "rws.parquet"),
         slow(("smal.yaml",), "smal.yaml"),
@@ -198,7 +198,9 @@ def test_the_planted_control_does_not_decide_the_verdict_on_the_variants(
     small = SMALL | {"variants": ["none", "full_sample_zscore"], "training": {"epochs": 2}}
     place.config.write_text(yaml.safe_dump(small))
     done = place.run("small.yaml", "--quick")
-    assert re.search(r"^CLEAN +none: did not depend", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(
+        r"^CLEAN +no normalization: no dependence on the future", done.stdout, re.MULTILINE
+    ), done.stdout
     assert re.search(r"^LEAK +full_sample_zscore: leaks at", done.stdout, re.MULTILINE)
     assert "verdict: CLEAN" in done.stdout
     assert done.returncode == 0

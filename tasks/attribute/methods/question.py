@@ -8,15 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from foldproof.tasks.attribute.methods.adaptive import Paths
-from foldproof.tasks.attribute.methods.checks import (
-    Groups,
-    check_counts,
-    check_groups,
-    check_per_sample,
-    filling,
-    scale_of,
-)
-from foldproof.tasks.attribute.methods.expected import check_references
+from foldproof.tasks.attribute.methods.checks import Groups, check_windows
 from foldproof.tasks.attribute.methods.partials import MeanPartials, mean_partial_derivatives
 from foldproof.tasks.attribute.network.gradients import ForwardOf
 
@@ -42,7 +34,8 @@ class Question:
         seed: Seed of all draws.
 
     Raises:
-        ValueError: Shapes do not fit, windows are not finite, groups overlap, or nodes is below 1.
+        ValueError: The windows are not finite or there is none. A method checks the other arguments
+            that it uses.
     """
 
     forward: ForwardOf
@@ -57,13 +50,7 @@ class Question:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_counts(nodes=self.nodes)
-        filling(self.baseline, self.inputs)
-        scale_of(self.unit, self.inputs)
-        check_references(self.references, self.inputs)
-        check_groups(self.groups, self.inputs.shape[2])
-        shapes = {"dates": self.dates.shape, "target": tuple(self.target.shape)}
-        check_per_sample(len(self.inputs), **shapes)
+        check_windows(self.inputs)
         if not len(self.inputs):
             raise ValueError("there is no sample to explain; give at least one")
 

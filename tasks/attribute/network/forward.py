@@ -1,5 +1,7 @@
 """A trained network as a function of one sample's window, with the other samples held fixed."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -39,43 +41,53 @@ class FixedCompanions(HiddenNormalizer):
         return self.normalizer(together, groups)[: len(rows)]
 
 
-def scorer(network: Forecaster, dates: Tensor, scale: float) -> ForwardOf:
-    """Forecasts in target units as a function of points and the rows of their samples.
+def forward_of(
+    network: Forecaster,
+    coupled: bool,
+    samples: Tensor,
+    available: Tensor,
+    days: int,
+    windows: Callable[[Tensor], Tensor],
+    scale: float,
+) -> ForwardOf:
+    """Forecasts in target units as a function of points and the places of their samples.
+
+    A network that couples the samples of a date keeps the companions of a point as observed.
 
     Args:
-        network: In eval mode; not coupled between samples. Its weights get no gradient any more.
-        dates: (B,) date rows of the samples.
+        network: In eval mode; its hidden normalizer may be replaced, its weights get no gradient.
+        coupled: Whether the variant couples the samples of a date.
+        samples: (B,) samples s * ``days`` + d that the points belong to.
+        available: (N,) all samples with a whole window, the companions among them.
+        days: Date rows of the panel.
+        windows: Samples (B,) -> their windows (B, T, F), of the network's type and device.
         scale: Target units per unit of the network.
     """
-    use_fast_lstm(network)
-    return lambda points, rows: network(points, dates[rows]) * scale
-
-
-def coupled_scorer(network: Forecaster, windows: Tensor, dates: Tensor, scale: float) -> ForwardOf:
-    """As :func:`scorer`, for a network whose hidden normalizer reads the date's cross-section.
-
-    Args:
-        network: In eval mode; its hidden normalizer is replaced, its weights get no gradient.
-        windows: (B, T, F) all samples of the dates in question, of the network's type and device.
-        dates: (B,) their date rows.
-        scale: Target units per unit of the network.
-    """
-    normalizer = network.hidden
-    assert normalizer is not None  # only the hidden normalizer couples samples
-    network.hidden = FixedCompanions(normalizer, hidden_states(network, windows, dates), dates)
+    network.requires_grad_(False)
+    device = next(network.parameters()).device
+    if network.hidden is None or not coupled:
+        dates = (samples % days).to(device)
+        use_fast_lstm(network)
+        return lambda points, rows: network(points, dates[rows]) * scale
+    rest = available[torch.isin(available % days, samples % days)]
+    everyone = torch.cat([samples, rest[~torch.isin(rest, samples)]])
+    dates = (everyone % days).to(device)
+    hidden = hidden_states(network, network.hidden, windows(everyone), dates)
+    network.hidden = FixedCompanions(network.hidden, hidden, dates)
     use_fast_lstm(network)
     return lambda points, rows: network(points, rows) * scale
 
 
-def hidden_states(network: Forecaster, windows: Tensor, dates: Tensor) -> Tensor:
-    """(B, H) inputs of the hidden normalizer, detached."""
+def hidden_states(
+    network: Forecaster, normalizer: HiddenNormalizer, windows: Tensor, dates: Tensor
+) -> Tensor:
+    """(B, H) inputs of the network's hidden normalizer, detached."""
     found: list[Tensor] = []
 
     def keep_input(_: nn.Module, given: tuple[Tensor, ...]) -> None:
         found.append(given[0])
 
-    assert network.hidden is not None  # see coupled_scorer
-    handle = network.hidden.register_forward_pre_hook(keep_input)
+    handle = normalizer.register_forward_pre_hook(keep_input)
     with torch.no_grad():
         for window, date in zip(windows.split(CHUNK), dates.split(CHUNK), strict=True):
             network(window, date)

@@ -1,6 +1,5 @@
 """Integrated gradients of a forecast by the daily returns that its features are made of."""
 
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -90,7 +89,8 @@ def price_attributions(
         return torch.stack([forecast(steps.cells.masked_scatter(moves, one)) for one in sums])
 
     values, earlier = features.values(steps, steps.cells), features.values(steps, start)
-    check_features(neighbourhood, earlier, values, read, names)
+    given = neighbourhood.values[:, read]
+    check_features(given, earlier, values, neighbourhood.first, names)
     date, own = before + neighbourhood.date, neighbourhood.symbols[place]
     first = before - quotes.fill_limit
     then, now = (features.log_prices(steps, cells) for cells in (start, steps.cells))
@@ -116,31 +116,6 @@ def price_attributions(
     )  # fmt: skip
 
 
-def prices_or_reason(
-    data: DataSpec,
-    raw: pd.DataFrame,
-    neighbourhood: RawNeighbourhood,
-    names: tuple[str, ...],
-    reference: int,
-    place: int,
-    spread: float,
-    nodes: int,
-    columns: Tensor | None = None,
-) -> tuple[FromPrices | None, str]:
-    """:func:`price_attributions` from raw rows; or None, and why it stops at the features."""
-    stops = stops_at_features(data)
-    if stops:
-        return None, stops
-    quotes = Quotes.of(raw, data.fill_limit)
-    try:
-        found = price_attributions(
-            neighbourhood, quotes, names, reference, place, spread, nodes, columns
-        )
-    except StopsAtFeaturesError as error:
-        return None, str(error)
-    return found, ""
-
-
 def columns_read(neighbourhood: RawNeighbourhood, place: int) -> Tensor:
     """(K,) int64 symbols whose features a forecast depends on: its own, and others if coupled."""
     with torch.enable_grad():
@@ -152,14 +127,9 @@ def columns_read(neighbourhood: RawNeighbourhood, place: int) -> Tensor:
 
 
 def check_features(
-    neighbourhood: RawNeighbourhood,
-    start: Tensor,
-    values: Tensor,
-    read: Tensor,
-    names: tuple[str, ...],
+    given: Tensor, start: Tensor, values: Tensor, first: int, names: tuple[str, ...]
 ) -> None:
     """Raise StopsAtFeaturesError unless the quotes give these features at both ends of the path."""
-    given = neighbourhood.values[:, read]
     wrong = (values - given).abs() > SAME * (1 + given.abs())
     wrong |= values.isnan() != given.isnan()
     undefined = start.isnan() & ~values.isnan()
@@ -170,6 +140,6 @@ def check_features(
         if cells.any():
             row, _, feature = cells.nonzero()[0].tolist()
             raise StopsAtFeaturesError(
-                f"{what} {names[feature]} (row {neighbourhood.first + row} of the panel and "
+                f"{what} {names[feature]} (row {first + row} of the panel and "
                 f"{int(cells.sum()) - 1} more cells)"
             )

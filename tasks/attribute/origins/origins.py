@@ -46,7 +46,7 @@ def by_origin(
     if neighbourhood.differentiable:
         return supplied_attributions(neighbourhood, reference, place, spread, nodes)
     generator = torch.Generator().manual_seed(seed)
-    values, _ = shapley_of_origins(neighbourhood, reference, place, generator, pairs)
+    values = shapley_of_origins(neighbourhood, reference, place, generator, pairs)
     return ByOrigin(values, values.abs(), float(values.sum()))
 
 
@@ -85,12 +85,7 @@ def origins_of_unit(
         derivative, the size of the Shapley value); and variant, fold, seed, date, symbol, change
         (of the forecast since the reference rows), gap (completeness error in spreads of the unit's
         forecasts), nodes, resolved (gap within the tolerance), method.
-
-    Raises:
-        ValueError: ``forecasts`` is below 1.
     """
-    if forecasts < 1:
-        raise ValueError(f"forecasts must be at least 1; it is {forecasts}")
     panel, days = inputs.panel, len(inputs.panel.dates)
     model = FixedStatistics.of(inputs.trained)
     values = torch.from_numpy(np.array(panel.values)).double()
@@ -123,12 +118,8 @@ def chosen_forecasts(inputs: UnitInputs, forecasts: int) -> list[tuple[int, int]
 
 
 def shapley_of_origins(
-    neighbourhood: RawNeighbourhood,
-    reference: Tensor,
-    place: int,
-    generator: Generator,
-    pairs: int = PAIRS,
-) -> tuple[Tensor, Tensor]:
+    neighbourhood: RawNeighbourhood, reference: Tensor, place: int, generator: Generator, pairs: int
+) -> Tensor:
     """Shapley values of the players: all cells of one feature and one origin move together.
 
     Needs no derivative, so it also applies to ranks. Players are the pairs of feature and origin
@@ -143,7 +134,7 @@ def shapley_of_origins(
         pairs: Orders drawn, each used forwards and backwards.
 
     Returns:
-        (4, F) values, which add up to the change of the forecast, and their standard errors.
+        (4, F) values, which add up to the change of the forecast.
     """
     now = neighbourhood.values
     moves, start = neighbourhood.start(reference)
@@ -155,14 +146,11 @@ def shapley_of_origins(
             return neighbourhood.forecast(region)[place].double()
 
     whole, none = forecast(now), forecast(start)
-    candidates = [
-        (k, f, (origin == k) & (features == f) & moves)
-        for k in range(len(ORIGINS))
-        for f in features.tolist()
-    ]
     players = [
         (k, f, mask)
-        for k, f, mask in candidates
+        for k in range(len(ORIGINS))
+        for f in features.tolist()
+        for mask in [(origin == k) & (features == f) & moves]
         if forecast(torch.where(mask, now, start)) != none
         or forecast(torch.where(mask, start, now)) != whole
     ]
@@ -176,16 +164,14 @@ def shapley_of_origins(
             scores.append(forecast(region))
         return torch.stack(scores).unsqueeze(0)
 
-    values, errors = (torch.zeros(len(ORIGINS), len(features)).double() for _ in range(2))
+    values = torch.zeros(len(ORIGINS), len(features)).double()
     if not players:
-        return values, errors
+        return values
     if len(players) <= EXACT_UP_TO:
         found = from_coalitions(value, 1, len(players))
-        error = torch.zeros_like(found)
     else:
         orders = torch.rand(1, pairs, len(players), generator=generator).argsort(-1)
-        shapley = from_orders(value, orders)
-        found, error = shapley.values, shapley.error
+        found = from_orders(value, orders).values
     for number, (k, f, _) in enumerate(players):
-        values[k, f], errors[k, f] = found[0, number], error[0, number]
-    return values, errors
+        values[k, f] = found[0, number]
+    return values

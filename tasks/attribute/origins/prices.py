@@ -6,18 +6,25 @@ import torch
 from torch import Tensor
 
 from foldproof.models.normalizers import resolve
-from foldproof.tasks.attribute.origins.by_return import prices_or_reason
+from foldproof.tasks.attribute.origins.by_return import (
+    StopsAtFeaturesError,
+    price_attributions,
+    stops_at_features,
+)
 from foldproof.tasks.attribute.origins.origins import chosen_forecasts
 from foldproof.tasks.attribute.origins.price_result import PARTS, FromPrices
 from foldproof.tasks.attribute.origins.raw_rows import (
     FixedStatistics,
-    RawNeighbourhood,
     follows_later_rows,
     neighbourhood_of,
 )
+from foldproof.tasks.attribute.origins.returns import Quotes
 from foldproof.tasks.attribute.unit.inputs import UnitInputs
 from foldproof.tasks.attribute.unit.tables import COLUMNS, empty
 from foldproof.tasks.data.spec import DataSpec
+
+WHOLE_PANEL = "the input is normalized by rows up to the panel's end: all prices would move"
+"""Why a forecast stops at the features where a normalizer fits on all rows."""
 
 
 def prices_of_unit(
@@ -41,12 +48,21 @@ def prices_of_unit(
         sizes over symbols); and variant, fold, seed, date, symbol, change, gap, nodes, resolved,
         stops (why it stops at the features; empty where it does not).
     """
-    panel = inputs.panel
+    panel, unit, days = inputs.panel, inputs.trained.unit, len(inputs.panel.dates)
+    values, model = torch.from_numpy(np.array(panel.values)), FixedStatistics.of(inputs.trained)
+    normalizer = resolve(unit.variant).input
+    whole = follows_later_rows(normalizer, values, inputs.member, unit.fold.train)
     rows, lines = [], []
     for sample, reference in chosen_forecasts(inputs, forecasts):
-        date, column = sample % len(panel.dates), sample // len(panel.dates)
+        date, column = sample % days, sample // days
         key = (*inputs.key.values(), panel.dates[date], panel.symbols[column])
-        found, stops = one_forecast(inputs, data, raw, date, column, reference, nodes)
+        everyone = inputs.test[inputs.test % days == date] // days if inputs.coupled else None
+        found, stops = None, WHOLE_PANEL
+        if not whole:
+            found, stops = prices_or_reason(
+                model, values.double(), inputs.member, date, column, everyone, data, raw,
+                panel.features, date - reference, inputs.spread, nodes,
+            )  # fmt: skip
         if found is None:
             lines.append((*key, np.nan, np.nan, 0, False, stops))
             continue
@@ -56,40 +72,21 @@ def prices_of_unit(
     return table, pd.DataFrame(lines, columns=list(COLUMNS["to_prices"]))
 
 
-def one_forecast(
-    inputs: UnitInputs,
-    data: DataSpec,
-    raw: pd.DataFrame,
-    date: int,
-    column: int,
-    reference: int,
-    nodes: int,
-) -> tuple[FromPrices | None, str]:
-    """One forecast, against the rows up to a reference date; or why it stops at the features."""
-    panel, unit, days = inputs.panel, inputs.trained.unit, len(inputs.panel.dates)
-    values = torch.from_numpy(np.array(panel.values))
-    if follows_later_rows(resolve(unit.variant).input, values, inputs.member, unit.fold.train):
-        return None, "the input is normalized by rows up to the panel's end: all prices would move"
-    everyone = inputs.test[inputs.test % days == date] // days if inputs.coupled else None
-    model = FixedStatistics.of(inputs.trained)
-    neighbourhood, columns, place = price_neighbourhood(
-        model, values.double(), inputs.member, date, column, everyone
-    )
-    start = reference - neighbourhood.date
-    return prices_or_reason(
-        data, raw, neighbourhood, panel.features, start, place, inputs.spread, nodes, columns
-    )
-
-
-def price_neighbourhood(
+def prices_or_reason(
     model: FixedStatistics,
     values: Tensor,
     member: Tensor,
     date: int,
     column: int,
     everyone: Tensor | None,
-) -> tuple[RawNeighbourhood, Tensor, int]:
-    """The raw neighbourhood of one forecast, restricted to its own stock if none is coupled.
+    data: DataSpec,
+    raw: pd.DataFrame,
+    names: tuple[str, ...],
+    back: int,
+    spread: float,
+    nodes: int,
+) -> tuple[FromPrices | None, str]:
+    """:func:`price_attributions` of one forecast; or None, and why it stops at the features.
 
     Args:
         model: The forecaster.
@@ -99,15 +96,26 @@ def price_neighbourhood(
         column: The symbol that is forecast.
         everyone: Symbols that are scored on the date; None where the network reads one stock only,
             which saves normalizing the others.
-
-    Returns:
-        The neighbourhood, the columns of ``values`` that it holds, and the place of the forecast.
+        data: How the features were made.
+        raw: The rows with their prices.
+        names: F features.
+        back: Rows from the reference to the date.
+        spread: Standard deviation of forecasts, the unit of the completeness error.
+        nodes: Gauss-Legendre nodes, doubled where completeness is missed.
     """
+    stops = stops_at_features(data)
+    if stops:
+        return None, stops
     columns, symbols = torch.arange(values.shape[1]), everyone
     if symbols is None:
         columns, symbols = torch.tensor([column]), torch.tensor([0])
-    found = neighbourhood_of(model, values[:, columns], member[:, columns], date, symbols)
-    return found, columns, int((columns[symbols] == column).nonzero())
+    own = neighbourhood_of(model, values[:, columns], member[:, columns], date, symbols)
+    place, quotes = int((columns[symbols] == column).nonzero()), Quotes.of(raw, data.fill_limit)
+    try:
+        reference = own.first - back
+        return price_attributions(own, quotes, names, reference, place, spread, nodes, columns), ""
+    except StopsAtFeaturesError as error:
+        return None, str(error)
 
 
 def lag_rows(found: FromPrices, key: tuple[object, ...]) -> pd.DataFrame:

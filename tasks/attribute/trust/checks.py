@@ -49,13 +49,8 @@ def completeness(
         attributions: (B, T, F) of the inputs.
 
     Raises:
-        ValueError: The shapes differ, there is no sample, or a forecast is not finite.
+        ValueError: A forecast is not finite.
     """
-    if not len(inputs) or not inputs.shape == baseline.shape == attributions.shape:
-        raise ValueError(
-            "completeness needs inputs, baseline and attributions of one shape (B, T, F), B >= 1; "
-            f"they are {tuple(inputs.shape)}, {tuple(baseline.shape)}, {tuple(attributions.shape)}"
-        )
     with eval_mode(forward):
         observed = outputs_at(forward, inputs, CHUNK)
         change = observed - outputs_at(forward, baseline, CHUNK)
@@ -207,24 +202,23 @@ def all_checks(
     trained, panel, unit = inputs.trained, inputs.panel, inputs.trained.unit
     main = importance[importance["method"] == MAIN]
     own = main[(main["fold"] == unit.fold.number) & (main["seed"] == unit.seed)]
-    found = [*attempted("completeness", lambda: trust_unit(inputs, spec))]
-    found += [one for checks in stabilities(main).values() for one in checks]
+    found = [*attempted("completeness", trust_unit, inputs, spec), *stabilities(main)]
     if canaries:
-        found += attempted(
-            "canaries", lambda: (with_noise_check(trained, panel, canaries, samples, nodes),)
-        )
+        given = (trained, panel, canaries, samples, nodes)
+        found += attempted("canaries", with_noise_check, *given)
     if permuted_labels:
-        found += attempted(
-            "label_randomization",
-            lambda: (permuted_labels_check(trained, panel, own, permuted_labels, samples, nodes),),
-        )
+        asked = (trained, panel, own, permuted_labels, samples, nodes)
+        found += attempted("label_randomization", permuted_labels_check, *asked)
     rows = [{**inputs.key, "check": one.name, **asdict(one)} for one in found]
     return pd.DataFrame(rows, columns=list(COLUMNS["checks"]))
 
 
-def attempted(name: str, work: Callable[[], tuple[Check, ...]]) -> tuple[Check, ...]:
-    """The checks, or an undecided check with the reason why they cannot run."""
+def attempted(
+    name: str, work: Callable[..., Check | tuple[Check, ...]], *given: object
+) -> tuple[Check, ...]:
+    """The checks of ``work``, or an undecided one with the reason why they cannot run."""
     try:
-        return work()
+        found = work(*given)
+        return found if isinstance(found, tuple) else (found,)
     except ValueError as error:
         return (check(name, float("nan"), float("nan"), None, str(error)),)

@@ -55,13 +55,8 @@ def drift(before: np.ndarray, after: np.ndarray, level: float) -> Drift:
         level: Chance of a share beyond the mark without drift.
 
     Raises:
-        ValueError: The numbers of features differ, or a fold has no importance at all.
+        ValueError: A fold has no importance at all.
     """
-    if before.shape[2:] != after.shape[2:]:
-        raise ValueError(
-            "folds must have the same features, shape (seeds, periods, 2, F); the shapes are "
-            f"{before.shape} and {after.shape}"
-        )
     shares = [shares_of(fold.sum((0, 1))) for fold in (before, after)]
     moved = distance(shares[1] - shares[0])
     by_feature = [share.sum(0) for share in shares]

@@ -36,14 +36,6 @@ class Removal:
     filler: Tensor
     dates: np.ndarray
 
-    def __post_init__(self) -> None:
-        size = len(self.inputs)
-        if self.inputs.shape != self.filler.shape or self.dates.shape != (size,):
-            raise ValueError(
-                f"removal needs a filler and a date for each input {tuple(self.inputs.shape)}; "
-                f"filler {tuple(self.filler.shape)}, dates {self.dates.shape}"
-            )
-
     def forecasts(self, gone: np.ndarray) -> np.ndarray:
         """(N, F) bool, which features are removed -> (N, B) forecasts."""
         masks = torch.from_numpy(gone).to(self.inputs.device)
@@ -104,12 +96,6 @@ def orders(features: int, most: int, generator: np.random.Generator) -> np.ndarr
     return np.stack([generator.permutation(features) for _ in range(most)])
 
 
-def removed_first(order: np.ndarray, counts: Sequence[int]) -> np.ndarray:
-    """(M, F) orders -> (M, K, F) bool: whether a feature is among the first k of its order."""
-    place = np.argsort(order, axis=-1)
-    return place[:, None, :] < np.array(counts)[:, None]
-
-
 def losses(
     removal: Removal, reference: Sequence[np.ndarray], order: np.ndarray, counts: Sequence[int]
 ) -> np.ndarray:
@@ -125,7 +111,8 @@ def losses(
         (R, M, D), the dates ascending; a set of features that several orders share is computed
         once. NaN on dates with fewer than three known targets.
     """
-    gone = removed_first(order, counts)
+    place = np.argsort(order, axis=-1)[:, None, :]
+    gone = place < np.array(counts)[:, None]  # (M, K, F)
     sets, which = np.unique(gone.reshape(-1, order.shape[1]), axis=0, return_inverse=True)
     none = np.zeros((1, order.shape[1]), dtype=bool)
     forecasts = removal.forecasts(np.concatenate([none, sets]))
@@ -169,15 +156,9 @@ def faithfulness(
         (removing all but the first features keeps more than at random).
 
     Raises:
-        ValueError: A feature without importance, fewer than two features, or no date with three
-            samples.
+        ValueError: Fewer than two features, or no date with three samples.
     """
     features = removal.inputs.shape[-1]
-    if importance.shape != (features,) or not np.isfinite(importance).all():
-        raise ValueError(
-            f"faithfulness needs a finite importance of each of {features} features, shape "
-            f"({features},); its shape is {importance.shape}"
-        )
     own = np.argsort(-importance, kind="stable")
     random = orders(features, most_orders, np.random.default_rng(seed))
     counts = steps(features, most_steps)

@@ -103,17 +103,7 @@ def above_noise(importance: pd.Series, noise: Sequence[str]) -> tuple[pd.Series,
     Args:
         importance: By feature, larger is more.
         noise: Names of the noise columns among them.
-
-    Raises:
-        ValueError: No noise column, one without importance, or no real feature.
     """
-    missing = [name for name in noise if name not in importance.index]
-    if missing or not noise or len(importance) == len(noise):
-        raise ValueError(
-            "importances of real features and of at least one noise column are needed; noise "
-            f"columns: {', '.join(noise) or 'none'}; without importance: "
-            f"{', '.join(missing) or 'none'}; {len(importance)} features"
-        )
     bound = float(importance[list(noise)].to_numpy(dtype=np.float64).max())
     return importance.drop(list(noise)) > bound, bound
 
@@ -128,9 +118,6 @@ def noise_columns_check(importance: pd.Series, noise: Sequence[str]) -> Check:
     Args:
         importance: By feature, larger is more.
         noise: Names of the noise columns among them.
-
-    Raises:
-        ValueError: As :func:`above_noise`.
     """
     above, bound = above_noise(importance, noise)
     count, real, columns = int(above.sum()), len(above), len(noise)

@@ -127,11 +127,7 @@ def relative_error(forecast: Tensor, actual: Tensor) -> tuple[float, tuple[float
 
 
 def sensitivity_check(
-    attribute: Attribute,
-    forward: ForwardOf,
-    inputs: Tensor,
-    draws: int,
-    generator: Generator,
+    attribute: Attribute, forward: ForwardOf, inputs: Tensor, draws: int, generator: Generator
 ) -> Check:
     """Max-sensitivity to small moves of the windows, compared with the distance of other samples.
 

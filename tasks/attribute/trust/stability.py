@@ -1,7 +1,5 @@
 """Agreement of the feature rankings of several seeds and of several folds."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 
@@ -26,15 +24,13 @@ def agreement(importances: np.ndarray) -> tuple[float, tuple[float, float]]:
         The mean, and the ends of its interval; NaN with fewer than three runs.
 
     Raises:
-        ValueError: Fewer than two runs or features, or an importance that is not finite.
+        ValueError: Fewer than two runs or features.
     """
     if importances.ndim != 3 or importances.shape[1] < 2 or importances.shape[2] < 2:
         raise ValueError(
             "agreement needs importances (groups, runs, features) of at least two runs and two "
             f"features; their shape is {importances.shape}"
         )
-    if not np.isfinite(importances).all():
-        raise ValueError("importances must be finite to be ranked; drop or fill the others")
     mean, runs = float(mean_pairwise_tau(importances).mean()), importances.shape[1]
     if runs < LEAST_RUNS:
         return mean, (np.nan, np.nan)
@@ -70,34 +66,26 @@ def stability(name: str, importances: np.ndarray) -> Check:
     return check(name, tau, mark, tau > mark, detail, interval)
 
 
-def stabilities(importance: pd.DataFrame) -> Mapping[tuple[str, str], tuple[Check, ...]]:
-    """Seed and fold stability of every variant and method.
+def stabilities(importance: pd.DataFrame) -> tuple[Check, ...]:
+    """Seed and fold stability of one variant by one method.
 
     Args:
         importance: variant, fold, seed, method, feature, importance: the table of this name of
-            :class:`~tasks.attribute.Attribution`, of several units.
+            :class:`~tasks.attribute.Attribution`, of the variant's units by the method.
 
     Returns:
-        By (variant, method): seed_stability with at least two seeds, fold_stability with at least
-        two folds.
+        seed_stability with at least two seeds, fold_stability with at least two folds.
 
     Raises:
-        ValueError: A variant lacks a seed on some fold, so that folds and seeds are confounded.
+        ValueError: The variant lacks a seed on some fold, so that folds and seeds are confounded.
     """
-    return {
-        (str(variant), str(method)): stabilities_of(table, f"variant {variant}, method {method}")
-        for (variant, method), table in importance.groupby(["variant", "method"], sort=False)
-    }
-
-
-def stabilities_of(table: pd.DataFrame, who: str) -> tuple[Check, ...]:
-    """The checks of one variant and method."""
-    wide = table.pivot(index=["fold", "seed"], columns="feature", values="importance")
+    wide = importance.pivot(index=["fold", "seed"], columns="feature", values="importance")
     folds, seeds = (wide.index.unique(level) for level in ("fold", "seed"))
     if len(wide) != len(folds) * len(seeds):
         raise ValueError(
-            f"{who}: {len(wide)} units on {len(folds)} folds with {len(seeds)} seeds; stability "
-            "compares the same seeds on every fold: leave out the incomplete fold or seed"
+            f"variant {importance['variant'].iloc[0]}: {len(wide)} units on {len(folds)} folds "
+            f"with {len(seeds)} seeds; stability compares the same seeds on every fold: leave out "
+            "the incomplete fold or seed"
         )
     by_fold = wide.sort_index().to_numpy().reshape(len(folds), len(seeds), -1)
     sides = {"seed_stability": by_fold, "fold_stability": by_fold.swapaxes(0, 1)}

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -21,7 +20,7 @@ from foldproof.tasks.attribute.methods.catalogue import (
     check_methods,
 )
 from foldproof.tasks.attribute.methods.checks import Groups, alone
-from foldproof.tasks.attribute.methods.question import Answer, Question
+from foldproof.tasks.attribute.methods.question import Question
 from foldproof.tasks.attribute.unit.inputs import UnitInputs, feature_spread
 from foldproof.tasks.attribute.unit.periods import by_direction, period_rows
 from foldproof.tasks.attribute.unit.tables import Attribution, tables
@@ -74,59 +73,37 @@ def attribute_unit(
     baseline = draw(inputs.train, len(chosen), generator)
     references = inputs.windows(draw(inputs.train, REFERENCES, generator))
 
+    days, slope = len(inputs.panel.dates), inputs.scaled.slope.expand_as(inputs.scaled.values)
+    spread, unit = feature_spread(inputs), inputs.trained.unit
+
     def ask(picked: Tensor, against: Tensor) -> Question:
-        windows = inputs.windows(against)
-        return question(inputs, picked, windows, references, numbers, nodes, seed)
+        date, symbol = picked.numpy() % days, picked.numpy() // days
+        windows = inputs.windows(picked)
+        return Question(
+            forward=inputs.forward(picked),
+            inputs=windows,
+            baseline=inputs.windows(against),
+            references=references,
+            dates=inputs.panel.dates[date],
+            target=torch.from_numpy(inputs.panel.target[date, symbol].astype(np.float64)),
+            unit=(cut(slope, picked, windows.shape[1]).double() * spread).to(windows.device),
+            groups=numbers,
+            nodes=nodes,
+            seed=seed,
+        )
 
     questions = {"samples": ask(chosen, baseline)}
     if any(ATTRIBUTIONS[name].asked_on == "cross-sections" for name in methods):
-        days = len(inputs.panel.dates)
         whole = spread_cross_sections(inputs.test, days, DATES, samples * nodes)
         questions["cross-sections"] = ask(whole, draw(inputs.train, len(whole), generator))
     wanted = {name: ATTRIBUTIONS[name] for name in methods}
     answers = {name: one.run(questions[one.asked_on]) for name, one in wanted.items()}
     names = {name: column_names(one, features, numbers) for name, one in wanted.items()}
-    found = tables(inputs.key, inputs.trained.unit.network.window, names, answers)
-    return replace(found, periods=periods(inputs, questions["samples"], answers[MAIN]))
-
-
-def periods(inputs: UnitInputs, asked: Question, answer: Answer) -> pd.DataFrame:
-    """The main method's importance by periods of the test block as long as a window."""
-    unit = inputs.trained.unit
-    assert answer.values is not None  # the main method always has values per sample
-    moved = (asked.inputs - asked.baseline).cpu()
-    parts = by_direction(answer.values, moved)
-    length, test_dates = unit.network.window, unit.fold.test_dates
-    return period_rows(inputs.key, inputs.panel.features, asked.dates, test_dates, length, parts)
-
-
-def question(
-    inputs: UnitInputs,
-    samples: Tensor,
-    baseline: Tensor,
-    references: Tensor,
-    groups: Groups,
-    nodes: int,
-    seed: int,
-) -> Question:
-    """The unit's forecasts of ``samples`` (B,) relative to windows of the training block."""
-    days = len(inputs.panel.dates)
-    date, symbol = samples.numpy() % days, samples.numpy() // days
-    windows = inputs.windows(samples)
-    slope = inputs.scaled.slope.expand_as(inputs.scaled.values)
-    unit = cut(slope, samples, windows.shape[1]).double() * feature_spread(inputs)
-    return Question(
-        forward=inputs.forward(samples),
-        inputs=windows,
-        baseline=baseline,
-        references=references,
-        dates=inputs.panel.dates[date],
-        target=torch.from_numpy(inputs.panel.target[date, symbol].astype(np.float64)),
-        unit=unit.to(windows.device),
-        groups=groups,
-        nodes=nodes,
-        seed=seed,
-    )
+    asked, main, length = questions["samples"], answers[MAIN], unit.network.window
+    assert main.values is not None  # the main method always has values per sample
+    parts = by_direction(main.values, (asked.inputs - asked.baseline).cpu())
+    periods = period_rows(inputs.key, features, asked.dates, unit.fold.test_dates, length, parts)
+    return replace(tables(inputs.key, length, names, answers), periods=periods)
 
 
 def group_numbers(groups: tuple[tuple[str, ...], ...], features: tuple[str, ...]) -> Groups:

@@ -10,7 +10,7 @@ from foldproof.models import engine
 from foldproof.models.normalizers import Scaled, resolve
 from foldproof.models.windows import eligible
 from foldproof.tasks.attribute.baselines.sampling import cut
-from foldproof.tasks.attribute.network.forward import coupled_scorer, scorer
+from foldproof.tasks.attribute.network.forward import forward_of
 from foldproof.tasks.attribute.network.gradients import ForwardOf
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.train import TrainedUnit, network_of, normalized
@@ -62,21 +62,11 @@ class UnitInputs:
         return picked.to(engine.device(unit.training), torch.float64)
 
     def forward(self, samples: Tensor) -> ForwardOf:
-        """The network as a function of points that belong to ``samples``.
-
-        A network that couples the samples of a date keeps the companions of a point as observed.
-        """
-        unit, days = self.trained.unit, len(self.panel.dates)
-        device = engine.device(unit.training)
+        """The network as a function of points that belong to ``samples``."""
+        device, scale = engine.device(self.trained.unit.training), self.trained.target_scale
         network = network_of(self.trained, len(self.panel.features)).to(device, torch.float64)
-        network.requires_grad_(False)
-        dates = (samples % days).to(device)
-        if network.hidden is None or not self.coupled:
-            return scorer(network, dates, self.trained.target_scale)
-        rest = self.test[torch.isin(self.test % days, samples % days)]
-        everyone = torch.cat([samples, rest[~torch.isin(rest, samples)]])
-        windows, rows = self.windows(everyone), (everyone % days).to(device)
-        return coupled_scorer(network, windows, rows, self.trained.target_scale)
+        days = len(self.panel.dates)
+        return forward_of(network, self.coupled, samples, self.test, days, self.windows, scale)
 
 
 def unit_inputs(trained: TrainedUnit, panel: Panel) -> UnitInputs:

@@ -145,22 +145,13 @@ def tables(
         names: By method, the names of its columns.
         answers: By method; integrated gradients among them.
     """
-    lagged = [
-        lagged_rows(key, method, names[method], answer)
-        for method, answer in answers.items()
-        if len(answer.absolute) == length
-    ]
-    importance = [
-        importance_rows(key, method, names[method], answer) for method, answer in answers.items()
-    ]
-    series = [
-        series_rows(key, names[method], answer.partials)
-        for method, answer in answers.items()
-        if answer.partials is not None
-    ]
+    rows = [(key, method, names[method], answer) for method, answer in answers.items()]
+    lagged = [lagged_rows(*row) for row in rows if len(answers[row[1]].absolute) == length]
+    partials = {method: one.partials for method, one in answers.items() if one.partials is not None}
+    series = [series_rows(key, names[method], one) for method, one in partials.items()]
     return Attribution(
         lagged=pd.concat(lagged, ignore_index=True),
-        importance=pd.concat(importance, ignore_index=True),
+        importance=pd.concat([importance_rows(*row) for row in rows], ignore_index=True),
         series=series[0] if series else empty("series"),
         gap=pd.concat([gap_row(key, answer.paths) for answer in answers.values() if answer.paths]),
     )

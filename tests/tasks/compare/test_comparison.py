@@ -2,7 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foldproof.tasks.compare import CONTROLS, METRICS, Comparison, compare, daily, measure
+from foldproof.tasks.compare.aligned import align
+from foldproof.tasks.compare.comparison import CONTROLS, Comparison, compare, daily
+from foldproof.tasks.compare.metrics import METRICS, figures, scores_of
+from foldproof.tasks.compare.spec import StatisticsSpec
 
 DATES, SYMBOLS = 240, 12
 
@@ -19,9 +22,15 @@ def forecasts(seed: int = 0, skill: float = 0.35) -> tuple[dict[str, np.ndarray]
     return {**given, "ref:zero": np.zeros_like(target)}, target
 
 
+def measured(long: pd.DataFrame) -> pd.DataFrame:
+    """Every metric of every variant, recomputed."""
+    metrics = {name: figures(one) for name, one in scores_of(align(long)).items()}
+    return pd.DataFrame(metrics).T.rename_axis("variant")
+
+
 @pytest.fixture
 def comparison(table) -> Comparison:
-    return compare(table(*forecasts(), folds=4), horizon=1, draws=300)
+    return compare(table(*forecasts(), folds=4), horizon=1, spec=StatisticsSpec(draws=300))
 
 
 COLUMNS = [
@@ -51,7 +60,7 @@ def test_a_planted_better_variant_is_found(comparison: Comparison) -> None:
 
 
 def test_equal_variants_stay_in_the_set(table) -> None:
-    ranking = compare(table(*forecasts(skill=0)), horizon=1, draws=300).ranking
+    ranking = compare(table(*forecasts(skill=0)), horizon=1, spec=StatisticsSpec(draws=300)).ranking
     candidates = ["none", "zscore", "revin", "layer_norm"]
     assert ranking.loc[candidates, "in_confidence_set"].all()
     assert not ranking.drop(candidates)["in_confidence_set"].any()
@@ -60,9 +69,10 @@ def test_equal_variants_stay_in_the_set(table) -> None:
 def test_references_and_controls_are_not_candidates(table) -> None:
     long = table(*forecasts())
     assert CONTROLS == ("full_sample_zscore",)
-    everyone = compare(long, horizon=1, draws=200, outside=()).ranking
+    everyone = compare(long, horizon=1, spec=StatisticsSpec(draws=200), outside=()).ranking
     assert everyone.index[everyone["in_confidence_set"]].tolist() == ["full_sample_zscore"]
-    nobody = compare(long, horizon=1, draws=200, outside=list(everyone.index)).ranking
+    spec, every = StatisticsSpec(draws=200), list(everyone.index)
+    nobody = compare(long, horizon=1, spec=spec, outside=every).ranking
     assert not nobody["in_confidence_set"].any()
 
 
@@ -97,12 +107,13 @@ def test_figures_are_those_of_the_daily_series(comparison: Comparison, table) ->
     np.testing.assert_allclose(difference, ranking["difference"], atol=1e-15)
     long = table(*forecasts(), folds=4)
     pd.testing.assert_frame_equal(daily(long)[series.columns], series)
-    metrics = measure(long).loc[ranking.index, list(METRICS)]
+    metrics = measured(long).loc[ranking.index, list(METRICS)]
     pd.testing.assert_frame_equal(ranking[list(METRICS)], metrics)
 
 
 def test_the_difference_of_the_reference_to_itself_is_zero(table) -> None:
-    ranking = compare(table(*forecasts()), horizon=1, draws=100, reference="revin").ranking
+    spec = StatisticsSpec(draws=100, reference="revin")
+    ranking = compare(table(*forecasts()), horizon=1, spec=spec).ranking
     zero = ranking.loc["revin", ["difference", "difference_low", "difference_high"]]
     assert (zero == 0).all()
     assert (
@@ -128,7 +139,7 @@ def test_folds_are_scored_apart(comparison: Comparison, table) -> None:
     assert by_fold.columns.tolist() == ["variant", "fold", *METRICS]
     assert len(by_fold) == 7 * 4
     long = table(*forecasts(), folds=4)
-    second = measure(long[long["fold"] == 2])
+    second = measured(long[long["fold"] == 2])
     rows = by_fold[by_fold["fold"] == 2].set_index("variant")[list(METRICS)]
     pd.testing.assert_frame_equal(rows, second.loc[rows.index], check_exact=False)
 
@@ -138,14 +149,15 @@ def test_seeds_are_averaged_before_anything_is_compared(table) -> None:
     other, _ = forecasts(seed=1)
     mean = {name: (given[name] + other[name]) / 2 for name in given}
     parts = [table(given, target, seed=0), table(other, target, seed=1)]
-    actual = compare(pd.concat(parts), horizon=1, draws=100).ranking
-    expected = compare(table(mean, target), horizon=1, draws=100).ranking
+    actual = compare(pd.concat(parts), horizon=1, spec=StatisticsSpec(draws=100)).ranking
+    expected = compare(table(mean, target), horizon=1, spec=StatisticsSpec(draws=100)).ranking
     pd.testing.assert_frame_equal(actual, expected)
 
 
 def test_the_same_seed_gives_the_same_comparison(table) -> None:
     long = table(*forecasts())
-    first, again, other = (compare(long, horizon=2, draws=100, seed=seed) for seed in (3, 3, 4))
+    specs = [StatisticsSpec(draws=100, seed=seed) for seed in (3, 3, 4)]
+    first, again, other = (compare(long, horizon=2, spec=spec) for spec in specs)
     pd.testing.assert_frame_equal(first.ranking, again.ranking)
     assert (first.ranking["low"] != other.ranking["low"]).sum() >= 5
 
@@ -161,23 +173,16 @@ def test_overlapping_noise_is_seldom_called_better(table) -> None:
         for name in ("none", "zscore", "revin"):
             shocks = rng.standard_normal((200, 8))
             given[name] = np.array([shocks[max(0, t - 9) : t + 1].sum(axis=0) for t in range(200)])
-        ranking = compare(table(given, target), horizon=5, draws=100, seed=number).ranking
+        spec = StatisticsSpec(draws=100, seed=number)
+        ranking = compare(table(given, target), horizon=5, spec=spec).ranking
         wrong += bool((ranking["low"] > 0).any() or (ranking["difference_low"] > 0).any())
     assert wrong / panels <= 0.125
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"horizon": 0}, "horizon must be at least 1; it is 0"),
-        ({"level": 1.0}, r"level must lie in \[0.5, 1\); it is 1.0"),
-        ({"draws": 0}, "draws must be at least 1"),
-        ({"reference": "batch"}, "reference 'batch' is not among the forecasts' variants: none, "),
-    ],
-)
-def test_bad_settings_are_named(table, change: dict, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        compare(table(*forecasts()), **({"horizon": 1} | change))
+def test_an_unknown_reference_is_named(table) -> None:
+    spec = StatisticsSpec(reference="batch")
+    with pytest.raises(ValueError, match=r"reference 'batch' is not among .* variants: none, "):
+        compare(table(*forecasts()), horizon=1, spec=spec)
 
 
 def test_other_plans_are_refused(table) -> None:

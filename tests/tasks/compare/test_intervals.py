@@ -1,23 +1,12 @@
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from arch.bootstrap import MCS
 
-from foldproof.tasks.compare.intervals import block_length, confidence_set, simultaneous_intervals
+from foldproof.tasks.compare.intervals import block_length, simultaneous_intervals
 from foldproof.tasks.statistics.mean_test import hac_error, hac_t
-
-
-def overlapping(n: int, columns: int, horizon: int, rng: np.random.Generator) -> np.ndarray:
-    """Daily ICs of true mean 0: a persistent signal times returns over overlapping horizons."""
-    common = rng.standard_normal((n + 100, 1))
-    shocks = 0.7 * common + rng.standard_normal((n + 100, columns))
-    signal = np.empty_like(shocks)
-    signal[0] = shocks[0]
-    for t in range(1, len(shocks)):
-        signal[t] = 0.8 * signal[t - 1] + 0.6 * shocks[t]
-    returns = np.cumsum(rng.standard_normal((n + 100 + horizon, columns)), axis=0)
-    product = signal * (returns[horizon:] - returns[:-horizon])
-    return product[100:]
+from tests.tasks.compare.series import overlapping
 
 
 @pytest.mark.parametrize("lags", [0, 1, 4, 30])
@@ -56,10 +45,15 @@ def test_blocks_span_twice_the_horizon_at_least_and_more_under_dependence() -> N
     assert block_length(np.zeros((40, 2)), horizon=2) == 4
 
 
-def intervals(daily: np.ndarray, horizon: int = 1, **settings):
+class Intervals(NamedTuple):
+    low: np.ndarray
+    high: np.ndarray
+
+
+def intervals(daily: np.ndarray, horizon: int = 1, **settings) -> Intervals:
     families = settings.pop("families", (np.arange(daily.shape[1]),))
     given = {"level": 0.95, "draws": 200, "seed": 0} | settings
-    return simultaneous_intervals(daily, families, horizon, **given)
+    return Intervals(*simultaneous_intervals(daily, families, horizon, **given))
 
 
 def test_intervals_lie_about_the_mean_and_repeat_with_the_seed() -> None:
@@ -125,41 +119,3 @@ def test_a_planted_mean_is_found() -> None:
 def test_too_few_dates_are_named() -> None:
     with pytest.raises(ValueError, match="9 dates were scored; intervals need at least 10"):
         intervals(np.random.default_rng(0).standard_normal((9, 2)))
-
-
-def best_of(daily: np.ndarray, **settings) -> list[bool]:
-    given = {"horizon": 1, "level": 0.9, "draws": 200, "seed": 0} | settings
-    return confidence_set(daily, **given).tolist()
-
-
-def test_the_confidence_set_is_that_of_arch() -> None:
-    daily = overlapping(300, 5, 2, np.random.default_rng(10)) + np.linspace(0, 1, 5)
-    block = block_length(daily, 2)
-    order = np.lexsort(daily[::-1])  # columns in the order of their first value
-    oracle = MCS(-daily[:, order], size=0.1, reps=200, block_size=block, method="R", seed=0)
-    oracle.compute()
-    expected = np.isin(np.arange(5), order[oracle.included])
-    assert best_of(daily, horizon=2) == expected.tolist()
-    assert 0 < expected.sum() < 5
-
-
-def test_the_best_is_in_the_set_and_the_clearly_worse_is_not() -> None:
-    rng = np.random.default_rng(11)
-    daily = rng.standard_normal((500, 1)) + 0.3 * rng.standard_normal((500, 4))
-    daily[:, 2] += 0.2
-    assert best_of(daily) == [False, False, True, False]
-    hidden = np.random.default_rng(13).standard_normal((500, 4))
-    assert best_of(hidden) == [True] * 4
-
-
-def test_of_equal_columns_all_or_none_are_in_the_set() -> None:
-    rng = np.random.default_rng(12)
-    one, two = rng.standard_normal((2, 300))
-    assert best_of(np.stack([one, one + 1 + 0.1 * two, one + 1 + 0.1 * two], 1)) == [
-        False,
-        True,
-        True,
-    ]
-    assert best_of(np.stack([one, one], axis=1)) == [True, True]
-    assert best_of(one[:, None]) == [True]
-    assert best_of(np.stack([np.zeros(300), one + 1], axis=1)) == [False, True]

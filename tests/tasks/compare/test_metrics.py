@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr, spearmanr
 
-from foldproof.tasks.compare import METRICS, measure
-from foldproof.tasks.compare.metrics import quantile_spread
+from foldproof.tasks.compare.aligned import align
+from foldproof.tasks.compare.metrics import METRICS, figures, quantile_spread, scores_of
 from foldproof.tasks.statistics.rank_ic import ranks
 
 
@@ -20,7 +20,7 @@ def panel(dates: int = 30, symbols: int = 12, seed: int = 0) -> tuple[np.ndarray
 
 
 def of(table, forecast: np.ndarray, target: np.ndarray) -> dict[str, float]:
-    return measure(table({"one": forecast}, target)).loc["one"].to_dict()
+    return figures(scores_of(align(table({"one": forecast}, target)))["one"])
 
 
 def test_correlations_agree_with_scipy_date_by_date(table) -> None:

@@ -10,7 +10,8 @@ from foldproof.tasks.attribute import Attribution, NewestUnit
 from foldproof.tasks.attribute.origins.origins import ORIGINS
 from foldproof.tasks.attribute.trust.drift import drifts
 from foldproof.tasks.attribute.unit.tables import COLUMNS
-from foldproof.tasks.compare import compare
+from foldproof.tasks.compare.comparison import compare
+from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict, Witness
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.split.fold import Fold
@@ -75,7 +76,7 @@ def example(
         plan="7d1e" * 4,
         plan_audit=audit_of(plan),
         variants=variants,
-        comparison=compare(forecasts, 1, draws=100),
+        comparison=compare(forecasts, 1, StatisticsSpec(draws=100)),
         forecasts=forecasts,
         curves=curves_of(plan, seeds, rng),
         best_epochs=best_epochs_of(plan, seeds, rng),

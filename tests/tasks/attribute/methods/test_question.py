@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from foldproof.tasks.attribute import Question
+from foldproof.tasks.attribute import ATTRIBUTIONS, Question
 from foldproof.tasks.attribute.methods.question import answer_of
 from tests.tasks.attribute.toys import windows
 
@@ -23,21 +23,22 @@ def asked() -> Question:
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("method", "change", "message"),
     [
-        ({"inputs": windows()[:, 0]}, r"windows \(B, T, F\)"),
-        ({"baseline": windows() * torch.inf}, "baseline must be finite"),
-        ({"references": windows(4, length=3)}, r"references .* \(R, 5, 3\)"),
-        ({"unit": torch.ones(7, 5, 4).double()}, r"scale of shape \(7, 5, 4\)"),
-        ({"dates": np.arange(6)}, r"dates must have one entry for each of the 7 .*\(6,\)"),
-        ({"target": torch.zeros(7, 1)}, r"target must have one entry .*\(7, 1\)"),
-        ({"groups": ((0,), (0,))}, r"in several groups: \[0\]"),
-        ({"nodes": 0}, "nodes must be at least 1"),
+        ("occlusion", {"inputs": windows()[:, 0]}, r"windows \(B, T, F\)"),
+        ("integrated_gradients", {"baseline": windows() * torch.inf}, "baseline must be finite"),
+        ("expected_gradients", {"references": windows(4, length=3)}, r"references .* \(R, 5, 3\)"),
+        ("mean_partial", {"unit": torch.ones(7, 5, 4).double()}, r"scale of shape \(7, 5, 4\)"),
+        ("permutation", {"dates": np.arange(6)}, r"dates must .* each of the 7 .*\(6,\)"),
+        ("permutation", {"target": torch.zeros(7, 1)}, r"target must have one entry .*\(7, 1\)"),
+        ("shapley", {"groups": ((0,), (0,))}, r"in several groups: \[0\]"),
+        ("occlusion_by_group", {"groups": ((0,), (0,))}, r"in several groups: \[0\]"),
+        ("integrated_gradients", {"nodes": 0}, "nodes must be at least 1"),
     ],
 )
-def test_mismatched_arguments_are_named(change: dict, message: str) -> None:
+def test_mismatched_arguments_are_named(method: str, change: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        replace(asked(), **change)
+        ATTRIBUTIONS[method].run(replace(asked(), **change))
 
 
 def test_a_question_needs_a_sample() -> None:

@@ -57,8 +57,3 @@ def test_an_unknown_module_comes_last() -> None:
     found = stages(["lstm.weight_ih_l0", "gate.weight", "head.bias", "lstm.bias_hh_l10"])
     assert list(found) == ["head", "lstm 10", "lstm 0", "gate"]
     assert len(found["gate"]) == 4
-
-
-def test_at_least_one_draw_is_needed(trained: Units) -> None:
-    with pytest.raises(ValueError, match="draws must be at least 1; it is 0"):
-        cascade(trained("zscore"), 4, draws=0)

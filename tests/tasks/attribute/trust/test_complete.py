@@ -60,11 +60,3 @@ def test_a_constant_forecast_and_nan_attributions() -> None:
     assert completeness(constant, x, base, torch.zeros_like(x)).passed
     assert not completeness(constant, x, base, torch.full_like(x, 1e-4)).passed
     assert completeness(curved, x, base, torch.full_like(x, torch.nan)).value == 1
-
-
-def test_mismatched_shapes_are_named() -> None:
-    x = windows(0)
-    with pytest.raises(ValueError, match=r"\(30, 4, 3\), \(30, 4, 3\), \(30, 3\)"):
-        completeness(curved, x, x, x[:, 0])
-    with pytest.raises(ValueError, match="B >= 1"):
-        completeness(curved, x[:0], x[:0], x[:0])

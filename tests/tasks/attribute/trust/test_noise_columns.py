@@ -119,13 +119,6 @@ def test_noise_among_noise_passes_one_time_in_twenty_at_most() -> None:
     assert 0.005 < np.mean([one is True for one in passed]) < 0.07
 
 
-def test_invalid_names_are_named() -> None:
-    table = pd.Series({"a": 1.0, "noise_0": 0.5})
-    for wrong in ((), ("noise_1",), ("a", "noise_0")):
-        with pytest.raises(ValueError, match="of real features and of at least one noise column"):
-            above_noise(table, wrong)
-
-
 def test_a_planted_signal_ranks_above_noise(panel: Panel, trained: Units) -> None:
     wider, names = with_noise_columns(panel, 12, seed=0)
     usual = trained("zscore").unit

@@ -98,11 +98,6 @@ def test_thin_cross_sections_of_spread_dates() -> None:
     assert (few % days).unique(return_counts=True)[1].tolist() == [3] * 8
 
 
-def test_mismatched_arguments_are_named() -> None:
-    where = removal([1.0, 2.0])
-    with pytest.raises(ValueError, match=r"filler \(5, 3, 2\), dates \(120,\)"):
-        Removal(where.forward, where.inputs, where.filler[:5], DATES)
-    with pytest.raises(ValueError, match=r"dates \(3,\)"):
-        Removal(where.forward, where.inputs, where.filler, DATES[:3])
+def test_one_feature_cannot_be_ranked() -> None:
     with pytest.raises(ValueError, match="there are 1 and 4"):
         steps(1, 4)

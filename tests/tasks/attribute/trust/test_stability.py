@@ -72,7 +72,7 @@ def table(folds: int = 3, seeds: int = 2) -> pd.DataFrame:
 
 def test_seeds_agree_and_folds_do_not() -> None:
     shuffled = table().sample(frac=1, random_state=0)
-    seeds, folds = stabilities(shuffled)["zscore", "mean_partial"]
+    seeds, folds = stabilities(shuffled)
     assert (seeds.name, seeds.passed) == ("seed_stability", True)
     assert (folds.name, folds.passed) == ("fold_stability", False)
     wide = table().pivot(index=["fold", "seed"], columns="feature", values="importance")
@@ -80,22 +80,14 @@ def test_seeds_agree_and_folds_do_not() -> None:
     assert seeds.value == pytest.approx(np.mean(by_hand), abs=1e-12)
 
 
-def test_by_variant_and_method_with_at_least_two_runs() -> None:
-    one_seed = table(seeds=1)
-    both = pd.concat([one_seed, table().assign(method="other"), table().assign(variant="none")])
-    found = stabilities(both)
-    assert set(found) == {("zscore", "mean_partial"), ("zscore", "other"), ("none", "mean_partial")}
-    assert [one.name for one in found["zscore", "mean_partial"]] == ["fold_stability"]
-    assert stabilities(table(1, 1))["zscore", "mean_partial"] == ()
+def test_stability_needs_at_least_two_runs() -> None:
+    assert [one.name for one in stabilities(table(seeds=1))] == ["fold_stability"]
+    assert stabilities(table(1, 1)) == ()
 
 
 def test_incomparable_runs_are_named() -> None:
     whole = table()
-    with pytest.raises(
-        ValueError, match="variant zscore, method mean_partial: 5 units on 3 folds with 2"
-    ):
+    with pytest.raises(ValueError, match="variant zscore: 5 units on 3 folds with 2"):
         stabilities(whole[~((whole["fold"] == 2) & (whole["seed"] == 1))])
     with pytest.raises(ValueError, match=r"their shape is \(1, 1, 4\)"):
         agreement(np.ones((1, 1, 4)))
-    with pytest.raises(ValueError, match="must be finite"):
-        agreement(np.full((1, 2, 4), np.nan))

@@ -7,7 +7,7 @@ import pytest
 
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.attribute.unit.tables import COLUMNS
-from foldproof.tasks.compare import Comparison
+from foldproof.tasks.compare.comparison import Comparison
 from foldproof.tasks.diagnose.findings.finding import Verdict
 from foldproof.tasks.report import QUESTIONS, Results, answers, summary_markdown
 from foldproof.tasks.report.answer import LONGEST_VERDICT
