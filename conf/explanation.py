@@ -41,5 +41,5 @@ def load_explanation(model: str, overrides: Sequence[str] = ()) -> ExplainReques
     Raises:
         ConfigError: An unknown key, or a value out of bounds.
     """
-    given = {"model": model}
-    return described(ExplainRequest, given, overrides, f"{model} cannot be explained")
+    fault = f"{model} cannot be explained"
+    return described(ExplainRequest, {"model": model}, overrides, fault)

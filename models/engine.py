@@ -73,11 +73,14 @@ def fit(
     Raises:
         ValueError: Too few samples, or a loss that is not finite.
     """
-    for name, samples in (("training", train), ("validation", validation)):
+    for name, block, samples in (
+        ("training", "train", train), ("validation", "validation", validation)
+    ):  # fmt: skip
         require(
             len(samples) >= 2,
-            f"{name} needs at least 2 samples; it has {len(samples)}: "
-            "lengthen the block, shorten the window, or check for missing values",
+            f"{name} needs at least 2 samples; it has {len(samples)} complete windows of "
+            f"{windows.length} rows with a known label: lengthen split.{block}, shorten "
+            "network.window, or check the features for warm-up and gaps",
         )
     where, loss = windows.rows.device, LOSSES[spec.loss]
     network.to(where)

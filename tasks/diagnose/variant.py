@@ -10,7 +10,7 @@ import torch
 from foldproof.models.spec import NetworkSpec, TrainingSpec
 from foldproof.tasks.data import DataSpec, Panel, TargetSpec, features_of, load_raw
 from foldproof.tasks.data.features.grid import grid_of, members
-from foldproof.tasks.data.panel.layout import labelled, panel_arrays
+from foldproof.tasks.data.panel.layout import ends_of, labelled, panel_arrays
 from foldproof.tasks.data.rows import Rows
 from foldproof.tasks.diagnose.data.plan import LABELS
 from foldproof.tasks.diagnose.findings.finding import Finding
@@ -71,7 +71,8 @@ class OwnRows:
         """The target of ``rows``, indexed (date, symbol), without building the features."""
         frame = rows.sort_values(["date", "symbol"], ignore_index=True)
         grid = grid_of(frame)
-        values, ends = labelled(frame, grid, members(frame, grid), self.target)
+        values = labelled(frame, grid, members(frame, grid), self.target)
+        ends = ends_of(frame, grid, self.target)
         return by_cell(values, grid.dates, grid.symbols, ends)["target"]
 
 

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
@@ -13,14 +13,6 @@ from foldproof.tasks.split.size import DAY, Size
 
 class PlanError(ValueError):
     """The plan cannot be cut from this calendar; the message says what to change."""
-
-
-class Blocks(NamedTuple):
-    """Rows of one fold."""
-
-    train: range
-    validation: range
-    test: range
 
 
 def known_rows(dates: np.ndarray, label_end: np.ndarray) -> np.ndarray:
@@ -117,8 +109,10 @@ class Cutter:
             return None
         return range(0 if self.expanding else first, stop), validation
 
-    def blocks(self) -> Iterator[Blocks]:
-        """The folds: oldest first from the start, newest first from the end.
+    def blocks(self) -> Iterator[tuple[range, range, range]]:
+        """Train, validation and test rows of each fold.
+
+        Oldest first if ``anchor`` is start, newest first if it is end.
 
         Raises:
             PlanError: A test block of a calendar period holds no trading day.
@@ -133,7 +127,7 @@ class Cutter:
                     f"the test block before {self.dates[test.start]} holds no trading day: "
                     "take a longer test period"
                 )
-            yield Blocks(*before, test)
+            yield *before, test
 
     def tests_from_end(self) -> Iterator[range]:
         """Test rows, newest block first; its last row is the last of the data."""

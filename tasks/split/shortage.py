@@ -11,17 +11,9 @@ def shortage(cutter: Cutter, texts: dict[str, int | str]) -> str:
         cutter: The plan without folds.
         texts: The sizes train, validation and test as the user wrote them.
     """
-    sizes = [size for size in (cutter.train, cutter.validation, cutter.test) if size != Size()]
-    if any(size.calendar for size in sizes):
+    if any(size.calendar for size in (cutter.train, cutter.validation, cutter.test)):
         return _shortage_in_dates(cutter, texts)
     return _shortage_in_rows(cutter, texts)
-
-
-def _purge(cutter: Cutter, border: int) -> int:
-    """Rows purged before ``border``; for a border before the data, those of the first row."""
-    if border > 0:
-        return border - cutter.purged(border)
-    return int(cutter.known[0]) + cutter.embargo
 
 
 def _shortage_in_rows(cutter: Cutter, texts: dict[str, int | str]) -> str:
@@ -31,7 +23,8 @@ def _shortage_in_rows(cutter: Cutter, texts: dict[str, int | str]) -> str:
     terms, need = [f"test {texts['test']}"], cutter.test.rows
     for name, size in (("validation", cutter.validation), ("train", cutter.train)):
         if size != Size():
-            purge = _purge(cutter, border)
+            first = int(cutter.known[0]) + cutter.embargo  # for a border before the data
+            purge = border - cutter.purged(border) if border > 0 else first
             terms[:0] = [f"{name} {texts[name]}", f"purge {purge}"]
             need += purge + size.rows
             border -= purge + size.rows

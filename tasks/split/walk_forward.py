@@ -4,12 +4,13 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, pairwise
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from foldproof.models.spec import Spec, at_least
-from foldproof.tasks.split.cut import Blocks, Cutter, PlanError, known_rows
+from foldproof.tasks.split.cut import Cutter, PlanError, known_rows
 from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.split.shortage import shortage
 from foldproof.tasks.split.size import Size, parse_size
@@ -43,6 +44,7 @@ class WalkForward(Spec):
     """
 
     __bounds__ = at_least(0, "embargo", "horizon") | at_least(1, "keep")
+    __choices__ = MappingProxyType({"mode": ("sliding", "expanding"), "anchor": ("start", "end")})
 
     train: int | str
     """Training block: trading days, or a calendar period such as "5Y". The least if expanding."""
@@ -71,11 +73,6 @@ class WalkForward(Spec):
             if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
                 raise ValueError(f"{name} must be a whole number; it is {value!r}")
         super().__post_init__()
-        for name, choices in (("mode", ("sliding", "expanding")), ("anchor", ("start", "end"))):
-            if getattr(self, name) not in choices:
-                raise ValueError(
-                    f"{name} must be {' or '.join(choices)}; it is {getattr(self, name)!r}"
-                )
         if self.stride.calendar != parse_size("test", self.test).calendar:
             raise ValueError(
                 f"step and test must both be trading days or both be calendar periods; "
@@ -107,8 +104,15 @@ class WalkForward(Spec):
         if not blocks:
             texts = {"train": self.train, "validation": self.validation, "test": self.test}
             raise PlanError(shortage(cutter, texts))
-        self._require_apart(blocks)
-        return tuple(Fold(number, *block, calendar) for number, block in enumerate(blocks))
+        folds = tuple(Fold(number, *block, calendar) for number, block in enumerate(blocks))
+        for earlier, later in pairwise(folds):
+            shared = earlier.test.stop - later.test.start
+            if shared > 0:
+                raise PlanError(
+                    f"step {self.step} is shorter than test {self.test}: {shared} dates would be "
+                    "forecast by two folds; set step to at least the test block"
+                )
+        return folds
 
     def _cutter(self, calendar: np.ndarray, label_end: np.ndarray | None) -> Cutter:
         """The sizes, and the rows of ``calendar`` on which labels are known."""
@@ -127,16 +131,6 @@ class WalkForward(Spec):
             expanding=self.mode == "expanding",
             anchor=self.anchor,
         )
-
-    def _require_apart(self, blocks: list[Blocks]) -> None:
-        """Raise PlanError if a date would be forecast by two folds and so count twice."""
-        for earlier, later in pairwise(blocks):
-            if later.test.start < earlier.test.stop:
-                raise PlanError(
-                    f"step {self.step} is shorter than test {self.test}: "
-                    f"{earlier.test.stop - later.test.start} dates would be forecast by two folds; "
-                    "set step to at least the test block"
-                )
 
     def split(
         self, X: Any, y: Any = None, groups: Any = None

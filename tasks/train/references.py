@@ -15,7 +15,13 @@ from foldproof.models.normalizers import VARIANTS
 from foldproof.models.windows import Windows, eligible
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.split.fold import Fold
-from foldproof.tasks.train.train import TrainingError, target_scale, tensors, with_target
+from foldproof.tasks.train.train import (
+    TrainingError,
+    forecast_table,
+    target_scale,
+    tensors,
+    with_unit,
+)
 
 PREFIX = "ref:"
 """Prefix of a reference's name in tables that also contain variants."""
@@ -25,10 +31,12 @@ RIDGE_PENALTIES = (1e1, 1e2, 1e3, 1e4, 1e5, 1e6)
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Samples of one block of a fold: flattened windows (n, T * F), targets (n,) in train sds."""
+    """Samples of one block of a fold: flattened windows (n, T * F), targets (n,) in train sds.
 
-    dates: np.ndarray
-    symbols: np.ndarray
+    ``samples`` (n,) are numbered as in ``models.windows``.
+    """
+
+    samples: np.ndarray
     windows: np.ndarray
     target: np.ndarray
 
@@ -65,11 +73,6 @@ class Reference:
     forecast: Callable[[Blocks], np.ndarray]
 
 
-def zero(blocks: Blocks) -> np.ndarray:
-    """A constant forecast of zero."""
-    return np.zeros(len(blocks.test.dates))
-
-
 def momentum(blocks: Blocks) -> np.ndarray:
     """Trailing mean of the symbol's targets that were known on the forecast's date.
 
@@ -80,8 +83,7 @@ def momentum(blocks: Blocks) -> np.ndarray:
     filled = np.nan_to_num(known)
     total = np.vstack([np.zeros_like(filled[:1]), np.cumsum(filled, axis=0)])
     count = np.vstack([np.zeros_like(filled[:1]), np.cumsum(np.isfinite(known), axis=0)])
-    rows = np.searchsorted(panel.dates, blocks.test.dates)
-    columns = pd.Index(panel.symbols).get_indexer(blocks.test.symbols)
+    columns, rows = np.divmod(blocks.test.samples, len(panel.dates))
     ends = np.where(np.isnat(panel.label_end), np.datetime64("9999-12-31"), panel.label_end)
     stop = np.searchsorted(np.maximum.accumulate(ends), panel.dates[rows], side="right")
     start = np.maximum(stop - MOMENTUM_ROWS, 0)
@@ -125,7 +127,9 @@ def gradient_boosting(blocks: Blocks) -> np.ndarray:
 
 REFERENCES: Mapping[str, Reference] = MappingProxyType(
     {
-        "zero": Reference("zero forecast", "0", "the bar for MSE", zero),
+        "zero": Reference(
+            "zero forecast", "0", "the bar for MSE", lambda b: np.zeros(len(b.test.samples))
+        ),
         "momentum": Reference(
             "momentum",
             f"mean of the symbol's targets known on d, last {MOMENTUM_ROWS} rows",
@@ -155,17 +159,8 @@ def reference_forecasts(
     scale = target_scale(panel, fold.train)
     blocks = blocks_of(panel, fold, window, scale, seed)
     forecast = REFERENCES[name].forecast(blocks) * scale
-    frame = pd.DataFrame(
-        {
-            "date": blocks.test.dates,
-            "symbol": blocks.test.symbols,
-            "fold": fold.number,
-            "variant": PREFIX + name,
-            "seed": seed,
-            "forecast": forecast,
-        }
-    )
-    return with_target(frame, panel)
+    frame = forecast_table(panel, blocks.test.samples, forecast)
+    return with_unit(frame, panel, fold, PREFIX + name, seed)
 
 
 def blocks_of(panel: Panel, fold: Fold, window: int, scale: float, seed: int) -> Blocks:
@@ -179,15 +174,13 @@ def blocks_of(panel: Panel, fold: Fold, window: int, scale: float, seed: int) ->
 
     def block(rows: range, labelled: bool) -> Block:
         samples = eligible(scaled, member, rows, window, target=target if labelled else None)
-        where = samples.numpy()
-        if not len(where):
+        if not len(samples):
             raise TrainingError(
                 f"fold {fold.number}: no complete window of {window} rows in rows "
                 f"{rows.start}..{rows.stop - 1}"
             )
         return Block(
-            panel.dates[where % len(panel.dates)],
-            panel.symbols[where // len(panel.dates)],
+            samples.numpy(),
             windows.gather(samples).flatten(1).numpy(),
             windows.target[samples].numpy(),
         )

@@ -12,6 +12,7 @@ from foldproof.models.network import Forecaster, build
 from foldproof.models.normalizers import Scaled, resolve
 from foldproof.models.windows import Windows, eligible
 from foldproof.tasks.data.panel import Panel
+from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.train.unit import TrainedUnit, Unit
 
 
@@ -75,16 +76,6 @@ def train_unit(unit: Unit, panel: Panel) -> TrainedUnit:
         eligible(scaled.values, member, rows, unit.network.window, target=target)
         for rows in (unit.fold.train, unit.fold.validation)
     )
-    for name, samples, rows in (
-        ("train", train, unit.fold.train),
-        ("validation", validation, unit.fold.validation),
-    ):
-        if len(samples) < 2:
-            raise TrainingError(
-                f"{place}: {len(samples)} complete windows of {unit.network.window} rows with a "
-                f"known label in the {len(rows)} {name} rows; at least 2 are needed. Lengthen "
-                f"split.{name}, shorten network.window, or check the features for warm-up and gaps"
-            )
     network = build(variant, values.shape[2], unit.network, unit.seed).to(device)
     try:
         fit = engine.fit(
@@ -111,10 +102,16 @@ def forecasts_of(trained: TrainedUnit, panel: Panel) -> pd.DataFrame:
     """Out-of-sample forecasts of a unit: date, symbol, fold, variant, seed, forecast, target."""
     unit = trained.unit
     frame = score(trained, panel, unit.fold.test)
-    frame.insert(2, "fold", unit.fold.number)
-    frame.insert(3, "variant", unit.variant)
-    frame.insert(4, "seed", unit.seed)
-    return with_target(frame, panel)
+    return with_unit(frame, panel, unit.fold, unit.variant, unit.seed)
+
+
+def with_unit(
+    frame: pd.DataFrame, panel: Panel, fold: Fold, variant: str, seed: int
+) -> pd.DataFrame:
+    """``frame`` (date, symbol, forecast) with fold, variant and seed, then forecast and target."""
+    named = frame.assign(fold=fold.number, variant=variant, seed=seed)
+    columns = ["date", "symbol", "fold", "variant", "seed", "forecast"]
+    return with_target(named[columns], panel)
 
 
 def score(
@@ -126,21 +123,21 @@ def score(
     panel. A member whose window has a missing cell gets no forecast.
     """
     unit = trained.unit
-    own = trained.statistics if statistics is None else statistics
-    scaled = normalized(unit, panel, own)
+    scaled = normalized(unit, panel, trained.statistics if statistics is None else statistics)
     device = engine.device(unit.training)
     target = torch.from_numpy(np.array(panel.target))
     windows = Windows.of(scaled.values, target, unit.network.window, device)
     samples = eligible(scaled.values, tensors(panel)[1], rows, unit.network.window)
     network = network_of(trained, len(panel.features)).to(device)
     forecast = engine.predict(network, windows, samples).cpu().numpy() * trained.target_scale
-    n_dates = len(panel.dates)
+    return forecast_table(panel, samples.numpy(), forecast)
+
+
+def forecast_table(panel: Panel, samples: np.ndarray, forecast: np.ndarray) -> pd.DataFrame:
+    """date, symbol, forecast of samples (n,) numbered as in ``models.windows``."""
+    symbol, date = np.divmod(samples, len(panel.dates))
     return pd.DataFrame(
-        {
-            "date": panel.dates[samples.numpy() % n_dates],
-            "symbol": panel.symbols[samples.numpy() // n_dates],
-            "forecast": forecast,
-        }
+        {"date": panel.dates[date], "symbol": panel.symbols[symbol], "forecast": forecast}
     )
 
 

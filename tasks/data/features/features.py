@@ -1,6 +1,6 @@
 """Causal features of prices: row d is made from the closes up to day d and nothing later."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -66,20 +66,11 @@ def relative(p: Prices, days: int) -> np.ndarray:
     return rolling(p.returns - p.market, days, np.add)
 
 
-def amihud(p: Prices, volume: np.ndarray) -> np.ndarray:
-    """(D, S) log of the mean of |r| / (P V) over 21 days."""
-    return np.log(mean(np.abs(p.returns) / (p.close * volume), 21))
-
-
-def of_volume(compute: Callable[[Prices, np.ndarray], np.ndarray]) -> Callable[..., np.ndarray]:
-    """Call ``compute`` with the volume; days without trades are missing, as log 0 is undefined."""
-
-    def with_volume(p: Prices) -> np.ndarray:
-        if p.volume is None:
-            raise ValueError("this feature needs volume; the prices have none")
-        return compute(p, np.where(p.volume > 0, p.volume, np.nan))
-
-    return with_volume
+def traded(p: Prices) -> np.ndarray:
+    """(D, S) volume; days without trades are missing, as log 0 is undefined."""
+    if p.volume is None:
+        raise ValueError("this feature needs volume; the prices have none")
+    return np.where(p.volume > 0, p.volume, np.nan)
 
 
 JT93 = "Jegadeesh and Titman 1993"
@@ -115,9 +106,11 @@ FEATURES: Mapping[str, Feature] = MappingProxyType({
                        lambda p: covariance(p.returns, p.market, 63) / deviation(p.market, 63)**2),
     "volume_change_21": Feature("log V[d] / mean(V, 21)", "log ratio", 21,
                                 "Gervais, Kaniel and Mingelgrin 2001",
-                                of_volume(lambda _, v: np.log(v / mean(v, 21))), True),
+                                lambda p: np.log(traded(p) / mean(traded(p), 21)), True),
     "illiquidity_21": Feature("log mean(|r| / (P V), 21)", "log of 1 / money traded", 22,
-                              "Amihud 2002", of_volume(amihud), True),
+                              "Amihud 2002",
+                              lambda p: np.log(mean(np.abs(p.returns) / (p.close * traded(p)), 21)),
+                              True),
 })  # fmt: skip
 """The built-in causal features. A later row never changes a value, not even its last bit."""
 
@@ -143,12 +136,15 @@ def prices_of(frame: pd.DataFrame, grid: Grid, fill_limit: int) -> Prices:
     return Prices(close, returns, market, volume)
 
 
-def price_features(frame: pd.DataFrame, fill_limit: int = 5) -> pd.DataFrame:
-    """Compute every entry of FEATURES that the table allows.
+def price_features(
+    frame: pd.DataFrame, fill_limit: int = 5, names: Iterable[str] = tuple(FEATURES)
+) -> pd.DataFrame:
+    """Compute the built-in features that the table allows.
 
     Args:
         frame: Long rows: date, symbol, price; volume and member are optional.
         fill_limit: Dates over which a close is carried; after a longer gap the history restarts.
+        names: Keys of FEATURES; by default all.
 
     Returns:
         Features on the same rows (same index); NaN until the look-back is full.
@@ -157,7 +153,8 @@ def price_features(frame: pd.DataFrame, fill_limit: int = 5) -> pd.DataFrame:
     out = {}
     with np.errstate(divide="ignore", invalid="ignore"):
         prices = prices_of(frame, grid, fill_limit)
-        for name, feature in FEATURES.items():
+        for name in names:
+            feature = FEATURES[name]
             if prices.volume is not None or not feature.needs_volume:
                 values = grid.long(feature.compute(prices))
                 out[name] = np.where(np.isfinite(values), values, np.nan)

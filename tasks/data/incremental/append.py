@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from foldproof.tasks.data.incremental.new_rows import UNREADABLE, Tail, marks_of, tail_of
+from foldproof.tasks.data.incremental.new_rows import MARKS, TAILS, UNREADABLE, Tail, kind_of
 from foldproof.tasks.data.incremental.restated import restatement
 from foldproof.tasks.data.incremental.store import Kept, load, place_of, save, types_of
 from foldproof.tasks.data.rows import ROLES, Rows
@@ -58,10 +58,13 @@ def read_completely(
     before: Kept | None, spec: DataSpec, today: date, read: Callable[[DataSpec], Rows], place: Path
 ) -> Kept:
     """Read and check everything and keep it, with the restatements of rows in ``before``."""
-    marks = marks_of(spec)  # first, so that rows which arrive meanwhile count as new next time
+    try:  # first, so that rows which arrive meanwhile count as new next time
+        marks = MARKS[kind_of(spec)](spec) or {}
+    except UNREADABLE:
+        marks = {}  # the complete reading reports what is wrong
     raw = read(spec)
     rows = checked(parsed(raw, spec.features == "ready"), today)
-    kept = Kept(rows, marks or {}, kinds_of(raw.frame))
+    kept = Kept(rows, marks, kinds_of(raw.frame))
     if before is None:
         return save(kept, place)
     old = before.rows.frame
@@ -78,7 +81,7 @@ def with_new_rows(kept: Kept, spec: DataSpec, today: date) -> Kept | None:
     if kept.rows.frame["date"].iloc[-1] > pd.Timestamp(today):
         return None
     try:
-        tail = tail_of(spec, kept)
+        tail = TAILS[kind_of(spec)](spec, kept)
         return None if tail is None else joined(kept, tail, spec, today)
     except UNREADABLE:
         return None  # the complete reading reports what is wrong, with the right row number
@@ -94,12 +97,12 @@ def joined(kept: Kept, tail: Tail, spec: DataSpec, today: date) -> Kept | None:
     inside = rows.frame["date"] >= tail.cut
     if (tail.appended and not inside.all()) or not same_kinds(raw.frame, kept, ready):
         return None
-    rows = rows.with_frame(rows.frame[inside])
-    at = int(old["date"].searchsorted(tail.cut))
-    new = rows_after(rows, old.iloc[at:], today)
-    if new is None or not same_warnings(new, kept.rows):
+    overlap = old.iloc[int(old["date"].searchsorted(tail.cut)) :]
+    new = rows_after(rows.with_frame(rows.frame[inside]), overlap, today)
+    if new is None or tail.total not in (None, len(old) + len(new.frame)):
         return None
-    if tail.total not in (None, len(old) + len(new.frame)):
+    warnings = new.about["warnings"]  # a warning that counts rows would count all of them
+    if warnings != kept.rows.about["warnings"] or any(re.search(r"\d rows", w) for w in warnings):
         return None
     if new.frame.empty:
         return replace(kept, marks=tail.marks) if tail.marks != kept.marks else kept
@@ -127,12 +130,6 @@ def same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
     return one.reset_index(drop=True).equals(other.reset_index(drop=True))
 
 
-def same_warnings(new: Rows, old: Rows) -> bool:
-    """Whether both have the same warnings, none of which counts rows."""
-    now, before = new.about["warnings"], old.about["warnings"]
-    return now == before and not any(re.search(r"\d rows", text) for text in now)
-
-
 def kinds_of(frame: pd.DataFrame) -> dict[str, str]:
     """Name -> type of each column, and of its cells if the column holds objects."""
     return {
@@ -144,10 +141,9 @@ def kinds_of(frame: pd.DataFrame) -> dict[str, str]:
 def same_kinds(frame: pd.DataFrame, kept: Kept, ready: bool) -> bool:
     """Whether the columns of new rows would get the same types in a complete reading."""
     kinds = kinds_of(frame)
-    if [*kinds] != [*kept.kinds]:
-        return False
-    for name, kind in kinds.items():
-        counted = (ready or name in ROLES) and kept.kinds[name] == "float64" and "int" in kind
-        if kind != kept.kinds[name] and not counted and not frame[name].isna().all():
-            return False
-    return True
+    return [*kinds] == [*kept.kinds] and all(
+        kind == kept.kinds[name]
+        or ((ready or name in ROLES) and kept.kinds[name] == "float64" and "int" in kind)
+        or frame[name].isna().all()
+        for name, kind in kinds.items()
+    )

@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -48,25 +49,15 @@ class Tail:
     total: int | None = None
 
 
-@dataclass(frozen=True)
-class GrowingSource:
-    """How the new rows of a kind of source are found.
-
-    Attributes:
-        marks: Facts by which a later run checks that the rows read now are unchanged; None if
-            there are none.
-        tail: The rows after the kept ones; None if the kept ones changed or cannot be checked.
-    """
-
-    marks: Callable[[DataSpec], Marks | None]
-    tail: Callable[[DataSpec, Kept], Tail | None]
-
-
 def csv_marks(spec: DataSpec) -> Marks | None:
     """Size and hash of a file; None if its last line is incomplete."""
     content = path_of(spec).read_bytes()
-    whole = content.endswith(b"\n")
-    return {"size": len(content), "sha256": sha256(content)} if whole else None
+    return marks_of_bytes(content) if content.endswith(b"\n") else None
+
+
+def marks_of_bytes(content: bytes) -> Marks:
+    """Size and hash."""
+    return {"size": len(content), "sha256": sha256(content)}
 
 
 def csv_tail(spec: DataSpec, kept: Kept) -> Tail | None:
@@ -78,9 +69,8 @@ def csv_tail(spec: DataSpec, kept: Kept) -> Tail | None:
     header = content[: content.index(b"\n") + 1]
     named = {kept.rows.called(name): kind for name, kind in kept.kinds.items()}
     frame = read_csv(io.BytesIO(header + content[size:]), spec.columns.symbol, as_before(named))
-    marks = {"size": len(content), "sha256": sha256(content)}
     cut = kept.rows.frame["date"].iloc[-1] + DAY
-    return Tail(Rows(frame, str(spec.path)), cut, marks, appended=True)
+    return Tail(Rows(frame, str(spec.path)), cut, marks_of_bytes(content), appended=True)
 
 
 def as_before(kinds: Mapping[str, str]) -> dict[str, type]:
@@ -103,7 +93,8 @@ def parquet_tail(spec: DataSpec, kept: Kept) -> Tail | None:
         if schema_hash(file) != kept.marks["schema"]:
             return None
         before, hashes = kept.marks["groups"], group_hashes(file, stream)
-        same = common(hashes, [digest for digest, _ in before])
+        pairs = zip(hashes, (digest for digest, _ in before), strict=False)
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
         spans = [span for _, span in before[:same]]
         spans += [span(file, group, spec) for group in range(same, len(hashes))]
         changed = [*spans[same:], *(span for _, span in before[same:])]
@@ -117,12 +108,6 @@ def parquet_tail(spec: DataSpec, kept: Kept) -> Tail | None:
 def groups(hashes: list[str], spans: list[Span]) -> list[list[Any]]:
     """Hash and dates of each row group, as lists: JSON has no tuples."""
     return [[digest, [*span]] for digest, span in zip(hashes, spans, strict=True)]
-
-
-def common(new: list[str], old: list[str]) -> int:
-    """The number of equal entries at the start of two lists."""
-    pairs = zip(new, old, strict=False)
-    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(new), len(old)))
 
 
 def span(file: pq.ParquetFile, group: int, spec: DataSpec) -> Span:
@@ -199,31 +184,20 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def marks_of(spec: DataSpec) -> Marks | None:
-    """Facts by which a later run checks that these rows are unchanged; None without any."""
-    try:
-        return GROWING[kind_of(spec)].marks(spec)
-    except UNREADABLE:
-        return None  # the complete reading reports what is wrong
-
-
-def tail_of(spec: DataSpec, kept: Kept) -> Tail | None:
-    """The rows of the source after the kept ones; None if they cannot be separated."""
-    return GROWING[kind_of(spec)].tail(spec, kept)
-
-
 def kind_of(spec: DataSpec) -> str:
-    """The key of :data:`GROWING` for a source."""
+    """The key of :data:`MARKS` and :data:`TAILS` for a source."""
     return "query" if spec.source == "query" else path_of(spec).suffix.lower()
 
 
 UNREADABLE = (ValueError, TypeError, KeyError, OSError, ParserWarning, pa.ArrowException)
 """Errors of a source whose new rows cannot be read by themselves; DataError is a ValueError."""
-GROWING: Mapping[str, GrowingSource] = MappingProxyType(
-    {
-        ".csv": GrowingSource(csv_marks, csv_tail),
-        ".parquet": GrowingSource(parquet_marks, parquet_tail),
-        "query": GrowingSource(lambda spec: {}, query_tail),
-    }
+MARKS: Mapping[str, Callable[[DataSpec], Marks | None]] = MappingProxyType(
+    {".csv": csv_marks, ".parquet": parquet_marks, "query": lambda _: {}}
 )
-"""The kinds of sources that can grow."""
+"""By kind of source: facts by which a later run checks that the rows read now are unchanged; None
+if there are none."""
+TAILS: Mapping[str, Callable[[DataSpec, Kept], Tail | None]] = MappingProxyType(
+    {".csv": csv_tail, ".parquet": parquet_tail, "query": query_tail}
+)
+"""By kind of source: the rows after the kept ones; None if the kept ones changed or cannot be
+checked."""

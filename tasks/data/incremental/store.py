@@ -5,7 +5,7 @@ import json
 import os
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -81,49 +81,26 @@ def save(kept: Kept, place: Path, since: pd.Timestamp | None = None) -> Kept:
     place.mkdir(parents=True, exist_ok=True)
     pieces = {}
     try:
-        for year, part in by_year(kept.rows.frame):
-            old = kept.pieces.get(str(year))
-            same = old is not None and since is not None and year < since.year
-            pieces[str(year)] = str(old) if same else write(part, place, year)
+        for number, part in kept.rows.frame.groupby(kept.rows.frame["date"].dt.year):
+            year = str(number)
+            if since is not None and int(year) < since.year and year in kept.pieces:
+                pieces[year] = kept.pieces[year]
+                continue
+            pieces[year] = f"{year}-{uuid.uuid4().hex[:12]}.arrow"
+            part.reset_index(drop=True).to_feather(place / pieces[year], compression="zstd")
     except (pa.ArrowException, TypeError, ValueError):  # cells that Arrow has no type for
         (place / NOTES).unlink(missing_ok=True)
         return kept
     kept = replace(kept, pieces=pieces)
-    note(kept, place)
+    own = {name: getattr(kept, name) for name in ("marks", "kinds", "restated", "pieces")}
+    origin = {name: getattr(kept.rows, name) for name in ORIGIN}
+    types = types_of(kept.rows.frame)
+    notes = own | {"code": code_version(READING), "types": types, "rows": origin}
+    write_json(notes, place / NOTES)  # from here on the new files count instead of the old ones
     for file in place.glob("*.arrow"):
         if file.name not in pieces.values():
             file.unlink(missing_ok=True)
     return kept
-
-
-def by_year(frame: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
-    """The rows of each year that has rows; the dates are in order."""
-    days = frame["date"]
-    for year in range(days.iloc[0].year, days.iloc[-1].year + 1):
-        ends = days.searchsorted([pd.Timestamp(year, 1, 1), pd.Timestamp(year + 1, 1, 1)])
-        if ends[0] < ends[1]:
-            yield year, frame.iloc[ends[0] : ends[1]]
-
-
-def write(part: pd.DataFrame, place: Path, year: int) -> str:
-    """Write the rows of a year to a new file; its name."""
-    name = f"{year}-{uuid.uuid4().hex[:12]}.arrow"
-    part.reset_index(drop=True).to_feather(place / name, compression="zstd")
-    return name
-
-
-def note(kept: Kept, place: Path) -> None:
-    """Write the notes; from then on the new files count instead of the old ones."""
-    notes = {
-        "code": code_version(READING),
-        "marks": kept.marks,
-        "kinds": kept.kinds,
-        "restated": kept.restated,
-        "pieces": kept.pieces,
-        "types": types_of(kept.rows.frame),
-        "rows": {name: getattr(kept.rows, name) for name in ORIGIN},
-    }
-    write_json(notes, place / NOTES)
 
 
 def write_json(notes: Mapping[str, Any], file: Path) -> None:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,16 +19,6 @@ ARRAYS = ("dates", "symbols", "values", "target", "label_end", "member")
 """The arrays of a panel, in the order in which they are hashed."""
 Layout = tuple[tuple[str, ...], dict[str, np.ndarray]]
 """The names of a panel's features, and its arrays by name."""
-
-
-@dataclass(frozen=True, eq=False)
-class Cells:
-    """The arrays of a panel over dates x symbols; see :class:`tasks.data.Panel`."""
-
-    features: tuple[str, ...]
-    values: np.ndarray
-    target: np.ndarray
-    member: np.ndarray
 
 
 def panel_arrays(
@@ -50,29 +39,29 @@ def panel_arrays(
     frame = rows.frame
     grid = grid_of(frame)
     cells = extended(frame, grid, spec, target, earlier) if earlier else None
-    cells = cells or cells_of(frame, grid, spec, target)
+    names, found = cells or cells_of(frame, grid, spec, target)
+    require_enough(rows, names, found, target)
     ends = ends_of(frame, grid, target)
-    require_enough(rows, cells, target)
-    found = (grid.dates, grid.symbols, cells.values, cells.target, ends, cells.member)
-    for array in found:
+    found |= {"dates": grid.dates, "symbols": grid.symbols, "label_end": ends}
+    for array in found.values():
         array.flags.writeable = False
-    return cells.features, dict(zip(ARRAYS, found, strict=True))
+    return names, {name: found[name] for name in ARRAYS}
 
 
-def cells_of(frame: pd.DataFrame, grid: Grid, spec: DataSpec, target: TargetSpec) -> Cells:
-    """Features, targets and membership of long rows on ``grid``."""
+def cells_of(frame: pd.DataFrame, grid: Grid, spec: DataSpec, target: TargetSpec) -> Layout:
+    """The features, and values, target and member of long rows on ``grid``."""
     member = members(frame, grid)
     transform = features_of(spec)
     features = frame[free_columns(frame)] if transform is None else transform(frame)
     values = dense_features(features, grid, spec.fill_limit)
     names = tuple(str(name) for name in features.columns)
-    labels, _ = labelled(frame, grid, member, target)
-    return Cells(names, values, labels, member)
+    labels = labelled(frame, grid, member, target)
+    return names, {"values": values, "target": labels, "member": member}
 
 
 def extended(
     frame: pd.DataFrame, grid: Grid, spec: DataSpec, target: TargetSpec, earlier: Layout
-) -> Cells | None:
+) -> Layout | None:
     """The cells of an earlier panel, followed by the cells that the newest rows decide.
 
     Built-in features have a known look-back and a target its horizon, so earlier cells cannot
@@ -89,14 +78,13 @@ def extended(
     if first <= 0 or not np.array_equal(grid.symbols, arrays["symbols"]):
         return None
     at = int(np.searchsorted(grid.row, first))
-    end = cells_of(frame.iloc[at:].reset_index(drop=True), grid.since(first), spec, target)
-    if end.features != names:
+    new, end = cells_of(frame.iloc[at:].reset_index(drop=True), grid.since(first), spec, target)
+    if new != names:
         return None
-    joined = {
-        name: np.concatenate([arrays[name][:known], getattr(end, name)[known - first :]])
-        for name in ("values", "target", "member")
+    return names, {
+        name: np.concatenate([arrays[name][:known], cells[known - first :]])
+        for name, cells in end.items()
     }
-    return Cells(names, **joined)
 
 
 def dense_features(features: pd.DataFrame, grid: Grid, fill_limit: int) -> np.ndarray:
@@ -107,16 +95,14 @@ def dense_features(features: pd.DataFrame, grid: Grid, fill_limit: int) -> np.nd
     return out
 
 
-def labelled(
-    frame: pd.DataFrame, grid: Grid, member: np.ndarray, target: TargetSpec
-) -> tuple[np.ndarray, np.ndarray]:
-    """(D, S) float32 target of the members, and the (D,) dates on which it becomes known."""
+def labelled(frame: pd.DataFrame, grid: Grid, member: np.ndarray, target: TargetSpec) -> np.ndarray:
+    """(D, S) float32 target of the members."""
     if "target" in frame:
         values = grid.dense(frame["target"])
     else:
         values = forward_return(grid.dense(frame["price"]), target.horizon)
     values = np.where(member, values, np.nan)
-    return KINDS[target.kind](values).astype(np.float32), ends_of(frame, grid, target)
+    return KINDS[target.kind](values).astype(np.float32)
 
 
 def ends_of(frame: pd.DataFrame, grid: Grid, target: TargetSpec) -> np.ndarray:
@@ -126,9 +112,11 @@ def ends_of(frame: pd.DataFrame, grid: Grid, target: TargetSpec) -> np.ndarray:
     return label_ends(grid.dates, target.horizon)
 
 
-def require_enough(rows: Rows, cells: Cells, target: TargetSpec) -> None:
+def require_enough(
+    rows: Rows, names: tuple[str, ...], cells: dict[str, np.ndarray], target: TargetSpec
+) -> None:
     """Raise DataError unless there is something to learn from."""
-    names, values, labels = cells.features, cells.values, cells.target
+    values, labels = cells["values"], cells["target"]
     days, symbols = labels.shape
     if "target" not in rows.frame and days <= target.horizon + 1:
         raise DataError(

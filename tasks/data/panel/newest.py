@@ -1,6 +1,5 @@
 """The panel that was built last with the same settings, and the rows it was built from."""
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from foldproof.tasks.data.incremental.store import write_json
+from foldproof.tasks.data.panel.layout import fingerprint
 
 FOLDER = "newest"
 
@@ -20,7 +20,7 @@ def row_hashes(frame: pd.DataFrame) -> np.ndarray:
 def note_newest(cache: Path, settings: str, panel: str, content: np.ndarray) -> None:
     """Note in ``cache`` that ``panel``, made from rows with hashes ``content``, is the newest."""
     (cache / FOLDER).mkdir(parents=True, exist_ok=True)
-    notes = {"panel": panel, "rows": len(content), "content": digest(content)}
+    notes = {"panel": panel, "rows": len(content), "content": fingerprint("", [content])}
     write_json(notes, cache / FOLDER / f"{settings}.json")
 
 
@@ -35,11 +35,6 @@ def newest(cache: Path, settings: str, content: np.ndarray) -> str | None:
     try:
         notes = json.loads((cache / FOLDER / f"{settings}.json").read_text(encoding="utf-8"))
         head = content[: notes["rows"]]
-        return str(notes["panel"]) if digest(head) == notes["content"] else None
+        return str(notes["panel"]) if fingerprint("", [head]) == notes["content"] else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def digest(content: np.ndarray) -> str:
-    """SHA-256 of row hashes."""
-    return hashlib.sha256(np.ascontiguousarray(content).view(np.uint8).data).hexdigest()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from foldproof.tasks.data.panel.layout import ARRAYS, Layout, fingerprint, panel_arrays
+from foldproof.tasks.data.panel.layout import ARRAYS, fingerprint, panel_arrays
 from foldproof.tasks.data.panel.newest import newest, note_newest, row_hashes
 from foldproof.tasks.data.panel.read import accepted, features_version, read
 from foldproof.tasks.data.rows import DataError, Rows
@@ -109,7 +109,10 @@ def panel_of(rows: Rows, spec: DataSpec, target: TargetSpec, cache: Path | None)
         return found
     before = newest(cache, settings, content) if cache else None
     earlier = kept(cache / before) if cache and before else None
-    names, arrays = panel_arrays(rows, spec, target, layout_of(earlier) if earlier else None)
+    layout = None
+    if earlier is not None:
+        layout = earlier.features, {name: getattr(earlier, name) for name in ARRAYS}
+    names, arrays = panel_arrays(rows, spec, target, layout)
     decides = [names, rows.about["source"], spec.features, asdict(target)]
     digest = fingerprint(decides, (arrays[name] for name in ARRAYS))
     panel = Panel(features=names, fingerprint=digest, about=rows.about | {"key": key}, **arrays)
@@ -118,11 +121,6 @@ def panel_of(rows: Rows, spec: DataSpec, target: TargetSpec, cache: Path | None)
     saved = save(panel, folder_of(panel, cache))
     note_newest(cache, settings, folder_of(panel, cache).name, content)
     return saved
-
-
-def layout_of(panel: Panel) -> Layout:
-    """The result of :func:`panel_arrays` for this panel."""
-    return panel.features, {name: getattr(panel, name) for name in ARRAYS}
 
 
 def folder_of(panel: Panel, cache: Path) -> Path:
@@ -177,13 +175,8 @@ def load(folder: Path) -> Panel:
         }
         text = (folder / NOTES).read_text(encoding="utf-8")
         notes = json.loads(text, object_hook=with_number_keys)
-        return Panel(
-            features=tuple(notes["features"]),
-            fingerprint=notes["fingerprint"],
-            about=notes["about"],
-            **arrays,
-        )
-    except (OSError, ValueError, KeyError, EOFError) as error:
+        return Panel(**notes | {"features": tuple(notes["features"])}, **arrays)
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         raise DataError(
             f"{folder}: not a complete panel ({error}); delete the folder and build it again"
         ) from error

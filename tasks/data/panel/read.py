@@ -154,10 +154,7 @@ def features_version(spec: DataSpec) -> str:
         return ""
     module = inspect.getmodule(inspect.unwrap(own_function(spec.features, "features")))
     file = getattr(module, "__file__", None)
-    if file is None:
-        return ""
-    with open(file, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
 
 
 def latest_today() -> date:

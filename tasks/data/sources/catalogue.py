@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 from foldproof.tasks.data.rows import Rows
 from foldproof.tasks.data.sources.databases import read_query
 from foldproof.tasks.data.sources.files import read_file
 from foldproof.tasks.data.spec import DataSpec
-from foldproof.tasks.data.synthetic.conditional import interaction, sign_flip, switching
+from foldproof.tasks.data.synthetic.conditional import INTERACTION, SIGN_FLIP, SWITCHING, polynomial
 from foldproof.tasks.data.synthetic.echo import echo
-from foldproof.tasks.data.synthetic.planted import lagged, linear, noise, regime
+from foldproof.tasks.data.synthetic.planted import LAGGED, LINEAR, noise, planted
 
 
 @dataclass(frozen=True)
@@ -68,29 +69,33 @@ SOURCES: Mapping[str, Source] = MappingProxyType({
     ),
     "linear": Source(
         "Synthetic features, linear signal",
-        "The target is linear in three features of the same day.", OWN, linear,
+        "The target is linear in three features of the same day.", OWN,
+        partial(planted, shape=LINEAR),
     ),
     "lagged": Source(
         "Synthetic features, lagged signal",
-        "The target is linear in features 0, 2, 5 and 10 days back.", OWN, lagged,
+        "The target is linear in features 0, 2, 5 and 10 days back.", OWN,
+        partial(planted, shape=LAGGED),
     ),
     "regime": Source(
         "Synthetic features, signal that changes sign",
-        "The linear signal changes sign in the middle of the sample.", OWN, regime,
+        "The linear signal changes sign in the middle of the sample.", OWN,
+        partial(planted, shape=LINEAR, flips=True),
     ),
     "interaction": Source(
         "Synthetic features, interaction",
         "The target is the product of one feature of the same day and another two days back.",
-        OWN, interaction,
+        OWN, partial(polynomial, shape=INTERACTION),
     ),
     "sign_flip": Source(
         "Synthetic features, sign that flips by date",
-        "The linear signal times +1 or -1, drawn by date; feature f3 is that sign.", OWN, sign_flip,
+        "The linear signal times +1 or -1, drawn by date; feature f3 is that sign.", OWN,
+        partial(polynomial, shape=SIGN_FLIP, state=True),
     ),
     "switching": Source(
         "Synthetic features, regime that selects the feature",
         "Feature f0 of the same day, or f1 two days back: feature f3 selects which, by date.",
-        OWN, switching,
+        OWN, partial(polynomial, shape=SWITCHING, state=True),
     ),
     "echo": Source(
         "Synthetic prices, returns that repeat",

@@ -50,7 +50,10 @@ def checked(rows: Rows, today: date) -> Rows:
     try:
         schema(frame, today).validate(frame, lazy=True)
     except SchemaErrors as error:
-        raise first_failure(rows, error.failure_cases) from None
+        cases, head = error.failure_cases, error.failure_cases.iloc[0]
+        same = cases[(cases["column"] == head["column"]) & (cases["check"] == head["check"])]
+        bad = pd.Series(frame.index.isin(same["index"]), frame.index)
+        raise fault(rows, bad, head["column"], head["check"]) from None
     twice = frame.duplicated(["date", "symbol"])
     if twice.any():
         raise fault(
@@ -60,31 +63,19 @@ def checked(rows: Rows, today: date) -> Rows:
     return ordered(rows)
 
 
-def first_failure(rows: Rows, cases: pd.DataFrame) -> DataError:
-    """The error for the first failed check of pandera; it names the first row."""
-    head = cases.iloc[0]
-    same = cases[(cases["column"] == head["column"]) & (cases["check"] == head["check"])]
-    bad = pd.Series(rows.frame.index.isin(same["index"]), rows.frame.index)
-    return fault(rows, bad, head["column"], head["check"])
-
-
 def check_knowledge(rows: Rows) -> None:
     """Raise DataError unless each row has a time of knowledge and each target a later label end."""
     frame = rows.frame
-    faults = []
-    if "known" in frame:
-        faults.append(
-            (frame["known"].isna(), "known", "is missing; enter when the row became known")
-        )
+    if "known" in frame and frame["known"].isna().any():
+        why = "is missing; enter when the row became known"
+        raise fault(rows, frame["known"].isna(), "known", why)
     if "target" in frame:
         given, end = frame["target"].notna(), frame["label_end"]
-        why = "is missing; enter when the target becomes known, or leave the target empty"
-        faults.append((given & end.isna(), "label_end", why))
-        why = "is not after the row's date: this target would already be known"
-        faults.append((given & (end <= frame["date"]), "label_end", why))
-    for bad, name, why in faults:
-        if bad.any():
-            raise fault(rows, bad, name, why)
+        missing = "is missing; enter when the target becomes known, or leave the target empty"
+        early = "is not after the row's date: this target would already be known"
+        for bad, why in ((end.isna(), missing), (end <= frame["date"], early)):
+            if (given & bad).any():
+                raise fault(rows, given & bad, "label_end", why)
 
 
 def ordered(rows: Rows) -> Rows:

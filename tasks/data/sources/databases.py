@@ -3,9 +3,8 @@
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -28,8 +27,7 @@ def origin_of(address: str | None) -> str:
     return f"the query on {address}" if address else "the query"
 
 
-@contextmanager
-def opened(address: str | None, query: str) -> Iterator[Ask]:
+def opened(address: str | None, query: str) -> AbstractContextManager[Ask]:
     """A connection that cannot write, as a function from SQL to a table; closed afterwards.
 
     Args:
@@ -40,14 +38,19 @@ def opened(address: str | None, query: str) -> Iterator[Ask]:
         DataError: No such database, no driver for it, a variable that is not set, or a query that
             the database refuses. No message contains a password.
     """
-    with (duckdb_asked if kind_of(address) == "duckdb" else sql_asked)(address, query) as ask:
-        yield ask
+    return (duckdb_asked if kind_of(address) == "duckdb" else sql_asked)(address, query)
 
 
 @contextmanager
 def duckdb_asked(address: str | None, query: str) -> Iterator[Ask]:
     """A function from SQL to a table, on a DuckDB file or on the files that the query names."""
-    duckdb = duckdb_module()
+    try:
+        import duckdb
+    except ImportError:
+        raise DataError(
+            "a query without an address, or on a .duckdb file, needs DuckDB, which is not "
+            "installed; run pip install 'foldproof[duckdb]'"
+        ) from None
     file = None if address is None else existing(Path(address.removeprefix("duckdb:///")))
     try:
         connection = duckdb.connect(str(file or ":memory:"), read_only=file is not None)
@@ -147,22 +150,6 @@ def existing(path: Path) -> Path:
     if not file.is_file():
         raise DataError(f"{file}: {missing_file(file)}")
     return file
-
-
-def duckdb_module() -> ModuleType:
-    """The optional library DuckDB.
-
-    Raises:
-        DataError: It is not installed.
-    """
-    try:
-        import duckdb
-    except ImportError:
-        raise DataError(
-            "a query without an address, or on a .duckdb file, needs DuckDB, which is not "
-            "installed; run pip install 'foldproof[duckdb]'"
-        ) from None
-    return duckdb
 
 
 def refused(

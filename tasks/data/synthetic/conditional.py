@@ -26,22 +26,7 @@ SWITCHING = (
 """f0 today where the state is +1, f1 two days back where it is -1."""
 
 
-def interaction(spec: DataSpec) -> Rows:
-    """The target is the product of two features at different lags; the others carry no signal."""
-    return polynomial(spec, "interaction", INTERACTION)
-
-
-def sign_flip(spec: DataSpec) -> Rows:
-    """The signal of ``linear`` with a sign that changes by date; feature f3 is that sign."""
-    return polynomial(spec, "sign_flip", SIGN_FLIP, state=True)
-
-
-def switching(spec: DataSpec) -> Rows:
-    """One feature counts in one regime and another in the other; feature f3 is the regime."""
-    return polynomial(spec, "switching", SWITCHING, state=True)
-
-
-def polynomial(spec: DataSpec, name: str, shape: Sequence[Term], state: bool = False) -> Rows:
+def polynomial(spec: DataSpec, shape: Sequence[Term], state: bool = False) -> Rows:
     """Draw features and a target whose correlation with the best forecast is ``signal``.
 
     y[d] = unit (signal g(x[d], x[d-1], ...) + sqrt(1 - signal^2) e[d]), g a sum of products of
@@ -54,7 +39,9 @@ def polynomial(spec: DataSpec, name: str, shape: Sequence[Term], state: bool = F
     features = draw_features(generator, size, size.days + oldest)
     if state:
         features[:, :, int(STATE[1:])] = draw_state(generator, size, len(features))[:, None]
-    terms = to_unit(shape, size)
+    # products of different independent cells with mean 0 and variance 1 are uncorrelated
+    unit = RETURN_UNIT * size.signal / sum(term.weight**2 for term in shape) ** 0.5
+    terms = tuple(Term(unit * term.weight, term.cells) for term in shape)
     names = [f"f{k}" for k in range(size.n_features)]
     moved = np.lib.stride_tricks.sliding_window_view(features, oldest + 1, axis=0)
     windows = moved.transpose(0, 1, 3, 2).reshape(-1, oldest + 1, size.n_features)
@@ -65,22 +52,13 @@ def polynomial(spec: DataSpec, name: str, shape: Sequence[Term], state: bool = F
         "signal": [[term.weight, [[*cell] for cell in term.cells]] for term in terms],
         "information_coefficient": size.signal,
     }
-    return Rows(frame, f"the synthetic source {name}", about=about)
+    return Rows(frame, f"the synthetic source {spec.source}", about=about)
 
 
 def draw_state(generator: np.random.Generator, size: SyntheticSpec, days: int) -> np.ndarray:
     """(days,) +1 or -1, equally often, with first-order autocorrelation ``persistence``."""
     turns = generator.random(days) < (1 - size.persistence) / 2
     return np.where(np.cumsum(turns) % 2 == 0, 1.0, -1.0) * generator.choice([-1.0, 1.0])
-
-
-def to_unit(shape: Sequence[Term], size: SyntheticSpec) -> tuple[Term, ...]:
-    """The terms in target units, scaled so that the information coefficient is ``signal``.
-
-    Different products of independent cells with mean 0 and variance 1 are uncorrelated.
-    """
-    unit = RETURN_UNIT * size.signal / sum(term.weight**2 for term in shape) ** 0.5
-    return tuple(Term(unit * term.weight, term.cells) for term in shape)
 
 
 def by_cell(matters: np.ndarray, names: Sequence[str]) -> dict[str, dict[int, float]]:

@@ -8,8 +8,7 @@ exposes what happens when consecutive windows share batch statistics.
 import numpy as np
 import pandas as pd
 
-from foldproof.tasks.data.features.features import FEATURES, prices_of
-from foldproof.tasks.data.features.grid import grid_of
+from foldproof.tasks.data.features.features import price_features
 from foldproof.tasks.data.rows import Rows
 from foldproof.tasks.data.spec import DataSpec
 from foldproof.tasks.data.synthetic.planted import long_frame, with_next_day
@@ -57,11 +56,4 @@ def recent(frame: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Features on the same rows, returns in percent; NaN until the look-back of 64 rows is full.
     """
-    grid = grid_of(frame)
-    out = {}
-    with np.errstate(divide="ignore", invalid="ignore"):
-        prices = prices_of(frame, grid, fill_limit=0)
-        for name, unit in UNITS.items():
-            values = unit * grid.long(FEATURES[name].compute(prices))
-            out[name] = np.where(np.isfinite(values), values, np.nan)
-    return pd.DataFrame(out, index=frame.index)
+    return price_features(frame, fill_limit=0, names=UNITS) * pd.Series(UNITS)

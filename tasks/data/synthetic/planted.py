@@ -46,25 +46,11 @@ def garch(draws: np.ndarray, scale: float) -> np.ndarray:
     return scale * out
 
 
-def linear(spec: DataSpec) -> Rows:
-    """The target is linear in three features of the same day; the others carry no signal."""
-    return planted(spec, "linear", LINEAR)
-
-
-def lagged(spec: DataSpec) -> Rows:
-    """The target is linear in features 0, 2, 5 and 10 days back; the others carry no signal."""
-    return planted(spec, "lagged", LAGGED)
-
-
-def regime(spec: DataSpec) -> Rows:
-    """The signal of ``linear``, which changes sign in the middle of the sample."""
-    return planted(spec, "regime", LINEAR, flips=True)
-
-
-def planted(spec: DataSpec, name: str, shape: Truth, flips: bool = False) -> Rows:
+def planted(spec: DataSpec, shape: Truth, flips: bool = False) -> Rows:
     """Draw features and a target whose correlation with the best forecast is ``signal``.
 
     y[d] = unit (signal g(x[d], x[d-1], ...) + sqrt(1 - signal^2) e[d]), g linear with variance 1.
+    ``flips``: the signal changes sign in the middle of the sample.
     """
     size = spec.synthetic
     generator = np.random.default_rng(size.seed)
@@ -81,7 +67,7 @@ def planted(spec: DataSpec, name: str, shape: Truth, flips: bool = False) -> Row
     if flips:
         about["sign_turns"] = business_days(size.days)[size.days // 2].date().isoformat()
     frame = labelled(generator, size, features[oldest:], sign * signal)
-    return Rows(frame, f"the synthetic source {name}", about=about)
+    return Rows(frame, f"the synthetic source {spec.source}", about=about)
 
 
 def labelled(

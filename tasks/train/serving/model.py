@@ -100,9 +100,8 @@ class Served:
 
     def table(self, inputs: ModelInputs) -> pd.DataFrame:
         """date, symbol, score of the last date of ``inputs``."""
-        last = len(inputs.dates) - 1
-        scores = self.scores(inputs, last)
-        return pd.DataFrame({"date": inputs.dates[last], "symbol": inputs.symbols, "score": scores})
+        scores = self.scores(inputs, len(inputs.dates) - 1)
+        return pd.DataFrame({"date": inputs.dates[-1], "symbol": inputs.symbols, "score": scores})
 
     def inputs(self, rows: pd.DataFrame) -> ModelInputs:
         """Dense features of checked raw rows, which may be in any order."""

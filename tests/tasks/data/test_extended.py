@@ -81,8 +81,8 @@ def test_a_look_back_stated_too_short_is_detected(
     grid = grid_of(rows.frame)
     found = extended(rows.frame, grid, PRICE, TARGET, before)
     assert found is not None
-    whole = cells_of(rows.frame, grid, PRICE, TARGET)
-    assert not np.array_equal(found.values, whole.values, equal_nan=True)
+    (_, extension), (_, whole) = found, cells_of(rows.frame, grid, PRICE, TARGET)
+    assert not np.array_equal(extension["values"], whole["values"], equal_nan=True)
 
 
 def test_changes_that_may_affect_all_cells_compute_the_whole_panel(market: pd.DataFrame) -> None:

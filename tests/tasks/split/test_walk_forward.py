@@ -301,8 +301,8 @@ def test_a_test_period_without_trading_days_is_refused(business_days):
         ({"embargo": "1W"}, "embargo must be a whole number"),
         ({"horizon": 1.5}, "horizon must be a whole number"),
         ({"keep": 0}, "keep must be at least 1"),
-        ({"mode": "rolling"}, "mode must be sliding or expanding; it is 'rolling'"),
-        ({"anchor": "middle"}, "anchor must be start or end"),
+        ({"mode": "rolling"}, "mode has no choice 'rolling'; there are sliding, expanding"),
+        ({"anchor": "middle"}, "anchor has no choice 'middle'; there are start, end"),
     ],
 )
 def test_bad_settings_say_what_is_wrong(settings, message):
