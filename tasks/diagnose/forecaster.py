@@ -7,14 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from foldproof.tasks.diagnose import exact
 from foldproof.tasks.diagnose.data.plan import diagnose_plan
-from foldproof.tasks.diagnose.exact import (
-    duplicate_findings,
-    network_findings,
-    point_in_time_findings,
-    sample_findings,
-    target_findings,
-)
 from foldproof.tasks.diagnose.findings.finding import Finding, Inflation, LeakReport, Verdict
 from foldproof.tasks.diagnose.findings.verdicts import holm
 from foldproof.tasks.diagnose.lookahead.forecasts import (
@@ -83,21 +77,21 @@ def audit_forecaster(
     training = [(first, name) for name in options.train_changes(reference.traced)]
     plan = schedule(len(others), options.perturbations, options.each)
     found, rerun = invariances(reference, training, [(others[at], name) for at, name in plan])
-    found += point_in_time_findings(reference, others, rerun)
+    found += exact.point_in_time_findings(reference, others, rerun)
     if not any(finding.verdict is Verdict.LEAK for finding in found):
         found += undeclared_findings(reference, first, others, rerun)
     found += plan_findings(reference)
     labels = reference.labels
     found += data_findings(reference) if shared is None else shared
     if not options.quick:
-        found += [*network_findings(reference), *forecast_statistics(reference)]
+        found += [*exact.network_findings(reference), *forecast_statistics(reference)]
     found = list(holm(found, options.level))
     return LeakReport("forecaster", tuple(with_inflation(found, reference, labels)))
 
 
 def data_findings(reference: ReferenceRun) -> list[Finding]:
     """The tests of rows, features and target, which do not depend on the model."""
-    found = [*target_findings(reference), *duplicate_findings(reference)]
+    found = [*exact.target_findings(reference), *exact.duplicate_findings(reference)]
     return found if reference.options.quick else [*found, *data_statistics(reference)]
 
 
@@ -176,7 +170,7 @@ def dates_to_cut(
 
 def plan_findings(reference: ReferenceRun) -> list[Finding]:
     """Purge and order: of the traced samples, else of the fold by when its labels are known."""
-    traced = sample_findings(reference)
+    traced = exact.sample_findings(reference)
     if traced:
         return traced
     options, fold = reference.options, reference.bound.fold

@@ -109,17 +109,15 @@ class OwnForecaster:
             self.variant, inside, self.seed, self.network, self.training, panel.fingerprint, ""
         )
         statistics = trace("input normalizer", fit_statistics(unit, panel))
-        trained = trace.train(lambda: without_forecasts(train_unit(unit, panel), fold))
+        original = replace(unit, fold=fold)  # a trained model holds no forecasts and no test range
+        trained = trace.train(
+            lambda: replace(train_unit(unit, panel), forecasts=pd.DataFrame(), unit=original)
+        )
         current = replace(trained, unit=unit)
         table = score(current, panel, inside.test, statistics)
         trace_network(trace, current, panel, statistics)
         dates = table["date"].astype("datetime64[us]")
         return table.assign(date=dates).set_index(["date", "symbol"])["forecast"]
-
-
-def without_forecasts(trained: TrainedUnit, fold: Fold) -> TrainedUnit:
-    """What training determines: the unit without its forecasts, on the original fold."""
-    return replace(trained, forecasts=pd.DataFrame(), unit=replace(trained.unit, fold=fold))
 
 
 def trace_network(

@@ -118,9 +118,7 @@ def ridge(
     return np.linalg.solve(a.T @ a + penalty * np.eye(a.shape[1]), a.T @ b)
 
 
-def linear_scores(
-    model: np.ndarray, x: pd.DataFrame, test: Samples, fold: Fold, trace: Trace, y: pd.DataFrame
-) -> pd.Series:
+def linear_scores(model: np.ndarray, x: pd.DataFrame, test: Samples, *_: object) -> pd.Series:
     """Scores of a linear model on complete rows."""
     rows = x.loc[test].dropna()
     return pd.Series(rows.to_numpy() @ model, index=rows.index)
@@ -131,7 +129,7 @@ def rescored(
     y: pd.DataFrame,
 ) -> pd.Series:  # fmt: skip
     """Scores of a linear model, changed with the targets at hand."""
-    return change(linear_scores(model, x, test, fold, trace, y), y)
+    return change(linear_scores(model, x, test), y)
 
 
 @dataclass(frozen=True)

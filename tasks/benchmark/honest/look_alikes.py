@@ -157,9 +157,7 @@ def weighted_by_age(x: pd.DataFrame, y: pd.DataFrame, samples: Samples, fold: Fo
     return Ridge(30.0).fit(*regression_data(x, y, samples), sample_weight=0.99**days)
 
 
-def predicted(
-    model: Any, x: pd.DataFrame, test: Samples, fold: Fold, trace: Trace, y: pd.DataFrame
-) -> pd.Series:
+def predicted(model: Any, x: pd.DataFrame, test: Samples, *_: object) -> pd.Series:
     """Scores of a scikit-learn model."""
     rows = x.loc[test].dropna()
     return pd.Series(model.predict(rows.to_numpy()), index=rows.index)

@@ -111,11 +111,10 @@ def stock_means_of_all(
 
 
 def with_stock_means(
-    model: dict[str, np.ndarray | pd.Series], x: pd.DataFrame, test: Samples, fold: Fold,
-    trace: Trace, y: pd.DataFrame,
-) -> pd.Series:  # fmt: skip
+    model: dict[str, np.ndarray | pd.Series], x: pd.DataFrame, test: Samples, *_: object
+) -> pd.Series:
     """Scores of the ridge plus the stock means."""
-    scores = linear_scores(np.asarray(model["ridge"]), x, test, fold, trace, y)
+    scores = linear_scores(np.asarray(model["ridge"]), x, test)
     own = pd.Series(model["own"]).reindex(scores.index.get_level_values(1)).fillna(0.0)
     return scores + own.to_numpy()
 
@@ -171,12 +170,10 @@ def percentiles(scores: pd.Series, y: pd.DataFrame) -> pd.Series:
     return scores.rank(pct=True)
 
 
-def own_scale(
-    model: np.ndarray, x: pd.DataFrame, test: Samples, fold: Fold, trace: Trace, y: pd.DataFrame
-) -> pd.Series:
+def own_scale(model: np.ndarray, x: pd.DataFrame, test: Samples, *_: object) -> pd.Series:
     """Test inputs standardized by their own moments: fit_transform in place of transform."""
     rows = x.loc[test].dropna()
-    return linear_scores(model, (rows - rows.mean()) / rows.std(), rows.index, fold, trace, y)
+    return linear_scores(model, (rows - rows.mean()) / rows.std(), rows.index)
 
 
 def known_by(y: pd.DataFrame, samples: Samples, date: object, wait: bool) -> np.ndarray:

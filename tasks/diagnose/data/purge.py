@@ -5,14 +5,8 @@ import pandas as pd
 
 from foldproof.tasks.diagnose.findings.finding import Finding, Witness
 from foldproof.tasks.diagnose.findings.verdicts import exact_finding
+from foldproof.tasks.diagnose.perturb import keys
 from foldproof.tasks.diagnose.perturb.compare import day
-from foldproof.tasks.diagnose.perturb.keys import (
-    checked_calendar,
-    checked_dates,
-    checked_times,
-    require_unique,
-    samples_of,
-)
 
 Samples = pd.MultiIndex | pd.DataFrame
 
@@ -48,11 +42,9 @@ def purge_of_samples(
             unusable.
     """
     early, late = both_sides(train, test)
-    if embargo < 0:
-        raise ValueError(f"embargo must be >= 0; it is {embargo}")
-    ends = samples_of(label_end, "label_end")
-    require_unique(ends, "label_end")
-    known = pd.Series(checked_times(label_end, "the values of label_end"), index=ends)
+    ends = keys.samples_of(label_end, "label_end")
+    keys.require_unique(ends, "label_end")
+    known = pd.Series(keys.checked_times(label_end, "the values of label_end"), index=ends)
     days = trading_days(calendar, ends, early, late)
     first, last = intervals(early, known, days, "train", True)
     overlapping = early.get_level_values(0).max() >= late.get_level_values(0).min()
@@ -106,7 +98,7 @@ def both_sides(train: Samples, test: Samples) -> tuple[pd.MultiIndex, pd.MultiIn
     Raises:
         ValueError: One side has no sample, or dates are unusable.
     """
-    early, late = samples_of(train, "train"), samples_of(test, "test")
+    early, late = keys.samples_of(train, "train"), keys.samples_of(test, "test")
     if not len(early) or not len(late):
         raise ValueError(
             f"train and test need at least one sample each; there are {len(early)} and {len(late)}"
@@ -121,7 +113,7 @@ def trading_days(
     dates = np.unique(np.concatenate([one.get_level_values(0).unique() for one in samples[1:]]))
     if calendar is None:
         return np.union1d(dates, samples[0].get_level_values(0).to_numpy())
-    days = checked_calendar(calendar, "calendar")
+    days = keys.checked_calendar(calendar, "calendar")
     unknown = ~np.isin(dates, days)
     if unknown.any():
         raise ValueError(
@@ -192,8 +184,8 @@ def order_of_samples(train: Samples, test: Samples) -> Finding:
         ValueError: There is no sample, or dates are unusable.
     """
     early, late = both_sides(train, test)
-    trained = checked_dates(early.get_level_values(0), "train").unique().sort_values()
-    dates = checked_dates(late.get_level_values(0), "test").unique().sort_values()
+    trained = keys.checked_dates(early.get_level_values(0), "train").unique().sort_values()
+    dates = keys.checked_dates(late.get_level_values(0), "test").unique().sort_values()
     wrong = dates[dates <= trained.max()]
     inside = int((wrong >= trained.min()).sum())
     row = int((late.get_level_values(0) == wrong[0]).argmax()) if len(wrong) else 0

@@ -17,13 +17,7 @@ from foldproof.tasks.diagnose.findings.catalogue import FLOAT32
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict, Witness
 from foldproof.tasks.diagnose.findings.verdicts import exact_finding, unknown_finding
 from foldproof.tasks.diagnose.lookahead.forecasts import STATISTIC
-from foldproof.tasks.diagnose.network.calls import (
-    changed_state,
-    dropout_off,
-    fresh_call,
-    precise,
-    state_of,
-)
+from foldproof.tasks.diagnose.network import calls
 from foldproof.tasks.diagnose.network.composition import composition_finding
 from foldproof.tasks.diagnose.network.coupling import coupling, some
 from foldproof.tasks.diagnose.perturb.attempt import Attempt, after_cuts, changes_of
@@ -175,9 +169,9 @@ def _batch_composition(
     """Coupling within the batch against the variant's claim; in training mode it only informs."""
     variant, (samples, windows) = resolve(unit.variant), batch
     dates, values = windows.date(samples), windows.gather(samples)
-    module, values, tolerance = precise(network, values, dates, seed)
-    dropout_off(module).train(training)
-    found = coupling(lambda x, d: fresh_call(module, x, d, seed), values, dates, seed)
+    module, values, tolerance = calls.precise(network, values, dates, seed)
+    calls.dropout_off(module).train(training)
+    found = coupling(lambda x, d: calls.fresh_call(module, x, d, seed), values, dates, seed)
     texts = {row: day(panel.dates[row]) for row in dates.tolist()}
     symbols = [str(panel.symbols[column]) for column in windows.symbol(samples).tolist()]
     names = [(texts[row], symbol) for row, symbol in zip(dates.tolist(), symbols, strict=True)]
@@ -190,7 +184,7 @@ def _batch_composition(
 
 def _state_purity(network: Forecaster, samples: Tensor, windows: Windows) -> Finding:
     """Score as the comparison does; check the mode of every module and the state afterwards."""
-    state, in_training = state_of(network), set[str]()
+    state, in_training = calls.state_of(network), set[str]()
 
     def record(name: str) -> Callable[[nn.Module, tuple[object, ...]], None]:
         return lambda module, _: in_training.add(name) if module.training else None
@@ -202,7 +196,7 @@ def _state_purity(network: Forecaster, samples: Tensor, windows: Windows) -> Fin
     engine.predict(network, windows, samples)
     for hook in hooks:
         hook.remove()
-    wrong = [f"{name} changed" for name in changed_state(state, network)]
+    wrong = [f"{name} changed" for name in calls.changed_state(state, network)]
     wrong += [f"{name} ran in training mode" for name in sorted(in_training)]
     return exact_finding(
         "state_purity", "scoring", float(len(wrong)),

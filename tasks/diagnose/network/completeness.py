@@ -1,6 +1,6 @@
 """Completeness split: do integrated gradients explain a forecast by its own window?"""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from foldproof.tasks.diagnose.findings.finding import Finding, Witness
 from foldproof.tasks.diagnose.findings.verdicts import exact_finding, unknown_finding
 from foldproof.tasks.diagnose.network.batch import ONE_DATE, FiniteDifferences, TestBatch
 from foldproof.tasks.diagnose.network.calls import gradients
-from foldproof.tasks.diagnose.network.coupling import PLACES, some
+from foldproof.tasks.diagnose.network.coupling import PLACES, Move, some, worst
 
 NODES = (20, 60)
 """Quadrature nodes; the second count is used if the first leaves a gap. Smooth networks need 20."""
@@ -58,27 +58,6 @@ class Split:
         return f"something is detached or has no derivative ({sizes})"
 
 
-@dataclass(frozen=True)
-class Later:
-    """The effect of windows dated after a cut on forecasts dated up to it.
-
-    Attributes:
-        size: Largest change of a forecast, as a share of the mean change when all windows change.
-        sample: The sample of that forecast.
-        cut: The last date whose windows stay.
-        before: The forecast on the given windows.
-        after: The forecast on other later windows.
-        whole: Share of the changes that derivatives leave unexplained.
-    """
-
-    size: float = 0.0
-    sample: int = 0
-    cut: int = 0
-    before: float = 0.0
-    after: float = 0.0
-    whole: float = 0.0
-
-
 def completeness_split(batch: TestBatch, differences: FiniteDifferences) -> Finding:
     r"""Integrate the gradient of the batch's sum on the path from other windows to the given ones.
 
@@ -114,9 +93,8 @@ def completeness_split(batch: TestBatch, differences: FiniteDifferences) -> Find
         reason = f"{ONE_DATE}; {gaps}"
         return unknown_finding(TEST.key, batch.stage, reason, "nothing", counts=False)
     later = _later_effect(batch, start, float(change))
-    if later.size > threshold:
-        later = _unexplained(batch, start, later)
-    path = "beyond derivatives" if later.whole > OPEN else "through derivatives"
+    detached = later.size > threshold and _unexplained(batch, start, later) > OPEN
+    path = "beyond derivatives" if detached else "through derivatives"
     harmless = ", so this is no look-ahead" if split.own > floor else ""
     return exact_finding(
         TEST.key,
@@ -186,18 +164,20 @@ def refined(batch: TestBatch, start: Tensor, unit: float, floor: float) -> Split
     )
 
 
-def _later_effect(batch: TestBatch, start: Tensor, unit: float) -> Later:
-    """The largest effect of windows dated after a cut on forecasts dated up to it."""
-    before, effects = _forecasts(batch, batch.windows), [Later()]
+def _later_effect(batch: TestBatch, start: Tensor, unit: float) -> Move:
+    """The largest effect of windows dated after a cut on forecasts dated up to it.
+
+    Its size is a share of the mean change of a forecast when all windows change.
+    """
+    before, effects = _forecasts(batch, batch.windows), [Move(0.0, 0, 0.0, 0.0)]
     for cut in some(batch.dates.unique()[:-1], PLACES):
         known = batch.dates <= cut
         after = _forecasts(batch, _changed_after(batch, start, cut))
         sizes = (before - after).abs().masked_fill(~known, 0.0)
         top = int(sizes.argmax())
-        effects.append(
-            Later(float(sizes[top]) / unit, top, int(cut), float(before[top]), float(after[top]))
-        )
-    return max(effects, key=lambda effect: effect.size)
+        values = float(before[top]), float(after[top])
+        effects.append(Move(float(sizes[top]) / unit, top, *values, int(cut)))
+    return worst(effects)
 
 
 def _changed_after(batch: TestBatch, start: Tensor, cut: Tensor | int) -> Tensor:
@@ -206,8 +186,8 @@ def _changed_after(batch: TestBatch, start: Tensor, cut: Tensor | int) -> Tensor
     return torch.where(later, start, batch.windows)
 
 
-def _unexplained(batch: TestBatch, start: Tensor, later: Later) -> Later:
-    """``later`` with the share of its changes that attributions to later windows do not explain."""
+def _unexplained(batch: TestBatch, start: Tensor, later: Move) -> float:
+    """The share of the changes that attributions to later windows do not explain."""
     known = batch.dates <= later.cut
     mixed = _changed_after(batch, start, later.cut)
     moved = (_forecasts(batch, batch.windows) - _forecasts(batch, mixed))[known]
@@ -217,10 +197,10 @@ def _unexplained(batch: TestBatch, start: Tensor, later: Later) -> Later:
         share = float(gap.abs() / moved.abs().sum())
         if share <= OPEN:
             break
-    return replace(later, whole=share)
+    return share
 
 
-def _witness(batch: TestBatch, later: Later) -> Witness | None:
+def _witness(batch: TestBatch, later: Move) -> Witness | None:
     """The forecast that later windows change most; None where they change none."""
     if not later.size:
         return None
