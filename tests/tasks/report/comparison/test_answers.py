@@ -9,16 +9,19 @@ from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.attribute.unit.tables import COLUMNS
 from foldproof.tasks.compare import Comparison
 from foldproof.tasks.diagnose.findings.finding import Verdict
-from foldproof.tasks.report import QUESTIONS, Results, answers, summary_markdown
 from foldproof.tasks.report.answer import LONGEST_VERDICT
 from foldproof.tasks.report.attribution.answer import attribution_facts
 from foldproof.tasks.report.attribution.shares import ranked_features
 from foldproof.tasks.report.comparison.answers import (
+    QUESTIONS,
+    answers,
     best_normalization,
     sees_the_future,
+    summary_markdown,
     which_features,
     worth_it,
 )
+from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.text import names
 from tests.tasks.report.example import blind, finding, without
 
@@ -49,7 +52,8 @@ def failing(results: Results, name: str) -> Results:
     """The same comparison; the attribution of ``name`` fails a check."""
     row = (name, 1, 0, "sufficiency", 0.1, np.nan, np.nan, 0.2, False, "no better than chance")
     checks = pd.DataFrame([row], columns=list(COLUMNS["checks"]))
-    return replace(results, attribution=replace(results.attribution, checks=checks))
+    newest = replace(results.attribution.newest, checks=checks)
+    return replace(results, attribution=replace(results.attribution, newest=newest))
 
 
 CASES = {
@@ -214,7 +218,8 @@ def test_other_baselines_and_passed_checks_are_facts(results: Results) -> None:
     rows = [(best, 1, 0, name, "training", tau, 0.0, "") for name, tau in BASELINES.items()]
     baselines = pd.DataFrame(rows, columns=list(COLUMNS["baselines"]))
     given = failing(results, best)
-    given = replace(given, attribution=replace(given.attribution, baselines=baselines))
+    newest = replace(given.attribution.newest, baselines=baselines)
+    given = replace(given, attribution=replace(given.attribution, newest=newest))
     facts = attribution_facts(given)
     assert facts["Agreement with other baselines"].endswith("0.87 with cs_median")
     assert facts["Checks passed"] == "0 of 1; failed: sufficiency"
