@@ -88,7 +88,7 @@ def test_an_honest_forecaster_is_clean_and_a_shift_of_two_days_is_found(place: A
     content = json.loads((folder / "mine_forecast.json").read_text())
     assert content["verdict"] == "CLEAN"
     sheet = (folder / "mine_forecast.md").read_text().split("\n\n", 2)[-1]
-    assert "Are delisted companies and their last returns there?" in sheet  # left to people
+    assert "Are delisted companies and their last returns included?" in sheet  # left to people
 
     done = place.run("leaky:forecast", "rows.parquet", *SETTINGS, "--quick")
     assert done.returncode == 1, done.stdout + done.stderr
