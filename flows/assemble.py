@@ -17,7 +17,7 @@ from foldproof.tasks.diagnose import LeakReport, Verdict
 from foldproof.tasks.diagnose.audited_rows import rows_fingerprint
 from foldproof.tasks.diagnose.findings.finding import overall
 from foldproof.tasks.diagnose.findings.joint_verdict import joint_verdict
-from foldproof.tasks.report import Results
+from foldproof.tasks.report.results import Results
 from foldproof.tasks.split import Fold
 from foldproof.tasks.split.task import Plan
 from foldproof.tasks.track.audit import Audit

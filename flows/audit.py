@@ -1,6 +1,5 @@
 """Audit variants, or a user's own forecaster, for information from the future."""
 
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 
@@ -10,9 +9,9 @@ from prefect import flow
 from foldproof.conf.outside import OutsideAudit
 from foldproof.conf.schema import Experiment
 from foldproof.flows.assemble import audit_of_forecaster, audit_of_variants
-from foldproof.flows.checks import check_experiment
+from foldproof.flows.checks import check_experiment, check_store, checked
 from foldproof.flows.paths import AUDITS, PANELS
-from foldproof.flows.processes.schedule import Job, drive
+from foldproof.flows.processes.schedule import Job
 from foldproof.flows.processes.workers import Workers
 from foldproof.flows.screens.audit import AuditScreen
 from foldproof.tasks.data.panel.read import own_function
@@ -34,7 +33,6 @@ from foldproof.tasks.split.task import plan_folds
 from foldproof.tasks.timing import Stopwatch, Timed
 from foldproof.tasks.track.audit import Audit
 from foldproof.tasks.track.spec import TrackingSpec
-from foldproof.tasks.track.store import open_store
 from foldproof.tasks.track.task import find_store, log_audit
 
 
@@ -110,9 +108,7 @@ def audit_variants(
 
     own = OwnRows(experiment.data, experiment.target, experiment.network.window)
     first = Job("audit panel", partial(audit_panel.submit, own, fold, spec, quick), start_variants)
-    with screen.bar(1 + len(experiment.variants)) as bar:
-        for finished in drive([first], width=2 * experiment.processes):
-            bar.step(finished.title)
+    screen.follow([first], width=2 * experiment.processes, later=len(experiment.variants))
     return reports, cpu
 
 
@@ -139,17 +135,12 @@ def rows_and_fold(request: OutsideAudit) -> tuple[pd.DataFrame, Fold]:
     return rows, audited_fold(rows, request.split, request.horizon)
 
 
-def run_audit(experiment: Experiment, quick: bool, api: AbstractContextManager[None]) -> Audit:
-    """Report what the user can correct, then run the flow."""
-    check_experiment(experiment)
-    with api:
-        return audit(experiment, quick)
-
-
-def run_outside(request: OutsideAudit, quick: bool, api: AbstractContextManager[None]) -> Audit:
-    """Report what the user can correct, then audit the user's own forecaster."""
-    open_store(request.tracking)
+def check_outside(request: OutsideAudit) -> None:
+    """Open the store, read the rows and choose the fold, while an embedded server starts."""
+    check_store(request)
     own_function(request.forecaster, "forecaster")
     rows_and_fold(request)
-    with api:
-        return audit_own(request, quick)
+
+
+run_audit = checked(check_experiment, audit)
+run_outside = checked(check_outside, audit_own)

@@ -1,7 +1,6 @@
 """The effect of batch statistics on an LSTM: every normalization on every batch composition."""
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from functools import partial
 from itertools import product
 
@@ -9,9 +8,10 @@ from prefect import flow
 
 from foldproof.conf.load import to_yaml
 from foldproof.conf.study import BatchStudy
+from foldproof.flows.checks import check_store, checked
 from foldproof.flows.paths import PANELS, STUDIES
-from foldproof.flows.processes.schedule import Job, drive
-from foldproof.flows.processes.workers import task_runner
+from foldproof.flows.processes.schedule import Job
+from foldproof.flows.processes.workers import Workers
 from foldproof.flows.screens.study import StudyScreen
 from foldproof.tasks.batch_study import Composition, Scored, why_not
 from foldproof.tasks.batch_study.answer import answer
@@ -24,12 +24,12 @@ from foldproof.tasks.report.batch_study.results import StudyResults
 from foldproof.tasks.report.task import draw_study
 from foldproof.tasks.split.task import plan_folds
 from foldproof.tasks.timing import Stopwatch, Timed
-from foldproof.tasks.track.store import Links, open_store
+from foldproof.tasks.track.store import Links
 from foldproof.tasks.track.task import find_store, log_study
 from foldproof.tasks.train import HOUSE, Unit, code_version, digest, variant_version
 
 
-@flow(name="batch norm study", description=__doc__)
+@flow(name="batch norm study", description=__doc__, task_runner=Workers())
 def batch_norm(study: BatchStudy) -> Links:
     """Load panels and folds, train the cells, then log table, answer and figure."""
     screen, watch = StudyScreen(), Stopwatch()
@@ -84,9 +84,7 @@ def score_cells(
 
     grid = product(study.panels, study.compositions, study.normalizations)
     jobs = [job(*one) for one in grid if why_not(one[2], one[1]) is None]
-    with screen.bar(len(jobs)) as bar:
-        for done in drive(jobs, width=2 * study.processes):
-            bar.step(done.title)
+    screen.follow(jobs, width=2 * study.processes)
     return scores
 
 
@@ -130,20 +128,11 @@ def check(study: BatchStudy) -> None:
         PlanError: The panel is too short for its fold.
         TrackingError: The tracking store cannot be reached.
     """
-    open_store(study.tracking)
+    check_store(study)
     for name in study.panels:
         source = study.sources[name]
         panel = build(source.drawn(study.seeds[0]), source.target, cache=PANELS.resolve())
         source.split.folds(panel.dates, panel.label_end)
 
 
-def run_study(study: BatchStudy, api: AbstractContextManager[None]) -> Links:
-    """Check the study, then run it with its number of worker processes.
-
-    Args:
-        study: The study.
-        api: The context that provides a Prefect API; entered after the check.
-    """
-    check(study)
-    with api:
-        return batch_norm.with_options(task_runner=task_runner(study.processes))(study)
+run_study = checked(check, batch_norm)

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from foldproof.flows.paths import BENCHMARK
 from foldproof.flows.processes.workers import start_pool_worker
+from foldproof.flows.shell import fail
 from foldproof.tasks.benchmark.cases import CASES
 from foldproof.tasks.benchmark.power.run import DIALS, Turn, chosen_dials, rates, smallest, turn
 from foldproof.tasks.benchmark.run import (
@@ -30,21 +31,20 @@ DRAWS = 20
 Result = TypeVar("Result")
 
 
-def run_benchmark(seeds: int, keys: Sequence[str] = (), first: str = "") -> int:
+def run_benchmark(seeds: int, keys: Sequence[str]) -> int:
     """Audit every case, or the named ones, on ``seeds`` markets; print and store the tables.
 
-    ``catalogue`` means the 28 leaks and 14 controls of the catalogue.
+    ``catalogue`` means the 28 leaks and 14 controls of the catalogue. Ends with exit status 2
+    for an unknown case.
 
     Returns:
-        0 if every leak is caught at its stage and no control is flagged, 2 for an unknown case,
-        else 1.
+        0 if every leak is caught at its stage and no control is flagged, else 1.
     """
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 150)
     try:
-        cases = chosen_cases([key for key in (first, *keys) if key])
+        cases = chosen_cases(keys)
     except ValueError as error:
-        console.print(f"error: {error}", markup=False)
-        return 2
+        fail(error)
     found = []
     for one in side_by_side(audited, [(key, seed) for seed in range(seeds) for key in cases]):
         found.append(one)
@@ -62,18 +62,16 @@ def run_benchmark(seeds: int, keys: Sequence[str] = (), first: str = "") -> int:
     return 0 if all(one.right for one in found) else 1
 
 
-def run_power(draws: int, keys: Sequence[str] = (), first: str = "") -> int:
+def run_power(draws: int, keys: Sequence[str]) -> None:
     """Run all dials, or the dials of the named tests (T1), on ``draws`` draws; store the tables.
 
-    Returns:
-        0, or 2 if no dial has such a name.
+    Ends with exit status 2 if no dial has such a name.
     """
     console = Console(highlight=False, soft_wrap=True)
     try:
-        dials = chosen_dials([key for key in (first, *keys) if key])
+        dials = chosen_dials(keys)
     except ValueError as error:
-        console.print(f"error: {error}", markup=False)
-        return 2
+        fail(error)
     found = []
     turns = [(key, seed) for key in dials for seed in range(draws)]
     for one in side_by_side(turned, turns):
@@ -84,7 +82,6 @@ def run_power(draws: int, keys: Sequence[str] = (), first: str = "") -> int:
     wide = console if console.is_terminal else Console(highlight=False, width=160)
     wide.print(screen_table(f"Power: the smallest leak caught, {draws} draws", smallest(found)))
     console.print(f"{sum(one.seconds for one in found):.0f} CPU seconds", markup=False)
-    return 0
 
 
 def audited(key: str, seed: int) -> Outcome:

@@ -2,7 +2,6 @@
 
 import gc
 from collections.abc import Callable
-from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -27,6 +26,9 @@ Timezone = Annotated[
     str, typer.Option(help="Time zone of the schedules; runs start after the exchange closes.")
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show Prefect's log.")]
+
+LOAD = "conf.load:load"
+"""Reads the experiment of a file or preset with its overrides."""
 
 NOTHING_LEFT = "no result is half-written; run the same command again"
 UNITS_KEPT = "finished units are kept; run the same command again to resume"
@@ -53,7 +55,7 @@ def compare(config: Config, overrides: Overrides = None, verbose: Verbose = Fals
     The same command again trains nothing twice. Exit status 0: finished, 2: could not run.
     """
     with command(verbose, UNITS_KEPT):
-        run_flow(partial(experiment_of, config, overrides), "foldproof.flows.compare:run_compare")
+        run_flow(LOAD, (config, overrides or []), "flows.compare:run_compare")
 
 
 @app.command()
@@ -97,9 +99,11 @@ def audit(
         if benchmark:
             from foldproof.flows.benchmark import DRAWS, run_benchmark, run_power
 
+            keys = [key for key in (subject, *(settings or [])) if key]
             if power:
-                raise typer.Exit(run_power(seeds or DRAWS, settings or [], subject))
-            raise typer.Exit(run_benchmark(seeds or 1, settings or [], subject))
+                run_power(seeds or DRAWS, keys)
+                raise typer.Exit
+            raise typer.Exit(run_benchmark(seeds or 1, keys))
         raise typer.Exit(run_audit(subject, settings or [], quick))
 
 
@@ -110,38 +114,23 @@ def run_audit(subject: str, settings: list[str], quick: bool) -> int:
             "say what to audit: a YAML file, a preset, or module:function and the file of its rows"
         )
     with fewer_collections():
-        from foldproof.conf.load import ConfigError, load
-        from foldproof.conf.study import load_study, study_of
+        from foldproof.conf.load import ConfigError
+        from foldproof.conf.study import study_of
     if ":" in subject:
-        runner = "foldproof.flows.audit:run_outside"
-        found = run_flow(partial(outside_audit, subject, settings), runner, quick)
+        if not settings or "=" in settings[0]:
+            fail(f"{subject} needs the file of its rows: audit {subject} rows.parquet")
+        given = subject, settings[0], settings[1:]
+        found = run_flow("conf.outside:load_outside", given, "flows.audit:run_outside", quick)
         return EXIT_STATUS[found.verdict]
     try:
         study = study_of(subject) is not None
     except ConfigError as error:
         fail(error)
     if study:
-        run_flow(partial(load_study, subject, settings), "foldproof.flows.batch_norm:run_study")
+        run_flow("conf.study:load_study", (subject, settings), "flows.batch_norm:run_study")
         return 0
-    found = run_flow(partial(load, subject, settings), "foldproof.flows.audit:run_audit", quick)
+    found = run_flow(LOAD, (subject, settings), "flows.audit:run_audit", quick)
     return EXIT_STATUS[found.verdict]
-
-
-def outside_audit(subject: str, settings: list[str]) -> Any:
-    """The audit of a user's own forecaster; raises ConfigError."""
-    from foldproof.conf.load import ConfigError
-    from foldproof.conf.outside import load_outside
-
-    if not settings or "=" in settings[0]:
-        raise ConfigError(f"{subject} needs the file of its rows: audit {subject} rows.parquet")
-    return load_outside(subject, settings[0], settings[1:])
-
-
-def experiment_of(config: str, overrides: list[str] | None) -> Any:
-    """The experiment of a file or preset with its overrides; raises ConfigError."""
-    from foldproof.conf.load import load
-
-    return load(config, overrides or [])
 
 
 @app.command()
@@ -164,14 +153,8 @@ def explain(
     if "=" in model:
         model, given = "latest", [model, *given]
     with command(verbose, NOTHING_LEFT):
-        run_flow(partial(explanation_of, model, given), "foldproof.flows.explain:run_explain")
-
-
-def explanation_of(model: str, settings: list[str]) -> Any:
-    """The request of an explanation; raises ConfigError."""
-    from foldproof.conf.explanation import load_explanation
-
-    return load_explanation(model, settings)
+        reader = "conf.explanation:load_explanation"
+        run_flow(reader, (model, given), "flows.explain:run_explain")
 
 
 def run_nightly(
@@ -184,7 +167,7 @@ def run_nightly(
 ) -> None:
     """Run a nightly flow; the exit status is 1 where its result ``failed``."""
     with command(verbose, left):
-        result = run_flow(partial(experiment_of, config, overrides), f"foldproof.flows.{runner}")
+        result = run_flow(LOAD, (config, overrides or []), f"flows.{runner}")
         raise typer.Exit(int(failed(result)))
 
 
@@ -216,8 +199,7 @@ def rollback(
         fail(f"give one version to return to, not {len(versions)}: {', '.join(versions)}")
     overrides = [one for one in given if "=" in one]
     with command(verbose=False, left="the champion is unchanged"):
-        read = partial(experiment_of, config, overrides)
-        run_flow(read, "foldproof.flows.retrain:run_rollback", "".join(versions))
+        run_flow(LOAD, (config, overrides), "flows.retrain:run_rollback", "".join(versions))
 
 
 @app.command()

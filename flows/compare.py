@@ -1,12 +1,10 @@
 """Compare normalization variants on one plan of walk-forward folds; the answer goes to MLflow."""
 
-from contextlib import AbstractContextManager
-
 from prefect import flow
 
 from foldproof.conf.schema import Experiment
 from foldproof.flows.assemble import assemble
-from foldproof.flows.checks import check_experiment
+from foldproof.flows.checks import check_experiment, checked
 from foldproof.flows.paths import PANELS
 from foldproof.flows.processes.workers import Workers
 from foldproof.flows.screens.comparison import Screen
@@ -46,13 +44,4 @@ def compare(experiment: Experiment) -> Links:
     return links
 
 
-def run_compare(experiment: Experiment, api: AbstractContextManager[None]) -> Links:
-    """Report what the user can correct, then run the flow.
-
-    Args:
-        experiment: What to compare.
-        api: The context that provides a Prefect API; entered after the check.
-    """
-    check_experiment(experiment)
-    with api:
-        return compare(experiment)
+run_compare = checked(check_experiment, compare)

@@ -2,8 +2,8 @@
 
 import io
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cache, wraps
 from pathlib import Path
@@ -61,7 +61,7 @@ def deployed(flow: Flow[P, R]) -> DeployedFlow[P, R]:
     def logged(*args: P.args, **kwargs: P.kwargs) -> R:
         if "PREFECT__FLOW_RUN_ID" in os.environ:  # this process runs this flow and nothing else
             end_with_parent()
-        with printing_to_log():
+        with LogLines(get_run_logger().info) as lines, redirect_stdout(lines):
             return flow.fn(*args, **kwargs)
 
     return DeployedFlow(
@@ -207,13 +207,6 @@ def completed(given: Any, default: Any) -> Any:
         key: completed(value, default[key]) if key in default else value
         for key, value in given.items()
     }
-
-
-@contextmanager
-def printing_to_log() -> Iterator[None]:
-    """Send printed lines to the flow run's log."""
-    with LogLines(get_run_logger().info) as lines, redirect_stdout(lines):
-        yield
 
 
 class LogLines(io.TextIOBase):

@@ -1,12 +1,12 @@
 """Explain a logged model's forecasts: what changed them, feature by feature."""
 
-from contextlib import AbstractContextManager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from prefect import flow
 
 from foldproof.conf.explanation import ExplainRequest
+from foldproof.flows.checks import check_store, checked
 from foldproof.flows.paths import EXPLANATIONS
 from foldproof.flows.screens.comparison import Screen
 from foldproof.tasks.attribute.explain import Explanation
@@ -14,7 +14,6 @@ from foldproof.tasks.attribute.task import explain_forecasts
 from foldproof.tasks.report.attribution.explanation import explanation_sentence
 from foldproof.tasks.report.task import draw_explanation
 from foldproof.tasks.track.audit import file_name
-from foldproof.tasks.track.store import open_store
 from foldproof.tasks.track.task import find_model, log_explanation
 
 
@@ -39,8 +38,4 @@ def explain(request: ExplainRequest) -> list[Explanation]:
     return explained
 
 
-def run_explain(request: ExplainRequest, api: AbstractContextManager[None]) -> list[Explanation]:
-    """Check that the tracking store can be opened, then run the flow."""
-    open_store(request.tracking)
-    with api:
-        return explain(request)
+run_explain = checked(check_store, explain)

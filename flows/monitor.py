@@ -1,12 +1,12 @@
 """Compare past scores with realised returns, and features and attribution with training."""
 
-from contextlib import AbstractContextManager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from prefect import flow
 
 from foldproof.conf.schema import Experiment
+from foldproof.flows.checks import check_store, checked
 from foldproof.flows.paths import MONITORING, SCORES
 from foldproof.flows.screens.comparison import Screen
 from foldproof.tasks.operate.monitor import Monitoring
@@ -14,7 +14,6 @@ from foldproof.tasks.operate.monitor_text import alert_lines, lines
 from foldproof.tasks.operate.nightly_inputs import required
 from foldproof.tasks.operate.task import monitor_champion, show_alerts
 from foldproof.tasks.report.task import draw_watch
-from foldproof.tasks.track.store import open_store
 from foldproof.tasks.track.task import champion_of, log_monitoring
 
 
@@ -25,29 +24,15 @@ def monitor(experiment: Experiment) -> Monitoring:
     operation, dates = night.operation, night.operation.monitor.dates
     with TemporaryDirectory() as folder:
         champion = champion_of(night.tracking, operation.model, Path(folder))
-        found = monitor_champion(
-            required(champion, operation.model),
-            night.data,
-            night.target,
-            operation,
-            SCORES.resolve(),
-        )
+        champion = required(champion, operation.model)
+        found = monitor_champion(champion, night.data, night.target, operation, SCORES.resolve())
     report = draw_watch(found, dates)
     show_alerts(found)
     place = log_monitoring(night.tracking, found, report, dates, MONITORING.resolve())
-    print_monitoring(found, place, Screen())
+    screen = Screen()
+    for line in [*lines(found), *alert_lines(found), f"figure and page: {place}"]:
+        screen.say(line)
     return found
 
 
-def print_monitoring(found: Monitoring, place: Path, screen: Screen) -> None:
-    """Print the state of the champion, its alerts last, and where the page is."""
-    for line in [*lines(found), *alert_lines(found)]:
-        screen.say(line)
-    screen.say(f"figure and page: {place}")
-
-
-def run_monitor(experiment: Experiment, api: AbstractContextManager[None]) -> Monitoring:
-    """Check that the tracking store answers, then run the flow."""
-    open_store(experiment.tracking)
-    with api:
-        return monitor(experiment)
+run_monitor = checked(check_store, monitor)

@@ -1,6 +1,5 @@
 """Retrain on the newest data; a gate decides whether a new model becomes the champion."""
 
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +9,7 @@ from prefect import flow
 from foldproof.conf.load import to_yaml
 from foldproof.conf.schema import Experiment
 from foldproof.flows.audit import audit_variants
+from foldproof.flows.checks import check_store, checked
 from foldproof.flows.paths import PANELS
 from foldproof.flows.processes.workers import Workers
 from foldproof.flows.screens.audit import AuditScreen
@@ -18,7 +18,6 @@ from foldproof.flows.variants import Fitted, fit_variants
 from foldproof.tasks.data import build, load
 from foldproof.tasks.data.task import load_panel
 from foldproof.tasks.diagnose.findings.finding import Finding
-from foldproof.tasks.operate.decision import Decision
 from foldproof.tasks.operate.evidence import Champion, business_days
 from foldproof.tasks.operate.record import Retraining, Settled
 from foldproof.tasks.operate.task import (
@@ -124,9 +123,24 @@ def new_retraining(
             gate, trial.target.horizon, stale,
         )  # fmt: skip
     seconds = watch.seconds | {f"cpu/{step}": spent for step, spent in fitted.seconds.items()}
-    record = record_of(trial, key, panel, plan, fitted, findings, decision, seconds)
-    features, samples = load(panel).features, trial.operation.monitor.samples
-    chosen = record.chosen
+    content, night = load(panel), str(trial.operation.as_of)
+    chosen = next((one for one in fitted.newest if one.unit.variant == decision.variant), None)
+    record = Retraining(
+        retraining_id=key,
+        title=f"{trial.name}: retraining of {night}",
+        model=trial.operation.model,
+        night=night,
+        decision=decision,
+        chosen=chosen,
+        panel=content.fingerprint,
+        plan=plan.hash,
+        code_version=code_version(HOUSE),
+        config=trial.model_dump(mode="json"),
+        config_yaml=to_yaml(trial),
+        findings=findings,
+        seconds=seconds,
+    )
+    features, samples = content.features, trial.operation.monitor.samples
     importance = challenger_importance(chosen, features, trial.data, samples) if chosen else {}
     return log_retrained(trial.tracking, record, features, trial.data, importance)
 
@@ -140,46 +154,18 @@ def audit_challengers(trial: Experiment, plan: Plan, fitted: Fitted) -> Findings
     }
 
 
-def record_of(
-    trial: Experiment,
-    key: str,
-    panel: Path,
-    plan: Plan,
-    fitted: Fitted,
-    findings: Findings,
-    decision: Decision,
-    seconds: dict[str, float],
-) -> Retraining:
-    """The decided retraining as one value to log."""
-    night = str(trial.operation.as_of)
-    return Retraining(
-        retraining_id=key,
-        title=f"{trial.name}: retraining of {night}",
-        model=trial.operation.model,
-        night=night,
-        decision=decision,
-        chosen=next((one for one in fitted.newest if one.unit.variant == decision.variant), None),
-        panel=load(panel).fingerprint,
-        plan=plan.hash,
-        code_version=code_version(HOUSE),
-        config=trial.model_dump(mode="json"),
-        config_yaml=to_yaml(trial),
-        findings=findings,
-        seconds=seconds,
-    )
-
-
-def run_retrain(experiment: Experiment, api: AbstractContextManager[None]) -> Settled:
-    """Report what the user can correct, then run the flow."""
+def check(experiment: Experiment) -> None:
+    """Open the store, build the panel and cut the folds, while an embedded server starts."""
     night = experiment.tonight()
-    open_store(night.tracking)
+    check_store(night)
     panel = build(night.data, night.target, cache=PANELS.resolve())
     trial_of(night, None).split.folds(panel.dates, panel.label_end)
-    with api:
-        return retrain(experiment)
 
 
-def run_rollback(experiment: Experiment, version: str, api: AbstractContextManager[None]) -> str:
+run_retrain = checked(check, retrain)
+
+
+def run_rollback(experiment: Experiment, version: str, _: object) -> str:
     """Move the champion alias back; the move in one sentence. No Prefect API is needed."""
     model = experiment.operation.model
     move = roll_back(open_store(experiment.tracking), model, version)

@@ -1,19 +1,18 @@
 """Score the newest rows of a night with the champion, unless a check refuses the night."""
 
-from contextlib import AbstractContextManager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from prefect import flow
 
 from foldproof.conf.schema import Experiment
+from foldproof.flows.checks import check_store, checked
 from foldproof.flows.paths import SCORES
 from foldproof.flows.screens.comparison import Screen
 from foldproof.tasks.operate.checks import Result
 from foldproof.tasks.operate.nightly_inputs import required
 from foldproof.tasks.operate.scoring import Scoring, check_text, sentence
 from foldproof.tasks.operate.task import keep_scores, score_rows, show_checks
-from foldproof.tasks.track.store import open_store
 from foldproof.tasks.track.task import champion_of, log_night
 
 
@@ -28,21 +27,13 @@ def score(experiment: Experiment) -> Scoring:
     file = keep_scores(scoring, SCORES.resolve())
     show_checks(scoring)
     log_night(night.tracking, scoring, file)
-    print_night(scoring, file, Screen())
-    return scoring
-
-
-def print_night(scoring: Scoring, file: Path | None, screen: Screen) -> None:
-    """Print the night's result, its warnings and the file of its scores."""
+    screen = Screen()
     screen.say(sentence(scoring))
     for one in scoring.beyond(Result.WARN):
         screen.say(f"warning: {check_text(one)}")
     if file is not None:
         screen.say(f"scores: {file}")
+    return scoring
 
 
-def run_score(experiment: Experiment, api: AbstractContextManager[None]) -> Scoring:
-    """Check that the tracking store answers, then run the flow."""
-    open_store(experiment.tracking)
-    with api:
-        return score(experiment)
+run_score = checked(check_store, score)

@@ -126,8 +126,9 @@ def serve(
         if own:
             stack.enter_context(answering(server))
             delete_stale_deployments({one.full_name for one in served})
-        with ui_address_for_runs(ui):
-            run_deployments(served, ui, own)
+        os.environ[UI_ADDRESS] = ui  # runs read it for their links
+        stack.callback(os.environ.pop, UI_ADDRESS)
+        run_deployments(served, ui, own)
 
 
 def run_deployments(served: Sequence[RunnerDeployment], ui: str, own: bool) -> None:
@@ -149,17 +150,6 @@ def run_deployments(served: Sequence[RunnerDeployment], ui: str, own: bool) -> N
         asyncio.run(runner.start())
     finally:
         close_interrupted(tidied)
-
-
-@contextmanager
-def ui_address_for_runs(ui: str) -> Iterator[None]:
-    """Put the UI's address into the environment, where runs read it for their links."""
-    before = os.environ.get(UI_ADDRESS)
-    os.environ[UI_ADDRESS] = ui
-    try:
-        yield
-    finally:
-        os.environ.pop(UI_ADDRESS) if before is None else os.environ.update({UI_ADDRESS: before})
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from tempfile import TemporaryFile
@@ -88,22 +88,23 @@ def interrupted(error: BaseException | None) -> bool:
     return itself or interrupted(error.__cause__ or error.__context__)
 
 
-def run_flow(describe: Callable[[], Any], runner: str, *options: Any) -> Any:
-    """Read the request, then run ``package.module:function`` on it with a Prefect API.
+def run_flow(reader: str, arguments: tuple[Any, ...], runner: str, *options: Any) -> Any:
+    """Read the request, then run a flow on it with a Prefect API.
 
-    An embedded API starts while the rest is imported and the input is checked.
+    An embedded API starts while the rest is imported and the input is checked. Both functions are
+    named as ``room.module:function`` and imported late.
 
     Args:
-        describe: Reads and checks the request; raises ConfigError.
-        runner: The function, imported late. It takes the request, ``options`` and the context of
-            the API.
-        options: Further arguments of the function.
+        reader: Reads and checks the request; raises ConfigError.
+        arguments: Arguments of the reader.
+        runner: Takes the request, ``options`` and the context of the API.
+        options: Further arguments of the runner.
     """
     with fewer_collections():
         from foldproof.conf.load import ConfigError
     try:
         with fewer_collections():
-            request = describe()
+            request = imported(reader)(*arguments)
     except ConfigError as error:
         fail(error)
     from foldproof.flows.processes.api import one_api
@@ -112,12 +113,17 @@ def run_flow(describe: Callable[[], Any], runner: str, *options: Any) -> Any:
         with fewer_collections():
             from foldproof.flows.checks import USER_ERRORS
 
-            module, _, name = runner.partition(":")
-            run = getattr(import_module(module), name)
+            run = imported(runner)
         try:
             return run(request, *options, api)
         except USER_ERRORS as error:
             fail(error)
+
+
+def imported(name: str) -> Any:
+    """The function ``room.module:function`` of this package."""
+    module, _, function = name.partition(":")
+    return getattr(import_module(f"foldproof.{module}"), function)
 
 
 @contextmanager

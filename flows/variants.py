@@ -10,7 +10,7 @@ from typing import TypeVar
 import pandas as pd
 
 from foldproof.conf.schema import Experiment
-from foldproof.flows.processes.schedule import Job, drive
+from foldproof.flows.processes.schedule import Job
 from foldproof.flows.screens.comparison import Screen
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.attribute.task import attribute
@@ -98,9 +98,7 @@ def fit_variants(experiment: Experiment, panel: Path, plan: Plan, screen: Screen
     for name in experiment.references:
         jobs += reference_jobs(experiment, name, panel, plan, fitted)
     follow_ups = (1 + bool(experiment.attribution.samples)) * len(experiment.variants)
-    with screen.bar(len(jobs) + follow_ups) as bar:
-        for job in drive(jobs, width=2 * experiment.processes):
-            bar.step(job.title)
+    screen.follow(jobs, width=2 * experiment.processes, later=follow_ups)
     return fitted
 
 
@@ -151,14 +149,11 @@ def shared_jobs(experiment: Experiment, panel: Path, plan: Plan, fitted: Fitted)
     """The audits of the features and of the plan."""
     features = partial(audit_panel_features.submit, experiment.data, experiment.audit)
     folds = partial(audit_folds.submit, plan.folds, experiment.split.embargo, panel)
-    return [
-        Job(
-            f"audit {subject}",
-            submit,
-            fitted.keep("diagnose", partial(fitted.shared.__setitem__, subject)),
-        )
-        for subject, submit in (("features", features), ("folds", folds))
-    ]
+    jobs = []
+    for subject, submit in (("features", features), ("folds", folds)):
+        store = partial(fitted.shared.__setitem__, subject)
+        jobs.append(Job(f"audit {subject}", submit, fitted.keep("diagnose", store)))
+    return jobs
 
 
 def reference_jobs(

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -35,7 +35,7 @@ def mlflow_ui(tracking: TrackingSpec, port: int, log: Path) -> Iterator[tuple[st
     if store.uri.startswith("http"):
         yield store.uri, None
         return
-    process = start_child(ui_command(store.uri, port), log)
+    process = start_ui(store.uri, port, log)
     try:
         wait_for(process, port, log)
         yield f"http://{HOST}:{port}", process
@@ -43,19 +43,17 @@ def mlflow_ui(tracking: TrackingSpec, port: int, log: Path) -> Iterator[tuple[st
         process.communicate()  # closes its standard input
 
 
-def ui_command(uri: str, port: int) -> list[str]:
-    """The command that serves the UI of the store at ``uri``, in one process."""
-    options = ["--backend-store-uri", uri, "--host", HOST, "--port", str(port), "--workers", "1"]
-    return [sys.executable, "-m", "mlflow", "server", *options]
+def start_ui(uri: str, port: int, log: Path) -> Process:
+    """Serve the UI of the store at ``uri`` in one process.
 
-
-def start_child(command: Sequence[str], log: Path) -> Process:
-    """Start ``command`` so that it ends with this process, through its standard input."""
+    It ends when its standard input closes, as it does at our end.
+    """
     script = str(Path(__file__).with_name("child.py"))
+    options = ["--backend-store-uri", uri, "--host", HOST, "--port", str(port), "--workers", "1"]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as out:
         return subprocess.Popen(
-            [sys.executable, "-P", script, *command],
+            [sys.executable, "-P", script, sys.executable, "-m", "mlflow", "server", *options],
             env=os.environ | UI_SETTINGS,
             stdin=subprocess.PIPE,
             stdout=out,

@@ -7,7 +7,8 @@ from rich.table import Table
 
 from foldproof.flows.screens.terminal import Terminal
 from foldproof.tasks.data import load
-from foldproof.tasks.report import QUESTIONS, Results, answers
+from foldproof.tasks.report.comparison.answers import QUESTIONS, answers
+from foldproof.tasks.report.results import Results
 from foldproof.tasks.split import Fold
 from foldproof.tasks.track.store import Links
 

@@ -1,12 +1,12 @@
 """The terminal or log that every screen writes to."""
 
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from foldproof.flows.processes.schedule import Job, drive
 from foldproof.tasks.track.store import Links
 
 
@@ -21,9 +21,14 @@ class Terminal:
         """Print one line."""
         self.console.print(text, markup=False)
 
-    @contextmanager
-    def bar(self, total: int) -> Iterator["Bar"]:
-        """A progress bar of ``total`` steps, which disappears at the end."""
+    def follow(self, jobs: Sequence[Job], width: int, later: int = 0) -> None:
+        """Run jobs, at most ``width`` at a time, with a progress bar that disappears at the end.
+
+        Args:
+            jobs: The jobs.
+            width: Tasks in flight.
+            later: Jobs that these jobs will add.
+        """
         progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -34,7 +39,9 @@ class Terminal:
             disable=not self.console.is_terminal,
         )
         with progress:
-            yield Bar(progress, total)
+            bar = progress.add_task("training", total=len(jobs) + later)
+            for done in drive(jobs, width):
+                progress.update(bar, advance=1, description=done.title)
 
     def say_seconds(self, title: str, seconds: Mapping[str, float]) -> None:
         """Print the seconds of each step in one line."""
@@ -47,15 +54,3 @@ class Terminal:
         if links.command:
             self.say(f"To open MLflow: {links.command}")
         self.say(f"{title} in MLflow: {links.report}")
-
-
-class Bar:
-    """A progress bar."""
-
-    def __init__(self, progress: Progress, total: int) -> None:
-        self.progress = progress
-        self.task = progress.add_task("training", total=total)
-
-    def step(self, done: str) -> None:
-        """One more step is done."""
-        self.progress.update(self.task, advance=1, description=done)

@@ -14,7 +14,7 @@ from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.compare.comparison import Comparison
 from foldproof.tasks.compare.selection import Selection, selection
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
-from foldproof.tasks.report.text import is_reference, minus
+from foldproof.tasks.report.text import is_reference, label, minus
 from foldproof.tasks.split.fold import Fold
 
 
@@ -147,6 +147,10 @@ class Results:
     def is_control(self, name: str) -> bool:
         """Whether ``name`` is a variant that leaks on purpose."""
         return name in self.variants and self.variants[name].control
+
+    def row_name(self, name: str) -> str:
+        """The readable name of a variant or reference, with a note on a control."""
+        return f"{label(name)} (control)" if self.is_control(name) else label(name)
 
     def verdict(self, name: str) -> str:
         """LEAK, UNKNOWN, CLEAN; "not audited" for a reference."""

@@ -9,21 +9,19 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+HERE = files("foldproof.tasks.report")
+"""The templates, wherever the package is installed."""
+
 
 def fill(template: str, /, **values: Any) -> str:
     """A template of this folder with ``values``; text is escaped, a missing name raises."""
     environment = Environment(
-        loader=FunctionLoader(source_of),
+        loader=FunctionLoader(lambda name: HERE.joinpath(name).read_text(encoding="utf-8")),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
     )
     return environment.get_template(template).render(values)
-
-
-def source_of(name: str) -> str:
-    """The text of a template, wherever the package is installed."""
-    return files("foldproof.tasks.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def embedded(title: str, png: bytes) -> Markup:

@@ -12,9 +12,12 @@ from mlflow.entities import Dataset, DatasetInput
 from PIL import Image
 
 from foldproof.tasks.diagnose.findings.finding import Finding
-from foldproof.tasks.report import Report, Results, heatmap_of, render
+from foldproof.tasks.report.attribution.figures import heatmap_of
 from foldproof.tasks.report.attribution.shares import ranked_features
 from foldproof.tasks.report.audit.matrices import SHARED
+from foldproof.tasks.report.results import Results
+from foldproof.tasks.report.style import render
+from foldproof.tasks.report.template import Report
 from foldproof.tasks.track.comparison_entries import (
     panel_shape,
     summary_params,

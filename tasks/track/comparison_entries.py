@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pandas as pd
 
 from foldproof.tasks.diagnose.findings.finding import Verdict
-from foldproof.tasks.report import Results, answers, summary_markdown
+from foldproof.tasks.report.comparison.answers import answers, summary_markdown
+from foldproof.tasks.report.results import Results
 from foldproof.tasks.track.attribution_metrics import attribution_values
 from foldproof.tasks.track.entries import LONGEST, NOTE, Value, flat, seconds
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from foldproof.tasks.operate.monitor import Monitoring
 from foldproof.tasks.operate.scoring import Scoring, markdown, sentence
-from foldproof.tasks.report import Report
+from foldproof.tasks.report.template import Report
 from foldproof.tasks.track.entries import NOTE, Value, metrics, tags
 from foldproof.tasks.track.runs import METRICS, chunks, new_run
 from foldproof.tasks.track.store import Store

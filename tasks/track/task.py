@@ -11,8 +11,9 @@ from foldproof.tasks.operate.evidence import Champion
 from foldproof.tasks.operate.monitor import Monitoring
 from foldproof.tasks.operate.record import Retraining, Settled
 from foldproof.tasks.operate.scoring import Scoring
-from foldproof.tasks.report import Report, Results
 from foldproof.tasks.report.batch_study.results import StudyResults
+from foldproof.tasks.report.results import Results
+from foldproof.tasks.report.template import Report
 from foldproof.tasks.track.audit import Audit, log_leak_audit, write_audit
 from foldproof.tasks.track.comparison import log_comparison
 from foldproof.tasks.track.find_model import ModelPlace, fetch_model

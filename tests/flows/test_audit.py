@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 import yaml
 from mlflow import MlflowClient
 
@@ -211,14 +212,16 @@ def test_the_benchmark_runs_named_cases(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run_benchmark(1, ["c01"], "01") == 0
+    assert run_benchmark(1, ["01", "c01"]) == 0
     shown = capsys.readouterr().out
     assert "1 of 1 audits of the catalogue leaks caught, by a test that names the stage" in shown
     assert "0 of 1 audits of clean controls flagged" in shown
     kept = pd.read_csv(tmp_path / ".foldproof/benchmark/cases.csv", dtype={"case": str})
     assert kept["case"].tolist() == ["01", "c01"]
-    assert run_benchmark(1, [], "99") == 2
-    assert "no case '99'; there are catalogue, 01, " in capsys.readouterr().out.replace("\n", " ")
+    with pytest.raises(typer.Exit) as ended:
+        run_benchmark(1, ["99"])
+    assert ended.value.exit_code == 2
+    assert "no case '99'; there are catalogue, 01, " in capsys.readouterr().err.replace("\n", " ")
 
 
 @pytest.mark.slow
@@ -226,12 +229,14 @@ def test_power_is_measured_for_a_named_test(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run_power(2, [], "T8 rows") == 0
+    run_power(2, ["T8 rows"])
     shown = capsys.readouterr().out
     assert "0/2" in shown  # flagged where nothing is planted
     kept = pd.read_csv(tmp_path / ".foldproof/benchmark/power.csv")
     assert set(kept["dial"]) == {"T8 rows"}
     assert kept.loc[kept["honest"], "rate"].tolist() == [0.0]
     assert kept.loc[~kept["honest"], "rate"].tolist() == [1.0] * 5
-    assert run_power(2, [], "T99") == 2
-    assert "no dial of T99; there are T1, " in capsys.readouterr().out
+    with pytest.raises(typer.Exit) as ended:
+        run_power(2, ["T99"])
+    assert ended.value.exit_code == 2
+    assert "no dial of T99; there are T1, " in capsys.readouterr().err

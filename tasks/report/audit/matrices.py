@@ -1,10 +1,9 @@
 """Leak matrices: tests (columns) by stage, audited subject or compared variant (rows)."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import ceil
 from textwrap import wrap
-from types import MappingProxyType
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,19 +15,16 @@ from foldproof.tasks.diagnose.findings.sheet import stage_of, stages_of, title_o
 from foldproof.tasks.report import style
 from foldproof.tasks.report.audit.text import largest, subject_name
 from foldproof.tasks.report.results import Results
-from foldproof.tasks.report.text import label
 
 SHARED = ("features", "folds")
 """Subjects of findings that concern every variant."""
-COLORS: Mapping[str, tuple[str, str, str | None]] = MappingProxyType(
-    {
-        "LEAK": (style.VERMILLION, style.PAPER, None),
-        "UNKNOWN": ("#f5d67a", style.INK, "////"),
-        "CLEAN": ("#cfe6f5", style.INK, None),
-        "informs": ("#eef0f3", style.MUTED, None),
-        "": (style.PAPER, style.MUTED, None),
-    }
-)
+COLORS: Mapping[str, tuple[str, str, str | None]] = {
+    "LEAK": (style.VERMILLION, style.PAPER, None),
+    "UNKNOWN": ("#f5d67a", style.INK, "////"),
+    "CLEAN": ("#cfe6f5", style.INK, None),
+    "informs": ("#eef0f3", style.MUTED, None),
+    "": (style.PAPER, style.MUTED, None),
+}
 """Background, ink and hatch by result; they differ in lightness and hatch, not in hue alone."""
 HEAD, ROW, COLUMN = 0.75, 0.42, 1.06
 """Inches: the heads of a panel, a row, the narrowest column."""
@@ -39,43 +35,31 @@ FEWEST = 6
 PLAIN = ("count", "fraction", "correlation", "AUC")
 """Units that are left out of a cell."""
 
-Cells = Callable[[str, str], list[Finding]]
-"""Row and test -> the findings of a cell."""
-
 
 def stage_matrix(report: LeakReport) -> Figure:
     """Tests by stage, in the order of the pipeline. A cell shows the worst finding that counts."""
-
-    def cell(stage: str, test: str) -> list[Finding]:
-        return [f for f in report.findings if f.test == test and stage_of(f.stage) == stage]
-
-    return matrix(stages_of(report.findings), tests_of(report.findings), cell)
+    stages = stages_of(report.findings)
+    return matrix({s: [f for f in report.findings if stage_of(f.stage) == s] for s in stages})
 
 
 def subject_matrix(reports: Sequence[LeakReport]) -> Figure:
     """Tests by audited subject."""
-    found = {subject_name(report.subject): report.findings for report in reports}
-
-    def cell(subject: str, test: str) -> list[Finding]:
-        return [f for f in found[subject] if f.test == test]
-
-    return matrix(list(found), tests_of(f for own in found.values() for f in own), cell)
+    return matrix({subject_name(report.subject): report.findings for report in reports})
 
 
 def variant_matrix(results: Results) -> Figure:
     """Tests by variant of a comparison, then by what all variants share."""
-    found = {_subject(results, name): results.findings[name] for name in subjects_of(results)}
+    shared = {name: f"{name} (all variants)" for name in SHARED}
+    found = {
+        shared.get(name) or results.row_name(name): results.findings[name]
+        for name in subjects_of(results)
+    }
     own = {f.test for name in results.variants for f in results.findings.get(name, ())}
-    shared = {f"{name} (all variants)" for name in SHARED}
-
-    def cell(subject: str, test: str) -> list[Finding]:
-        return [f for f in found[subject] if f.test == test]
 
     def absent(subject: str, test: str) -> str:
-        return "not run" if test in own and subject not in shared else ""
+        return "not run" if test in own and subject not in shared.values() else ""
 
-    tests = tests_of(f for findings in found.values() for f in findings)
-    return matrix(list(found), tests, cell, absent)
+    return matrix(found, absent)
 
 
 def subjects_of(results: Results) -> list[str]:
@@ -83,32 +67,21 @@ def subjects_of(results: Results) -> list[str]:
     return [name for name in (*results.ranking.index, *SHARED) if name in results.findings]
 
 
-def _subject(results: Results, name: str) -> str:
-    if name in SHARED:
-        return f"{name} (all variants)"
-    return f"{label(name)} (control)" if results.is_control(name) else label(name)
-
-
-def tests_of(findings: Iterable[Finding]) -> list[str]:
-    """Tests with a result, in the order of the catalogue; others after them."""
-    found = dict.fromkeys(f.test for f in findings)
-    return [t for t in DIAGNOSTICS if t in found] + [t for t in found if t not in DIAGNOSTICS]
-
-
 def matrix(
-    rows: list[str],
-    tests: list[str],
-    cells: Cells,
+    found: Mapping[str, Sequence[Finding]],
     absent: Callable[[str, str], str] = lambda row, test: "",
 ) -> Figure:
-    """Results of ``tests`` on ``rows``, in as many panels as needed for the width.
+    """The findings of each row by test, in as many panels as needed for the width.
 
-    A panel leaves out rows without any result in it. ``absent`` is the text of an empty cell.
+    Tests are in the order of the catalogue, others after them. A panel leaves out rows without any
+    result in it. ``absent`` is the text of an empty cell, from its row and test.
     """
-    room = columns_of(rows, len(tests))
+    known = dict.fromkeys(f.test for own in found.values() for f in own)
+    tests = [t for t in DIAGNOSTICS if t in known] + [t for t in known if t not in DIAGNOSTICS]
+    room = columns_of(list(found), len(tests))
     shares = [tests[at : at + room] for at in range(0, len(tests), room)] or [[]]
     panels = [
-        ([name for name in rows if any(cells(name, test) for test in share)], share)
+        ([name for name, own in found.items() if any(f.test in share for f in own)], share)
         for share in shares
     ]
     heights = [HEAD + ROW * max(len(kept), 1) for kept, _ in panels]
@@ -116,7 +89,7 @@ def matrix(
     for axis, (kept, share) in zip(axes[:, 0], panels, strict=True):
         for row, name in enumerate(kept):
             for column, test in enumerate(share):
-                result, text = cell_of(cells(name, test))
+                result, text = cell_of([f for f in found[name] if f.test == test])
                 draw_cell(axis, row, column, result, text or absent(name, test))
         _name_sides(axis, kept, share, room)
     return figure
@@ -188,17 +161,13 @@ def draw_cell(axis: Axes, row: int, column: int, result: str, text: str) -> None
 
 
 def _name_sides(axis: Axes, rows: list[str], tests: list[str], columns: int) -> None:
-    """Rows at the left, tests with their numbers on top, faint lines between rows."""
+    """Rows at the left, tests on top (number and title), faint lines between rows."""
     axis.set_xlim(-0.5, columns - 0.5)
     axis.spines["bottom"].set_visible(False)
     lines = [row + 0.5 for row in range(len(rows) - 1)]
     axis.hlines(lines, -0.5, len(tests) - 0.5, style.FAINT, linewidth=0.7)
     axis.xaxis.tick_top()
-    axis.set_xticks(range(len(tests)), [_head(t) for t in tests], fontsize=style.NORMAL)
+    heads = [title_of(test).replace(" ", "\n", 1) for test in tests]
+    axis.set_xticks(range(len(tests)), heads, fontsize=style.NORMAL)
     style.name_rows(axis, [wrapped(name) for name in rows])
     axis.tick_params(axis="y", labelsize=style.NORMAL)
-
-
-def _head(test: str) -> str:
-    """Title of a test, its first word on a line of its own."""
-    return title_of(test).replace(" ", "\n", 1)

@@ -1,10 +1,8 @@
 """The page of a leak audit: one HTML file for one or several reports."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
-
-from markupsafe import Markup
 
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
 from foldproof.tasks.diagnose.findings.finding import Finding, LeakReport, Verdict
@@ -55,13 +53,15 @@ def audit_report(reports: Sequence[LeakReport], title: str) -> Report:
         raise ValueError(
             f"a page needs at least one report, and each report another subject; got {subjects}"
         )
-    pictures = pictures_of(reports)
+    pictures: dict[str, bytes] = {}
+    if len(reports) > 1:
+        pictures[SUBJECTS] = render(subject_matrix(reports))
     page = fill(
         "audit.html",
         title=title,
         summary=overall_sentence(reports),
-        several=len(reports) > 1,
-        subjects=image(pictures, SUBJECTS, "Every test on every subject"),
+        subjects=pictures.get(SUBJECTS),
+        embedded=embedded,
         sections=[section(report, pictures) for report in reports],
         questions=list(AUDIT_QUESTIONS),
         reading=READING,
@@ -76,31 +76,9 @@ def audit_report(reports: Sequence[LeakReport], title: str) -> Report:
     return Report(page, pictures)
 
 
-def pictures_of(reports: Sequence[LeakReport]) -> dict[str, bytes]:
-    """Every figure as PNG by its key."""
-    found = {SUBJECTS: render(subject_matrix(reports))} if len(reports) > 1 else {}
-    for report in reports:
-        found[f"{slug(report.subject)}/stages"] = render(stage_matrix(report))
-        for place, (finding, _) in enumerate(gathered(report, Verdict.LEAK)):
-            figure = witness_picture(finding)
-            if figure is not None:
-                found[witness_key(report, place, finding)] = render(figure)
-    return found
-
-
 def slug(subject: str) -> str:
     """A subject as part of an address or a file name."""
     return re.sub(r"[^\w.-]+", "_", subject)
-
-
-def witness_key(report: LeakReport, place: int, finding: Finding) -> str:
-    """Key of the picture of a report's leak; leaks are numbered from 1."""
-    return f"{slug(report.subject)}/leak_{place + 1}_{finding.test}_{slug(finding.stage)}"
-
-
-def image(pictures: Mapping[str, bytes], key: str, title: str) -> Markup | None:
-    """The picture ``key`` as HTML, if it exists."""
-    return embedded(title, pictures[key]) if key in pictures else None
 
 
 def gathered(
@@ -111,28 +89,25 @@ def gathered(
     return grouped(found, lambda f: (f.test, f.stage, f.statistic))
 
 
-def section(report: LeakReport, pictures: Mapping[str, bytes]) -> dict[str, Any]:
-    """The part of the page about one report."""
-    leaks = [
-        (
-            finding,
-            count,
-            image(
-                pictures,
-                witness_key(report, place, finding),
-                f"{title_of(finding.test)}: {witness_text(finding)}",
-            ),
-        )
-        for place, (finding, count) in enumerate(gathered(report, Verdict.LEAK))
-    ]
+def section(report: LeakReport, pictures: dict[str, bytes]) -> dict[str, Any]:
+    """The part of the page about one report; its pictures are added to ``pictures``."""
+    own = slug(report.subject)
+    stages = pictures[f"{own}/stages"] = render(stage_matrix(report))
+    leaks = []
+    for place, (finding, count) in enumerate(gathered(report, Verdict.LEAK), start=1):
+        figure = witness_picture(finding)
+        png = figure and render(figure)
+        if png:
+            pictures[f"{own}/leak_{place}_{finding.test}_{slug(finding.stage)}"] = png
+        leaks.append((finding, count, png))
     return {
         "subject": subject_name(report.subject),
-        "anchor": slug(report.subject),
+        "anchor": own,
         "verdict": str(report.verdict),
         "sentence": verdict_sentence(report),
         "answers": audit_answers(report),
         "about": report.about,
-        "matrix": image(pictures, f"{slug(report.subject)}/stages", "Every test by stage"),
+        "stages": stages,
         "leaks": leaks,
         "price": price_of(report),
         "clean": gathered(report, Verdict.CLEAN),

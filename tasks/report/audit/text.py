@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from math import isfinite
-from types import MappingProxyType
 
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
 from foldproof.tasks.diagnose.findings.finding import Finding, Inflation, LeakReport, Verdict
@@ -222,21 +221,17 @@ def overall_sentence(reports: Sequence[LeakReport]) -> str:
     return f"Of {len(reports)} subjects: {listed(parts)}."
 
 
-VERDICTS: Mapping[Verdict, str] = MappingProxyType(
-    {
-        Verdict.LEAK: "with a leak",
-        Verdict.UNKNOWN: "undecided (not clean)",
-        Verdict.CLEAN: "without a leak in what was tested",
-    }
-)
+VERDICTS: Mapping[Verdict, str] = {
+    Verdict.LEAK: "with a leak",
+    Verdict.UNKNOWN: "undecided (not clean)",
+    Verdict.CLEAN: "without a leak in what was tested",
+}
 """Verdicts on several subjects, the worst first."""
 
-AUDIT_QUESTIONS: Mapping[str, Callable[[LeakReport], str]] = MappingProxyType(
-    {
-        "Does it see the future?": verdict_sentence,
-        "Where does the leak enter?": where_it_enters,
-        "How much rank IC does it add?": what_it_adds,
-        "What remains unknown?": what_is_not_known,
-    }
-)
+AUDIT_QUESTIONS: Mapping[str, Callable[[LeakReport], str]] = {
+    "Does it see the future?": verdict_sentence,
+    "Where does the leak enter?": where_it_enters,
+    "How much rank IC does it add?": what_it_adds,
+    "What remains unknown?": what_is_not_known,
+}
 """The questions of the audit page, in order."""

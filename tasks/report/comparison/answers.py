@@ -5,7 +5,6 @@ interval of its mean daily rank IC lies above zero.
 """
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 
 from foldproof.tasks.diagnose.findings.finding import Verdict
 from foldproof.tasks.diagnose.findings.sheet import title_of
@@ -31,7 +30,13 @@ def best_normalization(results: Results) -> Answer:
         )
     best = (kept or candidates)[0]
     skilled = results.rank_ic(best).low > 0
-    return Answer(_choice(results, best, skilled), _reason(results, best, skilled))
+    highest = "highest " if best == candidates[0] else ""
+    lies = "lies above zero" if skilled else "does not lie above zero"
+    return Answer(
+        _choice(results, best, skilled),
+        f"The {highest}mean daily rank IC is {results.rank_ic(best)} for {label(best)}; its joint "
+        f"interval {lies}.",
+    )
 
 
 def _choice(results: Results, best: str, skilled: bool) -> str:
@@ -46,15 +51,6 @@ def _choice(results: Results, best: str, skilled: bool) -> str:
     if not skilled:
         return f"No winner among {kept} candidates, and no skill."
     return f"No clear winner: {kept} of {among} candidates may be the best."
-
-
-def _reason(results: Results, best: str, skilled: bool) -> str:
-    highest = "highest " if best == results.candidates[0] else ""
-    lies = "lies above zero" if skilled else "does not lie above zero"
-    return (
-        f"The {highest}mean daily rank IC is {results.rank_ic(best)} for {label(best)}; its joint "
-        f"interval {lies}."
-    )
 
 
 def sees_the_future(results: Results) -> Answer:
@@ -144,14 +140,12 @@ def worth_it(results: Results) -> Answer:
     )
 
 
-QUESTIONS: Mapping[str, Callable[[Results], Answer]] = MappingProxyType(
-    {
-        "Which normalization should the LSTM use?": best_normalization,
-        "Does anything see the future?": sees_the_future,
-        "Which features carry the forecast?": which_features,
-        "Is the LSTM worth it?": worth_it,
-    }
-)
+QUESTIONS: Mapping[str, Callable[[Results], Answer]] = {
+    "Which normalization should the LSTM use?": best_normalization,
+    "Does anything see the future?": sees_the_future,
+    "Which features carry the forecast?": which_features,
+    "Is the LSTM worth it?": worth_it,
+}
 
 
 def summary_markdown(results: Results, link: str) -> str:
@@ -160,13 +154,9 @@ def summary_markdown(results: Results, link: str) -> str:
         f"**{question}** {answer.verdict}\n\n{answer.evidence}\n"
         for question, answer in zip(QUESTIONS, answers(results), strict=True)
     ]
+    kept = dict.fromkeys(results.kept, "yes")
     rows = [
-        (
-            label(name),
-            str(results.rank_ic(name)),
-            "yes" if name in results.kept else "",
-            results.verdict(name),
-        )
+        (label(name), str(results.rank_ic(name)), kept.get(name, ""), results.verdict(name))
         for name in results.ranking.index
     ]
     head = ("variant", "rank IC [joint interval]", "may be the best", "leak audit")

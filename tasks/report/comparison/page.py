@@ -1,6 +1,5 @@
 """The report: one self-contained HTML page."""
 
-from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,10 +15,10 @@ from foldproof.tasks.report.audit.matrices import subjects_of
 from foldproof.tasks.report.audit.text import grouped, witness_text
 from foldproof.tasks.report.comparison.answers import QUESTIONS, answers
 from foldproof.tasks.report.comparison.figures import figures_of
-from foldproof.tasks.report.comparison.ranking import kind_of, row_name
+from foldproof.tasks.report.comparison.ranking import kind_of
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.style import render
-from foldproof.tasks.report.template import Report, fill
+from foldproof.tasks.report.template import Report, embedded, fill
 from foldproof.tasks.report.text import label, minus, plain
 
 FORMS = {
@@ -42,7 +41,8 @@ def page_of(results: Results, figures: Mapping[str, bytes]) -> str:
         "page.html",
         results=results,
         answers=list(zip(QUESTIONS, answers(results), strict=True)),
-        image={key: b64encode(png).decode() for key, png in figures.items()},
+        image=figures,
+        embedded=embedded,
         ranking=[_row(results, str(name), entry) for name, entry in results.ranking.iterrows()],
         findings=not_clean(results),
         attribution=attribution_facts(results),
@@ -70,7 +70,7 @@ def _row(results: Results, name: str, entry: pd.Series) -> dict[str, Any]:
     kind = kind_of(results, name)
     return {
         "key": name,
-        "name": row_name(results, name),
+        "name": results.row_name(name),
         "kind": kind if kind in ("leak", "reference") else results.verdict(name).lower(),
         "cells": cells,
     }

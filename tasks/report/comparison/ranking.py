@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from matplotlib.lines import Line2D
 from foldproof.tasks.diagnose.findings.finding import Verdict
 from foldproof.tasks.report import style
 from foldproof.tasks.report.results import Results, is_true
-from foldproof.tasks.report.text import is_reference, label
+from foldproof.tasks.report.text import is_reference
 
 BACKGROUND = "#b9c2cd"
 """Lines without a name."""
@@ -36,14 +35,12 @@ class Kind:
         return look | {"markersize": 7, "linestyle": "none"}
 
 
-KINDS: Mapping[str, Kind] = MappingProxyType(
-    {
-        "kept": Kind("LSTM, may be the best", style.BLUE, "o"),
-        "ruled out": Kind("LSTM, ruled out as the best", style.BLUE, "o", filled=False),
-        "leak": Kind("sees the future: no candidate", style.VERMILLION, "X"),
-        "reference": Kind("reference without an LSTM", style.MUTED, "D", filled=False),
-    }
-)
+KINDS: Mapping[str, Kind] = {
+    "kept": Kind("LSTM, may be the best", style.BLUE, "o"),
+    "ruled out": Kind("LSTM, ruled out as the best", style.BLUE, "o", filled=False),
+    "leak": Kind("sees the future: no candidate", style.VERMILLION, "X"),
+    "reference": Kind("reference without an LSTM", style.MUTED, "D", filled=False),
+}
 
 
 def kind_of(results: Results, name: str) -> str:
@@ -84,15 +81,10 @@ def ranking_figure(results: Results) -> Figure:
 
 def _name_rows(axis: Axes, results: Results, names: list[str]) -> None:
     """Names at the left, coloured by kind."""
-    style.name_rows(axis, [row_name(results, name) for name in names])
+    style.name_rows(axis, [results.row_name(name) for name in names])
     for text, name in zip(axis.get_yticklabels(), names, strict=True):
         kind = kind_of(results, name)
         text.set_color(KINDS[kind].color if kind in ("leak", "reference") else style.INK)
-
-
-def row_name(results: Results, name: str) -> str:
-    """Readable name of a row of the ranking."""
-    return f"{label(name)} (control)" if results.is_control(name) else label(name)
 
 
 def _write_column(axis: Axes, points: float, head: str, cells: list[str]) -> None:
@@ -143,7 +135,7 @@ def rank_ic_cumulated(results: Results) -> Figure:
     ends = style.spread(running[list(named)].iloc[-1].tolist(), gap=(high - low) / 24)
     for (name, color), end in zip(named.items(), ends, strict=True):
         axis.annotate(
-            row_name(results, name), (1.005, end), xycoords=axis.get_yaxis_transform(),
+            results.row_name(name), (1.005, end), xycoords=axis.get_yaxis_transform(),
             color=color, fontsize=style.SMALL, va="center",
         )  # fmt: skip
     axis.margins(x=0.005)

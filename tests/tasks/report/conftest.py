@@ -1,6 +1,8 @@
 import pytest
 
-from foldproof.tasks.report import Report, Results, report_of
+from foldproof.tasks.report.comparison.page import report_of
+from foldproof.tasks.report.results import Results
+from foldproof.tasks.report.template import Report
 from tests.tasks.report.example import example
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from foldproof.tasks.attribute import Attribution
-from foldproof.tasks.report import Report, Results
+from foldproof.tasks.report.results import Results
+from foldproof.tasks.report.template import Report
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import Store, open_store
 from tests.tasks.report.example import example, without

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from mlflow.entities import Run, ViewType
 
-from foldproof.tasks.report import Report, Results
+from foldproof.tasks.report.results import Results
+from foldproof.tasks.report.template import Report
 from foldproof.tasks.track import comparison
 from foldproof.tasks.track.comparison import log_comparison
 from foldproof.tasks.track.store import Links, Store

@@ -7,7 +7,7 @@ import pytest
 from mlflow.utils.validation import _validate_metric_name
 
 from foldproof.tasks.attribute import Attribution
-from foldproof.tasks.report import Results
+from foldproof.tasks.report.results import Results
 from foldproof.tasks.track.comparison_entries import (
     settings,
     summary_params,

@@ -8,7 +8,8 @@ import mlflow
 import pandas as pd
 import pytest
 
-from foldproof.tasks.report import Report, Results
+from foldproof.tasks.report.results import Results
+from foldproof.tasks.report.template import Report
 from foldproof.tasks.track.comparison import log_comparison
 from foldproof.tasks.track.model import ModelFiles, log_model
 from foldproof.tasks.track.store import Store

@@ -14,9 +14,9 @@ from foldproof.tasks.operate.monitor import Monitoring
 from foldproof.tasks.operate.realised import realised_mean
 from foldproof.tasks.operate.scoring import Scoring, write_scores
 from foldproof.tasks.operate.spec import Bound
-from foldproof.tasks.report import Report
 from foldproof.tasks.report.realised import realised_figure
 from foldproof.tasks.report.style import render
+from foldproof.tasks.report.template import Report
 from foldproof.tasks.track.scoring import log_scoring, log_watch, step_of
 from foldproof.tasks.track.store import Store
 from tests.tasks.report.watch_example import example_watch

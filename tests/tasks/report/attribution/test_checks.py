@@ -1,7 +1,8 @@
 """The checks of an attribution as a table of the page."""
 
-from foldproof.tasks.report import Results, page_of
 from foldproof.tasks.report.attribution.checks import checks_table
+from foldproof.tasks.report.comparison.page import page_of
+from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.text import label
 from tests.tasks.report.example import with_newest
 

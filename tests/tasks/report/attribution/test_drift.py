@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foldproof.tasks.report import Results
 from foldproof.tasks.report.attribution.answer import attribution_facts
 from foldproof.tasks.report.attribution.drift import alerted, drift_figure, shares_by_fold
 from foldproof.tasks.report.attribution.shares import best_attributed
+from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.style import BLUE, VERMILLION
 from tests.tasks.report.comparison.test_figures import texts
 from tests.tasks.report.example import with_newest

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from foldproof.tasks.report import Results, figures_of
 from foldproof.tasks.report.attribution.methods import (
     errors_of,
     lag_profile_figure,
@@ -19,6 +18,8 @@ from foldproof.tasks.report.attribution.methods import (
     tau_table,
 )
 from foldproof.tasks.report.attribution.shares import best_attributed, importance_shares
+from foldproof.tasks.report.comparison.figures import figures_of
+from foldproof.tasks.report.results import Results
 from tests.tasks.report.comparison.test_figures import texts
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from foldproof.tasks.report import Results
 from foldproof.tasks.report.attribution.net_gross import net_and_gross, net_gross_figure
 from foldproof.tasks.report.attribution.shares import best_attributed
+from foldproof.tasks.report.results import Results
 from tests.tasks.report.example import cancelled
 
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from foldproof.tasks.report import Results
 from foldproof.tasks.report.attribution.answer import which_features
 from foldproof.tasks.report.attribution.shares import importance_shares, ranked_features, shares
+from foldproof.tasks.report.results import Results
 
 
 def test_shares_add_up_and_put_the_newest_lag_last() -> None:

@@ -97,7 +97,7 @@ def test_a_panel_leaves_out_rows_without_an_answer():
 
 def test_a_report_without_findings_is_an_empty_picture():
     assert cells(stage_matrix(LeakReport("x", ()))) == {}
-    assert cells(matrix([], [], lambda row, test: [])) == {}
+    assert cells(matrix({})) == {}
 
 
 def test_the_largest_leak_is_shown_and_a_missing_value_is_no_number():

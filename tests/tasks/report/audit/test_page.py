@@ -7,8 +7,7 @@ from foldproof.tasks.benchmark.cases import CASES
 from foldproof.tasks.diagnose import DIAGNOSTICS, LeakReport, Verdict
 from foldproof.tasks.diagnose.findings.leakage_types import LEAKAGE_TYPES
 from foldproof.tasks.diagnose.findings.sheet import sheet_of
-from foldproof.tasks.report import Report, audit_page, audit_report
-from foldproof.tasks.report.audit.page import gathered
+from foldproof.tasks.report.audit.page import audit_page, audit_report, gathered
 from foldproof.tasks.report.audit.text import (
     audit_answers,
     overall_sentence,
@@ -16,6 +15,7 @@ from foldproof.tasks.report.audit.text import (
     witness_text,
 )
 from foldproof.tasks.report.task import draw_audit
+from foldproof.tasks.report.template import Report
 from tests.tasks.report.audit_example import LEAK, OPEN, finding, honest, leaking, undecided
 from tests.tasks.report.comparison.test_page import Outline, words
 

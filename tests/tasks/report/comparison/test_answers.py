@@ -9,16 +9,19 @@ from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.attribute.unit.tables import COLUMNS
 from foldproof.tasks.compare.comparison import Comparison
 from foldproof.tasks.diagnose.findings.finding import Verdict
-from foldproof.tasks.report import QUESTIONS, Results, answers, summary_markdown
 from foldproof.tasks.report.answer import LONGEST_VERDICT
 from foldproof.tasks.report.attribution.answer import attribution_facts
 from foldproof.tasks.report.attribution.shares import ranked_features
 from foldproof.tasks.report.comparison.answers import (
+    QUESTIONS,
+    answers,
     best_normalization,
     sees_the_future,
+    summary_markdown,
     which_features,
     worth_it,
 )
+from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.text import names
 from tests.tasks.report.example import blind, finding, with_newest, without
 

@@ -11,12 +11,18 @@ from PIL import Image
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.attribute.unit.tables import COLUMNS
 from foldproof.tasks.diagnose.findings.finding import Verdict
-from foldproof.tasks.report import FIGURES, Report, Results, figures_of, heatmap_of
-from foldproof.tasks.report.attribution.figures import attribution_heatmap, importance_by_method
+from foldproof.tasks.report.attribution.figures import (
+    attribution_heatmap,
+    heatmap_of,
+    importance_by_method,
+)
 from foldproof.tasks.report.attribution.origins import origins_figure
 from foldproof.tasks.report.attribution.shares import best_attributed, ranked_features
 from foldproof.tasks.report.audit.matrices import cell_of, variant_matrix
+from foldproof.tasks.report.comparison.figures import FIGURES, figures_of
 from foldproof.tasks.report.comparison.ranking import KINDS, kind_of, ranking_figure
+from foldproof.tasks.report.results import Results
+from foldproof.tasks.report.template import Report
 from tests.tasks.report.example import finding, with_newest
 
 

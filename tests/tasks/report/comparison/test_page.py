@@ -3,8 +3,10 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 from foldproof.tasks.diagnose.findings.finding import Verdict
-from foldproof.tasks.report import Report, Results, answers, page_of
-from foldproof.tasks.report.comparison.page import FORMS, not_clean
+from foldproof.tasks.report.comparison.answers import answers
+from foldproof.tasks.report.comparison.page import FORMS, not_clean, page_of
+from foldproof.tasks.report.results import Results
+from foldproof.tasks.report.template import Report
 from tests.tasks.report.example import blind, without
 
 VOID = {"meta", "img", "br"}
