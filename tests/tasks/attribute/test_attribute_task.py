@@ -84,7 +84,7 @@ def test_prices_give_the_reason_for_stopping_at_features(found, monkeypatch):
     (_, newest) = found(replace(SPEC, prices=True))
     assert newest.newest.by_return.empty
     assert len(newest.newest.to_prices) == 2
-    assert newest.newest.to_prices["stops"].str.contains("supplied ready-made").all()
+    assert newest.newest.to_prices["stops"].str.contains("the features are ready-made").all()
     same = ["date", "symbol"]
     pd.testing.assert_frame_equal(newest.newest.to_prices[same], newest.newest.supplied[same])
     with pytest.raises(ValueError, match="set origins to 1 or more"):

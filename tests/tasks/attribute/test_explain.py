@@ -102,5 +102,5 @@ def test_ready_made_features_give_the_reason_for_stopping(served, rows, variant)
     model = served(variant)
     found = explained(model, rows, "S0", raw=rows)
     assert found.prices is None
-    assert "supplied ready-made" in found.stops
+    assert "the features are ready-made" in found.stops
     assert explained(model, rows, "S0").stops == ""

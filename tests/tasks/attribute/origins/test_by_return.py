@@ -199,7 +199,10 @@ def test_a_constant_reference_price_has_no_reversal(neighbourhood, market):
 
 @pytest.mark.parametrize(
     ("features", "why"),
-    [("ready", "supplied ready-made"), ("house.alpha:made", "house.alpha:made makes the features")],
+    [
+        ("ready", "the features are ready-made"),
+        ("house.alpha:made", "house.alpha:made makes the features"),
+    ],
 )
 def test_custom_features_have_no_attribution_to_prices(features, why):
     data = DataSpec(source="file", path="rows.csv", features=features)

@@ -42,7 +42,11 @@ def test_a_missing_embargo_is_reported_in_days():
     ("folds", "count", "message"),
     [
         ([Fold(0, range(30, 60), range(0), range(0, 20), DATES)], 20, "not after the previous"),
-        ([Fold(0, range(0, 30), range(60, 70), range(40, 55), DATES)], 15, "not after the block"),
+        (
+            [Fold(0, range(0, 30), range(60, 70), range(40, 55), DATES)],
+            15,
+            "not after the previous block",
+        ),
         ([Fold(0, range(0, 30), range(0), range(25, 40), DATES)], 5, "not after the previous"),
         (
             [
