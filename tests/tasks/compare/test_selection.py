@@ -5,8 +5,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.api import OLS
 
 from foldproof.tasks.compare.selection import BLOCKS, deflated, overfitting, selection
+from foldproof.tasks.statistics.mean_test import lags_for
 
 
 def noise(columns=8, dates=600, seed=0):
@@ -59,6 +61,23 @@ def test_the_deflated_ratio_by_hand():
         (one - luck) * np.sqrt(1249) / np.sqrt(1 - g3 * one + (g4 - 1) / 4 * one**2)
     )
     assert deflated(daily, 1) == pytest.approx(expected, abs=0.03)
+
+
+def test_the_deflated_ratio_recomputed_with_statsmodels():
+    """Two columns, where the spread of the ratios depends most on its degrees of freedom."""
+    daily = noise(2, 400, seed=5) + np.array([0.0, 0.004])
+    ratios = daily.mean(axis=0) / daily.std(axis=0)
+    luck = abs(ratios[0] - ratios[1]) / np.sqrt(2)  # standard deviation of two numbers, n - 1
+    luck *= (1 - np.euler_gamma) * stats.norm.ppf(0.5) + np.euler_gamma * stats.norm.ppf(
+        1 - 1 / (2 * np.e)
+    )
+    best = daily[:, daily.mean(axis=0).argmax()]
+    hac = {"maxlags": lags_for(400, 1), "use_correction": False}
+    error = OLS(best, np.ones(400)).fit(cov_type="HAC", cov_kwds=hac).bse[0]
+    dates = min(400, best.var() / error**2)
+    s, skew, kurtosis = ratios.max(), stats.skew(best), stats.kurtosis(best, fisher=False)
+    z = (s - luck) * np.sqrt(dates - 1) / np.sqrt(1 - skew * s + (kurtosis - 1) / 4 * s**2)
+    assert deflated(daily, 1) == pytest.approx(stats.norm.cdf(z), abs=1e-9)
 
 
 def test_the_deflated_ratio_separates_luck_from_skill():
