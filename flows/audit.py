@@ -1,5 +1,6 @@
 """Audit variants, or a user's own forecaster, for information from the future."""
 
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 
@@ -9,7 +10,7 @@ from prefect import flow
 from foldproof.conf.outside import OutsideAudit
 from foldproof.conf.schema import Experiment
 from foldproof.flows.assemble import audit_of_forecaster, audit_of_variants
-from foldproof.flows.checks import check_experiment, check_store, checked
+from foldproof.flows.checks import check_experiment
 from foldproof.flows.paths import AUDITS, PANELS
 from foldproof.flows.processes.schedule import Job
 from foldproof.flows.processes.workers import Workers
@@ -33,6 +34,7 @@ from foldproof.tasks.split.task import plan_folds
 from foldproof.tasks.timing import Stopwatch, Timed
 from foldproof.tasks.track.audit import Audit
 from foldproof.tasks.track.spec import TrackingSpec
+from foldproof.tasks.track.store import open_store
 from foldproof.tasks.track.task import find_store, log_audit
 
 
@@ -137,10 +139,20 @@ def rows_and_fold(request: OutsideAudit) -> tuple[pd.DataFrame, Fold]:
 
 def check_outside(request: OutsideAudit) -> None:
     """Open the store, read the rows and choose the fold, while an embedded server starts."""
-    check_store(request)
+    open_store(request.tracking)
     own_function(request.forecaster, "forecaster")
     rows_and_fold(request)
 
 
-run_audit = checked(check_experiment, audit)
-run_outside = checked(check_outside, audit_own)
+def run_audit(experiment: Experiment, quick: bool, api: AbstractContextManager[None]) -> Audit:
+    """Report what the user can correct, then audit the variants."""
+    check_experiment(experiment)
+    with api:
+        return audit(experiment, quick)
+
+
+def run_outside(request: OutsideAudit, quick: bool, api: AbstractContextManager[None]) -> Audit:
+    """Report what the user can correct, then audit the user's own forecaster."""
+    check_outside(request)
+    with api:
+        return audit_own(request, quick)

@@ -1,6 +1,7 @@
 """The effect of batch statistics on an LSTM: every normalization on every batch composition."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from itertools import product
 
@@ -8,7 +9,6 @@ from prefect import flow
 
 from foldproof.conf.load import to_yaml
 from foldproof.conf.study import BatchStudy
-from foldproof.flows.checks import check_store, checked
 from foldproof.flows.paths import PANELS, STUDIES
 from foldproof.flows.processes.schedule import Job
 from foldproof.flows.processes.workers import Workers
@@ -24,7 +24,7 @@ from foldproof.tasks.report.batch_study.results import StudyResults
 from foldproof.tasks.report.task import draw_study
 from foldproof.tasks.split.task import plan_folds
 from foldproof.tasks.timing import Stopwatch, Timed
-from foldproof.tasks.track.store import Links
+from foldproof.tasks.track.store import Links, open_store
 from foldproof.tasks.track.task import find_store, log_study
 from foldproof.tasks.train import HOUSE, Unit, code_version, digest, variant_version
 
@@ -128,11 +128,15 @@ def check(study: BatchStudy) -> None:
         PlanError: The panel is too short for its fold.
         TrackingError: The tracking store cannot be reached.
     """
-    check_store(study)
+    open_store(study.tracking)
     for name in study.panels:
         source = study.sources[name]
         panel = build(source.drawn(study.seeds[0]), source.target, cache=PANELS.resolve())
         source.split.folds(panel.dates, panel.label_end)
 
 
-run_study = checked(check, batch_norm)
+def run_study(study: BatchStudy, api: AbstractContextManager[None]) -> Links:
+    """Report what the user can correct, then run the study."""
+    check(study)
+    with api:
+        return batch_norm(study)

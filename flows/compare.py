@@ -1,10 +1,12 @@
 """Compare normalization variants on one plan of walk-forward folds; the answer goes to MLflow."""
 
+from contextlib import AbstractContextManager
+
 from prefect import flow
 
 from foldproof.conf.schema import Experiment
 from foldproof.flows.assemble import assemble
-from foldproof.flows.checks import check_experiment, checked
+from foldproof.flows.checks import check_experiment
 from foldproof.flows.paths import PANELS
 from foldproof.flows.processes.workers import Workers
 from foldproof.flows.screens.comparison import Screen
@@ -44,4 +46,13 @@ def compare(experiment: Experiment) -> Links:
     return links
 
 
-run_compare = checked(check_experiment, compare)
+def run_compare(experiment: Experiment, api: AbstractContextManager[None]) -> Links:
+    """Report what the user can correct, then run the flow.
+
+    Args:
+        experiment: What to compare.
+        api: The context that provides a Prefect API; entered after the check.
+    """
+    check_experiment(experiment)
+    with api:
+        return compare(experiment)

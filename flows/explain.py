@@ -1,12 +1,12 @@
 """Explain a logged model's forecasts: what changed them, feature by feature."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from prefect import flow
 
 from foldproof.conf.explanation import ExplainRequest
-from foldproof.flows.checks import check_store, checked
 from foldproof.flows.paths import EXPLANATIONS
 from foldproof.flows.screens.comparison import Screen
 from foldproof.tasks.attribute.explain import Explanation
@@ -14,6 +14,7 @@ from foldproof.tasks.attribute.task import explain_forecasts
 from foldproof.tasks.report.attribution.explanation import explanation_sentence
 from foldproof.tasks.report.task import draw_explanation
 from foldproof.tasks.track.audit import file_name
+from foldproof.tasks.track.store import open_store
 from foldproof.tasks.track.task import find_model, log_explanation
 
 
@@ -32,10 +33,14 @@ def explain(request: ExplainRequest) -> list[Explanation]:
         name = file_name(f"{one.symbol}-{one.date}")
         place = log_explanation(
             request.tracking, model.run_id, name, report, EXPLANATIONS.resolve()
-        )  # fmt: skip
+        )
         screen.say(explanation_sentence(one))
         screen.say(f"figure and table: {place}")
     return explained
 
 
-run_explain = checked(check_store, explain)
+def run_explain(request: ExplainRequest, api: AbstractContextManager[None]) -> list[Explanation]:
+    """Check that the tracking store answers, then run the flow."""
+    open_store(request.tracking)
+    with api:
+        return explain(request)

@@ -1,19 +1,20 @@
 """Compare past scores with realised returns, and features and attribution with training."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from prefect import flow
 
 from foldproof.conf.schema import Experiment
-from foldproof.flows.checks import check_store, checked
 from foldproof.flows.paths import MONITORING, SCORES
 from foldproof.flows.screens.comparison import Screen
 from foldproof.tasks.operate.monitor import Monitoring
 from foldproof.tasks.operate.monitor_text import alert_lines, lines
 from foldproof.tasks.operate.nightly_inputs import required
 from foldproof.tasks.operate.task import monitor_champion, show_alerts
-from foldproof.tasks.report.task import draw_watch
+from foldproof.tasks.report.task import draw_monitoring
+from foldproof.tasks.track.store import open_store
 from foldproof.tasks.track.task import champion_of, log_monitoring
 
 
@@ -26,7 +27,7 @@ def monitor(experiment: Experiment) -> Monitoring:
         champion = champion_of(night.tracking, operation.model, Path(folder))
         champion = required(champion, operation.model)
         found = monitor_champion(champion, night.data, night.target, operation, SCORES.resolve())
-    report = draw_watch(found, dates)
+    report = draw_monitoring(found, dates)
     show_alerts(found)
     place = log_monitoring(night.tracking, found, report, dates, MONITORING.resolve())
     screen = Screen()
@@ -35,4 +36,8 @@ def monitor(experiment: Experiment) -> Monitoring:
     return found
 
 
-run_monitor = checked(check_store, monitor)
+def run_monitor(experiment: Experiment, api: AbstractContextManager[None]) -> Monitoring:
+    """Check that the tracking store answers, then run the flow."""
+    open_store(experiment.tracking)
+    with api:
+        return monitor(experiment)

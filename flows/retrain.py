@@ -1,5 +1,6 @@
 """Retrain on the newest data; a gate decides whether a new model becomes the champion."""
 
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,7 +10,6 @@ from prefect import flow
 from foldproof.conf.load import to_yaml
 from foldproof.conf.schema import Experiment
 from foldproof.flows.audit import audit_variants
-from foldproof.flows.checks import check_store, checked
 from foldproof.flows.paths import PANELS
 from foldproof.flows.processes.workers import Workers
 from foldproof.flows.screens.audit import AuditScreen
@@ -148,21 +148,22 @@ def new_retraining(
 def audit_challengers(trial: Experiment, plan: Plan, fitted: Fitted) -> Findings:
     """Findings by variant: of its units, of features and folds, of a quick audit from raw rows."""
     reports, _ = audit_variants(trial, plan.folds[-1], True, AuditScreen())
-    shared = [finding for found in fitted.shared.values() for finding in found]
-    return {
-        name: (*fitted.findings[name], *shared, *reports[name].findings) for name in trial.variants
-    }
+    return {name: (*fitted.findings_of(name), *reports[name].findings) for name in trial.variants}
 
 
 def check(experiment: Experiment) -> None:
     """Open the store, build the panel and cut the folds, while an embedded server starts."""
     night = experiment.tonight()
-    check_store(night)
+    open_store(night.tracking)
     panel = build(night.data, night.target, cache=PANELS.resolve())
     trial_of(night, None).split.folds(panel.dates, panel.label_end)
 
 
-run_retrain = checked(check, retrain)
+def run_retrain(experiment: Experiment, api: AbstractContextManager[None]) -> Settled:
+    """Report what the user can correct, then run the flow."""
+    check(experiment)
+    with api:
+        return retrain(experiment)
 
 
 def run_rollback(experiment: Experiment, version: str, _: object) -> str:

@@ -1,18 +1,19 @@
 """Score the newest rows of a night with the champion, unless a check refuses the night."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from prefect import flow
 
 from foldproof.conf.schema import Experiment
-from foldproof.flows.checks import check_store, checked
 from foldproof.flows.paths import SCORES
 from foldproof.flows.screens.comparison import Screen
 from foldproof.tasks.operate.checks import Result
 from foldproof.tasks.operate.nightly_inputs import required
 from foldproof.tasks.operate.scoring import Scoring, check_text, sentence
 from foldproof.tasks.operate.task import keep_scores, score_rows, show_checks
+from foldproof.tasks.track.store import open_store
 from foldproof.tasks.track.task import champion_of, log_night
 
 
@@ -36,4 +37,8 @@ def score(experiment: Experiment) -> Scoring:
     return scoring
 
 
-run_score = checked(check_store, score)
+def run_score(experiment: Experiment, api: AbstractContextManager[None]) -> Scoring:
+    """Check that the tracking store answers, then run the flow."""
+    open_store(experiment.tracking)
+    with api:
+        return score(experiment)

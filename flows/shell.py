@@ -104,7 +104,7 @@ def run_flow(reader: str, arguments: tuple[Any, ...], runner: str, *options: Any
         from foldproof.conf.load import ConfigError
     try:
         with fewer_collections():
-            request = imported(reader)(*arguments)
+            request = late(reader)(*arguments)
     except ConfigError as error:
         fail(error)
     from foldproof.flows.processes.api import one_api
@@ -113,15 +113,15 @@ def run_flow(reader: str, arguments: tuple[Any, ...], runner: str, *options: Any
         with fewer_collections():
             from foldproof.flows.checks import USER_ERRORS
 
-            run = imported(runner)
+            run = late(runner)
         try:
             return run(request, *options, api)
         except USER_ERRORS as error:
             fail(error)
 
 
-def imported(name: str) -> Any:
-    """The function ``room.module:function`` of this package."""
+def late(name: str) -> Any:
+    """The function ``room.module:function`` of this package, imported only now."""
     module, _, function = name.partition(":")
     return getattr(import_module(f"foldproof.{module}"), function)
 

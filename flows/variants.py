@@ -64,11 +64,15 @@ class Fitted:
         )
         return pd.concat([*units, *references], ignore_index=True)
 
+    def findings_of(self, variant: str) -> tuple[Finding, ...]:
+        """The variant's own findings, then those that concern every variant."""
+        shared = (finding for findings in self.shared.values() for finding in findings)
+        return (*self.findings[variant], *shared)
+
     @property
     def verdicts(self) -> dict[str, Verdict]:
-        """By variant, the worst of its own findings and of those that concern every variant."""
-        shared = [finding for findings in self.shared.values() for finding in findings]
-        return {name: overall([*found, *shared]) for name, found in self.findings.items()}
+        """By variant, the worst of :meth:`findings_of`."""
+        return {name: overall(self.findings_of(name)) for name in self.findings}
 
     @property
     def leaking(self) -> set[str]:
