@@ -81,15 +81,15 @@ def champion_forecasts(
         sample.
     """
     start, end = panel.dates[[folds[0].test.start, folds[-1].test.stop - 1]]
-    laid, since = served.inputs(raw), np.datetime64(champion.tested_from, "D")
-    first = int(np.searchsorted(laid.dates, max(start, since)))
-    last = int(np.searchsorted(laid.dates, end, side="right"))
-    dates = laid.dates[first:last]
-    scores = served.block(laid, range(first, last))  # (D', S)
+    inputs, since = served.inputs(raw), np.datetime64(champion.tested_from, "D")
+    first = int(np.searchsorted(inputs.dates, max(start, since)))
+    last = int(np.searchsorted(inputs.dates, end, side="right"))
+    dates = inputs.dates[first:last]
+    scores = served.block(inputs, range(first, last))  # (D', S)
     table = pd.DataFrame(
         {
-            "date": np.repeat(dates, len(laid.symbols)),
-            "symbol": np.tile(laid.symbols, len(dates)),
+            "date": np.repeat(dates, len(inputs.symbols)),
+            "symbol": np.tile(inputs.symbols, len(dates)),
             "variant": CHAMPION,
             "forecast": scores.ravel(),
         }

@@ -19,7 +19,7 @@ from foldproof.tasks.train.serving.training_values import trained_on
 
 
 def importance_of_rows(
-    served: Served, laid: ModelInputs, rows: range, training: range, samples: int, seed: int = 0
+    served: Served, dense: ModelInputs, rows: range, training: range, samples: int, seed: int = 0
 ) -> dict[str, float]:
     """Share of every feature in the integrated gradients of the forecasts of some rows.
 
@@ -29,7 +29,7 @@ def importance_of_rows(
 
     Args:
         served: The model.
-        laid: Its rows as dense arrays.
+        dense: Its rows as dense arrays.
         rows: Date rows whose forecasts are attributed.
         training: Date rows of its training block.
         samples: Number of windows at most, spread evenly over ``rows``.
@@ -39,7 +39,7 @@ def importance_of_rows(
         Shares that sum to 1; empty where one of the blocks has no complete window or all
         attributions are zero.
     """
-    values, member = served.normalized(laid), torch.from_numpy(laid.member)
+    values, member = served.normalized(dense), torch.from_numpy(dense.member)
     here, past = (eligible(values, member, block, served.window) for block in (rows, training))
     if not len(here) or not len(past):
         return {}
@@ -61,14 +61,14 @@ def importance_of_rows(
 
 
 def importance_when_tested(
-    served: Served, laid: ModelInputs, fold: Fold, samples: int
+    served: Served, dense: ModelInputs, fold: Fold, samples: int
 ) -> dict[str, float]:
     """Importance in a fold's test block, with baselines from its training block.
 
     :func:`importance_of_rows` of later rows is compared with it.
     """
-    test = laid.between(*(date.fromisoformat(str(day)) for day in fold.test_dates[[0, -1]]))
-    return importance_of_rows(served, laid, test, laid.between(*trained_on(fold)), samples)
+    test = dense.between(*(date.fromisoformat(str(day)) for day in fold.test_dates[[0, -1]]))
+    return importance_of_rows(served, dense, test, dense.between(*trained_on(fold)), samples)
 
 
 def agreement(one: Mapping[str, float], other: Mapping[str, float]) -> float:

@@ -27,7 +27,7 @@ class Scoring:
         newest: Date of the newest rows, which is the date of the scores.
         scores: date, symbol, score, version; one row per symbol of the universe, NaN where it has
             no score. Do not use them if the night is refused.
-        checks: In the order of :data:`~tasks.operate.checks.CHECKS`.
+        checks: In the order of :data:`~foldproof.tasks.operate.checks.CHECKS`.
     """
 
     model: str

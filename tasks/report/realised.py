@@ -19,13 +19,13 @@ TICKS = 6
 """Dates named below the axis."""
 
 
-def realised_figure(watch: Monitoring, dates: int) -> Figure:
+def realised_figure(monitoring: Monitoring, dates: int) -> Figure:
     """Daily rank IC as bars coloured by version, its mean over the newest ``dates`` as a line.
 
     Dates are equally spaced: there are no gaps at weekends.
     """
     figure, axes = style.canvas(3.4)
-    axis, daily = axes[0, 0], watch.daily
+    axis, daily = axes[0, 0], monitoring.daily
     if daily.empty:
         axis.text(
             0.5, 0.5, "no labels yet", transform=axis.transAxes, ha="center", color=style.MUTED
@@ -47,10 +47,10 @@ def realised_figure(watch: Monitoring, dates: int) -> Figure:
         axis.set_xlim(-1, max(len(daily), 20))
     axis.axhline(0, color=style.INK, linewidth=0.8)
     style.grid(axis, "y")
-    style.describe(axis, f"{watch.model}: realised rank IC of past scores", y="rank IC")
-    alert = f"   ALERT: {', '.join(watch.alerts)}" if watch.alerts else ""
+    style.describe(axis, f"{monitoring.model}: realised rank IC of past scores", y="rank IC")
+    alert = f"   ALERT: {', '.join(monitoring.alerts)}" if monitoring.alerts else ""
     figure.supxlabel(
-        realised_text(watch) + alert, x=0.01, ha="left", fontsize=style.SMALL,
+        realised_text(monitoring) + alert, x=0.01, ha="left", fontsize=style.SMALL,
         color=style.VERMILLION if alert else style.MUTED,
     )  # fmt: skip
     return figure

@@ -60,6 +60,6 @@ def draw_explanation(one: Explanation) -> Report:
 
 
 @task(name="draw monitoring")
-def draw_watch(watch: Monitoring, dates: int) -> Report:
+def draw_monitoring(monitoring: Monitoring, dates: int) -> Report:
     """The results of monitoring as Markdown, and the figure of realised rank IC."""
-    return Report(page(watch), {"realised": render(realised_figure(watch, dates))})
+    return Report(page(monitoring), {"realised": render(realised_figure(monitoring, dates))})

@@ -76,15 +76,15 @@ def night_tags(scoring: Scoring) -> dict[str, str]:
     }
 
 
-def log_watch(store: Store, watch: Monitoring, report: Report, dates: int) -> str:
+def log_monitoring_run(store: Store, monitoring: Monitoring, report: Report, dates: int) -> str:
     """Write the results of monitoring to the run of the champion's version; return the run's id.
 
     The realised rank IC of a date goes to the run of the version that scored it, for the newest
     ``dates`` only, because earlier nights wrote the others. Repeating a night writes the same
     values.
     """
-    for version, own in watch.daily[-dates:].groupby("version"):
-        run_id = scoring_run(store, watch.model, str(version), "")
+    for version, own in monitoring.daily[-dates:].groupby("version"):
+        run_id = scoring_run(store, monitoring.model, str(version), "")
         points = [
             metric
             for stamp, value in zip(own["date"], own["rank_ic"], strict=True)
@@ -92,32 +92,32 @@ def log_watch(store: Store, watch: Monitoring, report: Report, dates: int) -> st
         ]
         for chunk in chunks(points, METRICS):
             store.client.log_batch(run_id, metrics=chunk)
-    run_id = scoring_run(store, watch.model, watch.version, watch.variant)
-    store.client.log_batch(run_id, metrics=dated(watch_values(watch), watch.night))
+    run_id = scoring_run(store, monitoring.model, monitoring.version, monitoring.variant)
+    store.client.log_batch(run_id, metrics=dated(monitoring_values(monitoring), monitoring.night))
     with Image.open(BytesIO(report.figures["realised"])) as image:
         store.client.log_image(run_id, image, "monitoring/realised.png")
     store.client.log_text(run_id, report.page, "monitoring/monitoring.md")
-    for tag in tags(watch_tags(watch)):
+    for tag in tags(monitoring_tags(monitoring)):
         store.client.set_tag(run_id, tag.key, tag.value)
     return run_id
 
 
-def watch_values(watch: Monitoring) -> Iterator[Value]:
+def monitoring_values(monitoring: Monitoring) -> Iterator[Value]:
     """Mean realised rank IC with its interval, drift, and the number of alerts."""
-    step, found = step_of(watch.night), watch.realised
+    step, found = step_of(monitoring.night), monitoring.realised
     for name in ("mean", "low", "high", "dates"):
         yield f"realised/{name}", float(getattr(found, name)), step
-    yield "monitor/shift", float(watch.shift.iloc[0]), step
-    yield "monitor/tau", watch.tau, step
-    yield "monitor/alerts", float(len(watch.alerts)), step
+    yield "monitor/shift", float(monitoring.shift.iloc[0]), step
+    yield "monitor/tau", monitoring.tau, step
+    yield "monitor/alerts", float(len(monitoring.alerts)), step
 
 
-def watch_tags(watch: Monitoring) -> dict[str, str]:
+def monitoring_tags(monitoring: Monitoring) -> dict[str, str]:
     """The alerts of the newest night of monitoring, by name and as text."""
     return {
-        "monitored": str(watch.night),
-        "alerts": ", ".join(watch.alerts),
-        "alert": "; ".join(watch.alerts.values()),
+        "monitored": str(monitoring.night),
+        "alerts": ", ".join(monitoring.alerts),
+        "alert": "; ".join(monitoring.alerts.values()),
     }
 
 

@@ -21,7 +21,7 @@ from foldproof.tasks.track.forecaster import files_by_variant, forecaster_files
 from foldproof.tasks.track.registry import find_champion, settle
 from foldproof.tasks.track.retraining import log_retraining
 from foldproof.tasks.track.runs import SUMMARY, finished_runs
-from foldproof.tasks.track.scoring import log_scoring, log_watch
+from foldproof.tasks.track.scoring import log_monitoring_run, log_scoring
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import Links, open_store
 from foldproof.tasks.track.study import log_batch_study, write_study
@@ -133,11 +133,11 @@ def log_night(spec: TrackingSpec, scoring: Scoring, table: Path | None) -> str:
 
 @task(name="log monitoring to mlflow")
 def log_monitoring(
-    spec: TrackingSpec, watch: Monitoring, report: Report, dates: int, home: Path
+    spec: TrackingSpec, monitoring: Monitoring, report: Report, dates: int, home: Path
 ) -> Path:
     """Numbers, figure and alerts to the run of the champion's version, and to ``home``."""
-    log_watch(open_store(spec), watch, report, dates)
-    folder = home / watch.model
+    log_monitoring_run(open_store(spec), monitoring, report, dates)
+    folder = home / monitoring.model
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "monitoring.md").write_text(report.page, encoding="utf-8")
     (folder / "realised.png").write_bytes(report.figures["realised"])

@@ -20,9 +20,7 @@ DATES = 6
 """Dates named below the axis."""
 CLEAR = {"facecolor": style.PAPER, "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
 """Background that keeps a label readable on lines."""
-ARROW = {
-    "arrowstyle": "-|>", "color": style.INK, "linewidth": 1.3, "shrinkA": 3, "shrinkB": 3
-}  # fmt: skip
+ARROW = {"arrowstyle": "-|>", "color": style.INK, "linewidth": 1.3, "shrinkA": 3, "shrinkB": 3}
 
 
 def witness_picture(finding: Finding) -> Figure | None:

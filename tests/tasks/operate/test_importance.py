@@ -22,8 +22,8 @@ def test_importance_equals_the_attribution_of_the_trained_unit(
     """
     one = trained(variant)
     served, fold = served_of(one, features(raw), DATA), one.unit.fold
-    laid = served.inputs(raw)
-    found = importance_when_tested(served, laid, fold, samples=600)
+    inputs = served.inputs(raw)
+    found = importance_when_tested(served, inputs, fold, samples=600)
     table = attribute_unit(
         unit_inputs(one, panel()), 600, 8, 1, ("integrated_gradients",)
     ).importance

@@ -6,14 +6,14 @@ import pytest
 
 from foldproof.tasks.report.realised import COLOURS, realised_figure
 from foldproof.tasks.report.style import render
-from tests.tasks.report.watch_example import example_watch
+from tests.tasks.report.monitoring_example import example_monitoring
 
 
 @pytest.mark.parametrize("alerts", [{}, {"realised": "below zero"}])
 def test_the_figure_shows_every_date_and_any_alert(
     alerts: Mapping[str, str],
 ) -> None:
-    one = example_watch(alerts)
+    one = example_monitoring(alerts)
     figure = realised_figure(one, 20)
     axis = figure.axes[0]
     heights = [bar.get_height() for group in axis.containers for bar in group]
@@ -25,7 +25,7 @@ def test_the_figure_shows_every_date_and_any_alert(
 
 
 def test_many_versions_are_named_at_their_beginnings_only() -> None:
-    one = example_watch({})
+    one = example_monitoring({})
     versions = np.array([str(k // 4) for k in range(len(one.daily))])
     figure = realised_figure(replace(one, daily=one.daily.assign(version=versions)), 20)
     axis = figure.axes[0]
@@ -35,7 +35,7 @@ def test_many_versions_are_named_at_their_beginnings_only() -> None:
 
 
 def test_two_versions_at_nearly_one_time_do_not_cover_each_other() -> None:
-    one = example_watch({})
+    one = example_monitoring({})
     versions = np.where(np.arange(len(one.daily)) < 19, "101", "103")
     versions[18] = "102"  # a Thursday, and the next one from Friday on
     figure = realised_figure(replace(one, daily=one.daily.assign(version=versions)), 20)
@@ -46,6 +46,6 @@ def test_two_versions_at_nearly_one_time_do_not_cover_each_other() -> None:
 
 
 def test_without_labels_the_figure_is_a_note() -> None:
-    one = example_watch({})
+    one = example_monitoring({})
     figure = realised_figure(replace(one, daily=one.daily.head(0)), 20)
     assert [text.get_text() for text in figure.axes[0].texts] == ["no labels yet"]

@@ -17,9 +17,9 @@ from foldproof.tasks.operate.spec import Bound
 from foldproof.tasks.report.realised import realised_figure
 from foldproof.tasks.report.style import render
 from foldproof.tasks.report.template import Report
-from foldproof.tasks.track.scoring import log_scoring, log_watch, step_of
+from foldproof.tasks.track.scoring import log_monitoring_run, log_scoring, step_of
 from foldproof.tasks.track.store import Store
-from tests.tasks.report.watch_example import example_watch
+from tests.tasks.report.monitoring_example import example_monitoring
 
 MONDAY, TUESDAY = date(2022, 3, 7), date(2022, 3, 8)
 
@@ -90,9 +90,9 @@ def report(one: Monitoring) -> Report:
 
 
 def test_realised_rank_ic_is_logged_to_the_version_that_scored(store: Store) -> None:
-    one = example_watch({"shift": "f1 has moved"})
+    one = example_monitoring({"shift": "f1 has moved"})
     for _ in range(2):
-        run_id = log_watch(store, one, report(one), dates=30)
+        run_id = log_monitoring_run(store, one, report(one), dates=30)
     by_version = {tags["version"]: run for run, tags in runs(store).items()}
     assert by_version["2"] == run_id
     own = one.daily[one.daily["version"] == "2"]
@@ -113,11 +113,11 @@ def test_realised_rank_ic_is_logged_to_the_version_that_scored(store: Store) -> 
 
 def test_without_labels_there_is_no_point_and_no_error(store: Store) -> None:
     one = replace(
-        example_watch({}),
-        daily=example_watch({}).daily.head(0),
+        example_monitoring({}),
+        daily=example_monitoring({}).daily.head(0),
         realised=realised_mean(np.zeros(0), 1, 0.05),
     )
-    run_id = log_watch(store, one, report(one), dates=30)
+    run_id = log_monitoring_run(store, one, report(one), dates=30)
     assert history(store, run_id, "realised/rank_ic") == []
     assert history(store, run_id, "realised/mean") == []  # not a number: left out
     assert runs(store)[run_id]["alerts"] == ""

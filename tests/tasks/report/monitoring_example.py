@@ -12,7 +12,7 @@ from foldproof.tasks.operate.realised import realised_mean
 TUESDAY = date(2022, 3, 8)
 
 
-def example_watch(alerts: Mapping[str, str], night: date = TUESDAY) -> Monitoring:
+def example_monitoring(alerts: Mapping[str, str], night: date = TUESDAY) -> Monitoring:
     dates = pd.bdate_range("2022-01-03", "2022-03-04")
     ic = 0.1 * np.random.default_rng(0).standard_normal(len(dates))
     versions = np.where(np.arange(len(dates)) < 20, "1", "2")
