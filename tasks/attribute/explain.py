@@ -97,7 +97,7 @@ def explain_forecast(
 
     Args:
         served: The model.
-        rows: The model's rows with enough history, as returned by :meth:`Served.laid`.
+        rows: The model's rows with enough history, as returned by :meth:`Served.inputs`.
         symbol: The stock to explain.
         date: By default the newest date on which the symbol has a forecast.
         back: Dates between the two sets of rows.

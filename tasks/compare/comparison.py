@@ -61,8 +61,9 @@ def compare(
         outside: Variants that leak and so are no candidates; by default the leaky controls.
 
     Raises:
-        ValueError: The forecasts cannot be compared (see :func:`~tasks.compare.aligned.align`),
-            span too few dates or lack the reference.
+        ValueError: The forecasts cannot be compared (see
+            :func:`~foldproof.tasks.compare.aligned.align`), span too few dates or lack the
+            reference.
     """
     aligned = align(forecasts)
     if spec.reference not in aligned.variants:

@@ -47,9 +47,7 @@ class OwnRows:
         first = features.iloc[:, 0].dropna()
         return first[first.index.get_level_values(0).isin(fold.test_dates)]
 
-    def traced(
-        self, rows: pd.DataFrame, fold: Fold, trace: Trace
-    ) -> tuple[Panel, pd.DataFrame]:  # fmt: skip
+    def traced(self, rows: pd.DataFrame, fold: Fold, trace: Trace) -> tuple[Panel, pd.DataFrame]:
         """The panel of ``rows`` and its long features; features and target are traced."""
         panel = self.panel(rows)
         features = trace("features", long_features(panel, self.window, fold))

@@ -25,7 +25,7 @@ def degenerate(variant: str, baseline: str) -> str:
 
     Args:
         variant: Key of VARIANTS, or ``package.module:attribute``.
-        baseline: Key of :data:`~tasks.attribute.BASELINES`.
+        baseline: Key of :data:`~foldproof.tasks.attribute.BASELINES`.
 
     Raises:
         ValueError: Unknown variant or baseline.

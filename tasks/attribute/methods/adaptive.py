@@ -59,14 +59,14 @@ def resolved_gradients(
 ) -> Paths:
     """Integrated gradients with nodes doubled only where attributions do not add up.
 
-    As :func:`~tasks.attribute.integrated_gradients`. A sample is done when the sum of its
+    As :func:`~foldproof.tasks.attribute.integrated_gradients`. A sample is done when the sum of its
     attributions is within ``tolerance`` times the spread of the forecasts of f(x) - f(x').
 
     .. warning::
 
         Rounding limits the error to about 1e-6 in float32 and 1e-12 in float64. A tolerance below
         that puts every sample through all doublings. A gap that stays wide on a smooth network is a
-        fault, as :func:`~tasks.attribute.integrated_gradients` explains.
+        fault, as :func:`~foldproof.tasks.attribute.integrated_gradients` explains.
 
     Args:
         forward: (B, ...) -> (B,), differentiable. An nn.Module is put in eval mode for the call.
@@ -76,15 +76,15 @@ def resolved_gradients(
         tolerance: Completeness error relative to the spread of the forecasts.
         doublings: How often the nodes are doubled at most; the last number is
             ``nodes * 2 ** doublings``.
-        rule: Key of :data:`~tasks.attribute.methods.integrated.RULES`, or a rule; take midpoint
-            where slopes jump.
+        rule: Key of :data:`~foldproof.tasks.attribute.methods.integrated.RULES`, or a rule; take
+            midpoint where slopes jump.
         chunk: Points per backward pass.
         spread: Unit of the errors; None for the standard deviation of the forecasts f(x).
         rows: (B,) sample numbers that ``forward`` takes as a second argument; None if it does not.
 
     Raises:
-        ValueError: As :func:`~tasks.attribute.integrated_gradients`; or tolerance is not above 0,
-            or doublings is below 0.
+        ValueError: As :func:`~foldproof.tasks.attribute.integrated_gradients`; or tolerance is not
+            above 0, or doublings is below 0.
 
     Example:
         >>> import torch

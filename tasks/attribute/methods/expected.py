@@ -78,8 +78,8 @@ def expected_gradients(
         rows: (B,) sample numbers that ``forward`` takes as a second argument; None if it does not.
 
     Raises:
-        ValueError: As :func:`~tasks.attribute.integrated_gradients`; or there is no reference, its
-            shape is not that of a sample, or draws is below 1.
+        ValueError: As :func:`~foldproof.tasks.attribute.integrated_gradients`; or there is no
+            reference, its shape is not that of a sample, or draws is below 1.
 
     Example:
         >>> import torch
@@ -87,7 +87,7 @@ def expected_gradients(
         >>> found = expected_gradients(
         ...     lambda x: x.square().sum((1, 2)), x, x.new_zeros(1, 1, 2), 3,
         ...     generator=torch.Generator().manual_seed(0), nodes=2,
-        ... )  # fmt: skip
+        ... )
         >>> [round(a, 12) for a in found.attributions.flatten().tolist()]
         [1.0, 4.0]
     """

@@ -38,8 +38,8 @@ def integrated_gradients(
     (Sundararajan, Taly & Yan 2017). The attributions of a sample add up to f(x) - f(x'); ``gap`` is
     the error of that sum. Gauss-Legendre converges spectrally on smooth networks such as an LSTM
     (20 nodes are plenty) and slowly across the kinks of a ReLU: there, take hundreds of nodes by
-    the midpoint rule. :func:`~tasks.attribute.resolved_gradients` gives each sample the nodes that
-    it needs.
+    the midpoint rule. :func:`~foldproof.tasks.attribute.resolved_gradients` gives each sample the
+    nodes that it needs.
 
     .. warning::
 

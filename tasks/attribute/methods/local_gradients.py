@@ -44,7 +44,7 @@ def gradient_times_input(
         Attributions in the forecast's unit, shape of ``inputs``.
 
     Raises:
-        ValueError: As :func:`~tasks.attribute.integrated_gradients`.
+        ValueError: As :func:`~foldproof.tasks.attribute.integrated_gradients`.
 
     Example:
         >>> import torch
@@ -83,7 +83,8 @@ def squared_sensitivity(
         Shape of ``inputs``, in the square of the forecast's unit per squared unit of x.
 
     Raises:
-        ValueError: As :func:`~tasks.attribute.integrated_gradients`; or scale does not fit.
+        ValueError: As :func:`~foldproof.tasks.attribute.integrated_gradients`; or scale does not
+            fit.
     """
     with by_sample(forward, inputs, rows) as of_sample:
         check_inputs("inputs", inputs)

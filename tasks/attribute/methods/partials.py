@@ -125,8 +125,8 @@ def mean_partial_derivatives(
         rows: (B,) sample numbers that ``forward`` takes as a second argument; None if it does not.
 
     Raises:
-        ValueError: As :func:`~tasks.attribute.integrated_gradients`; or no sample, or dates or
-            scale do not fit the inputs.
+        ValueError: As :func:`~foldproof.tasks.attribute.integrated_gradients`; or no sample, or
+            dates or scale do not fit the inputs.
     """
     days = date_array(dates)
     check_counts(chunk=chunk)

@@ -72,8 +72,8 @@ def shapley_values(
         rows: (B,) sample numbers that ``forward`` takes as a second argument; None if it does not.
 
     Raises:
-        ValueError: As :func:`~tasks.attribute.occlusion`; groups overlap, are empty or name no
-            feature; pairs is below 1.
+        ValueError: As :func:`~foldproof.tasks.attribute.occlusion`; groups overlap, are empty or
+            name no feature; pairs is below 1.
 
     Example:
         >>> import torch

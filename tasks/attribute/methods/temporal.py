@@ -48,7 +48,8 @@ def temporal_integrated_gradients(
         step: sum over its features minus the change of the cropped window's forecast.
 
     Raises:
-        ValueError: As :func:`~tasks.attribute.integrated_gradients`; or inputs are not windows.
+        ValueError: As :func:`~foldproof.tasks.attribute.integrated_gradients`; or inputs are not
+            windows.
 
     Example:
         >>> import torch

@@ -57,7 +57,7 @@ def price_attributions(
     Args:
         neighbourhood: The raw neighbourhood of the date, with features in the order of ``names``.
         quotes: The closes that these features were made of, on all rows of the panel.
-        names: Keys of :data:`~tasks.data.features.features.FEATURES`.
+        names: Keys of :data:`~foldproof.tasks.data.features.features.FEATURES`.
         reference: Earlier row of the panel that corresponds to ``neighbourhood.first``.
         place: Index of the forecast among the date's forecasts.
         spread: Standard deviation of forecasts, the unit of the completeness error.

@@ -32,8 +32,8 @@ def prices_of_unit(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Attribute some test forecasts of a unit to the daily returns behind its features.
 
-    The forecasts are those of :func:`~tasks.attribute.origins.origins.origins_of_unit`. Each
-    forecast is compared with the same stocks' returns up to the same date of the training
+    The forecasts are those of :func:`~foldproof.tasks.attribute.origins.origins.origins_of_unit`.
+    Each forecast is compared with the same stocks' returns up to the same date of the training
     block. The two dates lie years apart, so returns are identified by lag, not by day.
 
     Args:

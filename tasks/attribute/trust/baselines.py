@@ -26,7 +26,8 @@ def baseline_agreement(
 
     Args:
         inputs: The unit with its panel.
-        names: Keys of :data:`~tasks.attribute.BASELINES`; the others are compared with the first.
+        names: Keys of :data:`~foldproof.tasks.attribute.BASELINES`; the others are compared with
+            the first.
         samples: Test windows at most.
         nodes: Gauss-Legendre nodes, doubled where attributions do not add up.
 

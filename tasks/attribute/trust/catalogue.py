@@ -130,7 +130,7 @@ class Check:
     """The result of a check of an attribution.
 
     Attributes:
-        name: Key of :data:`~tasks.attribute.trust.catalogue.TRUST`.
+        name: Key of :data:`~foldproof.tasks.attribute.trust.catalogue.TRUST`.
         value: The statistic, in the check's unit.
         low: Lower end of its 95 % interval; NaN where there is none.
         high: Upper end.

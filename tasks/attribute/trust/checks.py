@@ -114,7 +114,7 @@ def trust_unit(
     """Completeness, model randomization, comprehensiveness, sufficiency, infidelity, sensitivity.
 
     The checked attributions are integrated gradients from training windows, as those of
-    :func:`~tasks.attribute.attribute_unit`.
+    :func:`~foldproof.tasks.attribute.attribute_unit`.
 
     Args:
         inputs: The unit with its panel; its seed is that of all draws.

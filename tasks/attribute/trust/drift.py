@@ -107,8 +107,8 @@ def drifts(periods: pd.DataFrame, alert: float) -> pd.DataFrame:
     """Drift between consecutive folds of a variant.
 
     Args:
-        periods: The table of this name of :class:`~tasks.attribute.Attribution`, of all units of
-            one variant.
+        periods: The table of this name of :class:`~foldproof.tasks.attribute.Attribution`, of all
+            units of one variant.
         alert: Least share for an alert; the share must also exceed the mark.
 
     Returns:

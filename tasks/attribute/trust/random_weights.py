@@ -51,8 +51,8 @@ def label_randomization(trained: np.ndarray, permuted: Sequence[np.ndarray]) -> 
     Args:
         trained: (F,) importances of the network trained on the true labels.
         permuted: Importances (F,) of one or more networks trained on panels of
-            :func:`~tasks.attribute.trust.retraining.with_permuted_target`, otherwise like the
-            trained one and with the same method. Give them other seeds: a network that learned
+            :func:`~foldproof.tasks.attribute.trust.retraining.with_permuted_target`, otherwise like
+            the trained one and with the same method. Give them other seeds: a network that learned
             nothing keeps the ranking of its initial weights.
 
     Raises:

@@ -75,8 +75,8 @@ def with_noise_check(
         nodes: Gauss-Legendre nodes.
 
     Raises:
-        ValueError: As :func:`~tasks.attribute.attribute_unit`; training fails; a feature of the
-            panel has the name of a noise column.
+        ValueError: As :func:`~foldproof.tasks.attribute.attribute_unit`; training fails; a feature
+            of the panel has the name of a noise column.
     """
     seed = trained.unit.seed
     wider, names = with_noise_columns(panel, count, seed)

@@ -71,7 +71,7 @@ def stabilities(importance: pd.DataFrame) -> tuple[Check, ...]:
 
     Args:
         importance: variant, fold, seed, method, feature, importance: the table of this name of
-            :class:`~tasks.attribute.Attribution`, of the variant's units by the method.
+            :class:`~foldproof.tasks.attribute.Attribution`, of the variant's units by the method.
 
     Returns:
         seed_stability with at least two seeds, fold_stability with at least two folds.

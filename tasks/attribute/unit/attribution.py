@@ -57,7 +57,7 @@ def attribute_unit(
         samples: Test windows for methods on samples, at most; spread evenly over dates.
         nodes: Gauss-Legendre nodes; doubled, up to 16-fold, for samples above the tolerance.
         seed: Seed of the choice of samples and baselines, and of all draws of the methods.
-        methods: Keys of :data:`~tasks.attribute.ATTRIBUTIONS`, in the tables' order.
+        methods: Keys of :data:`~foldproof.tasks.attribute.ATTRIBUTIONS`, in the tables' order.
         groups: Features by name that methods by group move together; () for each alone.
 
     Raises:

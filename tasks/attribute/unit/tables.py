@@ -51,17 +51,18 @@ class NewestUnit:
     Attributes:
         origins: Attributions of some forecasts to the supplied features, through the statistics of
             the input normalizer, by feature and origin; see
-            :func:`~tasks.attribute.origins.origins.origins_of_unit`.
+            :func:`~foldproof.tasks.attribute.origins.origins.origins_of_unit`.
         supplied: A row for each of these forecasts: change, completeness error, method.
         by_return: Attributions of the same forecasts to the daily returns that the features are
-            made of, by lag; see :func:`~tasks.attribute.origins.prices.prices_of_unit`.
+            made of, by lag; see :func:`~foldproof.tasks.attribute.origins.prices.prices_of_unit`.
         to_prices: A row for each of them, with the reason where it stops at the features.
         baselines: Agreement of the feature rankings against several baselines; see
-            :func:`~tasks.attribute.trust.baselines.baseline_agreement`.
+            :func:`~foldproof.tasks.attribute.trust.baselines.baseline_agreement`.
         drift: Whether importance moved between consecutive folds; see
-            :func:`~tasks.attribute.trust.drift.drifts`.
+            :func:`~foldproof.tasks.attribute.trust.drift.drifts`.
         checks: Whether the integrated gradients can be trusted, a row for each check of
-            :data:`~tasks.attribute.trust.catalogue.TRUST`; passed is None where it is undecided.
+            :data:`~foldproof.tasks.attribute.trust.catalogue.TRUST`; passed is None where it is
+            undecided.
     """
 
     origins: pd.DataFrame = field(default_factory=partial(empty, "origins"))
@@ -77,9 +78,9 @@ class NewestUnit:
 class Attribution:
     """Importance of the features for the test forecasts of a unit, or of several units.
 
-    Each method has the unit given in :data:`~tasks.attribute.ATTRIBUTIONS`. The standard deviation
-    of a feature is that of the training block, of its ranks where these are fed. Methods by group
-    name the group's features, those by lag all features.
+    Each method has the unit given in :data:`~foldproof.tasks.attribute.ATTRIBUTIONS`. The standard
+    deviation of a feature is that of the training block, of its ranks where these are fed. Methods
+    by group name the group's features, those by lag all features.
 
     ``net`` adds the lags of a feature before the absolute value: how far the feature as a whole
     moved the forecast. ``gross`` adds up the sizes of its lags (``lagged.absolute``). It is never
@@ -104,7 +105,7 @@ class Attribution:
             of samples above the tolerance at the most nodes).
         periods: variant, fold, seed, period, first, samples, feature, up, down: net importance by
             periods of the test block and by direction; see
-            :func:`~tasks.attribute.unit.periods.by_direction`.
+            :func:`~foldproof.tasks.attribute.unit.periods.by_direction`.
         newest: Tables of the newest unit only.
     """
 

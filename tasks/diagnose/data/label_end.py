@@ -102,9 +102,7 @@ def next_cut(low: int, high: int, guess: int) -> int:
     return next(cut for cut in (guess, guess - 1, (low + high) // 2) if low <= cut < high)
 
 
-def changed_labels(
-    target: Target, cut: int, seed: list[int]
-) -> tuple[np.ndarray | None, str]:  # fmt: skip
+def changed_labels(target: Target, cut: int, seed: list[int]) -> tuple[np.ndarray | None, str]:
     """(n,) bool: labels that change with the rows after day ``cut``; None and why if all failed."""
     later = target.row > cut
     moves: np.ndarray | None = None

@@ -61,9 +61,7 @@ def lags_of(reference: ReferenceRun) -> dict[str, int]:
     return {n: int(lag) for n, lag in lags.items() if lag > 0 and min(lags.values()) == 0}
 
 
-def _move(
-    reference: ReferenceRun, name: str, lag: int, cut: np.datetime64, retrain: bool
-) -> float:  # fmt: skip
+def _move(reference: ReferenceRun, name: str, lag: int, cut: np.datetime64, retrain: bool) -> float:
     """Largest move of forecasts up to ``cut`` when ``name`` changes on its newest ``lag`` dates."""
     place = np.searchsorted(reference.dates, reference.data["date"].to_numpy())
     end = int(np.searchsorted(reference.dates, cut))

@@ -179,7 +179,7 @@ def _batch_composition(
     stage = "training batches" if training else "network"
     return composition_finding(
         found, tolerance, stage, texts, names, counts=not training, claim=claim
-    )  # fmt: skip
+    )
 
 
 def _state_purity(network: Forecaster, samples: Tensor, windows: Windows) -> Finding:

@@ -99,9 +99,7 @@ def after_cuts(
         The cut and the result of each run that works.
     """
     for cut, name, seed in changes:
-        result, reason = attempt(
-            partial(function, change(cut, name, np.random.default_rng(seed)))
-        )  # fmt: skip
+        result, reason = attempt(partial(function, change(cut, name, np.random.default_rng(seed))))
         if result is None:
             attempts.failed.setdefault(name, reason)
         else:
@@ -147,9 +145,7 @@ def run(transform: Transform, data: pd.DataFrame) -> pd.DataFrame:
     return out.reindex(data.index) if len(out) < len(data) else out.loc[data.index]
 
 
-def findings_or_unknown(
-    test: str, stage: str, call: Callable[[], list[Finding]]
-) -> list[Finding]:  # fmt: skip
+def findings_or_unknown(test: str, stage: str, call: Callable[[], list[Finding]]) -> list[Finding]:
     """The findings of ``call``; where it fails, UNKNOWN with the reason, which informs only."""
     found, reason = attempt(call)
     return found if found is not None else [unknown_finding(test, stage, reason, "", counts=False)]

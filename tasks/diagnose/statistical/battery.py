@@ -77,9 +77,7 @@ def labels_from_training(reference: ReferenceRun) -> pd.Series | None:
     return labels[labels.index.get_level_values(0) >= reference.bound.fold.train_dates[0]]
 
 
-def returns_around(
-    data: pd.DataFrame, price: str, horizon: int
-) -> tuple[pd.Series, pd.Series]:  # fmt: skip
+def returns_around(data: pd.DataFrame, price: str, horizon: int) -> tuple[pd.Series, pd.Series]:
     """Returns over the ``horizon`` rows up to each row, and over those after it."""
     close = data.set_index(list(KEYS))[price].sort_index()
     past = close / close.groupby(level=1).shift(horizon) - 1

@@ -5,9 +5,7 @@ import pandas as pd
 from numpy.random import Generator
 
 
-def noise_market(
-    data: pd.DataFrame, prices: tuple[str, ...], generator: Generator
-) -> pd.DataFrame:  # fmt: skip
+def noise_market(data: pd.DataFrame, prices: tuple[str, ...], generator: Generator) -> pd.DataFrame:
     r"""Return ``data`` with unpredictable prices.
 
     .. math:: r_{sd} = m_d + e_{sd} \quad\to\quad a_d m_d + b_{sd} e_{sd}

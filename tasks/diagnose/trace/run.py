@@ -134,7 +134,7 @@ class ReferenceRun:
     @classmethod
     def of(
         cls, bound: BoundForecaster, data: pd.DataFrame, options: AuditOptions = FULL
-    ) -> "ReferenceRun":  # fmt: skip
+    ) -> "ReferenceRun":
         """Run the forecaster on ``data``."""
         base, rounding = bound.run(data), options.tolerance
         if rounding is None:

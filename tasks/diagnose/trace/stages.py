@@ -162,9 +162,7 @@ def scale_of(table: Table, like: Table) -> np.ndarray:
     return np.array([own.get(n, s) for n, s in zip(table.columns, table.scale, strict=True)])
 
 
-def excerpt(
-    pair: Sequence[Table], key: np.uint64, name: str, cut: np.datetime64
-) -> Excerpt | None:  # fmt: skip
+def excerpt(pair: Sequence[Table], key: np.uint64, name: str, cut: np.datetime64) -> Excerpt | None:
     """The column ``name`` of a symbol around the cut in both runs; None if one has no such column.
 
     Args:
