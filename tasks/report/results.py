@@ -121,9 +121,12 @@ class Results:
 
     @cached_property
     def selection(self) -> Selection:
-        """Selection bias of choosing the best candidate."""
+        """Selection bias of choosing the best candidate, measured against the best reference."""
         horizon = int(self.config.get("target", {}).get("horizon", 1))
-        return selection(self.comparison.daily[self.candidates].dropna().to_numpy(), horizon)
+        best = self.references[:1]
+        daily = self.comparison.daily[[*self.candidates, *best]].dropna().to_numpy()
+        count = len(self.candidates)
+        return selection(daily[:, :count], horizon, daily[:, count] if best else None)
 
     @property
     def base(self) -> str:
