@@ -81,12 +81,12 @@ def overfitting(daily: np.ndarray, horizon: int) -> float:
     """Probability of backtest overfitting, by combinatorially symmetric cross-validation.
 
     Dates are cut into up to twelve equal blocks. Every half of the blocks selects the column with
-    the highest mean, and the other half ranks it. The result is the share of halves in which its rank
-    is at or below the median (Bailey, Borwein, Lopez de Prado & Zhu 2017): one half for equal
-    columns, less if one column is better throughout, more if the winner of one half loses in the
-    other. The last ``horizon`` dates of a block are left out before the next block: their labels
-    reach into it, and a shared return makes the halves alike (on noise the mean was .36 with
-    20-day labels and 252 dates).
+    the highest mean, and the other half ranks it. The result is the share of halves in which its
+    rank is at or below the median (Bailey, Borwein, Lopez de Prado & Zhu 2017): one half for
+    equal columns, less if one column is better throughout, more if the winner of one half loses
+    in the other. The last ``horizon`` dates of a block are left out before the next block: their
+    labels reach into it, and a shared return makes the halves alike (on noise the mean was .36
+    with 20-day labels and 252 dates).
 
     Args:
         daily: (D, V).
