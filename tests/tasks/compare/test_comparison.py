@@ -30,13 +30,19 @@ def measured(long: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.fixture
 def comparison(table) -> Comparison:
-    return compare(table(*forecasts(), folds=4), horizon=1, spec=StatisticsSpec(draws=300))
+    return compare(table(*forecasts(), folds=4), horizon=1, spec=StatisticsSpec("none", draws=300))
 
 
 COLUMNS = [
     *METRICS, "low", "high", "hac_t", "difference", "difference_low", "difference_high",
     "in_confidence_set", "coverage",
 ]  # fmt: skip
+
+
+def test_gains_are_over_zscore_where_it_is_compared_else_over_the_first_variant() -> None:
+    assert StatisticsSpec().base(["none", "zscore", "revin"]) == "zscore"
+    assert StatisticsSpec().base(["revin", "none"]) == "revin"
+    assert StatisticsSpec("none").base(["none", "zscore"]) == "none"
 
 
 def test_the_ranking_has_its_columns_and_order(comparison: Comparison) -> None:
