@@ -10,6 +10,7 @@ from prefect import flow
 from foldproof.conf.load import to_yaml
 from foldproof.conf.study import BatchStudy
 from foldproof.flows.paths import PANELS, STUDIES
+from foldproof.flows.processes.alone import alone
 from foldproof.flows.processes.schedule import Job
 from foldproof.flows.processes.workers import Workers
 from foldproof.flows.screens.study import StudyScreen
@@ -37,13 +38,14 @@ def batch_norm(study: BatchStudy) -> Links:
         find_store(study.tracking)
         data = {name: draw_data(study, name) for name in study.panels}
     screen.opening(study, skipped_cells(study.normalizations, study.compositions))
-    with watch("cells"):
-        scores = score_cells(study, data, screen)
-    results = assemble(study, data, scores, watch.seconds)
-    with watch("figure and tracking"):
-        figures = draw_study(results)
-        folder = (STUDIES / results.study_id).resolve()
-        links = log_study(study.tracking, results, figures, folder)
+    with alone(study.tracking, "study", study_id(study, data), screen.say):
+        with watch("cells"):
+            scores = score_cells(study, data, screen)
+        results = assemble(study, data, scores, watch.seconds)
+        with watch("figure and tracking"):
+            figures = draw_study(results)
+            folder = (STUDIES / results.study_id).resolve()
+            links = log_study(study.tracking, results, figures, folder)
     screen.closing(results, links, folder, scores.seconds)
     return links
 
@@ -88,6 +90,14 @@ def score_cells(
     return scores
 
 
+def study_id(study: BatchStudy, data: Mapping[str, list[DrawnData]]) -> str:
+    """Hash of everything that decides a study."""
+    config = study.model_dump(mode="json", exclude={"tracking", "workers"})
+    panels = [one.unit.panel for drawn in data.values() for one in drawn]
+    own = [variant_version(name) for name in study.normalizations]
+    return digest(config, panels, own, code_version(HOUSE))[:12]
+
+
 def assemble(
     study: BatchStudy,
     data: Mapping[str, list[DrawnData]],
@@ -96,14 +106,11 @@ def assemble(
 ) -> StudyResults:
     """The results of the study as one value."""
     config, code = study.model_dump(mode="json"), code_version(HOUSE)
-    decides = {k: v for k, v in config.items() if k not in ("tracking", "workers")}
-    panels = [one.unit.panel for drawn in data.values() for one in drawn]
-    own = [variant_version(name) for name in study.normalizations]
     rows = scores.rows(study.panels, study.normalizations, study.compositions)
     table = table_of(rows, study.reference, study.level)
     return StudyResults(
         title=study.name,
-        study_id=digest(decides, panels, own, code)[:12],
+        study_id=study_id(study, data),
         config=config,
         config_yaml=to_yaml(study),
         panels=study.about,

@@ -107,17 +107,20 @@ def run_flow(reader: str, arguments: tuple[Any, ...], runner: str, *options: Any
             request = late(reader)(*arguments)
     except ConfigError as error:
         fail(error)
-    from foldproof.flows.processes.api import one_api
+    from foldproof.flows.processes.api import ServerError, one_api
 
-    with one_api() as api:
-        with fewer_collections():
-            from foldproof.flows.checks import USER_ERRORS
+    try:
+        with one_api() as api:
+            with fewer_collections():
+                from foldproof.flows.checks import USER_ERRORS
 
-            run = late(runner)
-        try:
-            return run(request, *options, api)
-        except USER_ERRORS as error:
-            fail(error)
+                run = late(runner)
+            try:
+                return run(request, *options, api)
+            except USER_ERRORS as error:
+                fail(error)
+    except ServerError as error:
+        fail(error)
 
 
 def late(name: str) -> Any:

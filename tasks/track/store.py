@@ -3,6 +3,7 @@
 import os
 import shlex
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +15,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 
+from foldproof.tasks.lock import locked
 from foldproof.tasks.program import program
 from foldproof.tasks.track.spec import TrackingSpec
 
@@ -82,11 +84,33 @@ def database(uri: str) -> Path | None:
     return Path(uri.removeprefix(SQLITE)) if uri.startswith(SQLITE) else None
 
 
+def lock_file(uri: str, name: str) -> Path:
+    """The file of the lock ``name`` of a store.
+
+    It lies beside an embedded database, so that all working directories that use the database share
+    it. For any other store it lies in the working directory: processes elsewhere do not see it.
+    """
+    path = database(uri)
+    return (path.parent if path else Path(".foldproof").resolve()) / "locks" / name
+
+
+def one_writer(store: Store, name: str) -> AbstractContextManager[None]:
+    """Only one process at a time writes what is called ``name``: a comparison's id, a model."""
+    return locked(lock_file(store.uri, f"write-{name}"), quiet)
+
+
+REGISTRY = "registry"
+"""The lock of whoever moves an alias: the decision of a retraining, or a rollback."""
+
+
+def quiet(_: str) -> None:
+    """Wait without a word: these locks are held for seconds."""
+
+
 def open_store(spec: TrackingSpec) -> Store:
     """Open the store; create the database and the experiment if missing.
 
-    Call it once, in the parent, before anything writes in parallel: processes that migrate a fresh
-    database at the same time fail.
+    One process at a time opens an embedded database: two that migrate it at once both fail.
 
     Raises:
         TrackingError: A server does not answer, the address is not supported, or the experiment
@@ -94,13 +118,13 @@ def open_store(spec: TrackingSpec) -> Store:
     """
     uri = resolve_uri(spec)
     path = database(uri)
-    if path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    else:
+    if not path:
         require_answer(uri)
     try:
-        client = MlflowClient(tracking_uri=uri)
-        experiment = client.get_experiment_by_name(spec.experiment) or _create(client, spec, path)
+        with locked(lock_file(uri, "database"), quiet) if path else nullcontext():
+            client = MlflowClient(tracking_uri=uri)
+            experiment = client.get_experiment_by_name(spec.experiment)
+            experiment = experiment or _create(client, spec, path)
     except MlflowException as error:
         raise TrackingError(f"the tracking store {shown(uri)} cannot be used: {error}") from error
     if experiment.lifecycle_stage != "active":

@@ -23,7 +23,7 @@ from foldproof.tasks.track.retraining import log_retraining
 from foldproof.tasks.track.runs import SUMMARY, finished_runs
 from foldproof.tasks.track.scoring import log_monitoring_run, log_scoring
 from foldproof.tasks.track.spec import TrackingSpec
-from foldproof.tasks.track.store import Links, open_store
+from foldproof.tasks.track.store import REGISTRY, Links, one_writer, open_store
 from foldproof.tasks.track.study import log_batch_study, write_study
 from foldproof.tasks.train import TrainedUnit
 
@@ -71,7 +71,9 @@ def log_retrained(
 @task(name="settle in registry")
 def settle_retraining(spec: TrackingSpec, run_id: str) -> Settled:
     """Apply the decision of the run to version and aliases; repeatable."""
-    return settle(open_store(spec), run_id)
+    store = open_store(spec)
+    with one_writer(store, REGISTRY):
+        return settle(store, run_id)
 
 
 @task(name="log to mlflow")
@@ -88,7 +90,8 @@ def log_results(
     with TemporaryDirectory() as folder:
         importance = results.attribution.importance
         files = files_by_variant(models, features, data, raw, Path(folder), importance)
-        return log_comparison(store, results, report, files)
+        with one_writer(store, results.comparison_id):
+            return log_comparison(store, results, report, files)
 
 
 @task(name="log study to mlflow")
@@ -97,14 +100,18 @@ def log_study(
 ) -> Links:
     """One run with all results; the same files in ``folder``."""
     write_study(results, figures, folder)
-    return log_batch_study(open_store(spec), results, figures)
+    store = open_store(spec)
+    with one_writer(store, results.study_id):
+        return log_batch_study(store, results, figures)
 
 
 @task(name="log audit to mlflow")
 def log_audit(spec: TrackingSpec, audit: Audit, report: Report, folder: Path) -> Links:
     """One run with all results; the same files in ``folder``."""
-    write_audit(audit, report, folder)
-    return log_leak_audit(open_store(spec), audit, report)
+    store = open_store(spec)
+    with one_writer(store, audit.audit_id):
+        write_audit(audit, report, folder)
+        return log_leak_audit(store, audit, report)
 
 
 @task(name="fetch model")
@@ -128,7 +135,9 @@ def log_explanation(spec: TrackingSpec, run_id: str, name: str, report: Report, 
 @task(name="log night to mlflow")
 def log_night(spec: TrackingSpec, scoring: Scoring, table: Path | None) -> str:
     """Checks and scores to the run of the champion's version; the run's id."""
-    return log_scoring(open_store(spec), scoring, table)
+    store = open_store(spec)
+    with one_writer(store, f"scores-{scoring.model}"):
+        return log_scoring(store, scoring, table)
 
 
 @task(name="log monitoring to mlflow")
@@ -136,7 +145,9 @@ def log_monitoring(
     spec: TrackingSpec, monitoring: Monitoring, report: Report, dates: int, home: Path
 ) -> Path:
     """Numbers, figure and alerts to the run of the champion's version, and to ``home``."""
-    log_monitoring_run(open_store(spec), monitoring, report, dates)
+    store = open_store(spec)
+    with one_writer(store, f"scores-{monitoring.model}"):
+        log_monitoring_run(store, monitoring, report, dates)
     folder = home / monitoring.model
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "monitoring.md").write_text(report.page, encoding="utf-8")
