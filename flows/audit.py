@@ -11,6 +11,7 @@ from foldproof.conf.outside import OutsideAudit
 from foldproof.conf.schema import Experiment
 from foldproof.flows.assemble import audit_of_forecaster, audit_of_variants
 from foldproof.flows.checks import check_experiment
+from foldproof.flows.in_part import require_sent
 from foldproof.flows.paths import AUDITS, PANELS
 from foldproof.flows.processes.schedule import Job
 from foldproof.flows.processes.workers import Workers
@@ -76,6 +77,7 @@ def publish(audited: Audit, tracking: TrackingSpec, screen: AuditScreen) -> Audi
     folder = (AUDITS / audited.audit_id).resolve()
     links = log_audit(tracking, audited, page, folder)
     screen.closing(audited, links, folder)
+    require_sent()
     return audited
 
 

@@ -9,6 +9,7 @@ from prefect import flow
 
 from foldproof.conf.load import to_yaml
 from foldproof.conf.study import BatchStudy
+from foldproof.flows.in_part import require_sent
 from foldproof.flows.paths import PANELS, STUDIES
 from foldproof.flows.processes.alone import alone
 from foldproof.flows.processes.schedule import Job
@@ -47,6 +48,7 @@ def batch_norm(study: BatchStudy) -> Links:
             folder = (STUDIES / results.study_id).resolve()
             links = log_study(study.tracking, results, figures, folder)
     screen.closing(results, links, folder, scores.seconds)
+    require_sent()
     return links
 
 

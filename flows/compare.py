@@ -8,6 +8,7 @@ from prefect import flow
 from foldproof.conf.schema import Experiment
 from foldproof.flows.assemble import assemble, comparison_id
 from foldproof.flows.checks import check_experiment
+from foldproof.flows.in_part import require_sent
 from foldproof.flows.paths import PANELS
 from foldproof.flows.processes.alone import alone
 from foldproof.flows.processes.workers import Workers
@@ -55,6 +56,7 @@ def compare_on(
         links = log_results(experiment.tracking, results, report, fitted.newest, experiment.data)
     show_summary(results, links.url)
     screen.closing(results, links, watch.seconds, fitted.seconds)
+    require_sent()
     return links
 
 

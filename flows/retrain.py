@@ -10,6 +10,7 @@ from prefect import flow
 from foldproof.conf.load import to_yaml
 from foldproof.conf.schema import Experiment
 from foldproof.flows.audit import audit_variants
+from foldproof.flows.in_part import require_sent
 from foldproof.flows.paths import PANELS
 from foldproof.flows.processes.alone import alone
 from foldproof.flows.processes.workers import Workers
@@ -59,6 +60,7 @@ def retrain(experiment: Experiment) -> Settled:
             run_id = retraining_of(night.tracking, key) or new_retraining(
                 trial, key, champion, panel, plan, screen, watch
             )
+            require_sent()  # the decision is applied when it has been sent
             settled = settle_retraining(night.tracking, run_id)
     show_decision(settled)
     screen.say(settled.sentence)

@@ -49,7 +49,8 @@ class Screen(Terminal):
         self.say_seconds("CPU seconds in units", work)
         self.say()
         self.say_links(links)
-        self.say(f"Charts in MLflow: {links.url}")
+        if links.sent:
+            self.say(f"Charts in MLflow: {links.url}")
 
 
 def ranking_table(results: Results) -> Table:

@@ -51,6 +51,8 @@ class Terminal:
         """Print the report's file, its address in MLflow, and how to start MLflow's UI."""
         if links.file:
             self.say(f"{title}: {links.file}")
+        if not links.sent:
+            return
         if links.command:
             self.say(f"To open MLflow: {links.command}")
         self.say(f"{title} in MLflow: {links.report}")

@@ -17,6 +17,7 @@ from mlflow.exceptions import MlflowException
 
 from foldproof.tasks.lock import locked
 from foldproof.tasks.program import program
+from foldproof.tasks.track.outage import NoAnswerError, reason
 from foldproof.tasks.track.spec import TrackingSpec
 
 SQLITE = "sqlite:///"
@@ -30,6 +31,10 @@ NO_RUNS: Mapping[str, str] = MappingProxyType({})
 
 class TrackingError(ValueError):
     """The tracking store cannot be used; the message says why and what to do."""
+
+
+class DownError(TrackingError, NoAnswerError):
+    """The tracking server does not answer."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,11 @@ class Links:
     command: str
     file: str = ""
 
+    @property
+    def sent(self) -> bool:
+        """Whether the run is in the store; else it waits in the outbox."""
+        return not self.summary_run_id.startswith(MADE_UP)
+
 
 def resolve_uri(spec: TrackingSpec) -> str:
     """Absolute address of the store: the environment's, the spec's, or the embedded SQLite file.
@@ -99,6 +109,8 @@ def one_writer(store: Store, name: str) -> AbstractContextManager[None]:
     return locked(lock_file(store.uri, f"write-{name}"), quiet)
 
 
+MADE_UP = "outbox"
+"""Beginning of the ids of runs and models that wait in the outbox."""
 REGISTRY = "registry"
 """The lock of whoever moves an alias: the decision of a retraining, or a rollback."""
 
@@ -126,7 +138,9 @@ def open_store(spec: TrackingSpec) -> Store:
             experiment = client.get_experiment_by_name(spec.experiment)
             experiment = experiment or _create(client, spec, path)
     except MlflowException as error:
-        raise TrackingError(f"the tracking store {shown(uri)} cannot be used: {error}") from error
+        raise TrackingError(
+            f"the tracking store {shown(uri)} cannot be used: {reason(error)}"
+        ) from error
     if experiment.lifecycle_stage != "active":
         raise TrackingError(
             f"experiment {spec.experiment!r} was deleted in {shown(uri)}: restore it there, or set "
@@ -162,7 +176,7 @@ def require_answer(uri: str) -> None:
     except HTTPError:
         return  # a server answers; the first call shows whether it grants access
     except OSError as error:
-        raise TrackingError(
+        raise DownError(
             f"no tracking server answers at {shown(uri)} ({error}): start it, or unset "
             "MLFLOW_TRACKING_URI and tracking.uri to use the embedded store"
         ) from error
