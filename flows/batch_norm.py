@@ -15,6 +15,7 @@ from foldproof.flows.processes.alone import alone
 from foldproof.flows.processes.schedule import Job
 from foldproof.flows.processes.workers import Workers
 from foldproof.flows.screens.study import StudyScreen
+from foldproof.flows.variants import first_line
 from foldproof.tasks.batch_study import Composition, Scored, why_not
 from foldproof.tasks.batch_study.answer import answer
 from foldproof.tasks.batch_study.grid import Cell, DrawnData, GridScores, skipped_cells
@@ -28,7 +29,7 @@ from foldproof.tasks.split.task import plan_folds
 from foldproof.tasks.timing import Stopwatch, Timed
 from foldproof.tasks.track.store import Links, open_store
 from foldproof.tasks.track.task import find_store, log_study
-from foldproof.tasks.train import HOUSE, Unit, code_version, digest, variant_version
+from foldproof.tasks.train import HOUSE, TrainingError, Unit, code_version, digest, variant_version
 
 
 @flow(name="batch norm study", description=__doc__, task_runner=Workers())
@@ -69,8 +70,12 @@ def draw_data(study: BatchStudy, name: str) -> list[DrawnData]:
 def score_cells(
     study: BatchStudy, data: Mapping[str, list[DrawnData]], screen: StudyScreen
 ) -> GridScores:
-    """Train and score every possible cell, one per process at a time."""
-    scores = GridScores()
+    """Train and score every possible cell, one per process at a time.
+
+    Raises:
+        TrainingError: Cells failed; the others are kept.
+    """
+    scores, lost = GridScores(), list[str]()
 
     def job(panel: str, composition: Composition, name: str) -> Job:
         cell = Cell(panel, name, composition.title)
@@ -84,11 +89,22 @@ def score_cells(
             return []
 
         title = f"{panel}: {name}, {composition.title}"
-        return Job(title, partial(study_cell.submit, units, paths), keep)
+
+        def lose(error: Exception) -> list[Job]:
+            lost.append(f"{title} ({first_line(error)})")
+            screen.say(f"failed, {lost[-1]}")
+            return []
+
+        return Job(title, partial(study_cell.submit, units, paths), keep, lose)
 
     grid = product(study.panels, study.compositions, study.normalizations)
     jobs = [job(*one) for one in grid if why_not(one[2], one[1]) is None]
     screen.follow(jobs, width=2 * study.processes)
+    if lost:
+        raise TrainingError(
+            f"{len(lost)} of {len(jobs)} cells failed: {'; '.join(lost)}. The same command again "
+            "runs only these"
+        )
     return scores
 
 

@@ -8,7 +8,7 @@ from prefect import flow
 from foldproof.conf.schema import Experiment
 from foldproof.flows.assemble import assemble, comparison_id
 from foldproof.flows.checks import check_experiment
-from foldproof.flows.in_part import require_sent
+from foldproof.flows.in_part import require_complete, require_sent
 from foldproof.flows.paths import PANELS
 from foldproof.flows.processes.alone import alone
 from foldproof.flows.processes.workers import Workers
@@ -44,6 +44,7 @@ def compare_on(
     """The comparison on a panel and its plan of folds."""
     with watch("units"):
         fitted = fit_variants(experiment, panel, plan, screen)
+    fitted.require([experiment.statistics.reference])
     with watch("statistics"):
         comparison = compare_forecasts(
             fitted.forecasts, experiment.target.horizon, experiment.statistics,
@@ -56,6 +57,7 @@ def compare_on(
         links = log_results(experiment.tracking, results, report, fitted.newest, experiment.data)
     show_summary(results, links.url)
     screen.closing(results, links, watch.seconds, fitted.seconds)
+    require_complete(fitted.missing)
     require_sent()
     return links
 

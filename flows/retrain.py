@@ -119,6 +119,7 @@ def new_retraining(
     if stale <= gate.max_age:
         with watch("units"):
             fitted = fit_variants(trial, panel, plan, screen)
+        fitted.require(trial.variants)
         with watch("audits"):
             findings = audit_challengers(trial, plan, fitted)
     with watch("comparison"):

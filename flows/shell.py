@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import typer
 
 from foldproof.flows.paths import HOME
-from foldproof.tasks.faults import chain, disk_full
+from foldproof.tasks.faults import disk_full, server_lost
 
 HOST = "127.0.0.1"
 """Address of the servers that commands start: only this machine can reach them."""
@@ -74,11 +74,8 @@ def machine_fault(error: BaseException) -> str:
     """A full disk or a lost Prefect server in one clause; empty for any other error."""
     if disk_full(error) or shutil.disk_usage(HOME).free < LEAST_FREE:
         return f"the disk of {HOME.resolve()} is full: make room"
-    for one in chain(error):
-        kind = type(one)
-        if kind.__module__.startswith("httpx") or kind.__name__ == "PrefectHTTPStatusError":
-            return f"the Prefect server stopped answering ({str(one).strip() or kind.__name__})"
-    return ""
+    lost = server_lost(error)
+    return f"the Prefect server stopped answering ({lost})" if lost else ""
 
 
 def prepare(verbose: bool) -> None:

@@ -25,3 +25,12 @@ def disk_full(error: BaseException) -> bool:
         or any(text in str(one) for text in FULL)
         for one in chain(error)
     )
+
+
+def server_lost(error: BaseException) -> str:
+    """How the Prefect server failed to answer; empty if the error is another one."""
+    for one in chain(error):
+        kind = type(one)
+        if kind.__module__.startswith("httpx") or kind.__name__ == "PrefectHTTPStatusError":
+            return str(one).strip() or kind.__name__
+    return ""

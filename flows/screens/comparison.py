@@ -44,6 +44,8 @@ class Screen(Terminal):
         for question, answer in zip(QUESTIONS, answers(results), strict=True):
             self.say(f"{question} {answer.verdict}")
             self.say(f"  {answer.evidence}")
+        if results.missing:
+            self.say(results.left_out)
         self.say()
         self.say_seconds("seconds", wall)
         self.say_seconds("CPU seconds in units", work)

@@ -40,7 +40,7 @@ class Terminal:
         )
         with progress:
             bar = progress.add_task("training", total=len(jobs) + later)
-            for done in drive(jobs, width):
+            for done in drive(jobs, width, say=self.say):
                 progress.update(bar, advance=1, description=done.title)
 
     def say_seconds(self, title: str, seconds: Mapping[str, float]) -> None:
