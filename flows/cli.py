@@ -52,7 +52,8 @@ def foldproof() -> None:
 def compare(config: Config, overrides: Overrides = None, verbose: Verbose = False) -> None:
     """Compare normalization variants on one plan of walk-forward folds.
 
-    The same command again trains nothing twice. Exit status 0: finished, 2: could not run.
+    The same command again trains nothing twice. Exit status 0: finished, 2: could not run, 3:
+    finished in part: units are missing, or the results wait in the outbox.
     """
     with command(verbose, UNITS_KEPT):
         run_flow(LOAD, (config, overrides or []), "flows.compare:run_compare")
@@ -218,6 +219,19 @@ def monitor(config: NightlyConfig, overrides: Overrides = None, verbose: Verbose
     Exit status 0: no alert, 1: an alert, 2: could not run.
     """
     run_nightly(config, overrides, "monitor:run_monitor", verbose, lambda it: bool(it.alerts))
+
+
+@app.command()
+def sync() -> None:
+    """Send the results that wait in .foldproof/outbox to the tracking store that did not answer.
+
+    A retraining's decision is then applied to the registry. Nothing is sent twice. Exit status 0:
+    nothing waits any more, 2: could not send.
+    """
+    with command(verbose=False, left="what was not sent still waits; run the same command again"):
+        from foldproof.flows.sync import run_sync
+
+        run_sync()
 
 
 @app.command()

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from prefect import flow
 
 from foldproof.conf.explanation import ExplainRequest
+from foldproof.flows.in_part import require_sent
 from foldproof.flows.paths import EXPLANATIONS
 from foldproof.flows.screens.comparison import Screen
 from foldproof.tasks.attribute.explain import Explanation
@@ -36,6 +37,7 @@ def explain(request: ExplainRequest) -> list[Explanation]:
         )
         screen.say(explanation_sentence(one))
         screen.say(f"figure and table: {place}")
+    require_sent()
     return explained
 
 

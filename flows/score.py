@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from prefect import flow
 
 from foldproof.conf.schema import Experiment
+from foldproof.flows.in_part import require_sent
 from foldproof.flows.paths import SCORES
 from foldproof.flows.screens.comparison import Screen
 from foldproof.tasks.operate.checks import Result
@@ -34,6 +35,7 @@ def score(experiment: Experiment) -> Scoring:
         screen.say(f"warning: {check_text(one)}")
     if file is not None:
         screen.say(f"scores: {file}")
+    require_sent()
     return scoring
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -64,6 +64,8 @@ class Results:
         audit_trusted: False if a control (a variant that leaks on purpose) was not flagged LEAK.
         seconds: Wall time by step.
         code_version: Hash of the code that affects results.
+        missing: Variants and references that are left out because a part of them failed, with the
+            part and the reason.
     """
 
     title: str
@@ -87,11 +89,18 @@ class Results:
     audit_trusted: bool
     seconds: Mapping[str, float]
     code_version: str
+    missing: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ranking(self) -> pd.DataFrame:
         """One row per variant or reference, highest mean daily rank IC first."""
         return self.comparison.ranking.sort_values("rank_ic", ascending=False, na_position="last")
+
+    @property
+    def left_out(self) -> str:
+        """What is missing, in one sentence; empty if nothing is."""
+        lost = ", ".join(f"{label(name)} ({why})" for name, why in self.missing.items())
+        return f"Left out, because parts failed: {lost}." if lost else ""
 
     @property
     def controls(self) -> list[str]:

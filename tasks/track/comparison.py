@@ -19,6 +19,7 @@ from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.style import render
 from foldproof.tasks.report.template import Report
 from foldproof.tasks.track.comparison_entries import (
+    missing_tag,
     panel_shape,
     summary_params,
     summary_tags,
@@ -58,7 +59,7 @@ def log_comparison(
         report: Its page and figures.
         models: The model to log for a variant; variants without an entry get none.
     """
-    runs = finished_runs(store, results.comparison_id)
+    runs = finished_runs(store, results.comparison_id, missing_tag(results))
     ranked = [str(name) for name in results.ranking.index if name in results.variants]
     for name in reversed(ranked):
         if name not in runs:
