@@ -10,7 +10,8 @@ import pandas as pd
 
 from foldproof.models.spec import Spec, at_least, within
 from foldproof.tasks.diagnose.findings.catalogue import LEVEL
-from foldproof.tasks.diagnose.perturb.rows import KEYS, checked_names
+from foldproof.tasks.diagnose.perturb.perturbations import checked_names
+from foldproof.tasks.diagnose.perturb.rows import KEYS
 
 Labels = Callable[[pd.DataFrame], pd.Series]
 """Long rows -> what is forecast, indexed (date, symbol)."""

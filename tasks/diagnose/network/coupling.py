@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from foldproof.tasks.diagnose.perturb.attempt import attempt
-from foldproof.tasks.diagnose.perturb.compare import largest, moved, spread
+from foldproof.tasks.diagnose.perturb.compare import in_spreads, largest, largest_ordinary, spread
 
 Forward = Callable[[Tensor, Tensor], Tensor]
 """(B, T, F) windows and (B,) dates -> (B, ...) outputs; a deterministic function."""
@@ -69,7 +69,8 @@ class Probe:
         dates: (B,) int.
         noisy: (B, T, F) replacements of perturbed samples.
         before: (B, ...) outputs on ``windows``.
-        scale: Standard deviation of the outputs.
+        scale: Spread of the outputs.
+        top: The largest ordinary output; a larger one is allowed more rounding.
     """
 
     forward: Forward
@@ -78,12 +79,14 @@ class Probe:
     noisy: Tensor
     before: np.ndarray
     scale: float
+    top: float
 
     @classmethod
     def of(cls, forward: Forward, windows: Tensor, dates: Tensor, seed: int) -> "Probe":
         """Run the batch once."""
         before = as_numpy(forward(windows, dates))
-        return cls(forward, windows, dates, perturbed(windows, seed), before, spread(before))
+        noisy, scale, top = perturbed(windows, seed), spread(before), largest_ordinary(before)
+        return cls(forward, windows, dates, noisy, before, scale, top)
 
     def perturb(self, chosen: Tensor, observed: Tensor, cut: int = 0) -> Move:
         """Perturb the samples ``chosen`` (B,) bool; the largest move among ``observed`` (B,)."""
@@ -96,7 +99,8 @@ class Probe:
         place = samples.cpu().numpy()
         if not len(place):
             return Move()
-        sizes = moved(self.before[place], after[place]).reshape(len(place), -1) / self.scale
+        sizes = in_spreads(self.before[place], after[place], self.scale, self.top)
+        sizes = sizes.reshape(len(place), -1)
         worst, cell = np.unravel_index(sizes.argmax(), sizes.shape)
         row = int(place[worst])
         old, new = (float(out.reshape(len(out), -1)[row, cell]) for out in (self.before, after))
