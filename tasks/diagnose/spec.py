@@ -48,6 +48,15 @@ def by_column(column: str, rows: pd.DataFrame) -> pd.Series:
     return rows.set_index(list(KEYS))[column].astype(np.float64)
 
 
+def purged_by(known_at: Mapping[str, str], target: object) -> Mapping[str, str]:
+    """The columns of ``known_at`` that a fold is purged by: the target, or all if it is no column.
+
+    A feature that is published late needs no purge.
+    """
+    own = target if isinstance(target, str) else ""
+    return {own: known_at[own]} if own in known_at else known_at
+
+
 @dataclass(frozen=True)
 class AuditOptions(Spec):
     """Facts about the data, and how much an audit of a forecaster tests.
