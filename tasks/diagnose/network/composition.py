@@ -2,16 +2,12 @@
 
 from dataclasses import replace
 
+from foldproof.tasks.diagnose.findings.causes import OVER_SAMPLES
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict, Witness
 from foldproof.tasks.diagnose.findings.verdicts import exact_finding, unknown_finding
 from foldproof.tasks.diagnose.network.batch import ONE_DATE
 from foldproof.tasks.diagnose.network.coupling import Coupling
 
-OVER_SAMPLES = (
-    "with the newest samples first, each depends on those before it in the batch, so the network "
-    "takes the samples of a batch for time steps"
-)
-"""How a layer over the batch axis shows, such as an LSTM without ``batch_first``."""
 ORDER = ("none", "date", "batch")
 """Kinds of coupling, weakest first."""
 
@@ -78,7 +74,7 @@ def _detail(found: Coupling, tolerance: float, kind: str, claim: str | None, bro
     }
     coupled = [f"{name} ({size:.2g} sd)" for name, size in sizes.items() if size > tolerance]
     text = f"depends on {', '.join(coupled)}" if coupled else "depends on no other sample"
-    if found.later.size <= tolerance < found.newest_first.size:
+    if found.over_samples:
         text += f": {OVER_SAMPLES}"
     if kind == "date":
         text += ": the cross-section of its own date, which is no look-ahead"

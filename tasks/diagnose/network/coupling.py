@@ -43,6 +43,7 @@ class Coupling:
         newest_first: Samples dated later are perturbed, with the samples in order of date, the
             newest first. Run if order or number matter: a network that takes the samples of a batch
             for time steps is then found out whatever their order.
+        over_samples: Each sample depends on those before it in the batch and on none after it.
         dates: Number of different dates in the batch; with one, later and earlier are not run.
         failures: Why a perturbation could not be run; empty if all ran.
     """
@@ -52,6 +53,7 @@ class Coupling:
     same: Move
     composition: Move
     newest_first: Move
+    over_samples: bool
     dates: int
     failures: str = ""
 
@@ -128,6 +130,13 @@ class Probe:
             later = self.dates > cut
             yield self.perturb(~later, later, int(cut))
 
+    def one_way(self) -> bool:
+        """Whether samples depend on those before them in the batch, and on none after them."""
+        place = torch.arange(len(self.dates), device=self.dates.device)
+        cuts = [place > cut for cut in some(place[:-1], PLACES).tolist()]
+        after = worst([self.perturb(behind, ~behind) for behind in cuts])
+        return after.size <= FLOAT64 < worst([self.perturb(~b, b) for b in cuts]).size
+
     def within_dates(self) -> Iterator[Move]:
         """At some dates: the move of half of the samples when the other half is perturbed."""
         for date in some(self.dates.unique(), PLACES):
@@ -167,16 +176,18 @@ def coupling(
     tries = [attempt(probe.reversed), attempt(probe.singles)] if resize else []
     composition = worst([move for move, _ in tries if move is not None])
     failures = [reason for _, reason in tries if reason]
-    newest_first = Move()
+    newest_first, over_samples = Move(), False
     if composition.size > FLOAT64 or failures or not resize:
         found, reason = attempt(lambda: later_newest_first(forward, windows, dates, seed))
         newest_first, failures = found or Move(), [*failures, *filter(None, [reason])]
+        over_samples = probe.one_way()
     return Coupling(
         later=worst(list(probe.later_dates())),
         earlier=worst(list(probe.earlier_dates())),
         same=worst(list(probe.within_dates())),
         composition=composition,
         newest_first=newest_first,
+        over_samples=over_samples,
         dates=len(dates.unique()),
         failures="; ".join(dict.fromkeys(failures)),
     )
