@@ -142,7 +142,7 @@ class DataSpec(Spec):
     """Symbols with fewer observed rows are dropped. The whole history counts, so a stock that was
     listed for a shorter time is never in the panel."""
     checks: ChecksSpec = field(default_factory=ChecksSpec)
-    """When a value or a date of the table is suspicious."""
+    """Bounds beyond which values and dates of the table get a warning."""
     synthetic: SyntheticSpec = field(default_factory=SyntheticSpec)
     """Size of the synthetic sources: all except sp500, file and query."""
 
