@@ -17,7 +17,7 @@ from foldproof.tasks.report.task import draw_report, show_summary
 from foldproof.tasks.split.task import plan_folds
 from foldproof.tasks.timing import Stopwatch
 from foldproof.tasks.track.store import Links
-from foldproof.tasks.track.task import find_store, log_results
+from foldproof.tasks.track.task import find_logged, find_store, log_results
 
 
 @flow(name="compare", description=__doc__, task_runner=Workers())
@@ -37,10 +37,14 @@ def compare(experiment: Experiment) -> Links:
             fitted.leaking.union(experiment.controls),
         )  # fmt: skip
     results = assemble(experiment, panel, plan, fitted, comparison, watch.seconds)
-    with watch("report"):
-        report = draw_report(results)
-    with watch("tracking"):
-        links = log_results(experiment.tracking, results, report, fitted.newest, experiment.data)
+    links = find_logged(experiment.tracking, results)
+    if links is None:
+        with watch("report"):
+            report = draw_report(results)
+        with watch("tracking"):
+            links = log_results(
+                experiment.tracking, results, report, fitted.newest, experiment.data
+            )
     show_summary(results, links.url)
     screen.closing(results, links, watch.seconds, fitted.seconds)
     return links

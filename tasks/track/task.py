@@ -15,7 +15,7 @@ from foldproof.tasks.report.batch_study.results import StudyResults
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.template import Report
 from foldproof.tasks.track.audit import Audit, log_leak_audit, write_audit
-from foldproof.tasks.track.comparison import log_comparison
+from foldproof.tasks.track.comparison import find_comparison, log_comparison
 from foldproof.tasks.track.find_model import ModelPlace, fetch_model
 from foldproof.tasks.track.forecaster import files_by_variant, forecaster_files
 from foldproof.tasks.track.registry import find_champion, settle
@@ -72,6 +72,12 @@ def log_retrained(
 def settle_retraining(spec: TrackingSpec, run_id: str) -> Settled:
     """Apply the decision of the run to version and aliases; repeatable."""
     return settle(open_store(spec), run_id)
+
+
+@task(name="find comparison")
+def find_logged(spec: TrackingSpec, results: Results) -> Links | None:
+    """Where an earlier run of the same command logged the results; None if none has finished."""
+    return find_comparison(open_store(spec), results)
 
 
 @task(name="log to mlflow")
