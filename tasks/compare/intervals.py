@@ -48,7 +48,7 @@ def drawn_dates(daily: np.ndarray, horizon: int, *, draws: int, seed: int) -> It
     block = block_length(daily, horizon)
     bootstrap = StationaryBootstrap(block, np.arange(len(daily)), seed=seed)
     for (dates,), _ in bootstrap.bootstrap(draws):
-        yield dates
+        yield np.asarray(dates)
 
 
 def simultaneous_intervals(
