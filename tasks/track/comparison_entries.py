@@ -142,7 +142,8 @@ def summary_values(results: Results) -> Iterator[Value]:
     leaks = {name for name, verdict in results.verdicts.items() if verdict is Verdict.LEAK}
     yield "summary/candidates", float(len(results.candidates)), 0
     yield "summary/in_confidence_set", float(len(results.kept)), 0
-    for part, value in results.selection._asdict().items():
-        yield f"selection/{part}", float(value), 0
+    luck = results.selection
+    for part in ("trials", "overfitting", "deflated"):
+        yield f"selection/{part}", float(getattr(luck, part)), 0
     yield "summary/leaking", float(len(leaks - set(results.controls))), 0
     yield from seconds(results.seconds)

@@ -161,9 +161,8 @@ def writing(name: str, key: Callable[..., str]) -> Callable[[Reading[P, R]], Tra
             except Exception as error:
                 if not is_outage(error):
                     raise
-                return started(keep)(
-                    spec, what, error, lambda store: write(store, *args, **options)
-                )
+                kept: Callable[..., R] = started(keep)
+                return kept(spec, what, error, lambda store: write(store, *args, **options))
 
         return call
 
