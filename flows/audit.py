@@ -21,7 +21,7 @@ from foldproof.flows.variants import first_line
 from foldproof.tasks.data.panel.read import own_function
 from foldproof.tasks.data.task import load_panel
 from foldproof.tasks.diagnose import FULL, QUICK, AuditOptions, LeakReport
-from foldproof.tasks.diagnose.audited_rows import audited_fold
+from foldproof.tasks.diagnose.audited_rows import audited_fold, horizon_of
 from foldproof.tasks.diagnose.findings.finding import Finding
 from foldproof.tasks.diagnose.imported import (
     labels_named,
@@ -29,6 +29,7 @@ from foldproof.tasks.diagnose.imported import (
     require_columns,
     require_dates,
 )
+from foldproof.tasks.diagnose.spec import purged_by
 from foldproof.tasks.diagnose.task import audit_outside, audit_panel, audit_variant
 from foldproof.tasks.diagnose.variant import OwnForecaster, OwnRows
 from foldproof.tasks.report.task import draw_audit
@@ -69,7 +70,7 @@ def audit_own(request: OutsideAudit, quick: bool) -> Audit:
     """Audit the user's own forecaster on its fold; draw and log the page."""
     screen, watch = AuditScreen(), Stopwatch()
     with watch("data and plan"):
-        rows, fold = rows_and_fold(request)
+        request, rows, fold = request_with_rows(request)
     screen.opening(f"audit of {request.forecaster}", (request.forecaster,), fold)
     with watch("audits"):
         # called, not submitted: Ctrl-C reaches the user's code only in the main thread
@@ -157,8 +158,8 @@ def options_of(request: OutsideAudit, quick: bool) -> AuditOptions:
     return replace(options, cuts=request.cuts or options.cuts, **given)
 
 
-def rows_and_fold(request: OutsideAudit) -> tuple[pd.DataFrame, Fold]:
-    """The checked rows of the request, and the fold to audit.
+def request_with_rows(request: OutsideAudit) -> tuple[OutsideAudit, pd.DataFrame, Fold]:
+    """The request with its horizon, the checked rows, and the fold to audit.
 
     Read twice, before the flow starts and inside it, so that the flow's parameters stay small.
     """
@@ -167,14 +168,17 @@ def rows_and_fold(request: OutsideAudit) -> tuple[pd.DataFrame, Fold]:
     require_columns(rows, "prices", request.prices)
     require_columns(rows, "known_at", [*request.known_at, *request.known_at.values()])
     require_dates(rows, "known_at", request.known_at.values())
-    return rows, audited_fold(rows, request.split, request.horizon)
+    known_at = purged_by(request.known_at, request.target)
+    fold = audited_fold(rows, request.split, request.horizon, known_at, request.embargo)
+    horizon = request.horizon or horizon_of(rows, known_at)
+    return request.model_copy(update={"horizon": horizon}), rows, fold
 
 
 def check_outside(request: OutsideAudit) -> None:
     """Open the store, read the rows and choose the fold, while an embedded server starts."""
     open_store(request.tracking)
     own_function(request.forecaster, "forecaster")
-    rows_and_fold(request)
+    request_with_rows(request)
 
 
 def run_audit(experiment: Experiment, quick: bool, api: AbstractContextManager[None]) -> Audit:

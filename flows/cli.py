@@ -155,7 +155,7 @@ def explain(
         model, given = "latest", [model, *given]
     with command(verbose, NOTHING_LEFT):
         reader = "conf.explanation:load_explanation"
-        run_flow(reader, (model, given), "flows.explain:run_explain")
+        run_flow(reader, (model, given), "flows.explain:run_explain", server=False)
 
 
 def run_nightly(
@@ -165,10 +165,12 @@ def run_nightly(
     verbose: bool,
     failed: Callable[[Any], bool] = lambda _: False,
     left: str = NOTHING_LEFT,
+    server: bool = True,
 ) -> None:
     """Run a nightly flow; the exit status is 1 where its result ``failed``."""
     with command(verbose, left):
-        result = run_flow(LOAD, (config, overrides or []), f"flows.{runner}")
+        given = config, overrides or []
+        result = run_flow(LOAD, given, f"flows.{runner}", server=server)
         raise typer.Exit(int(failed(result)))
 
 
@@ -209,7 +211,7 @@ def score(config: NightlyConfig, overrides: Overrides = None, verbose: Verbose =
 
     Exit status 0: scored, 1: a check refused the night, 2: could not run.
     """
-    run_nightly(config, overrides, "score:run_score", verbose, lambda it: it.refused)
+    run_nightly(config, overrides, "score:run_score", verbose, lambda it: it.refused, server=False)
 
 
 @app.command()

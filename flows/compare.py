@@ -21,7 +21,7 @@ from foldproof.tasks.report.task import draw_report, show_summary
 from foldproof.tasks.split.task import Plan, plan_folds
 from foldproof.tasks.timing import Stopwatch
 from foldproof.tasks.track.store import Links
-from foldproof.tasks.track.task import find_store, log_results
+from foldproof.tasks.track.task import find_logged, find_store, log_results
 
 
 @flow(name="compare", description=__doc__, task_runner=Workers())
@@ -44,17 +44,21 @@ def compare_on(
     """The comparison on a panel and its plan of folds."""
     with watch("units"):
         fitted = fit_variants(experiment, panel, plan, screen)
-    fitted.require([experiment.statistics.reference])
+    fitted.require([experiment.statistics.base(experiment.variants)])
     with watch("statistics"):
         comparison = compare_forecasts(
             fitted.forecasts, experiment.target.horizon, experiment.statistics,
             fitted.leaking.union(experiment.controls),
         )  # fmt: skip
     results = assemble(experiment, panel, plan, fitted, comparison, watch.seconds)
-    with watch("report"):
-        report = draw_report(results)
-    with watch("tracking"):
-        links = log_results(experiment.tracking, results, report, fitted.newest, experiment.data)
+    links = find_logged(experiment.tracking, results)
+    if links is None:
+        with watch("report"):
+            report = draw_report(results)
+        with watch("tracking"):
+            links = log_results(
+                experiment.tracking, results, report, fitted.newest, experiment.data
+            )
     show_summary(results, links.url)
     screen.closing(results, links, watch.seconds, fitted.seconds)
     require_complete(fitted.missing)

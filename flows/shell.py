@@ -106,7 +106,9 @@ def interrupted(error: BaseException | None) -> bool:
     return itself or interrupted(error.__cause__ or error.__context__)
 
 
-def run_flow(reader: str, arguments: tuple[Any, ...], runner: str, *options: Any) -> Any:
+def run_flow(
+    reader: str, arguments: tuple[Any, ...], runner: str, *options: Any, server: bool = True
+) -> Any:
     """Read the request, then run a flow on it with a Prefect API.
 
     An embedded API starts while the rest is imported and the input is checked. Both functions are
@@ -117,6 +119,8 @@ def run_flow(reader: str, arguments: tuple[Any, ...], runner: str, *options: Any
         arguments: Arguments of the reader.
         runner: Takes the request, ``options`` and the context of the API.
         options: Further arguments of the runner.
+        server: Whether the flow needs an embedded server where no API is configured; without one
+            the runner gets None in place of the context.
     """
     with fewer_collections():
         from foldproof.conf.load import ConfigError
@@ -128,7 +132,7 @@ def run_flow(reader: str, arguments: tuple[Any, ...], runner: str, *options: Any
     from foldproof.flows.processes.api import ServerError, one_api
 
     try:
-        with one_api() as api:
+        with one_api(server) as api:
             with fewer_collections():
                 from foldproof.flows.checks import USER_ERRORS
 

@@ -153,8 +153,10 @@ def require_api(address: str) -> None:
 
 
 @contextmanager
-def one_api() -> Iterator[AbstractContextManager[None]]:
+def one_api(server: bool = True) -> Iterator[AbstractContextManager[None] | None]:
     """Start an embedded server unless PREFECT_API_URL is set, and stop it at the end.
+
+    It yields None if there is no configured API and no ``server`` is wanted.
 
     It yields at once the context in which the API exists; entering that context waits for the
     server. Without a common API every worker process would start its own server, at ten seconds
@@ -167,11 +169,14 @@ def one_api() -> Iterator[AbstractContextManager[None]]:
         require_api(address)
         yield nullcontext()
         return
-    server = Server(PREFECT_HOME.value() / "server.log")
+    if not server:
+        yield None
+        return
+    embedded = Server(PREFECT_HOME.value() / "server.log")
     try:
-        yield answering(server)
+        yield answering(embedded)
     finally:
-        server.stop()
+        embedded.stop()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from foldproof.models.normalizers.variant import Variant
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.compare.comparison import Comparison
 from foldproof.tasks.compare.selection import Selection, selection
+from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
 from foldproof.tasks.report.text import is_reference, label, minus
 from foldproof.tasks.split.fold import Fold
@@ -130,14 +131,18 @@ class Results:
 
     @cached_property
     def selection(self) -> Selection:
-        """Selection bias of choosing the best candidate."""
+        """Selection bias of choosing the best candidate, measured against the best reference."""
         horizon = int(self.config.get("target", {}).get("horizon", 1))
-        return selection(self.comparison.daily[self.candidates].dropna().to_numpy(), horizon)
+        best = self.references[:1]
+        daily = self.comparison.daily[[*self.candidates, *best]].dropna().to_numpy()
+        count = len(self.candidates)
+        return selection(daily[:, :count], horizon, daily[:, count] if best else None)
 
     @property
     def base(self) -> str:
         """The variant that gains are measured against; a key."""
-        return str(self.config.get("statistics", {}).get("reference", "none"))
+        chosen = self.config.get("statistics", {}).get("reference")
+        return StatisticsSpec(reference=chosen).base(list(self.variants))
 
     def rank_ic(self, name: str) -> Estimate:
         """Mean daily rank IC of a variant or reference with its joint interval."""

@@ -1,4 +1,7 @@
-"""Log a comparison: one summary run, and one run per variant beside it."""
+"""Log a comparison: one summary run, and one run per variant beside it.
+
+Figures are imported where they are drawn: nightly commands import this file and draw none.
+"""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -9,14 +12,10 @@ from pathlib import Path
 
 import pandas as pd
 from mlflow.entities import Dataset, DatasetInput
-from PIL import Image
 
 from foldproof.tasks.diagnose.findings.finding import Finding
-from foldproof.tasks.report.attribution.figures import heatmap_of
 from foldproof.tasks.report.attribution.shares import ranked_features
-from foldproof.tasks.report.audit.matrices import SHARED
 from foldproof.tasks.report.results import Results
-from foldproof.tasks.report.style import render
 from foldproof.tasks.report.template import Report
 from foldproof.tasks.track.comparison_entries import (
     missing_tag,
@@ -70,6 +69,15 @@ def log_comparison(
     return links_to(store, results.comparison_id, runs[SUMMARY], variants)
 
 
+def find_comparison(store: Store, results: Results) -> Links | None:
+    """Where the comparison was logged; None unless all its runs are finished."""
+    runs = finished_runs(store, results.comparison_id)
+    if not {SUMMARY, *results.variants} <= set(runs):
+        return None
+    variants = {name: runs[name] for name in results.variants}
+    return links_to(store, results.comparison_id, runs[SUMMARY], variants)
+
+
 def log_variant(store: Store, results: Results, name: str, model: ModelFiles | None) -> str:
     """One variant's run: metrics, tables, attribution heat maps, findings, the model."""
     content = (
@@ -109,6 +117,11 @@ def log_heatmaps(store: Store, run_id: str, results: Results, name: str) -> None
     The slash in the key gives the pictures their own section at the top. Each picture has its own
     colour scale; the order of features is the same on all folds.
     """
+    from PIL import Image
+
+    from foldproof.tasks.report.attribution.figures import heatmap_of
+    from foldproof.tasks.report.style import render
+
     lagged = results.attribution.lagged
     if name not in set(lagged["variant"]):
         return
@@ -136,6 +149,8 @@ def log_summary(store: Store, results: Results, report: Report) -> str:
 
 def write_summary(results: Results, report: Report, folder: Path) -> None:
     """The report, its figures, the configuration, and the tables that concern all variants."""
+    from foldproof.tasks.report.audit.matrices import SHARED
+
     (folder / "report.html").write_text(report.page, encoding="utf-8")
     (folder / "config.yaml").write_text(results.config_yaml, encoding="utf-8")
     (folder / "figures").mkdir()

@@ -18,6 +18,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import FlowRunContext
 
 from foldproof.tasks.data import DataSpec, load_raw
+from foldproof.tasks.direct import directly
 from foldproof.tasks.operate.evidence import Champion
 from foldproof.tasks.operate.monitor import Monitoring
 from foldproof.tasks.operate.record import Retraining, Settled
@@ -28,7 +29,7 @@ from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.template import Report
 from foldproof.tasks.track import outbox
 from foldproof.tasks.track.audit import Audit, log_leak_audit, write_audit
-from foldproof.tasks.track.comparison import log_comparison
+from foldproof.tasks.track.comparison import find_comparison, log_comparison
 from foldproof.tasks.track.find_model import ModelPlace, fetch_model
 from foldproof.tasks.track.forecaster import files_by_variant, forecaster_files
 from foldproof.tasks.track.outage import STORE_ERRORS, is_outage, reason
@@ -93,6 +94,11 @@ def patient(work: Task[..., R], spec: TrackingSpec) -> Task[..., R]:
     )
 
 
+def started(work: Task[..., R]) -> Callable[..., R]:
+    """The task inside a flow, its function with its retries outside one."""
+    return work if FlowRunContext.get() else directly(work)
+
+
 @contextmanager
 def store_errors(spec: TrackingSpec) -> Iterator[None]:
     """Turn the errors of MLflow, its database and its HTTP client into one sentence."""
@@ -120,14 +126,14 @@ def reading(name: str) -> Callable[[Reading[P, R]], Tracked[P, R]]:
 
         @wraps(read)
         def call(spec: TrackingSpec, *args: P.args, **options: P.kwargs) -> R:
-            return patient(inner, spec)(spec, args, options)
+            return started(patient(inner, spec))(spec, args, options)
 
         return call
 
     return decorate
 
 
-def writing(name: str, key: Callable[P, str]) -> Callable[[Reading[P, R]], Tracked[P, R]]:
+def writing(name: str, key: Callable[..., str]) -> Callable[[Reading[P, R]], Tracked[P, R]]:
     """The same for a function that logs: what cannot be sent is kept in the outbox.
 
     Args:
@@ -151,11 +157,13 @@ def writing(name: str, key: Callable[P, str]) -> Callable[[Reading[P, R]], Track
         def call(spec: TrackingSpec, *args: P.args, **options: P.kwargs) -> R:
             what = key(*args, **options)
             try:
-                return patient(inner, spec)(spec, what, args, options)
+                return started(patient(inner, spec))(spec, what, args, options)
             except Exception as error:
                 if not is_outage(error):
                     raise
-                return keep(spec, what, error, lambda store: write(store, *args, **options))
+                return started(keep)(
+                    spec, what, error, lambda store: write(store, *args, **options)
+                )
 
         return call
 
@@ -239,6 +247,12 @@ def settle_retraining(store: Store, run_id: str) -> Settled:
         )
     with one_writer(store, REGISTRY):
         return settle(store, run_id)
+
+
+@reading("find comparison")
+def find_logged(store: Store, results: Results) -> Links | None:
+    """Where an earlier run of the same command logged the results; None if none has finished."""
+    return find_comparison(store, results)
 
 
 @writing("log to mlflow", lambda results, *_: results.comparison_id)

@@ -107,6 +107,11 @@ def with_content(rows: Rows, ready: bool, named: tuple[str, ...] | None) -> Rows
                 f"{rows.origin}: column {rows.called(name)!r} is empty; fill it or use another "
                 "column"
             )
+    if "volume" in frame and not frame["volume"].any():
+        raise DataError(
+            f"{rows.origin}: column {rows.called('volume')!r} is 0 in every row; set "
+            "columns.volume: null, or fill it"
+        )
     if not ready:
         return rows
     free = free_columns(frame)
