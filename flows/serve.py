@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, cast
 from uuid import UUID
 
@@ -131,6 +133,21 @@ def serve(
         run_deployments(served, ui, own)
 
 
+class InterruptibleRunner(Runner):
+    """A runner that SIGTERM ends in the same way as Ctrl-C.
+
+    Prefect's own handler calls ``stop``, which inside the event loop only makes a coroutine that
+    nobody awaits, and then exits with status 0.
+    """
+
+    def handle_sigterm(self, signum: int, frame: FrameType | None) -> None:
+        """Do what SIGINT does; in a background process of a shell, which ignores it, interrupt."""
+        handler = signal.getsignal(signal.SIGINT)
+        if not callable(handler):
+            handler = signal.default_int_handler
+        handler(signal.SIGINT, frame)
+
+
 def run_deployments(served: Sequence[RunnerDeployment], ui: str, own: bool) -> None:
     """Register the deployments and run them until an interruption, which also ends their runs.
 
@@ -140,7 +157,7 @@ def run_deployments(served: Sequence[RunnerDeployment], ui: str, own: bool) -> N
         own: Whether the Prefect server was started here. Only then are runs of an earlier start
             tidied up: on another server they may still be running elsewhere.
     """
-    runner = Runner(name="foldproof", pause_on_shutdown=False)
+    runner = InterruptibleRunner(name="foldproof", pause_on_shutdown=False)
     ids = [cast(UUID, runner.add_deployment(one)) for one in served]
     tidied = ids if own else []
     close_interrupted(tidied)  # of a start that was killed
