@@ -3,15 +3,18 @@
 from foldproof.conf.schema import Experiment
 from foldproof.flows.paths import PANELS
 from foldproof.flows.processes.api import ServerError
+from foldproof.flows.processes.schedule import DiedError
 from foldproof.tasks.attribute.explain import ExplainError
 from foldproof.tasks.data import DataError, build
 from foldproof.tasks.operate.nightly_inputs import OperationError
 from foldproof.tasks.split import PlanError
+from foldproof.tasks.track.outage import STORE_ERRORS
 from foldproof.tasks.track.store import TrackingError, open_store
 from foldproof.tasks.train import TrainingError
 
 USER_ERRORS = (
     DataError, PlanError, TrainingError, TrackingError, ServerError, ExplainError, OperationError,
+    DiedError, *STORE_ERRORS,
 )  # fmt: skip
 """Printed as one message, without a traceback."""
 

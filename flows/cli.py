@@ -77,7 +77,8 @@ def init(
 def compare(config: Config, overrides: Overrides = None, verbose: Verbose = False) -> None:
     """Compare normalization variants on one plan of walk-forward folds.
 
-    The same command again trains nothing twice. Exit status 0: finished, 2: could not run.
+    The same command again trains nothing twice. Exit status 0: finished, 2: could not run, 3:
+    finished in part: units are missing, or the results wait in the outbox.
     """
     with command(verbose, UNITS_KEPT):
         run_flow(LOAD, (config, overrides or []), "flows.compare:run_compare")
@@ -179,7 +180,7 @@ def explain(
         model, given = "latest", [model, *given]
     with command(verbose, NOTHING_LEFT):
         reader = "conf.explanation:load_explanation"
-        run_flow(reader, (model, given), "flows.explain:run_explain")
+        run_flow(reader, (model, given), "flows.explain:run_explain", server=False)
 
 
 def run_nightly(
@@ -189,10 +190,12 @@ def run_nightly(
     verbose: bool,
     failed: Callable[[Any], bool] = lambda _: False,
     left: str = NOTHING_LEFT,
+    server: bool = True,
 ) -> None:
     """Run a nightly flow; the exit status is 1 where its result ``failed``."""
     with command(verbose, left):
-        result = run_flow(LOAD, (config, overrides or []), f"flows.{runner}")
+        given = config, overrides or []
+        result = run_flow(LOAD, given, f"flows.{runner}", server=server)
         raise typer.Exit(int(failed(result)))
 
 
@@ -233,7 +236,7 @@ def score(config: NightlyConfig, overrides: Overrides = None, verbose: Verbose =
 
     Exit status 0: scored, 1: a check refused the night, 2: could not run.
     """
-    run_nightly(config, overrides, "score:run_score", verbose, lambda it: it.refused)
+    run_nightly(config, overrides, "score:run_score", verbose, lambda it: it.refused, server=False)
 
 
 @app.command()
@@ -243,6 +246,19 @@ def monitor(config: NightlyConfig, overrides: Overrides = None, verbose: Verbose
     Exit status 0: no alert, 1: an alert, 2: could not run.
     """
     run_nightly(config, overrides, "monitor:run_monitor", verbose, lambda it: bool(it.alerts))
+
+
+@app.command()
+def sync() -> None:
+    """Send the results that wait in .foldproof/outbox to the tracking store that did not answer.
+
+    A retraining's decision is then applied to the registry. Nothing is sent twice. Exit status 0:
+    nothing waits any more, 2: could not send.
+    """
+    with command(verbose=False, left="what was not sent still waits; run the same command again"):
+        from foldproof.flows.sync import run_sync
+
+        run_sync()
 
 
 @app.command()

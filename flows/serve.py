@@ -1,7 +1,6 @@
 """The servers: Prefect, MLflow and every flow on one machine, or deployments for a work pool."""
 
 import asyncio
-import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,6 +21,7 @@ from foldproof.flows.paths import LOGS
 from foldproof.flows.processes.api import HOST, Server, ServerError, answering
 from foldproof.flows.processes.mlflow_ui import mlflow_ui
 from foldproof.flows.shell import fail, port_in_use
+from foldproof.tasks.lock import HeldError, locked
 from foldproof.tasks.program import program
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import UI_ADDRESS, open_store, resolve_uri
@@ -116,7 +116,7 @@ def serve(
         TrackingError: The tracking store cannot be used.
     """
     with ExitStack() as stack:
-        stack.enter_context(locked(LOGS / "lock"))
+        stack.enter_context(only_server(LOGS / "lock"))
         print("Starting the servers takes up to a minute.", flush=True)
         own = not PREFECT_API_URL.value()
         if own:  # it starts while the store is opened and the MLflow UI starts
@@ -153,25 +153,19 @@ def run_deployments(served: Sequence[RunnerDeployment], ui: str, own: bool) -> N
 
 
 @contextmanager
-def locked(lock: Path) -> Iterator[None]:
+def only_server(lock: Path) -> Iterator[None]:
     """Hold the file ``lock`` until the block or this process ends.
 
     Raises:
         ServerError: Another process holds it: two schedulers would start every run twice.
     """
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            raise ServerError(
-                f"{lock.parent.parent.resolve()} is already served, by process {file.read()}"
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
+    try:
+        with locked(lock):
+            yield
+    except HeldError as error:
+        raise ServerError(
+            f"{lock.parent.parent.resolve()} is already served, by process {error.process}"
+        ) from None
 
 
 def print_addresses(served: Sequence[RunnerDeployment], ui: str) -> None:

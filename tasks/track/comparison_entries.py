@@ -10,6 +10,7 @@ from foldproof.tasks.report.comparison.answers import answers, summary_markdown
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.track.attribution_metrics import attribution_values
 from foldproof.tasks.track.entries import LONGEST, NOTE, Value, flat, seconds
+from foldproof.tasks.track.runs import MISSING
 
 INTERVAL = {"low": "rank_ic_low", "high": "rank_ic_high"}
 """Columns of the ranking whose own name does not say which interval they bound."""
@@ -28,7 +29,15 @@ def shared_tags(results: Results) -> dict[str, str]:
         "plan": results.plan,
         "panel": str(results.panel_summary["fingerprint"]),
         "code_version": results.code_version,
+        **({MISSING: missing_tag(results)} if results.missing else {}),
     }
+
+
+def missing_tag(results: Results) -> str:
+    """What is missing, by name and part, as far as a tag holds it; empty if nothing is."""
+    return "; ".join(f"{name}: {why}" for name, why in sorted(results.missing.items()))[
+        : LONGEST["tag"]
+    ]
 
 
 def variant_tags(results: Results, name: str) -> dict[str, str]:

@@ -121,7 +121,7 @@ def test_the_model_loads_and_scores(finished: tuple[Place, str]) -> None:
     assert not list(Path(folder).rglob("*.pkl"))
 
 
-def test_the_same_command_again_trains_and_logs_nothing_new(
+def test_the_same_command_again_trains_draws_and_logs_nothing_new(
     finished: tuple[Place, str],
 ) -> None:
     place, first = finished
@@ -130,6 +130,9 @@ def test_the_same_command_again_trains_and_logs_nothing_new(
     assert again.returncode == 0, again.stderr
     assert {name: run.info.run_id for name, run in runs(place).items()} == before
     assert table_of(again.stdout) == table_of(first)
+    spent = [set(re.findall(r"(report|tracking) \d", text)) for text in (first, again.stdout)]
+    assert spent == [{"report", "tracking"}, set()]
+    assert links_of(again.stdout) == links_of(first)
 
 
 @pytest.mark.slow
@@ -209,6 +212,11 @@ def test_a_wrong_setting_gets_one_message_and_exit_status_2(
     assert done.stderr.startswith("error: ")
     assert message in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def links_of(output: str) -> str:
+    """The last lines: where the report and the charts are."""
+    return output[output.index("\nReport: ") :]
 
 
 def table_of(output: str) -> str:

@@ -17,7 +17,7 @@ from prefect.client.schemas.objects import FlowRun
 
 from foldproof.flows.cleanup import superseded
 from foldproof.flows.processes.api import ServerError
-from foldproof.flows.serve import locked, require_free_ports
+from foldproof.flows.serve import only_server, require_free_ports
 from foldproof.tasks.track.spec import TrackingSpec
 from tests.flows.served import SMALL, Api, environment, foldproof, free_port, running, until
 from tests.tasks.track.conftest import OTHERS_WARNINGS
@@ -28,9 +28,9 @@ pytestmark = [pytest.mark.filterwarnings(text) for text in OTHERS_WARNINGS]
 def test_a_folder_is_served_by_one_process(tmp_path):
     lock = tmp_path / ".foldproof" / "serve" / "lock"
     refused = pytest.raises(ServerError, match=f"already served, by process {os.getpid()}")
-    with locked(lock), refused, locked(lock):
+    with only_server(lock), refused, only_server(lock):
         pass
-    with locked(lock):
+    with only_server(lock):
         pass
 
 
