@@ -6,7 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from foldproof.flows.shell import HOST, command, fail, fewer_collections, port_in_use, run_flow
+from foldproof.flows.shell import (
+    HOST,
+    command,
+    fail,
+    fewer_collections,
+    late,
+    port_in_use,
+    run_flow,
+)
 
 Config = Annotated[
     str, typer.Argument(help="A YAML file, or a preset: sp500, quick, noise or truth.")
@@ -46,6 +54,23 @@ def foldproof() -> None:
     Results go to .foldproof in the working directory. Every command ends with exit status 2 if it
     cannot run, with a message that says why, and with 130 if it is interrupted.
     """
+
+
+@app.command()
+def init(
+    table: Annotated[
+        str,
+        typer.Argument(help="A file of prices, or a folder with a file for each symbol."),
+    ],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
+) -> None:
+    """Look at a file of prices and write a configuration that compare runs.
+
+    A file that compare cannot read (semicolons, a column per symbol, two header lines, other dates)
+    is converted to a long table beside it. Exit status 0: written, 2: could not run.
+    """
+    with command(verbose=False, left="no file is half-written; run the same command again"):
+        late("flows.init:write_configuration")(table, force)
 
 
 @app.command()

@@ -56,9 +56,10 @@ def checked(rows: Rows, today: date) -> Rows:
         raise fault(rows, bad, head["column"], head["check"]) from None
     twice = frame.duplicated(["date", "symbol"])
     if twice.any():
-        raise fault(
-            rows, twice, "symbol", "is a duplicate on that date; keep one row per date and symbol"
-        )
+        why = "is a duplicate on that date; keep one row per date and symbol"
+        within = any("dropped the time of day" in text for text in rows.about.get("warnings", []))
+        bars = ", such as the last one of each day" if within else ""
+        raise fault(rows, twice, "symbol", why + bars)
     check_knowledge(rows)
     return ordered(rows)
 
