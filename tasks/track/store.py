@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import url2pathname, urlopen
 
 from mlflow import MlflowClient
-from mlflow.entities import Experiment
+from mlflow.entities import Experiment, Run
 from mlflow.exceptions import MlflowException
 
 from foldproof.tasks.lock import locked
@@ -207,8 +207,7 @@ def links_to(
         file: The artifact to open; empty for all artifacts.
     """
     page = f"{runs_page(store)}/{run_id}/artifacts" + f"/{file}" * bool(file)
-    place = urlsplit(store.client.get_run(run_id).info.artifact_uri)
-    folder = Path(url2pathname(place.path)) if place.scheme in ("", "file") else None
+    folder = artifact_folder(store.client.get_run(run_id))
     return Links(
         summary_run_id=run_id,
         variant_run_ids=dict(variants),
@@ -217,6 +216,12 @@ def links_to(
         command=ui_command(store),
         file=str(folder / file) if folder else "",
     )
+
+
+def artifact_folder(run: Run) -> Path | None:
+    """The artifacts of a run on this machine; None if they are on a server."""
+    place = urlsplit(run.info.artifact_uri)
+    return Path(url2pathname(place.path)) if place.scheme in ("", "file") else None
 
 
 def charts_url(store: Store, comparison: str) -> str:
