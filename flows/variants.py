@@ -12,6 +12,7 @@ import pandas as pd
 from foldproof.conf.schema import Experiment
 from foldproof.flows.processes.schedule import Job
 from foldproof.flows.screens.comparison import Screen
+from foldproof.models.engine import lstm_engine
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.attribute.task import attribute
 from foldproof.tasks.compare.comparison import daily
@@ -93,6 +94,7 @@ class Fitted:
 def fit_variants(experiment: Experiment, panel: Path, plan: Plan, screen: Screen) -> Fitted:
     """Train every unit; attribute and audit a variant as soon as its units are trained."""
     fitted, fingerprint = Fitted(), load(panel).fingerprint
+    screen.engine(lstm_engine(experiment.network, experiment.training))
     jobs = [
         job
         for variant in experiment.variants

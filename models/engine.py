@@ -9,8 +9,9 @@ from torch.nn.utils import clip_grad_norm_
 
 from foldproof.models.batches import BATCHES
 from foldproof.models.losses import LOSSES, Loss
+from foldproof.models.native.kernel import kernel
 from foldproof.models.network import Forecaster
-from foldproof.models.spec import TrainingSpec, require
+from foldproof.models.spec import NetworkSpec, TrainingSpec, require
 from foldproof.models.windows import Windows
 
 SCORED_TOGETHER = 256
@@ -48,6 +49,35 @@ def device(spec: TrainingSpec) -> torch.device:
     if spec.device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(spec.device)
+
+
+def lstm_engine(network: NetworkSpec, training: TrainingSpec) -> str:
+    """What runs the LSTM here: torch, or native with instruction set and version.
+
+    The two agree to float32 rounding, so a stored result is valid for its engine only.
+    """
+    if training.engine == "torch" or native_refusal(network, training):
+        return "torch"
+    found = kernel()
+    assert found is not None  # otherwise there is a refusal
+    return found.name
+
+
+def native_refusal(network: NetworkSpec, training: TrainingSpec) -> str:
+    """Why the native LSTM cannot run; empty if it can."""
+    if device(training).type != "cpu":
+        return "runs on the CPU only; set training.device to cpu"
+    if network.dropout and network.layers > 1:
+        return "has no dropout between layers; set network.dropout to 0"
+    if kernel() is None:
+        return "is not built for this machine; install foldproof where there is a C compiler"
+    return ""
+
+
+def require_engine(network: NetworkSpec, training: TrainingSpec) -> None:
+    """Raise ValueError if ``training`` asks for the native LSTM and it cannot run."""
+    why = training.engine == "native" and native_refusal(network, training)
+    require(not why, f"training.engine native {why}, or training.engine to auto")
 
 
 def fit(

@@ -63,6 +63,7 @@ class Results:
         audit_trusted: False if a control (a variant that leaks on purpose) was not flagged LEAK.
         seconds: Wall time by step.
         code_version: Hash of the code that affects results.
+        engine: What ran the LSTM: torch, or native with instruction set and version.
     """
 
     title: str
@@ -86,6 +87,7 @@ class Results:
     audit_trusted: bool
     seconds: Mapping[str, float]
     code_version: str
+    engine: str = "torch"
 
     @property
     def ranking(self) -> pd.DataFrame:

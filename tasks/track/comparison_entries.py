@@ -28,6 +28,7 @@ def shared_tags(results: Results) -> dict[str, str]:
         "plan": results.plan,
         "panel": str(results.panel_summary["fingerprint"]),
         "code_version": results.code_version,
+        "engine": results.engine,
     }
 
 
