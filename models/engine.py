@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
-from torch.nn.utils import clip_grad_norm_
 
+from foldproof.models.adamw import AdamW
 from foldproof.models.batches import BATCHES
 from foldproof.models.losses import LOSSES, Loss
 from foldproof.models.native.kernel import kernel
@@ -117,9 +117,7 @@ def fit(
     train, validation = train.to(where), validation.to(where)
     dates, symbols = windows.date(train), windows.symbol(train)
     composition, generator = BATCHES[batches or spec.batches], Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=spec.learning_rate, weight_decay=spec.weight_decay
-    )
+    optimizer = AdamW(network.parameters(), spec.learning_rate, spec.weight_decay, spec.clip_norm)
     curves: list[Epoch] = []
     weights: dict[str, Tensor] = {}
     best = 0
@@ -127,7 +125,7 @@ def fit(
         torch.manual_seed(seed)
         while len(curves) < min(spec.epochs, best + spec.patience if best else spec.epochs):
             order = composition.cut(train, dates, symbols, spec.batch_size, generator)
-            train_loss = _train(network, windows, order, loss, optimizer, spec.clip_norm)
+            train_loss = _train(network, windows, order, loss, optimizer)
             forecast = predict(network, windows, validation)
             reached = loss(forecast, windows.target[validation], windows.date(validation))
             curves.append(Epoch(train_loss, float(reached)))
@@ -152,20 +150,17 @@ def _train(
     windows: Windows,
     order: list[Tensor],
     loss: Loss,
-    optimizer: torch.optim.Optimizer,
-    clip_norm: float,
+    optimizer: AdamW,
 ) -> float:
     """One pass in the given order; the mean loss over samples."""
     network.train()
     network.start_epoch()
-    parameters = list(network.parameters())
     total = torch.zeros((), dtype=torch.float64, device=windows.rows.device)
     for samples in order:
         dates = windows.date(samples)
         optimizer.zero_grad()
         value = loss(network(windows.gather(samples), dates), windows.target[samples], dates)
         value.backward()
-        clip_grad_norm_(parameters, clip_norm)
         optimizer.step()
         total += value.detach() * len(samples)
     return float(total / sum(map(len, order)))
