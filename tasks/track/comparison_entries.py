@@ -30,6 +30,7 @@ def shared_tags(results: Results) -> dict[str, str]:
         "panel": str(results.panel_summary["fingerprint"]),
         "code_version": results.code_version,
         **({MISSING: missing_tag(results)} if results.missing else {}),
+        "engine": results.engine,
     }
 
 
