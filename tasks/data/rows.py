@@ -1,5 +1,6 @@
 """Raw rows: the long table as its source returns it, and where it comes from."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,6 +19,20 @@ def names_of(frame: pd.DataFrame) -> list[str]:
 def free_columns(frame: pd.DataFrame) -> list[str]:
     """The columns without a role: the user's, or ready-made features."""
     return [name for name in names_of(frame) if name not in ROLES]
+
+
+CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]"
+"""Characters that no name may hold: line breaks, control characters, halves of a character."""
+
+
+def require_printable(origin: str, names: Iterable[str]) -> None:
+    """Raise DataError if the name of a feature holds a line break or control character."""
+    bad = next((name for name in names if re.search(CONTROL, name)), None)
+    if bad is not None:
+        raise DataError(
+            f"{origin}: the name of column {bad!r} holds a line break or another control "
+            "character; rename the column"
+        )
 
 
 class DataError(ValueError):

@@ -16,7 +16,7 @@ from foldproof.models.imported import failure, imported
 from foldproof.tasks.data.features.features import price_features
 from foldproof.tasks.data.incremental.append import read_incrementally
 from foldproof.tasks.data.panel.history import as_known, between, with_history
-from foldproof.tasks.data.rows import ROLES, DataError, Rows
+from foldproof.tasks.data.rows import ROLES, DataError, Rows, require_printable
 from foldproof.tasks.data.sources.catalogue import SOURCES
 from foldproof.tasks.data.sources.checks import checked, with_content
 from foldproof.tasks.data.sources.parse import parsed
@@ -131,6 +131,7 @@ def own_features(function: Transform, name: str, frame: pd.DataFrame) -> pd.Data
             f"features {name!r} returned the columns {[*out.columns]}; return one or more "
             "features of different names, besides date and symbol"
         )
+    require_printable(f"features {name!r}", map(str, out))
     text = [column for column in out if out[column].dtype.kind not in "fiub"]
     if text:
         raise DataError(f"features {name!r}: column {text[0]!r} holds text; drop or encode it")

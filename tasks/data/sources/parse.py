@@ -1,10 +1,13 @@
 """From columns as they were written to dates, numbers and truth values."""
 
+import re
+
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from foldproof.tasks.data.rows import ROLES, DataError, Rows, free_columns
+from foldproof.models.spec import clipped
+from foldproof.tasks.data.rows import CONTROL, ROLES, DataError, Rows, free_columns
 
 TRUTH = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
 STAMP = "datetime64[us]"
@@ -73,6 +76,10 @@ def symbols(rows: Rows) -> pd.Series:
     missing = column.isna() | (text == "")
     if missing.any():
         raise fault(rows, missing, "symbol", "is missing; every row needs a symbol")
+    hidden = text.isin([name for name in text.unique() if re.search(CONTROL, name)])
+    if hidden.any():
+        why = "holds a line break or another control character; write it without"
+        raise fault(rows, hidden, "symbol", why)
     return text
 
 
@@ -112,10 +119,11 @@ def fault(rows: Rows, bad: pd.Series, name: str, why: str) -> DataError:
     row = rows.frame.iloc[first]
     day = f"{row['date']:%Y-%m-%d}" if isinstance(row["date"], pd.Timestamp) else ""
     symbol = "" if pd.isna(row["symbol"]) else str(row["symbol"]).strip()
+    symbol = re.sub(CONTROL, "\N{REPLACEMENT CHARACTER}", symbol)[:100]
     known = ", ".join(part for part in (day, symbol) if part)
     where = rows.place(int(rows.frame.index[first])) + (f" ({known})" if known else "")
     value = row[name].date() if isinstance(row[name], pd.Timestamp) else row[name]
-    shown = "" if pd.isna(row[name]) or value == "" else f" {str(value)!r}"
+    shown = "" if pd.isna(row[name]) or value == "" else f" {clipped(str(value))}"
     count = int(bad.sum())
     more = "" if count == 1 else f" ({count} such rows)"
     return DataError(f"{where}: {rows.called(name)}{shown} {why}{more}")
