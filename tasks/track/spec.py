@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from foldproof.models.spec import Spec, require
+from foldproof.tasks.data.address import holds_password
 
 
 @dataclass(frozen=True)
@@ -12,11 +13,17 @@ class TrackingSpec(Spec):
     uri: str | None = None
     """Address of a tracking server, or a database URI. By default the SQLite file
     .foldproof/mlflow.db in the working directory, with artifacts beside it. The environment
-    variable MLFLOW_TRACKING_URI takes precedence."""
+    variable MLFLOW_TRACKING_URI takes precedence; an address with a password belongs there."""
     experiment: str = "foldproof"
     """Name of the MLflow experiment of the runs."""
 
     def __post_init__(self) -> None:
+        require(
+            not holds_password(self.uri or ""),
+            "uri contains a password, which would be logged with the configuration; set the "
+            "environment variable MLFLOW_TRACKING_URI instead, or for a server "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
+        )
         require(bool(self.experiment.strip()), "experiment is empty; give it a name")
         require(
             self.uri is None or (self.uri != "" and not self.uri.startswith(("file:", ".", "/"))),
