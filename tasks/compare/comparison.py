@@ -12,6 +12,7 @@ from foldproof.tasks.compare.confidence_set import confidence_set
 from foldproof.tasks.compare.intervals import simultaneous_intervals
 from foldproof.tasks.compare.metrics import Scores, figures, scores_of
 from foldproof.tasks.compare.spec import StatisticsSpec
+from foldproof.tasks.compare.verdicts import verdicts
 from foldproof.tasks.statistics.mean_test import hac_t
 from foldproof.tasks.train import PREFIX
 
@@ -28,8 +29,9 @@ class Comparison:
             rank_ic with its interval low, high (jointly at the level over all rows) and hac_t;
             every other metric of ``METRICS``; difference in rank IC to the reference variant with
             difference_low, difference_high (jointly over all rows); in_confidence_set (cannot be
-            ruled out as the best variant; False if not a candidate); coverage (share of the row's
-            own forecasts compared).
+            ruled out as the best variant; False if not a candidate); against and detectable (see
+            :func:`~foldproof.tasks.compare.verdicts.verdicts`; missing unless a candidate other
+            than the reference); coverage (share of the row's own forecasts compared).
         by_fold: variant, fold, every metric.
         daily: Rank IC, one row per date, one column per variant, in the order of the ranking.
     """
@@ -83,6 +85,11 @@ def compare(
         ranking.loc[candidates, "in_confidence_set"] = confidence_set(
             ic[candidates].to_numpy(), horizon, level=spec.level, draws=spec.draws, seed=spec.seed
         )
+    rivals = [name for name in candidates if name != base]
+    if rivals:
+        gains = ic[rivals].sub(ic[base], axis=0)
+        judged = verdicts(gains, horizon, margin=spec.margin, level=spec.level)
+        ranking = ranking.join(judged[["against", "detectable"]])
     ranking["coverage"] = aligned.coverage
     ranking = ranking.rename_axis("variant").sort_values("rank_ic", ascending=False, kind="stable")
     return Comparison(ranking, by_fold_of(aligned, scored), ic[ranking.index])

@@ -71,7 +71,7 @@ def variant_values(results: Results, name: str) -> Iterator[Value]:
         return table[table["variant"] == name]
 
     for column, value in results.ranking.T[name].items():
-        if not pd.isna(value):
+        if not pd.isna(value) and not isinstance(value, str):
             yield f"oos/{INTERVAL.get(str(column), column)}", float(value), 0
     by_fold = own(results.comparison.by_fold)
     for column in by_fold.columns.difference(["variant", "fold"]):

@@ -67,6 +67,8 @@ def _row(results: Results, name: str, entry: pd.Series) -> dict[str, Any]:
     """A row of the ranking table."""
     cells = {key: _number(entry.get(key), form) for key, form in FORMS.items()}
     cells["rank_ic"], cells["difference"] = str(results.rank_ic(name)), str(results.gain(name))
+    against = entry.get("against")
+    cells["against"] = against if isinstance(against, str) else ""
     cells["in_confidence_set"] = "yes" if name in results.kept else ""
     kind = kind_of(results, name)
     return {

@@ -35,7 +35,7 @@ def comparison(table) -> Comparison:
 
 COLUMNS = [
     *METRICS, "low", "high", "hac_t", "difference", "difference_low", "difference_high",
-    "in_confidence_set", "coverage",
+    "in_confidence_set", "against", "detectable", "coverage",
 ]  # fmt: skip
 
 
@@ -57,6 +57,10 @@ def test_the_ranking_has_its_columns_and_order(comparison: Comparison) -> None:
 
 def test_a_planted_better_variant_is_found(comparison: Comparison) -> None:
     ranking = comparison.ranking
+    assert ranking.loc["zscore", "against"] == "better"
+    assert ranking.loc[["revin", "layer_norm"], "against"].tolist() == ["undecided"] * 2
+    unjudged = ["none", "ref:ridge", "full_sample_zscore"]  # reference, forecaster, leak
+    assert ranking.loc[unjudged, "against"].isna().all()
     assert ranking.index[ranking["in_confidence_set"]].tolist() == ["zscore"]
     assert ranking.loc["zscore", "low"] > 0
     assert ranking.loc["zscore", "difference_low"] > 0
