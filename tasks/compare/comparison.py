@@ -14,6 +14,7 @@ from foldproof.tasks.compare.metrics import Scores, figures, scores_of
 from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.compare.verdicts import verdicts
 from foldproof.tasks.statistics.mean_test import hac_t
+from foldproof.tasks.statistics.rank_ic import rank_correlation
 from foldproof.tasks.train import PREFIX
 
 CONTROLS = tuple(name for name, variant in VARIANTS.items() if variant.control)
@@ -31,7 +32,8 @@ class Comparison:
             difference_low, difference_high (jointly over all rows); in_confidence_set (cannot be
             ruled out as the best variant; False if not a candidate); against and detectable (see
             :func:`~foldproof.tasks.compare.verdicts.verdicts`; missing unless a candidate other
-            than the reference); coverage (share of the row's own forecasts compared).
+            than the reference); rank_ic_seed and seed_sd (see :func:`single_seeds`); coverage
+            (share of the row's own forecasts compared).
         by_fold: variant, fold, every metric.
         daily: Rank IC, one row per date, one column per variant, in the order of the ranking.
     """
@@ -90,9 +92,45 @@ def compare(
         gains = ic[rivals].sub(ic[base], axis=0)
         judged = verdicts(gains, horizon, margin=spec.margin, level=spec.level)
         ranking = ranking.join(judged[["against", "detectable"]])
+    ranking = ranking.join(single_seeds(forecasts, aligned))
     ranking["coverage"] = aligned.coverage
     ranking = ranking.rename_axis("variant").sort_values("rank_ic", ascending=False, kind="stable")
     return Comparison(ranking, by_fold_of(aligned, scored), ic[ranking.index])
+
+
+def single_seeds(forecasts: pd.DataFrame, aligned: Aligned) -> pd.DataFrame:
+    """The rank IC that one network has, and how much it depends on its seed.
+
+    A row of the ranking averages forecasts over seeds, so its rank IC is that of an ensemble, which
+    is usually higher than that of the single network that is registered.
+
+    Args:
+        forecasts: As in :func:`compare`.
+        aligned: The same forecasts aligned; its cells are used for every seed.
+
+    Returns:
+        By variant: rank_ic_seed, the mean over seeds of the mean daily rank IC, and seed_sd, its
+        standard deviation over seeds (NaN for one seed). Both columns are missing where no variant
+        has several seeds.
+    """
+    if "seed" not in forecasts or forecasts.groupby("variant")["seed"].nunique().max() < 2:
+        return pd.DataFrame(index=[*aligned.variants])
+    found: dict[str, list[float]] = {name: [] for name in aligned.variants}
+    for (name, _), own in forecasts.groupby(["variant", "seed"], sort=True):
+        row = pd.Index(aligned.dates).get_indexer(own["date"])
+        column = pd.Index(aligned.symbols).get_indexer(own["symbol"])
+        inside = (row >= 0) & (column >= 0)
+        wide = np.full(aligned.target.shape, np.nan)
+        wide[row[inside], column[inside]] = own["forecast"].to_numpy(np.float64)[inside]
+        found[str(name)].append(float(rank_correlation(wide, aligned.target).mean()))
+    return pd.DataFrame(
+        {
+            "rank_ic_seed": {name: np.mean(ics) for name, ics in found.items()},
+            "seed_sd": {
+                name: np.std(ics, ddof=1) if len(ics) > 1 else np.nan for name, ics in found.items()
+            },
+        }
+    )
 
 
 def daily(forecasts: pd.DataFrame) -> pd.DataFrame:
