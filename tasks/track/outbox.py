@@ -57,7 +57,7 @@ class Entry:
         experiment: Name of the experiment.
         since: When they were kept, as ISO time.
         reason: Why.
-        flow_run: Id of the Prefect flow run that made them; empty without one.
+        flow_run: Id of the Prefect flow run that made them, or of the process.
     """
 
     folder: Path

@@ -7,10 +7,12 @@ even then is kept in the outbox (see :mod:`~foldproof.tasks.track.outbox`).
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import wraps
+from dataclasses import replace
+from functools import cache, wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Concatenate, ParamSpec, TypeVar
+from uuid import uuid4
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
@@ -184,9 +186,15 @@ def keep(spec: TrackingSpec, key: str, error: Exception, write: Callable[[Store]
 
 
 def flow_run_id() -> str:
-    """Id of the running flow; empty outside a flow."""
+    """Id of the running flow; outside a flow an id of this process."""
     context = FlowRunContext.get()
-    return str(context.flow_run.id) if context and context.flow_run else ""
+    return str(context.flow_run.id) if context and context.flow_run else process_id()
+
+
+@cache
+def process_id() -> str:
+    """An id that no other process has, or had."""
+    return f"process {uuid4()}"
 
 
 @task(name="find tracking store")
@@ -250,9 +258,20 @@ def settle_retraining(store: Store, run_id: str) -> Settled:
 
 
 @reading("find comparison")
-def find_logged(store: Store, results: Results) -> Links | None:
+def finished_comparison(store: Store, results: Results) -> Links | None:
     """Where an earlier run of the same command logged the results; None if none has finished."""
-    return find_comparison(store, results)
+    with one_writer(store, results.comparison_id):
+        return find_comparison(store, results)
+
+
+def find_logged(spec: TrackingSpec, results: Results) -> Links | None:
+    """The same; None, too, if the store does not answer: what logs the results waits for it."""
+    try:
+        return finished_comparison(replace(spec, patience=0.0), results)
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        return None
 
 
 @writing("log to mlflow", lambda results, *_: results.comparison_id)
