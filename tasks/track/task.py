@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from uuid import uuid4
 
 from prefect import Task, task
@@ -163,13 +163,19 @@ def writing(name: str, key: Callable[..., str]) -> Callable[[Reading[P, R]], Tra
             except Exception as error:
                 if not is_outage(error):
                     raise
-                return started(keep)(
-                    spec, what, error, lambda store: write(store, *args, **options)
-                )
+                again = partial(write_with, write, args, options)
+                return cast(R, started(keep)(spec, what, error, again))
 
         return call
 
     return decorate
+
+
+def write_with(
+    write: Callable[..., R], args: Arguments, options: dict[str, Any], store: Store
+) -> R:
+    """``write`` on a store, with its other arguments."""
+    return write(store, *args, **options)
 
 
 @task(name="keep for sync", cache_policy=NO_CACHE)
