@@ -96,9 +96,9 @@ def patient(work: Task[..., R], spec: TrackingSpec) -> Task[..., R]:
     )
 
 
-def started(work: Task[..., R]) -> Callable[..., R]:
+def started(work: Task[P, R]) -> Callable[P, R]:
     """The task inside a flow, its function with its retries outside one."""
-    return work if FlowRunContext.get() else directly(work)
+    return cast(Callable[P, R], work if FlowRunContext.get() else directly(work))
 
 
 @contextmanager

@@ -14,11 +14,13 @@ import pandas as pd
 
 from foldproof.models.imported import failure, imported
 from foldproof.tasks.data.features.features import price_features
+from foldproof.tasks.data.forms.recognize import recognized
+from foldproof.tasks.data.forms.text import UnreadableError
 from foldproof.tasks.data.incremental.append import read_incrementally
 from foldproof.tasks.data.panel.calendars import odd_dates, on_trading_dates
 from foldproof.tasks.data.panel.history import as_known, between, with_history
 from foldproof.tasks.data.panel.suspicious import suspicious
-from foldproof.tasks.data.rows import ROLES, DataError, Rows, names_of
+from foldproof.tasks.data.rows import ROLES, DataError, Rows, names_of, require_printable
 from foldproof.tasks.data.sources.catalogue import SOURCES
 from foldproof.tasks.data.sources.checks import checked, with_content
 from foldproof.tasks.data.sources.parse import not_numbers, parsed
@@ -39,14 +41,31 @@ def read(spec: DataSpec, today: date | None = None, kept: Path | None = None) ->
         DataError: The first fault of the rows.
     """
     source = SOURCES[spec.source]
-    if kept is not None and spec.incremental:
-        rows = read_incrementally(spec, today or latest_today(), kept, source.load)
-    else:
-        rows = typed(source.load(spec), spec, today)
+    try:
+        if kept is not None and spec.incremental:
+            rows = read_incrementally(spec, today or latest_today(), kept, source.load)
+        else:
+            rows = typed(source.load(spec), spec, today)
+    except DataError as error:
+        cause = "" if spec.source != "file" else form_of(str(spec.path))
+        raise (DataError(cause) if cause else error) from error.__cause__
     start = spec.start or (date.fromisoformat(source.start) if source.start else None)
     origin = {"source": spec.source, "title": source.title, "notes": source.notes}
     rows = replace(rows, about=origin | {"terms": source.terms, "origin": rows.origin} | rows.about)
     return selected(rows, spec, start)
+
+
+def form_of(name: str) -> str:
+    """Why a file is not read as it is, and what mends it; empty if its form is not the cause."""
+    path = Path(name).expanduser()
+    if not path.exists():
+        return ""
+    try:
+        return recognized(name).mending
+    except UnreadableError as error:
+        return f"{name}: {error}"
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return ""
 
 
 def accepted(rows: Rows, spec: DataSpec, start: date | None, today: date | None) -> Rows:
@@ -149,6 +168,7 @@ def own_features(
             f"features {name!r} returned the columns {[*out.columns]}; return one or more "
             "features of different names, besides date and symbol"
         )
+    require_printable(f"features {name!r}", map(str, out))
     text = [column for column in out if out[column].dtype.kind not in "fiub"]
     if text:
         what = not_numbers(out[text[0]]) or "objects"

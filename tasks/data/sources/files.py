@@ -1,7 +1,6 @@
 """The user's table, from a Parquet or CSV file or from memory, with its columns in roles."""
 
 import csv as csv_format
-import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,15 +13,12 @@ import pandas as pd
 from pandas.errors import EmptyDataError, ParserWarning
 
 from foldproof.models.spec import nearest
+from foldproof.tasks.data.forms.names import ADJUSTED, FACTOR, plain
 from foldproof.tasks.data.rows import ROLES, DataError, Rows, names_of, visible
 from foldproof.tasks.data.spec import ColumnsSpec, DataSpec
 
 NULLS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "n/a", "#N/A", "<NA>"]
 """Texts that mean a missing value, except in the symbol column, where NA is a ticker."""
-
-
-ADJUSTED = re.compile(r"adj(usted|usting)?(close(price)?|price|prc|last)|(close|price|prc)adj\w*")
-"""Names of a column of adjusted closes, in lower case without blanks and signs."""
 
 
 def read_file(spec: DataSpec) -> Rows:
@@ -148,19 +144,25 @@ def in_roles(rows: Rows, spec: DataSpec) -> Rows:
 
 
 def adjusted_beside(frame: pd.DataFrame, price: str | None) -> list[str]:
-    """A warning if the table has adjusted closes, but the price is another column."""
-    found = [name for name in names_of(frame) if ADJUSTED.fullmatch(plain(name))]
-    if price is None or not found or ADJUSTED.fullmatch(plain(price)):
+    """A warning if the table has adjusted closes or their factors, but the price is another column.
+
+    Args:
+        frame: The table, with the names of the file.
+        price: Its price; None without one.
+    """
+    if price is None or ADJUSTED.fullmatch(plain(price)):
         return []
-    return [
-        f"{price} is the price although there is a column {found[0]!r}: if {price} is not adjusted "
-        f"for splits and dividends, set columns.price to {found[0]!r}"
-    ]
-
-
-def plain(name: str) -> str:
-    """A column name in lower case, letters and digits only."""
-    return re.sub(r"[\W_]+", "", name.lower())
+    for kind, advice in (
+        (ADJUSTED, "set columns.price to {!r}"),
+        (FACTOR, "apply the factors of {!r}, as foldproof init does"),
+    ):
+        found = [name for name in names_of(frame) if kind.fullmatch(plain(name))]
+        if found:
+            return [
+                f"{price} is the price although there is a column {found[0]!r}: if {price} is not "
+                f"adjusted for splits and dividends, {advice.format(found[0])}"
+            ]
+    return []
 
 
 def wanted_roles(frame: pd.DataFrame, spec: DataSpec) -> dict[str, str]:

@@ -74,13 +74,25 @@ def into_sqlite(path: Path) -> None:
 
 READY: dict[str, Any] = {"settings": {"features": "ready"}}
 TEN = [0.1 * k for k in range(11)]
+TEN_AND_TWO = [0.1 * k for k in range(12)]
 LABELS = {"columns": {"target": "y", "label_end": "end", "price": None}}
 
 CASES = [
     Case(
+        "a line break in the name of a feature",
+        table(**{"z": TEN_AND_TWO}).replace("close,z", 'close,"a\nb"'),
+        "{path}: the name of column 'a\\nb' holds a line break or another control character; rename the column",
+        **READY,
+    ),
+    Case(
+        "a control character in a symbol",
+        GOOD.replace("BBB", "B\x01B"),
+        "line 3 of {path} (2020-01-02, B\N{REPLACEMENT CHARACTER}B): symbol 'B\\x01B' holds a line break or another control character; write it without (6 such rows)",
+    ),
+    Case(
         "rows longer than the header",
         "date,symbol,close\n2020-01-02,AAA,1,2\n2020-01-03,AAA,1,2\n",
-        "{path}: not readable as a CSV file in UTF-8: …",
+        "{path}: its header has 3 names, but most rows have 4 cells; name every column, or remove the other cells",
     ),
     Case("missing file", None, "{path}: there is no such file; correct the path"),
     Case(
@@ -92,7 +104,7 @@ CASES = [
     Case(
         "unsupported extension",
         "x",
-        "{path}: extension .xlsx; use a .parquet or .csv file",
+        "{path}: a workbook is not read; save the sheet as CSV",
         file="prices.xlsx",
     ),
     Case("empty file", "", "{path}: the file is empty; add a header and rows"),
@@ -106,7 +118,7 @@ CASES = [
     Case(
         "not text",
         b"date,symbol,close\n2020-01-02,\xff\xfe,1\n",
-        "{path}: not readable as a CSV file in UTF-8: …",
+        "{path}: the encoding is cp1252, not UTF-8: run foldproof init {path}, or in Python (import pandas as pd) pd.read_csv('{path}', encoding='cp1252', converters={{'symbol': str}}).to_csv('{folder}/prices_long.csv', index=False)",
     ),
     Case(
         "ragged CSV",
@@ -126,7 +138,32 @@ CASES = [
     Case(
         "wide table",
         "date,AAA,BBB\n2020-01-02,1,2\n",
-        "{path}: no column 'symbol' (columns.symbol); the table must be long, with one row per date and symbol. There are date, AAA, BBB",
+        "{path}: it is wide, with a column for each of 2 symbols (AAA, BBB): run foldproof init {path}, or in Python (import pandas as pd) pd.read_csv('{path}').melt(id_vars='date', var_name='symbol', value_name='close').dropna().to_csv('{folder}/prices_long.csv', index=False)",
+    ),
+    Case(
+        "no column of symbols",
+        "date,f,g\n2020-01-02,1,-2\n",
+        "{path}: it is wide, with negative numbers: columns such as 'f' hold returns or yields, not prices; make prices of them, such as (1 + returns).cumprod()",
+    ),
+    Case(
+        "semicolons, decimal commas, dates of Germany",
+        "Datum;WKN;Kurs\n31.01.2020;AAA;1,5\n03.02.2020;AAA;1,6\n",
+        "{path}: cells are separated by semicolons; the decimal sign is a comma (1,5); dates are written like 31.12.2020: run foldproof init {path}, or in Python (import pandas as pd) pd.read_csv('{path}', sep=';', decimal=',', parse_dates=['Datum'], date_format='%d.%m.%Y', converters={{'WKN': str}}).to_csv('{folder}/prices_long.csv', index=False)",
+    ),
+    Case(
+        "two header lines of yfinance",
+        "Price,Close,Close\nTicker,AAA,BBB\nDate,,\n2020-01-02,1,2\n2020-01-03,1,2\n",
+        "{path}: its header has two lines, fields (Close) and symbols (AAA, BBB), so it is no long table: run foldproof init {path}, or in Python (import pandas as pd) pd.read_csv('{path}', header=[0, 1], index_col=0).stack(level=1).rename_axis(index=['date', 'symbol'], columns=None).reset_index().to_csv('{folder}/prices_long.csv', index=False)",
+    ),
+    Case(
+        "one stock without a column of symbols",
+        "Date,Open,Close,Volume\n2020-01-02,1,2,3\n2020-01-03,1,2,3\n",
+        "{path}: it holds one symbol, and no column names it; put a file for each symbol in one folder, named as the symbol, and run foldproof init on the folder",
+    ),
+    Case(
+        "line of a vendor before the header",
+        "# vendor\n" + GOOD,
+        "{path}: line 1 is no part of the table ('# vendor'): run foldproof init {path}, or in Python (import pandas as pd) pd.read_csv('{path}', skiprows=1, converters={{'symbol': str}}).to_csv('{folder}/prices_long.csv', index=False)",
     ),
     Case(
         "duplicate column",
