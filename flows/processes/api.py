@@ -146,7 +146,7 @@ def require_api(address: str) -> None:
     ):
         error = client.api_healthcheck()
     if error is not None:
-        from foldproof.tasks.track.store import shown  # here: it takes MLflow a second to import
+        from foldproof.tasks.data.address import shown  # late: a command starts the server first
 
         reason = str(error) or type(error).__name__
         raise ServerError(

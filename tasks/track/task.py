@@ -20,6 +20,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import FlowRunContext
 
 from foldproof.tasks.data import DataSpec, load_raw
+from foldproof.tasks.data.address import masked, secrets_in
 from foldproof.tasks.direct import directly
 from foldproof.tasks.operate.evidence import Champion
 from foldproof.tasks.operate.monitor import Monitoring
@@ -83,7 +84,7 @@ def patient(work: Task[..., R], spec: TrackingSpec) -> Task[..., R]:
             return False
         repeat = time.monotonic() < end
         if repeat and not said:
-            said.append(reason(error))
+            said.append(masked(reason(error), secrets_in(resolve_uri(spec))))
             print(
                 f"the tracking store does not answer ({said[0]}); trying again for "
                 f"{spec.patience:g} seconds",
@@ -107,8 +108,9 @@ def store_errors(spec: TrackingSpec) -> Iterator[None]:
     try:
         yield
     except STORE_ERRORS as error:
-        uri = shown(resolve_uri(spec))
-        raise TrackingError(f"the tracking store {uri} failed: {reason(error)}") from error
+        uri = resolve_uri(spec)
+        why = masked(reason(error), secrets_in(uri))
+        raise TrackingError(f"the tracking store {shown(uri)} failed: {why}") from error
 
 
 Arguments = tuple[Any, ...]
@@ -164,7 +166,7 @@ def writing(name: str, key: Callable[..., str]) -> Callable[[Reading[P, R]], Tra
                 if not is_outage(error):
                     raise
                 again = partial(write_with, write, args, options)
-                return cast(R, started(keep)(spec, what, error, again))
+                return started(keep)(spec, what, error, again)
 
         return call
 
@@ -181,10 +183,11 @@ def write_with(
 @task(name="keep for sync", cache_policy=NO_CACHE)
 def keep(spec: TrackingSpec, key: str, error: Exception, write: Callable[[Store], R]) -> R:
     """Keep what ``write`` logs in the outbox and say so; returns what ``write`` returns."""
-    with outbox.recording(spec, key, reason(error), flow_run_id()) as store:
+    why = masked(reason(error), secrets_in(resolve_uri(spec)))
+    with outbox.recording(spec, key, why, flow_run_id()) as store:
         found = write(store)
     print(
-        f"{reason(error)}. The results are kept in {outbox.OUTBOX / outbox.folder_name(key)}: send "
+        f"{why}. The results are kept in {outbox.OUTBOX / outbox.folder_name(key)}: send "
         f"them later with {program('foldproof', 'foldproof.flows')} sync",
         flush=True,
     )
