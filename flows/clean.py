@@ -1,6 +1,5 @@
 """Free the disk of panels and results that no command has used for a while."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +18,8 @@ def in_use() -> Iterator[None]:
 
     The operating system lets go when the process ends, however it ends.
     """
+    import fcntl  # not on Windows, where a command says so and ends before
+
     with IN_USE.open("ab") as file:
         with suppress(OSError):  # a file system without locks
             fcntl.flock(file, fcntl.LOCK_SH)
@@ -32,6 +33,8 @@ def alone() -> Iterator[None]:
     Raises:
         InUseError: One is running.
     """
+    import fcntl
+
     with IN_USE.open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

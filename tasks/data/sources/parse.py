@@ -1,6 +1,8 @@
 """From columns as they were written to dates, numbers and truth values."""
 
 import re
+from numbers import Number
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,7 +43,7 @@ def parsed(rows: Rows, ready: bool) -> Rows:
 def dates(rows: Rows, name: str) -> tuple[pd.Series, list[str]]:
     """Column ``name`` as days, and warnings about dropped time zones and times of day."""
     column = rows.frame[name]
-    text = column.astype("Int64").astype("string") if types.is_integer_dtype(column) else column
+    text = with_numbers_as_text(column)
     try:
         stamps = pd.to_datetime(text, format="ISO8601", errors="coerce")
     except ValueError:
@@ -67,6 +69,23 @@ def dates(rows: Rows, name: str) -> tuple[pd.Series, list[str]]:
         where = "every row" if every else f"{with_time} rows"
         warnings.append(f"{rows.called(name)}: dropped the time of day in {where}")
     return days.dt.as_unit("us"), warnings
+
+
+def with_numbers_as_text(column: pd.Series) -> pd.Series:
+    """The column with its numbers as text, so that 20200131 is a day and 5 is none."""
+    if types.is_integer_dtype(column):
+        return column.astype("Int64").astype("string")
+    if column.dtype == object or types.is_numeric_dtype(column):
+        return column.astype(object).map(number_as_text, na_action="ignore")
+    return column
+
+
+def number_as_text(cell: Any) -> Any:
+    """A number as text, a whole one without decimals; anything else unchanged."""
+    if not isinstance(cell, Number):
+        return cell
+    whole = isinstance(cell, float) and cell.is_integer()
+    return str(int(cell) if whole else cell)
 
 
 def symbols(rows: Rows) -> pd.Series:
