@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import typer
+import typer.main
 from typer.testing import CliRunner
 
 from foldproof.conf.load import PRESETS
@@ -16,7 +17,7 @@ from foldproof.flows.cli import app
 from foldproof.flows.shell import interrupted, require_platform
 from tests.flows.served import environment
 
-COMMANDS = [one.callback.__name__ for one in app.registered_commands if one.callback]
+COMMANDS = [*typer.main.get_command(app).commands]
 
 
 def help_of(*command: str) -> str:

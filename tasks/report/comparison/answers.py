@@ -155,6 +155,7 @@ def summary_markdown(results: Results, link: str) -> str:
         f"**{question}** {escaped(answer.verdict)}\n\n{escaped(answer.evidence)}\n"
         for question, answer in zip(QUESTIONS, answers(results), strict=True)
     ]
+    said += [f"{results.left_out}\n"] if results.missing else []
     kept = dict.fromkeys(results.kept, "yes")
     rows = [
         (label(name), str(results.rank_ic(name)), kept.get(name, ""), results.verdict(name))
