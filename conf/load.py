@@ -46,7 +46,7 @@ def load_as(schema: type[Schema], source: str | Path, overrides: Sequence[str] =
     file = find(source)
     try:
         tree = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: an impossible date, or not UTF-8
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that cannot be, depth
         raise ConfigError(f"{file}: not readable as YAML: {shortened(str(error))}") from error
     if not isinstance(tree, dict):
         raise ConfigError(
@@ -99,7 +99,7 @@ def apply_override(tree: dict[str, Any], text: str) -> None:
         node = child
     try:
         node[last] = yaml.safe_load(value)
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(
             f"{clipped(text)}: the value is not readable as YAML: {shortened(str(error))}"
         ) from error

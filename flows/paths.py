@@ -5,6 +5,10 @@ from pathlib import Path
 HOME = Path(".foldproof")
 """Everything that stays on disk, with Prefect's results and both embedded databases."""
 
+IN_USE = HOME / "in-use"
+"""Locked by commands while they run, and by ``foldproof clean``."""
+
+RESULTS = HOME / "results"
 PANELS = HOME / "panels"
 AUDITS = HOME / "audits"
 STUDIES = HOME / "studies"
