@@ -14,6 +14,7 @@ from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_HOME,
     PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+    PREFECT_SERVER_UI_ENABLED,
     temporary_settings,
 )
 
@@ -45,6 +46,7 @@ class Server:
         """
         self.log = log
         self.answers = False
+        self.full = full
         log.parent.mkdir(parents=True, exist_ok=True)
         with socket.create_server((HOST, port)) as listening, log.open("wb") as out:
             self.port = listening.getsockname()[1]
@@ -121,5 +123,6 @@ def one_api() -> Iterator[AbstractContextManager[None]]:
 def answering(server: Server) -> Iterator[None]:
     """Wait until ``server`` answers; inside the block it is the Prefect API."""
     server.wait(PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS.value())
-    with temporary_settings({PREFECT_API_URL: f"http://{HOST}:{server.port}/api"}):
+    address = f"http://{HOST}:{server.port}/api"
+    with temporary_settings({PREFECT_API_URL: address, PREFECT_SERVER_UI_ENABLED: server.full}):
         yield

@@ -3,7 +3,7 @@
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from urllib.error import HTTPError
@@ -15,6 +15,7 @@ from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 
 from foldproof.tasks.program import program
+from foldproof.tasks.track.process import process_tags
 from foldproof.tasks.track.spec import TrackingSpec
 
 SQLITE = "sqlite:///"
@@ -24,6 +25,8 @@ LOCAL_UI = "http://127.0.0.1:5000"
 UI_ADDRESS = "FOLDPROOF_MLFLOW_UI"
 """Environment variable: address of a UI that already runs on the embedded store."""
 NO_RUNS: Mapping[str, str] = MappingProxyType({})
+WORKFLOW = "workflowType=machine_learning"
+"""Selects the pages for machine learning: without it the UI opens those for generative AI."""
 
 
 class TrackingError(ValueError):
@@ -38,11 +41,13 @@ class Store:
         client: A client of ``uri``, independent of the process's global tracking URI.
         experiment_id: The experiment of the runs.
         uri: Absolute address of the store.
+        origin: Tags of every run that is created: the user, the program, the Git commit.
     """
 
     client: MlflowClient
     experiment_id: str
     uri: str
+    origin: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,7 @@ def open_store(spec: TrackingSpec) -> Store:
             f"experiment {spec.experiment!r} was deleted in {shown(uri)}: restore it there, or set "
             "tracking.experiment to another name"
         )
-    return Store(client, experiment.experiment_id, uri)
+    return Store(client, experiment.experiment_id, uri, process_tags())
 
 
 def _create(client: MlflowClient, spec: TrackingSpec, path: Path | None) -> Experiment:
@@ -168,7 +173,7 @@ def links_to(
         variants: Runs by variant.
         file: The artifact to open; empty for all artifacts.
     """
-    page = f"{runs_page(store)}/{run_id}/artifacts" + f"/{file}" * bool(file)
+    page = run_url(store, run_id, "/artifacts" + f"/{file}" * bool(file))
     place = urlsplit(store.client.get_run(run_id).info.artifact_uri)
     folder = Path(url2pathname(place.path)) if place.scheme in ("", "file") else None
     return Links(
@@ -182,16 +187,14 @@ def links_to(
 
 
 def charts_url(store: Store, comparison: str) -> str:
-    """Address of the charts of one comparison's runs.
+    """Address of the charts of one comparison's runs."""
+    query = {"compareRunsMode": "CHART", "searchFilter": f"tags.comparison = '{comparison}'"}
+    return f"{runs_page(store)}?{WORKFLOW}&{urlencode(query, quote_via=quote)}"
 
-    The query selects machine learning, because the UI opens on its pages for generative AI.
-    """
-    query = {
-        "workflowType": "machine_learning",
-        "compareRunsMode": "CHART",
-        "searchFilter": f"tags.comparison = '{comparison}'",
-    }
-    return f"{runs_page(store)}?{urlencode(query, quote_via=quote)}"
+
+def run_url(store: Store, run_id: str, part: str = "") -> str:
+    """Address of a run, or of a part of it such as ``/artifacts``, in the UI of the store."""
+    return f"{runs_page(store)}/{run_id}{part}?{WORKFLOW}"
 
 
 def runs_page(store: Store) -> str:

@@ -1,10 +1,14 @@
 """The Prefect tasks of this step: log to the tracking store, and read from it."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from prefect import task
+from prefect.artifacts import create_link_artifact
+from prefect.runtime import flow_run
+from prefect.settings import get_current_settings
 
 from foldproof.tasks.data import DataSpec, load_raw
 from foldproof.tasks.operate.evidence import Champion
@@ -23,9 +27,38 @@ from foldproof.tasks.track.retraining import log_retraining
 from foldproof.tasks.track.runs import SUMMARY, finished_runs
 from foldproof.tasks.track.scoring import log_monitoring_run, log_scoring
 from foldproof.tasks.track.spec import TrackingSpec
-from foldproof.tasks.track.store import Links, open_store
+from foldproof.tasks.track.store import Links, Store, run_url
+from foldproof.tasks.track.store import open_store as opened
 from foldproof.tasks.track.study import log_batch_study, write_study
 from foldproof.tasks.train import TrainedUnit
+
+
+def open_store(spec: TrackingSpec) -> Store:
+    """The store; runs that are created in it name the Prefect flow run."""
+    store = opened(spec)
+    return replace(store, origin={**store.origin, **flow_run_tags()})
+
+
+def flow_run_tags() -> dict[str, str]:
+    """Id, name and address of the running flow run; no address if its server has no UI."""
+    if not flow_run.id:
+        return {}
+    found = {
+        "mlflow.source.name": f"foldproof {flow_run.flow_name}",
+        "prefect.flow_run_id": str(flow_run.id),
+        "prefect.flow_run": str(flow_run.name),
+    }
+    if get_current_settings().server.ui.enabled:
+        found["prefect.flow_run_url"] = str(flow_run.ui_url)
+    return found
+
+
+def linked(store: Store, run_id: str, what: str) -> str:
+    """The run's id, after a link to it became an artifact of the flow run."""
+    if flow_run.id:
+        text = f"{what}: the run in MLflow"
+        create_link_artifact(run_url(store, run_id), text, key=f"mlflow-{what}", description=text)
+    return run_id
 
 
 @task(name="find tracking store")
@@ -65,7 +98,7 @@ def log_retrained(
         if chosen is not None:
             raw = load_raw(data)
             model = forecaster_files(chosen, features, data, raw, Path(folder), importance)
-        return log_retraining(store, record, model)
+        return linked(store, log_retraining(store, record, model), "retraining")
 
 
 @task(name="settle in registry")
@@ -88,7 +121,9 @@ def log_results(
     with TemporaryDirectory() as folder:
         importance = results.attribution.importance
         files = files_by_variant(models, features, data, raw, Path(folder), importance)
-        return log_comparison(store, results, report, files)
+        links = log_comparison(store, results, report, files)
+    linked(store, links.summary_run_id, "comparison")
+    return links
 
 
 @task(name="log study to mlflow")
@@ -97,14 +132,20 @@ def log_study(
 ) -> Links:
     """One run with all results; the same files in ``folder``."""
     write_study(results, figures, folder)
-    return log_batch_study(open_store(spec), results, figures)
+    store = open_store(spec)
+    links = log_batch_study(store, results, figures)
+    linked(store, links.summary_run_id, "study")
+    return links
 
 
 @task(name="log audit to mlflow")
 def log_audit(spec: TrackingSpec, audit: Audit, report: Report, folder: Path) -> Links:
     """One run with all results; the same files in ``folder``."""
     write_audit(audit, report, folder)
-    return log_leak_audit(open_store(spec), audit, report)
+    store = open_store(spec)
+    links = log_leak_audit(store, audit, report)
+    linked(store, links.summary_run_id, "audit")
+    return links
 
 
 @task(name="fetch model")
@@ -128,7 +169,8 @@ def log_explanation(spec: TrackingSpec, run_id: str, name: str, report: Report, 
 @task(name="log night to mlflow")
 def log_night(spec: TrackingSpec, scoring: Scoring, table: Path | None) -> str:
     """Checks and scores to the run of the champion's version; the run's id."""
-    return log_scoring(open_store(spec), scoring, table)
+    store = open_store(spec)
+    return linked(store, log_scoring(store, scoring, table), "scores")
 
 
 @task(name="log monitoring to mlflow")
@@ -136,7 +178,8 @@ def log_monitoring(
     spec: TrackingSpec, monitoring: Monitoring, report: Report, dates: int, home: Path
 ) -> Path:
     """Numbers, figure and alerts to the run of the champion's version, and to ``home``."""
-    log_monitoring_run(open_store(spec), monitoring, report, dates)
+    store = open_store(spec)
+    linked(store, log_monitoring_run(store, monitoring, report, dates), "monitoring")
     folder = home / monitoring.model
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "monitoring.md").write_text(report.page, encoding="utf-8")
