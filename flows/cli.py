@@ -23,7 +23,11 @@ AllConfig = Annotated[
     ),
 ]
 Timezone = Annotated[
-    str, typer.Option(help="Time zone of the schedules; runs start after the exchange closes.")
+    str,
+    typer.Option(
+        help="Time zone of the schedules and nights; by default operation.timezone.",
+        show_default=False,
+    ),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show Prefect's log.")]
 
@@ -246,7 +250,7 @@ def ui(
 def serve(
     config: AllConfig = "",
     overrides: Overrides = None,
-    timezone: Timezone = "America/New_York",
+    timezone: Timezone = "",
     port: Annotated[int, typer.Option(help="Port of the Prefect server on 127.0.0.1.")] = 4200,
     mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow UI on 127.0.0.1.")] = 5000,
 ) -> None:
@@ -267,7 +271,7 @@ def serve(
 def deploy(
     config: AllConfig = "",
     overrides: Overrides = None,
-    timezone: Timezone = "America/New_York",
+    timezone: Timezone = "",
     pool: Annotated[str, typer.Option(help="A Prefect work pool of type process.")] = "foldproof",
 ) -> None:
     """Register every flow with the Prefect server at PREFECT_API_URL, for workers in this folder.

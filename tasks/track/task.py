@@ -1,17 +1,20 @@
 """The Prefect tasks of this step: log to the tracking store, and read from it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pandas as pd
 from prefect import task
 from prefect.artifacts import create_link_artifact
 from prefect.runtime import flow_run
 from prefect.settings import get_current_settings
 
-from foldproof.tasks.data import DataSpec, load_raw
+from foldproof.tasks.data import DataSpec
+from foldproof.tasks.data.panel.kept_rows import rows_of
 from foldproof.tasks.operate.evidence import Champion
+from foldproof.tasks.operate.importance import importance_when_tested
 from foldproof.tasks.operate.monitor import Monitoring
 from foldproof.tasks.operate.record import Retraining, Settled
 from foldproof.tasks.operate.scoring import Scoring
@@ -25,12 +28,13 @@ from foldproof.tasks.track.forecaster import files_by_variant, forecaster_files
 from foldproof.tasks.track.registry import find_champion, settle
 from foldproof.tasks.track.retraining import log_retraining
 from foldproof.tasks.track.runs import SUMMARY, finished_runs
-from foldproof.tasks.track.scoring import log_monitoring_run, log_scoring
+from foldproof.tasks.track.scoring import log_monitoring_run, log_scoring, scores_of_model
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import Links, Store, run_url
 from foldproof.tasks.track.store import open_store as opened
 from foldproof.tasks.track.study import log_batch_study, write_study
 from foldproof.tasks.train import TrainedUnit
+from foldproof.tasks.train.serving.record import served_of
 
 
 def open_store(spec: TrackingSpec) -> Store:
@@ -85,19 +89,22 @@ def log_retrained(
     record: Retraining,
     features: tuple[str, ...],
     data: DataSpec,
-    importance: Mapping[str, float],
+    samples: int,
+    panel: Path | None = None,
 ) -> str:
     """One run with the decision, and the best challenger as a model; the run's id.
 
-    The model stores the importance of its features in its test block, which monitoring compares
-    with later importance.
+    The model stores the importance of its features in its test block, on ``samples`` windows, which
+    monitoring compares with later importance. ``panel`` is the folder of the panel and its rows.
     """
     store, chosen = open_store(spec), record.chosen
     with TemporaryDirectory() as folder:
         model = None
         if chosen is not None:
-            raw = load_raw(data)
-            model = forecaster_files(chosen, features, data, raw, Path(folder), importance)
+            raw, served = rows_of(panel, data), served_of(chosen, features, data)
+            dense, fold = served.inputs(raw), chosen.unit.fold
+            own = importance_when_tested(served, dense, fold, samples)
+            model = forecaster_files(chosen, features, data, raw, Path(folder), own, dense)
         return linked(store, log_retraining(store, record, model), "retraining")
 
 
@@ -114,10 +121,14 @@ def log_results(
     report: Report,
     models: Iterable[TrainedUnit],
     data: DataSpec,
+    panel: Path | None = None,
 ) -> Links:
-    """One summary run, one run per variant beside it, and a model for each of ``models``."""
+    """One summary run, one run per variant beside it, and a model for each of ``models``.
+
+    ``panel`` is the folder of the panel and its rows; None to read the source again.
+    """
     store = open_store(spec)
-    features, raw = tuple(results.panel_summary["features"]), load_raw(data)
+    features, raw = tuple(results.panel_summary["features"]), rows_of(panel, data)
     with TemporaryDirectory() as folder:
         importance = results.attribution.importance
         files = files_by_variant(models, features, data, raw, Path(folder), importance)
@@ -171,6 +182,13 @@ def log_night(spec: TrackingSpec, scoring: Scoring, table: Path | None) -> str:
     """Checks and scores to the run of the champion's version; the run's id."""
     store = open_store(spec)
     return linked(store, log_scoring(store, scoring, table), "scores")
+
+
+@task(name="read scores from mlflow")
+def past_scores(spec: TrackingSpec, model: str) -> pd.DataFrame:
+    """All past scores of a model, whichever machine scored them."""
+    with TemporaryDirectory() as folder:
+        return scores_of_model(open_store(spec), model, Path(folder))
 
 
 @task(name="log monitoring to mlflow")

@@ -29,6 +29,7 @@ def reference_key(_: Any, parameters: dict[str, Any]) -> str:
 
 @task(
     name="train",
+    tags=["train"],
     task_run_name="train {unit.variant} fold {unit.fold.number} seed {unit.seed}",
     persist_result=True,
     cache_key_fn=unit_key,
@@ -40,6 +41,7 @@ def train(unit: Unit, panel: Path) -> Timed[TrainedUnit]:
 
 @task(
     name="reference",
+    tags=["train"],
     task_run_name="reference {name} fold {fold.number}",
     persist_result=True,
     cache_key_fn=reference_key,
