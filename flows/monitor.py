@@ -7,8 +7,9 @@ from tempfile import TemporaryDirectory
 from prefect import flow
 
 from foldproof.conf.schema import Experiment
+from foldproof.flows.in_part import require_sent
 from foldproof.flows.paths import MONITORING, PANELS
-from foldproof.flows.screens.comparison import Screen
+from foldproof.flows.screens.terminal import Terminal
 from foldproof.flows.this_run import due, night_name
 from foldproof.tasks.operate.monitor import Monitoring
 from foldproof.tasks.operate.monitor_text import alert_lines, lines
@@ -34,9 +35,10 @@ def monitor(experiment: Experiment) -> Monitoring:
     report = draw_monitoring(found, dates)
     show_alerts(found)
     place = log_monitoring(night.tracking, found, report, dates, MONITORING.resolve())
-    screen = Screen()
+    screen = Terminal()
     for line in [*lines(found), *alert_lines(found), f"figure and page: {place}"]:
         screen.say(line)
+    require_sent()
     return found
 
 

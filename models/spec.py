@@ -175,6 +175,8 @@ class TrainingSpec(Spec):
     """Gradients with a larger Euclidean norm are scaled down to it."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Device to train on; auto uses CUDA if there is one."""
+    engine: Literal["auto", "native", "torch"] = "auto"
+    """What runs the LSTM on a CPU: native is compiled C, faster; auto uses it where it is built."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

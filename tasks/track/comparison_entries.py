@@ -11,6 +11,7 @@ from foldproof.tasks.report.attribution.shares import failed_checks
 from foldproof.tasks.report.comparison.answers import answers, summary_markdown
 from foldproof.tasks.report.results import Results, is_true
 from foldproof.tasks.track.entries import LONGEST, NOTE, Value, flat, seconds
+from foldproof.tasks.track.runs import MISSING
 
 OVERALL: Mapping[str, str] = MappingProxyType({
     "rank_ic": "oos/rank_ic",
@@ -55,7 +56,16 @@ def shared_tags(results: Results) -> dict[str, str]:
         "plan": results.plan,
         "panel": str(results.panel_summary["fingerprint"]),
         "code_version": results.code_version,
+        **({MISSING: missing_tag(results)} if results.missing else {}),
+        "engine": results.engine,
     }
+
+
+def missing_tag(results: Results) -> str:
+    """What is missing, by name and part, as far as a tag holds it; empty if nothing is."""
+    return "; ".join(f"{name}: {why}" for name, why in sorted(results.missing.items()))[
+        : LONGEST["tag"]
+    ]
 
 
 def variant_tags(results: Results, name: str) -> dict[str, str]:
@@ -167,7 +177,8 @@ def summary_values(results: Results) -> Iterator[Value]:
     leaks = {name for name, verdict in results.verdicts.items() if verdict is Verdict.LEAK}
     yield "summary/candidates", float(len(results.candidates)), 0
     yield "summary/in_confidence_set", float(len(results.kept)), 0
-    for part, value in results.selection._asdict().items():
-        yield f"selection/{part}", float(value), 0
+    luck = results.selection
+    for part in ("trials", "overfitting", "deflated"):
+        yield f"selection/{part}", float(getattr(luck, part)), 0
     yield "summary/leaking", float(len(leaks - set(results.controls))), 0
     yield from seconds(results.seconds)

@@ -1,5 +1,6 @@
 """Find a logged model by run id, by registered name, or as the latest."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,8 +123,13 @@ def newest_best(store: Store) -> Run:
     return run
 
 
-def run_of(store: Store, name: str) -> Run:
+def run_of(store: Store, name: str, newest: Callable[[Store], str] | None = None) -> Run:
     """The run whose id is, or begins with, ``name``.
+
+    Args:
+        store: Where it is logged.
+        name: The id or its first letters.
+        newest: Names the runs to choose from, for the message; by default those with a model.
 
     Raises:
         TrackingError: No run matches, or several do.
@@ -138,7 +144,7 @@ def run_of(store: Store, name: str) -> Run:
         short = f" (give at least {SHORTEST} letters)" if len(name) < SHORTEST else ""
         raise TrackingError(
             f"{len(found)} runs begin with {name!r}{short}; give the id of one run, or latest. "
-            f"{newest_models(store)}"
+            f"{(newest or newest_models)(store)}"
         )
     return found[0]
 

@@ -1,13 +1,16 @@
 """Settings of the tracking store."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from foldproof.models.spec import Spec, require
+from foldproof.models.spec import Spec, at_least, require
 
 
 @dataclass(frozen=True)
 class TrackingSpec(Spec):
     """The tracking store and the experiment in it."""
+
+    __bounds__: ClassVar = at_least(0, "patience")
 
     uri: str | None = None
     """Address of a tracking server, or a database URI. By default the SQLite file
@@ -15,8 +18,12 @@ class TrackingSpec(Spec):
     variable MLFLOW_TRACKING_URI takes precedence."""
     experiment: str = "foldproof"
     """Name of the MLflow experiment of the runs."""
+    patience: float = 120.0
+    """Seconds for which a request is repeated if the store does not answer. After that, results are
+    kept in .foldproof/outbox, and foldproof sync sends them."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require(bool(self.experiment.strip()), "experiment is empty; give it a name")
         require(
             self.uri is None or (self.uri != "" and not self.uri.startswith(("file:", ".", "/"))),

@@ -58,11 +58,18 @@ class Inflation:
         return self.reported - self.honest
 
     @property
+    def measured(self) -> bool:
+        """Whether any date has an honest forecast; without one there is nothing to compare with."""
+        return self.abstained < self.dates
+
+    @property
     def has_interval(self) -> bool:
         """Whether there are enough dates for an interval."""
         return math.isfinite(self.low)
 
     def __str__(self) -> str:
+        if not self.measured:
+            return f"rank IC not measurable: no honest forecast on any of {self.dates} dates"
         interval = (
             f" [{self.low:+.3f}, {self.high:+.3f}]"
             if self.has_interval

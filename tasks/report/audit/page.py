@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
+from foldproof.tasks.diagnose.findings.causes import Cause, causes_of
 from foldproof.tasks.diagnose.findings.finding import Finding, LeakReport, Verdict
 from foldproof.tasks.diagnose.findings.sheet import READING, sheet_of, title_of
 from foldproof.tasks.report.audit.matrices import short, size_text, stage_matrix, subject_matrix
@@ -89,17 +90,25 @@ def gathered(
     return grouped(found, lambda f: (f.test, f.stage, f.statistic))
 
 
+def gathered_causes(report: LeakReport) -> list[tuple[Cause, int]]:
+    """Causes of leaks; those shown by one test at one stage are one entry, with their count."""
+    causes = {id(cause.finding): cause for cause in causes_of(report)}
+    found = grouped((c.finding for c in causes.values()), lambda f: (f.test, f.stage, f.statistic))
+    return [(causes[id(finding)], count) for finding, count in found]
+
+
 def section(report: LeakReport, pictures: dict[str, bytes]) -> dict[str, Any]:
     """The part of the page about one report; its pictures are added to ``pictures``."""
     own = slug(report.subject)
     stages = pictures[f"{own}/stages"] = render(stage_matrix(report))
     leaks = []
-    for place, (finding, count) in enumerate(gathered(report, Verdict.LEAK), start=1):
+    for place, (cause, count) in enumerate(gathered_causes(report), start=1):
+        finding = cause.finding
         figure = witness_picture(finding)
         png = figure and render(figure)
         if png:
             pictures[f"{own}/leak_{place}_{finding.test}_{slug(finding.stage)}"] = png
-        leaks.append((finding, count, png))
+        leaks.append((cause, count, png))
     return {
         "subject": subject_name(report.subject),
         "anchor": own,

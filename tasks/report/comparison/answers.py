@@ -154,6 +154,7 @@ def summary_markdown(results: Results, link: str) -> str:
         f"**{question}** {answer.verdict}\n\n{answer.evidence}\n"
         for question, answer in zip(QUESTIONS, answers(results), strict=True)
     ]
+    said += [f"{results.left_out}\n"] if results.missing else []
     kept = dict.fromkeys(results.kept, "yes")
     rows = [
         (label(name), str(results.rank_ic(name)), kept.get(name, ""), results.verdict(name))

@@ -57,6 +57,7 @@ def page_of(results: Results, figures: Mapping[str, bytes]) -> str:
             "plan": results.plan,
             "comparison": results.comparison_id,
             "code version": results.code_version,
+            "LSTM engine": results.engine,
         },
         slopes=[ATTRIBUTIONS[key].title for key in DEFAULT[1:]],
     )

@@ -32,7 +32,8 @@ def test_a_database_gives_the_panel_of_the_table_in_memory(
     expected = from_frame(market, ROLES, TARGET)
     for array in ("dates", "symbols", "values", "target", "label_end", "member"):
         np.testing.assert_array_equal(getattr(panel, array), getattr(expected, array))
-    assert panel.about["warnings"] == []
+    assert panel.about["warnings"] == expected.about["warnings"]
+    assert not any("sorted" in text for text in panel.about["warnings"])
     assert panel.about["title"] == "Your own query of a database"
 
 
