@@ -24,6 +24,7 @@ from foldproof.flows.paths import LOGS
 from foldproof.flows.processes.api import HOST, Server, ServerError, answering
 from foldproof.flows.processes.mlflow_ui import mlflow_ui
 from foldproof.flows.shell import fail, port_in_use
+from foldproof.tasks.data.address import shown
 from foldproof.tasks.lock import HeldError, locked
 from foldproof.tasks.program import program
 from foldproof.tasks.track.spec import TrackingSpec
@@ -81,7 +82,7 @@ def show_ui(config: str, port: int) -> None:
         store = open_store(tracking)
         if not store.client.search_runs([store.experiment_id], max_results=1):
             command = program("foldproof", "foldproof.flows")
-            print(f"{store.uri} holds no results yet: {command} compare quick")
+            print(f"{shown(store.uri)} holds no results yet: {command} compare quick")
         print(f"MLflow UI: starting on port {port}, up to a minute", flush=True)
         with mlflow_ui(tracking, port, LOGS / "ui.log") as (address, process):
             print(f"MLflow UI: {address}", flush=True)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import BeforeValidator, ValidationInfo
 
-from foldproof.models.spec import Spec, at_least, nearest, require, within
+from foldproof.models.spec import Spec, at_least, clipped, nearest, require, within
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,17 @@ class MonitorSpec(Spec):
     as a night. None: never."""
 
 
+def why_no_model_name(name: str) -> str:
+    """Why a registry, a file system or a filter of runs refuses a name; empty if none does."""
+    if not name.strip() or name != name.strip():
+        return "must be a name without blanks at its ends"
+    if set(name) & set("/\\:@'\"") or not name.isprintable():
+        return "must be a name without / \\ : @ quotes and control characters"
+    if not name.strip("."):
+        return "must not consist of dots"
+    return "" if len(name.encode()) <= 200 else "must be shorter than 200 bytes"
+
+
 @dataclass(frozen=True)
 class OperationSpec(Spec):
     """Nightly operation of one registered model."""
@@ -161,16 +172,14 @@ class OperationSpec(Spec):
     """When monitoring alerts."""
 
     def __post_init__(self) -> None:
-        require(
-            bool(self.model.strip()) and not set(self.model) & set("/:@"),
-            f"operation.model must be a name without / : @; it is {self.model!r}",
-        )
+        why = why_no_model_name(self.model)
+        require(not why, f"operation.model {why}; it is {clipped(self.model)}")
         known = is_timezone(self.timezone)
         hint = "" if known else nearest(self.timezone, available_timezones())
         require(
             known,
             "operation.timezone must be an IANA name such as Europe/Berlin; it is "
-            f"{self.timezone!r}{hint}",
+            f"{clipped(self.timezone)}{hint}",
         )
 
 

@@ -15,6 +15,7 @@ from foldproof.tasks.data.panel.kept_rows import rows_of
 from foldproof.tasks.data.panel.panel import panel_of
 from foldproof.tasks.data.panel.read import read
 from foldproof.tasks.diagnose.findings.finding import Finding, overall
+from foldproof.tasks.markdown import escaped
 from foldproof.tasks.operate.decision import Decision
 from foldproof.tasks.operate.evidence import (
     Champion,
@@ -87,7 +88,7 @@ def decide_champion(
 def show_decision(settled: Settled) -> None:
     """The decision as an artifact of the flow run."""
     create_markdown_artifact(
-        f"{settled.sentence}\n\n{settled.page}",
+        f"{escaped(settled.sentence)}\n\n{settled.page}",
         key=f"retraining-{settled.retraining_id}",
         description=settled.sentence,
     )

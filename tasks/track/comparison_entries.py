@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from foldproof.tasks.diagnose.findings.finding import Verdict
+from foldproof.tasks.markdown import escaped
 from foldproof.tasks.report.attribution.shares import failed_checks
 from foldproof.tasks.report.comparison.answers import answers, summary_markdown
 from foldproof.tasks.report.results import Results, is_true
@@ -77,7 +78,8 @@ def variant_tags(results: Results, name: str) -> dict[str, str]:
         "verdict": results.verdict(name),
         "control": str(variant.control).lower(),
         "in_confidence_set": str(name in results.kept).lower(),
-        NOTE: f"**{variant.title}**: {variant.formula}\n\n{variant.source}",
+        NOTE: f"**{escaped(variant.title)}**: {escaped(variant.formula)}\n\n"
+        f"{escaped(variant.source)}",
     }
 
 
@@ -138,7 +140,7 @@ def summary_tags(results: Results, url: str) -> dict[str, str]:
     """The answers as tags and as the description of the summary run."""
     note = summary_markdown(results, url)
     if len(note) > LONGEST["tag"]:
-        note = "\n\n".join(map(str, answers(results)))
+        note = "\n\n".join(escaped(str(answer)) for answer in answers(results))
     verdicts = {f"verdict.{name}": results.verdict(name) for name in results.variants}
     return (
         shared_tags(results)

@@ -14,7 +14,9 @@ from urllib.request import url2pathname, urlopen
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
+from foldproof.tasks.data.address import masked, secrets_in, shown, without_user
 from foldproof.tasks.lock import locked
 from foldproof.tasks.program import program
 from foldproof.tasks.track.outage import NoAnswerError, reason
@@ -142,10 +144,9 @@ def open_store(spec: TrackingSpec) -> Store:
             client = MlflowClient(tracking_uri=uri)
             experiment = client.get_experiment_by_name(spec.experiment)
             experiment = experiment or _create(client, spec, path)
-    except MlflowException as error:
-        raise TrackingError(
-            f"the tracking store {shown(uri)} cannot be used: {reason(error)}"
-        ) from error
+    except (MlflowException, SQLAlchemyError, ModuleNotFoundError) as error:  # no driver
+        why = masked(reason(error), secrets_in(uri))
+        raise TrackingError(f"the tracking store {shown(uri)} cannot be used: {why}") from None
     if experiment.lifecycle_stage != "active":
         raise TrackingError(
             f"experiment {spec.experiment!r} was deleted in {shown(uri)}: restore it there, or set "
@@ -176,7 +177,8 @@ def require_answer(uri: str) -> None:
     if urlsplit(uri).scheme not in ("http", "https"):
         return
     try:
-        with urlopen(f"{uri.rstrip('/')}/health", timeout=PATIENCE):
+        address, _ = without_user(uri)
+        with urlopen(f"{address.rstrip('/')}/health", timeout=PATIENCE):
             return
     except HTTPError:
         return  # a server answers; the first call shows whether it grants access
@@ -185,14 +187,6 @@ def require_answer(uri: str) -> None:
             f"no tracking server answers at {shown(uri)} ({error}): start it, or unset "
             "MLFLOW_TRACKING_URI and tracking.uri to use the embedded store"
         ) from error
-
-
-def shown(uri: str) -> str:
-    """The address without a password."""
-    parts = urlsplit(uri)
-    if not parts.password:
-        return uri
-    return parts._replace(netloc=f"{parts.username}:***@{parts.hostname}").geturl()
 
 
 def links_to(
@@ -231,7 +225,10 @@ def artifact_folder(run: Run) -> Path | None:
 
 def charts_url(store: Store, comparison: str) -> str:
     """Address of the charts of one comparison's runs."""
-    query = {"compareRunsMode": "CHART", "searchFilter": f"tags.comparison = '{comparison}'"}
+    query = {
+        "compareRunsMode": "CHART",
+        "searchFilter": f"tags.comparison = {in_quotes(comparison)}",
+    }
     return f"{runs_page(store)}?{WORKFLOW}&{urlencode(query, quote_via=quote)}"
 
 
@@ -240,10 +237,22 @@ def run_url(store: Store, run_id: str, part: str = "") -> str:
     return f"{runs_page(store)}/{run_id}{part}?{WORKFLOW}"
 
 
+def in_quotes(text: str) -> str:
+    """``text`` as a filter of MLflow writes it.
+
+    Raises:
+        TrackingError: It holds both kinds of quotes, for which MLflow has no escape.
+    """
+    mark = '"' if "'" in text else "'"
+    if mark in text:
+        raise TrackingError(f"{text!r} holds both kinds of quotes, so MLflow cannot search for it")
+    return f"{mark}{text}{mark}"
+
+
 def runs_page(store: Store) -> str:
     """Address of the experiment's runs in the UI of the store."""
     base = (
-        store.uri.rstrip("/")
+        without_user(store.uri)[0].rstrip("/")
         if store.uri.startswith("http")
         else os.environ.get(UI_ADDRESS, LOCAL_UI)
     )

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import pandas as pd
 from prefect import Task, task
@@ -131,9 +131,9 @@ def patient(work: Task[..., R], spec: TrackingSpec) -> Task[..., R]:
     )
 
 
-def started(work: Task[..., R]) -> Callable[..., R]:
+def started(work: Task[P, R]) -> Callable[P, R]:
     """The task inside a flow, its function with its retries outside one."""
-    return work if FlowRunContext.get() else directly(work)
+    return cast(Callable[P, R], work if FlowRunContext.get() else directly(work))
 
 
 @contextmanager
@@ -198,8 +198,9 @@ def writing(name: str, key: Callable[..., str]) -> Callable[[Reading[P, R]], Tra
             except Exception as error:
                 if not is_outage(error):
                     raise
-                kept: Callable[..., R] = started(keep)
-                return kept(spec, what, error, lambda store: write(store, *args, **options))
+                return started(keep)(
+                    spec, what, error, lambda store: write(store, *args, **options)
+                )
 
         return call
 

@@ -35,10 +35,10 @@ def texts(figure: Figure) -> list[str]:
     ]
 
 
-def test_every_figure_is_a_picture_with_content(report: Report) -> None:
+def test_every_figure_is_a_picture_with_content(results: Results, report: Report) -> None:
     assert set(report.figures) == set(FIGURES)
-    for key, png in report.figures.items():
-        with Image.open(BytesIO(png)) as image:
+    for key, figure in figures_of(results).items():
+        with Image.open(BytesIO(render(figure))) as image:
             pixels = np.asarray(image.convert("L"))
         assert (pixels < 128).mean() > 0.002, key
         assert pixels.shape[1] == pytest.approx(1430, abs=2), key
