@@ -1,12 +1,17 @@
 """What is checked before a flow starts, and the errors that a user can correct."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
 from foldproof.conf.schema import Experiment
 from foldproof.flows.paths import PANELS
 from foldproof.flows.processes.api import ServerError
 from foldproof.flows.processes.schedule import DiedError
 from foldproof.models.engine import require_engine
 from foldproof.tasks.attribute.explain import ExplainError
-from foldproof.tasks.data import DataError, build
+from foldproof.tasks.data import DataError, DataSpec, TargetSpec, build, folder_of
 from foldproof.tasks.operate.nightly_inputs import OperationError
 from foldproof.tasks.split import PlanError
 from foldproof.tasks.track.outage import STORE_ERRORS
@@ -20,8 +25,21 @@ USER_ERRORS = (
 """Printed as one message, without a traceback."""
 
 
-def check_experiment(experiment: Experiment) -> None:
+CHECKED: ContextVar[tuple[DataSpec, TargetSpec, Path] | None] = ContextVar("CHECKED", default=None)
+"""The panel that was checked before the flow, which then does not read the source again."""
+
+
+def checked_panel(data: DataSpec, target: TargetSpec) -> Path | None:
+    """The folder of the panel if the check before this flow built it; None otherwise."""
+    found = CHECKED.get()
+    return found[2] if found and found[:2] == (data, target) else None
+
+
+@contextmanager
+def check_experiment(experiment: Experiment) -> Iterator[None]:
     """Open the store, build the panel and cut the folds, while an embedded server starts.
+
+    The flow inside uses the panel that was checked.
 
     Raises:
         TrackingError: There is no store to log to.
@@ -34,5 +52,11 @@ def check_experiment(experiment: Experiment) -> None:
         require_engine(experiment.network, experiment.training)
     except ValueError as error:
         raise TrainingError(str(error)) from error
-    panel = build(experiment.data, experiment.target, cache=PANELS.resolve())
+    data, target, cache = experiment.data, experiment.target, PANELS.resolve()
+    panel = build(data, target, cache=cache)
     experiment.split.folds(panel.dates, panel.label_end)
+    before = CHECKED.set((data, target, folder_of(panel, cache)))
+    try:
+        yield
+    finally:
+        CHECKED.reset(before)

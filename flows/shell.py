@@ -22,6 +22,9 @@ from foldproof.tasks.faults import disk_full, server_lost
 HOST = "127.0.0.1"
 """Address of the servers that commands start: only this machine can reach them."""
 
+RESULTS_PATH = "PREFECT_RESULTS_LOCAL_STORAGE_PATH"
+"""Prefect's setting for the folder of results."""
+
 RUN_SETTINGS = {
     "DO_NOT_TRACK": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -98,7 +101,7 @@ def prepare(verbose: bool) -> None:
         )
     if "PREFECT_API_URL" not in os.environ:
         os.environ.setdefault("PREFECT_HOME", str((HOME / "prefect").resolve()))
-    os.environ.setdefault("PREFECT_RESULTS_LOCAL_STORAGE_PATH", str(RESULTS.resolve()))
+    os.environ.setdefault(RESULTS_PATH, str(RESULTS.resolve()))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 

@@ -4,9 +4,11 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as ProgressBar
 
 from foldproof.flows.processes.schedule import Job, drive
+from foldproof.flows.this_run import Progress
 from foldproof.tasks.track.store import Links
 
 
@@ -24,12 +26,14 @@ class Terminal:
     def follow(self, jobs: Sequence[Job], width: int, later: int = 0) -> None:
         """Run jobs, at most ``width`` at a time, with a progress bar that disappears at the end.
 
+        A deployed run shows its progress in the Prefect UI.
+
         Args:
             jobs: The jobs.
             width: Tasks in flight.
             later: Jobs that these jobs will add.
         """
-        progress = Progress(
+        progress = ProgressBar(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
@@ -40,8 +44,10 @@ class Terminal:
         )
         with progress:
             bar = progress.add_task("training", total=len(jobs) + later)
+            shown = Progress(len(jobs) + later)
             for done in drive(jobs, width, say=self.say):
                 progress.update(bar, advance=1, description=done.title)
+                shown.advance(done.title)
 
     def say_seconds(self, title: str, seconds: Mapping[str, float]) -> None:
         """Print the seconds of each step in one line."""
