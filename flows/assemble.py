@@ -9,6 +9,7 @@ from foldproof.conf.load import to_yaml
 from foldproof.conf.outside import OutsideAudit
 from foldproof.conf.schema import Experiment
 from foldproof.flows.variants import Fitted
+from foldproof.models.engine import lstm_engine
 from foldproof.models.normalizers import resolve
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.compare.comparison import Comparison
@@ -31,7 +32,8 @@ def comparison_id(experiment: Experiment, fingerprint: str, plan: str) -> str:
     """
     settings = experiment.model_dump(mode="json", exclude={"tracking", "operation", "workers"})
     versions = [variant_version(name) for name in experiment.variants]
-    return digest(settings, fingerprint, plan, versions, code_version(HOUSE))[:12]
+    engine = lstm_engine(experiment.network, experiment.training)
+    return digest(settings, fingerprint, plan, versions, engine, code_version(HOUSE))[:12]
 
 
 def assemble(
@@ -90,6 +92,7 @@ def assemble(
         seconds=dict(seconds),
         code_version=code_version(HOUSE),
         missing=dict(fitted.missing),
+        engine=", ".join(sorted({one.engine for one in units})),
     )
 
 

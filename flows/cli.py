@@ -30,6 +30,9 @@ AllConfig = Annotated[
         "sp500 for the others."
     ),
 ]
+STORE_HELP = "A YAML file or preset that names another tracking store."
+StoreConfig = Annotated[str, typer.Argument(help=STORE_HELP)]
+Most = Annotated[int, typer.Option(help="Comparisons to list at most.", min=1, max=1000)]
 Timezone = Annotated[
     str, typer.Option(help="Time zone of the schedules; runs start after the exchange closes.")
 ]
@@ -197,6 +200,37 @@ def run_nightly(
         given = config, overrides or []
         result = run_flow(LOAD, given, f"flows.{runner}", server=server)
         raise typer.Exit(int(failed(result)))
+
+
+@app.command("list")
+def list_(config: StoreConfig = "", most: Most = 20) -> None:
+    """List the comparisons in the tracking store, newest first.
+
+    Exit status 0: listed, also if there is none, 2: could not run.
+    """
+    with command(verbose=False, left=NOTHING_LEFT):
+        from foldproof.flows.results import list_comparisons
+
+        list_comparisons(config, most)
+
+
+@app.command("open")
+def open_(
+    run: Annotated[
+        str,
+        typer.Argument(help="latest, or the id of a comparison's or an audit's MLflow run."),
+    ] = "latest",
+    config: Annotated[str, typer.Option(help=STORE_HELP)] = "",
+    browser: Annotated[bool, typer.Option("--browser", help="Open it in the browser too.")] = False,
+) -> None:
+    """Print the path of the report of a comparison, by default the newest, or of an audit.
+
+    Exit status 0: there is one, 2: could not run.
+    """
+    with command(verbose=False, left=NOTHING_LEFT):
+        from foldproof.flows.results import open_report
+
+        open_report(run, config, browser)
 
 
 @app.command()

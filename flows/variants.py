@@ -12,6 +12,7 @@ import pandas as pd
 from foldproof.conf.schema import Experiment
 from foldproof.flows.processes.schedule import Job
 from foldproof.flows.screens.comparison import Screen
+from foldproof.models.engine import lstm_engine
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.attribute.task import attribute
 from foldproof.tasks.compare.comparison import daily
@@ -135,6 +136,7 @@ def fit_variants(experiment: Experiment, panel: Path, plan: Plan, screen: Screen
     A unit that fails is noted, and the others go on.
     """
     fitted, fingerprint = Fitted(), load(panel).fingerprint
+    screen.engine(lstm_engine(experiment.network, experiment.training))
     jobs = [
         job
         for variant in experiment.variants

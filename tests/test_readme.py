@@ -111,7 +111,7 @@ def parsed(group: Any, arguments: list[str]) -> tuple[str, dict[str, Any]]:
 def check_foldproof(arguments: list[str]) -> None:
     """The command exists, and its configuration and settings load."""
     if len(arguments) < 2:  # the program, or a command's name in a sentence
-        names = {one.callback.__name__ for one in app.registered_commands if one.callback}
+        names = set(typer.main.get_command(app).commands)
         assert {*arguments} <= {*names, "--help"}, f"no such command: {arguments}"
         return
     name, given = parsed(typer.main.get_command(app), arguments)

@@ -28,6 +28,10 @@ class Screen(Terminal):
         for warning in content.about["warnings"]:
             self.say(f"warning: {warning}")
 
+    def engine(self, name: str) -> None:
+        """What runs the LSTM."""
+        self.say(f"LSTM engine: {name}")
+
     def variant(self, name: str, rank_ic: float, verdict: str) -> None:
         """The line of a finished variant."""
         self.say(f"{name:<22} rank IC {rank_ic:+.4f}   leak audit {verdict}")

@@ -27,6 +27,16 @@ def visible(text: str) -> str:
     )
 
 
+def require_printable(origin: str, names: Iterable[str]) -> None:
+    """Raise DataError if the name of a feature holds an invisible or control character."""
+    bad = next((name for name in names if not name.isprintable()), None)
+    if bad is not None:
+        raise DataError(
+            f"{origin}: the name of column '{visible(bad)}' holds an invisible character; rename "
+            "the column"
+        )
+
+
 class DataError(ValueError):
     """The data cannot be used as it is; the message says what is wrong, where, and what to do."""
 

@@ -117,7 +117,7 @@ class DataSpec(Spec):
     """For source file, a Parquet or CSV file. For source query, a database: sqlite:///prices.db,
     postgresql+psycopg://reader:${PRICES_PASSWORD}@host/prices with the name of an environment
     variable instead of the password, or a .duckdb file; null for DuckDB over the files that the
-    query names."""
+    query names, in the working directory or in the folders of FOLDPROOF_DATA."""
     query: str | None = None
     """The SELECT of source query. Its rows are long; columns gives their roles."""
     incremental: bool = False

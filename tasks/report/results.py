@@ -66,6 +66,7 @@ class Results:
         code_version: Hash of the code that affects results.
         missing: Variants and references that are left out because a part of them failed, with the
             part and the reason.
+        engine: What ran the LSTM: torch, or native with instruction set and version.
     """
 
     title: str
@@ -90,6 +91,7 @@ class Results:
     seconds: Mapping[str, float]
     code_version: str
     missing: Mapping[str, str] = field(default_factory=dict)
+    engine: str = "torch"
 
     @property
     def ranking(self) -> pd.DataFrame:

@@ -154,8 +154,8 @@ def write_summary(results: Results, report: Report, folder: Path) -> None:
     (folder / "report.html").write_text(report.page, encoding="utf-8")
     (folder / "config.yaml").write_text(results.config_yaml, encoding="utf-8")
     (folder / "figures").mkdir()
-    for key, png in report.figures.items():
-        (folder / "figures" / f"{key}.png").write_bytes(png)
+    for key, svg in report.figures.items():
+        (folder / "figures" / f"{key}.svg").write_bytes(svg)
     ranking = results.ranking.assign(verdict=[results.verdict(n) for n in results.ranking.index])
     ranking.to_csv(folder / "ranking.csv", index_label="variant")
     results.comparison.by_fold.to_csv(folder / "by_fold.csv", index=False)

@@ -12,9 +12,11 @@ from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import url2pathname, urlopen
 
 from mlflow import MlflowClient
-from mlflow.entities import Experiment
+from mlflow.entities import Experiment, Run
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
+from foldproof.tasks.data.address import masked, secrets_in, shown, without_user
 from foldproof.tasks.lock import locked
 from foldproof.tasks.program import program
 from foldproof.tasks.track.outage import NoAnswerError, reason
@@ -137,10 +139,9 @@ def open_store(spec: TrackingSpec) -> Store:
             client = MlflowClient(tracking_uri=uri)
             experiment = client.get_experiment_by_name(spec.experiment)
             experiment = experiment or _create(client, spec, path)
-    except MlflowException as error:
-        raise TrackingError(
-            f"the tracking store {shown(uri)} cannot be used: {reason(error)}"
-        ) from error
+    except (MlflowException, SQLAlchemyError, ModuleNotFoundError) as error:  # no driver
+        why = masked(reason(error), secrets_in(uri))
+        raise TrackingError(f"the tracking store {shown(uri)} cannot be used: {why}") from None
     if experiment.lifecycle_stage != "active":
         raise TrackingError(
             f"experiment {spec.experiment!r} was deleted in {shown(uri)}: restore it there, or set "
@@ -171,7 +172,8 @@ def require_answer(uri: str) -> None:
     if urlsplit(uri).scheme not in ("http", "https"):
         return
     try:
-        with urlopen(f"{uri.rstrip('/')}/health", timeout=PATIENCE):
+        address, _ = without_user(uri)
+        with urlopen(f"{address.rstrip('/')}/health", timeout=PATIENCE):
             return
     except HTTPError:
         return  # a server answers; the first call shows whether it grants access
@@ -180,14 +182,6 @@ def require_answer(uri: str) -> None:
             f"no tracking server answers at {shown(uri)} ({error}): start it, or unset "
             "MLFLOW_TRACKING_URI and tracking.uri to use the embedded store"
         ) from error
-
-
-def shown(uri: str) -> str:
-    """The address without a password."""
-    parts = urlsplit(uri)
-    if not parts.password:
-        return uri
-    return parts._replace(netloc=f"{parts.username}:***@{parts.hostname}").geturl()
 
 
 def links_to(
@@ -207,8 +201,7 @@ def links_to(
         file: The artifact to open; empty for all artifacts.
     """
     page = f"{runs_page(store)}/{run_id}/artifacts" + f"/{file}" * bool(file)
-    place = urlsplit(store.client.get_run(run_id).info.artifact_uri)
-    folder = Path(url2pathname(place.path)) if place.scheme in ("", "file") else None
+    folder = artifact_folder(store.client.get_run(run_id))
     return Links(
         summary_run_id=run_id,
         variant_run_ids=dict(variants),
@@ -219,6 +212,12 @@ def links_to(
     )
 
 
+def artifact_folder(run: Run) -> Path | None:
+    """The artifacts of a run on this machine; None if they are on a server."""
+    place = urlsplit(run.info.artifact_uri)
+    return Path(url2pathname(place.path)) if place.scheme in ("", "file") else None
+
+
 def charts_url(store: Store, comparison: str) -> str:
     """Address of the charts of one comparison's runs.
 
@@ -227,15 +226,27 @@ def charts_url(store: Store, comparison: str) -> str:
     query = {
         "workflowType": "machine_learning",
         "compareRunsMode": "CHART",
-        "searchFilter": f"tags.comparison = '{comparison}'",
+        "searchFilter": f"tags.comparison = {in_quotes(comparison)}",
     }
     return f"{runs_page(store)}?{urlencode(query, quote_via=quote)}"
+
+
+def in_quotes(text: str) -> str:
+    """``text`` as a filter of MLflow writes it.
+
+    Raises:
+        TrackingError: It holds both kinds of quotes, for which MLflow has no escape.
+    """
+    mark = '"' if "'" in text else "'"
+    if mark in text:
+        raise TrackingError(f"{text!r} holds both kinds of quotes, so MLflow cannot search for it")
+    return f"{mark}{text}{mark}"
 
 
 def runs_page(store: Store) -> str:
     """Address of the experiment's runs in the UI of the store."""
     base = (
-        store.uri.rstrip("/")
+        without_user(store.uri)[0].rstrip("/")
         if store.uri.startswith("http")
         else os.environ.get(UI_ADDRESS, LOCAL_UI)
     )

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer.main
 from typer.testing import CliRunner
 
 from foldproof.conf.load import PRESETS
@@ -14,7 +15,7 @@ from foldproof.flows.cli import app
 from foldproof.flows.shell import interrupted
 from tests.flows.served import environment
 
-COMMANDS = [one.callback.__name__ for one in app.registered_commands if one.callback]
+COMMANDS = [*typer.main.get_command(app).commands]
 
 
 def help_of(*command: str) -> str:

@@ -19,7 +19,7 @@ from foldproof.tasks.data.incremental.append import read_incrementally
 from foldproof.tasks.data.panel.calendars import odd_dates, on_trading_dates
 from foldproof.tasks.data.panel.history import as_known, between, with_history
 from foldproof.tasks.data.panel.suspicious import suspicious
-from foldproof.tasks.data.rows import ROLES, DataError, Rows, names_of
+from foldproof.tasks.data.rows import ROLES, DataError, Rows, names_of, require_printable
 from foldproof.tasks.data.sources.catalogue import SOURCES
 from foldproof.tasks.data.sources.checks import checked, with_content
 from foldproof.tasks.data.sources.parse import not_numbers, parsed
@@ -151,6 +151,7 @@ def own_features(
             f"features {name!r} returned the columns {[*out.columns]}; return one or more "
             "features of different names, besides date and symbol"
         )
+    require_printable(f"features {name!r}", map(str, out))
     text = [column for column in out if out[column].dtype.kind not in "fiub"]
     if text:
         what = not_numbers(out[text[0]]) or "objects"

@@ -7,7 +7,14 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
-from foldproof.tasks.data.rows import ROLES, DataError, Rows, free_columns, names_of
+from foldproof.tasks.data.rows import (
+    ROLES,
+    DataError,
+    Rows,
+    free_columns,
+    names_of,
+    require_printable,
+)
 from foldproof.tasks.data.sources.parse import STAMP, fault
 
 POSITIVE = pa.Check(lambda x: x > 0, error="is not positive; correct it or leave the cell empty")
@@ -116,6 +123,7 @@ def with_content(rows: Rows, ready: bool, named: tuple[str, ...] | None) -> Rows
     if not ready:
         return rows
     free = free_columns(frame)
+    require_printable(rows.origin, free)
     constant = [name for name in free if frame[name].min() == frame[name].max()]
     if len(empty) + len(constant) == len(free):
         raise DataError(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from foldproof.models.spec import clipped
 from foldproof.tasks.data.rows import ROLES, DataError, Rows, free_columns, visible
 
 TRUTH = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}
@@ -187,11 +188,11 @@ def fault(rows: Rows, bad: pd.Series, name: str, why: str) -> DataError:
     first = int(bad.to_numpy().argmax())
     row = rows.frame.iloc[first]
     day = f"{row['date']:%Y-%m-%d}" if isinstance(row["date"], pd.Timestamp) else ""
-    symbol = "" if pd.isna(row["symbol"]) else visible(str(row["symbol"]).strip())
+    symbol = "" if pd.isna(row["symbol"]) else visible(str(row["symbol"]).strip())[:100]
     known = ", ".join(part for part in (day, symbol) if part)
     where = rows.place(int(rows.frame.index[first])) + (f" ({known})" if known else "")
     value = row[name].date() if isinstance(row[name], pd.Timestamp) else row[name]
-    shown = "" if pd.isna(row[name]) or value == "" else f" {str(value)!r}"
+    shown = "" if pd.isna(row[name]) or value == "" else f" {clipped(str(value))}"
     count = int(bad.sum())
     more = "" if count == 1 else f" ({count} such rows)"
     return DataError(f"{where}: {rows.called(name)}{shown} {why}{more}")

@@ -74,9 +74,21 @@ def into_sqlite(path: Path) -> None:
 
 READY: dict[str, Any] = {"settings": {"features": "ready"}}
 TEN = [0.1 * k for k in range(11)]
+TEN_AND_TWO = [0.1 * k for k in range(12)]
 LABELS = {"columns": {"target": "y", "label_end": "end", "price": None}}
 
 CASES = [
+    Case(
+        "a line break in the name of a feature",
+        table(**{"z": TEN_AND_TWO}).replace("close,z", 'close,"a\nb"'),
+        "{path}: the name of column 'a\\nb' holds a line break or another control character; rename the column",
+        **READY,
+    ),
+    Case(
+        "a control character in a symbol",
+        GOOD.replace("BBB", "B\x01B"),
+        "line 3 of {path} (2020-01-02, B\N{REPLACEMENT CHARACTER}B): symbol 'B\\x01B' holds a line break or another control character; write it without (6 such rows)",
+    ),
     Case(
         "rows longer than the header",
         "date,symbol,close\n2020-01-02,AAA,1,2\n2020-01-03,AAA,1,2\n",
