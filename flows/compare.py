@@ -73,6 +73,6 @@ def run_compare(experiment: Experiment, api: AbstractContextManager[None]) -> Li
         experiment: What to compare.
         api: The context that provides a Prefect API; entered after the check.
     """
-    check_experiment(experiment)
+    check_experiment(experiment, compared=True)
     with api:
         return compare(experiment)
