@@ -75,5 +75,5 @@ def run_compare(experiment: Experiment, api: AbstractContextManager[None]) -> Li
         experiment: What to compare.
         api: The context that provides a Prefect API; entered after the check.
     """
-    with check_experiment(experiment), api:
+    with check_experiment(experiment, compared=True), api:
         return compare(experiment)
