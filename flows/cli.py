@@ -6,7 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from foldproof.flows.shell import HOST, command, fail, fewer_collections, port_in_use, run_flow
+from foldproof.flows.shell import (
+    HOST,
+    command,
+    fail,
+    fewer_collections,
+    late,
+    port_in_use,
+    run_flow,
+)
 
 Config = Annotated[
     str, typer.Argument(help="A YAML file, or a preset: sp500, quick, noise or truth.")
@@ -52,10 +60,28 @@ def foldproof() -> None:
 
 
 @app.command()
+def init(
+    table: Annotated[
+        str,
+        typer.Argument(help="A file of prices, or a folder with a file for each symbol."),
+    ],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
+) -> None:
+    """Look at a file of prices and write a configuration that compare runs.
+
+    A file that compare cannot read (semicolons, a column per symbol, two header lines, other dates)
+    is converted to a long table beside it. Exit status 0: written, 2: could not run.
+    """
+    with command(verbose=False, left="no file is half-written; run the same command again"):
+        late("flows.init:write_configuration")(table, force)
+
+
+@app.command()
 def compare(config: Config, overrides: Overrides = None, verbose: Verbose = False) -> None:
     """Compare normalization variants on one plan of walk-forward folds.
 
-    The same command again trains nothing twice. Exit status 0: finished, 2: could not run.
+    The same command again trains nothing twice. Exit status 0: finished, 2: could not run, 3:
+    finished in part: units are missing, or the results wait in the outbox.
     """
     with command(verbose, UNITS_KEPT):
         run_flow(LOAD, (config, overrides or []), "flows.compare:run_compare")
@@ -254,6 +280,19 @@ def monitor(config: NightlyConfig, overrides: Overrides = None, verbose: Verbose
     Exit status 0: no alert, 1: an alert, 2: could not run.
     """
     run_nightly(config, overrides, "monitor:run_monitor", verbose, lambda it: bool(it.alerts))
+
+
+@app.command()
+def sync() -> None:
+    """Send the results that wait in .foldproof/outbox to the tracking store that did not answer.
+
+    A retraining's decision is then applied to the registry. Nothing is sent twice. Exit status 0:
+    nothing waits any more, 2: could not send.
+    """
+    with command(verbose=False, left="what was not sent still waits; run the same command again"):
+        from foldproof.flows.sync import run_sync
+
+        run_sync()
 
 
 @app.command()

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from prefect import flow
 
 from foldproof.conf.explanation import ExplainRequest
+from foldproof.flows.in_part import require_sent
 from foldproof.flows.paths import EXPLANATIONS
 from foldproof.flows.screens.terminal import Terminal
 from foldproof.flows.steps import Step, as_task, directly
@@ -42,6 +43,7 @@ def explain_request(request: ExplainRequest, step: Step) -> list[Explanation]:
         )
         screen.say(explanation_sentence(one))
         screen.say(f"figure and table: {place}")
+    require_sent()
     return explained
 
 

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from prefect import flow
 
 from foldproof.conf.schema import Experiment
+from foldproof.flows.in_part import require_sent
 from foldproof.flows.paths import MONITORING, SCORES
 from foldproof.flows.screens.terminal import Terminal
 from foldproof.tasks.operate.monitor import Monitoring
@@ -33,6 +34,7 @@ def monitor(experiment: Experiment) -> Monitoring:
     screen = Terminal()
     for line in [*lines(found), *alert_lines(found), f"figure and page: {place}"]:
         screen.say(line)
+    require_sent()
     return found
 
 

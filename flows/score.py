@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from prefect import flow
 
 from foldproof.conf.schema import Experiment
+from foldproof.flows.in_part import require_sent
 from foldproof.flows.paths import SCORES
 from foldproof.flows.screens.terminal import Terminal
 from foldproof.flows.steps import Step, as_task, directly
@@ -42,6 +43,7 @@ def score_night(experiment: Experiment, step: Step) -> Scoring:
         screen.say(f"warning: {check_text(one)}")
     if file is not None:
         screen.say(f"scores: {file}")
+    require_sent()
     return scoring
 
 

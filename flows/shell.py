@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import signal
 import socket
 import traceback
@@ -14,6 +15,7 @@ from typing import Any, NoReturn
 import typer
 
 from foldproof.flows.paths import HOME
+from foldproof.tasks.faults import disk_full, server_lost
 
 HOST = "127.0.0.1"
 """Address of the servers that commands start: only this machine can reach them."""
@@ -39,6 +41,12 @@ SETTINGS = RUN_SETTINGS | {
 """Environment of every command, with a quiet log; the user's own values win."""
 
 
+LEAST_FREE = 1_000_000
+"""Bytes free on a disk that is not full: Prefect's server only reports an internal error."""
+IN_PART = 3
+"""Exit status of a command that finished in part: units are missing, or results wait to be sent."""
+
+
 @contextmanager
 def command(verbose: bool, left: str) -> Iterator[None]:
     """The frame of a command.
@@ -56,8 +64,18 @@ def command(verbose: bool, left: str) -> Iterator[None]:
             raise typer.Exit(130) from None
         if isinstance(error, typer.Exit) or not isinstance(error, Exception):
             raise
+        if text := machine_fault(error):
+            fail(f"{text}; {left}")
         traceback.print_exc()
         raise typer.Exit(2) from None
+
+
+def machine_fault(error: BaseException) -> str:
+    """A full disk or a lost Prefect server in one clause; empty for any other error."""
+    if disk_full(error) or shutil.disk_usage(HOME).free < LEAST_FREE:
+        return f"the disk of {HOME.resolve()} is full: make room"
+    lost = server_lost(error)
+    return f"the Prefect server stopped answering ({lost})" if lost else ""
 
 
 def prepare(verbose: bool) -> None:
@@ -111,17 +129,24 @@ def run_flow(
             request = late(reader)(*arguments)
     except ConfigError as error:
         fail(error)
-    from foldproof.flows.processes.api import one_api
+    from foldproof.flows.processes.api import ServerError, one_api
 
-    with one_api(server) as api:
-        with fewer_collections():
-            from foldproof.flows.checks import USER_ERRORS
+    try:
+        with one_api(server) as api:
+            with fewer_collections():
+                from foldproof.flows.checks import USER_ERRORS
 
-            run = late(runner)
-        try:
-            return run(request, *options, api)
-        except USER_ERRORS as error:
-            fail(error)
+                run = late(runner)
+                from foldproof.flows.in_part import InPartError
+            try:
+                return run(request, *options, api)
+            except InPartError as error:
+                typer.echo(f"finished in part: {error}", err=True)
+                raise typer.Exit(IN_PART) from None
+            except USER_ERRORS as error:
+                fail(error)
+    except ServerError as error:
+        fail(error)
 
 
 def late(name: str) -> Any:

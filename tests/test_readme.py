@@ -200,7 +200,10 @@ def test_a_wrong_command_is_found(line: str) -> None:
 
 def test_the_commands_are_read_from_the_readme() -> None:
     found = {line.split("#")[0].strip() for name, line in commands() if name == "README.md"}
-    assert {"make compare", "make compare TORCH=cpu", "foldproof compare prices.yaml"} <= found
+    assert {"make compare", "make compare TORCH=cpu"} <= found
+    assert {
+        f".venv/bin/foldproof {it}" for it in ("init prices.csv", "compare prices.yaml")
+    } <= found
     assert ".venv/bin/foldproof retrain nightly" in found
 
 

@@ -66,15 +66,17 @@ def compare(
             reference.
     """
     aligned = align(forecasts)
-    if spec.reference not in aligned.variants:
+    own = [name for name in aligned.variants if not name.startswith(PREFIX)]
+    base = spec.base(own or aligned.variants)
+    if base not in aligned.variants:
         raise ValueError(
-            f"reference {spec.reference!r} is not among the forecasts' variants: "
+            f"reference {base!r} is not among the forecasts' variants: "
             f"{', '.join(map(str, aligned.variants))}"
         )
     scored = scores_of(aligned)
     ic = daily_of(aligned, scored)
     ranking = pd.DataFrame({name: figures(one) for name, one in scored.items()}).T
-    ranking = ranking.join(inference(ic, horizon, spec))
+    ranking = ranking.join(inference(ic, horizon, base, spec))
     candidates = [name for name in scored if not name.startswith(PREFIX) and name not in outside]
     ranking["in_confidence_set"] = False
     if candidates:
@@ -108,10 +110,10 @@ def by_fold_of(aligned: Aligned, scored: Mapping[str, Scores]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def inference(ic: pd.DataFrame, horizon: int, spec: StatisticsSpec) -> pd.DataFrame:
-    """Interval and HAC t of the mean rank IC, interval of the difference to the reference."""
+def inference(ic: pd.DataFrame, horizon: int, base: str, spec: StatisticsSpec) -> pd.DataFrame:
+    """Interval and HAC t of the mean rank IC, interval of the difference to ``base``."""
     mean = ic.to_numpy()
-    difference = mean - ic[[spec.reference]].to_numpy()
+    difference = mean - ic[[base]].to_numpy()
     columns = np.arange(2 * len(ic.columns)).reshape(2, -1)
     low, high = simultaneous_intervals(
         np.hstack([mean, difference]), tuple(columns), horizon,

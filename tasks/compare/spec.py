@@ -1,5 +1,6 @@
 """Settings of the comparison."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from foldproof.models.spec import Spec, at_least, within
@@ -11,11 +12,20 @@ class StatisticsSpec(Spec):
 
     __bounds__ = at_least(100, "draws") | within("[0.5, 1)", "level")
 
-    reference: str = "none"
-    """The variant that paired differences are measured against."""
+    reference: str | None = None
+    """The variant that gains are measured against; null: zscore, else the first variant."""
     level: float = 0.95
     """Joint level of the intervals over all variants, and of the confidence set."""
     draws: int = 1000
     """Stationary bootstrap draws."""
     seed: int = 0
     """Seeds the bootstrap."""
+
+    def base(self, variants: Sequence[str]) -> str:
+        """The reference among ``variants``.
+
+        Raw inputs are a straw man: their scales differ by a factor of 80 on the bundled panel, so
+        the network reads few of them. By default gains are therefore those over ``zscore``.
+        """
+        default = "zscore" if "zscore" in variants else variants[0]
+        return default if self.reference is None else self.reference

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from foldproof.tasks.markdown import escaped, markdown_table
 from foldproof.tasks.operate.checks import CHECKS, Checked, Result, run_checks
 from foldproof.tasks.operate.nightly_inputs import Night, scores_of
 from foldproof.tasks.operate.spec import ScoreSpec
@@ -117,11 +118,11 @@ def sentence(scoring: Scoring) -> str:
 
 def markdown(scoring: Scoring) -> str:
     """The sentence and the table of checks."""
-    lines = ["| check | statistic | unit | warn | refuse | result | detail |", "|---" * 7 + "|"]
+    rows = []
     for one in scoring.checks:
         check = CHECKS[one.name]
         edges = (one.bound.warn, one.bound.refuse)
         limits = ("never" if edge is None else f"{edge:g}" for edge in edges)
-        cells = (check.title, f"{one.value:.4g}", check.unit, *limits, one.result, one.detail)
-        lines.append(f"| {' | '.join(cells)} |")
-    return f"{sentence(scoring)}\n\n" + "\n".join(lines) + "\n"
+        rows.append((check.title, f"{one.value:.4g}", check.unit, *limits, one.result, one.detail))
+    head = ("check", "statistic", "unit", "warn", "refuse", "result", "detail")
+    return f"{escaped(sentence(scoring))}\n\n{markdown_table(head, rows)}"

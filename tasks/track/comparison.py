@@ -18,6 +18,7 @@ from foldproof.tasks.report.attribution.shares import ranked_features
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.template import Report
 from foldproof.tasks.track.comparison_entries import (
+    missing_tag,
     panel_shape,
     summary_params,
     summary_tags,
@@ -57,7 +58,7 @@ def log_comparison(
         report: Its page and figures.
         models: The model to log for a variant; variants without an entry get none.
     """
-    runs = finished_runs(store, results.comparison_id)
+    runs = finished_runs(store, results.comparison_id, missing_tag(results))
     ranked = [str(name) for name in results.ranking.index if name in results.variants]
     for name in reversed(ranked):
         if name not in runs:
@@ -153,8 +154,8 @@ def write_summary(results: Results, report: Report, folder: Path) -> None:
     (folder / "report.html").write_text(report.page, encoding="utf-8")
     (folder / "config.yaml").write_text(results.config_yaml, encoding="utf-8")
     (folder / "figures").mkdir()
-    for key, png in report.figures.items():
-        (folder / "figures" / f"{key}.png").write_bytes(png)
+    for key, svg in report.figures.items():
+        (folder / "figures" / f"{key}.svg").write_bytes(svg)
     ranking = results.ranking.assign(verdict=[results.verdict(n) for n in results.ranking.index])
     ranking.to_csv(folder / "ranking.csv", index_label="variant")
     results.comparison.by_fold.to_csv(folder / "by_fold.csv", index=False)

@@ -8,7 +8,7 @@ import mlflow.artifacts
 from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
 
-from foldproof.tasks.track.store import Store, TrackingError
+from foldproof.tasks.track.store import Store, TrackingError, in_quotes
 
 LATEST = "latest"
 REGISTERED = "models:/"
@@ -115,10 +115,8 @@ def newest_best(store: Store) -> Run:
             "no comparison has a variant without a leak yet: run foldproof compare first"
         )
     tags = found[0].data.tags
-    own = (
-        f"tags.comparison = '{tags['comparison']}' and tags.variant = '{tags['best']}' "
-        f"and {finished}"
-    )
+    comparison, best = in_quotes(tags["comparison"]), in_quotes(tags["best"])
+    own = f"tags.comparison = {comparison} and tags.variant = {best} and {finished}"
     (run,) = store.client.search_runs([store.experiment_id], own, max_results=1)
     return run
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from foldproof.tasks.data.panel.calendars import lost_labels
 from foldproof.tasks.data.panel.layout import ARRAYS, fingerprint, panel_arrays
 from foldproof.tasks.data.panel.newest import newest, note_newest, row_hashes
 from foldproof.tasks.data.panel.read import accepted, features_version, read
@@ -115,7 +116,10 @@ def panel_of(rows: Rows, spec: DataSpec, target: TargetSpec, cache: Path | None)
     names, arrays = panel_arrays(rows, spec, target, layout)
     decides = [names, rows.about["source"], spec.features, asdict(target)]
     digest = fingerprint(decides, (arrays[name] for name in ARRAYS))
-    panel = Panel(features=names, fingerprint=digest, about=rows.about | {"key": key}, **arrays)
+    lost = lost_labels(arrays["member"], arrays["target"], arrays["label_end"])
+    warnings = [*rows.about["warnings"], *([] if "target" in rows.frame else lost)]
+    facts = rows.about | {"warnings": warnings, "key": key}
+    panel = Panel(features=names, fingerprint=digest, about=facts, **arrays)
     if cache is None:
         return panel
     saved = save(panel, folder_of(panel, cache))

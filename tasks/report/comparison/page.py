@@ -17,9 +17,9 @@ from foldproof.tasks.report.comparison.answers import QUESTIONS, answers
 from foldproof.tasks.report.comparison.figures import figures_of
 from foldproof.tasks.report.comparison.ranking import kind_of
 from foldproof.tasks.report.results import Results
-from foldproof.tasks.report.style import render
-from foldproof.tasks.report.template import Report, embedded, fill
+from foldproof.tasks.report.template import Report, fill
 from foldproof.tasks.report.text import label, minus, plain
+from foldproof.tasks.report.vector import embedded, vector
 
 FORMS = {
     "hac_t": "+.2f", "rank_icir": "+.3f", "ic": "+.4f", "mse_ratio": ".4f", "hit_rate": ".3f",
@@ -30,7 +30,7 @@ FORMS = {
 
 def report_of(results: Results) -> Report:
     """The page and every figure that applies."""
-    figures = {key: render(figure) for key, figure in figures_of(results).items()}
+    figures = {key: vector(figure, key) for key, figure in figures_of(results).items()}
     return Report(page_of(results, figures), figures)
 
 
@@ -57,6 +57,7 @@ def page_of(results: Results, figures: Mapping[str, bytes]) -> str:
             "plan": results.plan,
             "comparison": results.comparison_id,
             "code version": results.code_version,
+            "LSTM engine": results.engine,
         },
         slopes=[ATTRIBUTIONS[key].title for key in DEFAULT[1:]],
     )

@@ -42,10 +42,10 @@ def words(page: str) -> str:
 
 def test_page_is_self_contained(report: Report) -> None:
     addresses = Outline(report.page).addresses
-    assert len(addresses) == len(report.figures)
-    assert all(address.startswith("data:image/png;base64,") for address in addresses)
+    assert report.page.count("<svg ") == len(report.figures)
+    assert all(address.startswith(("#", "data:image/png;base64,")) for address in addresses)
     assert "@import" not in report.page
-    assert "url(" not in report.page
+    assert not re.search(r"url\((?!#)", report.page)
 
 
 def test_answers_come_before_everything_else(results: Results, report: Report) -> None:
@@ -55,11 +55,12 @@ def test_answers_come_before_everything_else(results: Results, report: Report) -
     assert places[-1] < text.index("Which normalization forecasts best")
 
 
-def test_page_identifies_data_plan_and_code(results: Results, report: Report) -> None:
+def test_page_identifies_data_plan_code_and_engine(results: Results, report: Report) -> None:
     text = words(report.page)
     for fact in (
         results.plan,
         results.code_version,
+        results.engine,
         results.panel_summary["fingerprint"],
         "survivors",
         "testing and example purposes",
