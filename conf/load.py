@@ -140,7 +140,7 @@ def describe(error: ValidationError, schema: type[BaseModel] = Experiment) -> It
         elif fault["type"] in ("missing", "missing_argument"):
             yield f"{key}: is missing"
         elif wanted := expected(fault, keys_at([str(part) for part in fault["loc"]], schema)):
-            yield f"{key} {wanted}; it is {fault['input']!r}"
+            yield f"{key} {wanted}; it is {clipped(fault['input'])}"
         else:
             message = fault["msg"].removeprefix("Value error, ")
             given = "" if fault["type"] == "value_error" else f" (it is {clipped(fault['input'])})"
@@ -169,7 +169,7 @@ def expected(fault: Mapping[str, Any], keys: Sequence[str]) -> str:
     """
     kind, given = fault["type"], fault["input"]
     if kind in ("tuple_type", "list_type"):
-        return f"must be a list, such as [{given}]"
+        return f"must be a list, such as [{shortened(str(given))}]"
     if kind in ("dataclass_type", "model_type", "dict_type") and keys:
         key = ".".join([*map(str, fault["loc"]), keys[0]])
         return f"is a section of settings, such as {key}=..."
