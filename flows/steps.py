@@ -6,7 +6,7 @@ names the server that is to record it.
 """
 
 from collections.abc import Callable
-from typing import ParamSpec, Protocol, TypeVar, cast
+from typing import ParamSpec, Protocol, TypeVar
 
 from prefect.tasks import Task
 
@@ -26,7 +26,7 @@ class Step(Protocol):
 
 def as_task(task: Task[P, R] | Callable[P, R], /) -> Callable[P, R]:
     """The task itself, inside a Prefect run."""
-    return cast(Callable[P, R], task)
+    return task
 
 
 def directly(task: Task[P, R] | Callable[P, R], /) -> Callable[P, R]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
@@ -94,9 +94,9 @@ def patient(work: Task[..., R], spec: TrackingSpec) -> Task[..., R]:
     )
 
 
-def started(work: Task[..., R]) -> Callable[..., R]:
+def started(work: Task[P, R]) -> Callable[P, R]:
     """The task inside a flow, its function with its retries outside one."""
-    return work if FlowRunContext.get() else directly(work)
+    return cast(Callable[P, R], work if FlowRunContext.get() else directly(work))
 
 
 @contextmanager
@@ -161,8 +161,9 @@ def writing(name: str, key: Callable[..., str]) -> Callable[[Reading[P, R]], Tra
             except Exception as error:
                 if not is_outage(error):
                     raise
-                kept: Callable[..., R] = started(keep)
-                return kept(spec, what, error, lambda store: write(store, *args, **options))
+                return started(keep)(
+                    spec, what, error, lambda store: write(store, *args, **options)
+                )
 
         return call
 
