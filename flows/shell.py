@@ -18,6 +18,7 @@ import typer
 from foldproof.flows.clean import in_use
 from foldproof.flows.paths import HOME, RESULTS
 from foldproof.tasks.faults import disk_full, server_lost
+from foldproof.tasks.program import runnable
 
 HOST = "127.0.0.1"
 """Address of the servers that commands start: only this machine can reach them."""
@@ -204,6 +205,6 @@ def port_in_use(port: int) -> bool:
 
 
 def fail(error: object) -> NoReturn:
-    """Print the error and end with exit status 2."""
-    typer.echo(f"error: {error}", err=True)
+    """Print the error, its commands as they run here, and end with exit status 2."""
+    typer.echo(f"error: {runnable(str(error))}", err=True)
     raise typer.Exit(2)
