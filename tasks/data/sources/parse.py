@@ -89,7 +89,7 @@ def number_as_text(cell: Any) -> Any:
     if not isinstance(cell, Number):
         return cell
     whole = isinstance(cell, float) and cell.is_integer()
-    return str(int(cell) if whole else cell)
+    return str(int(cell) if whole else cell)  # type: ignore[call-overload]  # any Number
 
 
 def local(rows: Rows, name: str) -> tuple[pd.Series, list[str]]:

@@ -216,6 +216,7 @@ def audit_features(
             feature.compare(values_of(after, feature.name, data.index), past, cut)
     for feature in (one for one in features if one.leaks and not one.certain):
         cut = feature.doubt[1]
+        assert cut is not None  # a doubt has a cut
         large = change(cut, LARGE_NOISE.key, np.random.default_rng(seed))
         made, _ = attempt(partial(run, transform, large))
         values = None if made is None else values_of(made, feature.name, data.index)
