@@ -11,6 +11,7 @@ from foldproof.tasks.operate.evidence import Champion
 from foldproof.tasks.operate.monitor import Monitoring
 from foldproof.tasks.operate.record import Retraining, Settled
 from foldproof.tasks.operate.scoring import Scoring
+from foldproof.tasks.operate.tested_dates import Evidence
 from foldproof.tasks.report.batch_study.results import StudyResults
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.template import Report
@@ -19,7 +20,7 @@ from foldproof.tasks.track.comparison import log_comparison
 from foldproof.tasks.track.find_model import ModelPlace, fetch_model
 from foldproof.tasks.track.forecaster import files_by_variant, forecaster_files
 from foldproof.tasks.track.registry import find_champion, settle
-from foldproof.tasks.track.retraining import log_retraining
+from foldproof.tasks.track.retraining import find_evidence, log_retraining
 from foldproof.tasks.track.runs import SUMMARY, finished_runs
 from foldproof.tasks.track.scoring import log_monitoring_run, log_scoring
 from foldproof.tasks.track.spec import TrackingSpec
@@ -44,6 +45,12 @@ def champion_of(spec: TrackingSpec, model: str, folder: Path) -> Champion | None
 def retraining_of(spec: TrackingSpec, retraining_id: str) -> str | None:
     """The finished run of the same retraining; None if there is none."""
     return finished_runs(open_store(spec), retraining_id).get(SUMMARY)
+
+
+@task(name="find tested dates")
+def evidence_of(spec: TrackingSpec, model: str) -> Evidence:
+    """The dates on which challengers of a registered model were tested so far."""
+    return find_evidence(open_store(spec), model)
 
 
 @task(name="log retraining to mlflow")
