@@ -11,7 +11,7 @@ TORCH ?=
 CPU_WHEELS := --extra-index-url https://download.pytorch.org/whl/cpu
 WHEELS := $(if $(filter cpu,$(TORCH)),$(CPU_WHEELS),$(if $(TORCH),$(error TORCH=$(TORCH): use TORCH=cpu or leave it out)))
 
-.PHONY: compare quick noise truth ui test slow long replay check bench bench-truth clean
+.PHONY: compare quick noise truth ui test torch slow long replay check bench bench-truth clean
 
 compare: $(READY)  ## the main job on the bundled real panel; SET="training.epochs=5" changes settings
 	$(BIN)/foldproof compare conf/sp500.yaml $(SET)
@@ -24,6 +24,9 @@ ui: $(READY)  ## the MLflow UI on 127.0.0.1:5000
 
 test: $(READY)  ## the tests that take minutes
 	$(BIN)/python -m pytest -m "not slow and not long" -n auto --dist loadfile
+
+torch: $(READY)  ## tests of networks and training on torch alone, as where no C compiler is
+	ATEN_CPU_CAPABILITY=default $(BIN)/python -m pytest -m "not slow and not long" tests/models tests/tasks/train
 
 slow: $(READY)  ## the long ones
 	$(BIN)/python -m pytest -m 'slow and not long' -n auto --dist worksteal
@@ -46,7 +49,7 @@ bench: $(READY)  ## speed and memory against plain alternatives, in the same run
 bench-truth: $(READY)  ## attributions against the truth: white boxes, planted panels
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.bench_truth
 
-$(READY): pyproject.toml setup.py constraints.txt
+$(READY): pyproject.toml setup.py models/native/lstm.c constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(WHEELS) --constraint constraints.txt --editable '.[dev]'
 	touch $(READY)

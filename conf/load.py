@@ -10,11 +10,15 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from foldproof.conf.schema import Experiment
-from foldproof.models.spec import nearest
+from foldproof.models.spec import clipped, nearest
 
 PRESETS = Path(__file__).resolve().parent
 
 Schema = TypeVar("Schema", bound=BaseModel)
+
+
+MOST, LONGEST = 20, 1000
+"""Faults that a message lists, and characters of each."""
 
 
 class ConfigError(ValueError):
@@ -42,8 +46,8 @@ def load_as(schema: type[Schema], source: str | Path, overrides: Sequence[str] =
     file = find(source)
     try:
         tree = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: an impossible date, or not UTF-8
-        raise ConfigError(f"{file}: not readable as YAML: {error}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that cannot be, depth
+        raise ConfigError(f"{file}: not readable as YAML: {shortened(str(error))}") from error
     if not isinstance(tree, dict):
         raise ConfigError(
             f"{file}: it must contain a mapping of settings, not {type(tree).__name__}"
@@ -64,7 +68,9 @@ def described(
     try:
         return schema.model_validate(tree)
     except ValidationError as error:
-        faults = "\n".join(f"  {line}" for line in describe(error, schema))
+        lines = [f"  {shortened(line)}" for line in describe(error, schema)]
+        more = [f"  and {len(lines) - MOST} more"] if len(lines) > MOST else []
+        faults = "\n".join([*lines[:MOST], *more])
         raise ConfigError(f"{fault}\n{faults}") from error
 
 
@@ -82,19 +88,26 @@ def apply_override(tree: dict[str, Any], text: str) -> None:
     """Set ``a.b=value`` in ``tree``; the value is YAML."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise ConfigError(f"{text!r}: an override is key=value, such as training.epochs=5")
+        raise ConfigError(f"{clipped(text)}: an override is key=value, such as training.epochs=5")
     *path, last = key.strip().split(".")
     node = tree
     for depth, part in enumerate(path):
         child = node.setdefault(part, {})
         if not isinstance(child, dict):
             above = ".".join(path[: depth + 1])
-            raise ConfigError(f"{text!r}: {above} is a value, not a section")
+            raise ConfigError(f"{clipped(text)}: {above} is a value, not a section")
         node = child
     try:
         node[last] = yaml.safe_load(value)
-    except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"{text!r}: the value is not readable as YAML: {error}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(
+            f"{clipped(text)}: the value is not readable as YAML: {shortened(str(error))}"
+        ) from error
+
+
+def shortened(line: str) -> str:
+    """A fault on one line; a very long one loses its end."""
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]} ..."
 
 
 def describe(error: ValidationError, schema: type[BaseModel] = Experiment) -> Iterable[str]:
@@ -110,7 +123,7 @@ def describe(error: ValidationError, schema: type[BaseModel] = Experiment) -> It
             yield f"{key}: is missing"
         else:
             message = fault["msg"].removeprefix("Value error, ")
-            given = "" if fault["type"] == "value_error" else f" (it is {fault['input']!r})"
+            given = "" if fault["type"] == "value_error" else f" (it is {clipped(fault['input'])})"
             yield f"{named(fault['loc'], message, schema)}{given}"
 
 

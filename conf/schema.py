@@ -78,7 +78,7 @@ class Experiment(Description):
             "split.validation must not be 0: early stopping and the references need it",
         )
         require(
-            self.statistics.reference in self.variants,
+            self.statistics.base(self.variants) in self.variants,
             f"statistics.reference {self.statistics.reference!r} must be one of the variants "
             f"({', '.join(self.variants)})",
         )

@@ -9,6 +9,7 @@ from foldproof.conf.load import to_yaml
 from foldproof.conf.outside import OutsideAudit
 from foldproof.conf.schema import Experiment
 from foldproof.flows.variants import Fitted
+from foldproof.models.engine import lstm_engine
 from foldproof.models.normalizers import resolve
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.compare.comparison import Comparison
@@ -31,7 +32,8 @@ def comparison_id(experiment: Experiment, fingerprint: str, plan: str) -> str:
     """
     settings = experiment.model_dump(mode="json", exclude={"tracking", "operation", "workers"})
     versions = [variant_version(name) for name in experiment.variants]
-    return digest(settings, fingerprint, plan, versions, code_version(HOUSE))[:12]
+    engine = lstm_engine(experiment.network, experiment.training)
+    return digest(settings, fingerprint, plan, versions, engine, code_version(HOUSE))[:12]
 
 
 def assemble(
@@ -46,11 +48,13 @@ def assemble(
 
     A variant's verdict is the worst of its own findings and the findings on features and folds,
     which all variants share. The audit is trusted if there is a control and every control is LEAK.
+    Variants that miss a part are left out.
     """
     content = load(panel)
-    variants = {name: resolve(name) for name in experiment.variants}
+    present = [name for name in experiment.variants if name not in fitted.missing]
+    variants = {name: resolve(name) for name in present}
     controls = [overall(fitted.findings[name]) for name in variants if variants[name].control]
-    units = [one for trained in fitted.trained.values() for one in trained]
+    units = [one for trained in fitted.complete.values() for one in trained]
     return Results(
         title=experiment.name,
         comparison_id=comparison_id(experiment, content.fingerprint, plan.hash),
@@ -77,13 +81,18 @@ def assemble(
             [unit_columns(one) | {"best_epoch": one.best_epoch} for one in units]
         ),
         attribution=Attribution.joined(
-            [one for found in fitted.attributions.values() for one in found]
+            [one for name in present for one in fitted.attributions.get(name, ())]
         ),
-        findings={**fitted.findings, **fitted.shared},
+        findings={
+            **{name: found for name, found in fitted.findings.items() if name in present},
+            **fitted.shared,
+        },
         verdicts={name: fitted.verdicts[name] for name in variants},
         audit_trusted=bool(controls) and all(one is Verdict.LEAK for one in controls),
         seconds=dict(seconds),
         code_version=code_version(HOUSE),
+        missing=dict(fitted.missing),
+        engine=", ".join(sorted({one.engine for one in units})),
     )
 
 

@@ -7,8 +7,9 @@ from tempfile import TemporaryDirectory
 from prefect import flow
 
 from foldproof.conf.schema import Experiment
+from foldproof.flows.in_part import require_sent
 from foldproof.flows.paths import MONITORING, SCORES
-from foldproof.flows.screens.comparison import Screen
+from foldproof.flows.screens.terminal import Terminal
 from foldproof.tasks.operate.monitor import Monitoring
 from foldproof.tasks.operate.monitor_text import alert_lines, lines
 from foldproof.tasks.operate.nightly_inputs import required
@@ -30,9 +31,10 @@ def monitor(experiment: Experiment) -> Monitoring:
     report = draw_monitoring(found, dates)
     show_alerts(found)
     place = log_monitoring(night.tracking, found, report, dates, MONITORING.resolve())
-    screen = Screen()
+    screen = Terminal()
     for line in [*lines(found), *alert_lines(found), f"figure and page: {place}"]:
         screen.say(line)
+    require_sent()
     return found
 
 

@@ -10,7 +10,9 @@ from prefect import flow
 from foldproof.conf.load import to_yaml
 from foldproof.conf.schema import Experiment
 from foldproof.flows.audit import audit_variants
+from foldproof.flows.in_part import require_sent
 from foldproof.flows.paths import PANELS
+from foldproof.flows.processes.alone import alone
 from foldproof.flows.processes.workers import Workers
 from foldproof.flows.screens.audit import AuditScreen
 from foldproof.flows.screens.comparison import Screen
@@ -29,7 +31,7 @@ from foldproof.tasks.operate.task import (
 from foldproof.tasks.split.task import Plan, plan_folds
 from foldproof.tasks.timing import Stopwatch
 from foldproof.tasks.track.registry import roll_back
-from foldproof.tasks.track.store import open_store
+from foldproof.tasks.track.store import REGISTRY, one_writer, open_store
 from foldproof.tasks.track.task import (
     champion_of,
     evidence_of,
@@ -55,10 +57,12 @@ def retrain(experiment: Experiment) -> Settled:
             panel = load_panel(trial.data, trial.target, PANELS.resolve())
             plan = plan_folds(trial.split, panel)
         key = retraining_id(night, panel, plan)
-        run_id = retraining_of(night.tracking, key) or new_retraining(
-            trial, key, champion, panel, plan, screen, watch
-        )
-    settled = settle_retraining(night.tracking, run_id)
+        with alone(night.tracking, "retraining", key, screen.say):
+            run_id = retraining_of(night.tracking, key) or new_retraining(
+                trial, key, champion, panel, plan, screen, watch
+            )
+            require_sent()  # the decision is applied when it has been sent
+            settled = settle_retraining(night.tracking, run_id)
     show_decision(settled)
     screen.say(settled.sentence)
     return settled
@@ -116,6 +120,7 @@ def new_retraining(
     if stale <= gate.max_age:
         with watch("units"):
             fitted = fit_variants(trial, panel, plan, screen)
+        fitted.require(trial.variants)
         with watch("audits"):
             findings = audit_challengers(trial, plan, fitted)
     with watch("comparison"):
@@ -169,8 +174,9 @@ def run_retrain(experiment: Experiment, api: AbstractContextManager[None]) -> Se
 
 def run_rollback(experiment: Experiment, version: str, _: object) -> str:
     """Move the champion alias back; the move in one sentence. No Prefect API is needed."""
-    model = experiment.operation.model
-    move = roll_back(open_store(experiment.tracking), model, version)
+    model, store = experiment.operation.model, open_store(experiment.tracking)
+    with one_writer(store, REGISTRY):
+        move = roll_back(store, model, version)
     text = f"rolled back {model}: from version {move.before} to version {move.after}"
     Screen().say(text)
     return text

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
-from torch.nn.utils import clip_grad_norm_
 
+from foldproof.models.adamw import AdamW
 from foldproof.models.batches import BATCHES
 from foldproof.models.losses import LOSSES, Loss
+from foldproof.models.native.kernel import kernel
 from foldproof.models.network import Forecaster
-from foldproof.models.spec import TrainingSpec, require
+from foldproof.models.spec import NetworkSpec, TrainingSpec, require
 from foldproof.models.windows import Windows
 
 SCORED_TOGETHER = 256
@@ -50,6 +51,35 @@ def device(spec: TrainingSpec) -> torch.device:
     return torch.device(spec.device)
 
 
+def lstm_engine(network: NetworkSpec, training: TrainingSpec) -> str:
+    """What runs the LSTM here: torch, or native with instruction set and version.
+
+    The two agree to float32 rounding, so a stored result is valid for its engine only.
+    """
+    if training.engine == "torch" or native_refusal(network, training):
+        return "torch"
+    found = kernel()
+    assert found is not None  # otherwise there is a refusal
+    return found.name
+
+
+def native_refusal(network: NetworkSpec, training: TrainingSpec) -> str:
+    """Why the native LSTM cannot run; empty if it can."""
+    if device(training).type != "cpu":
+        return "runs on the CPU only; set training.device to cpu"
+    if network.dropout and network.layers > 1:
+        return "has no dropout between layers; set network.dropout to 0"
+    if kernel() is None:
+        return "is not built for this machine; install foldproof where there is a C compiler"
+    return ""
+
+
+def require_engine(network: NetworkSpec, training: TrainingSpec) -> None:
+    """Raise ValueError if ``training`` asks for the native LSTM and it cannot run."""
+    why = training.engine == "native" and native_refusal(network, training)
+    require(not why, f"training.engine native {why}, or training.engine to auto")
+
+
 def fit(
     network: Forecaster,
     windows: Windows,
@@ -87,9 +117,7 @@ def fit(
     train, validation = train.to(where), validation.to(where)
     dates, symbols = windows.date(train), windows.symbol(train)
     composition, generator = BATCHES[batches or spec.batches], Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=spec.learning_rate, weight_decay=spec.weight_decay
-    )
+    optimizer = AdamW(network.parameters(), spec.learning_rate, spec.weight_decay, spec.clip_norm)
     curves: list[Epoch] = []
     weights: dict[str, Tensor] = {}
     best = 0
@@ -97,7 +125,7 @@ def fit(
         torch.manual_seed(seed)
         while len(curves) < min(spec.epochs, best + spec.patience if best else spec.epochs):
             order = composition.cut(train, dates, symbols, spec.batch_size, generator)
-            train_loss = _train(network, windows, order, loss, optimizer, spec.clip_norm)
+            train_loss = _train(network, windows, order, loss, optimizer)
             forecast = predict(network, windows, validation)
             reached = loss(forecast, windows.target[validation], windows.date(validation))
             curves.append(Epoch(train_loss, float(reached)))
@@ -122,20 +150,17 @@ def _train(
     windows: Windows,
     order: list[Tensor],
     loss: Loss,
-    optimizer: torch.optim.Optimizer,
-    clip_norm: float,
+    optimizer: AdamW,
 ) -> float:
     """One pass in the given order; the mean loss over samples."""
     network.train()
     network.start_epoch()
-    parameters = list(network.parameters())
     total = torch.zeros((), dtype=torch.float64, device=windows.rows.device)
     for samples in order:
         dates = windows.date(samples)
         optimizer.zero_grad()
         value = loss(network(windows.gather(samples), dates), windows.target[samples], dates)
         value.backward()
-        clip_grad_norm_(parameters, clip_norm)
         optimizer.step()
         total += value.detach() * len(samples)
     return float(total / sum(map(len, order)))

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from foldproof.models.native.kernel import last_hidden
 from foldproof.models.normalizers.variant import HiddenNormalizer, Variant, WindowNormalizer
 from foldproof.models.spec import NetworkSpec
 
@@ -12,10 +13,16 @@ class Forecaster(nn.Module):
 
     The LSTM and the head draw their weights first, so that all variants start from the same
     weights; see :func:`build`.
+
+    Attributes:
+        native: Whether the native LSTM may run.
     """
 
-    def __init__(self, variant: Variant, n_features: int, spec: NetworkSpec) -> None:
+    def __init__(
+        self, variant: Variant, n_features: int, spec: NetworkSpec, native: bool = True
+    ) -> None:
         super().__init__()
+        self.native = native
         between = spec.dropout if spec.layers > 1 else 0.0
         self.lstm = nn.LSTM(n_features, spec.hidden, spec.layers, batch_first=True, dropout=between)
         self.head = nn.Linear(spec.hidden, 1)
@@ -28,7 +35,7 @@ class Forecaster(nn.Module):
         context: tuple[Tensor, ...] = ()
         if self.window is not None:
             x, context = self.window(x)
-        last = self.lstm(x)[1][0][-1]  # (B, H): the top layer after the last step
+        last = last_hidden(self.lstm, x, self.native)
         if self.hidden is not None:
             last = self.hidden(last, dates)
         forecast = self.head(self.dropout(last)).squeeze(-1)
@@ -40,11 +47,15 @@ class Forecaster(nn.Module):
             self.hidden.start_epoch()
 
 
-def build(variant: Variant, n_features: int, spec: NetworkSpec, seed: int) -> Forecaster:
+def build(
+    variant: Variant, n_features: int, spec: NetworkSpec, seed: int, engine: str = "auto"
+) -> Forecaster:
     """A new network; with the same seed, all variants have the same initial LSTM and head.
 
-    The global random state is restored.
+    The global random state is restored. ``engine`` torch keeps the native LSTM from running; so
+    does dropout between layers, which it lacks: scoring uses the engine of the training.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        return Forecaster(variant, n_features, spec)
+        native = engine != "torch" and not (spec.dropout and spec.layers > 1)
+        return Forecaster(variant, n_features, spec, native)

@@ -28,6 +28,10 @@ class Screen(Terminal):
         for warning in content.about["warnings"]:
             self.say(f"warning: {warning}")
 
+    def engine(self, name: str) -> None:
+        """What runs the LSTM."""
+        self.say(f"LSTM engine: {name}")
+
     def variant(self, name: str, rank_ic: float, verdict: str) -> None:
         """The line of a finished variant."""
         self.say(f"{name:<22} rank IC {rank_ic:+.4f}   leak audit {verdict}")
@@ -44,12 +48,15 @@ class Screen(Terminal):
         for question, answer in zip(QUESTIONS, answers(results), strict=True):
             self.say(f"{question} {answer.verdict}")
             self.say(f"  {answer.evidence}")
+        if results.missing:
+            self.say(results.left_out)
         self.say()
         self.say_seconds("seconds", wall)
         self.say_seconds("CPU seconds in units", work)
         self.say()
         self.say_links(links)
-        self.say(f"Charts in MLflow: {links.url}")
+        if links.sent:
+            self.say(f"Charts in MLflow: {links.url}")
 
 
 def ranking_table(results: Results) -> Table:

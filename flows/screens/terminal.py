@@ -40,7 +40,7 @@ class Terminal:
         )
         with progress:
             bar = progress.add_task("training", total=len(jobs) + later)
-            for done in drive(jobs, width):
+            for done in drive(jobs, width, say=self.say):
                 progress.update(bar, advance=1, description=done.title)
 
     def say_seconds(self, title: str, seconds: Mapping[str, float]) -> None:
@@ -51,6 +51,8 @@ class Terminal:
         """Print the report's file, its address in MLflow, and how to start MLflow's UI."""
         if links.file:
             self.say(f"{title}: {links.file}")
+        if not links.sent:
+            return
         if links.command:
             self.say(f"To open MLflow: {links.command}")
         self.say(f"{title} in MLflow: {links.report}")

@@ -112,7 +112,9 @@ def own_fold(dates: np.ndarray, horizon: int) -> Fold:
     least = max(40, 20 * gap)
     if n < least:
         raise DataError(
-            f"{n} dates are too few for a fold with horizon {horizon}; at least {least} are needed"
+            f"{n} dates are too few for a fold with horizon {horizon}; at least {least} are "
+            f"needed, since labels become known up to {gap} dates later: give target=COLUMN if "
+            "another column of known_at is that late, or split=..."
         )
     train = range(0, n // 2)
     validation = range(train.stop + gap, train.stop + gap + n // 8)

@@ -23,6 +23,7 @@ from foldproof.tasks.diagnose.variant import (
     rows_for_fold,
 )
 from foldproof.tasks.split.fold import Fold
+from foldproof.tasks.task import ENCODED, kept_under
 from foldproof.tasks.timing import Timed, timed
 from foldproof.tasks.train import TrainedUnit, code_version, train_unit, units_key
 
@@ -37,7 +38,8 @@ def diagnosis_key(_: Any, parameters: dict[str, Any]) -> str:
     name="diagnose",
     task_run_name="diagnose {trained[0].unit.variant}",
     persist_result=True,
-    cache_key_fn=diagnosis_key,
+    result_serializer=ENCODED,
+    cache_policy=kept_under(diagnosis_key),
 )
 def diagnose(
     trained: list[TrainedUnit], spec: AuditSpec, panel: Path

@@ -2,6 +2,7 @@
 
 import math
 
+from foldproof.tasks.markdown import escaped, markdown_table
 from foldproof.tasks.operate.monitor import ALARMS, Monitoring, top
 
 LISTED = 10
@@ -48,10 +49,12 @@ def alert_lines(found: Monitoring) -> list[str]:
 def page(found: Monitoring) -> str:
     """The alerts first, then the other lines, then the features that moved most."""
     title, *state = lines(found)
-    alerts = [f"- **{line}**" for line in alert_lines(found)] or ["No alert."]
-    table = ["| feature | stability index | importance now | in training |", "|---" * 4 + "|"]
+    alerts = [f"- **{escaped(line)}**" for line in alert_lines(found)] or ["No alert."]
+    rows = []
     for name, value in found.shift[:LISTED].items():
         shares = (which.get(str(name)) for which in (found.importance, found.reference))
         now, then = ("-" if share is None else f"{share:.1%}" for share in shares)
-        table.append(f"| {name} | {value:.3f} | {now} | {then} |")
-    return "\n".join([title, "", *alerts, "", *(f"- {line}" for line in state), "", *table, ""])
+        rows.append((str(name), f"{value:.3f}", now, then))
+    table = markdown_table(("feature", "stability index", "importance now", "in training"), rows)
+    body = [*alerts, "", *(f"- {escaped(line)}" for line in state)]
+    return "\n".join([escaped(title), "", *body, "", table])

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ValidationInfo
 
-from foldproof.models.spec import Spec, at_least, require, within
+from foldproof.models.spec import Spec, at_least, clipped, require, within
 
 
 @dataclass(frozen=True)
@@ -141,6 +141,17 @@ class MonitorSpec(Spec):
     """Number of windows whose integrated gradients give the importance now."""
 
 
+def why_no_model_name(name: str) -> str:
+    """Why a registry, a file system or a filter of runs refuses a name; empty if none does."""
+    if not name.strip() or name != name.strip():
+        return "must be a name without blanks at its ends"
+    if set(name) & set("/\\:@'\"") or not name.isprintable():
+        return "must be a name without / \\ : @ quotes and control characters"
+    if not name.strip("."):
+        return "must not consist of dots"
+    return "" if len(name.encode()) <= 200 else "must be shorter than 200 bytes"
+
+
 @dataclass(frozen=True)
 class OperationSpec(Spec):
     """Nightly operation of one registered model."""
@@ -157,7 +168,5 @@ class OperationSpec(Spec):
     """When monitoring alerts."""
 
     def __post_init__(self) -> None:
-        require(
-            bool(self.model.strip()) and not set(self.model) & set("/:@"),
-            f"operation.model must be a name without / : @; it is {self.model!r}",
-        )
+        why = why_no_model_name(self.model)
+        require(not why, f"operation.model {why}; it is {clipped(self.model)}")

@@ -12,6 +12,7 @@ from prefect.events import emit_event
 
 from foldproof.tasks.data import DataSpec, TargetSpec, build, load, load_raw
 from foldproof.tasks.diagnose.findings.finding import Finding, overall
+from foldproof.tasks.markdown import escaped
 from foldproof.tasks.operate.decision import Decision
 from foldproof.tasks.operate.evidence import (
     Champion,
@@ -100,7 +101,7 @@ def decide_champion(
 def show_decision(settled: Settled) -> None:
     """The decision as an artifact of the flow run."""
     create_markdown_artifact(
-        f"{settled.sentence}\n\n{settled.page}",
+        f"{escaped(settled.sentence)}\n\n{settled.page}",
         key=f"retraining-{settled.retraining_id}",
         description=settled.sentence,
     )

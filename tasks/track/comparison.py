@@ -1,4 +1,7 @@
-"""Log a comparison: one summary run, and one run per variant beside it."""
+"""Log a comparison: one summary run, and one run per variant beside it.
+
+Figures are imported where they are drawn: nightly commands import this file and draw none.
+"""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -9,16 +12,13 @@ from pathlib import Path
 
 import pandas as pd
 from mlflow.entities import Dataset, DatasetInput
-from PIL import Image
 
 from foldproof.tasks.diagnose.findings.finding import Finding
-from foldproof.tasks.report.attribution.figures import heatmap_of
 from foldproof.tasks.report.attribution.shares import ranked_features
-from foldproof.tasks.report.audit.matrices import SHARED
 from foldproof.tasks.report.results import Results
-from foldproof.tasks.report.style import render
 from foldproof.tasks.report.template import Report
 from foldproof.tasks.track.comparison_entries import (
+    missing_tag,
     panel_shape,
     summary_params,
     summary_tags,
@@ -58,7 +58,7 @@ def log_comparison(
         report: Its page and figures.
         models: The model to log for a variant; variants without an entry get none.
     """
-    runs = finished_runs(store, results.comparison_id)
+    runs = finished_runs(store, results.comparison_id, missing_tag(results))
     ranked = [str(name) for name in results.ranking.index if name in results.variants]
     for name in reversed(ranked):
         if name not in runs:
@@ -66,6 +66,15 @@ def log_comparison(
     if SUMMARY not in runs:
         runs[SUMMARY] = log_summary(store, results, report)
     variants = {name: runs[name] for name in ranked}
+    return links_to(store, results.comparison_id, runs[SUMMARY], variants)
+
+
+def find_comparison(store: Store, results: Results) -> Links | None:
+    """Where the comparison was logged; None unless all its runs are finished."""
+    runs = finished_runs(store, results.comparison_id, missing_tag(results))
+    if not {SUMMARY, *results.variants} <= set(runs):
+        return None
+    variants = {name: runs[name] for name in results.variants}
     return links_to(store, results.comparison_id, runs[SUMMARY], variants)
 
 
@@ -108,6 +117,11 @@ def log_heatmaps(store: Store, run_id: str, results: Results, name: str) -> None
     The slash in the key gives the pictures their own section at the top. Each picture has its own
     colour scale; the order of features is the same on all folds.
     """
+    from PIL import Image
+
+    from foldproof.tasks.report.attribution.figures import heatmap_of
+    from foldproof.tasks.report.style import render
+
     lagged = results.attribution.lagged
     if name not in set(lagged["variant"]):
         return
@@ -135,11 +149,13 @@ def log_summary(store: Store, results: Results, report: Report) -> str:
 
 def write_summary(results: Results, report: Report, folder: Path) -> None:
     """The report, its figures, the configuration, and the tables that concern all variants."""
+    from foldproof.tasks.report.audit.matrices import SHARED
+
     (folder / "report.html").write_text(report.page, encoding="utf-8")
     (folder / "config.yaml").write_text(results.config_yaml, encoding="utf-8")
     (folder / "figures").mkdir()
-    for key, png in report.figures.items():
-        (folder / "figures" / f"{key}.png").write_bytes(png)
+    for key, svg in report.figures.items():
+        (folder / "figures" / f"{key}.svg").write_bytes(svg)
     ranking = results.ranking.assign(verdict=[results.verdict(n) for n in results.ranking.index])
     ranking.to_csv(folder / "ranking.csv", index_label="variant")
     results.comparison.by_fold.to_csv(folder / "by_fold.csv", index=False)

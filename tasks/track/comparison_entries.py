@@ -6,10 +6,12 @@ from collections.abc import Iterator
 import pandas as pd
 
 from foldproof.tasks.diagnose.findings.finding import Verdict
+from foldproof.tasks.markdown import escaped
 from foldproof.tasks.report.comparison.answers import answers, summary_markdown
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.track.attribution_metrics import attribution_values
 from foldproof.tasks.track.entries import LONGEST, NOTE, Value, flat, seconds
+from foldproof.tasks.track.runs import MISSING
 
 INTERVAL = {"low": "rank_ic_low", "high": "rank_ic_high"}
 """Columns of the ranking whose own name does not say which interval they bound."""
@@ -28,7 +30,16 @@ def shared_tags(results: Results) -> dict[str, str]:
         "plan": results.plan,
         "panel": str(results.panel_summary["fingerprint"]),
         "code_version": results.code_version,
+        **({MISSING: missing_tag(results)} if results.missing else {}),
+        "engine": results.engine,
     }
+
+
+def missing_tag(results: Results) -> str:
+    """What is missing, by name and part, as far as a tag holds it; empty if nothing is."""
+    return "; ".join(f"{name}: {why}" for name, why in sorted(results.missing.items()))[
+        : LONGEST["tag"]
+    ]
 
 
 def variant_tags(results: Results, name: str) -> dict[str, str]:
@@ -40,7 +51,8 @@ def variant_tags(results: Results, name: str) -> dict[str, str]:
         "verdict": results.verdict(name),
         "control": str(variant.control).lower(),
         "in_confidence_set": str(name in results.kept).lower(),
-        NOTE: f"**{variant.title}**: {variant.formula}\n\n{variant.source}",
+        NOTE: f"**{escaped(variant.title)}**: {escaped(variant.formula)}\n\n"
+        f"{escaped(variant.source)}",
     }
 
 
@@ -59,7 +71,7 @@ def variant_values(results: Results, name: str) -> Iterator[Value]:
         return table[table["variant"] == name]
 
     for column, value in results.ranking.T[name].items():
-        if not pd.isna(value):
+        if not pd.isna(value) and not isinstance(value, str):
             yield f"oos/{INTERVAL.get(str(column), column)}", float(value), 0
     by_fold = own(results.comparison.by_fold)
     for column in by_fold.columns.difference(["variant", "fold"]):
@@ -94,7 +106,7 @@ def summary_tags(results: Results, url: str) -> dict[str, str]:
     """The answers as tags and as the description of the summary run."""
     note = summary_markdown(results, url)
     if len(note) > LONGEST["tag"]:
-        note = "\n\n".join(map(str, answers(results)))
+        note = "\n\n".join(escaped(str(answer)) for answer in answers(results))
     verdicts = {f"verdict.{name}": results.verdict(name) for name in results.variants}
     return (
         shared_tags(results)
@@ -133,7 +145,8 @@ def summary_values(results: Results) -> Iterator[Value]:
     leaks = {name for name, verdict in results.verdicts.items() if verdict is Verdict.LEAK}
     yield "summary/candidates", float(len(results.candidates)), 0
     yield "summary/in_confidence_set", float(len(results.kept)), 0
-    for part, value in results.selection._asdict().items():
-        yield f"selection/{part}", float(value), 0
+    luck = results.selection
+    for part in ("trials", "overfitting", "deflated"):
+        yield f"selection/{part}", float(getattr(luck, part)), 0
     yield "summary/leaking", float(len(leaks - set(results.controls))), 0
     yield from seconds(results.seconds)

@@ -20,7 +20,7 @@ from foldproof.tasks.operate.evidence import Champion
 from foldproof.tasks.operate.record import Settled
 from foldproof.tasks.track.entries import NOTE
 from foldproof.tasks.track.find_model import fetch_model
-from foldproof.tasks.track.store import Store, TrackingError
+from foldproof.tasks.track.store import Store, TrackingError, in_quotes
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 """Aliases: the version that scores, and the best of the newest retraining."""
@@ -108,7 +108,9 @@ def registered(store: Store, model: str, run: Run) -> str | None:
         return None
     client, tags = store.client, run.data.tags
     create_registered(store, model)
-    found = client.search_model_versions(f"name = '{model}' and tags.unit = '{tags['unit']}'")
+    found = client.search_model_versions(
+        f"name = {in_quotes(model)} and tags.unit = {in_quotes(tags['unit'])}"
+    )
     if found:
         return str(min(int(one.version) for one in found))
     # by its location: with a model's id, MLflow would use the process's global address
@@ -162,7 +164,7 @@ def roll_back(store: Store, model: str, version: str = "") -> Move:
     now = aliases(store, model).get(CHAMPION)
     if now is None:
         raise TrackingError(f"{model} has no champion to roll back; run foldproof retrain")
-    found = store.client.search_model_versions(f"name = '{model}'")
+    found = store.client.search_model_versions(f"name = {in_quotes(model)}")
     there = sorted((str(one.version) for one in found), key=int)
     named = ", ".join(there)
     to = version or store.client.get_model_version(model, now).tags.get(PREVIOUS, "")

@@ -100,7 +100,7 @@ def write_retraining(record: Retraining, folder: Path) -> None:
 
 
 def find_evidence(store: Store, model: str) -> Evidence:
-    """The dates tested so far for a registered model, from its newest finished retraining.
+    """The dates tested so far for a registered model, from its newest night with a finished run.
 
     It is empty before the first retraining, and after one by a version without this file.
 
@@ -110,7 +110,7 @@ def find_evidence(store: Store, model: str) -> Evidence:
     found = store.client.search_runs(
         [store.experiment_id],
         f"tags.kind = 'retraining' and tags.model = '{model}' and attributes.status = 'FINISHED'",
-        order_by=["attributes.start_time DESC"],
+        order_by=["tags.night DESC", "attributes.start_time DESC"],
         max_results=1,
     )
     if not found:

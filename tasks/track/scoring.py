@@ -13,7 +13,7 @@ from foldproof.tasks.operate.scoring import Scoring, markdown, sentence
 from foldproof.tasks.report.template import Report
 from foldproof.tasks.track.entries import NOTE, Value, metrics, tags
 from foldproof.tasks.track.runs import METRICS, chunks, new_run
-from foldproof.tasks.track.store import Store
+from foldproof.tasks.track.store import Store, in_quotes
 
 KIND = "scoring"
 NIGHTS = "scores"
@@ -45,7 +45,10 @@ def scoring_run(store: Store, model: str, version: str, variant: str) -> str:
 
     Tags identify the version, so a version that becomes champion twice keeps one run.
     """
-    own = f"tags.kind = '{KIND}' and tags.model = '{model}' and tags.version = '{version}'"
+    own = (
+        f"tags.kind = '{KIND}' and tags.model = {in_quotes(model)} and "
+        f"tags.version = {in_quotes(version)}"
+    )
     order = ["attributes.start_time ASC"]
     found = store.client.search_runs([store.experiment_id], own, max_results=1, order_by=order)
     if found:

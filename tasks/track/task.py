@@ -1,61 +1,243 @@
-"""The Prefect tasks of this step: log to the tracking store, and read from it."""
+"""The Prefect tasks of this step: log to the tracking store, and read from it.
 
-from collections.abc import Iterable, Mapping
+A store that does not answer is asked again for ``tracking.patience`` seconds. What cannot be logged
+even then is kept in the outbox (see :mod:`~foldproof.tasks.track.outbox`).
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache, partial, wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from uuid import uuid4
 
-from prefect import task
+from prefect import Task, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import FlowRunContext
 
 from foldproof.tasks.data import DataSpec, load_raw
+from foldproof.tasks.data.address import masked, secrets_in
+from foldproof.tasks.direct import directly
 from foldproof.tasks.operate.evidence import Champion
 from foldproof.tasks.operate.monitor import Monitoring
 from foldproof.tasks.operate.record import Retraining, Settled
 from foldproof.tasks.operate.scoring import Scoring
 from foldproof.tasks.operate.tested_dates import Evidence
+from foldproof.tasks.program import program
 from foldproof.tasks.report.batch_study.results import StudyResults
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.template import Report
+from foldproof.tasks.track import outbox
 from foldproof.tasks.track.audit import Audit, log_leak_audit, write_audit
-from foldproof.tasks.track.comparison import log_comparison
+from foldproof.tasks.track.comparison import find_comparison, log_comparison
 from foldproof.tasks.track.find_model import ModelPlace, fetch_model
 from foldproof.tasks.track.forecaster import files_by_variant, forecaster_files
+from foldproof.tasks.track.outage import STORE_ERRORS, is_outage, reason
 from foldproof.tasks.track.registry import find_champion, settle
 from foldproof.tasks.track.retraining import find_evidence, log_retraining
 from foldproof.tasks.track.runs import SUMMARY, finished_runs
 from foldproof.tasks.track.scoring import log_monitoring_run, log_scoring
 from foldproof.tasks.track.spec import TrackingSpec
-from foldproof.tasks.track.store import Links, open_store
+from foldproof.tasks.track.store import (
+    MADE_UP,
+    REGISTRY,
+    Links,
+    Store,
+    TrackingError,
+    one_writer,
+    open_store,
+    resolve_uri,
+    shown,
+)
 from foldproof.tasks.track.study import log_batch_study, write_study
 from foldproof.tasks.train import TrainedUnit
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+FIRST_DELAY, LONGEST_DELAY = 1.0, 30.0
+"""Seconds before the first repetition, and most seconds between two."""
+
+
+def delays(patience: float) -> list[float]:
+    """Seconds to wait before each repetition; they double, and add up to ``patience``."""
+    found: list[float] = []
+    left, delay = patience, FIRST_DELAY
+    while left > 0:
+        found.append(min(delay, LONGEST_DELAY, left))
+        left -= found[-1]
+        delay *= 2
+    return found
+
+
+def patient(work: Task[..., R], spec: TrackingSpec) -> Task[..., R]:
+    """The task, repeated while the store does not answer, for ``spec.patience`` seconds."""
+    waits, end = delays(spec.patience), time.monotonic() + spec.patience
+    said: list[str] = []
+
+    def again(_: Task[..., Any], __: TaskRun, state: State[Any]) -> bool:
+        error = state.data
+        if not isinstance(error, BaseException) or not is_outage(error):
+            return False
+        repeat = time.monotonic() < end
+        if repeat and not said:
+            said.append(masked(reason(error), secrets_in(resolve_uri(spec))))
+            print(
+                f"the tracking store does not answer ({said[0]}); trying again for "
+                f"{spec.patience:g} seconds",
+                flush=True,
+            )
+        return repeat
+
+    return work.with_options(
+        retries=len(waits), retry_delay_seconds=waits or 0, retry_condition_fn=again
+    )
+
+
+def started(work: Task[P, R]) -> Callable[P, R]:
+    """The task inside a flow, its function with its retries outside one."""
+    return cast(Callable[P, R], work if FlowRunContext.get() else directly(work))
+
+
+@contextmanager
+def store_errors(spec: TrackingSpec) -> Iterator[None]:
+    """Turn the errors of MLflow, its database and its HTTP client into one sentence."""
+    try:
+        yield
+    except STORE_ERRORS as error:
+        uri = resolve_uri(spec)
+        why = masked(reason(error), secrets_in(uri))
+        raise TrackingError(f"the tracking store {shown(uri)} failed: {why}") from error
+
+
+Arguments = tuple[Any, ...]
+Reading = Callable[Concatenate[Store, P], R]
+Tracked = Callable[Concatenate[TrackingSpec, P], R]
+
+
+def reading(name: str) -> Callable[[Reading[P, R]], Tracked[P, R]]:
+    """Make a function on a store a task on its settings, repeated while the store is down."""
+
+    def decorate(read: Reading[P, R]) -> Tracked[P, R]:
+        def work(spec: TrackingSpec, args: Arguments, options: dict[str, Any]) -> R:
+            with store_errors(spec):
+                return read(open_store(spec), *args, **options)
+
+        inner = task(name=name, cache_policy=NO_CACHE)(work)
+
+        @wraps(read)
+        def call(spec: TrackingSpec, *args: P.args, **options: P.kwargs) -> R:
+            return started(patient(inner, spec))(spec, args, options)
+
+        return call
+
+    return decorate
+
+
+def writing(name: str, key: Callable[..., str]) -> Callable[[Reading[P, R]], Tracked[P, R]]:
+    """The same for a function that logs: what cannot be sent is kept in the outbox.
+
+    Args:
+        name: Name of the task.
+        key: From the function's arguments to what is written: the id of a comparison, or a model
+            with version and night. One process at a time writes it, and it is kept once.
+    """
+
+    def decorate(write: Reading[P, R]) -> Tracked[P, R]:
+        def work(spec: TrackingSpec, what: str, args: Arguments, options: dict[str, Any]) -> R:
+            with store_errors(spec):
+                store = open_store(spec)
+                with one_writer(store, what):
+                    found = write(store, *args, **options)
+            outbox.discard(what)
+            return found
+
+        inner = task(name=name, cache_policy=NO_CACHE)(work)
+
+        @wraps(write)
+        def call(spec: TrackingSpec, *args: P.args, **options: P.kwargs) -> R:
+            what = key(*args, **options)
+            try:
+                return started(patient(inner, spec))(spec, what, args, options)
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                again = partial(write_with, write, args, options)
+                return started(keep)(spec, what, error, again)
+
+        return call
+
+    return decorate
+
+
+def write_with(
+    write: Callable[..., R], args: Arguments, options: dict[str, Any], store: Store
+) -> R:
+    """``write`` on a store, with its other arguments."""
+    return write(store, *args, **options)
+
+
+@task(name="keep for sync", cache_policy=NO_CACHE)
+def keep(spec: TrackingSpec, key: str, error: Exception, write: Callable[[Store], R]) -> R:
+    """Keep what ``write`` logs in the outbox and say so; returns what ``write`` returns."""
+    why = masked(reason(error), secrets_in(resolve_uri(spec)))
+    with outbox.recording(spec, key, why, flow_run_id()) as store:
+        found = write(store)
+    print(
+        f"{why}. The results are kept in {outbox.OUTBOX / outbox.folder_name(key)}: send "
+        f"them later with {program('foldproof', 'foldproof.flows')} sync",
+        flush=True,
+    )
+    return found
+
+
+def flow_run_id() -> str:
+    """Id of the running flow; outside a flow an id of this process."""
+    context = FlowRunContext.get()
+    return str(context.flow_run.id) if context and context.flow_run else process_id()
+
+
+@cache
+def process_id() -> str:
+    """An id that no other process has, or had."""
+    return f"process {uuid4()}"
 
 
 @task(name="find tracking store")
 def find_store(spec: TrackingSpec) -> str:
-    """Check before the training that the store can be used; return its address."""
-    return open_store(spec).uri
+    """Check before the training that the store can be used; return its address.
+
+    It does not wait for a store that does not answer: nothing is lost yet.
+    """
+    with store_errors(spec):
+        return open_store(spec).uri
 
 
-@task(name="find champion")
-def champion_of(spec: TrackingSpec, model: str, folder: Path) -> Champion | None:
+@reading("find champion")
+def champion_of(store: Store, model: str, folder: Path) -> Champion | None:
     """The registered champion with its files in ``folder``; None if there is none."""
-    return find_champion(open_store(spec), model, folder)
+    return find_champion(store, model, folder)
 
 
-@task(name="find retraining")
-def retraining_of(spec: TrackingSpec, retraining_id: str) -> str | None:
+@reading("find retraining")
+def retraining_of(store: Store, retraining_id: str) -> str | None:
     """The finished run of the same retraining; None if there is none."""
-    return finished_runs(open_store(spec), retraining_id).get(SUMMARY)
+    return finished_runs(store, retraining_id).get(SUMMARY)
 
 
-@task(name="find tested dates")
-def evidence_of(spec: TrackingSpec, model: str) -> Evidence:
+@reading("find tested dates")
+def evidence_of(store: Store, model: str) -> Evidence:
     """The dates on which challengers of a registered model were tested so far."""
-    return find_evidence(open_store(spec), model)
+    return find_evidence(store, model)
 
 
-@task(name="log retraining to mlflow")
+@writing("log retraining to mlflow", lambda record, *_: record.retraining_id)
 def log_retrained(
-    spec: TrackingSpec,
+    store: Store,
     record: Retraining,
     features: tuple[str, ...],
     data: DataSpec,
@@ -66,7 +248,7 @@ def log_retrained(
     The model stores the importance of its features in its test block, which monitoring compares
     with later importance.
     """
-    store, chosen = open_store(spec), record.chosen
+    chosen = record.chosen
     with TemporaryDirectory() as folder:
         model = None
         if chosen is not None:
@@ -75,22 +257,48 @@ def log_retrained(
         return log_retraining(store, record, model)
 
 
-@task(name="settle in registry")
-def settle_retraining(spec: TrackingSpec, run_id: str) -> Settled:
-    """Apply the decision of the run to version and aliases; repeatable."""
-    return settle(open_store(spec), run_id)
+@reading("settle in registry")
+def settle_retraining(store: Store, run_id: str) -> Settled:
+    """Apply the decision of the run to version and aliases; repeatable.
+
+    Raises:
+        TrackingError: The run waits in the outbox; ``foldproof sync`` sends it and settles it.
+    """
+    if run_id.startswith(MADE_UP):
+        raise TrackingError(
+            "the champion is unchanged, because the registry did not answer: "
+            f"{program('foldproof', 'foldproof.flows')} sync applies the decision"
+        )
+    with one_writer(store, REGISTRY):
+        return settle(store, run_id)
 
 
-@task(name="log to mlflow")
+@reading("find comparison")
+def finished_comparison(store: Store, results: Results) -> Links | None:
+    """Where an earlier run of the same command logged the results; None if none has finished."""
+    with one_writer(store, results.comparison_id):
+        return find_comparison(store, results)
+
+
+def find_logged(spec: TrackingSpec, results: Results) -> Links | None:
+    """The same; None, too, if the store does not answer: what logs the results waits for it."""
+    try:
+        return finished_comparison(replace(spec, patience=0.0), results)
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        return None
+
+
+@writing("log to mlflow", lambda results, *_: results.comparison_id)
 def log_results(
-    spec: TrackingSpec,
+    store: Store,
     results: Results,
     report: Report,
     models: Iterable[TrainedUnit],
     data: DataSpec,
 ) -> Links:
     """One summary run, one run per variant beside it, and a model for each of ``models``."""
-    store = open_store(spec)
     features, raw = tuple(results.panel_summary["features"]), load_raw(data)
     with TemporaryDirectory() as folder:
         importance = results.attribution.importance
@@ -98,52 +306,57 @@ def log_results(
         return log_comparison(store, results, report, files)
 
 
-@task(name="log study to mlflow")
+@writing("log study to mlflow", lambda results, *_: results.study_id)
 def log_study(
-    spec: TrackingSpec, results: StudyResults, figures: dict[str, bytes], folder: Path
+    store: Store, results: StudyResults, figures: dict[str, bytes], folder: Path
 ) -> Links:
     """One run with all results; the same files in ``folder``."""
     write_study(results, figures, folder)
-    return log_batch_study(open_store(spec), results, figures)
+    return log_batch_study(store, results, figures)
 
 
-@task(name="log audit to mlflow")
-def log_audit(spec: TrackingSpec, audit: Audit, report: Report, folder: Path) -> Links:
+@writing("log audit to mlflow", lambda audit, *_: audit.audit_id)
+def log_audit(store: Store, audit: Audit, report: Report, folder: Path) -> Links:
     """One run with all results; the same files in ``folder``."""
     write_audit(audit, report, folder)
-    return log_leak_audit(open_store(spec), audit, report)
+    return log_leak_audit(store, audit, report)
 
 
-@task(name="fetch model")
-def find_model(spec: TrackingSpec, name: str, folder: Path) -> ModelPlace:
+@reading("fetch model")
+def find_model(store: Store, name: str, folder: Path) -> ModelPlace:
     """The files of a logged model, downloaded to ``folder``."""
-    return fetch_model(open_store(spec), name, folder)
+    return fetch_model(store, name, folder)
 
 
-@task(name="log explanation to mlflow")
-def log_explanation(spec: TrackingSpec, run_id: str, name: str, report: Report, home: Path) -> Path:
+@writing("log explanation to mlflow", lambda run_id, name, *_: f"{run_id[:8]}-{name}")
+def log_explanation(store: Store, run_id: str, name: str, report: Report, home: Path) -> Path:
     """Text and figures to the model's run, under ``explanations``, and to a folder in ``home``."""
     folder = home / run_id[:8] / name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "explanation.md").write_text(report.page, encoding="utf-8")
     for key, png in report.figures.items():
         (folder / f"{key}.png").write_bytes(png)
-    open_store(spec).client.log_artifacts(run_id, str(folder), f"explanations/{name}")
+    store.client.log_artifacts(run_id, str(folder), f"explanations/{name}")
     return folder
 
 
-@task(name="log night to mlflow")
-def log_night(spec: TrackingSpec, scoring: Scoring, table: Path | None) -> str:
+@writing("log night to mlflow", lambda scoring, *_: f"scores-{scoring.model}-{scoring.night}")
+def log_night(store: Store, scoring: Scoring, table: Path | None) -> str:
     """Checks and scores to the run of the champion's version; the run's id."""
-    return log_scoring(open_store(spec), scoring, table)
+    with one_writer(store, f"scores-{scoring.model}"):
+        return log_scoring(store, scoring, table)
 
 
-@task(name="log monitoring to mlflow")
+@writing(
+    "log monitoring to mlflow",
+    lambda monitoring, *_: f"monitor-{monitoring.model}-{monitoring.night}",
+)
 def log_monitoring(
-    spec: TrackingSpec, monitoring: Monitoring, report: Report, dates: int, home: Path
+    store: Store, monitoring: Monitoring, report: Report, dates: int, home: Path
 ) -> Path:
     """Numbers, figure and alerts to the run of the champion's version, and to ``home``."""
-    log_monitoring_run(open_store(spec), monitoring, report, dates)
+    with one_writer(store, f"scores-{monitoring.model}"):
+        log_monitoring_run(store, monitoring, report, dates)
     folder = home / monitoring.model
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "monitoring.md").write_text(report.page, encoding="utf-8")

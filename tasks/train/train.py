@@ -50,7 +50,8 @@ def normalized(unit: Unit, panel: Panel, statistics: dict[str, np.ndarray]) -> S
 def network_of(trained: TrainedUnit, n_features: int) -> Forecaster:
     """The trained network in eval mode."""
     unit = trained.unit
-    network = build(resolve(unit.variant), n_features, unit.network, unit.seed)
+    variant, runs = resolve(unit.variant), unit.training.engine
+    network = build(variant, n_features, unit.network, unit.seed, runs)
     weights = {name: torch.from_numpy(np.array(w)) for name, w in trained.weights.items()}
     network.load_state_dict(weights)
     return network.eval()
@@ -76,8 +77,11 @@ def train_unit(unit: Unit, panel: Panel) -> TrainedUnit:
         eligible(scaled.values, member, rows, unit.network.window, target=target)
         for rows in (unit.fold.train, unit.fold.validation)
     )
-    network = build(variant, values.shape[2], unit.network, unit.seed).to(device)
+    network = build(variant, values.shape[2], unit.network, unit.seed, unit.training.engine).to(
+        device
+    )
     try:
+        engine.require_engine(unit.network, unit.training)
         fit = engine.fit(
             network, windows, train, validation, unit.training, unit.seed, variant.batches
         )
@@ -94,6 +98,7 @@ def train_unit(unit: Unit, panel: Panel) -> TrainedUnit:
         ),
         best_epoch=fit.best_epoch,
         forecasts=pd.DataFrame(),
+        engine=engine.lstm_engine(unit.network, unit.training),
     )
     return replace(trained, forecasts=forecasts_of(trained, panel))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from foldproof.models.engine import lstm_engine
 from foldproof.models.imported import imported
 from foldproof.models.normalizers import Variant
 from foldproof.models.spec import NetworkSpec, TrainingSpec
@@ -44,10 +45,11 @@ class Unit:
 
     @property
     def key(self) -> str:
-        """Readable name with a hash of everything that decides the result, including the code."""
+        """Readable name with a hash of everything that decides the result, with code and engine."""
         decides = [
             self.variant, ranges(self.fold), self.seed, asdict(self.network), asdict(self.training),
             self.panel, self.plan, code_version(TRAINING), variant_version(self.variant),
+            lstm_engine(self.network, self.training),
         ]  # fmt: skip
         name = self.variant.replace(":", ".")
         return f"{name}-f{self.fold.number}-s{self.seed}-{digest(*decides)}"
@@ -65,6 +67,7 @@ class TrainedUnit:
         curves: One row per epoch: epoch, train_loss, validation_loss.
         best_epoch: The epoch whose weights were kept, from 1.
         forecasts: Out of sample: date, symbol, fold, variant, seed, forecast, target.
+        engine: What ran the LSTM: torch, or native with instruction set and version.
     """
 
     unit: Unit
@@ -74,6 +77,7 @@ class TrainedUnit:
     curves: pd.DataFrame
     best_epoch: int
     forecasts: pd.DataFrame
+    engine: str = "torch"
 
 
 def ranges(fold: Fold) -> list[list[int]]:

@@ -1,3 +1,4 @@
+import json
 import re
 import subprocess
 import sys
@@ -142,6 +143,27 @@ def test_the_error_for_a_password_does_not_contain_it(source: str) -> None:
     with pytest.raises(ConfigError, match=r"path contains a password") as caught:
         load("quick", [data])
     assert "s3c" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_password_of_the_tracking_store_is_in_no_message() -> None:
+    uri = "tracking={uri: 'postgresql+psycopg://writer:s3cret@db/mlflow'}"
+    with pytest.raises(ConfigError, match=r"tracking.uri contains a password") as caught:
+        load("quick", [uri])
+    assert "s3c" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    "name", ["o'brien", 'a"b', ".", "..", "a/b", "a:b", "a@b", " a", "a\\b", "a\nb", "", "x" * 201]
+)
+def test_a_name_that_the_registry_refuses_is_refused_before_training(name: str) -> None:
+    tree = {"operation": {"model": name}}
+    with pytest.raises(ConfigError, match=r"operation\.model must"):
+        load("quick", [f"operation={json.dumps(tree['operation'])}"])
+
+
+@pytest.mark.parametrize("name", ["foldproof", "US stocks (5d)", "动量", "a.b", "x" * 200])
+def test_other_names_of_a_model_are_accepted(name: str) -> None:
+    assert load("quick", [f"operation.model={json.dumps(name)}"]).operation.model == name
 
 
 @pytest.mark.parametrize(

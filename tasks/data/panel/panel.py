@@ -1,9 +1,7 @@
 """The panel: dense dates x symbols x features with a fingerprint, memory-mapped from disk."""
 
 import json
-import os
 import shutil
-import tempfile
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -12,12 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from foldproof.tasks.data.panel.calendars import lost_labels
 from foldproof.tasks.data.panel.layout import ARRAYS, fingerprint, panel_arrays
 from foldproof.tasks.data.panel.newest import newest, note_newest, row_hashes
 from foldproof.tasks.data.panel.read import accepted, features_version, read
 from foldproof.tasks.data.rows import DataError, Rows
 from foldproof.tasks.data.sources.files import flat, in_roles
 from foldproof.tasks.data.spec import ColumnsSpec, DataSpec, TargetSpec
+from foldproof.tasks.files import draft_of, mark_used, publish
 from foldproof.tasks.version import code_version
 
 NOTES = "panel.json"
@@ -115,7 +115,10 @@ def panel_of(rows: Rows, spec: DataSpec, target: TargetSpec, cache: Path | None)
     names, arrays = panel_arrays(rows, spec, target, layout)
     decides = [names, rows.about["source"], spec.features, asdict(target)]
     digest = fingerprint(decides, (arrays[name] for name in ARRAYS))
-    panel = Panel(features=names, fingerprint=digest, about=rows.about | {"key": key}, **arrays)
+    lost = lost_labels(arrays["member"], arrays["target"], arrays["label_end"])
+    warnings = [*rows.about["warnings"], *([] if "target" in rows.frame else lost)]
+    facts = rows.about | {"warnings": warnings, "key": key}
+    panel = Panel(features=names, fingerprint=digest, about=facts, **arrays)
     if cache is None:
         return panel
     saved = save(panel, folder_of(panel, cache))
@@ -143,9 +146,7 @@ def save(panel: Panel, folder: Path) -> Panel:
     The files are written to another folder that is renamed at the end, so no process reads half a
     panel. If two processes save at the same time, the first folder stays.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".panel-", dir=folder.parent) as name:
-        draft = Path(name) / "panel"
+    with draft_of(folder) as draft:
         draft.mkdir()
         for array in ARRAYS:
             np.save(draft / f"{array}.npy", getattr(panel, array), allow_pickle=False)
@@ -155,7 +156,7 @@ def save(panel: Panel, folder: Path) -> Panel:
         if folder.exists() and (present is None or present.fingerprint != panel.fingerprint):
             shutil.rmtree(folder)
         try:
-            os.replace(draft, folder)
+            publish(draft, folder)
         except OSError:
             if kept(folder) is None:
                 raise
@@ -168,6 +169,7 @@ def load(folder: Path) -> Panel:
     Raises:
         DataError: The folder does not contain a complete panel.
     """
+    mark_used(folder / NOTES)
     try:
         arrays = {
             name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)

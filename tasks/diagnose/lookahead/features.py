@@ -21,13 +21,15 @@ from foldproof.tasks.diagnose.perturb.attempt import (
 from foldproof.tasks.diagnose.perturb.compare import (
     NOISE_MARGIN,
     day,
-    moved,
+    in_spreads,
+    largest_ordinary,
     numbers,
     spread,
     tolerance_of,
 )
 from foldproof.tasks.diagnose.perturb.cuts import choose_cuts
-from foldproof.tasks.diagnose.perturb.rows import KEYS, change_after, checked_names
+from foldproof.tasks.diagnose.perturb.perturbations import checked_names
+from foldproof.tasks.diagnose.perturb.rows import KEYS, change_after
 
 STAGE = "features"
 STATISTIC = "largest move of a past value [sd of the feature]"
@@ -40,7 +42,8 @@ class FeatureMoves:
     Attributes:
         name: Name of the feature.
         before: (n,) values on the unchanged data.
-        scale: Standard deviation of the feature.
+        scale: Spread of the feature.
+        top: Its largest ordinary value; a larger cell is allowed more rounding.
         limit: LEAK above it: rounding, or ten times the difference between two identical runs.
         repeats: Whether two runs on the same data agree up to rounding.
         tested: Number of past values compared.
@@ -54,6 +57,7 @@ class FeatureMoves:
     name: str
     before: np.ndarray
     scale: float
+    top: float
     limit: float
     repeats: bool
     tested: int = 0
@@ -68,10 +72,12 @@ class FeatureMoves:
         """A feature from two runs on the same data."""
         values = numbers(first)
         scale = spread(values)
-        rerun = float(np.max(moved(values, numbers(second)), initial=0.0)) / scale
+        top = largest_ordinary(values)
+        moves = in_spreads(values, numbers(second), scale, top)
+        rerun = float(np.max(moves, initial=0.0))
         rounding = tolerance_of(first) if tolerance is None else tolerance
         limit = max(rounding, NOISE_MARGIN * rerun)
-        return cls(str(first.name), values, scale, limit, rerun <= rounding)
+        return cls(str(first.name), values, scale, top, limit, rerun <= rounding)
 
     @property
     def leaks(self) -> bool:
@@ -95,7 +101,7 @@ class FeatureMoves:
         """
         rows, days = past.index.to_numpy(), past["day"].to_numpy()
         before, after = self.before[rows], after[rows]
-        sizes = moved(before, after) / self.scale
+        sizes = in_spreads(before, after, self.scale, self.top)
         finite = np.where(np.isinf(sizes), -1.0, sizes)
         self.tested += int(np.isfinite(before).sum())
         self.vanished |= bool(np.isinf(sizes).any())

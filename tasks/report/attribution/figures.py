@@ -72,7 +72,8 @@ def attribution_heatmap(results: Results) -> Figure:
     axis = left.subplots()
     style.undecorate(axis)
     image = _heat(axis, by_variant[best], ceiling)
-    style.name_rows(axis, [f"{name}  {share:.0f}%" for name, share in net.items()])
+    named = [f"{style.shortened(str(name))}  {share:.0f}%" for name, share in net.items()]
+    style.name_rows(axis, named)
     style.describe(axis, label(best), x=style.LAG_AXIS)
     bar = figure.colorbar(image, ax=axis, fraction=0.03, pad=0.01, extend="max")
     style.style_scale(bar, SCALE)

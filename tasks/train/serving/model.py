@@ -165,6 +165,7 @@ def write_served(
         "fold": unit.fold.number,
         "seed": unit.seed,
         "network": asdict(unit.network),
+        "engine": unit.training.engine,
         "data": DATA.dump_python(data, mode="json"),
         "features": list(features),
         "target_scale": trained.target_scale,
@@ -183,7 +184,8 @@ def read_served(weights: Path, notes: Path) -> Served:
     about: dict[str, Any] = json.loads(notes.read_text(encoding="utf-8"))
     tensors = {name: torch.from_numpy(array) for name, array in load_file(weights).items()}
     spec = NetworkSpec(**about["network"])
-    network = build(resolve(about["variant"]), len(about["features"]), spec, about["seed"])
+    engine = about.get("engine", "auto")
+    network = build(resolve(about["variant"]), len(about["features"]), spec, about["seed"], engine)
     network.load_state_dict(within(tensors, "network."))
     return Served(
         network=network.eval(),

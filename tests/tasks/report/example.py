@@ -92,6 +92,7 @@ def example(
         audit_trusted=True,
         seconds={"data": 1.3, "train": 512.4, "attribute": 61.0, "diagnose": 88.2, "compare": 4.1},
         code_version="ab12cd34ef56ab78",
+        engine="native avx2 0a1b2c3d",
     )  # fmt: skip
 
 

@@ -80,7 +80,7 @@ def test_the_summary_holds_the_answer(
     folder = folder_of(shared, logged.summary_run_id)
     assert (folder / "report.html").read_text() == report.page
     assert (folder / "config.yaml").read_text() == results.config_yaml
-    assert (folder / "figures" / "ranking.png").read_bytes() == report.figures["ranking"]
+    assert (folder / "figures" / "ranking.svg").read_bytes() == report.figures["ranking"]
     ranking = pd.read_csv(folder / "ranking.csv", index_col="variant")
     assert list(ranking.index) == list(results.ranking.index)
     assert ranking.at["full_sample_zscore", "verdict"] == "LEAK"

@@ -111,6 +111,7 @@ def test_tags_and_params_of_a_variant(results: Results) -> None:
     assert found["verdict"] == "LEAK"
     assert found["control"] == "true"
     assert found["plan"] == results.plan
+    assert found["engine"] == "native avx2 0a1b2c3d"
     about = variant_params(results, "zscore")
     assert about["variant.formula"] == results.variants["zscore"].formula
     assert about["split.train"] == "756"

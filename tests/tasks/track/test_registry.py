@@ -174,7 +174,7 @@ def test_the_tested_dates_are_those_of_the_newest_finished_retraining(store, tmp
 
 def test_a_retraining_without_tested_dates_starts_them(store: Store, tmp_path: Path) -> None:
     """Runs of former versions have no such file."""
-    with new_run(store, "old", {"kind": "retraining", "model": MODEL}):
+    with new_run(store, "old", {"kind": "retraining", "model": MODEL, "night": "2024-03-01"}):
         pass
     assert find_evidence(store, MODEL).newest is None
 

@@ -10,6 +10,9 @@ import pytest
 import torch
 
 from foldproof.flows.processes.workers import start_worker
+from foldproof.models import engine
+from foldproof.models.engine import lstm_engine
+from foldproof.models.native.kernel import Kernel
 from foldproof.models.normalizers import VARIANTS
 from foldproof.models.spec import NetworkSpec
 from foldproof.tasks.data import Panel
@@ -175,6 +178,31 @@ def test_the_key_depends_on_every_setting(unit: Unit) -> None:
     keys = {one.key for one in [unit, *others]}
     assert len(keys) == 1 + len(others)
     assert replace(unit).key == unit.key
+
+
+def test_units_of_another_engine_are_other_units(
+    unit: Unit, panel: Panel, trained: TrainedUnit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert trained.engine == lstm_engine(unit.network, unit.training)
+    monkeypatch.setattr(engine, "kernel", lambda: Kernel("some", "version", None))
+    native = unit.key
+    monkeypatch.setattr(engine, "kernel", lambda: None)
+    assert unit.key != native
+    asked = replace(unit, training=replace(unit.training, engine="native", device="cpu"))
+    with pytest.raises(TrainingError, match=r"zscore, fold 0: training.engine native is not"):
+        train_unit(asked, panel)
+
+
+def test_both_engines_train_the_same_unit_up_to_rounding(
+    unit: Unit, panel: Panel, trained: TrainedUnit
+) -> None:
+    plain = replace(unit, training=replace(unit.training, engine="torch"))
+    other = train_unit(plain, panel)
+    assert other.engine == "torch"
+    np.testing.assert_allclose(other.curves, trained.curves, rtol=1e-5)
+    np.testing.assert_allclose(
+        other.forecasts["forecast"], trained.forecasts["forecast"], rtol=1e-3, atol=1e-6
+    )
 
 
 def test_the_key_depends_on_the_file_of_a_user_s_variant(

@@ -22,6 +22,7 @@ from foldproof.tasks.report.audit.matrices import cell_of, variant_matrix
 from foldproof.tasks.report.comparison.figures import FIGURES, figures_of
 from foldproof.tasks.report.comparison.ranking import KINDS, kind_of, ranking_figure
 from foldproof.tasks.report.results import Results
+from foldproof.tasks.report.style import render
 from foldproof.tasks.report.template import Report
 from tests.tasks.report.example import finding, with_newest
 
@@ -33,10 +34,10 @@ def texts(figure: Figure) -> list[str]:
     ]
 
 
-def test_every_figure_is_a_picture_with_content(report: Report) -> None:
+def test_every_figure_is_a_picture_with_content(results: Results, report: Report) -> None:
     assert set(report.figures) == set(FIGURES)
-    for key, png in report.figures.items():
-        with Image.open(BytesIO(png)) as image:
+    for key, figure in figures_of(results).items():
+        with Image.open(BytesIO(render(figure))) as image:
             pixels = np.asarray(image.convert("L"))
         assert (pixels < 128).mean() > 0.002, key
         assert pixels.shape[1] == pytest.approx(1430, abs=2), key

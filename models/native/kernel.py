@@ -1,0 +1,218 @@
+"""The compiled LSTM (lstm.c), loaded with ctypes and tested against nn.LSTM before its first use.
+
+``setup.py`` builds a library for each instruction set at installation; after a change of lstm.c:
+``python setup.py build_ext --inplace``. Without a C compiler there is none, and everything runs on
+nn.LSTM. The two engines agree to float32 rounding, not to the bit.
+"""
+
+import ctypes
+import platform
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+AGREEMENT = 1e-5
+"""The largest difference from nn.LSTM, values and gradients, that passes the test at loading."""
+
+INT, LONG, POINTER = ctypes.c_int, ctypes.c_int64, ctypes.c_void_p
+INPUT = (INT, LONG, INT, INT, INT, POINTER, LONG, LONG, POINTER, POINTER)
+"""Arguments that both passes share: T, B, F, H, L, x, its two strides, ends, weights."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A loaded library.
+
+    Attributes:
+        instructions: The instruction set that it was built for.
+        source: Hash of the source that it was built from.
+        library: Its functions.
+    """
+
+    instructions: str
+    source: str
+    library: ctypes.CDLL
+
+    @property
+    def name(self) -> str:
+        """The engine as users read it, with the version of its source."""
+        return f"native {self.instructions} {self.source[:8]}"
+
+
+def instruction_sets() -> list[str]:
+    """The instruction sets of this CPU that lstm.c is built for, the fastest first.
+
+    torch decides what an x86 CPU has; the environment variable ATEN_CPU_CAPABILITY lowers it.
+    """
+    if platform.machine().lower() in ("arm64", "aarch64"):
+        return ["neon"]
+    sets = {"AVX512": ["avx512", "avx2"], "AVX2": ["avx2"]}
+    return sets.get(torch.backends.cpu.get_cpu_capability(), [])
+
+
+@cache
+def kernel() -> Kernel | None:
+    """The fastest library that is built, loads, and agrees with nn.LSTM; None if there is none."""
+    for name in instruction_sets():
+        try:
+            found = loaded(name)
+        except OSError:  # not built, or built for another system
+            continue
+        if largest_difference(found) < AGREEMENT:
+            return found
+    return None
+
+
+def loaded(instructions: str) -> Kernel:
+    """The library built for ``instructions``, not tested yet.
+
+    Raises:
+        OSError: There is no such library, or it cannot be loaded.
+    """
+    library = ctypes.CDLL(str(files("foldproof.models.native") / f"lstm_{instructions}.so"))
+    library.lstm_kept.restype, library.lstm_kept.argtypes = LONG, (INT, LONG, INT, INT)
+    library.lstm_forward.argtypes = (*INPUT, POINTER, POINTER)
+    library.lstm_backward.argtypes = (*INPUT, POINTER, POINTER, POINTER, POINTER)
+    library.lstm_source.restype = ctypes.c_char_p
+    return Kernel(instructions, library.lstm_source().decode(), library)
+
+
+def largest_difference(found: Kernel) -> float:
+    """Largest absolute difference from nn.LSTM on a small example, of values and gradients."""
+    with (
+        torch.random.fork_rng(devices=[]),
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        torch.device("cpu"),
+    ):
+        torch.default_generator.manual_seed(0)
+        lstm = nn.LSTM(3, 21, 2, batch_first=True, dtype=torch.float32)
+        x = torch.randn(17, 5, 3, dtype=torch.float32, requires_grad=True)
+        weights = torch.randn(21, dtype=torch.float32)
+        results = []
+        for last in (lstm(x)[1][0][-1], LastHidden.apply(found, x, *parameters_of(lstm))):
+            slopes = torch.autograd.grad((last.tanh() @ weights).mean(), [x, *lstm.parameters()])
+            results.append([last, *slopes])
+        return max(float((a - b).detach().abs().max()) for a, b in zip(*results, strict=True))
+
+
+def parameters_of(lstm: nn.LSTM) -> list[Tensor]:
+    """w_ih, w_hh, b_ih and b_hh of each layer, the lowest layer first."""
+    return [weight for layer in lstm.all_weights for weight in layer]
+
+
+def supports(lstm: nn.LSTM) -> bool:
+    """Whether the kernel computes what ``lstm`` does in its present mode and precision.
+
+    An LSTM with hooks or a forward of its own runs as it is.
+    """
+    weight = lstm.weight_ih_l0
+    return (
+        type(lstm) is nn.LSTM
+        and lstm.batch_first
+        and lstm.bias
+        and not lstm.bidirectional
+        and not lstm.proj_size
+        and not (lstm.training and lstm.dropout and lstm.num_layers > 1)
+        and weight.dtype == torch.float32
+        and weight.device.type == "cpu"
+        and "forward" not in vars(lstm)
+        and not lstm._forward_hooks
+        and not lstm._forward_pre_hooks
+        and not lstm._backward_hooks
+    )
+
+
+def last_hidden(lstm: nn.LSTM, x: Tensor, native: bool = True) -> Tensor:
+    """The top layer's hidden state after the last step, (B, H), of windows (B, T, F).
+
+    It is ``lstm(x)[1][0][-1]``, by the kernel where there is one that supports ``lstm`` and ``x``.
+    A sample's result then does not depend on the other samples of the batch, not in the last bit.
+    The kernel has first derivatives only, by weights and by ``x``.
+
+    Args:
+        lstm: With ``batch_first``.
+        x: Windows in any memory layout.
+        native: False always uses ``lstm`` itself.
+    """
+    if native and x.dtype == torch.float32 and x.device.type == "cpu" and supports(lstm):
+        found = kernel()
+        if found is not None and x.dim() == 3 and x.shape[2] == lstm.input_size and x.numel():
+            return LastHidden.apply(found, x, *parameters_of(lstm))
+    return lstm(x)[1][0][-1]
+
+
+class LastHidden(torch.autograd.Function):
+    """The two passes of the kernel over windows (B, T, F)."""
+
+    @staticmethod
+    def forward(ctx: Any, found: Kernel, x: Tensor, *weights: Tensor) -> Tensor:
+        """The last hidden state (B, H), given w_ih, w_hh, b_ih, b_hh of each layer."""
+        x = x if x.stride(2) == 1 else x.contiguous()
+        weights = tuple(weight.contiguous() for weight in weights)
+        samples, steps, _ = x.shape
+        hidden, layers = weights[1].shape[1], len(weights) // 4
+        last, kept = x.new_empty(samples, hidden), None
+        if any(ctx.needs_input_grad):
+            kept = x.new_empty(found.library.lstm_kept(steps, samples, hidden, layers))
+            ctx.save_for_backward(x, kept, *weights)
+            ctx.kernel = found
+        run(found.library.lstm_forward, x, weights, address(kept), address(last))
+        return last
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, by_last: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients by ``x`` and by the weights."""
+        x, kept, *weights = ctx.saved_tensors
+        by_last = by_last.contiguous()  # kept by name: an address does not keep a tensor alive
+        by_x = torch.empty_like(x) if ctx.needs_input_grad[1] else None
+        by_weights: list[Tensor] = []
+        if any(ctx.needs_input_grad[2:]):
+            by_weights = [torch.empty_like(w) for n, w in enumerate(weights) if n % 4 < 3]
+        if by_x is not None and by_x.stride() != x.stride():
+            x, by_x = x.contiguous(), by_x.contiguous()  # a view that overlaps itself
+        run(
+            ctx.kernel.library.lstm_backward, x, weights, address(kept),
+            address(by_last), address(by_x),
+            addresses(by_weights) if by_weights else None,
+        )  # fmt: skip
+        slopes: list[Tensor | None] = [None] * len(weights)
+        for n, slope in enumerate(by_weights):
+            slopes[n // 3 * 4 + n % 3] = slope
+            if n % 3 == 2:  # both biases have the same gradient
+                slopes[n // 3 * 4 + 3] = slope.clone()
+        return None, by_x, *slopes
+
+
+def run(function: Any, x: Tensor, weights: Any, *rest: Any) -> None:
+    """Call a pass of the library on windows (B, T, F).
+
+    Raises:
+        MemoryError: There is no memory for its work space.
+    """
+    samples, steps, features = x.shape
+    failed = function(
+        steps, samples, features, weights[1].shape[1], len(weights) // 4, address(x),
+        x.stride(1), x.stride(0), None, addresses(weights), *rest,
+    )  # fmt: skip
+    if failed:
+        raise MemoryError(
+            f"the LSTM kernel got no memory for {samples} windows of {steps} rows; "
+            "lower training.batch_size"
+        )
+
+
+def address(tensor: Tensor | None) -> int | None:
+    """Where the tensor's first number is in memory."""
+    return None if tensor is None else tensor.data_ptr()
+
+
+def addresses(tensors: Any) -> Any:
+    """The addresses of several tensors, as a C array."""
+    return (POINTER * len(tensors))(*(tensor.data_ptr() for tensor in tensors))
