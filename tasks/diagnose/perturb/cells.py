@@ -73,6 +73,9 @@ def changed_cells(
     if change is None or (dates and not dated):
         return None
     inferred = types.infer_dtype(cells) if types.is_object_dtype(cells) else ""
+    floating = types.is_float_dtype(cells) or inferred in ("floating", "mixed-integer-float")
+    if perturbation.key == "tremor" and not floating:
+        return None
     if types.is_bool_dtype(cells) or inferred == "boolean":
         return blanks(cells) if blank else opposite(cells)
     if kind == "m":
