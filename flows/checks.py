@@ -1,6 +1,9 @@
 """What is checked before a flow starts, and the errors that a user can correct."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
 
 import numpy as np
 
@@ -10,7 +13,7 @@ from foldproof.flows.processes.api import ServerError
 from foldproof.flows.processes.schedule import DiedError
 from foldproof.models.engine import require_engine
 from foldproof.tasks.attribute.explain import ExplainError
-from foldproof.tasks.data import DataError, Panel, build
+from foldproof.tasks.data import DataError, DataSpec, Panel, TargetSpec, build, folder_of
 from foldproof.tasks.operate.nightly_inputs import OperationError
 from foldproof.tasks.split import Fold, PlanError
 from foldproof.tasks.statistics.mean_test import dates_needed
@@ -25,10 +28,22 @@ USER_ERRORS = (
 """Printed as one message, without a traceback."""
 
 
-def check_experiment(experiment: Experiment, compared: bool = False) -> None:
+CHECKED: ContextVar[tuple[DataSpec, TargetSpec, Path] | None] = ContextVar("CHECKED", default=None)
+"""The panel that was checked before the flow, which then does not read the source again."""
+
+
+def checked_panel(data: DataSpec, target: TargetSpec) -> Path | None:
+    """The folder of the panel if the check before this flow built it; None otherwise."""
+    found = CHECKED.get()
+    return found[2] if found and found[:2] == (data, target) else None
+
+
+@contextmanager
+def check_experiment(experiment: Experiment, compared: bool = False) -> Iterator[None]:
     """Open the store, build the panel and cut the folds, while an embedded server starts.
 
-    With ``compared`` the test blocks must be long enough for the statistics of a comparison.
+    The flow inside uses the panel that was checked. With ``compared`` the test blocks must be long
+    enough for the statistics of a comparison.
 
     Raises:
         TrackingError: There is no store to log to.
@@ -41,10 +56,16 @@ def check_experiment(experiment: Experiment, compared: bool = False) -> None:
         require_engine(experiment.network, experiment.training)
     except ValueError as error:
         raise TrainingError(str(error)) from error
-    panel = build(experiment.data, experiment.target, cache=PANELS.resolve())
+    data, target, cache = experiment.data, experiment.target, PANELS.resolve()
+    panel = build(data, target, cache=cache)
     folds = experiment.split.folds(panel.dates, panel.label_end)
     if compared:
-        require_scored(folds, panel, experiment.target.horizon)
+        require_scored(folds, panel, target.horizon)
+    before = CHECKED.set((data, target, folder_of(panel, cache)))
+    try:
+        yield
+    finally:
+        CHECKED.reset(before)
 
 
 def require_scored(folds: Iterable[Fold], panel: Panel, horizon: int) -> None:

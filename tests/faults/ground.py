@@ -41,6 +41,8 @@ TINY: dict[str, Any] = {
 }  # fmt: skip
 """The smallest experiment that has all parts."""
 
+ALWAYS = {"OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"}
+"""Environment of the commands."""
 KINDS = {
     "compare": ("summary", "variant"), "audit": ("audit",), "retrain": ("retraining",),
     "score": ("scoring",), "sync": ("summary", "variant"),
@@ -153,7 +155,7 @@ class Ground:
             process = subprocess.Popen(
                 [sys.executable, "-m", "foldproof.flows", name, *subject, *settings, *options],
                 cwd=self.work, stdout=out, stderr=subprocess.STDOUT, text=True,
-                env=kept | {"OMP_NUM_THREADS": "1"} | environment, start_new_session=True,
+                env=kept | ALWAYS | environment, start_new_session=True,
                 preexec_fn=prepare if limit else None,
             )  # fmt: skip
         return Command(process, log)

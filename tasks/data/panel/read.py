@@ -83,9 +83,12 @@ def selected(rows: Rows, spec: DataSpec, start: date | None) -> Rows:
     return odd_dates(suspicious(rows, spec.checks))
 
 
-def load_raw(spec: DataSpec) -> pd.DataFrame:
-    """Stage 1 as a plain table: date, symbol, the other roles, and the user's columns."""
-    return read(spec).frame
+def load_raw(spec: DataSpec, kept: Path | None = None) -> pd.DataFrame:
+    """Stage 1 as a plain table: date, symbol, the other roles, and the user's columns.
+
+    ``kept`` is the folder of the rows that ``spec.incremental`` keeps.
+    """
+    return read(spec, kept=kept).frame
 
 
 def features_of(spec: DataSpec) -> Transform | None:

@@ -14,19 +14,24 @@ from foldproof.tasks.diagnose.perturb.perturbations import Perturbation
 
 
 def changed_column(
-    column: pd.Series, rows: np.ndarray, perturbation: Perturbation, generator: Generator
+    column: pd.Series,
+    rows: np.ndarray,
+    perturbation: Perturbation,
+    generator: Generator,
+    dated: bool = False,
 ) -> pd.Series:
     """``column`` with ``rows`` (n,) bool changed, of the same type.
 
-    Columns of dates do not change. Whole numbers of any size stay whole and within their type.
-    Where a type has no missing value, whole numbers become 0 and flags False.
+    Columns of dates do not change, unless ``dated``: they are then shuffled as labels are. Whole
+    numbers of any size stay whole and within their type. Where a type has no missing value, whole
+    numbers become 0 and flags False.
 
     Raises:
         ValueError: The perturbation removes rows.
     """
     if perturbation.change is None:
         raise ValueError(f"{perturbation.key} removes rows; it cannot change a column")
-    cells = changed_cells(column[rows], perturbation, generator) if rows.any() else None
+    cells = changed_cells(column[rows], perturbation, generator, dated) if rows.any() else None
     if cells is None:
         return column
     if isinstance(column.dtype, pd.SparseDtype):  # it takes no assignment
@@ -58,10 +63,13 @@ def identical(one: pd.Series, other: pd.Series) -> bool:
     return one.to_numpy().tobytes() == other.to_numpy().tobytes()
 
 
-def changed_cells(cells: pd.Series, perturbation: Perturbation, generator: Generator) -> Any:
+def changed_cells(
+    cells: pd.Series, perturbation: Perturbation, generator: Generator, dated: bool
+) -> Any:
     """The changed values of ``cells`` as an array of their type; None where they stay."""
     change, blank, kind = perturbation.change, perturbation.key == "missing", cells.dtype.kind
-    if change is None or kind == "M" or isinstance(cells.dtype, pd.PeriodDtype):
+    dates = kind == "M" or isinstance(cells.dtype, pd.PeriodDtype)
+    if change is None or (dates and not dated):
         return None
     inferred = types.infer_dtype(cells) if types.is_object_dtype(cells) else ""
     if types.is_bool_dtype(cells) or inferred == "boolean":

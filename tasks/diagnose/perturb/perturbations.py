@@ -9,6 +9,8 @@ from numpy.random import Generator
 from foldproof.tasks.diagnose.findings.catalogue import by_key
 from foldproof.tasks.diagnose.perturb.compare import largest_ordinary, spread
 
+SURGE = 1000.0
+"""How much larger the noise is that tells a leak from rounding."""
 SIGMAS = 3.0
 """Size of the noise in standard deviations of the column."""
 
@@ -52,6 +54,19 @@ def blur(values: np.ndarray, generator: Generator) -> np.ndarray:
     return values + noise * spread(finite) * np.maximum(np.abs(values) / top, 1.0)
 
 
+def surge(values: np.ndarray, generator: Generator) -> np.ndarray:
+    """Noise a thousand times as large in all cells but exploded ones; positive columns stay so.
+
+    A leak moves results a thousand times as far as after ordinary noise. Rounding that comes from
+    an exploded cell stays the same.
+    """
+    noisy = blur(values, generator)
+    finite = values[np.isfinite(values)]
+    usual = np.abs(values) <= largest_ordinary(finite)
+    positive = finite.size and (finite > 0).all()
+    return np.where(usual, SURGE * noisy if positive else values + SURGE * (noisy - values), noisy)
+
+
 def mirror(values: np.ndarray, generator: Generator) -> np.ndarray:
     """Signs flipped; positive columns are mirrored in logs and stay positive."""
     finite = values[np.isfinite(values)]
@@ -72,6 +87,10 @@ PERTURBATIONS = by_key(
     Perturbation("flip", "signs flipped", mirror),
 )
 """Every perturbation by its key. None only shuffles rows in time: that misses leaks by means."""
+
+
+LARGE_NOISE = Perturbation("surge", "noise of 3000 sd", surge, shuffle)
+"""Tells a leak from the rounding of an exploded cell; it is no test of its own."""
 
 
 def checked_names(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -94,6 +94,11 @@ CASES = [
         "date,symbol,close\n2020-01-02,AAA,1,2\n2020-01-03,AAA,1,2\n",
         "{path}: its header has 3 names, but most rows have 4 cells; name every column, or remove the other cells",
     ),
+    Case(
+        "a cell of five million letters",
+        GOOD.replace("AAA,10\n", f"AAA,{'x' * 5_000_000}\n", 1),
+        f"line 2 of {{path}} (2020-01-02, AAA): close '{'x' * 97}...{'x' * 98}' is not a number; write 1234.5 and leave missing cells empty",
+    ),
     Case("missing file", None, "{path}: there is no such file; correct the path"),
     Case(
         "missing folder",
@@ -158,7 +163,7 @@ CASES = [
     Case(
         "one stock without a column of symbols",
         "Date,Open,Close,Volume\n2020-01-02,1,2,3\n2020-01-03,1,2,3\n",
-        "{path}: it holds one symbol, and no column names it; put a file for each symbol in one folder, named as the symbol, and run foldproof init on the folder",
+        "{path}: it holds one symbol, and no column names it; put a file for each symbol in one folder, named as the symbol, and run foldproof init FOLDER",
     ),
     Case(
         "line of a vendor before the header",
