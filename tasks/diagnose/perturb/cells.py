@@ -1,6 +1,5 @@
 """Changed cells of a column of any type; all other cells stay as they are, to the last bit."""
 
-from collections.abc import Callable
 from decimal import Decimal
 from operator import is_
 from typing import Any
@@ -133,10 +132,8 @@ def like(cells: pd.Series, values: np.ndarray, inferred: str) -> Any:
     """
     dtype, gone = cells.dtype, cells.isna().to_numpy()
     if inferred:
-        make: Callable[[float], Any] = {
-            "integer": round,
-            "decimal": lambda one: Decimal(repr(one)),
-        }.get(inferred, float)
+        makers: dict[str, Any] = {"integer": round, "decimal": lambda one: Decimal(repr(one))}
+        make = makers.get(inferred, float)
         pairs = zip(cells, values.tolist(), gone, strict=True)
         return np.array([old if lost else make(new) for old, new, lost in pairs], dtype=object)
     if "decimal" in str(dtype):
