@@ -75,7 +75,7 @@ def audit_own(request: OutsideAudit, quick: bool) -> Audit:
     with watch("data and plan"):
         request, rows, fold = request_with_rows(request)
     screen.opening(f"audit of {request.forecaster}", (request.forecaster,), fold)
-    with watch("audits"):
+    with watch("audits"), screen.busy(f"auditing {request.forecaster}, with many trainings"):
         # called, not submitted: Ctrl-C reaches the user's code only in the main thread
         report = audit_outside(
             request.forecaster, rows, fold, request.target, options_of(request, quick)

@@ -1,9 +1,11 @@
 """What is checked before a flow starts, and the errors that a user can correct."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+
+import numpy as np
 
 from foldproof.conf.schema import Experiment
 from foldproof.flows.paths import PANELS
@@ -11,9 +13,10 @@ from foldproof.flows.processes.api import ServerError
 from foldproof.flows.processes.schedule import DiedError
 from foldproof.models.engine import require_engine
 from foldproof.tasks.attribute.explain import ExplainError
-from foldproof.tasks.data import DataError, DataSpec, TargetSpec, build, folder_of
+from foldproof.tasks.data import DataError, DataSpec, Panel, TargetSpec, build, folder_of
 from foldproof.tasks.operate.nightly_inputs import OperationError
-from foldproof.tasks.split import PlanError, WalkForward
+from foldproof.tasks.split import Fold, PlanError, WalkForward
+from foldproof.tasks.statistics.mean_test import dates_needed
 from foldproof.tasks.track.outage import STORE_ERRORS
 from foldproof.tasks.track.store import TrackingError, open_store
 from foldproof.tasks.train import TrainingError
@@ -45,25 +48,29 @@ def using(checked: Checked) -> Iterator[None]:
         CHECKED.reset(before)
 
 
-def built(data: DataSpec, target: TargetSpec, split: WalkForward, checked: Checked) -> None:
-    """Build a panel, cut its folds, and note its folder in ``checked``."""
+def built(
+    data: DataSpec, target: TargetSpec, split: WalkForward, checked: Checked
+) -> tuple[Panel, tuple[Fold, ...]]:
+    """Build a panel, cut its folds, and note its folder in ``checked``; the panel and the folds."""
     cache = PANELS.resolve()
     panel = build(data, target, cache=cache)
-    split.folds(panel.dates, panel.label_end)
+    folds = split.folds(panel.dates, panel.label_end)
     checked[data, target] = folder_of(panel, cache)
+    return panel, folds
 
 
 @contextmanager
-def check_experiment(experiment: Experiment) -> Iterator[None]:
+def check_experiment(experiment: Experiment, compared: bool = False) -> Iterator[None]:
     """Open the store, build the panel and cut the folds, while an embedded server starts.
 
-    The flow inside uses the panel that was checked.
+    The flow inside uses the panel that was checked. With ``compared`` the test blocks must be long
+    enough for the statistics of a comparison.
 
     Raises:
         TrackingError: There is no store to log to.
         TrainingError: The engine asked for cannot run here.
         DataError: The data cannot be used.
-        PlanError: The panel is too short for the folds.
+        PlanError: The panel is too short for the folds, or too few of its dates are tested.
     """
     open_store(experiment.tracking)
     try:
@@ -71,6 +78,19 @@ def check_experiment(experiment: Experiment) -> Iterator[None]:
     except ValueError as error:
         raise TrainingError(str(error)) from error
     checked: Checked = {}
-    built(experiment.data, experiment.target, experiment.split, checked)
+    panel, folds = built(experiment.data, experiment.target, experiment.split, checked)
+    if compared:
+        require_scored(folds, panel, experiment.target.horizon)
     with using(checked):
         yield
+
+
+def require_scored(folds: Iterable[Fold], panel: Panel, horizon: int) -> None:
+    """Raise PlanError unless the test blocks have enough dates with a label for the intervals."""
+    scored = sum(int((~np.isnat(panel.label_end[[*fold.test]])).sum()) for fold in folds)
+    needed = dates_needed(horizon)
+    if scored < needed:
+        raise PlanError(
+            f"{scored} test dates have a label; intervals with a horizon of {horizon} need at "
+            f"least {needed}: lengthen split.test, or raise split.keep"
+        )

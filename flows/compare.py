@@ -47,7 +47,7 @@ def compare_on(
     with watch("units"):
         fitted = fit_variants(experiment, panel, plan, screen)
     fitted.require([experiment.statistics.base(experiment.variants)])
-    with watch("statistics"):
+    with watch("statistics"), screen.busy("statistics"):
         comparison = compare_forecasts(
             fitted.forecasts, experiment.target.horizon, experiment.statistics,
             fitted.leaking.union(experiment.controls),
@@ -55,9 +55,9 @@ def compare_on(
     results = assemble(experiment, panel, plan, fitted, comparison, watch.seconds)
     links = find_logged(experiment.tracking, results)
     if links is None:
-        with watch("report"):
+        with watch("report"), screen.busy("drawing the report"):
             report = draw_report(results)
-        with watch("tracking"):
+        with watch("tracking"), screen.busy("logging to MLflow"):
             links = log_results(
                 experiment.tracking, results, report, fitted.newest, experiment.data, panel
             )
@@ -75,5 +75,5 @@ def run_compare(experiment: Experiment, api: AbstractContextManager[None]) -> Li
         experiment: What to compare.
         api: The context that provides a Prefect API; entered after the check.
     """
-    with check_experiment(experiment), api:
+    with check_experiment(experiment, compared=True), api:
         return compare(experiment)

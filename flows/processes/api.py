@@ -22,6 +22,7 @@ from prefect.settings import (
 )
 
 from foldproof.flows.shell import HOST
+from foldproof.tasks.faults import disk_full
 from foldproof.tasks.lock import locked
 
 
@@ -113,6 +114,8 @@ class Server:
     def failure(self, reason: object) -> str:
         """The message for the user."""
         written = self.log.read_text(encoding="utf-8", errors="replace")
+        if disk_full(RuntimeError(written)):
+            return f"the disk of {self.log.parent} is full: make room. The log is {self.log}"
         raised = re.findall(r"^\w[\w.]*(?:Error|Exception)\b.*", written, re.MULTILINE)
         return (
             f"the embedded Prefect server did not start ({raised[-1] if raised else reason}). Its "
@@ -145,7 +148,7 @@ def require_api(address: str) -> None:
     ):
         error = client.api_healthcheck()
     if error is not None:
-        from foldproof.tasks.track.store import shown  # here: it takes MLflow a second to import
+        from foldproof.tasks.data.address import shown  # late: a command starts the server first
 
         reason = str(error) or type(error).__name__
         raise ServerError(

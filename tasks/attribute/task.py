@@ -22,6 +22,7 @@ from foldproof.tasks.attribute.unit.inputs import UnitInputs, unit_inputs
 from foldproof.tasks.attribute.unit.tables import Attribution, NewestUnit
 from foldproof.tasks.data import DataSpec, load, load_raw
 from foldproof.tasks.data.panel.kept_rows import rows_of
+from foldproof.tasks.task import ENCODED, kept_under
 from foldproof.tasks.timing import Timed, timed
 from foldproof.tasks.train import TrainedUnit, code_version, units_key
 from foldproof.tasks.train.serving.model import read_served
@@ -38,7 +39,8 @@ def attribution_key(_: Any, parameters: dict[str, Any]) -> str:
     tags=["attribute"],
     task_run_name="attribute {trained[0].unit.variant}",
     persist_result=True,
-    cache_key_fn=attribution_key,
+    result_serializer=ENCODED,
+    cache_policy=kept_under(attribution_key),
 )
 def attribute(
     trained: list[TrainedUnit], spec: AttributionSpec, panel: Path, data: DataSpec

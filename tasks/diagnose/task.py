@@ -14,7 +14,7 @@ from foldproof.tasks.diagnose.data.plan import diagnose_plan
 from foldproof.tasks.diagnose.findings.finding import Finding, LeakReport
 from foldproof.tasks.diagnose.forecaster import audit_forecaster, data_findings
 from foldproof.tasks.diagnose.imported import audited
-from foldproof.tasks.diagnose.lookahead.trained_unit import diagnose_unit
+from foldproof.tasks.diagnose.lookahead.trained_unit import diagnose_unit, reproduction
 from foldproof.tasks.diagnose.spec import EPOCHS, QUICK_EPOCHS, AuditOptions, AuditSpec
 from foldproof.tasks.diagnose.trace.run import BoundForecaster, ReferenceRun
 from foldproof.tasks.diagnose.variant import (
@@ -24,6 +24,7 @@ from foldproof.tasks.diagnose.variant import (
     rows_for_fold,
 )
 from foldproof.tasks.split.fold import Fold
+from foldproof.tasks.task import ENCODED, kept_under
 from foldproof.tasks.timing import Timed, timed
 from foldproof.tasks.train import TrainedUnit, code_version, train_unit, units_key
 
@@ -39,12 +40,17 @@ def diagnosis_key(_: Any, parameters: dict[str, Any]) -> str:
     tags=["audit"],
     task_run_name="diagnose {trained[0].unit.variant}",
     persist_result=True,
-    cache_key_fn=diagnosis_key,
+    result_serializer=ENCODED,
+    cache_policy=kept_under(diagnosis_key),
 )
 def diagnose(
     trained: list[TrainedUnit], spec: AuditSpec, panel: Path
 ) -> Timed[tuple[Finding, ...]]:
-    """The exact tests of every unit of one variant; units of the newest folds train again."""
+    """The exact tests of one variant on every fold; units of the newest folds train again.
+
+    They run on the first seed: a leak is the variant's, whatever the seed. Of the other seeds the
+    stored forecasts are repeated.
+    """
     content = load(panel)
     folds = sorted({one.unit.fold.number for one in trained})
     again = folds[len(folds) - spec.retrain_folds :] if spec.retrain_folds else []
@@ -53,8 +59,10 @@ def diagnose(
     def findings() -> tuple[Finding, ...]:
         found: list[Finding] = []
         for one in trained:
-            chosen = one.unit.fold.number in again and one.unit.seed == first_seed
-            retrain = train_unit if chosen else None
+            if one.unit.seed != first_seed:
+                found.append(reproduction(one, content))
+                continue
+            retrain = train_unit if one.unit.fold.number in again else None
             found += diagnose_unit(one, content, retrain, spec.cuts, one.unit.seed)
         return tuple(found)
 

@@ -76,7 +76,7 @@ def log_comparison(
 
 def find_comparison(store: Store, results: Results) -> Links | None:
     """Where the comparison was logged; None unless all its runs are finished."""
-    runs = finished_runs(store, results.comparison_id)
+    runs = finished_runs(store, results.comparison_id, missing_tag(results))
     if not {SUMMARY, *results.variants} <= set(runs):
         return None
     variants = {name: runs[name] for name in results.variants}

@@ -22,6 +22,8 @@ OVERALL: Mapping[str, str] = MappingProxyType({
     "difference": "oos/rank_ic_difference",
     "difference_low": "oos/rank_ic_difference_low",
     "difference_high": "oos/rank_ic_difference_high",
+    "rank_ic_seed": "oos/rank_ic_seed",
+    "seed_sd": "oos/rank_ic_seed_sd",
     "mse_ratio": "oos_secondary/mse_ratio",
     "hit_rate": "oos_secondary/hit_rate",
     "quantile_spread": "oos_secondary/quantile_spread",
@@ -100,8 +102,9 @@ def overall_values(results: Results, name: str) -> Iterator[Value]:
     """The numbers by which variants and their models are ranked: over all folds, out of sample."""
     entry = results.ranking.loc[name]
     for column, key in OVERALL.items():
-        if not pd.isna(entry[column]):
-            yield key, float(entry[column]), 0
+        value: Any = entry.get(column)
+        if not pd.isna(value):
+            yield key, float(value), 0
 
 
 def variant_values(results: Results, name: str) -> Iterator[Value]:

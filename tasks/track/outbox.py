@@ -58,7 +58,7 @@ class Entry:
         experiment: Name of the experiment.
         since: When they were kept, as ISO time.
         reason: Why.
-        flow_run: Id of the Prefect flow run that made them; empty without one.
+        flow_run: Id of the Prefect flow run that made them, or of the process.
     """
 
     folder: Path
@@ -266,7 +266,8 @@ def target_of(entry: Entry) -> TrackingSpec:
             f"{entry.folder} is for {entry.uri}, whose password is not kept: set "
             "MLFLOW_TRACKING_URI to the address"
         )
-    return TrackingSpec(uri=entry.uri, experiment=entry.experiment)
+    uri = None if "***" in entry.uri else entry.uri  # then the variable names the store
+    return TrackingSpec(uri=uri, experiment=entry.experiment)
 
 
 def send(store: Store, entry: Entry) -> dict[str, Mapping[str, str]]:

@@ -182,7 +182,7 @@ def roll_back(store: Store, model: str, version: str = "") -> Move:
     """
     now = aliases(store, model).get(CHAMPION)
     if now is None:
-        raise TrackingError(f"{model} has no champion to roll back; run foldproof retrain")
+        raise TrackingError(f"{model} has no champion to roll back: run foldproof retrain nightly")
     found = store.client.search_model_versions(f"name = {in_quotes(model)}")
     there = sorted((str(one.version) for one in found), key=int)
     named = ", ".join(there)

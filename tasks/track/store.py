@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -19,11 +20,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from foldproof.tasks.data.address import masked, secrets_in, shown, without_user
 from foldproof.tasks.lock import locked
 from foldproof.tasks.program import program
-from foldproof.tasks.track.outage import NoAnswerError, reason
+from foldproof.tasks.track.outage import NoAnswerError, is_outage, reason
 from foldproof.tasks.track.process import process_tags
 from foldproof.tasks.track.spec import TrackingSpec
 
 SQLITE = "sqlite:///"
+BUSY = 20.0
+"""Seconds to wait for an embedded database that another process writes, beyond SQLite's own."""
 PATIENCE = 5.0
 """Seconds to wait for a tracking server."""
 LOCAL_UI = "http://127.0.0.1:5000"
@@ -139,14 +142,21 @@ def open_store(spec: TrackingSpec) -> Store:
     path = database(uri)
     if not path:
         require_answer(uri)
-    try:
-        with locked(lock_file(uri, "database"), quiet) if path else nullcontext():
-            client = MlflowClient(tracking_uri=uri)
-            experiment = client.get_experiment_by_name(spec.experiment)
-            experiment = experiment or _create(client, spec, path)
-    except (MlflowException, SQLAlchemyError, ModuleNotFoundError) as error:  # no driver
-        why = masked(reason(error), secrets_in(uri))
-        raise TrackingError(f"the tracking store {shown(uri)} cannot be used: {why}") from None
+    end = time.monotonic() + BUSY
+    while True:
+        try:
+            with locked(lock_file(uri, "database"), quiet) if path else nullcontext():
+                client = MlflowClient(tracking_uri=uri)
+                experiment = client.get_experiment_by_name(spec.experiment)
+                experiment = experiment or _create(client, spec, path)
+            break
+        except (MlflowException, SQLAlchemyError, ModuleNotFoundError) as error:  # no driver
+            if path and "database is locked" in str(error) and time.monotonic() < end:
+                time.sleep(0.5)  # another command writes
+                continue
+            kind = DownError if is_outage(error) else TrackingError
+            why = masked(reason(error), secrets_in(uri))
+            raise kind(f"the tracking store {shown(uri)} cannot be used: {why}") from None
     if experiment.lifecycle_stage != "active":
         raise TrackingError(
             f"experiment {spec.experiment!r} was deleted in {shown(uri)}: restore it there, or set "

@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import wraps
+from functools import cache, partial, wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from uuid import uuid4
 
 import pandas as pd
 from prefect import Task, task
@@ -23,6 +24,7 @@ from prefect.runtime import flow_run
 from prefect.settings import get_current_settings
 
 from foldproof.tasks.data import DataSpec
+from foldproof.tasks.data.address import masked, secrets_in
 from foldproof.tasks.data.panel.kept_rows import rows_of
 from foldproof.tasks.direct import directly
 from foldproof.tasks.operate.evidence import Champion
@@ -30,6 +32,7 @@ from foldproof.tasks.operate.importance import importance_when_tested
 from foldproof.tasks.operate.monitor import Monitoring
 from foldproof.tasks.operate.record import Retraining, Settled
 from foldproof.tasks.operate.scoring import Scoring
+from foldproof.tasks.operate.tested_dates import Evidence
 from foldproof.tasks.program import program
 from foldproof.tasks.report.batch_study.results import StudyResults
 from foldproof.tasks.report.results import Results
@@ -41,7 +44,7 @@ from foldproof.tasks.track.find_model import ModelPlace, fetch_model
 from foldproof.tasks.track.forecaster import files_by_variant, forecaster_files
 from foldproof.tasks.track.outage import STORE_ERRORS, is_outage, reason
 from foldproof.tasks.track.registry import find_champion, settle
-from foldproof.tasks.track.retraining import log_retraining
+from foldproof.tasks.track.retraining import find_evidence, log_retraining
 from foldproof.tasks.track.runs import SUMMARY, finished_runs
 from foldproof.tasks.track.scoring import log_monitoring_run, log_scoring, scores_of_model
 from foldproof.tasks.track.spec import TrackingSpec
@@ -119,7 +122,7 @@ def patient(work: Task[..., R], spec: TrackingSpec) -> Task[..., R]:
             return False
         repeat = time.monotonic() < end
         if repeat and not said:
-            said.append(reason(error))
+            said.append(masked(reason(error), secrets_in(resolve_uri(spec))))
             print(
                 f"the tracking store does not answer ({said[0]}); trying again for "
                 f"{spec.patience:g} seconds",
@@ -143,8 +146,9 @@ def store_errors(spec: TrackingSpec) -> Iterator[None]:
     try:
         yield
     except STORE_ERRORS as error:
-        uri = shown(resolve_uri(spec))
-        raise TrackingError(f"the tracking store {uri} failed: {reason(error)}") from error
+        uri = resolve_uri(spec)
+        why = masked(reason(error), secrets_in(uri))
+        raise TrackingError(f"the tracking store {shown(uri)} failed: {why}") from error
 
 
 Arguments = tuple[Any, ...]
@@ -199,22 +203,29 @@ def writing(name: str, key: Callable[..., str]) -> Callable[[Reading[P, R]], Tra
             except Exception as error:
                 if not is_outage(error):
                     raise
-                return started(keep)(
-                    spec, what, error, lambda store: write(store, *args, **options)
-                )
+                again = partial(write_with, write, args, options)
+                return started(keep)(spec, what, error, again)
 
         return call
 
     return decorate
 
 
+def write_with(
+    write: Callable[..., R], args: Arguments, options: dict[str, Any], store: Store
+) -> R:
+    """``write`` on a store, with its other arguments."""
+    return write(store, *args, **options)
+
+
 @task(name="keep for sync", cache_policy=NO_CACHE)
 def keep(spec: TrackingSpec, key: str, error: Exception, write: Callable[[Store], R]) -> R:
     """Keep what ``write`` logs in the outbox and say so; returns what ``write`` returns."""
-    with outbox.recording(spec, key, reason(error), flow_run_id()) as store:
+    why = masked(reason(error), secrets_in(resolve_uri(spec)))
+    with outbox.recording(spec, key, why, flow_run_id()) as store:
         found = write(named(store))
     print(
-        f"{reason(error)}. The results are kept in {outbox.OUTBOX / outbox.folder_name(key)}: send "
+        f"{why}. The results are kept in {outbox.OUTBOX / outbox.folder_name(key)}: send "
         f"them later with {program('foldproof', 'foldproof.flows')} sync",
         flush=True,
     )
@@ -222,9 +233,15 @@ def keep(spec: TrackingSpec, key: str, error: Exception, write: Callable[[Store]
 
 
 def flow_run_id() -> str:
-    """Id of the running flow; empty outside a flow."""
+    """Id of the running flow; outside a flow an id of this process."""
     context = FlowRunContext.get()
-    return str(context.flow_run.id) if context and context.flow_run else ""
+    return str(context.flow_run.id) if context and context.flow_run else process_id()
+
+
+@cache
+def process_id() -> str:
+    """An id that no other process has, or had."""
+    return f"process {uuid4()}"
 
 
 @task(name="find tracking store")
@@ -247,6 +264,12 @@ def champion_of(store: Store, model: str, folder: Path) -> Champion | None:
 def retraining_of(store: Store, retraining_id: str) -> str | None:
     """The finished run of the same retraining; None if there is none."""
     return finished_runs(store, retraining_id).get(SUMMARY)
+
+
+@reading("find tested dates")
+def evidence_of(store: Store, model: str) -> Evidence:
+    """The dates on which challengers of a registered model were tested so far."""
+    return find_evidence(store, model)
 
 
 @writing("log retraining to mlflow", lambda record, *_: record.retraining_id)
@@ -291,9 +314,20 @@ def settle_retraining(store: Store, run_id: str) -> Settled:
 
 
 @reading("find comparison")
-def find_logged(store: Store, results: Results) -> Links | None:
+def finished_comparison(store: Store, results: Results) -> Links | None:
     """Where an earlier run of the same command logged the results; None if none has finished."""
-    return find_comparison(store, results)
+    with one_writer(store, results.comparison_id):
+        return find_comparison(store, results)
+
+
+def find_logged(spec: TrackingSpec, results: Results) -> Links | None:
+    """The same; None, too, if the store does not answer: what logs the results waits for it."""
+    try:
+        return finished_comparison(replace(spec, patience=0.0), results)
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        return None
 
 
 @writing("log to mlflow", lambda results, *_: results.comparison_id)

@@ -1,9 +1,7 @@
 """The panel: dense dates x symbols x features with a fingerprint, memory-mapped from disk."""
 
 import json
-import os
 import shutil
-import tempfile
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -20,6 +18,7 @@ from foldproof.tasks.data.panel.read import accepted, features_version, read
 from foldproof.tasks.data.rows import DataError, Rows
 from foldproof.tasks.data.sources.files import flat, in_roles
 from foldproof.tasks.data.spec import ColumnsSpec, DataSpec, TargetSpec
+from foldproof.tasks.files import draft_of, mark_used, publish
 from foldproof.tasks.version import code_version
 
 NOTES = "panel.json"
@@ -148,9 +147,7 @@ def save(panel: Panel, folder: Path, rows: pd.DataFrame | None = None) -> Panel:
     The files are written to another folder that is renamed at the end, so no process reads half a
     panel. If two processes save at the same time, the first folder stays.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".panel-", dir=folder.parent) as name:
-        draft = Path(name) / "panel"
+    with draft_of(folder) as draft:
         draft.mkdir()
         for array in ARRAYS:
             np.save(draft / f"{array}.npy", getattr(panel, array), allow_pickle=False)
@@ -162,7 +159,7 @@ def save(panel: Panel, folder: Path, rows: pd.DataFrame | None = None) -> Panel:
         if folder.exists() and (present is None or present.fingerprint != panel.fingerprint):
             shutil.rmtree(folder)
         try:
-            os.replace(draft, folder)
+            publish(draft, folder)
         except OSError:
             if kept(folder) is None:
                 raise
@@ -175,6 +172,7 @@ def load(folder: Path) -> Panel:
     Raises:
         DataError: The folder does not contain a complete panel.
     """
+    mark_used(folder / NOTES)
     try:
         arrays = {
             name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
