@@ -41,8 +41,8 @@ class OutsideAudit(Description):
     """Trading days that must lie between the last label and the block after it."""
     target: str | None = None
     """Target of the forecasts: a column, or package.module:function (rows -> Series)."""
-    horizon: int = 1
-    """Rows that a label spans."""
+    horizon: int | None = None
+    """Rows that a label spans; by default as many as known_at says, else 1."""
     prices: tuple[str, ...] = ()
     """Columns of prices, the close last, for the noise placebo."""
     placebo: int = 0

@@ -48,11 +48,13 @@ def assemble(
 
     A variant's verdict is the worst of its own findings and the findings on features and folds,
     which all variants share. The audit is trusted if there is a control and every control is LEAK.
+    Variants that miss a part are left out.
     """
     content = load(panel)
-    variants = {name: resolve(name) for name in experiment.variants}
+    present = [name for name in experiment.variants if name not in fitted.missing]
+    variants = {name: resolve(name) for name in present}
     controls = [overall(fitted.findings[name]) for name in variants if variants[name].control]
-    units = [one for trained in fitted.trained.values() for one in trained]
+    units = [one for trained in fitted.complete.values() for one in trained]
     return Results(
         title=experiment.name,
         comparison_id=comparison_id(experiment, content.fingerprint, plan.hash),
@@ -79,13 +81,17 @@ def assemble(
             [unit_columns(one) | {"best_epoch": one.best_epoch} for one in units]
         ),
         attribution=Attribution.joined(
-            [one for found in fitted.attributions.values() for one in found]
+            [one for name in present for one in fitted.attributions.get(name, ())]
         ),
-        findings={**fitted.findings, **fitted.shared},
+        findings={
+            **{name: found for name, found in fitted.findings.items() if name in present},
+            **fitted.shared,
+        },
         verdicts={name: fitted.verdicts[name] for name in variants},
         audit_trusted=bool(controls) and all(one is Verdict.LEAK for one in controls),
         seconds=dict(seconds),
         code_version=code_version(HOUSE),
+        missing=dict(fitted.missing),
         engine=", ".join(sorted({one.engine for one in units})),
     )
 

@@ -1,8 +1,10 @@
 """Audit variants, or a user's own forecaster, for information from the future."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pandas as pd
 from prefect import flow
@@ -10,15 +12,18 @@ from prefect import flow
 from foldproof.conf.outside import OutsideAudit
 from foldproof.conf.schema import Experiment
 from foldproof.flows.assemble import audit_of_forecaster, audit_of_variants
-from foldproof.flows.checks import check_experiment
+from foldproof.flows.checks import check_experiment, checked_panel
+from foldproof.flows.in_part import require_complete, require_sent
 from foldproof.flows.paths import AUDITS, PANELS
 from foldproof.flows.processes.schedule import Job
 from foldproof.flows.processes.workers import Workers
 from foldproof.flows.screens.audit import AuditScreen
+from foldproof.flows.this_run import run_name
+from foldproof.flows.variants import first_line
 from foldproof.tasks.data.panel.read import own_function
 from foldproof.tasks.data.task import load_panel
 from foldproof.tasks.diagnose import FULL, QUICK, AuditOptions, LeakReport
-from foldproof.tasks.diagnose.audited_rows import audited_fold
+from foldproof.tasks.diagnose.audited_rows import audited_fold, horizon_of
 from foldproof.tasks.diagnose.findings.finding import Finding
 from foldproof.tasks.diagnose.imported import (
     labels_named,
@@ -26,6 +31,7 @@ from foldproof.tasks.diagnose.imported import (
     require_columns,
     require_dates,
 )
+from foldproof.tasks.diagnose.spec import purged_by
 from foldproof.tasks.diagnose.task import audit_outside, audit_panel, audit_variant
 from foldproof.tasks.diagnose.variant import OwnForecaster, OwnRows
 from foldproof.tasks.report.task import draw_audit
@@ -36,31 +42,40 @@ from foldproof.tasks.track.audit import Audit
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import open_store
 from foldproof.tasks.track.task import find_store, log_audit
+from foldproof.tasks.train import TrainingError
 
 
-@flow(name="audit", description=__doc__, task_runner=Workers())
+@flow(name="audit", flow_run_name=run_name, description=__doc__, task_runner=Workers())
 def audit(experiment: Experiment, quick: bool) -> Audit:
     """Audit every variant on the newest fold, from raw rows to scores; draw and log the page."""
     screen, watch = AuditScreen(), Stopwatch()
     with watch("data and plan"):
         find_store(experiment.tracking)
-        panel = load_panel(experiment.data, experiment.target, PANELS.resolve())
+        source = experiment.data, experiment.target
+        panel = load_panel(*source, PANELS.resolve(), checked_panel(*source))
         plan = plan_folds(experiment.split, panel)
     screen.opening(experiment.name, experiment.variants, plan.folds[-1])
     with watch("audits"):
-        reports, cpu = audit_variants(experiment, plan.folds[-1], quick, screen)
+        missing: dict[str, str] = {}
+        reports, cpu = audit_variants(experiment, plan.folds[-1], quick, screen, panel, missing)
+    if not reports:
+        raise TrainingError(f"no audit finished: {'; '.join(missing.values())}")
+    present = tuple(name for name in experiment.variants if name in reports)
+    experiment = experiment.model_copy(update={"variants": present})
     audited = audit_of_variants(experiment, panel, plan, quick, reports, watch.seconds, cpu)
-    return publish(audited, experiment.tracking, screen)
+    published = publish(audited, experiment.tracking, screen)
+    require_complete(missing)
+    return published
 
 
-@flow(name="audit forecaster", description=__doc__)
+@flow(name="audit forecaster", flow_run_name="{request.forecaster}", description=__doc__)
 def audit_own(request: OutsideAudit, quick: bool) -> Audit:
     """Audit the user's own forecaster on its fold; draw and log the page."""
     screen, watch = AuditScreen(), Stopwatch()
     with watch("data and plan"):
-        rows, fold = rows_and_fold(request)
+        request, rows, fold = request_with_rows(request)
     screen.opening(f"audit of {request.forecaster}", (request.forecaster,), fold)
-    with watch("audits"):
+    with watch("audits"), screen.busy(f"auditing {request.forecaster}, with many trainings"):
         # called, not submitted: Ctrl-C reaches the user's code only in the main thread
         report = audit_outside(
             request.forecaster, rows, fold, request.target, options_of(request, quick)
@@ -76,13 +91,28 @@ def publish(audited: Audit, tracking: TrackingSpec, screen: AuditScreen) -> Audi
     folder = (AUDITS / audited.audit_id).resolve()
     links = log_audit(tracking, audited, page, folder)
     screen.closing(audited, links, folder)
+    require_sent()
     return audited
 
 
 def audit_variants(
-    experiment: Experiment, fold: Fold, quick: bool, screen: AuditScreen
+    experiment: Experiment,
+    fold: Fold,
+    quick: bool,
+    screen: AuditScreen,
+    panel: Path,
+    missing: dict[str, str] | None = None,
 ) -> tuple[dict[str, LeakReport], dict[str, float]]:
     """Audit the panel once, then all variants side by side.
+
+    Args:
+        experiment: What to audit.
+        fold: Where.
+        quick: Fewer tests.
+        screen: Where to print.
+        panel: Folder of the panel and the rows that it was made from.
+        missing: Receives the variants whose audit fails, with the reason, while the others go on;
+            without it, the first failure ends everything.
 
     Returns:
         Reports by variant, and CPU seconds by variant and of ``panel``.
@@ -105,11 +135,23 @@ def audit_variants(
             variant, experiment.data, experiment.target, experiment.network, experiment.training,
             experiment.seeds[0],
         )  # fmt: skip
-        submit = partial(audit_variant.submit, forecaster, fold, embargo, spec, quick, shared)
-        return Job(f"audit {variant}", submit, keep)
+        submit = partial(
+            audit_variant.submit, forecaster, fold, embargo, spec, quick, shared, panel
+        )
+        return Job(f"audit {variant}", submit, keep, None if missing is None else lose(variant))
+
+    def lose(variant: str) -> Callable[[Exception], list[Job]]:
+        def failed(error: Exception) -> list[Job]:
+            assert missing is not None
+            missing[variant] = first_line(error)
+            screen.say(f"FAILED   {variant}: {missing[variant]}")
+            return []
+
+        return failed
 
     own = OwnRows(experiment.data, experiment.target, experiment.network.window)
-    first = Job("audit panel", partial(audit_panel.submit, own, fold, spec, quick), start_variants)
+    submit = partial(audit_panel.submit, own, fold, spec, quick, panel)
+    first = Job("audit panel", submit, start_variants)
     screen.follow([first], width=2 * experiment.processes, later=len(experiment.variants))
     return reports, cpu
 
@@ -124,8 +166,8 @@ def options_of(request: OutsideAudit, quick: bool) -> AuditOptions:
     return replace(options, cuts=request.cuts or options.cuts, **given)
 
 
-def rows_and_fold(request: OutsideAudit) -> tuple[pd.DataFrame, Fold]:
-    """The checked rows of the request, and the fold to audit.
+def request_with_rows(request: OutsideAudit) -> tuple[OutsideAudit, pd.DataFrame, Fold]:
+    """The request with its horizon, the checked rows, and the fold to audit.
 
     Read twice, before the flow starts and inside it, so that the flow's parameters stay small.
     """
@@ -134,20 +176,22 @@ def rows_and_fold(request: OutsideAudit) -> tuple[pd.DataFrame, Fold]:
     require_columns(rows, "prices", request.prices)
     require_columns(rows, "known_at", [*request.known_at, *request.known_at.values()])
     require_dates(rows, "known_at", request.known_at.values())
-    return rows, audited_fold(rows, request.split, request.horizon)
+    known_at = purged_by(request.known_at, request.target)
+    fold = audited_fold(rows, request.split, request.horizon, known_at, request.embargo)
+    horizon = request.horizon or horizon_of(rows, known_at)
+    return request.model_copy(update={"horizon": horizon}), rows, fold
 
 
 def check_outside(request: OutsideAudit) -> None:
     """Open the store, read the rows and choose the fold, while an embedded server starts."""
     open_store(request.tracking)
     own_function(request.forecaster, "forecaster")
-    rows_and_fold(request)
+    request_with_rows(request)
 
 
 def run_audit(experiment: Experiment, quick: bool, api: AbstractContextManager[None]) -> Audit:
     """Report what the user can correct, then audit the variants."""
-    check_experiment(experiment)
-    with api:
+    with check_experiment(experiment), api:
         return audit(experiment, quick)
 
 

@@ -4,21 +4,25 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from itertools import product
+from pathlib import Path
 
 from prefect import flow
 
 from foldproof.conf.load import to_yaml
 from foldproof.conf.study import BatchStudy
+from foldproof.flows.in_part import require_sent
 from foldproof.flows.paths import PANELS, STUDIES
+from foldproof.flows.processes.alone import alone
 from foldproof.flows.processes.schedule import Job
 from foldproof.flows.processes.workers import Workers
 from foldproof.flows.screens.study import StudyScreen
+from foldproof.flows.variants import first_line
 from foldproof.tasks.batch_study import Composition, Scored, why_not
 from foldproof.tasks.batch_study.answer import answer
 from foldproof.tasks.batch_study.grid import Cell, DrawnData, GridScores, skipped_cells
 from foldproof.tasks.batch_study.table import table_of
 from foldproof.tasks.batch_study.task import study_cell
-from foldproof.tasks.data import build, load
+from foldproof.tasks.data import DataSpec, build, load
 from foldproof.tasks.data.task import load_panel
 from foldproof.tasks.report.batch_study.results import StudyResults
 from foldproof.tasks.report.task import draw_study
@@ -26,10 +30,15 @@ from foldproof.tasks.split.task import plan_folds
 from foldproof.tasks.timing import Stopwatch, Timed
 from foldproof.tasks.track.store import Links, open_store
 from foldproof.tasks.track.task import find_store, log_study
-from foldproof.tasks.train import HOUSE, Unit, code_version, digest, variant_version
+from foldproof.tasks.train import HOUSE, TrainingError, Unit, code_version, digest, variant_version
 
 
-@flow(name="batch norm study", description=__doc__, task_runner=Workers())
+@flow(
+    name="batch norm study",
+    flow_run_name="{study.name}",
+    description=__doc__,
+    task_runner=Workers(),
+)
 def batch_norm(study: BatchStudy) -> Links:
     """Load panels and folds, train the cells, then log table, answer and figure."""
     screen, watch = StudyScreen(), Stopwatch()
@@ -37,22 +46,27 @@ def batch_norm(study: BatchStudy) -> Links:
         find_store(study.tracking)
         data = {name: draw_data(study, name) for name in study.panels}
     screen.opening(study, skipped_cells(study.normalizations, study.compositions))
-    with watch("cells"):
-        scores = score_cells(study, data, screen)
-    results = assemble(study, data, scores, watch.seconds)
-    with watch("figure and tracking"):
-        figures = draw_study(results)
-        folder = (STUDIES / results.study_id).resolve()
-        links = log_study(study.tracking, results, figures, folder)
+    with alone(study.tracking, "study", study_id(study, data), screen.say):
+        with watch("cells"):
+            scores = score_cells(study, data, screen)
+        results = assemble(study, data, scores, watch.seconds)
+        with watch("figure and tracking"):
+            figures = draw_study(results)
+            folder = (STUDIES / results.study_id).resolve()
+            links = log_study(study.tracking, results, figures, folder)
     screen.closing(results, links, folder, scores.seconds)
+    require_sent()
     return links
 
 
 def draw_data(study: BatchStudy, name: str) -> list[DrawnData]:
     """The panel of each seed with its newest fold; a real panel is the same for all seeds."""
     source, found = study.sources[name], []
+    paths: dict[DataSpec, Path] = {}
     for seed in study.seeds:
-        path = load_panel(source.drawn(seed), source.target, PANELS.resolve())
+        data = source.drawn(seed)
+        path = paths.get(data) or load_panel(data, source.target, PANELS.resolve())
+        paths[data] = path
         plan, content = plan_folds(source.split, path), load(path)
         unit = Unit(
             study.reference, plan.folds[-1], seed, study.network, study.training,
@@ -65,8 +79,12 @@ def draw_data(study: BatchStudy, name: str) -> list[DrawnData]:
 def score_cells(
     study: BatchStudy, data: Mapping[str, list[DrawnData]], screen: StudyScreen
 ) -> GridScores:
-    """Train and score every possible cell, one per process at a time."""
-    scores = GridScores()
+    """Train and score every possible cell, one per process at a time.
+
+    Raises:
+        TrainingError: Cells failed; the others are kept.
+    """
+    scores, lost = GridScores(), list[str]()
 
     def job(panel: str, composition: Composition, name: str) -> Job:
         cell = Cell(panel, name, composition.title)
@@ -80,12 +98,31 @@ def score_cells(
             return []
 
         title = f"{panel}: {name}, {composition.title}"
-        return Job(title, partial(study_cell.submit, units, paths), keep)
+
+        def lose(error: Exception) -> list[Job]:
+            lost.append(f"{title} ({first_line(error)})")
+            screen.say(f"failed, {lost[-1]}")
+            return []
+
+        return Job(title, partial(study_cell.submit, units, paths), keep, lose)
 
     grid = product(study.panels, study.compositions, study.normalizations)
     jobs = [job(*one) for one in grid if why_not(one[2], one[1]) is None]
     screen.follow(jobs, width=2 * study.processes)
+    if lost:
+        raise TrainingError(
+            f"{len(lost)} of {len(jobs)} cells failed: {'; '.join(lost)}. The same command again "
+            "runs only these"
+        )
     return scores
+
+
+def study_id(study: BatchStudy, data: Mapping[str, list[DrawnData]]) -> str:
+    """Hash of everything that decides a study."""
+    config = study.model_dump(mode="json", exclude={"tracking", "workers"})
+    panels = [one.unit.panel for drawn in data.values() for one in drawn]
+    own = [variant_version(name) for name in study.normalizations]
+    return digest(config, panels, own, code_version(HOUSE))[:12]
 
 
 def assemble(
@@ -96,14 +133,11 @@ def assemble(
 ) -> StudyResults:
     """The results of the study as one value."""
     config, code = study.model_dump(mode="json"), code_version(HOUSE)
-    decides = {k: v for k, v in config.items() if k not in ("tracking", "workers")}
-    panels = [one.unit.panel for drawn in data.values() for one in drawn]
-    own = [variant_version(name) for name in study.normalizations]
     rows = scores.rows(study.panels, study.normalizations, study.compositions)
     table = table_of(rows, study.reference, study.level)
     return StudyResults(
         title=study.name,
-        study_id=digest(decides, panels, own, code)[:12],
+        study_id=study_id(study, data),
         config=config,
         config_yaml=to_yaml(study),
         panels=study.about,

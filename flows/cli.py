@@ -6,7 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
-from foldproof.flows.shell import HOST, command, fail, fewer_collections, port_in_use, run_flow
+from foldproof.flows.shell import (
+    HOST,
+    command,
+    fail,
+    fewer_collections,
+    late,
+    port_in_use,
+    prepare,
+    run_flow,
+)
 
 Config = Annotated[
     str, typer.Argument(help="A YAML file, or a preset: sp500, quick, noise or truth.")
@@ -22,8 +31,15 @@ AllConfig = Annotated[
         "sp500 for the others."
     ),
 ]
+STORE_HELP = "A YAML file or preset that names another tracking store."
+StoreConfig = Annotated[str, typer.Argument(help=STORE_HELP)]
+Most = Annotated[int, typer.Option(help="Comparisons to list at most.", min=1, max=1000)]
 Timezone = Annotated[
-    str, typer.Option(help="Time zone of the schedules; runs start after the exchange closes.")
+    str,
+    typer.Option(
+        help="Time zone of the schedules and nights; by default operation.timezone.",
+        show_default=False,
+    ),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show Prefect's log.")]
 
@@ -36,7 +52,7 @@ UNITS_KEPT = "finished units are kept; run the same command again to resume"
 EXIT_STATUS = {"CLEAN": 0, "LEAK": 1, "UNKNOWN": 2}
 """Exit status of an audit by its verdict."""
 
-app = typer.Typer(add_completion=False, no_args_is_help=True)
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_show_locals=False)
 
 
 @app.callback()
@@ -49,10 +65,50 @@ def foldproof() -> None:
 
 
 @app.command()
+def clean(
+    older: Annotated[
+        str, typer.Option(help="Time since the last use, in hours, days or weeks: 12h, 30d, 2w.")
+    ] = "30d",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+) -> None:
+    """Remove panels and results from .foldproof that no command has used for a while.
+
+    Whatever goes can be made again; runs, models, reports and scores stay. Exit status 0: done,
+    2: could not run, for instance because another command is running in this folder.
+    """
+    prepare(verbose=False)
+    from foldproof.flows.clean import InUseError
+    from foldproof.flows.clean import clean as removed
+
+    try:
+        typer.echo(removed(older, dry_run))
+    except (InUseError, ValueError, OSError) as error:
+        fail(error)
+
+
+@app.command()
+def init(
+    table: Annotated[
+        str,
+        typer.Argument(help="A file of prices, or a folder with a file for each symbol."),
+    ],
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
+) -> None:
+    """Look at a file of prices and write a configuration that compare runs.
+
+    A file that compare cannot read (semicolons, a column per symbol, two header lines, other dates)
+    is converted to a long table beside it. Exit status 0: written, 2: could not run.
+    """
+    with command(verbose=False, left="no file is half-written; run the same command again"):
+        late("flows.init:write_configuration")(table, force)
+
+
+@app.command()
 def compare(config: Config, overrides: Overrides = None, verbose: Verbose = False) -> None:
     """Compare normalization variants on one plan of walk-forward folds.
 
-    The same command again trains nothing twice. Exit status 0: finished, 2: could not run.
+    The same command again trains nothing twice. Exit status 0: finished, 2: could not run, 3:
+    finished in part: units are missing, or the results wait in the outbox.
     """
     with command(verbose, UNITS_KEPT):
         run_flow(LOAD, (config, overrides or []), "flows.compare:run_compare")
@@ -154,7 +210,7 @@ def explain(
         model, given = "latest", [model, *given]
     with command(verbose, NOTHING_LEFT):
         reader = "conf.explanation:load_explanation"
-        run_flow(reader, (model, given), "flows.explain:run_explain")
+        run_flow(reader, (model, given), "flows.explain:run_explain", server=False)
 
 
 def run_nightly(
@@ -164,11 +220,44 @@ def run_nightly(
     verbose: bool,
     failed: Callable[[Any], bool] = lambda _: False,
     left: str = NOTHING_LEFT,
+    server: bool = True,
 ) -> None:
     """Run a nightly flow; the exit status is 1 where its result ``failed``."""
     with command(verbose, left):
-        result = run_flow(LOAD, (config, overrides or []), f"flows.{runner}")
+        given = config, overrides or []
+        result = run_flow(LOAD, given, f"flows.{runner}", server=server)
         raise typer.Exit(int(failed(result)))
+
+
+@app.command("list")
+def list_(config: StoreConfig = "", most: Most = 20) -> None:
+    """List the comparisons in the tracking store, newest first.
+
+    Exit status 0: listed, also if there is none, 2: could not run.
+    """
+    with command(verbose=False, left=NOTHING_LEFT):
+        from foldproof.flows.results import list_comparisons
+
+        list_comparisons(config, most)
+
+
+@app.command("open")
+def open_(
+    run: Annotated[
+        str,
+        typer.Argument(help="latest, or the id of a comparison's or an audit's MLflow run."),
+    ] = "latest",
+    config: Annotated[str, typer.Option(help=STORE_HELP)] = "",
+    browser: Annotated[bool, typer.Option("--browser", help="Open it in the browser too.")] = False,
+) -> None:
+    """Print the path of the report of a comparison, by default the newest, or of an audit.
+
+    Exit status 0: there is one, 2: could not run.
+    """
+    with command(verbose=False, left=NOTHING_LEFT):
+        from foldproof.flows.results import open_report
+
+        open_report(run, config, browser)
 
 
 @app.command()
@@ -208,7 +297,7 @@ def score(config: NightlyConfig, overrides: Overrides = None, verbose: Verbose =
 
     Exit status 0: scored, 1: a check refused the night, 2: could not run.
     """
-    run_nightly(config, overrides, "score:run_score", verbose, lambda it: it.refused)
+    run_nightly(config, overrides, "score:run_score", verbose, lambda it: it.refused, server=False)
 
 
 @app.command()
@@ -218,6 +307,19 @@ def monitor(config: NightlyConfig, overrides: Overrides = None, verbose: Verbose
     Exit status 0: no alert, 1: an alert, 2: could not run.
     """
     run_nightly(config, overrides, "monitor:run_monitor", verbose, lambda it: bool(it.alerts))
+
+
+@app.command()
+def sync() -> None:
+    """Send the results that wait in .foldproof/outbox to the tracking store that did not answer.
+
+    A retraining's decision is then applied to the registry. Nothing is sent twice. Exit status 0:
+    nothing waits any more, 2: could not send.
+    """
+    with command(verbose=False, left="what was not sent still waits; run the same command again"):
+        from foldproof.flows.sync import run_sync
+
+        run_sync()
 
 
 @app.command()
@@ -246,7 +348,7 @@ def ui(
 def serve(
     config: AllConfig = "",
     overrides: Overrides = None,
-    timezone: Timezone = "America/New_York",
+    timezone: Timezone = "",
     port: Annotated[int, typer.Option(help="Port of the Prefect server on 127.0.0.1.")] = 4200,
     mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow UI on 127.0.0.1.")] = 5000,
 ) -> None:
@@ -267,7 +369,7 @@ def serve(
 def deploy(
     config: AllConfig = "",
     overrides: Overrides = None,
-    timezone: Timezone = "America/New_York",
+    timezone: Timezone = "",
     pool: Annotated[str, typer.Option(help="A Prefect work pool of type process.")] = "foldproof",
 ) -> None:
     """Register every flow with the Prefect server at PREFECT_API_URL, for workers in this folder.

@@ -7,8 +7,10 @@ from tempfile import TemporaryDirectory
 from prefect import flow
 
 from foldproof.conf.explanation import ExplainRequest
+from foldproof.flows.in_part import require_sent
 from foldproof.flows.paths import EXPLANATIONS
-from foldproof.flows.screens.comparison import Screen
+from foldproof.flows.screens.terminal import Terminal
+from foldproof.flows.steps import Step, as_task, directly
 from foldproof.tasks.attribute.explain import Explanation
 from foldproof.tasks.attribute.task import explain_forecasts
 from foldproof.tasks.report.attribution.explanation import explanation_sentence
@@ -18,29 +20,39 @@ from foldproof.tasks.track.store import open_store
 from foldproof.tasks.track.task import find_model, log_explanation
 
 
-@flow(name="explain", description=__doc__)
+@flow(name="explain", flow_run_name="{request.model}", description=__doc__)
 def explain(request: ExplainRequest) -> list[Explanation]:
     """Fetch the model, attribute its forecasts, draw and log the explanations."""
-    screen = Screen()
+    return explain_request(request, as_task)
+
+
+def explain_request(request: ExplainRequest, step: Step) -> list[Explanation]:
+    """The flow; ``step`` says how its tasks run."""
+    screen = Terminal()
     with TemporaryDirectory() as folder:
-        model = find_model(request.tracking, request.model, Path(folder))
-        explained = explain_forecasts(
+        model = step(find_model)(request.tracking, request.model, Path(folder))
+        explained = step(explain_forecasts)(
             model.weights, model.notes, request.rows, request.symbol, request.date, request.back,
             request.nodes, request.prices,
         ).value  # fmt: skip
     for one in explained:
-        report = draw_explanation(one)
+        report = step(draw_explanation)(one)
         name = file_name(f"{one.symbol}-{one.date}")
-        place = log_explanation(
+        place = step(log_explanation)(
             request.tracking, model.run_id, name, report, EXPLANATIONS.resolve()
         )
         screen.say(explanation_sentence(one))
         screen.say(f"figure and table: {place}")
+    require_sent()
     return explained
 
 
-def run_explain(request: ExplainRequest, api: AbstractContextManager[None]) -> list[Explanation]:
-    """Check that the tracking store answers, then run the flow."""
+def run_explain(
+    request: ExplainRequest, api: AbstractContextManager[None] | None
+) -> list[Explanation]:
+    """Check that the tracking store answers, then run the flow; directly if ``api`` is None."""
     open_store(request.tracking)
+    if api is None:
+        return explain_request(request, directly)
     with api:
         return explain(request)

@@ -7,8 +7,11 @@ from tempfile import TemporaryDirectory
 from prefect import flow
 
 from foldproof.conf.schema import Experiment
-from foldproof.flows.paths import SCORES
-from foldproof.flows.screens.comparison import Screen
+from foldproof.flows.in_part import require_sent
+from foldproof.flows.paths import PANELS, SCORES
+from foldproof.flows.screens.terminal import Terminal
+from foldproof.flows.steps import Step, as_task, directly
+from foldproof.flows.this_run import due, night_name
 from foldproof.tasks.operate.checks import Result
 from foldproof.tasks.operate.nightly_inputs import required
 from foldproof.tasks.operate.scoring import Scoring, check_text, sentence
@@ -17,28 +20,38 @@ from foldproof.tasks.track.store import open_store
 from foldproof.tasks.track.task import champion_of, log_night
 
 
-@flow(name="score", description=__doc__)
+@flow(name="score", flow_run_name=night_name, description=__doc__)
 def score(experiment: Experiment) -> Scoring:
     """Score the newest rows with the champion and check them; write a file and log."""
-    night = experiment.tonight()
+    scoring = score_night(experiment, as_task)
+    show_checks(scoring)
+    return scoring
+
+
+def score_night(experiment: Experiment, step: Step) -> Scoring:
+    """The flow; ``step`` says how its tasks run."""
+    night = experiment.tonight(due())
     operation = night.operation
     with TemporaryDirectory() as folder:
-        champion = champion_of(night.tracking, operation.model, Path(folder))
-        scoring = score_rows(required(champion, operation.model), night.data, operation)
-    file = keep_scores(scoring, SCORES.resolve())
-    show_checks(scoring)
-    log_night(night.tracking, scoring, file)
-    screen = Screen()
+        champion = step(champion_of)(night.tracking, operation.model, Path(folder))
+        champion = required(champion, operation.model)
+        scoring = step(score_rows)(champion, night.data, operation, PANELS.resolve())
+    file = step(keep_scores)(scoring, SCORES.resolve())
+    step(log_night)(night.tracking, scoring, file)
+    screen = Terminal()
     screen.say(sentence(scoring))
     for one in scoring.beyond(Result.WARN):
         screen.say(f"warning: {check_text(one)}")
     if file is not None:
         screen.say(f"scores: {file}")
+    require_sent()
     return scoring
 
 
-def run_score(experiment: Experiment, api: AbstractContextManager[None]) -> Scoring:
-    """Check that the tracking store answers, then run the flow."""
+def run_score(experiment: Experiment, api: AbstractContextManager[None] | None) -> Scoring:
+    """Check that the tracking store answers, then run the flow; directly if ``api`` is None."""
     open_store(experiment.tracking)
+    if api is None:
+        return score_night(experiment, directly)
     with api:
         return score(experiment)

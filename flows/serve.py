@@ -1,11 +1,12 @@
 """The servers: Prefect, MLflow and every flow on one machine, or deployments for a work pool."""
 
 import asyncio
-import fcntl
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, cast
 from uuid import UUID
 
@@ -17,11 +18,14 @@ from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 from foldproof.conf.load import ConfigError, load
 from foldproof.flows.checks import USER_ERRORS
 from foldproof.flows.cleanup import close_interrupted, delete_stale_deployments, skip_missed
-from foldproof.flows.deployments import DEPLOYMENTS, configured, deployments
+from foldproof.flows.deployments import DEPLOYMENTS, TAG, configured, deployments
+from foldproof.flows.heartbeat import crash_silent_runs
 from foldproof.flows.paths import LOGS
-from foldproof.flows.processes.api import HOST, Server, ServerError, answering
+from foldproof.flows.processes.api import HOST, Server, ServerError, answering, require_api
 from foldproof.flows.processes.mlflow_ui import mlflow_ui
 from foldproof.flows.shell import fail, port_in_use
+from foldproof.tasks.data.address import shown
+from foldproof.tasks.lock import HeldError, locked
 from foldproof.tasks.program import program
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import UI_ADDRESS, open_store, resolve_uri
@@ -56,10 +60,12 @@ def deploy_config(config: str, overrides: Sequence[str], timezone: str, pool: st
             "foldproof serve needs no work pool"
         )
     try:
+        require_api(api)
         for one in deployments(configured(config, overrides), timezone, pool):
             one.apply()
             print(f"registered {one.full_name}")
-    except ConfigError as error:
+        crash_silent_runs(TAG)
+    except (ConfigError, ServerError) as error:
         fail(error)
     except (PrefectException, DeploymentApplyError, OSError) as error:
         fail(f"the Prefect server at {api} did not accept the deployment: {error}")
@@ -77,7 +83,7 @@ def show_ui(config: str, port: int) -> None:
         store = open_store(tracking)
         if not store.client.search_runs([store.experiment_id], max_results=1):
             command = program("foldproof", "foldproof.flows")
-            print(f"{store.uri} holds no results yet: {command} compare quick")
+            print(f"{shown(store.uri)} holds no results yet: {command} compare quick")
         print(f"MLflow UI: starting on port {port}, up to a minute", flush=True)
         with mlflow_ui(tracking, port, LOGS / "ui.log") as (address, process):
             print(f"MLflow UI: {address}", flush=True)
@@ -116,9 +122,11 @@ def serve(
         TrackingError: The tracking store cannot be used.
     """
     with ExitStack() as stack:
-        stack.enter_context(locked(LOGS / "lock"))
+        stack.enter_context(only_server(LOGS / "lock"))
         print("Starting the servers takes up to a minute.", flush=True)
         own = not PREFECT_API_URL.value()
+        if not own:
+            require_api(str(PREFECT_API_URL.value()))
         if own:  # it starts while the store is opened and the MLflow UI starts
             server = Server(PREFECT_HOME.value() / "serve.log", prefect_port, full=True)
             stack.callback(server.stop)
@@ -131,6 +139,21 @@ def serve(
         run_deployments(served, ui, own)
 
 
+class InterruptibleRunner(Runner):
+    """A runner that SIGTERM ends in the same way as Ctrl-C.
+
+    Prefect's own handler calls ``stop``, which inside the event loop only makes a coroutine that
+    nobody awaits, and then exits with status 0.
+    """
+
+    def handle_sigterm(self, signum: int, frame: FrameType | None) -> None:
+        """Do what SIGINT does; in a background process of a shell, which ignores it, interrupt."""
+        handler = signal.getsignal(signal.SIGINT)
+        if not callable(handler):
+            handler = signal.default_int_handler
+        handler(signal.SIGINT, frame)
+
+
 def run_deployments(served: Sequence[RunnerDeployment], ui: str, own: bool) -> None:
     """Register the deployments and run them until an interruption, which also ends their runs.
 
@@ -140,7 +163,7 @@ def run_deployments(served: Sequence[RunnerDeployment], ui: str, own: bool) -> N
         own: Whether the Prefect server was started here. Only then are runs of an earlier start
             tidied up: on another server they may still be running elsewhere.
     """
-    runner = Runner(name="foldproof", pause_on_shutdown=False)
+    runner = InterruptibleRunner(name="foldproof", pause_on_shutdown=False)
     ids = [cast(UUID, runner.add_deployment(one)) for one in served]
     tidied = ids if own else []
     close_interrupted(tidied)  # of a start that was killed
@@ -153,25 +176,19 @@ def run_deployments(served: Sequence[RunnerDeployment], ui: str, own: bool) -> N
 
 
 @contextmanager
-def locked(lock: Path) -> Iterator[None]:
+def only_server(lock: Path) -> Iterator[None]:
     """Hold the file ``lock`` until the block or this process ends.
 
     Raises:
         ServerError: Another process holds it: two schedulers would start every run twice.
     """
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            raise ServerError(
-                f"{lock.parent.parent.resolve()} is already served, by process {file.read()}"
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
+    try:
+        with locked(lock):
+            yield
+    except HeldError as error:
+        raise ServerError(
+            f"{lock.parent.parent.resolve()} is already served, by process {error.process}"
+        ) from None
 
 
 def print_addresses(served: Sequence[RunnerDeployment], ui: str) -> None:

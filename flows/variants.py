@@ -1,7 +1,7 @@
 """Train, attribute and audit every variant, with many units in parallel."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from foldproof.tasks.diagnose.findings.finding import overall
 from foldproof.tasks.diagnose.task import audit_folds, audit_panel_features, diagnose
 from foldproof.tasks.split.task import Plan
 from foldproof.tasks.timing import Timed
-from foldproof.tasks.train import TrainedUnit, Unit
+from foldproof.tasks.train import PREFIX, TrainedUnit, TrainingError, Unit
 from foldproof.tasks.train.task import forecast_reference, train
 
 T = TypeVar("T")
@@ -39,6 +39,9 @@ class Fitted:
         findings: By variant.
         shared: Findings that concern every variant, by subject: features, folds.
         seconds: CPU seconds by step, over all processes.
+        missing: By variant or reference, which of its units, or its audit or attribution, failed,
+            and why. It is left out of everything below: its mean over fewer folds or seeds would
+            not be comparable.
     """
 
     trained: dict[str, list[TrainedUnit]] = field(default_factory=dict)
@@ -47,21 +50,28 @@ class Fitted:
     findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     shared: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    missing: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> dict[str, list[TrainedUnit]]:
+        """Units by variant, of the variants that miss nothing."""
+        return {name: own for name, own in self.trained.items() if name not in self.missing}
 
     @property
     def newest(self) -> list[TrainedUnit]:
         """One unit per variant, the newest fold with the first seed: logged as a model."""
         return [
             min(trained, key=lambda one: (-one.unit.fold.number, one.unit.seed))
-            for trained in self.trained.values()
+            for trained in self.complete.values()
         ]
 
     @property
     def forecasts(self) -> pd.DataFrame:
         """One long table: variants first, then references, in a fixed order."""
-        units = [one.forecasts for trained in self.trained.values() for one in trained]
+        units = [one.forecasts for trained in self.complete.values() for one in trained]
         references = sorted(
-            self.references, key=lambda one: tuple(one[["variant", "fold"]].iloc[0])
+            (one for one in self.references if one["variant"].iloc[0] not in self.missing),
+            key=lambda one: tuple(one[["variant", "fold"]].iloc[0]),
         )
         return pd.concat([*units, *references], ignore_index=True)
 
@@ -73,12 +83,33 @@ class Fitted:
     @property
     def verdicts(self) -> dict[str, Verdict]:
         """By variant, the worst of :meth:`findings_of`."""
-        return {name: overall(self.findings_of(name)) for name in self.findings}
+        present = [name for name in self.findings if name in self.complete]
+        return {name: overall(self.findings_of(name)) for name in present}
 
     @property
     def leaking(self) -> set[str]:
         """Variants that see the future: no candidates for the best one."""
         return {name for name, verdict in self.verdicts.items() if verdict is Verdict.LEAK}
+
+    def lose(self, name: str, part: str, screen: Screen) -> Callable[[Exception], list[Job]]:
+        """For a job of a variant or reference: note that ``part`` failed, and say so."""
+
+        def failed(error: Exception) -> list[Job]:
+            text = f"{part}: {first_line(error)}"
+            self.missing[name] = "; ".join(filter(None, [self.missing.get(name), text]))
+            screen.say(f"{name:<22} failed, {text}")
+            return []
+
+        return failed
+
+    def require(self, names: Iterable[str]) -> None:
+        """Raise TrainingError if one of ``names`` misses a part."""
+        lost = [f"{name} ({self.missing[name]})" for name in names if name in self.missing]
+        if lost:
+            raise TrainingError(
+                f"{', '.join(lost)}: parts failed, and without them there is nothing to decide. "
+                "The same command again runs only these parts"
+            )
 
     def keep(self, step: str, store: Callable[[T], object]) -> Callable[[Timed[T]], list[Job]]:
         """For a job without follow-ups: store its result, add its CPU seconds to ``step``."""
@@ -91,8 +122,19 @@ class Fitted:
         return then
 
 
+def first_line(error: Exception) -> str:
+    """The first line of an error, with its type unless it is one of ours."""
+    lines = str(error).strip().splitlines()
+    text = lines[0] if lines else ""
+    ours = type(error).__module__.startswith("foldproof.")
+    return text if ours else ": ".join(filter(None, [type(error).__name__, text]))
+
+
 def fit_variants(experiment: Experiment, panel: Path, plan: Plan, screen: Screen) -> Fitted:
-    """Train every unit; attribute and audit a variant as soon as its units are trained."""
+    """Train every unit; attribute and audit a variant as soon as its units are trained.
+
+    A unit that fails is noted, and the others go on.
+    """
     fitted, fingerprint = Fitted(), load(panel).fingerprint
     screen.engine(lstm_engine(experiment.network, experiment.training))
     jobs = [
@@ -102,7 +144,7 @@ def fit_variants(experiment: Experiment, panel: Path, plan: Plan, screen: Screen
     ]
     jobs[1:1] = shared_jobs(experiment, panel, plan, fitted)
     for name in experiment.references:
-        jobs += reference_jobs(experiment, name, panel, plan, fitted)
+        jobs += reference_jobs(experiment, name, panel, plan, fitted, screen)
     follow_ups = (1 + bool(experiment.attribution.samples)) * len(experiment.variants)
     screen.follow(jobs, width=2 * experiment.processes, later=follow_ups)
     return fitted
@@ -125,19 +167,24 @@ def variant_jobs(
     ]
     trained = fitted.trained.setdefault(variant, [])
 
+    def lose(part: str) -> Callable[[Exception], list[Job]]:
+        return fitted.lose(variant, part, screen)
+
     def keep(done: Timed[TrainedUnit]) -> list[Job]:
         trained.append(done.value)
         fitted.seconds["train"] += done.seconds
-        if len(trained) < len(units):
+        if len(trained) < len(units):  # for ever, if one has failed
             return []
         trained.sort(key=lambda one: (one.unit.fold.number, one.unit.seed))
         audit = partial(diagnose.submit, trained, experiment.audit, panel)
-        jobs = [Job(f"audit {variant}", audit, fitted.keep("diagnose", keep_findings))]
+        store_findings = fitted.keep("diagnose", keep_findings)
+        jobs = [Job(f"audit {variant}", audit, store_findings, lose("leak audit"))]
         spec = experiment.attribution
         if spec.samples:
             explain = partial(attribute.submit, trained, spec, panel, experiment.data)
             store = partial(fitted.attributions.__setitem__, variant)
-            jobs.append(Job(f"attribute {variant}", explain, fitted.keep("attribute", store)))
+            keep_all = fitted.keep("attribute", store)
+            jobs.append(Job(f"attribute {variant}", explain, keep_all, lose("attribution")))
         return jobs
 
     def keep_findings(found: tuple[Finding, ...]) -> None:
@@ -146,14 +193,19 @@ def variant_jobs(
         screen.variant(variant, rank_ic, str(overall(found)))
 
     return [
-        Job(f"train {variant} fold {unit.fold.number}", partial(train.submit, unit, panel), keep)
+        Job(
+            f"train {variant} fold {unit.fold.number}",
+            partial(train.submit, unit, panel),
+            keep,
+            lose(f"fold {unit.fold.number} seed {unit.seed}"),
+        )
         for unit in units
     ]
 
 
 def shared_jobs(experiment: Experiment, panel: Path, plan: Plan, fitted: Fitted) -> list[Job]:
     """The audits of the features and of the plan."""
-    features = partial(audit_panel_features.submit, experiment.data, experiment.audit)
+    features = partial(audit_panel_features.submit, experiment.data, experiment.audit, panel)
     folds = partial(audit_folds.submit, plan.folds, experiment.split.embargo, panel)
     jobs = []
     for subject, submit in (("features", features), ("folds", folds)):
@@ -163,7 +215,7 @@ def shared_jobs(experiment: Experiment, panel: Path, plan: Plan, fitted: Fitted)
 
 
 def reference_jobs(
-    experiment: Experiment, name: str, panel: Path, plan: Plan, fitted: Fitted
+    experiment: Experiment, name: str, panel: Path, plan: Plan, fitted: Fitted, screen: Screen
 ) -> list[Job]:
     """One job per fold of a reference forecaster."""
     window, seed = experiment.network.window, experiment.seeds[0]
@@ -172,6 +224,7 @@ def reference_jobs(
             f"reference {name} fold {fold.number}",
             partial(forecast_reference.submit, name, fold, window, seed, panel),
             fitted.keep("references", fitted.references.append),
+            fitted.lose(f"{PREFIX}{name}", f"fold {fold.number}", screen),
         )
         for fold in plan.folds
     ]

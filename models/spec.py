@@ -9,7 +9,10 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from reprlib import Repr
 from typing import Any, ClassVar, Literal
+
+import numpy as np
 
 STRICT = {"extra": "forbid", "use_attribute_docstrings": True}
 """How configuration reads a spec: unknown keys are errors, texts under fields are help."""
@@ -56,7 +59,7 @@ class Interval:
         """
         for entry in value if isinstance(value, tuple) else (value,):
             if entry is not None:
-                require(entry in self, f"{name} must {self}; it is {entry}")
+                require(entry in self, f"{name} must {self}; it is {clipped(entry)}")
 
 
 def at_least(low: float, *names: str) -> dict[str, Interval]:
@@ -85,8 +88,19 @@ class Spec:
     that form."""
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         for name in {**self.__bounds__, **self.__choices__}:
             check_setting(self, name, getattr(self, name))
+
+
+def plain_numbers(spec: Any) -> None:
+    """Make the NumPy numbers among the fields of a frozen ``spec`` into Python's.
+
+    They come from computed sizes, and print and hash differently.
+    """
+    for name, value in [*vars(spec).items()]:
+        if isinstance(value, np.generic):
+            object.__setattr__(spec, name, value.item())
 
 
 def check_setting(spec: Any, name: str, value: Any) -> None:
@@ -97,7 +111,7 @@ def check_setting(spec: Any, name: str, value: Any) -> None:
     for entry in (value if isinstance(value, tuple) else (value,)) if choices else ():
         own = OWN in choices and entry.count(":") == 1
         hint = nearest(entry, choices) or f"; there are {', '.join(choices)}"
-        require(own or entry in choices, f"{name} has no choice {entry!r}{hint}")
+        require(own or entry in choices, f"{name} has no choice {clipped(entry)}{hint}")
 
 
 def require(holds: bool, invariant: str) -> None:
@@ -106,10 +120,34 @@ def require(holds: bool, invariant: str) -> None:
         raise ValueError(invariant)
 
 
+LONGEST = 200
+"""Characters of a value that a message quotes at most."""
+
+
+def clipped(value: Any, length: int = LONGEST) -> str:
+    """``value`` as a message quotes it: its representation, cut in the middle if it is long.
+
+    Only the beginning of a long text, list or mapping is represented at all, because a few lines of
+    YAML can stand for gigabytes.
+    """
+    return brief(BRIEF.repr(value), length)
+
+
+def brief(text: str, length: int = LONGEST) -> str:
+    """``text``, cut in the middle if it is longer than ``length``."""
+    half = length // 2
+    return text if len(text) <= length else f"{text[: half - 2]} ... {text[-half + 3 :]}"
+
+
+BRIEF = Repr()
+BRIEF.maxlevel, BRIEF.maxdict, BRIEF.maxlist, BRIEF.maxtuple, BRIEF.maxset = 4, 12, 12, 12, 12
+BRIEF.maxstring = BRIEF.maxother = BRIEF.maxlong = LONGEST
+
+
 def require_distinct(values: Iterable[Any], what: str) -> None:
     """Raise ValueError, naming the duplicates, unless ``values`` differ from one another."""
     entries = [*values]
-    twice = sorted({str(entry) for entry in entries if entries.count(entry) > 1})
+    twice = sorted({str(entry)[:LONGEST] for entry in entries if entries.count(entry) > 1})
     require(not twice, f"duplicate {what}: {', '.join(twice)}")
 
 
@@ -118,6 +156,8 @@ def nearest(name: str, choices: Iterable[str], prefix: str = "") -> str:
 
     Upper and lower case count as equal. ``prefix`` is put before the choice.
     """
+    if len(name) > LONGEST:  # the search takes time with the square of the length
+        return ""
     by_lower = {str(choice).lower(): str(choice) for choice in choices}
     for found in get_close_matches(name.lower(), by_lower, n=1):
         choice = by_lower[found]
@@ -128,7 +168,7 @@ def nearest(name: str, choices: Iterable[str], prefix: str = "") -> str:
 def unknown(what: str, name: str, choices: Mapping[str, Any]) -> str:
     """The message for a ``name`` that is no key of ``choices``, with the nearest key or all."""
     hint = nearest(name, choices) or f"; there are {', '.join(choices)}"
-    return f"there is no {what} {name!r}{hint}"
+    return f"there is no {what} {clipped(name)}{hint}"
 
 
 @dataclass(frozen=True)

@@ -5,19 +5,25 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+from prefect.client.orchestration import get_client
 from prefect.settings import (
     PREFECT_API_URL,
+    PREFECT_CLIENT_MAX_RETRIES,
     PREFECT_HOME,
     PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+    PREFECT_SERVER_UI_ENABLED,
     temporary_settings,
 )
 
 from foldproof.flows.shell import HOST
+from foldproof.tasks.faults import disk_full
+from foldproof.tasks.lock import locked
 
 
 class ServerError(RuntimeError):
@@ -33,7 +39,10 @@ class Server:
     """
 
     def __init__(self, log: Path, port: int = 0, full: bool = False) -> None:
-        """Start it and return at once.
+        """Start it and return at once, or as soon as no other server of the folder is starting.
+
+        Two servers that create or migrate one database at once both fail. So the lock beside the
+        log is held until this server answers or ends.
 
         Args:
             log: File for its output.
@@ -44,21 +53,44 @@ class Server:
             OSError: The port is taken.
         """
         self.log = log
-        self.answers = False
+        self.full = full
+        self.outcome: int | Exception | None = None
         log.parent.mkdir(parents=True, exist_ok=True)
-        with socket.create_server((HOST, port)) as listening, log.open("wb") as out:
-            self.port = listening.getsockname()[1]
-            script = str(Path(__file__).with_name("server.py"))
-            options = ["embedded", str(listening.fileno()), *(["full"] if full else [])]
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", script, *options],
-                env=os.environ | {"PREFECT_SERVER_API_HOST": HOST},
-                stdin=subprocess.PIPE,
-                stdout=out,
-                stderr=out,
-                pass_fds=[listening.fileno()],
-                start_new_session=True,
-            )
+        with ExitStack() as starting:
+            starting.enter_context(locked(log.parent / "starting", wait_for_start))
+            with socket.create_server((HOST, port)) as listening, log.open("wb") as out:
+                self.port = listening.getsockname()[1]
+                script = str(Path(__file__).with_name("server.py"))
+                options = ["embedded", str(listening.fileno()), *(["full"] if full else [])]
+                self.process = subprocess.Popen(
+                    [sys.executable, "-P", script, *options],
+                    env=os.environ | {"PREFECT_SERVER_API_HOST": HOST},
+                    stdin=subprocess.PIPE,
+                    stdout=out,
+                    stderr=out,
+                    pass_fds=[listening.fileno()],
+                    start_new_session=True,
+                )
+            self.starting = starting.pop_all()
+        self.first_answer = threading.Thread(target=self.ask, daemon=True)
+        self.first_answer.start()
+
+    @property
+    def answers(self) -> bool:
+        """Whether it has answered that it is healthy."""
+        return self.outcome == 200
+
+    def ask(self) -> None:
+        """Store the status of its first answer, or the error; then another server may start."""
+        connection = HTTPConnection(HOST, self.port)
+        try:
+            connection.request("GET", "/api/health")
+            self.outcome = connection.getresponse().status
+        except (OSError, HTTPException) as error:
+            self.outcome = error
+        finally:
+            connection.close()
+            self.starting.close()
 
     def wait(self, seconds: float) -> None:
         """Return as soon as it answers.
@@ -66,20 +98,24 @@ class Server:
         Raises:
             ServerError: It ended, or has not answered after ``seconds``.
         """
-        connection = HTTPConnection(HOST, self.port, timeout=seconds)
-        try:
-            connection.request("GET", "/api/health")
-            self.answers = connection.getresponse().status == 200
-        except (OSError, HTTPException) as error:
-            raise ServerError(self.failure(error)) from error
-        finally:
-            connection.close()
-        if not self.answers:
+        self.first_answer.join(seconds)
+        if self.answers:
+            return
+        if self.outcome is None:
+            raise ServerError(
+                f"the embedded Prefect server has not answered within {seconds:g} seconds: wait "
+                f"longer with PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS={2 * seconds:g}, or "
+                f"set PREFECT_API_URL to your own server. Its log is {self.log}"
+            )
+        if isinstance(self.outcome, int):
             raise ServerError(self.failure("it answers, but reports that it is not healthy"))
+        raise ServerError(self.failure(self.outcome)) from self.outcome
 
     def failure(self, reason: object) -> str:
         """The message for the user."""
         written = self.log.read_text(encoding="utf-8", errors="replace")
+        if disk_full(RuntimeError(written)):
+            return f"the disk of {self.log.parent} is full: make room. The log is {self.log}"
         raised = re.findall(r"^\w[\w.]*(?:Error|Exception)\b.*", written, re.MULTILINE)
         return (
             f"the embedded Prefect server did not start ({raised[-1] if raised else reason}). Its "
@@ -99,27 +135,59 @@ class Server:
             self.process.communicate()
 
 
+def wait_for_start(process: str) -> None:
+    """Say why this command waits."""
+    print(f"process {process} is starting the Prefect server of this folder; waiting", flush=True)
+
+
+def require_api(address: str) -> None:
+    """Raise ServerError unless the configured Prefect server answers."""
+    with (
+        temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}),
+        get_client(sync_client=True) as client,
+    ):
+        error = client.api_healthcheck()
+    if error is not None:
+        from foldproof.tasks.data.address import shown  # late: a command starts the server first
+
+        reason = str(error) or type(error).__name__
+        raise ServerError(
+            f"no Prefect server answers at {shown(address)} ({reason}): start it, or unset "
+            "PREFECT_API_URL to use the embedded one"
+        )
+
+
 @contextmanager
-def one_api() -> Iterator[AbstractContextManager[None]]:
+def one_api(server: bool = True) -> Iterator[AbstractContextManager[None] | None]:
     """Start an embedded server unless PREFECT_API_URL is set, and stop it at the end.
+
+    It yields None if there is no configured API and no ``server`` is wanted.
 
     It yields at once the context in which the API exists; entering that context waits for the
     server. Without a common API every worker process would start its own server, at ten seconds
     each.
+
+    Raises:
+        ServerError: No server answers at PREFECT_API_URL.
     """
-    if PREFECT_API_URL.value():
+    if address := PREFECT_API_URL.value():
+        require_api(address)
         yield nullcontext()
         return
-    server = Server(PREFECT_HOME.value() / "server.log")
+    if not server:
+        yield None
+        return
+    embedded = Server(PREFECT_HOME.value() / "server.log")
     try:
-        yield answering(server)
+        yield answering(embedded)
     finally:
-        server.stop()
+        embedded.stop()
 
 
 @contextmanager
 def answering(server: Server) -> Iterator[None]:
     """Wait until ``server`` answers; inside the block it is the Prefect API."""
     server.wait(PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS.value())
-    with temporary_settings({PREFECT_API_URL: f"http://{HOST}:{server.port}/api"}):
+    address = f"http://{HOST}:{server.port}/api"
+    with temporary_settings({PREFECT_API_URL: address, PREFECT_SERVER_UI_ENABLED: server.full}):
         yield

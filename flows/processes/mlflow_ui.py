@@ -10,6 +10,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from foldproof.flows.processes.api import HOST, ServerError
+from foldproof.tasks.data.address import without_user
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import open_store
 
@@ -33,7 +34,7 @@ def mlflow_ui(tracking: TrackingSpec, port: int, log: Path) -> Iterator[tuple[st
     """
     store = open_store(tracking)  # create the database now: the UI and a run would race for it
     if store.uri.startswith("http"):
-        yield store.uri, None
+        yield without_user(store.uri)[0], None
         return
     process = start_ui(store.uri, port, log)
     try:
@@ -46,15 +47,16 @@ def mlflow_ui(tracking: TrackingSpec, port: int, log: Path) -> Iterator[tuple[st
 def start_ui(uri: str, port: int, log: Path) -> Process:
     """Serve the UI of the store at ``uri`` in one process.
 
-    It ends when its standard input closes, as it does at our end.
+    It ends when its standard input closes, as it does at our end. The address goes through the
+    environment, because every user of the machine can read a command line.
     """
     script = str(Path(__file__).with_name("child.py"))
-    options = ["--backend-store-uri", uri, "--host", HOST, "--port", str(port), "--workers", "1"]
+    options = ["--host", HOST, "--port", str(port), "--workers", "1"]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as out:
         return subprocess.Popen(
             [sys.executable, "-P", script, sys.executable, "-m", "mlflow", "server", *options],
-            env=os.environ | UI_SETTINGS,
+            env=os.environ | UI_SETTINGS | {"MLFLOW_BACKEND_STORE_URI": uri},
             stdin=subprocess.PIPE,
             stdout=out,
             stderr=out,

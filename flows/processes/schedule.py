@@ -10,6 +10,9 @@ from typing import Any
 
 from prefect.futures import PrefectFuture, as_completed
 
+from foldproof.flows.processes.workers import WORKER_DIED, restart_workers
+from foldproof.tasks.faults import disk_full, server_lost
+
 
 @dataclass(frozen=True, eq=False)
 class Job:
@@ -19,32 +22,87 @@ class Job:
         title: A few words for the progress bar.
         submit: Submits the task.
         then: Receives the task's result; the jobs it returns go to the front of the queue.
+        failed: The same for its error; without it, the error ends everything.
     """
 
     title: str
     submit: Callable[[], PrefectFuture[Any]]
     then: Callable[[Any], Iterable["Job"]] = field(default=lambda _: ())
+    failed: Callable[[Exception], Iterable["Job"]] | None = None
 
 
-def drive(jobs: Iterable[Job], width: int) -> Iterator[Job]:
-    """Run ``jobs`` with at most ``width`` in flight; yield each one when it is done.
+class DiedError(RuntimeError):
+    """A worker process died twice with the same task."""
+
+
+def drive(
+    jobs: Iterable[Job],
+    width: int,
+    restart: Callable[[], object] = restart_workers,
+    say: Callable[[str], object] = print,
+) -> Iterator[Job]:
+    """Run ``jobs`` with at most ``width`` in flight; yield each one when it has ended.
 
     An interruption therefore waits for a few short tasks, not for the whole queue.
 
+    A worker that dies (killed, or out of memory) takes the whole pool with it, and nobody knows
+    with which of the tasks in flight it died. So the workers are started again, and those tasks run
+    one at a time; what they have stored is not repeated. A task with which a worker dies then, too,
+    has failed. The others go on.
+
+    Args:
+        jobs: The jobs.
+        width: Tasks in flight.
+        restart: Starts the workers again.
+        say: Prints a line.
+
     Raises:
-        Exception: The error of a task; jobs behind it in the queue are not started.
+        Exception: The error of a task whose job does not handle it, or one that would meet every
+            task: a full disk, a lost Prefect server. Jobs behind it in the queue are not started.
     """
-    queue = deque(jobs)
+    queue, suspects = deque(jobs), deque[Job]()
     running: dict[PrefectFuture[Any], Job] = {}
-    while queue or running:
-        while queue and len(running) < width:
-            job = queue.popleft()
-            with interrupts_held():
-                running[job.submit()] = job
+    lone: Job | None = None
+    broken = False
+    while queue or suspects or running:
+        if not running:
+            if broken:
+                restart()
+                broken = False
+            lone = suspects.popleft() if suspects else None
+            if lone is not None:
+                start(lone, running)
+        while lone is None and not broken and queue and len(running) < width:
+            start(queue.popleft(), running)
         future = next(as_completed(list(running)))
         job = running.pop(future)
-        queue.extendleft(reversed(list(job.then(future.result()))))
+        try:
+            following = job.then(future.result())
+        except WORKER_DIED:
+            if not broken:
+                say(f"a worker died (killed, or out of memory) while {job.title} was in flight")
+            broken = True
+            if job is not lone:
+                suspects.append(job)
+                continue
+            following = handled(job, DiedError(f"its worker process died twice with {job.title}"))
+        except Exception as error:
+            following = handled(job, error)
+        queue.extendleft(reversed(list(following)))
         yield job
+
+
+def start(job: Job, running: dict[PrefectFuture[Any], Job]) -> None:
+    """Submit a job."""
+    with interrupts_held():
+        running[job.submit()] = job
+
+
+def handled(job: Job, error: Exception) -> Iterable[Job]:
+    """The jobs that follow a failed one; raises ``error`` if nobody handles it."""
+    if job.failed is None or disk_full(error) or server_lost(error):
+        raise error
+    return job.failed(error)
 
 
 @contextmanager

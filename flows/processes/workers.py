@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterable
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import resource_tracker
 from typing import Any
 
@@ -28,6 +29,10 @@ def task_runner(processes: int) -> TaskRunner[Any]:
         return ThreadPoolTaskRunner(max_workers=1)
     start_tracker()
     return ProcessPoolTaskRunner(max_workers=processes, initializer=start_pool_worker)
+
+
+WORKER_DIED = (BrokenProcessPool,)
+"""Errors of a task whose worker process has died."""
 
 
 class Workers(TaskRunner[PrefectFuture[Any]]):
@@ -58,11 +63,22 @@ class Workers(TaskRunner[PrefectFuture[Any]]):
         future: PrefectFuture[Any] = self._runner.submit(task, parameters, wait_for, dependencies)
         return future
 
-    def __exit__(self, *error: Any) -> None:
+    def restart(self) -> None:
+        """Stop the workers; the next task starts new ones."""
         runner, self._runner = self._runner, None
         if runner is not None:
-            runner.__exit__(*error)
+            runner.__exit__(None, None, None)
+
+    def __exit__(self, *error: Any) -> None:
+        self.restart()
         super().__exit__(*error)
+
+
+def restart_workers() -> None:
+    """Start the running flow's workers again, after one has died and broken the pool."""
+    context = FlowRunContext.get()
+    if context is not None and isinstance(context.task_runner, Workers):
+        context.task_runner.restart()
 
 
 def requested_processes() -> int:

@@ -5,13 +5,15 @@ from pathlib import Path
 
 from foldproof.flows.screens.terminal import Terminal
 from foldproof.tasks.diagnose import LeakReport, Verdict
+from foldproof.tasks.diagnose.findings.causes import causes_of
+from foldproof.tasks.diagnose.findings.sheet import title_of
 from foldproof.tasks.report.audit.text import (
     subject_name,
     verdict_sentence,
     what_it_adds,
     witness_text,
 )
-from foldproof.tasks.report.text import counted, plain
+from foldproof.tasks.report.text import counted, listed, plain
 from foldproof.tasks.split import Fold
 from foldproof.tasks.track.audit import Audit
 from foldproof.tasks.track.store import Links
@@ -39,14 +41,19 @@ class AuditScreen(Terminal):
         self.say(f"{report.verdict:<8} {verdict_sentence(report)}")
 
     def closing(self, audit: Audit, links: Links, folder: Path) -> None:
-        """Every leak with its witness, the verdict, the time used, and where to look."""
+        """Every cause of a leak with what mends it, the verdict, seconds, and where to look."""
         for report in audit.reports:
             name = subject_name(report.subject)
-            for f in report.findings:
-                if f.verdict is Verdict.LEAK and f.counts:
-                    self.say(f"  {name}: {f.test}, {f.stage}: {plain(f.detail)}")
-                    if f.witness:
-                        self.say(f"    {witness_text(f)}")
+            for cause in causes_of(report):
+                f = cause.finding
+                self.say(f"  {name}: {f.test}, {f.stage}: {plain(f.detail)}")
+                if f.witness:
+                    self.say(f"    {witness_text(f)}")
+                if cause.consequences:
+                    shown = listed(title_of(one.test).lower() for one in cause.consequences)
+                    self.say(f"    this shows in {shown} too")
+                if cause.fix:
+                    self.say(f"    to mend it: {cause.fix}")
             if report.verdict is Verdict.LEAK:
                 self.say(f"  {name}, added rank IC: {what_it_adds(report)}")
         self.say(f"verdict: {audit.verdict}, {MEANING[audit.verdict]}")

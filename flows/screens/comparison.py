@@ -48,12 +48,15 @@ class Screen(Terminal):
         for question, answer in zip(QUESTIONS, answers(results), strict=True):
             self.say(f"{question} {answer.verdict}")
             self.say(f"  {answer.evidence}")
+        if results.missing:
+            self.say(results.left_out)
         self.say()
         self.say_seconds("seconds", wall)
         self.say_seconds("CPU seconds in units", work)
         self.say()
         self.say_links(links)
-        self.say(f"Charts in MLflow: {links.url}")
+        if links.sent:
+            self.say(f"Charts in MLflow: {links.url}")
 
 
 def ranking_table(results: Results) -> Table:

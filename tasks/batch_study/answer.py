@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from foldproof.models.normalizers import resolve
 from foldproof.models.spec import Spec, require
@@ -95,6 +94,8 @@ def _beyond_chance(cells: pd.DataFrame, level: float) -> pd.DataFrame:
 
     This is sharper than the spread over a few seeds, which may be small by luck.
     """
+    from scipy import stats  # here: the import takes half a second
+
     p = stats.norm.sf(cells["honest"] / cells["chance"])
     return cells[false_discovery(p) < 1 - level]
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 CELL = ["panel", "normalization", "composition"]
 SCORES = ("honest", "train_mode", "train_mode_dates")
@@ -62,6 +61,8 @@ def interval(values: np.ndarray, level: float) -> tuple[float, float, float]:
     Raises:
         ValueError: Fewer than two values.
     """
+    from scipy import stats  # here: the import takes half a second
+
     n = len(values)
     if n < 2:
         raise ValueError(f"an interval over seeds needs at least 2 seeds; there is {n}")
@@ -78,6 +79,8 @@ def false_discovery(p: Iterable[float]) -> np.ndarray:
     If cells with an adjusted p-value below q are named, an expected share of at most q of them is
     false, where the p-values are independent or positively dependent.
     """
+    from scipy import stats  # here: the import takes half a second
+
     values = np.asarray([*p], dtype=np.float64)
     known = np.isfinite(values)
     values[known] = stats.false_discovery_control(values[known])

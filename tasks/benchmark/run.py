@@ -72,7 +72,8 @@ def outcome(case: Case, seed: int, **options: object) -> Outcome:
     report = case.audit(seed, **options)
     spent = time.process_time() - start
     leaks = [f for f in report.findings if f.verdict is Verdict.LEAK]
-    price = next((f.inflation for f in leaks if f.inflation is not None), None)
+    prices = (f.inflation for f in leaks if f.inflation is not None)
+    price = next((one for one in prices if one.measured), None)
     return Outcome(
         case=case.key,
         seed=seed,

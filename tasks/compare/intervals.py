@@ -4,9 +4,11 @@ arch is imported inside the functions: the import takes a second, and reading a 
 not need it.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from foldproof.tasks.statistics.mean_test import LEAST_DATES, hac_error, lags_for
+from foldproof.tasks.statistics.mean_test import dates_needed, mean_and_error
 
 LEAST_BLOCKS = 4
 """At least this many blocks must fit into the series."""
@@ -26,6 +28,29 @@ def block_length(daily: np.ndarray, horizon: int) -> int:
     return max(1, min(wanted, len(daily) // LEAST_BLOCKS))
 
 
+def check_dates(dates: int, horizon: int) -> None:
+    """Raise ValueError if a mean over ``dates`` has no standard error (fewer than 4 horizons)."""
+    needed = dates_needed(horizon)
+    if dates < needed:
+        raise ValueError(
+            f"{dates} dates were scored; intervals with a horizon of {horizon} need at least "
+            f"{needed}: lengthen the test blocks"
+        )
+
+
+def drawn_dates(daily: np.ndarray, horizon: int, *, draws: int, seed: int) -> Iterator[np.ndarray]:
+    """(D,) row numbers of each draw of the stationary bootstrap (Politis & Romano 1994).
+
+    A draw takes whole dates of ``daily`` (D, V), which keeps the dependence between columns.
+    """
+    from arch.bootstrap import StationaryBootstrap
+
+    block = block_length(daily, horizon)
+    bootstrap = StationaryBootstrap(block, np.arange(len(daily)), seed=seed)
+    for (dates,), _ in bootstrap.bootstrap(draws):
+        yield np.asarray(dates)
+
+
 def simultaneous_intervals(
     daily: np.ndarray,
     families: tuple[np.ndarray, ...],
@@ -40,15 +65,11 @@ def simultaneous_intervals(
     .. math:: \bar x_v \pm c \, s_v, \quad
         c = \text{the level quantile of } \max_v |\bar x^*_v - \bar x_v| / s^*_v
 
-    over draws of a stationary bootstrap of whole dates (Politis & Romano 1994), which keeps the
-    dependence between columns; s is the Newey-West error, computed again in every draw.
+    over the draws of :func:`drawn_dates`. The error s is that of
+    :func:`~foldproof.tasks.statistics.mean_test.mean_test`, computed again in every draw.
     Percentiles of the bootstrapped means alone reject a true null about twice too often under
-    overlap. The interval of a constant column is its value.
-
-    .. warning::
-
-        On about one year of dates the intervals are too narrow: they miss more often than
-        1 - ``level``.
+    overlap, and a Newey-West error does so on about one year of dates
+    (``python -m tests.benchmarks.comparison_size``). A constant column's interval is its value.
 
     Args:
         daily: (D, V) one row per date.
@@ -64,24 +85,15 @@ def simultaneous_intervals(
     Raises:
         ValueError: Too few dates.
     """
-    from arch.bootstrap import StationaryBootstrap
-
-    n = len(daily)
-    if n < LEAST_DATES:
-        raise ValueError(
-            f"{n} dates were scored; intervals need at least {LEAST_DATES}: "
-            "lengthen the test blocks"
-        )
-    lags = lags_for(n, horizon)
-    mean, error = daily.mean(axis=0), hac_error(daily, lags)
+    check_dates(len(daily), horizon)
+    mean, error = mean_and_error(daily, horizon)
     varies = daily.max(axis=0) > daily.min(axis=0)
     largest = np.empty((draws, len(families)))
-    bootstrap = StationaryBootstrap(block_length(daily, horizon), np.arange(n), seed=seed)
-    for row, ((dates,), _) in enumerate(bootstrap.bootstrap(draws)):
+    for row, dates in enumerate(drawn_dates(daily, horizon, draws=draws, seed=seed)):
         drawn = daily[dates]
-        drawn_error = hac_error(drawn, lags)
-        usable = varies & (drawn_error > 0)
-        t = np.abs(drawn.mean(axis=0) - mean) / np.where(usable, drawn_error, np.inf)
+        drawn_mean, drawn_error = mean_and_error(drawn, horizon)
+        usable = drawn.max(axis=0) > drawn.min(axis=0)
+        t = np.abs(drawn_mean - mean) / np.where(usable, drawn_error, np.inf)
         largest[row] = [t[family].max(initial=0.0) for family in families]
     half = np.zeros(daily.shape[1])
     for family, critical in zip(families, np.quantile(largest, level, axis=0), strict=True):

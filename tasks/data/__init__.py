@@ -5,11 +5,12 @@ from foldproof.tasks.data.panel.panel import Panel, build, folder_of, from_frame
 from foldproof.tasks.data.panel.read import features_of, load_raw
 from foldproof.tasks.data.rows import DataError
 from foldproof.tasks.data.sources.catalogue import SOURCES
-from foldproof.tasks.data.spec import ColumnsSpec, DataSpec, SyntheticSpec, TargetSpec
+from foldproof.tasks.data.spec import ChecksSpec, ColumnsSpec, DataSpec, SyntheticSpec, TargetSpec
 
 __all__ = [
     "FEATURES",
     "SOURCES",
+    "ChecksSpec",
     "ColumnsSpec",
     "DataError",
     "DataSpec",

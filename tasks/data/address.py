@@ -17,6 +17,11 @@ Kind = Literal["duckdb", "sqlite", "postgresql"]
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 BETWEEN_USER_AND_HOST = re.compile(r"[^:/]*:([^@]*)@")
 SETTING = re.compile(r"(?:password|passwd|pwd|secret|token)\w*\s*=\s*(?!\$\{)[^\s&;'\"]", re.I)
+GIVEN = re.compile(r"(://[^:/?#@]*:)(.*)@")
+"""User and password of an address; a password may hold any character."""
+GIVEN_SETTING = re.compile(
+    r"((?:password|passwd|pwd|secret|token)\w*=)(?!\$\{)([^\s&;'\"]+)", re.IGNORECASE
+)
 DUCKDB = (".duckdb", ".ddb")
 
 
@@ -65,6 +70,29 @@ def filled(address: str, environment: Mapping[str, str]) -> tuple[str, tuple[str
     secrets = [form for name in names for form in (environment[name], quote(environment[name], ""))]
     text = VARIABLE.sub(lambda found: quote(environment[found[1]], ""), address)
     return text, tuple(secret for secret in secrets if secret)
+
+
+def shown(address: str) -> str:
+    """The address with ``***`` in place of every password in it, whatever else it contains."""
+    text = GIVEN.sub(r"\1***@", address)
+    return GIVEN_SETTING.sub(r"\1***", text)
+
+
+def secrets_in(address: str) -> tuple[str, ...]:
+    """The passwords in an address, as they are written and decoded."""
+    found = [given[2] for given in GIVEN.finditer(address)]
+    found += [given[2] for given in GIVEN_SETTING.finditer(address)]
+    return tuple({form for text in found if text for form in (text, unquote(text))})
+
+
+def without_user(address: str) -> tuple[str, tuple[str, str] | None]:
+    """An address of the web without user and password, and these two, decoded."""
+    scheme, separator, rest = address.partition("://")
+    before, at, after = rest.rpartition("@")
+    if not separator or not at:
+        return address, None
+    user, _, password = before.partition(":")
+    return f"{scheme}://{after}", (unquote(user), unquote(password))
 
 
 def masked(text: str, secrets: tuple[str, ...]) -> str:

@@ -1,6 +1,6 @@
 """Raw rows: the long table as its source returns it, and where it comes from."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,6 +20,23 @@ def free_columns(frame: pd.DataFrame) -> list[str]:
     return [name for name in names_of(frame) if name not in ROLES]
 
 
+def visible(text: str) -> str:
+    r"""``text`` with an escape such as ``\u200b`` for each invisible character."""
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )
+
+
+def require_printable(origin: str, names: Iterable[str]) -> None:
+    """Raise DataError if the name of a feature holds an invisible or control character."""
+    bad = next((name for name in names if not name.isprintable()), None)
+    if bad is not None:
+        raise DataError(
+            f"{origin}: the name of column '{visible(bad)}' holds an invisible character; rename "
+            "the column"
+        )
+
+
 class DataError(ValueError):
     """The data cannot be used as it is; the message says what is wrong, where, and what to do."""
 
@@ -37,6 +54,7 @@ class Rows:
         about: Facts for the report; ``warnings`` holds one sentence per cause, with a count.
         written: Role -> name of its column in the origin.
         in_order: Whether the order of the rows means something; in a query's result it does not.
+        line_of: Index of a row -> its line in the file; None to count from ``first``.
     """
 
     frame: pd.DataFrame
@@ -46,6 +64,7 @@ class Rows:
     about: dict[str, Any] = field(default_factory=dict)
     written: dict[str, str] = field(default_factory=dict)
     in_order: bool = True
+    line_of: Callable[[int], int] | None = None
 
     def called(self, name: str) -> str:
         """The column of a role under its name in the origin; any other name unchanged."""
@@ -53,7 +72,8 @@ class Rows:
 
     def place(self, index: int) -> str:
         """Where the user finds the row with this index: ``line 7 of prices.csv``."""
-        return f"{self.unit} {index + self.first} of {self.origin}"
+        number = self.line_of(index) if self.line_of else index + self.first
+        return f"{self.unit} {number} of {self.origin}"
 
     def with_frame(self, frame: pd.DataFrame, warnings: Iterable[str] = ()) -> "Rows":
         """These rows with another table and further warnings."""

@@ -58,6 +58,26 @@ class ColumnsSpec(Spec):
 
 
 @dataclass(frozen=True)
+class ChecksSpec(Spec):
+    """When a value or a date of the table is suspicious."""
+
+    __bounds__ = (
+        within("(1, inf)", "max_jump") | at_least(1, "max_stale") | within("[0, 1]", "min_quoted")
+    )
+
+    max_jump: float | None = 2.5
+    """Warn where a price is at least this many times the symbol's price before, or its inverse, or
+    within 3 % of a 2-for-1 split; null for no warning."""
+    max_stale: int | None = 20
+    """Warn where a symbol repeats one price on more dates in a row, with volume 0 if there is a
+    volume, as prices carried after a delisting; null for no warning."""
+    min_quoted: float = 0.0
+    """A date is a trading date if at least this share of the symbols that are listed on it have a
+    price; rows of other dates are dropped. 0 keeps every date, 0.9 gives exchanges with different
+    holidays one calendar."""
+
+
+@dataclass(frozen=True)
 class SyntheticSpec(Spec):
     """Size and strength of the synthetic sources."""
 
@@ -97,7 +117,7 @@ class DataSpec(Spec):
     """For source file, a Parquet or CSV file. For source query, a database: sqlite:///prices.db,
     postgresql+psycopg://reader:${PRICES_PASSWORD}@host/prices with the name of an environment
     variable instead of the password, or a .duckdb file; null for DuckDB over the files that the
-    query names."""
+    query names, in the working directory or in the folders of FOLDPROOF_DATA."""
     query: str | None = None
     """The SELECT of source query. Its rows are long; columns gives their roles."""
     incremental: bool = False
@@ -114,13 +134,15 @@ class DataSpec(Spec):
     """Roles of the columns."""
     features: str = "price"
     """price (the built-in causal set), ready (columns of the source) or package.module:function.
-    The function takes the long rows and returns features on the same rows; date, symbol, price,
-    volume and member have these names; other columns keep their names."""
+    The function takes the long rows under the names that data.columns gives them (also as date,
+    symbol, price, volume and member) and returns features on the same rows."""
     fill_limit: int = 5
     """Trading days for which the last known value of a feature is carried forward."""
     min_history: int = 252
     """Symbols with fewer observed rows are dropped. The whole history counts, so a stock that was
     listed for a shorter time is never in the panel."""
+    checks: ChecksSpec = field(default_factory=ChecksSpec)
+    """Bounds beyond which values and dates of the table get a warning."""
     synthetic: SyntheticSpec = field(default_factory=SyntheticSpec)
     """Size of the synthetic sources: all except sp500, file and query."""
 

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
+from torch import Tensor
 
 from foldproof.tasks.diagnose.data.duplicates import duplicates
 from foldproof.tasks.diagnose.data.execution import execution
@@ -14,7 +15,9 @@ from foldproof.tasks.diagnose.data.purge import order_of_samples, purge_of_sampl
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
 from foldproof.tasks.diagnose.findings.verdicts import unknown_finding
 from foldproof.tasks.diagnose.lookahead.forecasts import invariance_finding, observe
+from foldproof.tasks.diagnose.network import calls
 from foldproof.tasks.diagnose.network.audit import audit_module
+from foldproof.tasks.diagnose.network.coupling import as_numpy
 from foldproof.tasks.diagnose.perturb.attempt import attempt, findings_or_unknown
 from foldproof.tasks.diagnose.perturb.compare import moved
 from foldproof.tasks.diagnose.perturb.rows import KEYS, change_rows
@@ -26,6 +29,7 @@ from foldproof.tasks.diagnose.spec import (
     Labels,
 )
 from foldproof.tasks.diagnose.trace.run import ReferenceRun
+from foldproof.tasks.diagnose.trace.trace import TracedBatch
 
 
 def sample_findings(reference: ReferenceRun) -> list[Finding]:
@@ -183,9 +187,31 @@ def network_findings(reference: ReferenceRun) -> list[Finding]:
     def audited() -> list[Finding]:
         dates = batch.dates.cpu().numpy().astype("datetime64[D]")
         report = audit_module(
-            batch.module, batch.windows, dates, target=batch.target, symbols=batch.symbols,
+            batch.module, batch.windows, dates, target=batch.target,
+            symbols=names_of_samples(batch, reference.base.scores),
             horizon=options.horizon, seed=options.seed,
         )  # fmt: skip
         return list(report.findings)
 
     return findings_or_unknown("batch_composition", "network", audited)
+
+
+def names_of_samples(batch: TracedBatch, scores: pd.Series) -> Tensor | np.ndarray | None:
+    """The symbols of a traced batch: as given, else those of the scores if it yields them in order.
+
+    A forecaster often scores the traced windows in one batch, in the order of (date, symbol) or
+    (symbol, date). Its symbols are then known although it passed none.
+    """
+    if batch.symbols is not None or len(batch.windows) != len(scores):
+        return batch.symbols
+    module, windows, dates = batch.module, batch.windows, batch.dates
+    made, _ = attempt(lambda: as_numpy(calls.fresh_call(module, windows, dates, 0)).reshape(-1))
+    for ordered in (scores, scores.sort_index(level=[1, 0])):
+        own = ordered.to_numpy(dtype=np.float64)
+        days = ordered.index.get_level_values(0).to_numpy().astype("datetime64[D]")
+        in_order = np.array_equal(days.astype(np.int64), dates.cpu().numpy())
+        if made is None or not in_order or made.shape != own.shape:
+            continue
+        if np.allclose(made, own, rtol=1e-4, atol=1e-6):
+            return ordered.index.get_level_values(1).to_numpy(dtype=object)
+    return None

@@ -24,7 +24,7 @@ from foldproof.tasks.diagnose.perturb.compare import day
 from foldproof.tasks.diagnose.perturb.cuts import choose_rows
 from foldproof.tasks.diagnose.perturb.keys import checked_dates
 from foldproof.tasks.diagnose.perturb.rows import schedule
-from foldproof.tasks.diagnose.spec import FULL, AuditOptions
+from foldproof.tasks.diagnose.spec import FULL, AuditOptions, purged_by
 from foldproof.tasks.diagnose.statistical.battery import data_statistics, forecast_statistics
 from foldproof.tasks.diagnose.statistical.leak_price import honest_scores, inflation
 from foldproof.tasks.diagnose.trace.run import BoundForecaster, Forecast, ReferenceRun
@@ -176,7 +176,8 @@ def plan_findings(reference: ReferenceRun) -> list[Finding]:
     options, fold = reference.options, reference.bound.fold
     ends = None
     if options.known_at:
-        ends = label_ends(reference.data, fold.calendar, options.known_at)
+        known_at = purged_by(options.known_at, options.target)
+        ends = label_ends(reference.data, fold.calendar, known_at)
     return diagnose_plan([fold], ends, options.embargo)
 
 

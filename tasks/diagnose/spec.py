@@ -10,7 +10,8 @@ import pandas as pd
 
 from foldproof.models.spec import Spec, at_least, within
 from foldproof.tasks.diagnose.findings.catalogue import LEVEL
-from foldproof.tasks.diagnose.perturb.rows import KEYS, checked_names
+from foldproof.tasks.diagnose.perturb.perturbations import checked_names
+from foldproof.tasks.diagnose.perturb.rows import KEYS
 
 Labels = Callable[[pd.DataFrame], pd.Series]
 """Long rows -> what is forecast, indexed (date, symbol)."""
@@ -45,6 +46,15 @@ QUICK_ROWS = 63
 def by_column(column: str, rows: pd.DataFrame) -> pd.Series:
     """A column of the rows as labels, indexed (date, symbol)."""
     return rows.set_index(list(KEYS))[column].astype(np.float64)
+
+
+def purged_by(known_at: Mapping[str, str], target: object) -> Mapping[str, str]:
+    """The columns of ``known_at`` that a fold is purged by: the target, or all if it is no column.
+
+    A feature that is published late needs no purge.
+    """
+    own = target if isinstance(target, str) else ""
+    return {own: known_at[own]} if own in known_at else known_at
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,8 @@ def trace_network(
         network = network_of(trained, len(panel.features))
         inputs, target = windows.gather(batch), windows.target[batch]
         days = panel.dates[windows.date(batch).numpy()].astype(np.int64)
-        trace.network(network, inputs, torch.from_numpy(days), target, windows.symbol(batch))
+        names = panel.symbols[windows.symbol(batch).numpy()]
+        trace.network(network, inputs, torch.from_numpy(days), target, names)
 
 
 def long_features(panel: Panel, window: int, fold: Fold) -> pd.DataFrame:

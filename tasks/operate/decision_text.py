@@ -1,5 +1,6 @@
 """A decision of the gate as text: one sentence with its numbers, and a page of Markdown."""
 
+from foldproof.tasks.markdown import escaped
 from foldproof.tasks.operate.decision import (
     NOT_ADMITTED,
     Decision,
@@ -99,7 +100,7 @@ def dates(count: int) -> str:
 def markdown(decision: Decision) -> str:
     """The sentence, and a row for each challenger."""
     rows = [
-        f"| {one.variant} | {one.verdict} | {one.coverage:.1%} | {number(one.rank_ic)} "
+        f"| {escaped(one.variant)} | {one.verdict} | {one.coverage:.1%} | {number(one.rank_ic)} "
         f"| {number(one.gain)} | {number(one.low)} to {number(one.high)} | {one.dates} "
         f"| {number(one.p, '.3g')} | {result_text(decision, one)} |"
         for one in decision.challengers
@@ -109,7 +110,7 @@ def markdown(decision: Decision) -> str:
         "|---|---|---:|---:|---:|---:|---:|---:|---|"
     )
     table = "\n".join([head, *rows]) if rows else "No challenger was trained."
-    return f"**{sentence(decision)}**\n\n{table}\n\n{RULE.format(decision=decision)}\n"
+    return f"**{escaped(sentence(decision))}**\n\n{table}\n\n{RULE.format(decision=decision)}\n"
 
 
 RULE = (

@@ -2,6 +2,7 @@
 
 import math
 
+from foldproof.tasks.markdown import escaped, markdown_table
 from foldproof.tasks.operate.monitor import ALARMS, Monitoring, top
 
 LISTED = 10
@@ -9,13 +10,14 @@ LISTED = 10
 
 
 def lines(found: Monitoring) -> list[str]:
-    """The version, then realised rank IC, drift of features and drift of attribution."""
+    """The version, then realised rank IC, drift of features and of attribution, missed nights."""
     name, value = str(found.shift.index[0]), float(found.shift.iloc[0])
     return [
         f"version {found.version} ({found.variant}) of {found.model} on the night of {found.night}",
         realised_text(found),
         f"drift of features: population stability index {value:.2f} at most ({name})",
         attribution_text(found),
+        missed_text(found),
     ]
 
 
@@ -40,6 +42,13 @@ def attribution_text(found: Monitoring) -> str:
     )
 
 
+def missed_text(found: Monitoring) -> str:
+    """The newest nights without a score."""
+    if math.isnan(found.missed):
+        return "missed nights: no night has a score yet"
+    return f"missed nights: {found.missed:g} in a row up to this one have no score"
+
+
 def alert_lines(found: Monitoring) -> list[str]:
     """One line per alert."""
     return [f"ALERT {ALARMS[name].title}: {text}" for name, text in found.alerts.items()]
@@ -48,10 +57,12 @@ def alert_lines(found: Monitoring) -> list[str]:
 def page(found: Monitoring) -> str:
     """The alerts first, then the other lines, then the features that moved most."""
     title, *state = lines(found)
-    alerts = [f"- **{line}**" for line in alert_lines(found)] or ["No alert."]
-    table = ["| feature | stability index | importance now | in training |", "|---" * 4 + "|"]
+    alerts = [f"- **{escaped(line)}**" for line in alert_lines(found)] or ["No alert."]
+    rows = []
     for name, value in found.shift[:LISTED].items():
         shares = (which.get(str(name)) for which in (found.importance, found.reference))
         now, then = ("-" if share is None else f"{share:.1%}" for share in shares)
-        table.append(f"| {name} | {value:.3f} | {now} | {then} |")
-    return "\n".join([title, "", *alerts, "", *(f"- {line}" for line in state), "", *table, ""])
+        rows.append((str(name), f"{value:.3f}", now, then))
+    table = markdown_table(("feature", "stability index", "importance now", "in training"), rows)
+    body = [*alerts, "", *(f"- {escaped(line)}" for line in state)]
+    return "\n".join([escaped(title), "", *body, "", table])

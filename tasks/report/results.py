@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from foldproof.models.normalizers.variant import Variant
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.compare.comparison import Comparison
 from foldproof.tasks.compare.selection import Selection, selection
+from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
 from foldproof.tasks.report.text import is_reference, label, minus
 from foldproof.tasks.split.fold import Fold
@@ -63,6 +64,8 @@ class Results:
         audit_trusted: False if a control (a variant that leaks on purpose) was not flagged LEAK.
         seconds: Wall time by step.
         code_version: Hash of the code that affects results.
+        missing: Variants and references that are left out because a part of them failed, with the
+            part and the reason.
         engine: What ran the LSTM: torch, or native with instruction set and version.
     """
 
@@ -87,12 +90,19 @@ class Results:
     audit_trusted: bool
     seconds: Mapping[str, float]
     code_version: str
+    missing: Mapping[str, str] = field(default_factory=dict)
     engine: str = "torch"
 
     @property
     def ranking(self) -> pd.DataFrame:
         """One row per variant or reference, highest mean daily rank IC first."""
         return self.comparison.ranking.sort_values("rank_ic", ascending=False, na_position="last")
+
+    @property
+    def left_out(self) -> str:
+        """What is missing, in one sentence; empty if nothing is."""
+        lost = ", ".join(f"{label(name)} ({why})" for name, why in self.missing.items())
+        return f"Left out, because parts failed: {lost}." if lost else ""
 
     @property
     def controls(self) -> list[str]:
@@ -123,14 +133,29 @@ class Results:
 
     @cached_property
     def selection(self) -> Selection:
-        """Selection bias of choosing the best candidate."""
+        """Selection bias of choosing the best candidate, measured against the best reference."""
         horizon = int(self.config.get("target", {}).get("horizon", 1))
-        return selection(self.comparison.daily[self.candidates].dropna().to_numpy(), horizon)
+        best = self.references[:1]
+        daily = self.comparison.daily[[*self.candidates, *best]].dropna().to_numpy()
+        count = len(self.candidates)
+        return selection(daily[:, :count], horizon, daily[:, count] if best else None)
 
     @property
     def base(self) -> str:
         """The variant that gains are measured against; a key."""
-        return str(self.config.get("statistics", {}).get("reference", "none"))
+        chosen = self.config.get("statistics", {}).get("reference")
+        return StatisticsSpec(reference=chosen).base(list(self.variants))
+
+    @property
+    def margin(self) -> float:
+        """Largest difference in mean daily rank IC that does not matter."""
+        return float(self.config.get("statistics", {}).get("margin", StatisticsSpec.margin))
+
+    @property
+    def detectable(self) -> float:
+        """Median over candidates of the gain over :attr:`base` that would be found; may be NaN."""
+        known = self.ranking.reindex(columns=["detectable"])["detectable"].dropna()
+        return float(known.median()) if len(known) else math.nan
 
     def rank_ic(self, name: str) -> Estimate:
         """Mean daily rank IC of a variant or reference with its joint interval."""

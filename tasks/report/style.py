@@ -2,13 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
+from threading import Lock
+from typing import Any
+from warnings import catch_warnings, filterwarnings
 
 import numpy as np
 import pandas as pd
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.text import Text
 
 from foldproof.tasks.report.text import minus
 
@@ -81,13 +86,13 @@ def grid(axis: Axes, along: str = "x") -> None:
 
 def name_rows(axis: Axes, names: Sequence[str]) -> None:
     """Names of the rows at the left, the first row on top."""
-    axis.set_yticks(range(len(names)), list(names))
+    axis.set_yticks(range(len(names)), [shortened(name, SHOWN + 10) for name in names])
     axis.set_ylim(max(len(names), 1) - 0.5, -0.5)
 
 
 def slant_columns(axis: Axes, names: Sequence[str], degrees: float = 50) -> None:
     """Names of the columns below the axis, slanted so that long ones fit."""
-    axis.set_xticks(range(len(names)), list(names))
+    axis.set_xticks(range(len(names)), [shortened(name, SHOWN + 10) for name in names])
     axis.tick_params(axis="x", rotation=degrees)
     for tick in axis.get_xticklabels():
         tick.set(ha="right", rotation_mode="anchor")
@@ -185,8 +190,43 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
     return moved.tolist()
 
 
-def render(figure: Figure) -> bytes:
-    """The figure as PNG."""
+def render(figure: Figure, form: str = "png") -> bytes:
+    """The figure as PNG or SVG, every text as it is written.
+
+    Dollar signs mean no mathematics, and a character that the font lacks gives no warning: a PNG
+    shows an empty box for it, an SVG leaves its text to the reader's fonts. The same figure gives
+    the same bytes.
+    """
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+    with RENDERING, rc_context(RENDERED_WITH), catch_warnings():
+        filterwarnings("ignore", "Glyph .* missing from font")
+        filterwarnings("ignore", "Matplotlib currently does not support")  # scripts of India
+        figure.savefig(buffer, format=form, metadata=UNDATED[form])
     return buffer.getvalue()
+
+
+RENDERING = Lock()
+"""Held while matplotlib's settings and the filter of warnings are changed, which threads share."""
+RENDERED_WITH: Any = {
+    "text.parse_math": False,  # ticks that are made while drawing
+    "svg.fonttype": "none",
+    "svg.hashsalt": "foldproof",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "sans-serif"],
+}
+UNDATED: Mapping[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
+}
+"""Metadata left out, so that the bytes do not depend on time and version."""
+SHOWN = 60
+"""Characters of a row's or column's name that a figure shows; a longer one loses its middle."""
+
+
+def shortened(name: str, length: int = SHOWN) -> str:
+    """``name`` with an ellipsis for the middle of a long one."""
+    if len(name) <= length or "\n" in name:
+        return name
+    half = length // 2
+    return f"{name[:half]}…{name[-half + 1 :]}"

@@ -1,13 +1,11 @@
 """Self-contained HTML pages from the templates of this folder."""
 
-from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
-from markupsafe import Markup
 
 HERE = files("foldproof.tasks.report")
 """The templates, wherever the package is installed."""
@@ -24,16 +22,9 @@ def fill(template: str, /, **values: Any) -> str:
     return environment.get_template(template).render(values)
 
 
-def embedded(title: str, png: bytes) -> Markup:
-    """A picture embedded in the page, with ``title`` as its alternative text."""
-    return Markup('<img alt="{}" src="data:image/png;base64,{}">').format(
-        title, b64encode(png).decode()
-    )
-
-
 @dataclass(frozen=True)
 class Report:
-    """A page, and its figures as PNG by key."""
+    """A page and its figures by key: SVG if the page holds them, else PNG."""
 
     page: str
     figures: Mapping[str, bytes]

@@ -1,7 +1,7 @@
 """Names and numbers as readers see them, shared by pages, figures and Markdown."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from foldproof.tasks.train import PREFIX, REFERENCES
 
@@ -46,9 +46,3 @@ def minus(text: str) -> str:
 def plain(text: str) -> str:
     """The text without class names of Python exceptions, such as ``ValueError:``."""
     return re.sub(r"\b[A-Za-z_.]*(Error|Exception): ", "", text)
-
-
-def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown, one line per row."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

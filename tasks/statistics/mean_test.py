@@ -4,6 +4,7 @@ scipy is imported inside the functions: the import takes a second, and reading a
 not need it.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -109,13 +110,28 @@ def dates_needed(horizon: int) -> int:
     return max(least, LEAST_FREQUENCIES * HORIZONS * horizon)
 
 
+@lru_cache(maxsize=8)
+def filters(dates: int, horizon: int) -> np.ndarray:
+    """(B, n) low-frequency cosines over the damping of the overlap: see :func:`mean_test`."""
+    pitch = np.pi * np.arange(1, frequencies(dates, horizon) + 1)[:, None] / dates
+    waves = np.sqrt(2 / dates) * np.cos(pitch * (np.arange(dates) + 0.5))
+    overlap = np.sin(pitch * horizon / 2) / (horizon * np.sin(pitch / 2))
+    return waves / overlap
+
+
+def projections(daily: np.ndarray, horizon: int) -> np.ndarray:
+    """(B, V) projections of the columns of ``daily`` (n, V) on the low frequencies.
+
+    The squared standard error of a mean is the mean square of its column over n. The projection of
+    a difference is the difference of the projections.
+    """
+    return filters(len(daily), horizon) @ daily
+
+
 def mean_and_error(daily: np.ndarray, horizon: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean and its standard error (V,) of the columns of ``daily`` (n, V), as in mean_test."""
-    n = len(daily)
-    pitch = np.pi * np.arange(1, frequencies(n, horizon) + 1)[:, None] / n  # (B, 1)
-    waves = np.sqrt(2 / n) * np.cos(pitch * (np.arange(n) + 0.5))  # (B, n)
-    overlap = np.sin(pitch * horizon / 2) / (horizon * np.sin(pitch / 2))
-    return daily.mean(axis=0), np.sqrt((((waves / overlap) @ daily) ** 2).mean(axis=0) / n)
+    parts = projections(daily, horizon)
+    return daily.mean(axis=0), np.sqrt((parts**2).mean(axis=0) / len(daily))
 
 
 def ratio(mean: np.ndarray, error: np.ndarray) -> np.ndarray:

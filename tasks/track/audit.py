@@ -7,6 +7,7 @@ from pathlib import Path
 
 from foldproof.tasks.diagnose.findings.finding import LeakReport, Verdict
 from foldproof.tasks.diagnose.findings.sheet import sheet_of
+from foldproof.tasks.markdown import escaped
 from foldproof.tasks.report.audit.text import price_of, verdict_sentence
 from foldproof.tasks.report.template import Report
 from foldproof.tasks.track.entries import NOTE, Value, seconds
@@ -57,7 +58,7 @@ def audit_tags(audit: Audit) -> dict[str, str]:
         "verdict": audit.verdict,
         "code_version": audit.code_version,
         **{f"verdict.{report.subject}": report.verdict for report in audit.reports},
-        NOTE: "\n\n".join(verdict_sentence(report) for report in audit.reports),
+        NOTE: "\n\n".join(escaped(verdict_sentence(report)) for report in audit.reports),
     }
 
 
@@ -78,10 +79,10 @@ def write_audit(audit: Audit, report: Report, folder: Path) -> None:
     """The page, and each report as JSON and Markdown with its information sheet, in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.html").write_text(report.page, encoding="utf-8")
-    for name, png in report.figures.items():
-        file = folder / f"{name}.png"
+    for name, svg in report.figures.items():
+        file = folder / f"{name}.svg"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(png)
+        file.write_bytes(svg)
     for one in audit.reports:
         name = file_name(one.subject)
         (folder / f"{name}.json").write_text(one.to_json(), encoding="utf-8")

@@ -1,7 +1,9 @@
 """Metrics, parameters and tags as MLflow accepts them: finite, and within its limits."""
 
+import hashlib
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,27 +18,56 @@ LONGEST = {"key": 250, "param": 6000, "tag": 8000}
 
 
 def key_of(name: str) -> str:
-    """A name with characters that MLflow rejects replaced by ``_``; ``/`` makes UI sections."""
-    return re.sub(r"[^\w\-. /]", "_", name, flags=re.ASCII)[: LONGEST["key"]]
+    """``name`` as a key that MLflow accepts: letters of any script; ``/`` makes UI sections.
+
+    Other characters become ``_``, and so do the empty and dotted parts of a path (``a//b``,
+    ``../y``), which MLflow refuses.
+    """
+    key = clean(re.sub(r"[^\w\-. /]", "_", name))[: LONGEST["key"]]
+    return clean(key[:-1] + "_" if key.endswith("/") else key)  # the cut may end a path badly
+
+
+def clean(path: str) -> str:
+    """``path`` with ``_`` for its empty parts and for the dots of parts of dots only."""
+    parts = path.split("/")
+    return "/".join(part if part.strip(".") else "_" * max(len(part), 1) for part in parts)
+
+
+def keys_of(names: Iterable[str]) -> dict[str, str]:
+    """The key of each name. Names that would share a key get a hash of the name as a suffix.
+
+    Which suffix a name gets depends on nothing else, so runs with the same names compare.
+    """
+    keys = {name: key_of(name) for name in names}
+    uses = Counter(keys.values())
+    return {
+        name: key if uses[key] == 1 or key == name else f"{key[: LONGEST['key'] - 9]}_{mark(name)}"
+        for name, key in keys.items()
+    }
+
+
+def mark(name: str) -> str:
+    """Eight characters that identify ``name``."""
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def metrics(values: Iterable[Value], timestamp: int) -> list[Metric]:
     """The finite values: MLflow accepts NaN without an error and draws it as a number."""
-    return [
-        Metric(key_of(name), float(value), timestamp, step)
-        for name, value, step in values
-        if math.isfinite(value)
-    ]
+    finite = [entry for entry in values if math.isfinite(entry[1])]
+    keys = keys_of(name for name, _, _ in finite)
+    return [Metric(keys[name], float(value), timestamp, step) for name, value, step in finite]
 
 
 def params(values: Mapping[str, Any]) -> list[Param]:
     """Parameters, cut to MLflow's length."""
-    return [Param(key_of(k), str(v)[: LONGEST["param"]]) for k, v in values.items()]
+    keys = keys_of(values)
+    return [Param(keys[k], str(v)[: LONGEST["param"]]) for k, v in values.items()]
 
 
 def tags(values: Mapping[str, Any]) -> list[RunTag]:
     """Tags, cut to MLflow's length."""
-    return [RunTag(key_of(k), str(v)[: LONGEST["tag"]]) for k, v in values.items()]
+    keys = keys_of(values)
+    return [RunTag(keys[k], str(v)[: LONGEST["tag"]]) for k, v in values.items()]
 
 
 def flat(

@@ -1,5 +1,6 @@
 """Find a logged model by run id, by registered name, or as the latest."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import mlflow.artifacts
 from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
 
-from foldproof.tasks.track.store import Store, TrackingError
+from foldproof.tasks.track.store import Store, TrackingError, in_quotes
 
 LATEST = "latest"
 REGISTERED = "models:/"
@@ -111,19 +112,22 @@ def newest_best(store: Store) -> Run:
     )  # fmt: skip
     if not found:
         raise TrackingError(
-            "no comparison has a variant without a leak yet: run foldproof compare first"
+            "no comparison has a variant without a leak yet: run foldproof compare quick"
         )
     tags = found[0].data.tags
-    own = (
-        f"tags.comparison = '{tags['comparison']}' and tags.variant = '{tags['best']}' "
-        f"and {finished}"
-    )
+    comparison, best = in_quotes(tags["comparison"]), in_quotes(tags["best"])
+    own = f"tags.comparison = {comparison} and tags.variant = {best} and {finished}"
     (run,) = store.client.search_runs([store.experiment_id], own, max_results=1)
     return run
 
 
-def run_of(store: Store, name: str) -> Run:
+def run_of(store: Store, name: str, newest: Callable[[Store], str] | None = None) -> Run:
     """The run whose id is, or begins with, ``name``.
+
+    Args:
+        store: Where it is logged.
+        name: The id or its first letters.
+        newest: Names the runs to choose from, for the message; by default those with a model.
 
     Raises:
         TrackingError: No run matches, or several do.
@@ -138,7 +142,7 @@ def run_of(store: Store, name: str) -> Run:
         short = f" (give at least {SHORTEST} letters)" if len(name) < SHORTEST else ""
         raise TrackingError(
             f"{len(found)} runs begin with {name!r}{short}; give the id of one run, or latest. "
-            f"{newest_models(store)}"
+            f"{(newest or newest_models)(store)}"
         )
     return found[0]
 
@@ -150,4 +154,4 @@ def newest_models(store: Store) -> str:
         max_results=NAMED, order_by=["attributes.start_time DESC"],
     )  # fmt: skip
     names = ", ".join(f"{run.info.run_id[:8]} ({run.info.run_name})" for run in runs)
-    return f"Newest: {names}" if names else "There is no model yet: run foldproof compare first"
+    return f"Newest: {names}" if names else "There is no model yet: run foldproof compare quick"

@@ -13,6 +13,7 @@ from foldproof.tasks.track.model import ModelFiles
 from foldproof.tasks.train import TrainedUnit
 from foldproof.tasks.train.serving.model import ModelInputs, example_rows, write_served
 from foldproof.tasks.train.serving.record import NOTHING, background_of, served_of
+from foldproof.tasks.train.serving.rows import as_input
 from foldproof.tasks.version import ROOT, sources
 
 SCORING = ("foldproof.tasks.data", "foldproof.tasks.train.serving.model")
@@ -54,7 +55,7 @@ def forecaster_files(
     return ModelFiles(
         code=Path(__file__).with_name("served_model.py"),
         artifacts=write_served(trained, features, data, place, background),
-        example_input=rows,
+        example_input=as_input(rows, data),
         example_output=scores.assign(date=scores["date"].astype(str)),
         requirements=tuple(f"{name}=={version(name).partition('+')[0]}" for name in NEEDED),
         packages=(staged_code(place),),

@@ -7,8 +7,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
-from mlflow.exceptions import MlflowException
-
 from foldproof.tasks.track.entries import Value, metrics, params, tags
 from foldproof.tasks.track.store import Store
 
@@ -21,10 +19,20 @@ METRICS, PARAMS = 1000, 100
 T = TypeVar("T")
 
 
-def finished_runs(store: Store, comparison: str) -> dict[str, str]:
-    """Ids of a comparison's finished runs by variant; unfinished runs are deleted.
+MISSING = "missing"
+"""Tag of the runs of a comparison in which variants are missing: which, and why."""
 
-    A run is finished only when everything was written, so an interrupted one is written anew.
+
+def finished_runs(store: Store, comparison: str, missing: str = "") -> dict[str, str]:
+    """Ids of a comparison's finished runs by variant; other runs are deleted with their models.
+
+    A run is finished only when everything was written, so an interrupted one is written anew. So
+    is one whose comparison lacked other variants: its ranks and intervals do not hold any more.
+
+    Args:
+        store: Where the runs are.
+        comparison: Value of their tag ``comparison``.
+        missing: Value of their tag ``missing``; empty if no variant is missing.
     """
     kept: dict[str, str] = {}
     token = None
@@ -37,24 +45,33 @@ def finished_runs(store: Store, comparison: str) -> dict[str, str]:
         )
         for run in page:
             name = run.data.tags.get("variant", SUMMARY)
-            if run.info.status == "FINISHED" and name not in kept:
+            whole = run.info.status == "FINISHED" and run.data.tags.get(MISSING, "") == missing
+            if whole and name not in kept:
                 kept[name] = run.info.run_id
             else:
-                store.client.delete_run(run.info.run_id)
+                delete(store, run.info.run_id)
         token = page.token
         if not token:
             return kept
 
 
+def delete(store: Store, run_id: str) -> None:
+    """Delete a run, first its models: MLflow would list a half-written one as pending for ever."""
+    own = f"source_run_id = '{run_id}'"
+    for model in store.client.search_logged_models([store.experiment_id], own):
+        store.client.delete_logged_model(model.model_id)
+    store.client.delete_run(run_id)
+
+
 @contextmanager
 def new_run(store: Store, name: str, run_tags: Mapping[str, Any]) -> Iterator[str]:
     """A run that is RUNNING inside the block, FINISHED after it, FAILED if the block raises."""
-    first = {tag.key: tag.value for tag in tags(run_tags)}
+    first = {tag.key: tag.value for tag in tags({**store.origin, **run_tags})}
     run_id = store.client.create_run(store.experiment_id, tags=first, run_name=name).info.run_id
     try:
         yield run_id
     except BaseException:
-        with suppress(MlflowException):  # the user must see the block's own error
+        with suppress(Exception):  # the user must see the block's own error
             store.client.set_terminated(run_id, "FAILED")
         raise
     store.client.set_terminated(run_id, "FINISHED")

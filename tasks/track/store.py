@@ -2,8 +2,10 @@
 
 import os
 import shlex
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from urllib.error import HTTPError
@@ -11,23 +13,36 @@ from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import url2pathname, urlopen
 
 from mlflow import MlflowClient
-from mlflow.entities import Experiment
+from mlflow.entities import Experiment, Run
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
+from foldproof.tasks.data.address import masked, secrets_in, shown, without_user
+from foldproof.tasks.lock import locked
 from foldproof.tasks.program import program
+from foldproof.tasks.track.outage import NoAnswerError, is_outage, reason
+from foldproof.tasks.track.process import process_tags
 from foldproof.tasks.track.spec import TrackingSpec
 
 SQLITE = "sqlite:///"
+BUSY = 20.0
+"""Seconds to wait for an embedded database that another process writes, beyond SQLite's own."""
 PATIENCE = 5.0
 """Seconds to wait for a tracking server."""
 LOCAL_UI = "http://127.0.0.1:5000"
 UI_ADDRESS = "FOLDPROOF_MLFLOW_UI"
 """Environment variable: address of a UI that already runs on the embedded store."""
 NO_RUNS: Mapping[str, str] = MappingProxyType({})
+WORKFLOW = "workflowType=machine_learning"
+"""Selects the pages for machine learning: without it the UI opens those for generative AI."""
 
 
 class TrackingError(ValueError):
     """The tracking store cannot be used; the message says why and what to do."""
+
+
+class DownError(TrackingError, NoAnswerError):
+    """The tracking server does not answer."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +53,13 @@ class Store:
         client: A client of ``uri``, independent of the process's global tracking URI.
         experiment_id: The experiment of the runs.
         uri: Absolute address of the store.
+        origin: Tags of every run that is created: the user, the program, the Git commit.
     """
 
     client: MlflowClient
     experiment_id: str
     uri: str
+    origin: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,6 +82,11 @@ class Links:
     command: str
     file: str = ""
 
+    @property
+    def sent(self) -> bool:
+        """Whether the run is in the store; else it waits in the outbox."""
+        return not self.summary_run_id.startswith(MADE_UP)
+
 
 def resolve_uri(spec: TrackingSpec) -> str:
     """Absolute address of the store: the environment's, the spec's, or the embedded SQLite file.
@@ -82,11 +104,35 @@ def database(uri: str) -> Path | None:
     return Path(uri.removeprefix(SQLITE)) if uri.startswith(SQLITE) else None
 
 
+def lock_file(uri: str, name: str) -> Path:
+    """The file of the lock ``name`` of a store.
+
+    It lies beside an embedded database, so that all working directories that use the database share
+    it. For any other store it lies in the working directory: processes elsewhere do not see it.
+    """
+    path = database(uri)
+    return (path.parent if path else Path(".foldproof").resolve()) / "locks" / name
+
+
+def one_writer(store: Store, name: str) -> AbstractContextManager[None]:
+    """Only one process at a time writes what is called ``name``: a comparison's id, a model."""
+    return locked(lock_file(store.uri, f"write-{name}"), quiet)
+
+
+MADE_UP = "outbox"
+"""Beginning of the ids of runs and models that wait in the outbox."""
+REGISTRY = "registry"
+"""The lock of whoever moves an alias: the decision of a retraining, or a rollback."""
+
+
+def quiet(_: str) -> None:
+    """Wait without a word: these locks are held for seconds."""
+
+
 def open_store(spec: TrackingSpec) -> Store:
     """Open the store; create the database and the experiment if missing.
 
-    Call it once, in the parent, before anything writes in parallel: processes that migrate a fresh
-    database at the same time fail.
+    One process at a time opens an embedded database: two that migrate it at once both fail.
 
     Raises:
         TrackingError: A server does not answer, the address is not supported, or the experiment
@@ -94,21 +140,29 @@ def open_store(spec: TrackingSpec) -> Store:
     """
     uri = resolve_uri(spec)
     path = database(uri)
-    if path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    else:
+    if not path:
         require_answer(uri)
-    try:
-        client = MlflowClient(tracking_uri=uri)
-        experiment = client.get_experiment_by_name(spec.experiment) or _create(client, spec, path)
-    except MlflowException as error:
-        raise TrackingError(f"the tracking store {shown(uri)} cannot be used: {error}") from error
+    end = time.monotonic() + BUSY
+    while True:
+        try:
+            with locked(lock_file(uri, "database"), quiet) if path else nullcontext():
+                client = MlflowClient(tracking_uri=uri)
+                experiment = client.get_experiment_by_name(spec.experiment)
+                experiment = experiment or _create(client, spec, path)
+            break
+        except (MlflowException, SQLAlchemyError, ModuleNotFoundError) as error:  # no driver
+            if path and "database is locked" in str(error) and time.monotonic() < end:
+                time.sleep(0.5)  # another command writes
+                continue
+            kind = DownError if is_outage(error) else TrackingError
+            why = masked(reason(error), secrets_in(uri))
+            raise kind(f"the tracking store {shown(uri)} cannot be used: {why}") from None
     if experiment.lifecycle_stage != "active":
         raise TrackingError(
             f"experiment {spec.experiment!r} was deleted in {shown(uri)}: restore it there, or set "
             "tracking.experiment to another name"
         )
-    return Store(client, experiment.experiment_id, uri)
+    return Store(client, experiment.experiment_id, uri, process_tags())
 
 
 def _create(client: MlflowClient, spec: TrackingSpec, path: Path | None) -> Experiment:
@@ -133,23 +187,16 @@ def require_answer(uri: str) -> None:
     if urlsplit(uri).scheme not in ("http", "https"):
         return
     try:
-        with urlopen(f"{uri.rstrip('/')}/health", timeout=PATIENCE):
+        address, _ = without_user(uri)
+        with urlopen(f"{address.rstrip('/')}/health", timeout=PATIENCE):
             return
     except HTTPError:
         return  # a server answers; the first call shows whether it grants access
     except OSError as error:
-        raise TrackingError(
+        raise DownError(
             f"no tracking server answers at {shown(uri)} ({error}): start it, or unset "
             "MLFLOW_TRACKING_URI and tracking.uri to use the embedded store"
         ) from error
-
-
-def shown(uri: str) -> str:
-    """The address without a password."""
-    parts = urlsplit(uri)
-    if not parts.password:
-        return uri
-    return parts._replace(netloc=f"{parts.username}:***@{parts.hostname}").geturl()
 
 
 def links_to(
@@ -168,9 +215,8 @@ def links_to(
         variants: Runs by variant.
         file: The artifact to open; empty for all artifacts.
     """
-    page = f"{runs_page(store)}/{run_id}/artifacts" + f"/{file}" * bool(file)
-    place = urlsplit(store.client.get_run(run_id).info.artifact_uri)
-    folder = Path(url2pathname(place.path)) if place.scheme in ("", "file") else None
+    page = run_url(store, run_id, "/artifacts" + f"/{file}" * bool(file))
+    folder = artifact_folder(store.client.get_run(run_id))
     return Links(
         summary_run_id=run_id,
         variant_run_ids=dict(variants),
@@ -181,23 +227,42 @@ def links_to(
     )
 
 
-def charts_url(store: Store, comparison: str) -> str:
-    """Address of the charts of one comparison's runs.
+def artifact_folder(run: Run) -> Path | None:
+    """The artifacts of a run on this machine; None if they are on a server."""
+    place = urlsplit(run.info.artifact_uri)
+    return Path(url2pathname(place.path)) if place.scheme in ("", "file") else None
 
-    The query selects machine learning, because the UI opens on its pages for generative AI.
-    """
+
+def charts_url(store: Store, comparison: str) -> str:
+    """Address of the charts of one comparison's runs."""
     query = {
-        "workflowType": "machine_learning",
         "compareRunsMode": "CHART",
-        "searchFilter": f"tags.comparison = '{comparison}'",
+        "searchFilter": f"tags.comparison = {in_quotes(comparison)}",
     }
-    return f"{runs_page(store)}?{urlencode(query, quote_via=quote)}"
+    return f"{runs_page(store)}?{WORKFLOW}&{urlencode(query, quote_via=quote)}"
+
+
+def run_url(store: Store, run_id: str, part: str = "") -> str:
+    """Address of a run, or of a part of it such as ``/artifacts``, in the UI of the store."""
+    return f"{runs_page(store)}/{run_id}{part}?{WORKFLOW}"
+
+
+def in_quotes(text: str) -> str:
+    """``text`` as a filter of MLflow writes it.
+
+    Raises:
+        TrackingError: It holds both kinds of quotes, for which MLflow has no escape.
+    """
+    mark = '"' if "'" in text else "'"
+    if mark in text:
+        raise TrackingError(f"{text!r} holds both kinds of quotes, so MLflow cannot search for it")
+    return f"{mark}{text}{mark}"
 
 
 def runs_page(store: Store) -> str:
     """Address of the experiment's runs in the UI of the store."""
     base = (
-        store.uri.rstrip("/")
+        without_user(store.uri)[0].rstrip("/")
         if store.uri.startswith("http")
         else os.environ.get(UI_ADDRESS, LOCAL_UI)
     )

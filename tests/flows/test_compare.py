@@ -5,6 +5,7 @@ import re
 import shlex
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -85,6 +86,39 @@ def test_the_printed_command_opens_the_ui_and_ctrl_c_ends_it(finished: tuple[Pla
         httpx.get(f"http://127.0.0.1:{port}/health")
 
 
+def foldproof(place: Place, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Another command in the same folder."""
+    command = [sys.executable, "-m", "foldproof.flows", *arguments]
+    return subprocess.run(
+        command, cwd=place.folder, env=place.environment, capture_output=True, text=True
+    )
+
+
+def test_the_comparison_is_listed_and_its_report_is_found(finished: tuple[Place, str]) -> None:
+    place, output = finished
+    listed = foldproof(place, "list")
+    assert listed.returncode == 0, listed.stderr
+    (row,) = [line for line in listed.stdout.splitlines() if SMALL["name"] in line]
+    summary = runs(place)["summary"]
+    assert summary.info.run_id[:8] in row
+    assert summary.data.tags["best"] in row
+    opened = foldproof(place, "open")
+    assert opened.returncode == 0, opened.stderr
+    assert f"Report: {opened.stdout}" in output
+    assert Path(opened.stdout.strip()).read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(("name", "status"), [("list", 0), ("open", 2)])
+def test_a_folder_without_results_stays_without_a_store(
+    name: str, status: int, place: Place
+) -> None:
+    done = foldproof(place, name)
+    assert done.returncode == status
+    assert "there is no comparison yet: " in done.stdout + done.stderr
+    assert "compare quick" in done.stdout + done.stderr
+    assert not (place.folder / ".foldproof" / "mlflow.db").exists()
+
+
 def test_each_variant_gets_a_run_beside_the_summary(finished: tuple[Place, str]) -> None:
     found = runs(finished[0])
     assert set(found) == {*SMALL["variants"], "summary"}
@@ -101,7 +135,7 @@ def test_the_report_is_one_page_without_external_files(finished: tuple[Place, st
     page = next((place.folder / ".foldproof").rglob("report.html")).read_text()
     assert "<script src" not in page
     assert "http://" not in page.replace("http://www.w3.org", "")
-    assert page.count("data:image/png;base64") >= 6
+    assert page.count("<svg ") >= 6
 
 
 def test_the_model_loads_and_scores(finished: tuple[Place, str]) -> None:
@@ -121,7 +155,7 @@ def test_the_model_loads_and_scores(finished: tuple[Place, str]) -> None:
     assert not list(Path(folder).rglob("*.pkl"))
 
 
-def test_the_same_command_again_trains_and_logs_nothing_new(
+def test_the_same_command_again_trains_draws_and_logs_nothing_new(
     finished: tuple[Place, str],
 ) -> None:
     place, first = finished
@@ -130,6 +164,9 @@ def test_the_same_command_again_trains_and_logs_nothing_new(
     assert again.returncode == 0, again.stderr
     assert {name: run.info.run_id for name, run in runs(place).items()} == before
     assert table_of(again.stdout) == table_of(first)
+    spent = [set(re.findall(r"(report|tracking) \d", text)) for text in (first, again.stdout)]
+    assert spent == [{"report", "tracking"}, set()]
+    assert links_of(again.stdout) == links_of(first)
 
 
 @pytest.mark.slow
@@ -209,6 +246,11 @@ def test_a_wrong_setting_gets_one_message_and_exit_status_2(
     assert done.stderr.startswith("error: ")
     assert message in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def links_of(output: str) -> str:
+    """The last lines: where the report and the charts are."""
+    return output[output.index("\nReport: ") :]
 
 
 def table_of(output: str) -> str:

@@ -1,5 +1,6 @@
 """``foldproof serve`` as a user starts it, asks it for runs, stops it and starts it again."""
 
+import asyncio
 import json
 import os
 import re
@@ -17,7 +18,7 @@ from prefect.client.schemas.objects import FlowRun
 
 from foldproof.flows.cleanup import superseded
 from foldproof.flows.processes.api import ServerError
-from foldproof.flows.serve import locked, require_free_ports
+from foldproof.flows.serve import InterruptibleRunner, only_server, require_free_ports
 from foldproof.tasks.track.spec import TrackingSpec
 from tests.flows.served import SMALL, Api, environment, foldproof, free_port, running, until
 from tests.tasks.track.conftest import OTHERS_WARNINGS
@@ -28,10 +29,30 @@ pytestmark = [pytest.mark.filterwarnings(text) for text in OTHERS_WARNINGS]
 def test_a_folder_is_served_by_one_process(tmp_path):
     lock = tmp_path / ".foldproof" / "serve" / "lock"
     refused = pytest.raises(ServerError, match=f"already served, by process {os.getpid()}")
-    with locked(lock), refused, locked(lock):
+    with only_server(lock), refused, only_server(lock):
         pass
-    with locked(lock):
+    with only_server(lock):
         pass
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_sigterm_ends_the_runner_like_ctrl_c(ignored):
+    """Prefect's own handler left a coroutine that was never awaited."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else signal.default_int_handler)
+
+    async def serve_for_ever():
+        runner = InterruptibleRunner(name="foldproof", pause_on_shutdown=False)
+        signal.signal(signal.SIGTERM, runner.handle_sigterm)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(60)
+
+    usual = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            asyncio.run(serve_for_ever())
+    finally:
+        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGTERM, usual)
 
 
 @pytest.mark.parametrize(("taken", "option"), [(0, "--port"), (1, "--mlflow-port")])
@@ -101,7 +122,9 @@ def test_a_flow_gives_the_same_result_from_shell_deployment_and_api(folder):
     with serving(folder, ports, "serve.log") as process:
         up(folder, "serve.log")
         api = Api(ports[0])
-        over_http = api.run("compare/small", {"experiment": {"tracking": {"experiment": "http"}}})
+        over_http = api.run(
+            "compare/compare-small", {"experiment": {"tracking": {"experiment": "http"}}}
+        )
         assert until(lambda: api.ended(over_http), 300, log)["state_type"] == "COMPLETED"
         given = {"tracking": {"experiment": "command"}}
         (printed,) = re.findall(r"^ +(PREFECT_API_URL=.*)$", log.read_text(), re.MULTILINE)
@@ -113,7 +136,7 @@ def test_a_flow_gives_the_same_result_from_shell_deployment_and_api(folder):
         assert asked.returncode == 0, asked.stdout
         (by_command,) = re.findall(r"runs/flow-run/([0-9a-f-]+)", asked.stdout.replace("\n", ""))
         assert until(lambda: api.ended(by_command), 300, log)["state_type"] == "COMPLETED"
-        refused = api.ask("compare/small", {"experiment": {"training": {"epochs": 0}}})
+        refused = api.ask("compare/compare-small", {"experiment": {"training": {"epochs": 0}}})
         assert (refused.status_code, "experiment.training.epochs" in refused.text) == (409, True)
         assert process.poll() is None
     assert len(answer(folder, "http")) == 3
@@ -121,23 +144,25 @@ def test_a_flow_gives_the_same_result_from_shell_deployment_and_api(folder):
 
 
 @pytest.mark.long
-def test_it_ends_everything_that_it_started_and_goes_on_later(folder):
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_everything_that_it_started_and_goes_on_later(stop, folder):
     ports, log = (free_port(), free_port()), folder / "first.log"
     with serving(folder, ports, "first.log") as process:
         up(folder, "first.log")
         api = Api(ports[0])
         long = {"epochs": 5000, "patience": 5000}
-        run = api.run("compare/small", {"experiment": {"training": long}})
+        run = api.run("compare/compare-small", {"experiment": {"training": long}})
         until(lambda: "Synthetic features" in log.read_text(), 120, log)
-        schedule = api.get("/deployments/name/score/small")["schedules"][0]
+        schedule = api.get("/deployments/name/score/score-small")["schedules"][0]
         assert schedule["schedule"]["timezone"] == "America/New_York"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(stop)
         assert process.wait(60) == 130
+    assert "never awaited" not in log.read_text()
     assert "all servers and runs have ended" in log.read_text()
     left = subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True).stdout
     assert not [line for line in left.splitlines() if str(folder) in line or str(ports[1]) in line]
     with serving(folder, ports, "second.log"):
         up(folder, "second.log")
         assert api.ended(run)["state_type"] == "CRASHED"
-        assert api.get("/deployments/name/score/small")["schedules"][0]["active"]
-        assert not api.get("/deployments/name/score/small")["paused"]
+        assert api.get("/deployments/name/score/score-small")["schedules"][0]["active"]
+        assert not api.get("/deployments/name/score/score-small")["paused"]

@@ -1,6 +1,6 @@
 import pytest
 
-from foldproof.models.spec import Interval, NetworkSpec, TrainingSpec, nearest
+from foldproof.models.spec import Interval, NetworkSpec, TrainingSpec, clipped, nearest
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,16 @@ def test_an_interval_says_which_ends_it_includes() -> None:
     assert float("nan") not in Interval(0)
     assert str(Interval(0, 1, open_low=True)) == "lie in (0, 1]"
     assert str(Interval(0, open_low=True)) == "be greater than 0"
+
+
+def test_a_message_quotes_a_value_at_most_briefly() -> None:
+    assert clipped("a'b") == '"a\'b"'
+    assert clipped(0.5) == "0.5"
+    assert clipped([1, "x"]) == "[1, 'x']"
+    bomb: object = "lol"
+    for _ in range(40):
+        bomb = [bomb] * 9
+    for value in ("x" * 5_000_000, bomb, dict.fromkeys(range(10**5)), 10**3000, {"a": "y" * 10**6}):
+        assert len(clipped(value)) <= 200
+    assert clipped("a" + "x" * 10**6 + "b").startswith("'ax")
+    assert clipped("a" + "x" * 10**6 + "b").endswith("xb'")

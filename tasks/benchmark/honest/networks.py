@@ -145,7 +145,8 @@ class Scoring:
         )
         target = torch.tensor(y["target"].reindex(samples).to_numpy(dtype=np.float64))
         traced = traced_batch(cut, dates)
-        trace.network(network, x[traced], dates[traced], target[traced], symbols[traced])
+        names = samples.get_level_values(1)[traced.numpy()]
+        trace.network(network, x[traced], dates[traced], target[traced], names)
         scores = torch.empty(len(samples))
         with torch.no_grad():
             for chosen in cut:

@@ -15,6 +15,7 @@ from foldproof.tasks.data.features.windows import (
     lagged,
     mean,
     rolling,
+    run_length,
 )
 
 
@@ -57,8 +58,13 @@ class Feature:
 
 
 def log_return(p: Prices, days: int, skip: int = 0) -> np.ndarray:
-    """(D, S) log P[d - skip] / P[d - days]."""
-    return np.log(lagged(p.close, skip) / lagged(p.close, days))
+    """(D, S) log P[d - skip] / P[d - days]; NaN where a close between them is missing.
+
+    A symbol that returns after a gap may be another company.
+    """
+    found = np.log(lagged(p.close, skip) / lagged(p.close, days))
+    found[run_length(p.close) <= days] = np.nan
+    return found
 
 
 def relative(p: Prices, days: int) -> np.ndarray:

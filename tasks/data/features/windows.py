@@ -16,6 +16,12 @@ def lagged(x: np.ndarray, lag: int) -> np.ndarray:
     return out
 
 
+def run_length(x: np.ndarray) -> np.ndarray:
+    """(D, S) -> (D, S) int: rows without a NaN up to row d, its own included; 0 where it is NaN."""
+    rows = np.arange(len(x))[:, None]
+    return rows - np.maximum.accumulate(np.where(np.isnan(x), rows, -1), axis=0)
+
+
 def rolling(x: np.ndarray, window: int, combine: Callable[..., np.ndarray]) -> np.ndarray:
     """Combine rows d, d - 1, ..., d - ``window`` + 1 in this order.
 

@@ -22,6 +22,7 @@ from foldproof.tasks.data.sources.checks import checked
 from foldproof.tasks.data.sources.files import in_roles
 from foldproof.tasks.data.sources.parse import parsed
 from foldproof.tasks.data.spec import DataSpec
+from foldproof.tasks.lock import locked
 
 MOST_RESTATED = 5
 """Restatements that are reported at most, the newest ones."""
@@ -31,6 +32,8 @@ def read_incrementally(
     spec: DataSpec, today: date, folder: Path, read: Callable[[DataSpec], Rows]
 ) -> Rows:
     """The checked rows of ``spec``, equal to ``checked(parsed(read(spec)))``.
+
+    One process at a time: a second one would remove the files that the first has just written.
 
     Args:
         spec: A source that can grow.
@@ -45,12 +48,13 @@ def read_incrementally(
         DataError: What is wrong with the rows.
     """
     place = place_of(spec, folder)
-    before = load(place)
-    kept = None if before is None else with_new_rows(before, spec, today)
-    if kept is None:
-        kept = read_completely(before, spec, today, read, place)
-    elif before is not None and kept is not before:
-        save(kept, place, before.rows.frame["date"].iloc[-1])
+    with locked(folder.parent / "locks" / place.name, lambda _: None):
+        before = load(place)
+        kept = None if before is None else with_new_rows(before, spec, today)
+        if kept is None:
+            kept = read_completely(before, spec, today, read, place)
+        elif before is not None and kept is not before:
+            save(kept, place, before.rows.frame["date"].iloc[-1])
     return kept.rows.with_frame(kept.rows.frame, kept.restated)
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -14,12 +14,15 @@ import pandas as pd
 
 from foldproof.models.imported import failure, imported
 from foldproof.tasks.data.features.features import price_features
+from foldproof.tasks.data.forms.recognize import form_named
 from foldproof.tasks.data.incremental.append import read_incrementally
+from foldproof.tasks.data.panel.calendars import odd_dates, on_trading_dates
 from foldproof.tasks.data.panel.history import as_known, between, with_history
-from foldproof.tasks.data.rows import ROLES, DataError, Rows
+from foldproof.tasks.data.panel.suspicious import suspicious
+from foldproof.tasks.data.rows import ROLES, DataError, Rows, names_of, require_printable
 from foldproof.tasks.data.sources.catalogue import SOURCES
 from foldproof.tasks.data.sources.checks import checked, with_content
-from foldproof.tasks.data.sources.parse import parsed
+from foldproof.tasks.data.sources.parse import not_numbers, parsed
 from foldproof.tasks.data.spec import DataSpec
 
 Transform = Callable[[pd.DataFrame], pd.DataFrame]
@@ -37,10 +40,11 @@ def read(spec: DataSpec, today: date | None = None, kept: Path | None = None) ->
         DataError: The first fault of the rows.
     """
     source = SOURCES[spec.source]
-    if kept is not None and spec.incremental:
-        rows = read_incrementally(spec, today or latest_today(), kept, source.load)
-    else:
-        rows = typed(source.load(spec), spec, today)
+    with form_named(spec.path if spec.source == "file" else None):
+        if kept is not None and spec.incremental:
+            rows = read_incrementally(spec, today or latest_today(), kept, source.load)
+        else:
+            rows = typed(source.load(spec), spec, today)
     start = spec.start or (date.fromisoformat(source.start) if source.start else None)
     origin = {"source": spec.source, "title": source.title, "notes": source.notes}
     rows = replace(rows, about=origin | {"terms": source.terms, "origin": rows.origin} | rows.about)
@@ -74,12 +78,17 @@ def selected(rows: Rows, spec: DataSpec, start: date | None) -> Rows:
         DataError: Nothing is left.
     """
     rows = with_content(rows, spec.features == "ready", spec.columns.features)
-    return with_history(between(as_known(rows), start, spec.end), spec.min_history)
+    rows = on_trading_dates(rows, spec.checks.min_quoted)
+    rows = with_history(between(as_known(rows), start, spec.end), spec.min_history)
+    return odd_dates(suspicious(rows, spec.checks))
 
 
-def load_raw(spec: DataSpec) -> pd.DataFrame:
-    """Stage 1 as a plain table: date, symbol, the other roles, and the user's columns."""
-    return read(spec).frame
+def load_raw(spec: DataSpec, kept: Path | None = None) -> pd.DataFrame:
+    """Stage 1 as a plain table: date, symbol, the other roles, and the user's columns.
+
+    ``kept`` is the folder of the rows that ``spec.incremental`` keeps.
+    """
+    return read(spec, kept=kept).frame
 
 
 def features_of(spec: DataSpec) -> Transform | None:
@@ -92,7 +101,8 @@ def features_of(spec: DataSpec) -> Transform | None:
         return None
     if spec.features == "price":
         return partial(price_features, fill_limit=spec.fill_limit)
-    return partial(own_features, own_function(spec.features, "features"), spec.features)
+    function = own_function(spec.features, "features")
+    return partial(own_features, function, spec.features, spec.columns.roles)
 
 
 def own_function(name: str, what: str) -> Callable[..., Any]:
@@ -107,20 +117,33 @@ def own_function(name: str, what: str) -> Callable[..., Any]:
         raise DataError(str(error)) from error
 
 
-def own_features(function: Transform, name: str, frame: pd.DataFrame) -> pd.DataFrame:
+def own_features(
+    function: Transform, name: str, written: Mapping[str, str], frame: pd.DataFrame
+) -> pd.DataFrame:
     """The features that the user's function makes from a copy of ``frame``, checked.
+
+    Args:
+        function: Long rows -> features on the same rows.
+        name: Its name in errors.
+        written: Role -> name of its column in the user's table; the function gets both.
+        frame: Long rows, with columns named by their roles.
 
     Raises:
         DataError: The function raises, or does not return a table of finite or missing numbers on
             the same rows.
     """
+    given = as_written(frame, written)
     try:
-        out = function(frame.copy())
+        out = function(given.copy())
     except (Exception, SystemExit) as error:  # a user's function may raise anything
-        raise DataError(f"features {name!r} failed: {failure(error)}") from error
+        columns = isinstance(error, KeyError | AttributeError)
+        there = f"; its rows have the columns {', '.join(names_of(given))}" if columns else ""
+        raise DataError(f"features {name!r} failed: {failure(error)}{there}") from error
     if not isinstance(out, pd.DataFrame):
         raise DataError(f"features {name!r} returned {type(out).__name__}; return a DataFrame")
-    out = out.drop(columns=[column for column in ROLES if column in out])
+    roles = [*ROLES, *(column for role, column in written.items() if role in frame)]
+    same = [one for one in roles if one in out and (one in ROLES or unchanged(out, given, one))]
+    out = out.drop(columns=same)
     if not out.index.equals(frame.index):
         raise DataError(
             f"features {name!r} returned {len(out)} rows for {len(frame)}, or other index labels; "
@@ -131,9 +154,11 @@ def own_features(function: Transform, name: str, frame: pd.DataFrame) -> pd.Data
             f"features {name!r} returned the columns {[*out.columns]}; return one or more "
             "features of different names, besides date and symbol"
         )
+    require_printable(f"features {name!r}", map(str, out))
     text = [column for column in out if out[column].dtype.kind not in "fiub"]
     if text:
-        raise DataError(f"features {name!r}: column {text[0]!r} holds text; drop or encode it")
+        what = not_numbers(out[text[0]]) or "objects"
+        raise DataError(f"features {name!r}: column {text[0]!r} holds {what}; drop or encode it")
     for column in out:
         infinite = np.isinf(out[column].to_numpy(np.float64))
         if infinite.any():
@@ -143,6 +168,20 @@ def own_features(function: Transform, name: str, frame: pd.DataFrame) -> pd.Data
                 f"{row['symbol']} ({infinite.sum()} such cells); return NaN there"
             )
     return out
+
+
+def as_written(frame: pd.DataFrame, written: Mapping[str, str]) -> pd.DataFrame:
+    """``frame`` with the columns of roles under the user's names first, then under their roles."""
+    named = {role: name for role, name in written.items() if role in frame}
+    out = frame.rename(columns=named)
+    aliases = {role: frame[role] for role in named if role not in out}
+    return out.assign(**aliases)
+
+
+def unchanged(out: pd.DataFrame, given: pd.DataFrame, name: str) -> bool:
+    """Whether a column is returned as it was given: then it is no feature."""
+    column = out[name]
+    return isinstance(column, pd.Series) and column.equals(given[name])
 
 
 def features_version(spec: DataSpec) -> str:

@@ -3,9 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
 from types import MappingProxyType
+from typing import cast
 
-from foldproof.tasks.data.rows import Rows
+import pandas as pd
+
+from foldproof.tasks.data.rows import DataError, Rows
 from foldproof.tasks.data.sources.databases import read_query
 from foldproof.tasks.data.sources.files import read_file
 from foldproof.tasks.data.spec import DataSpec
@@ -34,11 +39,23 @@ class Source:
 
 
 def load_sp500(spec: DataSpec) -> Rows:
-    """Twenty US stocks, daily adjusted closes, from the skfolio package; nothing is downloaded."""
-    from skfolio.datasets import load_sp500_dataset
+    """Twenty US stocks, daily adjusted closes, from the skfolio package; nothing is downloaded.
 
-    wide = load_sp500_dataset().rename_axis(index="date", columns="symbol")
-    frame = wide.stack().rename("price").reset_index()
+    The file is read without importing skfolio, which takes longer than a night's scoring.
+
+    Raises:
+        DataError: skfolio is not installed.
+    """
+    package = find_spec("skfolio")
+    if package is None or not package.submodule_search_locations:
+        raise DataError(
+            "data.source 'sp500' reads a file of the package skfolio, which is not installed: "
+            "run pip install skfolio, or set data.source to file"
+        )
+    file = Path(package.submodule_search_locations[0], "datasets", "data", "sp500_dataset.csv.gz")
+    wide = pd.read_csv(file, index_col=0).rename_axis(index="date", columns="symbol")
+    wide.index = pd.to_datetime(wide.index, format="%Y-%m-%d")
+    frame = cast(pd.Series, wide.stack()).rename("price").reset_index()
     return Rows(frame, "skfolio's S&P 500 data set")
 
 

@@ -7,7 +7,14 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
-from foldproof.tasks.data.rows import ROLES, DataError, Rows, free_columns, names_of
+from foldproof.tasks.data.rows import (
+    ROLES,
+    DataError,
+    Rows,
+    free_columns,
+    names_of,
+    require_printable,
+)
 from foldproof.tasks.data.sources.parse import STAMP, fault
 
 POSITIVE = pa.Check(lambda x: x > 0, error="is not positive; correct it or leave the cell empty")
@@ -56,9 +63,10 @@ def checked(rows: Rows, today: date) -> Rows:
         raise fault(rows, bad, head["column"], head["check"]) from None
     twice = frame.duplicated(["date", "symbol"])
     if twice.any():
-        raise fault(
-            rows, twice, "symbol", "is a duplicate on that date; keep one row per date and symbol"
-        )
+        why = "is a duplicate on that date; keep one row per date and symbol"
+        within = any("dropped the time of day" in text for text in rows.about.get("warnings", []))
+        bars = ", such as the last one of each day" if within else ""
+        raise fault(rows, twice, "symbol", why + bars)
     check_knowledge(rows)
     return ordered(rows)
 
@@ -107,9 +115,15 @@ def with_content(rows: Rows, ready: bool, named: tuple[str, ...] | None) -> Rows
                 f"{rows.origin}: column {rows.called(name)!r} is empty; fill it or use another "
                 "column"
             )
+    if "volume" in frame and not frame["volume"].any():
+        raise DataError(
+            f"{rows.origin}: column {rows.called('volume')!r} is 0 in every row; set "
+            "columns.volume: null, or fill it"
+        )
     if not ready:
         return rows
     free = free_columns(frame)
+    require_printable(rows.origin, free)
     constant = [name for name in free if frame[name].min() == frame[name].max()]
     if len(empty) + len(constant) == len(free):
         raise DataError(

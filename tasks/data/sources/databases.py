@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
 
 Ask = Callable[[str], pd.DataFrame]
+FOLDERS = "FOLDPROOF_DATA"
+"""Environment variable: the folders whose files a DuckDB query may read, separated as in PATH."""
 
 
 def origin_of(address: str | None) -> str:
@@ -57,14 +59,51 @@ def duckdb_asked(address: str | None, query: str) -> Iterator[Ask]:
     except duckdb.Error as error:
         raise DataError(f"{address}: not readable as a DuckDB file: {first_line(error)}") from error
 
+    folders = readable_folders()
+
     def ask(text: str) -> pd.DataFrame:
         try:
             return connection.sql(text).df()
+        except duckdb.PermissionException as error:
+            raise DataError(
+                f"{origin_of(address)} may read no file outside {' and '.join(folders)}: "
+                f"{first_line(error)}. Move the file there, or set {FOLDERS} to its folder where "
+                "the command is started"
+            ) from error
         except duckdb.Error as error:
             raise refused(address, query, error) from error
 
     with connection:
+        for setting in locked_down(folders):
+            connection.execute(setting)
         yield ask
+
+
+def readable_folders() -> list[str]:
+    """The folders whose files a query may read: those of ``FOLDERS``, or the working directory.
+
+    A setting of the experiment cannot widen them, because the query itself is such a setting, and
+    whoever may start a flow over the network would then read every file of the machine.
+    """
+    given = [part for part in os.environ.get(FOLDERS, "").split(os.pathsep) if part]
+    return [str(Path(part).expanduser().resolve()) for part in given or ["."]]
+
+
+def locked_down(folders: list[str]) -> list[str]:
+    """Statements after which a query reads files of ``folders`` only, in the order that works.
+
+    No network, no extension, no variable of Python, no link out of a folder, and no way back.
+    """
+    inside = (folder.rstrip("/").replace("'", "''") for folder in folders)
+    listed = ", ".join(f"'{folder}/'" for folder in inside)
+    return [
+        "set python_enable_replacements = false",
+        "set autoinstall_known_extensions = false",
+        "set autoload_known_extensions = false",
+        f"set allowed_directories = [{listed}]",
+        "set enable_external_access = false",
+        "set lock_configuration = true",
+    ]
 
 
 @contextmanager

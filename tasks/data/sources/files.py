@@ -1,8 +1,10 @@
 """The user's table, from a Parquet or CSV file or from memory, with its columns in roles."""
 
+import csv as csv_format
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
@@ -10,8 +12,9 @@ from types import MappingProxyType
 import pandas as pd
 from pandas.errors import EmptyDataError, ParserWarning
 
-from foldproof.models.spec import nearest
-from foldproof.tasks.data.rows import ROLES, DataError, Rows, names_of
+from foldproof.models.spec import brief, clipped, nearest
+from foldproof.tasks.data.forms.names import ADJUSTED, FACTOR, plain
+from foldproof.tasks.data.rows import ROLES, DataError, Rows, names_of, visible
 from foldproof.tasks.data.spec import ColumnsSpec, DataSpec
 
 NULLS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "n/a", "#N/A", "<NA>"]
@@ -52,8 +55,25 @@ def read_table(name: str, symbol: str) -> Rows:
         reason = str(error).splitlines()[0]
         kinds = "a CSV file in UTF-8" if csv else "a Parquet file"
         raise DataError(f"{path}: not readable as {kinds}: {reason}") from error
-    unit, first = ("line", 2) if csv else ("row", 1)
-    return Rows(flat(frame), str(path), unit, first)
+    if csv:
+        return Rows(flat(frame), str(path), "line", 2, line_of=partial(line_of, path))
+    return Rows(flat(frame), str(path))
+
+
+def line_of(path: Path, index: int) -> int:
+    """The line of a CSV file on which row ``index`` begins, as an editor counts.
+
+    Blank lines and line breaks inside quotes count too. The file is read again: only an error
+    needs this number.
+    """
+    with path.open(encoding="utf-8", newline="") as stream:
+        reader, end, row = csv_format.reader(stream), 0, -2
+        for cells in reader:
+            start, end = end + 1, reader.line_num
+            row += bool(cells) and (len(cells) > 1 or bool(cells[0].strip()))
+            if row == index:
+                return start
+    return index + 2
 
 
 def read_csv(
@@ -98,6 +118,8 @@ def missing_file(path: Path) -> str:
         return f"there is no folder {folder}; correct the path"
     if path.is_dir():
         return "this is a folder; set path to one file in it"
+    if path.exists():
+        return "this is a pipe or a device; set path to a file"
     names = [file.name for file in folder.iterdir() if file.is_file()]
     return f"there is no such file{nearest(path.name, names) or '; correct the path'}"
 
@@ -117,9 +139,32 @@ def in_roles(rows: Rows, spec: DataSpec) -> Rows:
         require_column(rows, name, f"columns.{role}")
     own = [] if spec.features == "price" else own_columns(rows, spec.columns, roles)
     roles_of = {name: role for role, name in roles.items()}
-    nameless = ["left out a column without a name"] if "" in frame else []
-    named = rows.with_frame(frame[[*roles_of, *own]].rename(columns=roles_of), nameless)
+    warnings = ["left out a column without a name"] if "" in frame else []
+    warnings += adjusted_beside(frame, roles.get("price"))
+    named = rows.with_frame(frame[[*roles_of, *own]].rename(columns=roles_of), warnings)
     return replace(named, written=roles)
+
+
+def adjusted_beside(frame: pd.DataFrame, price: str | None) -> list[str]:
+    """A warning if the table has adjusted closes or their factors, but the price is another column.
+
+    Args:
+        frame: The table, with the names of the file.
+        price: Its price; None without one.
+    """
+    if price is None or ADJUSTED.fullmatch(plain(price)):
+        return []
+    for kind, advice in (
+        (ADJUSTED, "set columns.price to {!r}"),
+        (FACTOR, "apply the factors of {!r}, as foldproof init does"),
+    ):
+        found = [name for name in names_of(frame) if kind.fullmatch(plain(name))]
+        if found:
+            return [
+                f"{price} is the price although there is a column {found[0]!r}: if {price} is not "
+                f"adjusted for splits and dividends, {advice.format(found[0])}"
+            ]
+    return []
 
 
 def wanted_roles(frame: pd.DataFrame, spec: DataSpec) -> dict[str, str]:
@@ -156,7 +201,7 @@ def require_distinct(origin: str, names: Sequence[str]) -> None:
     """Raise DataError if a column name is a duplicate."""
     twice = [name for name in names if names.count(name) > 1]
     if twice:
-        raise DataError(f"{origin}: duplicate column {twice[0]!r}; rename one of them")
+        raise DataError(f"{origin}: duplicate column {clipped(twice[0])}; rename one of them")
 
 
 def require_column(rows: Rows, name: str, setting: str) -> None:
@@ -164,6 +209,10 @@ def require_column(rows: Rows, name: str, setting: str) -> None:
     names = names_of(rows.frame)
     if name in names:
         return
-    shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-    near = nearest(name, names) or "; the table must be long, with one row per date and symbol."
-    raise DataError(f"{rows.origin}: no column {name!r} ({setting}){near} There are {shown}")
+    listed = ", ".join(brief(visible(one)) for one in names[:12])
+    shown = listed + (", ..." if len(names) > 12 else "")
+    near = (
+        visible(nearest(name, names))
+        or "; the table must be long, with one row per date and symbol."
+    )
+    raise DataError(f"{rows.origin}: no column {clipped(name)} ({setting}){near} There are {shown}")

@@ -10,8 +10,9 @@ from foldproof.tasks.diagnose.data.label_end import chosen_days
 from foldproof.tasks.diagnose.data.labels import Target, TargetTransform, amounts, target_of
 from foldproof.tasks.diagnose.findings.finding import Finding, Witness
 from foldproof.tasks.diagnose.findings.verdicts import exact_finding
-from foldproof.tasks.diagnose.perturb.compare import day, moved
-from foldproof.tasks.diagnose.perturb.rows import PERTURBATIONS, changed_column
+from foldproof.tasks.diagnose.perturb.cells import changed_column
+from foldproof.tasks.diagnose.perturb.compare import day, in_spreads, moved
+from foldproof.tasks.diagnose.perturb.perturbations import PERTURBATIONS
 
 LEVELS = 10
 """Later prices are held at 1, then at powers of two up to 2**10, which keep ratios exact."""
@@ -56,7 +57,8 @@ class Reactions:
 
     def differs(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         """(n,) bool: targets that differ by more than rounding."""
-        return moved(before, after) > self.target.limit * self.target.scale
+        target = self.target
+        return in_spreads(before, after, target.scale, target.top) > target.limit
 
 
 def execution(

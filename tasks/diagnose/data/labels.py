@@ -10,7 +10,8 @@ import pandas as pd
 from foldproof.tasks.diagnose.perturb.attempt import attempt, run
 from foldproof.tasks.diagnose.perturb.compare import (
     NOISE_MARGIN,
-    moved,
+    in_spreads,
+    largest_ordinary,
     numbers,
     spread,
     tolerance_of,
@@ -31,7 +32,8 @@ class Target:
         data: (n,) raw rows, each with a date and a symbol.
         values: (n,) float64; NaN where there is no target.
         limit: Changes above this many ``scale`` exceed rounding and the difference of two runs.
-        scale: Standard deviation of the target.
+        scale: Spread of the target.
+        top: Its largest ordinary value; a larger one is allowed more rounding.
         days: (D,) datetime64[ns] trading days.
         row: (n,) position of each row's date in ``days``.
     """
@@ -41,6 +43,7 @@ class Target:
     values: np.ndarray
     limit: float
     scale: float
+    top: float
     days: np.ndarray
     row: np.ndarray
 
@@ -51,7 +54,7 @@ class Target:
 
     def moves(self, after: np.ndarray) -> np.ndarray:
         """(n,) bool: where ``after`` differs from the target by more than rounding."""
-        return moved(self.values, after) > self.limit * self.scale
+        return in_spreads(self.values, after, self.scale, self.top) > self.limit
 
 
 def target_of(transform: TargetTransform, data: pd.DataFrame) -> Target:
@@ -70,9 +73,10 @@ def target_of(transform: TargetTransform, data: pd.DataFrame) -> Target:
         raise ValueError(f"data needs at least 2 dates; it has {len(days)}")
     column = column_of(transform, data)
     values, scale = numbers(column), spread(numbers(column))
-    rerun = moved(values, numbers(column_of(transform, data)))
-    limit = max(tolerance_of(column), NOISE_MARGIN * float(rerun.max(initial=0.0)) / scale)
-    return Target(transform, data, values, limit, scale, days, row)
+    top = largest_ordinary(values)
+    rerun = in_spreads(values, numbers(column_of(transform, data)), scale, top)
+    limit = max(tolerance_of(column), NOISE_MARGIN * float(rerun.max(initial=0.0)))
+    return Target(transform, data, values, limit, scale, top, days, row)
 
 
 def column_of(transform: TargetTransform, data: pd.DataFrame) -> pd.Series:

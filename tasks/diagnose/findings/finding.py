@@ -8,6 +8,8 @@ from enum import StrEnum
 
 import pandas as pd
 
+from foldproof.tasks.markdown import escaped, markdown_table
+
 
 class Verdict(StrEnum):
     """LEAK: a forecast depends on the future. CLEAN: none found in the test. UNKNOWN: undecided."""
@@ -58,11 +60,18 @@ class Inflation:
         return self.reported - self.honest
 
     @property
+    def measured(self) -> bool:
+        """Whether any date has an honest forecast; without one there is nothing to compare with."""
+        return self.abstained < self.dates
+
+    @property
     def has_interval(self) -> bool:
         """Whether there are enough dates for an interval."""
         return math.isfinite(self.low)
 
     def __str__(self) -> str:
+        if not self.measured:
+            return f"rank IC not measurable: no honest forecast on any of {self.dates} dates"
         interval = (
             f" [{self.low:+.3f}, {self.high:+.3f}]"
             if self.has_interval
@@ -222,13 +231,10 @@ class LeakReport:
 
     def to_markdown(self) -> str:
         """The verdict, then a table with one row per finding."""
-        head = f"**{self.subject}: {self.verdict}**\n\n"
-        lines = [
-            "| test | stage | verdict | statistic | value | threshold | witness |",
-            "|---|---|---|---|---|---|---|",
-        ]
+        rows = []
         for f in self.findings:
             verdict = f.verdict if f.counts else f"{f.verdict} (informs only)"
-            cells = [f.test, f.stage, verdict, f.statistic, f"{f.value:.3g}", f"{f.threshold:.3g}"]
-            lines.append(f"| {' | '.join(cells)} | {f.witness or f.detail} |")
-        return head + "\n".join(lines) + "\n"
+            sizes = f"{f.value:.3g}", f"{f.threshold:.3g}"
+            rows.append((f.test, f.stage, verdict, f.statistic, *sizes, str(f.witness or f.detail)))
+        head = ("test", "stage", "verdict", "statistic", "value", "threshold", "witness")
+        return f"**{escaped(self.subject)}: {self.verdict}**\n\n{markdown_table(head, rows)}"

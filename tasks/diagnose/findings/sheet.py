@@ -13,6 +13,7 @@ from types import MappingProxyType
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS, STAGES
 from foldproof.tasks.diagnose.findings.finding import Finding, LeakReport, Verdict
 from foldproof.tasks.diagnose.findings.leakage_types import LEAKAGE_TYPES, LeakageType
+from foldproof.tasks.markdown import escaped
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,11 @@ class InfoSheet:
 
     def to_markdown(self) -> str:
         """The sheet as Markdown, for a paper's appendix or a tracker."""
-        head = f"# Model information sheet: {self.subject}\n\n{READING}\n"
+        head = f"# Model information sheet: {escaped(self.subject)}\n\n{READING}\n"
         parts = [
             f"\n## {key} {one.kind.title}\n\n*{one.kind.group}.* {one.kind.question}\n\n"
-            f"**{one.verdict}.** {one.reason}\n\n"
-            f"- Evidence: {evidence_text(one.evidence) or 'none'}\n"
+            f"**{one.verdict}.** {escaped(one.reason)}\n\n"
+            f"- Evidence: {escaped(evidence_text(one.evidence)) or 'none'}\n"
             f"- For a person: {one.kind.person}\n"
             for key, one in self.answers.items()
         ]

@@ -3,6 +3,7 @@
 from functools import partial
 
 import numpy as np
+import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from foldproof.tasks.diagnose.findings.finding import Finding
@@ -54,10 +55,15 @@ def lags_of(reference: ReferenceRun) -> dict[str, int]:
     Empty unless another column has numbers up to the last date; columns without numbers are left
     out.
     """
-    data, dates = reference.data, reference.dates
+    return trailing_lags(reference.data, reference.dates)
+
+
+def trailing_lags(data: pd.DataFrame, dates: np.ndarray) -> dict[str, int]:
+    """:func:`lags_of` the columns of long ``data`` on its ascending ``dates`` (D,)."""
     numeric = [name for name in data if name not in KEYS and is_numeric_dtype(data[name])]
     last = {str(n): data.loc[data[n].notna(), "date"].max() for n in numeric}
-    lags = {n: len(dates) - 1 - np.searchsorted(dates, to) for n, to in last.items() if to == to}
+    known = {n: np.datetime64(to).astype(dates.dtype) for n, to in last.items() if to == to}
+    lags = {n: len(dates) - 1 - np.searchsorted(dates, to) for n, to in known.items()}
     return {n: int(lag) for n, lag in lags.items() if lag > 0 and min(lags.values()) == 0}
 
 

@@ -13,7 +13,12 @@ from foldproof.models.imported import imported
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
 from foldproof.tasks.diagnose.findings.verdicts import unknown_finding
 from foldproof.tasks.diagnose.perturb.attempt import attempt
-from foldproof.tasks.diagnose.perturb.compare import difference, forecast_scale, tolerance_of
+from foldproof.tasks.diagnose.perturb.compare import (
+    difference,
+    forecast_scale,
+    largest_ordinary,
+    tolerance_of,
+)
 from foldproof.tasks.diagnose.perturb.rows import change_after, change_rows
 from foldproof.tasks.diagnose.spec import AuditOptions
 from foldproof.tasks.diagnose.trace.run import BoundForecaster, Forecast, ReferenceRun
@@ -49,7 +54,7 @@ def _reads_rows(reference: ReferenceRun, retrain: bool) -> bool:
     """Whether forecasts change, or fail, when every value of every row becomes noise."""
     everywhere = np.ones(len(reference.data), dtype=bool)
     generator = np.random.default_rng(reference.options.seed)
-    changed = change_rows(reference.data, everywhere, "noise", generator)
+    changed = change_rows(reference.data, everywhere, "noise", generator, dated=True)
     models = None if retrain else reference.base.trace.trained
     run, _ = attempt(partial(reference.bound.run, changed, models))
     return run is None or not run.scores.equals(reference.base.scores)
@@ -81,7 +86,8 @@ def state_between_runs(
         return []
     scale = forecast_scale(before.scores)
     rounding = tolerance_of(before.scores, scale)
-    size = difference(before.scores, after.scores, scale, rounding).value
+    top = largest_ordinary(before.scores.to_numpy(dtype=np.float64))
+    size = difference(before.scores, after.scores, scale, rounding, top).value
     if size <= rounding:
         return []
     return [

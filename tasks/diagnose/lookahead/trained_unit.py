@@ -26,11 +26,12 @@ from foldproof.tasks.diagnose.perturb.compare import (
     day,
     difference,
     forecast_scale,
+    largest_ordinary,
     tolerance_of,
 )
 from foldproof.tasks.diagnose.perturb.cuts import choose_rows
 from foldproof.tasks.diagnose.perturb.panels import change_panel
-from foldproof.tasks.diagnose.perturb.rows import PERTURBATIONS
+from foldproof.tasks.diagnose.perturb.perturbations import PERTURBATIONS
 from foldproof.tasks.train import TrainedUnit, Unit, fit_statistics, network_of, normalized, score
 
 Retrain = Callable[[Unit, Panel], TrainedUnit]
@@ -96,6 +97,7 @@ def _serve_invariance(
 ) -> Finding:
     """Change rows after a cut, fit the statistics again, score with the same weights."""
     unit, scale, compared = trained.unit, forecast_scale(before), 0
+    top = largest_ordinary(before.to_numpy())
     worst, witness = Difference(), None
     rows = choose_rows(panel.dates, unit.fold.test, cuts, seed)
     attempts = Attempt(panel.dates[rows])
@@ -111,7 +113,7 @@ def _serve_invariance(
     changes = changes_of(rows, tuple(PERTURBATIONS), 2, seed)
     for cut, after in after_cuts(run, change, changes, attempts):
         date = panel.dates[cut]
-        moves = difference(before[before.index.get_level_values(0) <= date], after, scale)
+        moves = difference(before[before.index.get_level_values(0) <= date], after, scale, top=top)
         compared += moves.count
         if moves.value > worst.value:
             worst, witness = moves, moves.witness(day(date))

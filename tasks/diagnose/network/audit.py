@@ -28,7 +28,7 @@ from foldproof.tasks.diagnose.network.coupling import (
 from foldproof.tasks.diagnose.network.jacobian import jacobian
 from foldproof.tasks.diagnose.network.mode_gap import mode_gap
 from foldproof.tasks.diagnose.network.nan_taint import nan_taint
-from foldproof.tasks.diagnose.network.scoring import Labels
+from foldproof.tasks.diagnose.network.scoring import Labels, one_per_window
 from foldproof.tasks.diagnose.perturb.attempt import attempt
 from foldproof.tasks.diagnose.perturb.compare import moved, spread
 
@@ -70,7 +70,7 @@ def audit_module(
         tolerance: Moves up to this many sd of the outputs are rounding; 1e-9, float32 1e-5.
         per_step: Whether outputs (B, T, ...) are one per step; by default decided by the shape.
         target: (B,) the targets, NaN where unknown; needs one output per sample.
-        symbols: (B,) the symbol of each window: numbers or names.
+        symbols: (B,) the symbol of each window: numbers or names, which the witness shows.
         horizon: Dates spanned by a target.
         batch_size: Samples scored together in production, in the given order; default all.
 
@@ -84,6 +84,8 @@ def audit_module(
     """
     numbers, texts = _checked_dates(windows, dates)
     labels = Labels.of(target, symbols, horizon, batch_size, len(windows))
+    given = () if symbols is None else one_per_window("symbols", symbols, len(windows))
+    stocks = tuple(map(str, given))
     found: list[Finding] = []
     tested: list[tuple[TestBatch, FiniteDifferences]] = []
     for counts in (True, False):
@@ -92,7 +94,8 @@ def audit_module(
             copied.train(not module.training)
         mode = "training mode" if copied.training else "eval mode"
         copied, values, rounding = calls.precise(copied, windows.detach(), numbers, seed)
-        batch = TestBatch(copied, values, numbers, texts, seed, tolerance or rounding, mode, counts)
+        limit = tolerance or rounding
+        batch = TestBatch(copied, values, numbers, texts, seed, limit, mode, counts, stocks)
         results, reason = attempt(partial(_exact_findings, batch, per_step))
         exact, differences = results or _untested(batch, reason)
         found += exact
@@ -154,7 +157,7 @@ def _exact_findings(
         return _untested(batch, "two runs with the same random numbers differ")
     by_position = bool(moved(once, reseeded).any())
     found = coupling(batch.forward, batch.windows, batch.dates, batch.seed, resize=not by_position)
-    samples = [(text, f"sample {place}") for place, text in enumerate(batch.texts)]
+    samples = [(text, batch.name(place)) for place, text in enumerate(batch.texts)]
     names = dict(zip(batch.dates.tolist(), batch.texts, strict=True))
     results = [
         composition_finding(found, batch.tolerance, batch.stage, names, samples, batch.counts),
@@ -162,7 +165,7 @@ def _exact_findings(
     ]
     steps = batch.windows.shape[1]
     per_step = once.shape[1:2] == (steps,) and steps > 1 if per_step is None else per_step
-    differences = FiniteDifferences(later=found.later.size > batch.tolerance)
+    differences = FiniteDifferences(later=found.ahead.size > batch.tolerance)
     if per_step:
         results.append(_steps_finding(batch))
         differences = replace(differences, steps=results[-1].verdict is Verdict.LEAK)
@@ -202,7 +205,7 @@ def _steps_finding(batch: TestBatch) -> Finding:
         leak="a step's output depends on later steps: harmless only if only the last step is read",
         clean="no step's output depends on later steps",
         witness=Witness(
-            f"step {top.cut} of {steps}", batch.texts[top.sample], f"sample {top.sample}",
+            f"step {top.cut} of {steps}", batch.texts[top.sample], batch.name(top.sample),
             "output of a step", top.before, top.after,
         ),
         threshold=batch.tolerance,

@@ -34,6 +34,7 @@ class TestBatch:
         tolerance: LEAK above this value, in sd.
         mode: training mode or eval mode.
         counts: Whether the module was given in this mode; the other mode informs only.
+        symbols: (B,) the symbol of each sample as text; empty where unknown.
         places: Positions of the samples in the original batch; empty where none was dropped.
     """
 
@@ -45,6 +46,7 @@ class TestBatch:
     tolerance: float
     mode: str
     counts: bool
+    symbols: tuple[str, ...] = ()
     places: tuple[int, ...] = ()
 
     @property
@@ -58,7 +60,9 @@ class TestBatch:
         return len(self.dates.unique()) < 2
 
     def name(self, sample: int) -> str:
-        """Name of a sample in a witness: its position in the original batch."""
+        """Name of a sample in a witness: its symbol, or its position in the original batch."""
+        if self.symbols:
+            return self.symbols[sample]
         return f"sample {self.places[sample] if self.places else sample}"
 
     def thinned(self) -> "TestBatch":
@@ -74,6 +78,7 @@ class TestBatch:
             windows=self.windows[chosen],
             dates=self.dates[chosen],
             texts=[self.texts[place] for place in places],
+            symbols=tuple(self.symbols[place] for place in places) if self.symbols else (),
             places=places,
         )
 

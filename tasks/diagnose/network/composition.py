@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from foldproof.tasks.diagnose.findings.causes import OVER_SAMPLES
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict, Witness
 from foldproof.tasks.diagnose.findings.verdicts import exact_finding, unknown_finding
 from foldproof.tasks.diagnose.network.batch import ONE_DATE
@@ -34,7 +35,7 @@ def composition_finding(
         counts: False if forecasts are not made in this mode.
         claim: The coupling that the variant claims, or None.
     """
-    kind, ahead = found.kind(tolerance), found.later
+    kind, ahead = found.kind(tolerance), found.ahead
     in_time = ahead.size > tolerance
     broken = claim is not None and ORDER.index(kind) > ORDER.index(claim)
     one_date = found.dates < 2
@@ -66,13 +67,15 @@ def composition_finding(
 def _detail(found: Coupling, tolerance: float, kind: str, claim: str | None, broken: bool) -> str:
     """What the forecast depends on, how strongly, and what the variant claims."""
     sizes = {
-        "later dates": found.later.size,
+        "later dates": found.ahead.size,
         "earlier dates": found.earlier.size,
         "the same date": found.same.size,
         "order or number of samples": found.composition.size,
     }
     coupled = [f"{name} ({size:.2g} sd)" for name, size in sizes.items() if size > tolerance]
     text = f"depends on {', '.join(coupled)}" if coupled else "depends on no other sample"
+    if found.over_samples:
+        text += f": {OVER_SAMPLES}"
     if kind == "date":
         text += ": the cross-section of its own date, which is no look-ahead"
     if claim is not None:

@@ -1,14 +1,15 @@
 """Does a forecast depend on the other samples of its batch? Measured by perturbing them."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from foldproof.tasks.diagnose.findings.catalogue import FLOAT64
 from foldproof.tasks.diagnose.perturb.attempt import attempt
-from foldproof.tasks.diagnose.perturb.compare import largest, moved, spread
+from foldproof.tasks.diagnose.perturb.compare import in_spreads, largest, largest_ordinary, spread
 
 Forward = Callable[[Tensor, Tensor], Tensor]
 """(B, T, F) windows and (B,) dates -> (B, ...) outputs; a deterministic function."""
@@ -39,6 +40,10 @@ class Coupling:
         earlier: Samples dated earlier are perturbed.
         same: Samples of the same date are perturbed.
         composition: Order and number of the samples change.
+        newest_first: Samples dated later are perturbed, with the samples in order of date, the
+            newest first. Run if order or number matter: a network that takes the samples of a batch
+            for time steps is then found out whatever their order.
+        over_samples: Each sample depends on those before it in the batch and on none after it.
         dates: Number of different dates in the batch; with one, later and earlier are not run.
         failures: Why a perturbation could not be run; empty if all ran.
     """
@@ -47,12 +52,19 @@ class Coupling:
     earlier: Move
     same: Move
     composition: Move
+    newest_first: Move
+    over_samples: bool
     dates: int
     failures: str = ""
 
+    @property
+    def ahead(self) -> Move:
+        """The largest move when samples dated later are perturbed, in either order."""
+        return worst([self.later, self.newest_first])
+
     def kind(self, tolerance: float) -> str:
         """none, date (depends on samples of its own date only) or batch (on any sample)."""
-        if max(self.later.size, self.earlier.size) > tolerance:
+        if max(self.ahead.size, self.earlier.size) > tolerance:
             return "batch"
         if self.same.size > tolerance:
             return "date"
@@ -69,7 +81,8 @@ class Probe:
         dates: (B,) int.
         noisy: (B, T, F) replacements of perturbed samples.
         before: (B, ...) outputs on ``windows``.
-        scale: Standard deviation of the outputs.
+        scale: Spread of the outputs.
+        top: The largest ordinary output; a larger one is allowed more rounding.
     """
 
     forward: Forward
@@ -78,12 +91,14 @@ class Probe:
     noisy: Tensor
     before: np.ndarray
     scale: float
+    top: float
 
     @classmethod
     def of(cls, forward: Forward, windows: Tensor, dates: Tensor, seed: int) -> "Probe":
         """Run the batch once."""
         before = as_numpy(forward(windows, dates))
-        return cls(forward, windows, dates, perturbed(windows, seed), before, spread(before))
+        noisy, scale, top = perturbed(windows, seed), spread(before), largest_ordinary(before)
+        return cls(forward, windows, dates, noisy, before, scale, top)
 
     def perturb(self, chosen: Tensor, observed: Tensor, cut: int = 0) -> Move:
         """Perturb the samples ``chosen`` (B,) bool; the largest move among ``observed`` (B,)."""
@@ -96,18 +111,31 @@ class Probe:
         place = samples.cpu().numpy()
         if not len(place):
             return Move()
-        sizes = moved(self.before[place], after[place]).reshape(len(place), -1) / self.scale
+        sizes = in_spreads(self.before[place], after[place], self.scale, self.top)
+        sizes = sizes.reshape(len(place), -1)
         worst, cell = np.unravel_index(sizes.argmax(), sizes.shape)
         row = int(place[worst])
         old, new = (float(out.reshape(len(out), -1)[row, cell]) for out in (self.before, after))
         return Move(largest(sizes), row, old, new, cut)
 
-    def across_dates(self) -> Iterator[tuple[Move, Move]]:
-        """At some cuts: the move when later samples are perturbed, and when earlier ones are."""
-        present = self.dates.unique()
-        for cut in some(present[:-1], PLACES):
+    def later_dates(self) -> Iterator[Move]:
+        """At some cuts: the move when later samples are perturbed."""
+        for cut in some(self.dates.unique()[:-1], PLACES):
             later = self.dates > cut
-            yield self.perturb(later, ~later, int(cut)), self.perturb(~later, later, int(cut))
+            yield self.perturb(later, ~later, int(cut))
+
+    def earlier_dates(self) -> Iterator[Move]:
+        """At some cuts: the move of later samples when earlier ones are perturbed."""
+        for cut in some(self.dates.unique()[:-1], PLACES):
+            later = self.dates > cut
+            yield self.perturb(~later, later, int(cut))
+
+    def one_way(self) -> bool:
+        """Whether samples depend on those before them in the batch, and on none after them."""
+        place = torch.arange(len(self.dates), device=self.dates.device)
+        cuts = [place > cut for cut in some(place[:-1], PLACES).tolist()]
+        after = worst([self.perturb(behind, ~behind) for behind in cuts])
+        return after.size <= FLOAT64 < worst([self.perturb(~b, b) for b in cuts]).size
 
     def within_dates(self) -> Iterator[Move]:
         """At some dates: the move of half of the samples when the other half is perturbed."""
@@ -145,16 +173,36 @@ def coupling(
             numbers by position.
     """
     probe = Probe.of(forward, windows, dates, seed)
-    across = list(probe.across_dates())
     tries = [attempt(probe.reversed), attempt(probe.singles)] if resize else []
+    composition = worst([move for move, _ in tries if move is not None])
+    failures = [reason for _, reason in tries if reason]
+    newest_first, over_samples = Move(), False
+    if composition.size > FLOAT64 or failures or not resize:
+        found, reason = attempt(lambda: later_newest_first(forward, windows, dates, seed))
+        newest_first, failures = found or Move(), [*failures, *filter(None, [reason])]
+        over_samples = probe.one_way()
     return Coupling(
-        later=worst([later for later, _ in across]),
-        earlier=worst([earlier for _, earlier in across]),
+        later=worst(list(probe.later_dates())),
+        earlier=worst(list(probe.earlier_dates())),
         same=worst(list(probe.within_dates())),
-        composition=worst([move for move, _ in tries if move is not None]),
+        composition=composition,
+        newest_first=newest_first,
+        over_samples=over_samples,
         dates=len(dates.unique()),
-        failures="; ".join(reason for _, reason in tries if reason),
+        failures="; ".join(dict.fromkeys(failures)),
     )
+
+
+def later_newest_first(forward: Forward, windows: Tensor, dates: Tensor, seed: int) -> Move:
+    """The move when later samples are perturbed and the newest samples come first.
+
+    A recurrent layer over the batch reads the samples before each other. In order of date these are
+    the earlier ones, and nothing looks ahead.
+    """
+    order = dates.argsort(descending=True, stable=True)
+    turned = Probe.of(forward, windows[order], dates[order], seed)
+    top = worst(list(turned.later_dates()))
+    return replace(top, sample=int(order[top.sample]))
 
 
 def worst(moves: list[Move]) -> Move:

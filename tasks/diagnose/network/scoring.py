@@ -49,13 +49,13 @@ class Labels:
             return None
         numbers = None
         if symbols is not None:
-            codes = np.unique(_one_per_window("symbols", symbols, length), return_inverse=True)[1]
+            codes = np.unique(one_per_window("symbols", symbols, length), return_inverse=True)[1]
             numbers = torch.from_numpy(codes.astype(np.int64))
-        values = _one_per_window("target", target, length).astype(np.float64)
+        values = one_per_window("target", target, length).astype(np.float64)
         return cls(values, numbers, horizon, batch_size)
 
 
-def _one_per_window(name: str, values: Tensor | np.ndarray, length: int) -> np.ndarray:
+def one_per_window(name: str, values: Tensor | np.ndarray, length: int) -> np.ndarray:
     """(B,) values as numpy.
 
     Raises:

@@ -14,7 +14,8 @@ from numpy.random import Generator
 from foldproof.tasks.diagnose.findings.finding import Finding
 from foldproof.tasks.diagnose.findings.verdicts import unknown_finding
 from foldproof.tasks.diagnose.perturb.compare import T, day
-from foldproof.tasks.diagnose.perturb.rows import KEYS, PERTURBATIONS, schedule
+from foldproof.tasks.diagnose.perturb.perturbations import PERTURBATIONS
+from foldproof.tasks.diagnose.perturb.rows import KEYS, schedule
 
 D = TypeVar("D")
 

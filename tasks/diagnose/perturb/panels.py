@@ -6,7 +6,7 @@ import numpy as np
 from numpy.random import Generator
 
 from foldproof.tasks.data.panel import Panel
-from foldproof.tasks.diagnose.perturb.rows import PERTURBATIONS
+from foldproof.tasks.diagnose.perturb.perturbations import PERTURBATIONS
 
 
 def change_panel(panel: Panel, cut: int, name: str, generator: Generator) -> Panel:

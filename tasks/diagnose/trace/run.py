@@ -14,6 +14,7 @@ from foldproof.tasks.diagnose.perturb.compare import (
     Difference,
     difference,
     forecast_scale,
+    largest_ordinary,
     tolerance_of,
 )
 from foldproof.tasks.diagnose.perturb.rows import KEYS
@@ -146,10 +147,15 @@ class ReferenceRun:
         """(D,) the dates of the data, ascending."""
         return np.unique(self.data["date"].to_numpy())
 
-    @property
+    @cached_property
     def scale(self) -> float:
         """Cross-sectional sd of the forecasts."""
         return forecast_scale(self.base.scores)
+
+    @cached_property
+    def top(self) -> float:
+        """Largest ordinary forecast."""
+        return largest_ordinary(self.base.scores.to_numpy(dtype=np.float64))
 
     @property
     def traced(self) -> bool:
@@ -180,7 +186,7 @@ class ReferenceRun:
         run, _ = self.rerun
         if run is None:
             return float("inf")
-        return difference(self.base.scores, run.scores, self.scale, self.rounding).value
+        return difference(self.base.scores, run.scores, self.scale, self.rounding, self.top).value
 
     def moves(self, run: Run, cut: np.datetime64) -> Difference:
         """The largest move of a forecast dated up to ``cut``, between this run and another."""
@@ -188,4 +194,4 @@ class ReferenceRun:
             scores[scores.index.get_level_values(0) <= cut]
             for scores in (self.base.scores, run.scores)
         )
-        return difference(before, after, self.scale, self.rounding)
+        return difference(before, after, self.scale, self.rounding, self.top)

@@ -91,7 +91,7 @@ def note_with_noise(note: Note, other: Note | None) -> Note:
     if other is None or other.table is None or not note.table.same_rows(other.table):
         return replace(note, noise=float("inf"))
     one, two = aligned(note.table, other.table)
-    return replace(note, noise=float(moves(one, two, scale_of(one, note.table)).max(initial=0.0)))
+    return replace(note, noise=float(moves(one, two, note.table).max(initial=0.0)))
 
 
 def numbered(notes: Sequence[Note]) -> Iterator[tuple[tuple[str, str, int], Note]]:
@@ -136,7 +136,7 @@ def moved_table(
     if note.stage in MEMBERSHIP:
         return rows_moved
     old, new = aligned(one, two)
-    sizes = moves(old, new, scale_of(old, table))
+    sizes = moves(old, new, table)
     beyond = sizes > np.maximum(old.tolerance, limit)
     if not beyond.any():
         return rows_moved
@@ -152,14 +152,6 @@ def moved_table(
     )  # fmt: skip
     first = old.dates[beyond.any(axis=1)].min()
     return [StageOutput(note.stage, note.name, value, witness, look_ahead(first, cut, dates))]
-
-
-def scale_of(table: Table, like: Table) -> np.ndarray:
-    """(C,) sd of each column of ``table``; from ``like`` where it has the column."""
-    if table.columns == like.columns:
-        return like.scale
-    own = dict(zip(like.columns, like.scale, strict=True))
-    return np.array([own.get(n, s) for n, s in zip(table.columns, table.scale, strict=True)])
 
 
 def excerpt(pair: Sequence[Table], key: np.uint64, name: str, cut: np.datetime64) -> Excerpt | None:

@@ -6,7 +6,13 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from foldproof.tasks.diagnose.perturb.compare import moved, numbers, spread, tolerance_of
+from foldproof.tasks.diagnose.perturb.compare import (
+    in_spreads,
+    largest_ordinary,
+    numbers,
+    spread,
+    tolerance_of,
+)
 from foldproof.tasks.diagnose.perturb.keys import as_dates
 from foldproof.tasks.diagnose.perturb.rows import KEYS
 
@@ -35,8 +41,13 @@ class Table:
 
     @cached_property
     def scale(self) -> np.ndarray:
-        """(C,) standard deviation of each column."""
+        """(C,) spread of each column."""
         return np.array([spread(self.values[:, k]) for k in range(len(self.columns))])
+
+    @cached_property
+    def top(self) -> np.ndarray:
+        """(C,) largest ordinary value of each column."""
+        return np.array([largest_ordinary(self.values[:, k]) for k in range(len(self.columns))])
 
     def up_to(self, cut: np.datetime64) -> "Table":
         """Rows dated up to ``cut``."""
@@ -90,9 +101,26 @@ def aligned(before: Table, after: Table) -> tuple[Table, Table]:
     return on_union(before), on_union(after)
 
 
-def moves(before: Table, after: Table, scale: np.ndarray) -> np.ndarray:
-    """(n, C) moves of aligned tables in units of ``scale`` (C,); infinite if one is missing."""
-    return moved(before.values, after.values) / scale
+def moves(before: Table, after: Table, like: Table) -> np.ndarray:
+    """(n, C) moves of aligned tables; infinite if one is missing.
+
+    They are in spreads of the same column of the whole table ``like``, or of ``before`` where it
+    has none; see :func:`~foldproof.tasks.diagnose.perturb.compare.in_spreads`.
+    """
+    scale, top = scales_of(before, like)
+    return in_spreads(before.values, after.values, scale, top)
+
+
+def scales_of(table: Table, like: Table) -> tuple[np.ndarray, np.ndarray]:
+    """(C,) spread and (C,) largest ordinary value of the columns of ``table``, from ``like``."""
+    if table.columns == like.columns:
+        return like.scale, like.top
+    place = {name: k for k, name in enumerate(like.columns)}
+    source = [(like, place[n]) if n in place else (table, k) for k, n in enumerate(table.columns)]
+    return (
+        np.array([one.scale[k] for one, k in source]),
+        np.array([one.top[k] for one, k in source]),
+    )
 
 
 def as_table(value: object, data: pd.DataFrame, fitted: bool = False) -> Table | None:

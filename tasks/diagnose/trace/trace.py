@@ -53,7 +53,7 @@ class Trace:
         windows: Tensor,
         dates: Tensor,
         target: Tensor | None = None,
-        symbols: Tensor | None = None,
+        symbols: Tensor | np.ndarray | pd.Index | None = None,
     ) -> nn.Module:
         """Record the torch module that forecasts, in its scoring mode, with a batch of samples.
 
@@ -62,12 +62,12 @@ class Trace:
             windows: (B, T, F), scored as one batch.
             dates: (B,) int64, the date of each window in days since 1970-01-01.
             target: (B,), or None.
-            symbols: (B,) ints, or None.
+            symbols: (B,) the symbol of each window, names or numbers, or None. A leak names them.
         """
         self.record_network(module, (windows, dates, target, symbols))
         return module
 
-    def record_network(self, module: nn.Module, batch: Sequence[Tensor | None]) -> None:
+    def record_network(self, module: nn.Module, batch: Sequence[Any]) -> None:
         """Keep a network with its batch; here, do nothing."""
 
 
@@ -122,7 +122,7 @@ class TracedBatch:
     windows: Tensor
     dates: Tensor
     target: Tensor | None
-    symbols: Tensor | None
+    symbols: Tensor | np.ndarray | None
 
 
 @dataclass(eq=False)
@@ -179,12 +179,11 @@ class Recorder(Trace):
         self.notes.append(Note("training", "training", content=snapshot(model)))
         return model
 
-    def record_network(self, module: nn.Module, batch: Sequence[Tensor | None]) -> None:
+    def record_network(self, module: nn.Module, batch: Sequence[Any]) -> None:
         """Record a copy of the network with its batch."""
         own = self.copy_of("network", module)
-        tensors = [None if one is None else one.detach().clone() for one in batch]
         if own is not None:
-            self.batches.append(TracedBatch(own, *tensors))  # type: ignore[arg-type]  # two are not None
+            self.batches.append(TracedBatch(own, *map(copied, batch)))
 
     def copy_of(self, what: str, value: T) -> T | None:
         """A deep copy, or None and the reason in ``not_copied``."""
@@ -204,6 +203,13 @@ class Recorder(Trace):
         """The last samples of ``stage``, or None."""
         found = [n.samples for n in self.notes if n.stage == stage and n.samples is not None]
         return found[-1] if found else None
+
+
+def copied(values: Any) -> Any:
+    """A copy of a tensor without its graph, or of names as an array; None stays."""
+    if values is None:
+        return None
+    return values.detach().clone() if isinstance(values, Tensor) else np.array(values)
 
 
 def require_dates(value: Any, rows: int, name: str) -> None:

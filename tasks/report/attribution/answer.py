@@ -2,13 +2,13 @@
 
 from foldproof.tasks.attribute.methods.catalogue import MAIN
 from foldproof.tasks.report.answer import Answer
-from foldproof.tasks.report.attribution.by_return import undifferentiable
 from foldproof.tasks.report.attribution.shares import (
     best_attributed,
     drifted,
     failed_checks,
     importance_shares,
     ranked_features,
+    undifferentiable,
 )
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.text import label, listed

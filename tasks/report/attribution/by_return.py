@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from foldproof.tasks.report import style
 from foldproof.tasks.report.results import Results
-from foldproof.tasks.report.text import label, names
+from foldproof.tasks.report.text import label
 
 AGES = {"0 to 4 days": 4, "5 to 20": 20, "21 to 62": 62, "63 and more": 10**9}
 """Oldest lag of each age of the stock's own returns."""
@@ -49,12 +49,3 @@ def by_return_figure(results: Results) -> Figure:
     style.name_rows(axis, [label(name) + "  (does not add up)" * bad[name] for name in order])
     style.describe(axis, x="share of the absolute attribution to prices; own returns by age")
     return figure
-
-
-def undifferentiable(results: Results) -> dict[str, str]:
-    """Variants that could be attributed to features only, and why; empty if there are none."""
-    stopped = results.attribution.newest.to_prices
-    stopped = stopped[stopped["stops"] != ""]
-    reasons = stopped.groupby("stops", sort=False)["variant"].unique()
-    text = "; ".join(f"{names(variants)} ({why})" for why, variants in reasons.items())
-    return {"Attributed to features only": text} if text else {}

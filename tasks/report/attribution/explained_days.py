@@ -10,8 +10,9 @@ from matplotlib.ticker import MaxNLocator
 
 from foldproof.tasks.attribute.explain import Explanation
 from foldproof.tasks.attribute.origins.price_result import PARTS, FromPrices
+from foldproof.tasks.markdown import markdown_table
 from foldproof.tasks.report import style
-from foldproof.tasks.report.text import counted, label, markdown_table
+from foldproof.tasks.report.text import counted, label
 
 COLOURS = dict(zip(PARTS, (style.BLUE, style.ORANGE, style.PURPLE, style.SKY), strict=True))
 DAYS = 10

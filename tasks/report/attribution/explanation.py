@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from foldproof.tasks.attribute.explain import Explanation
 from foldproof.tasks.attribute.origins.origins import ORIGINS
+from foldproof.tasks.markdown import escaped, markdown_table
 from foldproof.tasks.report import style
 from foldproof.tasks.report.attribution.explained_days import (
     days_sentence,
@@ -15,7 +16,7 @@ from foldproof.tasks.report.attribution.explained_days import (
     stated,
 )
 from foldproof.tasks.report.attribution.origins import COLOURS
-from foldproof.tasks.report.text import label, markdown_table
+from foldproof.tasks.report.text import label
 
 NAMED = 3
 """Features that the text names."""
@@ -60,7 +61,7 @@ def explanation_text(one: Explanation) -> str:
     rows = [[str(name), *(f"{v:+.4g}" for v in values)] for name, *values in table.itertuples()]
     body = markdown_table(["feature", *map(str, table.columns)], rows)
     days = f"\n{days_table(one.prices)}" if one.prices else ""
-    return f"{explanation_sentence(one)}\n\n{body}{days}"
+    return f"{escaped(explanation_sentence(one))}\n\n{body}{days}"
 
 
 def explanation_figure(one: Explanation) -> Figure:

@@ -8,6 +8,7 @@ import pandas as pd
 from foldproof.tasks.attribute.methods.catalogue import MAIN
 from foldproof.tasks.attribute.trust.catalogue import TRUST
 from foldproof.tasks.report.results import Results, is_true
+from foldproof.tasks.report.text import names
 
 
 def shares(lagged: pd.DataFrame, order: Sequence[str] | None = None) -> pd.DataFrame:
@@ -56,3 +57,12 @@ def failed_checks(checks: pd.DataFrame) -> list[str]:
 def drifted(drift: pd.DataFrame) -> pd.DataFrame:
     """The rows of a table of drift that raise an alert."""
     return drift[np.array([is_true(alert) for alert in drift["alert"]], dtype=bool)]
+
+
+def undifferentiable(results: Results) -> dict[str, str]:
+    """Variants that could be attributed to features only, and why; empty if there are none."""
+    stopped = results.attribution.newest.to_prices
+    stopped = stopped[stopped["stops"] != ""]
+    reasons = stopped.groupby("stops", sort=False)["variant"].unique()
+    text = "; ".join(f"{names(variants)} ({why})" for why, variants in reasons.items())
+    return {"Attributed to features only": text} if text else {}

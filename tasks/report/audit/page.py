@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
+from foldproof.tasks.diagnose.findings.causes import Cause, causes_of
 from foldproof.tasks.diagnose.findings.finding import Finding, LeakReport, Verdict
 from foldproof.tasks.diagnose.findings.sheet import READING, sheet_of, title_of
 from foldproof.tasks.report.audit.matrices import short, size_text, stage_matrix, subject_matrix
@@ -22,9 +23,9 @@ from foldproof.tasks.report.audit.text import (
     witness_text,
 )
 from foldproof.tasks.report.audit.witness import witness_picture
-from foldproof.tasks.report.style import render
-from foldproof.tasks.report.template import Report, embedded, fill
+from foldproof.tasks.report.template import Report, fill
 from foldproof.tasks.report.text import plain
+from foldproof.tasks.report.vector import embedded, vector
 
 SUBJECTS = "subjects"
 """Key of the picture of all subjects."""
@@ -54,15 +55,16 @@ def audit_report(reports: Sequence[LeakReport], title: str) -> Report:
             f"a page needs at least one report, and each report another subject; got {subjects}"
         )
     pictures: dict[str, bytes] = {}
+    slugs = slugs_of(subjects)
     if len(reports) > 1:
-        pictures[SUBJECTS] = render(subject_matrix(reports))
+        pictures[SUBJECTS] = vector(subject_matrix(reports), SUBJECTS)
     page = fill(
         "audit.html",
         title=title,
         summary=overall_sentence(reports),
         subjects=pictures.get(SUBJECTS),
         embedded=embedded,
-        sections=[section(report, pictures) for report in reports],
+        sections=[section(*pair, pictures) for pair in zip(reports, slugs, strict=True)],
         questions=list(AUDIT_QUESTIONS),
         reading=READING,
         catalogue=DIAGNOSTICS,
@@ -78,7 +80,17 @@ def audit_report(reports: Sequence[LeakReport], title: str) -> Report:
 
 def slug(subject: str) -> str:
     """A subject as part of an address or a file name."""
-    return re.sub(r"[^\w.-]+", "_", subject)
+    return re.sub(r"[^\w.-]+", "_", subject).lstrip(".") or "_"
+
+
+def slugs_of(subjects: Sequence[str]) -> list[str]:
+    """Different addresses for different subjects: a second ``a_b`` becomes ``a_b_2``."""
+    found: list[str] = []
+    for subject in subjects:
+        own = slug(subject)
+        tries = (f"{own}_{count}" for count in range(2, len(subjects) + 2))
+        found.append(own if own not in found else next(one for one in tries if one not in found))
+    return found
 
 
 def gathered(
@@ -89,17 +101,25 @@ def gathered(
     return grouped(found, lambda f: (f.test, f.stage, f.statistic))
 
 
-def section(report: LeakReport, pictures: dict[str, bytes]) -> dict[str, Any]:
-    """The part of the page about one report; its pictures are added to ``pictures``."""
-    own = slug(report.subject)
-    stages = pictures[f"{own}/stages"] = render(stage_matrix(report))
+def gathered_causes(report: LeakReport) -> list[tuple[Cause, int]]:
+    """Causes of leaks; those shown by one test at one stage are one entry, with their count."""
+    causes = {id(cause.finding): cause for cause in causes_of(report)}
+    found = grouped((c.finding for c in causes.values()), lambda f: (f.test, f.stage, f.statistic))
+    return [(causes[id(finding)], count) for finding, count in found]
+
+
+def section(report: LeakReport, own: str, pictures: dict[str, bytes]) -> dict[str, Any]:
+    """The part of the page about one report; ``pictures`` gets its pictures under ``own``."""
+    key = f"{own}/stages"
+    stages = pictures[key] = vector(stage_matrix(report), key)
     leaks = []
-    for place, (finding, count) in enumerate(gathered(report, Verdict.LEAK), start=1):
+    for place, (cause, count) in enumerate(gathered_causes(report), start=1):
+        finding = cause.finding
         figure = witness_picture(finding)
-        png = figure and render(figure)
-        if png:
-            pictures[f"{own}/leak_{place}_{finding.test}_{slug(finding.stage)}"] = png
-        leaks.append((finding, count, png))
+        key = f"{own}/leak_{place}_{finding.test}_{slug(finding.stage)}"
+        if figure:
+            pictures[key] = vector(figure, key)
+        leaks.append((cause, count, pictures.get(key)))
     return {
         "subject": subject_name(report.subject),
         "anchor": own,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from math import isfinite
 
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
+from foldproof.tasks.diagnose.findings.causes import causes_of, telling
 from foldproof.tasks.diagnose.findings.finding import Finding, Inflation, LeakReport, Verdict
 from foldproof.tasks.diagnose.findings.sheet import stage_of, stages_of, title_of
 from foldproof.tasks.report.text import counted, label, listed, minus, plain
@@ -59,22 +60,13 @@ def largest(findings: Sequence[Finding]) -> Finding:
 
 
 def most_telling(findings: Iterable[Finding]) -> Finding | None:
-    """The leak that says most to a reader: one with a changed value, then in sd, then the largest.
-
-    Values in different units do not compare, so the size decides among equals only.
-    """
-
-    def rank(finding: Finding) -> tuple[bool, bool, float]:
-        changed = finding.witness is not None and finding.witness.before == finding.witness.before
-        value = finding.value
-        return changed, finding.size is not None, value if value == value else float("-inf")
-
-    return max(findings, key=rank, default=None)
+    """The leak that says most to a reader, see :func:`telling`."""
+    return max(findings, key=telling, default=None)
 
 
 def leaks_by_stage(report: LeakReport) -> list[Finding]:
-    """The most telling leak of each stage that has one, in the order of the pipeline."""
-    leaks = counting(report, Verdict.LEAK)
+    """The most telling cause of each stage that leaks, in the order of the pipeline."""
+    leaks = [cause.finding for cause in causes_of(report)]
     found = (most_telling(f for f in leaks if stage_of(f.stage) == s) for s in stages_of(leaks))
     return [finding for finding in found if finding is not None]
 
@@ -113,7 +105,7 @@ def price_of(report: LeakReport) -> Inflation | None:
     priced = [f for f in counting(report, Verdict.LEAK) if f.inflation is not None]
     worst = most_telling(priced)
     price = worst.inflation if worst else None
-    return price if price is not None and price.abstained < price.dates else None
+    return price if price is not None and price.measured else None
 
 
 def price_clause(report: LeakReport) -> str:
@@ -150,12 +142,14 @@ def listed_reasons(findings: Iterable[Finding]) -> str:
 
 
 def where_it_enters(report: LeakReport) -> str:
-    """Every stage that leaks, with the most telling witness."""
+    """Every stage that leaks, with the most telling witness and what mends it."""
     leaks = leaks_by_stage(report)
     if not leaks:
         return "No test found a leak."
     places = " ".join(f"At {f.stage}: {witness_text(f)}." for f in leaks)
-    return f"{places} Everything computed from it changes too."
+    mended = "; ".join(dict.fromkeys(cause.fix for cause in causes_of(report) if cause.fix))
+    fix = f" To mend it, {mended}." if mended else ""
+    return f"{places} Everything computed from it changes too.{fix}"
 
 
 def what_it_adds(report: LeakReport) -> str:

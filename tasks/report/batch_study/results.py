@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from foldproof.tasks.batch_study.answer import StudySettings
+from foldproof.tasks.markdown import escaped
 from foldproof.tasks.report.text import label
 
 
@@ -66,12 +67,12 @@ class StudyResults:
 
 def answer_markdown(results: StudyResults) -> str:
     """The answer as Markdown, with the skipped cells and how to read the intervals."""
-    lines = [f"# {results.title}", ""]
-    lines += [f"- {paragraph}" for paragraph in results.answer]
+    lines = [f"# {escaped(results.title)}", ""]
+    lines += [f"- {escaped(paragraph)}" for paragraph in results.answer]
     lines += ["", meaning(results), ""]
     for (name, reason), cells in results.skipped.groupby(["normalization", "reason"], sort=False):
         batches = ", ".join(cells["composition"])
-        lines.append(f"Skipped: {label(str(name))}, {batches}: it {reason}.")
+        lines.append(escaped(f"Skipped: {label(str(name))}, {batches}: it {reason}."))
     return "\n".join(lines)
 
 

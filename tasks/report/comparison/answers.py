@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 
 from foldproof.tasks.diagnose.findings.finding import Verdict
 from foldproof.tasks.diagnose.findings.sheet import title_of
+from foldproof.tasks.markdown import escaped, markdown_table
 from foldproof.tasks.report.answer import Answer
 from foldproof.tasks.report.attribution.answer import which_features
 from foldproof.tasks.report.audit.text import most_telling, witness_text
 from foldproof.tasks.report.results import Results
-from foldproof.tasks.report.text import counted, label, markdown_table, names
+from foldproof.tasks.report.text import counted, label, names
 
 
 def answers(results: Results) -> list[Answer]:
@@ -32,10 +33,16 @@ def best_normalization(results: Results) -> Answer:
     skilled = results.rank_ic(best).low > 0
     highest = "highest " if best == candidates[0] else ""
     lies = "lies above zero" if skilled else "does not lie above zero"
+    smallest = results.detectable
+    power = (
+        f", and gains over {label(results.base)} below {smallest:.3f} are too small to detect"
+        if smallest == smallest
+        else ""
+    )
     return Answer(
         _choice(results, best, skilled),
         f"The {highest}mean daily rank IC is {results.rank_ic(best)} for {label(best)}; its joint "
-        f"interval {lies}.",
+        f"interval {lies}{power}.",
     )
 
 
@@ -151,9 +158,10 @@ QUESTIONS: Mapping[str, Callable[[Results], Answer]] = {
 def summary_markdown(results: Results, link: str) -> str:
     """The answers, the ranking with verdicts and a link, as Markdown for MLflow and Prefect."""
     said = [
-        f"**{question}** {answer.verdict}\n\n{answer.evidence}\n"
+        f"**{question}** {escaped(answer.verdict)}\n\n{escaped(answer.evidence)}\n"
         for question, answer in zip(QUESTIONS, answers(results), strict=True)
     ]
+    said += [f"{results.left_out}\n"] if results.missing else []
     kept = dict.fromkeys(results.kept, "yes")
     rows = [
         (label(name), str(results.rank_ic(name)), kept.get(name, ""), results.verdict(name))

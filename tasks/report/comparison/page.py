@@ -17,20 +17,20 @@ from foldproof.tasks.report.comparison.answers import QUESTIONS, answers
 from foldproof.tasks.report.comparison.figures import figures_of
 from foldproof.tasks.report.comparison.ranking import kind_of
 from foldproof.tasks.report.results import Results
-from foldproof.tasks.report.style import render
-from foldproof.tasks.report.template import Report, embedded, fill
+from foldproof.tasks.report.template import Report, fill
 from foldproof.tasks.report.text import label, minus, plain
+from foldproof.tasks.report.vector import embedded, vector
 
 FORMS = {
-    "hac_t": "+.2f", "rank_icir": "+.3f", "ic": "+.4f", "mse_ratio": ".4f", "hit_rate": ".3f",
-    "quantile_spread": "+.5f", "coverage": ".1%",
+    "rank_ic_seed": "+.4f", "seed_sd": ".4f", "hac_t": "+.2f", "rank_icir": "+.3f", "ic": "+.4f",
+    "mse_ratio": ".4f", "hit_rate": ".3f", "quantile_spread": "+.5f", "coverage": ".1%",
 }  # fmt: skip
 """Format of the columns of the ranking; the template has their titles and meanings."""
 
 
 def report_of(results: Results) -> Report:
     """The page and every figure that applies."""
-    figures = {key: render(figure) for key, figure in figures_of(results).items()}
+    figures = {key: vector(figure, key) for key, figure in figures_of(results).items()}
     return Report(page_of(results, figures), figures)
 
 
@@ -67,6 +67,8 @@ def _row(results: Results, name: str, entry: pd.Series) -> dict[str, Any]:
     """A row of the ranking table."""
     cells = {key: _number(entry.get(key), form) for key, form in FORMS.items()}
     cells["rank_ic"], cells["difference"] = str(results.rank_ic(name)), str(results.gain(name))
+    against = entry.get("against")
+    cells["against"] = against if isinstance(against, str) else ""
     cells["in_confidence_set"] = "yes" if name in results.kept else ""
     kind = kind_of(results, name)
     return {

@@ -30,11 +30,32 @@ def columns_read(data: DataSpec, features: tuple[str, ...]) -> tuple[str, ...]:
     return (*named, *features) if data.features == "ready" else tuple(named)
 
 
+def input_names(data: DataSpec) -> dict[str, str]:
+    """Role -> name of its column in a model's input: as in the user's own table, if any."""
+    names = ("date", "symbol", "price", "volume", "member")
+    own = data.columns.roles if data.source in ("file", "query") else {}
+    return {role: own.get(role, role) for role in names}
+
+
+def as_input(rows: pd.DataFrame, data: DataSpec) -> pd.DataFrame:
+    """Rows with columns named by their roles, under the names of a model's input."""
+    return rows.rename(columns=input_names(data))
+
+
+def in_roles(frame: pd.DataFrame, data: DataSpec) -> pd.DataFrame:
+    """The input with columns named by their roles; the user's own names come first."""
+    own = {name: role for role, name in data.columns.roles.items() if name in frame}
+    hidden = [role for name, role in own.items() if role != name and role in frame]
+    hidden = [role for role in hidden if role not in own]
+    return frame.drop(columns=hidden).rename(columns=own)
+
+
 def inputs_of(rows: pd.DataFrame, data: DataSpec, features: tuple[str, ...]) -> pd.DataFrame:
     """The rows by date and symbol, with a type for each column, without unused columns.
 
     Args:
-        rows: Long, in any order: one row per date and symbol.
+        rows: Long, in any order: one row per date and symbol, with columns under the names of the
+            user's own table, or under their roles.
         data: How the model's features are made.
         features: Names of the features.
 
@@ -43,10 +64,12 @@ def inputs_of(rows: pd.DataFrame, data: DataSpec, features: tuple[str, ...]) -> 
     """
     if not len(rows):
         raise DataError(f"{GIVEN} has no rows; provide the newest dates with their history")
-    given = Rows(flat(rows.rename(columns=str)), GIVEN)
-    require_distinct(GIVEN, names_of(given.frame))
+    table, names = flat(rows.rename(columns=str)), input_names(data)
+    require_distinct(GIVEN, names_of(table))
+    given = Rows(in_roles(table, data), GIVEN, written=names)
     for name in columns_read(data, features):
-        require_column(given, name, "which the model reads")
+        if name not in given.frame:
+            require_column(Rows(table, GIVEN), names.get(name, name), "which the model reads")
     kept = [name for name in names_of(given.frame) if is_read(name, data, features)]
     typed = parsed(given.with_frame(given.frame[kept]), ready=False)
     if data.features == "ready":

@@ -2,12 +2,14 @@
 
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from foldproof.flows.processes.api import Server, ServerError
+from foldproof.flows.processes.api import Server, ServerError, one_api
 from tests.flows.conftest import Place
 
 
@@ -125,3 +127,46 @@ def test_a_server_that_cannot_start_reports_the_reason_at_once(
         server.stop()
     assert str(server.log) in str(caught.value)
     assert server.process.poll() is not None
+
+
+def test_a_second_server_of_a_folder_waits_until_the_first_answers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both at once would create one database: each ended with an error of the other's tables."""
+    first = Server(tmp_path / "server.log")
+    try:
+        second = Server(tmp_path / "server.log")
+        try:
+            assert first.answers
+            second.wait(120)
+        finally:
+            second.stop()
+    finally:
+        first.stop()
+    text = f"process {os.getpid()} is starting the Prefect server of this folder; waiting\n"
+    assert capsys.readouterr().out == text
+
+
+def test_a_slow_start_names_the_setting_that_waits_longer(tmp_path: Path) -> None:
+    server = Server(tmp_path / "server.log")
+    try:
+        with pytest.raises(ServerError, match=r"within 0\.2 seconds: wait longer") as error:
+            server.wait(0.2)
+        assert "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS=0.4" in str(error.value)
+    finally:
+        server.stop()
+    with pytest.raises(OSError, match="in use"), socket.create_server(("127.0.0.1", 0)) as taken:
+        Server(tmp_path / "server.log", taken.getsockname()[1])
+    assert not (tmp_path / "server.log").read_bytes()
+    Server(tmp_path / "server.log").stop()  # a taken port leaves no lock
+
+
+def test_a_configured_server_that_is_down_is_one_sentence() -> None:
+    dead = temporary_settings({PREFECT_API_URL: "http://user:secret@127.0.0.1:9/api"})
+    with dead, pytest.raises(ServerError) as error, one_api():
+        pass
+    text = str(error.value)
+    assert text.startswith("no Prefect server answers at http://user:***@127.0.0.1")
+    assert text.endswith("start it, or unset PREFECT_API_URL to use the embedded one")
+    assert "secret" not in text
+    assert "\n" not in text

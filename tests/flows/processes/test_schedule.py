@@ -1,15 +1,23 @@
-"""Ctrl-C while a worker is being started."""
+"""Ctrl-C while a worker is being started; tasks that fail, and workers that die."""
 
+import errno
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+from uuid import uuid4
 
+import httpx
 import pytest
+from prefect.futures import PrefectConcurrentFuture
 
-from foldproof.flows.processes.schedule import interrupts_held
+from foldproof.flows.processes.schedule import DiedError, Job, drive, interrupts_held
 
 
 @pytest.fixture(autouse=True)
@@ -89,3 +97,83 @@ def test_without_an_interrupt_handlers_and_mask_are_restored() -> None:
     with interrupts_held():
         pass
     assert (signal.getsignal(signal.SIGINT), signal.pthread_sigmask(signal.SIG_BLOCK, [])) == before
+
+
+class Pool:
+    """Tasks that run at once in this process; ``dies`` says with which the workers die."""
+
+    def __init__(self, dies: Callable[[str, int], bool] = lambda title, tries: False) -> None:
+        self.dies, self.tries, self.restarts = dies, Counter[str](), 0
+        self.broken = False
+        self.log: list[str] = []
+
+    def restart(self) -> None:
+        self.restarts += 1
+        self.broken = False
+
+    def job(self, title: str, error: Exception | None = None, **more: Any) -> Job:
+        def submit() -> PrefectConcurrentFuture[str]:
+            assert not self.broken, "submitted to a broken pool"
+            self.tries[title] += 1
+            future: Future[str] = Future()
+            if self.dies(title, self.tries[title]):
+                future.set_exception(BrokenProcessPool("a worker died"))
+            elif error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(title)
+            return PrefectConcurrentFuture(uuid4(), future)
+
+        return Job(title, submit, **more)
+
+    def run(self, jobs: list[Job], width: int = 3) -> list[str]:
+        return [one.title for one in drive(jobs, width, self.restart, self.log.append)]
+
+
+def test_a_failed_task_is_handled_and_the_others_go_on() -> None:
+    pool, lost = Pool(), []
+
+    def failed(error: Exception) -> list[Job]:
+        lost.append(str(error))
+        return [pool.job("after it")]
+
+    jobs = [pool.job("a"), pool.job("b", ValueError("mine"), failed=failed), pool.job("c")]
+    assert sorted(pool.run(jobs)) == ["a", "after it", "b", "c"]
+    assert lost == ["mine"]
+    assert pool.restarts == 0
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("unhandled"), OSError(errno.ENOSPC, "full"), httpx.ConnectError("gone")]
+)
+def test_an_error_that_nobody_handles_or_that_would_meet_all_ends_it(error: Exception) -> None:
+    pool = Pool()
+    handler = None if isinstance(error, ValueError) else lambda _: []
+    with pytest.raises(type(error)):
+        pool.run([pool.job("a", error, failed=handler), pool.job("b")], width=1)
+    assert pool.tries["b"] == 0
+
+
+def test_a_worker_that_died_once_costs_nothing() -> None:
+    """As after a kill: the pool starts again, and what was in flight runs again, one at a time."""
+    pool = Pool(lambda title, tries: title in ("b", "c") and tries == 1)
+    jobs = [pool.job(title) for title in "abcdef"]
+    assert sorted(pool.run(jobs)) == [*"abcdef"]
+    assert pool.tries == Counter(a=1, b=2, c=2, d=1, e=1, f=1)
+    assert pool.restarts == 1
+    assert len(pool.log) == 1
+    assert pool.log[0].startswith("a worker died (killed, or out of memory) while ")
+
+
+def test_a_task_that_kills_its_worker_twice_is_skipped() -> None:
+    """Its companions in flight are suspects too; alone they show that they are innocent."""
+    pool, lost = Pool(lambda title, tries: title == "b" or (title == "c" and tries == 1)), []
+
+    def job(title: str) -> Job:
+        return pool.job(title, failed=lambda error: lost.append(error) or [])
+
+    assert sorted(pool.run([job(title) for title in "abcde"])) == [*"abcde"]
+    assert [str(error) for error in lost] == ["its worker process died twice with b"]
+    assert isinstance(lost[0], DiedError)
+    assert pool.tries["b"] == 2
+    assert pool.restarts == 2

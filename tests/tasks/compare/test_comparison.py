@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import spearmanr
 
 from foldproof.tasks.compare.aligned import align
 from foldproof.tasks.compare.comparison import CONTROLS, Comparison, compare, daily
@@ -30,13 +31,19 @@ def measured(long: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.fixture
 def comparison(table) -> Comparison:
-    return compare(table(*forecasts(), folds=4), horizon=1, spec=StatisticsSpec(draws=300))
+    return compare(table(*forecasts(), folds=4), horizon=1, spec=StatisticsSpec("none", draws=300))
 
 
 COLUMNS = [
     *METRICS, "low", "high", "hac_t", "difference", "difference_low", "difference_high",
-    "in_confidence_set", "coverage",
+    "in_confidence_set", "against", "detectable", "coverage",
 ]  # fmt: skip
+
+
+def test_gains_are_over_zscore_where_it_is_compared_else_over_the_first_variant() -> None:
+    assert StatisticsSpec().base(["none", "zscore", "revin"]) == "zscore"
+    assert StatisticsSpec().base(["revin", "none"]) == "revin"
+    assert StatisticsSpec("none").base(["none", "zscore"]) == "none"
 
 
 def test_the_ranking_has_its_columns_and_order(comparison: Comparison) -> None:
@@ -51,6 +58,10 @@ def test_the_ranking_has_its_columns_and_order(comparison: Comparison) -> None:
 
 def test_a_planted_better_variant_is_found(comparison: Comparison) -> None:
     ranking = comparison.ranking
+    assert ranking.loc["zscore", "against"] == "better"
+    assert ranking.loc[["revin", "layer_norm"], "against"].tolist() == ["undecided"] * 2
+    unjudged = ["none", "ref:ridge", "full_sample_zscore"]  # reference, forecaster, leak
+    assert ranking.loc[unjudged, "against"].isna().all()
     assert ranking.index[ranking["in_confidence_set"]].tolist() == ["zscore"]
     assert ranking.loc["zscore", "low"] > 0
     assert ranking.loc["zscore", "difference_low"] > 0
@@ -128,10 +139,37 @@ def test_the_zero_forecast_has_no_rank_and_no_error(comparison: Comparison) -> N
     assert np.isnan(row["hac_t"])
 
 
-def test_paired_differences_have_shorter_intervals_than_means(comparison: Comparison) -> None:
+def test_a_row_of_several_seeds_shows_one_network_beside_the_ensemble(table) -> None:
+    """The ensemble averages the seeds' noise away; each network has its own rank IC."""
+    rng = np.random.default_rng(2)
+    target = rng.standard_normal((120, 10))
+    drawn = {seed: target + 2 * rng.standard_normal(target.shape) for seed in range(4)}
+    parts = [
+        table({"none": forecast, "zscore": forecast[::-1]}, target, seed=seed)
+        for seed, forecast in drawn.items()
+    ]
+    parts.append(table({"ref:zero": np.zeros_like(target)}, target))
+    ranking = compare(pd.concat(parts), 1, StatisticsSpec(draws=100)).ranking
+    single = [
+        np.mean([spearmanr(f, y).statistic for f, y in zip(forecast, target, strict=True)])
+        for forecast in drawn.values()
+    ]
+    assert ranking.loc["none", "rank_ic_seed"] == pytest.approx(np.mean(single), abs=1e-12)
+    assert ranking.loc["none", "seed_sd"] == pytest.approx(np.std(single, ddof=1), abs=1e-12)
+    assert ranking.loc["none", "rank_ic"] > ranking.loc["none", "rank_ic_seed"] + 0.1
+    assert np.isnan(ranking.loc["ref:zero", "seed_sd"])
+
+
+def test_paired_differences_have_shorter_intervals_than_means(table) -> None:
     """What variants share cancels in the difference."""
-    row = comparison.ranking.loc["revin"]
-    assert row["difference_high"] - row["difference_low"] < 0.95 * (row["high"] - row["low"])
+    widths = np.zeros(2)
+    for seed in range(4):
+        long = table(*forecasts(seed), folds=4)
+        rows = compare(long, horizon=1, spec=StatisticsSpec(draws=200)).ranking
+        rows = rows.loc[["revin", "layer_norm", "ref:ridge"]]
+        widths[0] += (rows["difference_high"] - rows["difference_low"]).sum()
+        widths[1] += (rows["high"] - rows["low"]).sum()
+    assert widths[0] < 0.95 * widths[1]
 
 
 def test_folds_are_scored_apart(comparison: Comparison, table) -> None:
@@ -151,6 +189,7 @@ def test_seeds_are_averaged_before_anything_is_compared(table) -> None:
     parts = [table(given, target, seed=0), table(other, target, seed=1)]
     actual = compare(pd.concat(parts), horizon=1, spec=StatisticsSpec(draws=100)).ranking
     expected = compare(table(mean, target), horizon=1, spec=StatisticsSpec(draws=100)).ranking
+    actual = actual.drop(columns=["rank_ic_seed", "seed_sd"])
     pd.testing.assert_frame_equal(actual, expected)
 
 

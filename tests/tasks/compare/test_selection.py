@@ -7,8 +7,9 @@ import pytest
 from scipy import stats
 from statsmodels.api import OLS
 
-from foldproof.tasks.compare.selection import BLOCKS, deflated, overfitting, selection
+from foldproof.tasks.compare.selection import BLOCKS, blocks_for, deflated, overfitting, selection
 from foldproof.tasks.statistics.mean_test import lags_for
+from tests.benchmarks.comparison_size import panel
 
 
 def noise(columns=8, dates=600, seed=0):
@@ -18,39 +19,40 @@ def noise(columns=8, dates=600, seed=0):
 def test_one_that_is_better_throughout_is_never_overfitted():
     daily = noise()
     daily[:, 3] += 1.0
-    assert overfitting(daily) == 0.0
+    assert overfitting(daily, 1) == 0.0
     assert deflated(daily, 1) > 0.99
 
 
 def test_a_column_that_wins_one_half_and_loses_the_other_is_always_overfitted():
     """Every column has the same mean over all dates, so the best here is the worst there."""
     daily = noise()
-    assert overfitting(daily - daily.mean(axis=0)) == 1.0
+    assert overfitting(daily - daily.mean(axis=0), 1) > 0.98  # the purge moves means a little
 
 
 def test_columns_without_a_difference_are_at_chance():
-    found = [overfitting(noise(seed=seed)) for seed in range(60)]
+    found = [overfitting(noise(seed=seed), 1) for seed in range(60)]
     assert np.mean(found) == pytest.approx(0.5, abs=0.12)
-    assert overfitting(np.repeat(noise(1), 5, axis=1)) == 1.0  # ties: the median, every time
+    assert overfitting(np.repeat(noise(1), 5, axis=1), 1) == 1.0  # ties: the median, every time
 
 
 def test_overfitting_equals_a_brute_force_count():
-    daily, blocks = noise(5, 60), 6
-    parts, low = np.split(daily, blocks), 0
+    daily, blocks = noise(5, 47), 6
+    parts, low = np.array_split(daily, blocks), 0
+    parts = [part[:-2] for part in parts[:-1]] + parts[-1:]  # labels of two rows reach beyond
     halves = list(combinations(range(blocks), blocks // 2))
     for half in halves:
-        inside = np.concatenate([parts[k] for k in half]).mean(axis=0)
-        outside = np.concatenate([parts[k] for k in range(blocks) if k not in half]).mean(axis=0)
+        inside = np.mean([parts[k].mean(axis=0) for k in half], axis=0)
+        outside = np.mean([parts[k].mean(axis=0) for k in range(blocks) if k not in half], axis=0)
         omega = stats.rankdata(outside)[inside.argmax()] / 6
         low += np.log(omega / (1 - omega)) <= 0
-    assert overfitting(daily, blocks) == pytest.approx(low / len(halves))
+    assert overfitting(daily, 2) == pytest.approx(low / len(halves))
 
 
 def test_the_deflated_ratio_by_hand():
     """With independent dates it is the published formula: n dates, spread of the trials' ratios."""
     daily = noise(10, 1250, seed=5) + np.linspace(0, 0.02, 10)
-    best = daily.mean(axis=0).argmax()
     ratios = daily.mean(axis=0) / daily.std(axis=0)
+    best = ratios.argmax()
     z = stats.norm.ppf
     luck = ratios.std(ddof=1) * (
         0.4227843351 * z(1 - 1 / 10) + 0.5772156649 * z(1 - 1 / (10 * np.e))
@@ -71,7 +73,7 @@ def test_the_deflated_ratio_recomputed_with_statsmodels():
     luck *= (1 - np.euler_gamma) * stats.norm.ppf(0.5) + np.euler_gamma * stats.norm.ppf(
         1 - 1 / (2 * np.e)
     )
-    best = daily[:, daily.mean(axis=0).argmax()]
+    best = daily[:, ratios.argmax()]
     hac = {"maxlags": lags_for(400, 1), "use_correction": False}
     error = OLS(best, np.ones(400)).fit(cov_type="HAC", cov_kwds=hac).bse[0]
     dates = min(400, best.var() / error**2)
@@ -107,7 +109,57 @@ def test_a_constant_column_has_no_ratio():
     daily = noise(3)
     daily[:, 0] = 0.0
     assert np.isnan(deflated(daily, 1))
-    assert 0 <= overfitting(daily) <= 1
+    assert 0 <= overfitting(daily, 1) <= 1
+
+
+def share_below_median(parts):
+    """The share of halves, without a purge."""
+    means, count = np.stack([part.mean(axis=0) for part in parts]), len(parts)
+    low, halves = 0, list(combinations(range(count), count // 2))
+    for half in halves:
+        rest = [k for k in range(count) if k not in half]
+        chosen = means[list(half)].mean(axis=0).argmax()
+        rank = stats.rankdata(means[rest].mean(axis=0))[chosen]
+        low += rank / (means.shape[1] + 1) <= 0.5
+    return low / len(halves)
+
+
+def test_the_purge_of_block_borders_keeps_noise_at_one_half():
+    """Twenty-day labels: without the purge halves share returns, and noise looks repeatable."""
+    rng, purged, plain = np.random.default_rng(0), [], []
+    for _ in range(60):
+        daily = panel(20, 400, rng)
+        purged.append(overfitting(daily, 20))
+        plain.append(share_below_median(np.array_split(daily, blocks_for(400, 20))))
+    assert np.mean(purged) == pytest.approx(0.5, abs=0.1)
+    assert np.mean(plain) < np.mean(purged) - 0.03
+
+
+def test_a_block_spans_three_horizons():
+    assert blocks_for(4026, 5) == 12
+    assert blocks_for(504, 20) == 8
+    assert blocks_for(252, 20) == 0
+    assert np.isnan(overfitting(noise(3, 252), 20))
+
+
+def test_chance_gives_a_wide_range_on_noise_and_skill_lies_below_it():
+    daily = noise(8, 600, 3)
+    found = selection(daily, 1)
+    assert found.chance[0] < 0.3 < 0.7 < found.chance[1]
+    daily[:, 3] += 0.1
+    better = selection(daily, 1)
+    assert better.overfitting < better.chance[0]
+    assert better.chance == pytest.approx(found.chance, abs=0.15)
+
+
+def test_the_deflated_ratio_is_that_of_the_gain_over_the_reference():
+    daily = noise(6, 800, 4)
+    reference = noise(1, 800, 5)[:, 0] + 0.05
+    daily += 0.05  # as good as the reference: no gain, though every IC is above zero
+    alone, against = selection(daily, 1), selection(daily, 1, reference)
+    assert alone.deflated > 0.95
+    assert against.deflated < 0.9
+    assert against.deflated == pytest.approx(deflated(daily - reference[:, None], 1))
 
 
 def test_as_many_splits_as_stated():

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from foldproof.tasks.data import ColumnsSpec, DataSpec
+from foldproof.tasks.data import ChecksSpec, ColumnsSpec, DataSpec
 
 DAYS = ("2020-01-02", "2020-01-03", "2020-01-06", "2020-01-07", "2020-01-08", "2020-01-09")
 ROWS = [
@@ -74,13 +74,30 @@ def into_sqlite(path: Path) -> None:
 
 READY: dict[str, Any] = {"settings": {"features": "ready"}}
 TEN = [0.1 * k for k in range(11)]
+TEN_AND_TWO = [0.1 * k for k in range(12)]
 LABELS = {"columns": {"target": "y", "label_end": "end", "price": None}}
 
 CASES = [
     Case(
+        "a line break in the name of a feature",
+        table(**{"z": TEN_AND_TWO}).replace("close,z", 'close,"a\nb"'),
+        "{path}: the name of column 'a\\nb' holds a line break or another control character; rename the column",
+        **READY,
+    ),
+    Case(
+        "a control character in a symbol",
+        GOOD.replace("BBB", "B\x01B"),
+        "line 3 of {path} (2020-01-02, B\N{REPLACEMENT CHARACTER}B): symbol 'B\\x01B' holds a line break or another control character; write it without (6 such rows)",
+    ),
+    Case(
         "rows longer than the header",
         "date,symbol,close\n2020-01-02,AAA,1,2\n2020-01-03,AAA,1,2\n",
-        "{path}: not readable as a CSV file in UTF-8: …",
+        "{path}: its header has 3 names, but most rows have 4 cells; name every column, or remove the other cells",
+    ),
+    Case(
+        "a cell of five million letters",
+        GOOD.replace("AAA,10\n", f"AAA,{'x' * 5_000_000}\n", 1),
+        f"line 2 of {{path}} (2020-01-02, AAA): close '{'x' * 97}...{'x' * 98}' is not a number; write 1234.5 and leave missing cells empty",
     ),
     Case("missing file", None, "{path}: there is no such file; correct the path"),
     Case(
@@ -92,7 +109,7 @@ CASES = [
     Case(
         "unsupported extension",
         "x",
-        "{path}: extension .xlsx; use a .parquet or .csv file",
+        "{path}: a workbook is not read; save the sheet as CSV",
         file="prices.xlsx",
     ),
     Case("empty file", "", "{path}: the file is empty; add a header and rows"),
@@ -106,7 +123,7 @@ CASES = [
     Case(
         "not text",
         b"date,symbol,close\n2020-01-02,\xff\xfe,1\n",
-        "{path}: not readable as a CSV file in UTF-8: …",
+        "{path}: the encoding is cp1252, not UTF-8: run foldproof init {path}, or in Python (import pandas as pd) pd.read_csv('{path}', encoding='cp1252', converters={{'symbol': str}}).to_csv('{folder}/prices_long.csv', index=False)",
     ),
     Case(
         "ragged CSV",
@@ -126,7 +143,32 @@ CASES = [
     Case(
         "wide table",
         "date,AAA,BBB\n2020-01-02,1,2\n",
-        "{path}: no column 'symbol' (columns.symbol); the table must be long, with one row per date and symbol. There are date, AAA, BBB",
+        "{path}: it is wide, with a column for each of 2 symbols (AAA, BBB): run foldproof init {path}, or in Python (import pandas as pd) pd.read_csv('{path}').melt(id_vars='date', var_name='symbol', value_name='close').dropna().to_csv('{folder}/prices_long.csv', index=False)",
+    ),
+    Case(
+        "no column of symbols",
+        "date,f,g\n2020-01-02,1,-2\n",
+        "{path}: it is wide, with negative numbers: columns such as 'f' hold returns or yields, not prices; make prices of them, such as (1 + returns).cumprod()",
+    ),
+    Case(
+        "semicolons, decimal commas, dates of Germany",
+        "Datum;WKN;Kurs\n31.01.2020;AAA;1,5\n03.02.2020;AAA;1,6\n",
+        "{path}: cells are separated by semicolons; the decimal sign is a comma (1,5); dates are written like 31.12.2020: run foldproof init {path}, or in Python (import pandas as pd) pd.read_csv('{path}', sep=';', decimal=',', parse_dates=['Datum'], date_format='%d.%m.%Y', converters={{'WKN': str}}).to_csv('{folder}/prices_long.csv', index=False)",
+    ),
+    Case(
+        "two header lines of yfinance",
+        "Price,Close,Close\nTicker,AAA,BBB\nDate,,\n2020-01-02,1,2\n2020-01-03,1,2\n",
+        "{path}: its header has two lines, fields (Close) and symbols (AAA, BBB), so it is no long table: run foldproof init {path}, or in Python (import pandas as pd) pd.read_csv('{path}', header=[0, 1], index_col=0).stack(level=1).rename_axis(index=['date', 'symbol'], columns=None).reset_index().to_csv('{folder}/prices_long.csv', index=False)",
+    ),
+    Case(
+        "one stock without a column of symbols",
+        "Date,Open,Close,Volume\n2020-01-02,1,2,3\n2020-01-03,1,2,3\n",
+        "{path}: it holds one symbol, and no column names it; put a file for each symbol in one folder, named as the symbol, and run foldproof init FOLDER",
+    ),
+    Case(
+        "line of a vendor before the header",
+        "# vendor\n" + GOOD,
+        "{path}: line 1 is no part of the table ('# vendor'): run foldproof init {path}, or in Python (import pandas as pd) pd.read_csv('{path}', skiprows=1, converters={{'symbol': str}}).to_csv('{folder}/prices_long.csv', index=False)",
     ),
     Case(
         "duplicate column",
@@ -151,7 +193,7 @@ CASES = [
     Case(
         "mixed time zones",
         GOOD.replace("2020-01-06", "2020-01-06T00:00+01:00"),
-        "{path}: column 'date' mixes time zones; write plain trading days such as 2020-01-31",
+        "line 6 of {path} (AAA): date '2020-01-06T00:00+01:00' has another time zone than the first row; write plain trading days as 2020-01-31 (2 such rows)",
     ),
     Case(
         "future date",
@@ -162,6 +204,32 @@ CASES = [
         "missing symbol",
         GOOD.replace("2020-01-06,BBB", "2020-01-06,"),
         "line 7 of {path} (2020-01-06): symbol is missing; every row needs a symbol",
+    ),
+    Case(
+        "invisible character in a symbol",
+        GOOD.replace("2020-01-06,BBB", "2020-01-06,BBB\u200b"),
+        "line 7 of {path} (2020-01-06, BBB\\u200b): symbol 'BBB\\u200b' holds an invisible character, so it would be another symbol; remove the character",
+    ),
+    Case(
+        "invisible character in a column name",
+        GOOD.replace("close", "close\u200b"),
+        "{path}: no column 'close' (columns.price); did you mean close\\u200b? There are date, symbol, close\\u200b",
+    ),
+    Case(
+        "blank lines before the bad cell",
+        GOOD.replace("2020-01-03,AAA", "\n   \n2020-01-03,AAA").replace("BBB,22", "BBB,n.v."),
+        "line 9 of {path} (2020-01-06, BBB): close 'n.v.' is not a number; write 1234.5 and leave missing cells empty",
+    ),
+    Case(
+        "line breaks in quotes before the bad cell",
+        table(note=['"a\nb\n\nc"', *["x"] * 11]).replace("BBB,22", "BBB,n.v."),
+        "line 10 of {path} (2020-01-06, BBB): close 'n.v.' is not a number; write 1234.5 and leave missing cells empty",
+    ),
+    Case(
+        "volume of zero in every row",
+        table(volume=[0] * 12),
+        "{path}: column 'volume' is 0 in every row; set columns.volume: null, or fill it",
+        columns={"volume": "volume"},
     ),
     Case(
         "duplicate row",
@@ -352,7 +420,64 @@ CASES = [
 
 SHUFFLED = "\n".join(["date,symbol,close", *ROWS[::-1]]) + "\n"
 KNOWN = {"columns": {"known": "known"}}
+CARRIED = [
+    f"{row.rsplit(',', 1)[0]},10,0" if "AAA" in row and k else f"{row},5"
+    for k, row in enumerate(ROWS)
+]
+"""AAA has its first price and no volume from its second date on."""
 WARNED = [
+    Case(
+        "adjusted close beside the price",
+        table(**{"Adj Close": range(1, 13)}),
+        "close is the price although there is a column 'Adj Close': if close is not adjusted for splits and dividends, set columns.price to 'Adj Close'",
+    ),
+    Case(
+        "jump of a price",
+        GOOD.replace("2020-01-08,BBB,24", "2020-01-08,BBB,2400"),
+        "2 prices differ from the symbol's price before by a factor of 2.5 or more, or of about 2: BBB x104 on 2020-01-08, BBB x0.0104 on 2020-01-09: splits, other units and reused symbols look so; use adjusted prices, or raise data.checks.max_jump if they are right",
+    ),
+    Case(
+        "code for a missing value",
+        table(shares=[7, 5, 99999, *range(1, 10)]),
+        "shares is 99999 in 1 rows, first AAA on 2020-01-03: if this is a code for a missing value, leave these cells empty",
+        columns={"volume": "shares"},
+    ),
+    Case(
+        "prices carried after a delisting",
+        "\n".join(["date,symbol,close,volume", *CARRIED]) + "\n",
+        "1 symbols repeat a price on more than 3 dates in a row without volume: AAA 10 on 5 dates from 2020-01-03 to 2020-01-09: if they were delisted or halted, remove these rows; if not, raise data.checks.max_stale",
+        columns={"volume": "volume"},
+        settings={"checks": ChecksSpec(max_jump=None, max_stale=3)},
+    ),
+    Case(
+        "row on a Saturday",
+        GOOD + "2020-01-11,AAA,17\n",
+        "AAA have 1 rows on 1 Saturdays or Sundays, first 2020-01-11: remove them, or set data.checks.min_quoted if the other symbols do not trade then",
+    ),
+    Case(
+        "dates of one symbol are dropped on request",
+        GOOD.replace("2020-01-06,AAA,12\n", ""),
+        "dropped 1 rows on 1 dates, first 2020-01-06, on which less than 90% of the listed symbols have a price (data.checks.min_quoted)",
+        settings={"checks": ChecksSpec(min_quoted=0.9)},
+    ),
+    Case(
+        "monthly table",
+        GOOD.replace("2020-01-0", "2019-0")
+        .replace("2019-02", "2019-02-01")
+        .replace("2019-03", "2019-03-01")
+        .replace("2019-06", "2019-06-03")
+        .replace("2019-07", "2019-07-01")
+        .replace("2019-08", "2019-08-01")
+        .replace("2019-09", "2019-09-02"),
+        "dates are 31 days apart at the median: horizon, window and look-backs count these dates, not trading days",
+    ),
+    Case(
+        "offsets of summer and winter",
+        GOOD.replace(",AAA", "T16:00-05:00,AAA")
+        .replace(",BBB", "T16:00-05:00,BBB")
+        .replace("2020-01-09T16:00-05:00", "2020-03-09T16:00-04:00"),
+        "date: dropped the UTC offsets -04:00, -05:00 and kept the local days; date: dropped the time of day in every row",
+    ),
     Case("unsorted", SHUFFLED, "10 rows came after a later row of their symbol: sorted"),
     Case(
         "time zone",

@@ -1,6 +1,14 @@
 import pytest
 
-from foldproof.tasks.data.address import filled, holds_password, kind_of, masked
+from foldproof.tasks.data.address import (
+    filled,
+    holds_password,
+    kind_of,
+    masked,
+    secrets_in,
+    shown,
+    without_user,
+)
 
 
 @pytest.mark.parametrize(
@@ -50,3 +58,30 @@ def test_values_of_variables_are_quoted_in_addresses() -> None:
     assert masked(f"{text} and p@s/s", secrets) == "postgresql://u:***@h/d and ***"
     with pytest.raises(KeyError, match="A"):
         filled("postgresql://u:${A}@h/d", {})
+
+
+@pytest.mark.parametrize(
+    ("address", "public", "secrets"),
+    [
+        ("postgresql://me:s3cret@db:5433/x", "postgresql://me:***@db:5433/x", {"s3cret"}),
+        ("postgresql://me:a%40b@db/x", "postgresql://me:***@db/x", {"a%40b", "a@b"}),
+        ("postgresql://me:p@s/s@db/x", "postgresql://me:***@db/x", {"p@s/s"}),
+        ("https://:s3cret@host:8080", "https://:***@host:8080", {"s3cret"}),
+        ("postgresql://db/x?user=me&password=p&a=b", "postgresql://db/x?user=me&password=***&a=b",
+         {"p"}),
+        ("postgresql://db/x?sslpassword=p", "postgresql://db/x?sslpassword=***", {"p"}),
+        ("sqlite:////home/a:b@c/x.db", "sqlite:////home/a:b@c/x.db", set()),
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000", set()),
+    ],
+)  # fmt: skip
+def test_an_address_is_shown_without_its_passwords(
+    address: str, public: str, secrets: set[str]
+) -> None:
+    assert shown(address) == public
+    assert set(secrets_in(address)) == secrets
+
+
+def test_user_and_password_are_taken_out_of_a_web_address() -> None:
+    assert without_user("http://me:a%40b@host:5000/x") == ("http://host:5000/x", ("me", "a@b"))
+    assert without_user("http://host:5000") == ("http://host:5000", None)
+    assert without_user("sqlite:///x.db") == ("sqlite:///x.db", None)

@@ -26,8 +26,9 @@ def test_kept_is_the_confidence_set_without_what_leaks(results: Results) -> None
 
 
 def test_gain_of_the_base_itself_is_unknown(results: Results) -> None:
-    assert not results.gain("none").known
-    assert results.gain("zscore").known
+    assert results.base == "zscore"
+    assert not results.gain("zscore").known
+    assert results.gain("none").known
 
 
 def test_estimate_reads_as_number_with_interval() -> None:

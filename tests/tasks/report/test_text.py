@@ -1,4 +1,4 @@
-from foldproof.tasks.report.text import counted, label, listed, markdown_table, minus, names, plain
+from foldproof.tasks.report.text import counted, label, listed, minus, names, plain
 
 
 def test_labels_are_words() -> None:
@@ -28,7 +28,3 @@ def test_names_of_python_exceptions_are_left_out() -> None:
         "not tried: batch norm needs 2 rows"
     )
     assert plain("torch.OutOfMemoryError: too large; Error rate: 3") == "too large; Error rate: 3"
-
-
-def test_a_table_in_markdown() -> None:
-    assert markdown_table(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | --- |\n| 1 | 2 |\n"

@@ -35,8 +35,8 @@ AUDIT = Audit(
     seconds={"data and plan": 1.5, "audits": 20.25},
     code_version="0123456789abcdef",
 )
-PAGE = Report("<!doctype html><title>audit</title>", {"witness/mine": b"\x89PNG not looked at"})
-FILES = {"report.html", "witness/mine.png"} | {
+PAGE = Report("<!doctype html><title>audit</title>", {"witness/mine": b"<svg/>"})
+FILES = {"report.html", "witness/mine.svg"} | {
     f"{name}.{kind}" for name in ("mine_forecast", "honest", "undecided") for kind in ("json", "md")
 }
 
@@ -112,7 +112,7 @@ def test_every_report_arrives_whole(kept: Store, logged: Links) -> None:
     folder = folder_of(kept, logged)
     assert files_of(folder) == FILES
     assert (folder / "report.html").read_text() == PAGE.page
-    assert (folder / "witness/mine.png").read_bytes() == PAGE.figures["witness/mine"]
+    assert (folder / "witness/mine.svg").read_bytes() == PAGE.figures["witness/mine"]
     for report in AUDIT.reports:
         name = file_name(report.subject)
         content = json.loads((folder / f"{name}.json").read_text())
@@ -170,7 +170,7 @@ def test_the_page_and_figures_of_a_real_report_are_written(tmp_path: Path) -> No
     write_audit(AUDIT, draw_audit.fn(AUDIT.reports, AUDIT.title), folder)
     found = files_of(folder)
     assert {name for name in FILES if not name.startswith("witness")} <= found
-    assert any(name.endswith(".png") for name in found)
+    assert any(name.endswith(".svg") for name in found)
     page = (folder / "report.html").read_text()
     assert all(report.subject in page for report in AUDIT.reports)
 

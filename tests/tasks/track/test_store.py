@@ -1,6 +1,8 @@
 import socket
 import threading
 import time
+import traceback
+from base64 import b64encode
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -14,10 +16,10 @@ from foldproof.tasks.track.store import (
     Store,
     TrackingError,
     charts_url,
+    in_quotes,
     open_store,
     require_answer,
     resolve_uri,
-    shown,
     ui_command,
 )
 
@@ -116,6 +118,73 @@ def test_command_starts_the_ui_on_this_store(store: Store, monkeypatch) -> None:
     assert ui_command(Store(store.client, "1", "http://tracker:5000")) == ""
 
 
-def test_passwords_are_not_shown() -> None:
-    assert shown("postgresql://me:secret@db/x") == "postgresql://me:***@db/x"
-    assert shown("sqlite:////x.db") == "sqlite:////x.db"
+def test_a_filter_quotes_any_name_that_the_tracker_can_search() -> None:
+    assert in_quotes("a") == "'a'"
+    assert in_quotes("o'brien") == '"o\'brien"'
+    with pytest.raises(TrackingError, match="both kinds of quotes"):
+        in_quotes("'\"")
+
+
+def test_a_run_with_a_quote_in_its_tag_is_found(store: Store) -> None:
+    run = store.client.create_run(store.experiment_id, tags={"comparison": "o'brien"})
+    found = store.client.search_runs(
+        [store.experiment_id], f"tags.comparison = {in_quotes(chr(111) + chr(39) + 'brien')}"
+    )
+    assert [one.info.run_id for one in found] == [run.info.run_id]
+
+
+SECRET_ADDRESSES = (
+    "postgresql+psycopg://writer:s3cret@db:5433/mlflow", "https://writer:s3cret@tracker:8080",
+    "postgresql://db/mlflow?user=writer&password=s3cret", "https://:s3cret@tracker",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("uri", SECRET_ADDRESSES)
+def test_a_password_in_the_configuration_is_refused(uri: str) -> None:
+    with pytest.raises(ValueError, match=r"uri contains a password.*MLFLOW_TRACKING_URI") as caught:
+        TrackingSpec(uri=uri)
+    assert "s3c" not in str(caught.value)
+
+
+@pytest.mark.parametrize("uri", SECRET_ADDRESSES)
+def test_a_password_in_the_environment_is_in_no_message_and_no_link(
+    uri: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setattr("foldproof.tasks.track.store.PATIENCE", 0.1)
+    monkeypatch.setattr("mlflow.store.db.utils.MAX_RETRY_COUNT", 1)
+    with pytest.raises(TrackingError) as caught:
+        open_store(TrackingSpec())
+    assert "s3c" not in "".join(traceback.format_exception_only(caught.value))
+    elsewhere = Store(store.client, "1", uri)
+    assert "s3c" not in charts_url(elsewhere, "abc") + ui_command(elsewhere)
+    assert "writer" not in charts_url(elsewhere, "abc")
+
+
+def test_user_and_password_in_the_address_of_a_server_are_sent_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[str, str | None]] = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append((self.path, self.headers["Authorization"]))
+            self.send_response(200 if self.path == "/health" else 401)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_port
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:s3c%40ret@127.0.0.1:{port}")
+        try:
+            with pytest.raises(TrackingError, match="cannot be used") as caught:
+                open_store(TrackingSpec())
+        finally:
+            server.shutdown()
+    assert asked[0] == ("/health", None)
+    assert asked[1][1] == f"Basic {b64encode(b'me:s3c@ret').decode()}"
+    assert "s3c" not in str(caught.value)

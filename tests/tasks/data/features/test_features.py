@@ -60,9 +60,14 @@ def by_pandas(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     m = r.where(member).mean(axis=1)
     market = pd.DataFrame(dict.fromkeys(r, m))
     volume = wide(frame, "volume")
+
+    def whole(days: int) -> pd.DataFrame:
+        """Whether no close is missing since ``days`` ago."""
+        return close.notna().rolling(days + 1).sum() == days + 1
+
     return {
-        **{f"return_{k}": logs.diff(k) for k in (1, 5, 21, 63)},
-        "momentum_252_21": logs.shift(21) - logs.shift(252),
+        **{f"return_{k}": logs.diff(k).where(whole(k)) for k in (1, 5, 21, 63)},
+        "momentum_252_21": (logs.shift(21) - logs.shift(252)).where(whole(252)),
         "reversal_5": -logs.diff(5) / (r.rolling(21).std() * np.sqrt(5)),
         **{f"volatility_{k}": r.rolling(k).std() for k in (21, 63)},
         "max_return_21": r.rolling(21).max(),
@@ -82,6 +87,34 @@ def test_equals_an_independent_computation(name: str, market: pd.DataFrame) -> N
     got = wide(ours, "value")
     assert got.notna().to_numpy().sum() > 100
     np.testing.assert_allclose(got, expected, rtol=1e-8, atol=1e-12)
+
+
+@pytest.mark.parametrize(("missing", "restarts"), [(5, False), (6, True), (80, True)])
+def test_history_starts_anew_after_a_gap_longer_than_the_limit(
+    missing: int, restarts: bool
+) -> None:
+    """The symbol may be another company then, at another price."""
+    days = pd.bdate_range("2015-01-05", periods=700)
+    gone = slice(300, 300 + missing)
+    frames = []
+    for symbol, scale in (("REUSED", 50.0), ("OTHER", 1.0)):
+        price = 10 * 1.001 ** np.arange(700)
+        price[gone.stop :] *= scale
+        one = pd.DataFrame({"date": days, "symbol": symbol, "price": price})
+        frames.append(one.drop(index=range(300, gone.stop)) if symbol == "REUSED" else one)
+    frame = pd.concat(frames, ignore_index=True)
+    found = price_features(frame)[frame["symbol"] == "REUSED"].set_axis(
+        frame.loc[frame["symbol"] == "REUSED", "date"]
+    )
+    after = found.loc[days[gone.stop] :]
+    for name in FEATURES:
+        if name not in found or name in NEEDS_NOISE:
+            continue
+        start = after[name].first_valid_index()
+        jump = after[name].abs().max() > 2
+        assert (start == days[gone.stop + FEATURES[name].lookback - 1]) == restarts, name
+        assert not (restarts and jump), name
+    assert (after["momentum_252_21"].abs().max() > 2) != restarts
 
 
 def cut_off(frame: pd.DataFrame, later: pd.Series) -> pd.DataFrame:

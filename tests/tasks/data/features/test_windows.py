@@ -9,6 +9,7 @@ from foldproof.tasks.data.features.windows import (
     lagged,
     mean,
     rolling,
+    run_length,
 )
 
 RNG = np.random.default_rng(0)
@@ -55,3 +56,8 @@ def test_a_gap_is_never_skipped() -> None:
     for result in (mean(x, 5), deviation(x, 5), extreme(x, 5, np.maximum)):
         assert np.isnan(result[30:35, 1]).all()
         assert not np.isnan(result[35:]).any()
+
+
+def test_run_length_counts_the_rows_since_the_last_missing_one() -> None:
+    x = np.array([[1.0, np.nan], [2.0, 3.0], [np.nan, 4.0], [5.0, 6.0]])
+    np.testing.assert_array_equal(run_length(x), [[1, 0], [2, 1], [0, 2], [1, 3]])

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from foldproof.tasks.data import (
+    ColumnsSpec,
     DataError,
     DataSpec,
     TargetSpec,
@@ -44,6 +45,7 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], object], str]] = {
     "nothing": (lambda f: f[["date", "symbol"]], r"returned the columns \[\]"),
     "same_name": (lambda f: good(f)[["change", "change"]], "of different names"),
     "text": (lambda f: pd.DataFrame({"sector": "tech"}, f.index), "'sector' holds text"),
+    "broken_name": (lambda f: pd.DataFrame({"a\nb": f["price"]}), r"column 'a\\nb' holds a line"),
     "infinite": (lambda f: pd.DataFrame({"x": f["price"] / 0}, f.index), "'x' is infinite at 2015"),
     "empty": (lambda f: pd.DataFrame({"x": f["price"] * np.nan}), "feature 'x' has no value"),
 }
@@ -69,6 +71,58 @@ def test_own_features_become_the_panel(own: ModuleType, market: pd.DataFrame) ->
     )
     assert price.shape == expected.shape
     np.testing.assert_array_equal(panel.values[..., 0], expected.astype(np.float32))
+
+
+@pytest.mark.parametrize("close", ["close", "Adj Close", "volume"])
+def test_own_features_get_the_columns_of_the_user_s_table(
+    close: str, own: ModuleType, market: pd.DataFrame
+) -> None:
+    """Under their own names, in the table's own words, and under their roles."""
+    named = {"date": "Date", "symbol": "Ticker", "price": close}
+    table = market[["date", "symbol", "price"]].rename(columns=named).assign(sector=1.0)
+    given: list[pd.DataFrame] = []
+
+    def ratio(frame: pd.DataFrame) -> pd.DataFrame:
+        given.append(frame)
+        change = frame.groupby("Ticker")[close].pct_change(fill_method=None)
+        return frame[["Date", "Ticker", close]].assign(change=change)
+
+    own.ratio = ratio  # type: ignore[attr-defined]
+    columns = ColumnsSpec(**named)
+    panel = from_frame(table, columns, TargetSpec(5), features="own_features:ratio", fill_limit=0)
+    assert [*given[0]] == ["Date", "Ticker", close, "sector", "date", "symbol", "price"]
+    assert given[0]["price"].equals(given[0][close])
+    assert panel.features == ("change",)
+    expected = from_frame(market, ROLES, TargetSpec(5), features="own_features:good", fill_limit=0)
+    np.testing.assert_array_equal(panel.values[..., 0], expected.values[..., 0])
+
+
+def test_a_changed_column_is_a_feature_whatever_its_name(
+    own: ModuleType, market: pd.DataFrame
+) -> None:
+    def scaled(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame[["date", "symbol"]].assign(close=np.log(frame["close"]))
+
+    own.scaled = scaled  # type: ignore[attr-defined]
+    table = market[["date", "symbol", "price"]].rename(columns={"price": "close"})
+    panel = from_frame(table, ColumnsSpec(), TargetSpec(5), features="own_features:scaled")
+    assert panel.features == ("close",)
+
+
+def test_an_error_in_a_user_s_function_names_its_file_line_and_the_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, market: pd.DataFrame
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wrong_features.py").write_text(
+        "def f(rows):\n    part = rows[['date']]\n    return part.assign(x=rows['Close'])\n"
+    )
+    table = market[["date", "symbol", "price"]].rename(columns={"price": "close"})
+    with pytest.raises(DataError) as error:
+        from_frame(table, ColumnsSpec(), TargetSpec(5), features="wrong_features:f")
+    assert str(error.value) == (
+        "features 'wrong_features:f' failed: KeyError: 'Close' (wrong_features.py, line 3); its "
+        "rows have the columns date, symbol, close, price"
+    )
 
 
 def test_own_features_may_be_of_any_kind_here(own: ModuleType, market: pd.DataFrame) -> None:

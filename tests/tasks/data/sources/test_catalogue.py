@@ -1,11 +1,14 @@
 import inspect
+import subprocess
+import sys
 from datetime import date
 
 import numpy as np
 import pytest
 from skfolio.datasets import load_sp500_dataset
 
-from foldproof.tasks.data import DataSpec, TargetSpec, build, load_raw
+from foldproof.tasks.data import DataError, DataSpec, TargetSpec, build, load_raw
+from foldproof.tasks.data.sources import catalogue
 
 
 def test_sp500_is_skfolios_table_from_2000_on() -> None:
@@ -15,6 +18,21 @@ def test_sp500_is_skfolios_table_from_2000_on() -> None:
     np.testing.assert_array_equal(got, wide)
     np.testing.assert_array_equal(got.index, wide.index)
     assert got.columns.tolist() == wide.columns.tolist()
+
+
+def test_sp500_is_read_without_importing_skfolio() -> None:
+    code = (
+        "import sys; from foldproof.tasks.data import DataSpec, load_raw; load_raw(DataSpec()); "
+        "print(*sorted({'skfolio', 'cvxpy', 'sklearn', 'scipy'} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == ""
+
+
+def test_sp500_without_skfolio_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "find_spec", lambda _: None)
+    with pytest.raises(DataError, match="skfolio, which is not installed: run pip install skfolio"):
+        load_raw(DataSpec())
 
 
 def test_sp500_panel_is_complete_after_the_look_back() -> None:

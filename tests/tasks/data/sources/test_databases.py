@@ -9,7 +9,7 @@ import pytest
 
 from foldproof.tasks.data import ColumnsSpec, DataError, DataSpec, TargetSpec, build, from_frame
 from foldproof.tasks.data.panel.read import read
-from foldproof.tasks.data.sources.databases import opened
+from foldproof.tasks.data.sources.databases import FOLDERS, opened
 from tests.tasks.data.conftest import ROLES
 from tests.tasks.data.databases import DATABASES, in_sqlite
 
@@ -32,7 +32,8 @@ def test_a_database_gives_the_panel_of_the_table_in_memory(
     expected = from_frame(market, ROLES, TARGET)
     for array in ("dates", "symbols", "values", "target", "label_end", "member"):
         np.testing.assert_array_equal(getattr(panel, array), getattr(expected, array))
-    assert panel.about["warnings"] == []
+    assert panel.about["warnings"] == expected.about["warnings"]
+    assert not any("sorted" in text for text in panel.about["warnings"])
     assert panel.about["title"] == "Your own query of a database"
 
 
@@ -152,3 +153,84 @@ def test_the_error_names_a_variable_that_is_not_set(monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("PRICES_PASSWORD", raising=False)
     with pytest.raises(DataError, match=r"the environment does not set PRICES_PASSWORD; export it"):
         read(spec_of(SERVER.format("psycopg"), "select 1"))
+
+
+@pytest.fixture
+def rooted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with a CSV file, a link out of it, and a secret file beside it."""
+    pytest.importorskip("duckdb")
+    root = tmp_path / "it's root"
+    (root / "sub").mkdir(parents=True)
+    (tmp_path / "secret.csv").write_text("date,symbol,close\n2020-01-02,AAA,1\n")
+    (root / "own.csv").write_text("date,symbol,close\n2020-01-02,AAA,1\n2020-01-03,AAA,2\n")
+    (root / "sub" / "more.csv").write_text((root / "own.csv").read_text())
+    (root / "link.csv").symlink_to(tmp_path / "secret.csv")
+    monkeypatch.delenv(FOLDERS, raising=False)
+    monkeypatch.chdir(root)
+    return root
+
+
+def test_duckdb_reads_files_of_the_working_directory(
+    rooted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absolute = str(rooted / "own.csv").replace("'", "''")
+    for name in ("own.csv", "sub/*.csv", absolute):
+        query = f"select * from '{name}'"
+        assert len(read(spec_of(None, query, columns=ColumnsSpec(), min_history=1)).frame) == 2
+    monkeypatch.chdir("sub")
+    monkeypatch.setenv(FOLDERS, f"/nowhere:{rooted}")
+    query = f"select * from '{absolute}'"
+    assert len(read(spec_of(None, query, columns=ColumnsSpec(), min_history=1)).frame) == 2
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "read_text('/proc/self/environ')", "read_blob('/proc/self/cmdline')", "'../secret.csv'",
+        "'sub/../../secret.csv'", "'link.csv'", "glob('../*')", "glob('/home/*')",
+        "'http://127.0.0.1:1/x.csv'", "'s3://bucket/x.parquet'",
+        "read_csv(['own.csv', '/etc/passwd'])",
+        "read_json('~/x.json')", "sniff_csv('/etc/passwd')",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("database", [False, True])
+def test_duckdb_reads_nothing_else(source: str, database: bool, rooted: Path) -> None:
+    address = None
+    if database:
+        import duckdb
+
+        address = str(rooted / "prices.duckdb")
+        duckdb.connect(address).close()
+    with pytest.raises(DataError) as caught:
+        read(spec_of(address, f"select * from {source}"))
+    said = str(caught.value)
+    assert said.startswith("the query")
+    assert "may read no file outside" in said
+    assert str(rooted) in said
+    assert "AAA" not in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "select * from market", "select getenv('HOME') as symbol", "select * from frame",
+        "with x as (select 1) select * from read_xlsx('own.csv')",
+    ],
+)  # fmt: skip
+def test_duckdb_sees_no_variable_of_python_and_loads_no_extension(
+    query: str, rooted: Path, market: pd.DataFrame
+) -> None:
+    frame = market  # noqa: F841  # what a replacement scan would find
+    with pytest.raises(DataError, match="Catalog Error"), opened(None, query) as ask:
+        ask(query)
+
+
+def test_a_query_cannot_change_the_settings_of_its_connection(rooted: Path) -> None:
+    import duckdb
+
+    with (
+        opened(None, "select 1") as ask,
+        pytest.raises((DataError, duckdb.Error), match=r"locked|allowed|configuration"),
+    ):
+        ask("set enable_external_access = true")

@@ -4,7 +4,7 @@ import pytest
 
 from foldproof.tasks.diagnose import DIAGNOSTICS
 from foldproof.tasks.diagnose.findings.catalogue import LEVEL
-from foldproof.tasks.diagnose.perturb.rows import PERTURBATIONS
+from foldproof.tasks.diagnose.perturb.perturbations import PERTURBATIONS
 
 
 def test_the_catalogue_has_every_kind_of_test_and_one_statistical_level():

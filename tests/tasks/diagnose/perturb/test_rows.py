@@ -2,14 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foldproof.tasks.diagnose.perturb.rows import (
-    PERTURBATIONS,
-    blur,
-    change_rows,
-    late_cells,
-    mirror,
-    schedule,
-)
+from foldproof.tasks.diagnose.perturb.perturbations import PERTURBATIONS, blur, mirror
+from foldproof.tasks.diagnose.perturb.rows import change_rows, late_cells, schedule
 
 
 @pytest.fixture

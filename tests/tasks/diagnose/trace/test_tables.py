@@ -163,7 +163,7 @@ def test_tables_with_other_rows_and_columns_are_aligned():
     assert np.isnan(after.values[:, 0]).all()
     missing = np.isnan(before.values[:, 0])
     assert [(before.dates[missing][0], before.symbols[missing][0])] == [(DATES[3], "B")]
-    assert np.isinf(moves(before, after, np.ones(2))).sum() == 2 * len(DATA) - 2
+    assert np.isinf(moves(before, after, before)).sum() == 2 * len(DATA) - 2
 
 
 def test_mixed_symbols_are_aligned():

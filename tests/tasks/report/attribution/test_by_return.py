@@ -5,12 +5,8 @@ import pytest
 
 from foldproof.tasks.attribute.unit.tables import COLUMNS
 from foldproof.tasks.report.attribution.answer import attribution_facts
-from foldproof.tasks.report.attribution.by_return import (
-    COLOURS,
-    age_shares,
-    by_return_figure,
-    undifferentiable,
-)
+from foldproof.tasks.report.attribution.by_return import COLOURS, age_shares, by_return_figure
+from foldproof.tasks.report.attribution.shares import undifferentiable
 from tests.tasks.report.example import with_newest
 
 WHO = (0, 0, "2020-01-01", "AAA")

@@ -120,7 +120,7 @@ def test_the_best_is_named_only_if_the_confidence_set_holds_it_alone(results: Re
     assert "best may be" not in best_normalization(sole).verdict
     unsure = ranked(results, in_confidence_set=inside, low=-0.01)
     assert best_normalization(unsure).verdict == f"Best is {best}, but without skill."
-    assert "No clear winner: 5 of 14 candidates" in best_normalization(results).verdict
+    assert "No clear winner: 8 of 14 candidates" in best_normalization(results).verdict
 
 
 def test_an_interval_with_zero_shows_no_skill(results: Results) -> None:

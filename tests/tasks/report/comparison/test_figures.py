@@ -14,6 +14,7 @@ from foldproof.tasks.diagnose.findings.finding import Verdict
 from foldproof.tasks.report.attribution.figures import (
     attribution_heatmap,
     heatmap_of,
+    heatmaps_of,
     importance_by_method,
 )
 from foldproof.tasks.report.attribution.origins import origins_figure
@@ -22,6 +23,7 @@ from foldproof.tasks.report.audit.matrices import cell_of, variant_matrix
 from foldproof.tasks.report.comparison.figures import FIGURES, figures_of
 from foldproof.tasks.report.comparison.ranking import KINDS, kind_of, ranking_figure
 from foldproof.tasks.report.results import Results
+from foldproof.tasks.report.style import render
 from foldproof.tasks.report.template import Report
 from tests.tasks.report.example import finding, with_newest
 
@@ -33,10 +35,10 @@ def texts(figure: Figure) -> list[str]:
     ]
 
 
-def test_every_figure_is_a_picture_with_content(report: Report) -> None:
+def test_every_figure_is_a_picture_with_content(results: Results, report: Report) -> None:
     assert set(report.figures) == set(FIGURES)
-    for key, png in report.figures.items():
-        with Image.open(BytesIO(png)) as image:
+    for key, figure in figures_of(results).items():
+        with Image.open(BytesIO(render(figure))) as image:
             pixels = np.asarray(image.convert("L"))
         assert (pixels < 128).mean() > 0.002, key
         assert pixels.shape[1] == pytest.approx(1430, abs=2), key
@@ -107,6 +109,15 @@ def test_a_test_that_did_not_run_is_not_clean(results: Results) -> None:
     without = replace(results, findings={**results.findings, "zscore": fewer})
     assert "not run" not in texts(variant_matrix(results))
     assert texts(variant_matrix(without)).count("not run") == 1
+
+
+def test_heatmaps_of_all_folds_are_those_of_each_fold(results: Results) -> None:
+    lagged = results.attribution.lagged.query("variant == 'none'")
+    order = list(ranked_features(results.attribution.importance, "none").index)
+    found = dict(heatmaps_of(lagged, "none", order))
+    assert list(found) == sorted(set(lagged["fold"]))
+    for fold, rows in lagged.groupby("fold"):
+        assert found[fold] == render(heatmap_of(rows, f"none, fold {fold}", order))
 
 
 def test_heatmap_of_one_fold_names_features_and_lags(results: Results) -> None:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from foldproof.tasks.data import ColumnsSpec, DataError, DataSpec
-from foldproof.tasks.train.serving.rows import columns_read, inputs_of, short_history
+from foldproof.tasks.train.serving.rows import as_input, columns_read, inputs_of, short_history
 
 READY = DataSpec(source="linear", features="ready")
 FEATURES = ("f0", "f1")
@@ -110,3 +110,30 @@ def test_the_error_for_too_short_history_says_what_is_needed_and_missing() -> No
     assert "the longest, A, has 2: fill f0 in 1 rows" in said
     whole = frame.assign(f0=1.0)
     assert "the longest, A, has 2: provide more history" in str(short_history(whole, None))
+
+
+OWN = DataSpec(source="file", path="x.csv", columns=ColumnsSpec("Date", "Ticker", "Adj Close"))
+
+
+def test_a_model_of_a_file_reads_the_columns_of_that_file() -> None:
+    """The unadjusted column named like a role is not read."""
+    table = rows().rename(columns={"date": "Date", "symbol": "Ticker", "f1": "Adj Close"})
+    frame = inputs_of(table.assign(price=99.0), OWN, ("return_1",))
+    assert list(frame) == ["date", "symbol", "price"]
+    assert frame["price"].tolist() == [1.0, 2.0, 3.0, 4.0]
+    roles = rows().rename(columns={"f1": "price"})
+    pd.testing.assert_frame_equal(inputs_of(roles, OWN, ("return_1",)), frame)
+
+
+def test_a_model_of_a_file_names_a_missing_column_as_the_file_does() -> None:
+    table = rows().rename(columns={"date": "Date", "symbol": "Ticker"})
+    with pytest.raises(DataError, match=re.escape("the input: no column 'Adj Close' (which the")):
+        inputs_of(table, OWN, ("return_1",))
+    with pytest.raises(DataError, match="Adj Close 'x' is not a number"):
+        inputs_of(table.assign(**{"Adj Close": ["x", 1, 2, 3]}), OWN, ("return_1",))
+
+
+def test_the_input_example_has_the_names_of_the_file() -> None:
+    found = as_input(inputs_of(rows().rename(columns={"f1": "price"}), OWN, ("return_1",)), OWN)
+    assert list(found) == ["Date", "Ticker", "Adj Close"]
+    assert list(as_input(rows(), READY)) == list(rows())

@@ -1,0 +1,161 @@
+"""The trading dates of a table: weekends, dates of some symbols only, and the labels they cost."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from foldproof.tasks.data.rows import Rows
+
+SHOWN = 3
+"""Symbols or dates in a warning."""
+FEW = 0.5
+"""A date with prices of fewer of the listed symbols is named in a warning."""
+FRIDAY, SATURDAY, SUNDAY, MONDAY = 4, 5, 6, 0
+WHOLE_WEEKS = 2
+"""Rows on one day of the weekend from which a symbol's week counts as shifted."""
+DAILY = np.timedelta64(4, "D")
+"""Longest median distance of two dates of a daily table."""
+
+
+def on_trading_dates(rows: Rows, least: float) -> Rows:
+    """The rows of dates on which at least ``least`` of the listed symbols have a price.
+
+    A symbol is listed from its first row to its last. With 0 every row stays.
+    """
+    if not least:
+        return rows
+    days, shares, row = quoted(rows.frame)
+    thin = shares < least
+    if not thin.any():
+        return rows
+    kept = ~thin[row]
+    warning = (
+        f"dropped {int((~kept).sum())} rows on {int(thin.sum())} dates, first "
+        f"{pd.Timestamp(days[thin][0]):%Y-%m-%d}, on which less than {least:.0%} of the listed "
+        "symbols have a price (data.checks.min_quoted)"
+    )
+    return rows.with_frame(rows.frame[kept].reset_index(drop=True), [warning])
+
+
+def quoted(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(D,) dates, the share of the listed symbols with a price on each, and (N,) date of a row."""
+    row, days = pd.factorize(frame["date"], sort=True)
+    column, symbols = pd.factorize(frame["symbol"])
+    first = np.full(len(symbols), len(days))
+    last = np.full(len(symbols), -1)
+    np.minimum.at(first, column, row)
+    np.maximum.at(last, column, row)
+    change = np.bincount(first, minlength=len(days) + 1)
+    listed = np.cumsum(change - np.bincount(last + 1, minlength=len(days) + 1))[:-1]
+    priced = frame["price"].notna().to_numpy() if "price" in frame else np.ones(len(frame), bool)
+    return np.asarray(days), np.bincount(row[priced], minlength=len(days)) / listed, row
+
+
+def odd_dates(rows: Rows) -> Rows:
+    """The same rows, with warnings about weekends, thin dates and tables that are not daily."""
+    return rows.with_frame(rows.frame, [*weekends(rows), *thin_dates(rows), *frequency(rows)])
+
+
+def weekends(rows: Rows) -> Iterator[str]:
+    """Warnings about symbols with rows on Saturdays or Sundays.
+
+    A symbol with Sundays and without Fridays has the days of midnights east of Greenwich written in
+    UTC: its closes stand a day early beside those of other symbols, and no test of the code can
+    detect that.
+    """
+    frame = rows.frame
+    weekday = frame["date"].dt.day_of_week.to_numpy()
+    off = weekday >= SATURDAY
+    if not off.any():
+        return
+    code, symbols = pd.factorize(frame["symbol"], sort=True)
+    week = np.bincount(code * 7 + weekday, minlength=len(symbols) * 7).reshape(-1, 7)
+    early = moved(week, SUNDAY, {FRIDAY, SATURDAY})
+    late = moved(week, SATURDAY, {SUNDAY, MONDAY})
+    for which, days, off_by, cause in (
+        (early, "Sundays and none on Fridays", "early", "midnights east of Greenwich in UTC"),
+        (late, "Saturdays and none on Mondays", "late", "evenings west of Greenwich in UTC"),
+    ):
+        if which.any():
+            others = "" if which.all() else " beside the other symbols, which is look-ahead"
+            yield (
+                f"{named(symbols[which])} have rows on {days}, as {cause} do: unless these markets "
+                f"trade then, their days stand one day {off_by}{others}; write local trading days"
+            )
+    rest = off & ~(early | late)[code]
+    if rest.any():
+        days = frame["date"].to_numpy()[rest]
+        first = pd.Timestamp(days[0])
+        yield (
+            f"{named(symbols[np.unique(code[rest])])} have {int(rest.sum())} rows on "
+            f"{len(np.unique(days))} Saturdays or Sundays, first {first:%Y-%m-%d}: remove them, or "
+            "set data.checks.min_quoted if the other symbols do not trade then"
+        )
+
+
+def moved(week: np.ndarray, there: int, absent: set[int]) -> np.ndarray:
+    """(S,) bool: symbols with rows on weekday ``there`` and none on ``absent``; ``week`` (S, 7)."""
+    return (week[:, there] >= WHOLE_WEEKS) & (week[:, sorted(absent)].sum(axis=1) == 0)
+
+
+def named(symbols: object) -> str:
+    """The first symbols, and how many more there are."""
+    names = [str(one) for one in symbols]  # type: ignore[attr-defined]
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def thin_dates(rows: Rows) -> Iterator[str]:
+    """A warning about weekdays on which few of the listed symbols have a price."""
+    days, shares, row = quoted(rows.frame)
+    thin = (shares < FEW) & (pd.DatetimeIndex(days).day_of_week < SATURDAY)
+    if thin.any():
+        first = int(np.flatnonzero(thin)[0])
+        there = rows.frame["symbol"].to_numpy()[row == first]
+        yield (
+            f"on {int(thin.sum())} of {len(days)} dates less than half of the listed symbols have "
+            f"a price, first {pd.Timestamp(days[first]):%Y-%m-%d} ({named(np.unique(there))}): "
+            "data.checks.min_quoted=0.5 drops such dates"
+        )
+
+
+def frequency(rows: Rows) -> Iterator[str]:
+    """A warning about a table that is not daily: settings count its dates as trading days."""
+    days = np.unique(rows.frame["date"].to_numpy())
+    if len(days) < 3:
+        return
+    apart = np.median(np.diff(days))
+    if apart > DAILY:
+        yield (
+            f"dates are {int(apart / np.timedelta64(1, 'D'))} days apart at the median: horizon, "
+            "window and look-backs count these dates, not trading days"
+        )
+
+
+def lost_labels(member: np.ndarray, target: np.ndarray, label_end: np.ndarray) -> list[str]:
+    """A warning with the share of labels that are missing although the symbol is still listed.
+
+    Such a symbol has no price on the next date, or on the date on which the label ends.
+
+    Args:
+        member: (D, S) bool.
+        target: (D, S) labels.
+        label_end: (D,) dates on which they become known; NaT beyond the data.
+    """
+    days = len(member)
+    last = np.where(member.any(axis=0), days - 1 - np.argmax(member[::-1], axis=0), -1)
+    known = ~np.isnat(label_end)
+    reach = int(known.sum())  # dates whose label ends inside the data come first
+    ahead = days - reach
+    listed = member[:reach] & (np.arange(reach)[:, None] + ahead <= last)
+    lost = listed & np.isnan(target[:reach])
+    if not lost.any():
+        return []
+    symbols = lost.any(axis=0).sum()
+    return [
+        f"{int(lost.sum())} labels of {symbols} symbols ({lost.sum() / listed.sum():.1%} of those "
+        "possible) are missing, because a price is missing on the next date or at the label's end: "
+        "if exchanges keep other holidays or weekends, data.checks.min_quoted=0.9 keeps common "
+        "dates only"
+    ]

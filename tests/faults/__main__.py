@@ -1,0 +1,79 @@
+"""Inject faults and print what came of them.
+
+``python -m tests.faults --kills 20 --outages 20 --disks 20 --pairs 20 --seed 0``
+
+Each fault hits a tiny experiment at a random moment; then the command runs again until it ends
+well, and its MLflow runs are compared with those of an uninterrupted run: lost, doubled, wrong (any
+tag, metric, parameter or table that differs in a bit). The outcomes go to ``outcomes.jsonl`` in
+``--folder``; the same command goes on where it stopped. The table goes to ``table.md`` beside it.
+"""
+
+import argparse
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.faults.ground import Ground
+from tests.faults.injections import Injector, as_row
+
+COUNTS = ("lost", "doubled", "wrong", "traces", "left")
+FAULTS = ("kills", "outages", "disks", "pairs")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Inject what is asked for, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for fault in FAULTS:
+        parser.add_argument(f"--{fault}", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folder", type=Path, default=Path(".faults"))
+    options = parser.parse_args(arguments)
+    file = options.folder / "outcomes.jsonl"
+    injector = Injector(Ground(options.folder))
+    injector.prepare()
+    done = {(row["set"], row["number"], row["seed"]) for row in rows(file)}
+    for fault in FAULTS:
+        for number in range(getattr(options, fault)):
+            if (fault, number, options.seed) in done:
+                continue
+            outcome = getattr(injector, fault)(random.Random(f"{fault} {number} {options.seed}"))
+            row = {"set": fault, "number": number, "seed": options.seed, **as_row(outcome)}
+            with file.open("a", encoding="utf-8") as out:
+                out.write(json.dumps(row) + "\n")
+            print(json.dumps(row), flush=True)
+    text = table(rows(file))
+    (options.folder / "table.md").write_text(text, encoding="utf-8")
+    print(text)
+
+
+def rows(file: Path) -> list[dict[str, Any]]:
+    """The outcomes in a file."""
+    if not file.exists():
+        return []
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def table(outcomes: list[dict[str, Any]]) -> str:
+    """One row per fault: how often it was injected, and the sums of what came of it."""
+    lines = [
+        "| fault | injected | lost | doubled | wrong | tracebacks | processes left | "
+        "seconds to recover (median, most) |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for fault in sorted({row["fault"] for row in outcomes}):
+        own = [row for row in outcomes if row["fault"] == fault and row["injected"]]
+        if own:
+            sums = [
+                sum(row[k] for row in own) for k in ("lost", "doubled", "wrong", "traces", "left")
+            ]
+            seconds = sorted(row["seconds"] for row in own)
+            cells = [fault, len(own), *sums]
+            cells.append(f"{seconds[len(seconds) // 2]:.0f}, {seconds[-1]:.0f}")
+            lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    main()
