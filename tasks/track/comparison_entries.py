@@ -102,8 +102,9 @@ def overall_values(results: Results, name: str) -> Iterator[Value]:
     """The numbers by which variants and their models are ranked: over all folds, out of sample."""
     entry = results.ranking.loc[name]
     for column, key in OVERALL.items():
-        if not pd.isna(entry[column]):
-            yield key, float(entry[column]), 0
+        value: Any = entry.get(column)
+        if not pd.isna(value):
+            yield key, float(value), 0
 
 
 def variant_values(results: Results, name: str) -> Iterator[Value]:

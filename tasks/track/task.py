@@ -32,6 +32,7 @@ from foldproof.tasks.operate.importance import importance_when_tested
 from foldproof.tasks.operate.monitor import Monitoring
 from foldproof.tasks.operate.record import Retraining, Settled
 from foldproof.tasks.operate.scoring import Scoring
+from foldproof.tasks.operate.tested_dates import Evidence
 from foldproof.tasks.program import program
 from foldproof.tasks.report.batch_study.results import StudyResults
 from foldproof.tasks.report.results import Results
@@ -43,7 +44,7 @@ from foldproof.tasks.track.find_model import ModelPlace, fetch_model
 from foldproof.tasks.track.forecaster import files_by_variant, forecaster_files
 from foldproof.tasks.track.outage import STORE_ERRORS, is_outage, reason
 from foldproof.tasks.track.registry import find_champion, settle
-from foldproof.tasks.track.retraining import log_retraining
+from foldproof.tasks.track.retraining import find_evidence, log_retraining
 from foldproof.tasks.track.runs import SUMMARY, finished_runs
 from foldproof.tasks.track.scoring import log_monitoring_run, log_scoring, scores_of_model
 from foldproof.tasks.track.spec import TrackingSpec
@@ -262,6 +263,12 @@ def champion_of(store: Store, model: str, folder: Path) -> Champion | None:
 def retraining_of(store: Store, retraining_id: str) -> str | None:
     """The finished run of the same retraining; None if there is none."""
     return finished_runs(store, retraining_id).get(SUMMARY)
+
+
+@reading("find tested dates")
+def evidence_of(store: Store, model: str) -> Evidence:
+    """The dates on which challengers of a registered model were tested so far."""
+    return find_evidence(store, model)
 
 
 @writing("log retraining to mlflow", lambda record, *_: record.retraining_id)

@@ -20,8 +20,8 @@ from foldproof.tasks.data.spec import ColumnsSpec, DataSpec
 NULLS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "n/a", "#N/A", "<NA>"]
 """Texts that mean a missing value, except in the symbol column, where NA is a ticker."""
 
-LONGEST_CELL = 2**31 - 1
-"""Characters that a cell may have where lines are counted."""
+LARGEST_CELL = 2**31 - 1
+"""Characters of a cell."""
 
 
 def read_file(spec: DataSpec) -> Rows:
@@ -69,7 +69,7 @@ def line_of(path: Path, index: int) -> int:
     Blank lines and line breaks inside quotes count too. The file is read again: only an error
     needs this number.
     """
-    limit = csv_format.field_size_limit(LONGEST_CELL)
+    usual = csv_format.field_size_limit(LARGEST_CELL)
     try:
         with path.open(encoding="utf-8", newline="") as stream:
             reader, end, row = csv_format.reader(stream), 0, -2
@@ -78,8 +78,10 @@ def line_of(path: Path, index: int) -> int:
                 row += bool(cells) and (len(cells) > 1 or bool(cells[0].strip()))
                 if row == index:
                     return start
+    except (csv_format.Error, ValueError):  # pandas reads some files that this reader refuses
+        pass
     finally:
-        csv_format.field_size_limit(limit)
+        csv_format.field_size_limit(usual)
     return index + 2
 
 

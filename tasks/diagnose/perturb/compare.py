@@ -1,7 +1,7 @@
 """How far results moved, in units of their own spread and beyond rounding."""
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -229,6 +229,6 @@ def forecast_scale(scores: pd.Series) -> float:
     return float(ordinary(within.to_numpy()).mean())
 
 
-def by_date(values: pd.Series, statistic: str) -> pd.Series:
+def by_date(values: pd.Series, statistic: Any) -> pd.Series:
     """A statistic of each date of ``values`` indexed (date, symbol), on each of its entries."""
     return values.groupby(level=0).transform(statistic)
