@@ -4,7 +4,7 @@ Most take ``(data, fold)`` and trace nothing. Their leaky counterparts are in le
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -57,7 +57,8 @@ def scores(values: Any, rows: pd.DataFrame) -> pd.Series:
 
 def tested(wide: pd.DataFrame, fold: Fold) -> pd.Series:
     """Forecasts of the test dates from a table of dates and stocks."""
-    return wide[wide.index.isin(fold.test_dates)].stack().rename_axis(["date", "symbol"])
+    long: Any = wide[wide.index.isin(fold.test_dates)].stack()
+    return long.rename_axis(["date", "symbol"])
 
 
 def scaled_on_train(data: pd.DataFrame, fold: Fold) -> pd.Series:
@@ -182,7 +183,7 @@ def quantile_by_date(data: pd.DataFrame, fold: Fold) -> pd.Series:
 
 def detrended(data: pd.DataFrame, fold: Fold, until: int | None = None) -> pd.Series:
     """Log price below its linear trend over the training dates, or the first ``until`` dates."""
-    wide = np.log(data.pivot(index="date", columns="symbol", values="close"))
+    wide: Any = np.log(data.pivot(index="date", columns="symbol", values="close"))
     stop = fold.train.stop if until is None else until
     x = np.arange(len(wide))
     out = {}
@@ -326,7 +327,7 @@ def on_balance(rows: pd.DataFrame, newest_first: bool = False) -> pd.Series:
     return by_symbol(ordered).cumsum().reindex(rows.index) / 100.0
 
 
-def weekly_bar(rows: pd.DataFrame, label: str = "right") -> pd.Series:
+def weekly_bar(rows: pd.DataFrame, label: Literal["left", "right"] = "right") -> pd.Series:
     """The close of the last finished week, by ``label`` on its Friday or on the Friday before."""
     wide = rows["close"].unstack()
     bars = wide.resample("W-FRI", label=label, closed="right").last().pct_change(fill_method=None)
@@ -363,7 +364,7 @@ def low_passed(rows: pd.DataFrame, both_ways: bool = False) -> pd.Series:
     return by_symbol(rows["signal"]).transform(lambda s: run(b, a, s.to_numpy()))
 
 
-def convolved(rows: pd.DataFrame, mode: str = "full") -> pd.Series:
+def convolved(rows: pd.DataFrame, mode: Literal["full", "same"] = "full") -> pd.Series:
     """A moving average by convolution: ``full`` cut to the first values, or ``same``."""
 
     def mean(one: pd.Series) -> np.ndarray:
@@ -472,7 +473,7 @@ def denoised(rows: pd.DataFrame, everything: bool = False) -> pd.Series:
 
 def hedge_ratio(rows: pd.DataFrame, everything: bool = False) -> pd.Series:
     """Log price less its regression on the mean log price: over 40 days, or over all days."""
-    wide = np.log(rows["close"].unstack())
+    wide: Any = np.log(rows["close"].unstack())
     market = wide.mean(axis=1)
     if everything:
         slope = wide.apply(lambda c: c.cov(market)) / market.var()

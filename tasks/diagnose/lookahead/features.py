@@ -227,6 +227,7 @@ def audit_features(
             feature.compare(values_of(after, feature.name, data.index), past, cut)
     for feature in (one for one in features if one.leaks and not one.certain):
         cut = feature.doubt[1]
+        assert cut is not None  # a doubt has a cut
         past = keys[keys["date"] <= cut]
         dosed = change(cut, feature.dose(past), np.random.default_rng(seed))
         made, _ = attempt(partial(run, transform, dosed))
