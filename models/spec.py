@@ -12,6 +12,8 @@ from difflib import get_close_matches
 from reprlib import Repr
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+
 STRICT = {"extra": "forbid", "use_attribute_docstrings": True}
 """How configuration reads a spec: unknown keys are errors, texts under fields are help."""
 
@@ -86,8 +88,19 @@ class Spec:
     that form."""
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         for name in {**self.__bounds__, **self.__choices__}:
             check_setting(self, name, getattr(self, name))
+
+
+def plain_numbers(spec: Any) -> None:
+    """Make the NumPy numbers among the fields of a frozen ``spec`` into Python's.
+
+    They come from computed sizes, and print and hash differently.
+    """
+    for name, value in [*vars(spec).items()]:
+        if isinstance(value, np.generic):
+            object.__setattr__(spec, name, value.item())
 
 
 def check_setting(spec: Any, name: str, value: Any) -> None:
@@ -117,7 +130,11 @@ def clipped(value: Any, length: int = LONGEST) -> str:
     Only the beginning of a long text, list or mapping is represented at all, because a few lines of
     YAML can stand for gigabytes.
     """
-    text = BRIEF.repr(value)
+    return brief(BRIEF.repr(value), length)
+
+
+def brief(text: str, length: int = LONGEST) -> str:
+    """``text``, cut in the middle if it is longer than ``length``."""
     half = length // 2
     return text if len(text) <= length else f"{text[: half - 2]} ... {text[-half + 3 :]}"
 
@@ -139,6 +156,8 @@ def nearest(name: str, choices: Iterable[str], prefix: str = "") -> str:
 
     Upper and lower case count as equal. ``prefix`` is put before the choice.
     """
+    if len(name) > LONGEST:  # the search takes time with the square of the length
+        return ""
     by_lower = {str(choice).lower(): str(choice) for choice in choices}
     for found in get_close_matches(name.lower(), by_lower, n=1):
         choice = by_lower[found]

@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, timedelta
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,8 @@ def dates(rows: Rows, name: str) -> tuple[pd.Series, list[str]]:
     """Column ``name`` as days, and warnings about dropped time zones and times of day."""
     column = rows.frame[name]
     warnings: list[str] = []
-    text = column.astype("Int64").astype("string") if is_whole(column) else column
+    whole = is_whole(column)
+    text = column.astype("Int64").astype("string") if whole else with_numbers_as_text(column)
     try:
         stamps = pd.to_datetime(text, format="ISO8601", errors="coerce")
     except ValueError:
@@ -73,6 +75,22 @@ def dates(rows: Rows, name: str) -> tuple[pd.Series, list[str]]:
         where = "every row" if every else f"{with_time} rows"
         warnings.append(f"{rows.called(name)}: dropped the time of day in {where}")
     return days.dt.as_unit("us"), warnings
+
+
+def with_numbers_as_text(column: pd.Series) -> pd.Series:
+    """The column with its numbers as text, so that 20200131 is a day and 5 is none."""
+    if column.dtype == object or types.is_numeric_dtype(column):
+        return column.astype(object).map(number_as_text, na_action="ignore")
+    return column
+
+
+def number_as_text(cell: Any) -> Any:
+    """A number as text, a whole one without decimals; anything else unchanged."""
+    if not isinstance(cell, Number):
+        return cell
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell)
 
 
 def local(rows: Rows, name: str) -> tuple[pd.Series, list[str]]:
