@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from itertools import product
+from pathlib import Path
 
 from prefect import flow
 
@@ -21,7 +22,7 @@ from foldproof.tasks.batch_study.answer import answer
 from foldproof.tasks.batch_study.grid import Cell, DrawnData, GridScores, skipped_cells
 from foldproof.tasks.batch_study.table import table_of
 from foldproof.tasks.batch_study.task import study_cell
-from foldproof.tasks.data import build, load
+from foldproof.tasks.data import DataSpec, build, load
 from foldproof.tasks.data.task import load_panel
 from foldproof.tasks.report.batch_study.results import StudyResults
 from foldproof.tasks.report.task import draw_study
@@ -32,7 +33,12 @@ from foldproof.tasks.track.task import find_store, log_study
 from foldproof.tasks.train import HOUSE, TrainingError, Unit, code_version, digest, variant_version
 
 
-@flow(name="batch norm study", description=__doc__, task_runner=Workers())
+@flow(
+    name="batch norm study",
+    flow_run_name="{study.name}",
+    description=__doc__,
+    task_runner=Workers(),
+)
 def batch_norm(study: BatchStudy) -> Links:
     """Load panels and folds, train the cells, then log table, answer and figure."""
     screen, watch = StudyScreen(), Stopwatch()
@@ -56,8 +62,11 @@ def batch_norm(study: BatchStudy) -> Links:
 def draw_data(study: BatchStudy, name: str) -> list[DrawnData]:
     """The panel of each seed with its newest fold; a real panel is the same for all seeds."""
     source, found = study.sources[name], []
+    paths: dict[DataSpec, Path] = {}
     for seed in study.seeds:
-        path = load_panel(source.drawn(seed), source.target, PANELS.resolve())
+        data = source.drawn(seed)
+        path = paths.get(data) or load_panel(data, source.target, PANELS.resolve())
+        paths[data] = path
         plan, content = plan_folds(source.split, path), load(path)
         unit = Unit(
             study.reference, plan.folds[-1], seed, study.network, study.training,

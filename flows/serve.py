@@ -18,7 +18,8 @@ from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 from foldproof.conf.load import ConfigError, load
 from foldproof.flows.checks import USER_ERRORS
 from foldproof.flows.cleanup import close_interrupted, delete_stale_deployments, skip_missed
-from foldproof.flows.deployments import DEPLOYMENTS, configured, deployments
+from foldproof.flows.deployments import DEPLOYMENTS, TAG, configured, deployments
+from foldproof.flows.heartbeat import crash_silent_runs
 from foldproof.flows.paths import LOGS
 from foldproof.flows.processes.api import HOST, Server, ServerError, answering, require_api
 from foldproof.flows.processes.mlflow_ui import mlflow_ui
@@ -63,6 +64,7 @@ def deploy_config(config: str, overrides: Sequence[str], timezone: str, pool: st
         for one in deployments(configured(config, overrides), timezone, pool):
             one.apply()
             print(f"registered {one.full_name}")
+        crash_silent_runs(TAG)
     except (ConfigError, ServerError) as error:
         fail(error)
     except (PrefectException, DeploymentApplyError, OSError) as error:

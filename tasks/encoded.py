@@ -14,7 +14,7 @@ from datetime import date
 from enum import Enum
 from importlib import import_module
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -172,7 +172,7 @@ def written_array(value: np.ndarray | np.generic, arrays: list[bytes]) -> dict[s
         return {"$": "objects", "shape": own.shape, "v": content}
     if own.dtype.kind not in PLAIN + "U":
         raise EncodingError(f"a result must not contain an array of {own.dtype}")
-    order = "F" if own.flags.f_contiguous and not own.flags.c_contiguous else "C"
+    order: Literal["C", "F"] = "F" if own.flags.f_contiguous and not own.flags.c_contiguous else "C"
     arrays.append(own.tobytes(order))
     return {"$": "array", "type": own.dtype.str, "shape": own.shape, "order": order,
             "at": len(arrays) - 1, "scalar": scalar}  # fmt: skip
@@ -200,10 +200,12 @@ def written_column(column: pd.Series, arrays: list[bytes]) -> dict[str, Any]:
         values = written_column(kind.categories.to_series(), arrays)
         return {"$": "categories", "codes": codes, "v": values, "ordered": bool(kind.ordered)}
     if isinstance(kind, pd.StringDtype):
-        codes, values = pd.factorize(column.to_numpy(object, na_value=None))
-        narrow = codes.astype(np.min_scalar_type(-len(values) - 1))
+        objects = np.array(column.where(column.notna(), None), dtype=object)
+        places, texts = pd.factorize(objects)
+        narrow = places.astype(np.min_scalar_type(-len(texts) - 1))
         missing = "nan" if kind.na_value is np.nan else "NA"
-        return {"$": "texts", "codes": written_array(narrow, arrays), "v": [str(v) for v in values],
+        codes = written_array(narrow, arrays)
+        return {"$": "texts", "codes": codes, "v": [str(text) for text in texts],
                 "storage": kind.storage, "missing": missing}  # fmt: skip
     if kind.kind == "O":
         return {"$": "any", "v": [written(one, arrays) for one in column.to_numpy()]}
@@ -262,7 +264,8 @@ def read_index(tree: dict[str, Any], arrays: list[bytes]) -> pd.Index:
         return pd.MultiIndex.from_arrays(levels, names=names)
     name = read(tree["name"], arrays)
     if tree["$"] == "range":
-        return pd.RangeIndex(*tree["v"], name=name)
+        start, stop, step = tree["v"]
+        return pd.RangeIndex(start, stop, step, name=name)
     values = read_column(tree["v"], arrays)
     return pd.Index(values, dtype=values.dtype, name=name)
 

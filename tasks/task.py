@@ -14,7 +14,7 @@ from foldproof.tasks.encoded import decode, encode, is_whole
 from foldproof.tasks.files import mark_used
 
 
-class EncodedSerializer(Serializer):  # type: ignore[type-arg]  # Serializer[Any] cannot be registered
+class EncodedSerializer(Serializer):
     """Prefect's door to :mod:`foldproof.tasks.encoded`."""
 
     type: str = Field(default="foldproof", frozen=True)
@@ -42,7 +42,7 @@ class ResultKeys(WritableFileSystem):
 
     _block_type_name = "Foldproof Result Keys"
 
-    def read_path(self, path: str, _sync: bool = True) -> bytes:
+    def read_path(self, path: str, _sync: bool = True) -> bytes:  # type: ignore[override]
         """How to read the result ``path``.
 
         Raises:
@@ -59,7 +59,9 @@ class ResultKeys(WritableFileSystem):
         """As :meth:`read_path`."""
         return self.read_path(path)
 
-    def write_path(self, path: str, content: bytes, _sync: bool = True) -> None:
+    def write_path(  # type: ignore[override]
+        self, path: str, content: bytes, _sync: bool = True
+    ) -> None:
         """Nothing is to be written: the result itself says whether it is there."""
 
     async def awrite_path(self, path: str, content: bytes) -> None:

@@ -17,6 +17,7 @@ from prefect.settings import (
     PREFECT_CLIENT_MAX_RETRIES,
     PREFECT_HOME,
     PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+    PREFECT_SERVER_UI_ENABLED,
     temporary_settings,
 )
 
@@ -52,6 +53,7 @@ class Server:
             OSError: The port is taken.
         """
         self.log = log
+        self.full = full
         self.outcome: int | Exception | None = None
         log.parent.mkdir(parents=True, exist_ok=True)
         with ExitStack() as starting:
@@ -186,5 +188,6 @@ def one_api(server: bool = True) -> Iterator[AbstractContextManager[None] | None
 def answering(server: Server) -> Iterator[None]:
     """Wait until ``server`` answers; inside the block it is the Prefect API."""
     server.wait(PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS.value())
-    with temporary_settings({PREFECT_API_URL: f"http://{HOST}:{server.port}/api"}):
+    address = f"http://{HOST}:{server.port}/api"
+    with temporary_settings({PREFECT_API_URL: address, PREFECT_SERVER_UI_ENABLED: server.full}):
         yield

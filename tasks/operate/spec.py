@@ -5,10 +5,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from types import MappingProxyType
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import BeforeValidator, ValidationInfo
 
-from foldproof.models.spec import Spec, at_least, clipped, require, within
+from foldproof.models.spec import Spec, at_least, clipped, nearest, require, within
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ class MonitorSpec(Spec):
 
     __bounds__ = (
         at_least(1, "dates", "samples")
+        | at_least(0, "most_missed")
         | within("(0, 0.5)", "level")
         | within("[-1, 1]", "least_tau")
     )
@@ -139,6 +141,9 @@ class MonitorSpec(Spec):
     """Alert if the population stability index of a feature is above this. None: never."""
     samples: int = 200
     """Number of windows whose integrated gradients give the importance now."""
+    most_missed: int | None = 2
+    """Alert if more nights in a row than this have no score. A holiday after the newest row counts
+    as a night. None: never."""
 
 
 def why_no_model_name(name: str) -> str:
@@ -159,7 +164,10 @@ class OperationSpec(Spec):
     model: str = "foldproof"
     """Name in the model registry; the version with the alias champion scores."""
     as_of: date | None = None
-    """The night: later rows are not used, and ages are counted up to it. None: today."""
+    """The night: later rows are not used, and ages are counted up to it. None: the date on which
+    the run was due to start, in timezone."""
+    timezone: str = "America/New_York"
+    """Time zone of the schedules and of the night's date, such as Europe/Berlin."""
     gate: GateSpec = field(default_factory=GateSpec)
     """When a new model replaces the champion."""
     score: ScoreSpec = field(default_factory=ScoreSpec)
@@ -170,3 +178,19 @@ class OperationSpec(Spec):
     def __post_init__(self) -> None:
         why = why_no_model_name(self.model)
         require(not why, f"operation.model {why}; it is {clipped(self.model)}")
+        known = is_timezone(self.timezone)
+        hint = "" if known else nearest(self.timezone, available_timezones())
+        require(
+            known,
+            "operation.timezone must be an IANA name such as Europe/Berlin; it is "
+            f"{clipped(self.timezone)}{hint}",
+        )
+
+
+def is_timezone(name: str) -> bool:
+    """Whether there is a time zone of this name."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True

@@ -33,6 +33,7 @@ from mlflow import MlflowClient
 from mlflow.store.entities import PagedList
 from PIL import Image
 
+from foldproof.tasks.track.process import process_tags
 from foldproof.tasks.track.runs import SUMMARY, finished_runs
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import MADE_UP, Store, TrackingError, resolve_uri, shown
@@ -97,7 +98,7 @@ def recording(
     uri = shown(resolve_uri(spec))
     try:
         client = Journal(draft, place)
-        yield Store(client, EXPERIMENT, resolve_uri(spec))  # type: ignore[arg-type]
+        yield Store(client, EXPERIMENT, resolve_uri(spec), process_tags())  # type: ignore[arg-type]
         now = datetime.now(UTC).isoformat(timespec="seconds")
         about = Entry(place, key, uri, spec.experiment, now, why, flow_run)
         notes = {name: value for name, value in vars(about).items() if name != "folder"}

@@ -1,5 +1,6 @@
 """Log a retraining: one run with the decision, its numbers, and the best challenger."""
 
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -12,8 +13,10 @@ from foldproof.tasks.operate.record import Retraining
 from foldproof.tasks.operate.tested_dates import Evidence, from_json
 from foldproof.tasks.track.audit import file_name
 from foldproof.tasks.track.comparison import write_findings
-from foldproof.tasks.track.entries import NOTE, Value, flat, key_of, seconds
-from foldproof.tasks.track.model import ModelFiles, log_model
+from foldproof.tasks.track.comparison_entries import settings as ranking_settings
+from foldproof.tasks.track.entries import NOTE, Value, flat, key_of, metrics, seconds
+from foldproof.tasks.track.model import ModelFiles, log_model, measured
+from foldproof.tasks.track.panel_input import as_input, panel_dataset
 from foldproof.tasks.track.runs import logged_run
 from foldproof.tasks.track.store import Store, TrackingError
 from foldproof.tasks.train.serving.training_values import trained_on
@@ -24,12 +27,39 @@ EVIDENCE = "evidence.json"
 
 def log_retraining(store: Store, record: Retraining, model: ModelFiles | None) -> str:
     """Write the run and return its id; ``model`` is the one to register."""
-    settings = flat(record.config, without=("tracking", "workers"))
+    settings = retraining_params(record)
     content = retraining_tags(record), retraining_values(record), settings
+    panel = panel_dataset(record.panel, settings.get("data.source", ""), {})
+    chosen = record.decision.variant
     with logged_run(store, record.title, *content, partial(write_retraining, record)) as run_id:
-        if model is not None and record.decision.variant:
-            log_model(store, run_id, key_of(record.decision.variant).replace(".", "_"), model)
+        store.client.log_inputs(run_id, [as_input(panel)])
+        if model is not None and chosen:
+            about = model_tags(record), settings
+            model_id = log_model(store, run_id, key_of(chosen).replace(".", "_"), model, *about)
+            now = time.time_ns() // 1_000_000
+            own = metrics(model_values(record, chosen), now)
+            store.client.log_batch(run_id, measured(own, model_id, panel))
     return run_id
+
+
+def retraining_params(record: Retraining) -> dict[str, str]:
+    """The settings of training and gate; ``config.yaml`` holds all of them."""
+    every = flat(record.config)
+    gate = {key: value for key, value in every.items() if key.startswith("operation.gate.")}
+    return ranking_settings(record.config) | gate
+
+
+def model_tags(record: Retraining) -> dict[str, str]:
+    """Tags of the best challenger's model: its lineage and the night."""
+    own = {"kind": "retraining", "night": record.night, "variant": record.decision.variant or ""}
+    return lineage(record) | own
+
+
+def model_values(record: Retraining, variant: str) -> Iterator[Value]:
+    """The numbers of a challenger under the names that a comparison gives to them."""
+    made = record.decision.of(variant)
+    yield "oos/rank_ic", made.rank_ic, 0
+    yield "oos_secondary/coverage", made.coverage, 0
 
 
 def retraining_tags(record: Retraining) -> dict[str, str]:

@@ -5,7 +5,7 @@ import shlex
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from urllib.error import HTTPError
@@ -21,6 +21,7 @@ from foldproof.tasks.data.address import masked, secrets_in, shown, without_user
 from foldproof.tasks.lock import locked
 from foldproof.tasks.program import program
 from foldproof.tasks.track.outage import NoAnswerError, is_outage, reason
+from foldproof.tasks.track.process import process_tags
 from foldproof.tasks.track.spec import TrackingSpec
 
 SQLITE = "sqlite:///"
@@ -32,6 +33,8 @@ LOCAL_UI = "http://127.0.0.1:5000"
 UI_ADDRESS = "FOLDPROOF_MLFLOW_UI"
 """Environment variable: address of a UI that already runs on the embedded store."""
 NO_RUNS: Mapping[str, str] = MappingProxyType({})
+WORKFLOW = "workflowType=machine_learning"
+"""Selects the pages for machine learning: without it the UI opens those for generative AI."""
 
 
 class TrackingError(ValueError):
@@ -50,11 +53,13 @@ class Store:
         client: A client of ``uri``, independent of the process's global tracking URI.
         experiment_id: The experiment of the runs.
         uri: Absolute address of the store.
+        origin: Tags of every run that is created: the user, the program, the Git commit.
     """
 
     client: MlflowClient
     experiment_id: str
     uri: str
+    origin: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -157,7 +162,7 @@ def open_store(spec: TrackingSpec) -> Store:
             f"experiment {spec.experiment!r} was deleted in {shown(uri)}: restore it there, or set "
             "tracking.experiment to another name"
         )
-    return Store(client, experiment.experiment_id, uri)
+    return Store(client, experiment.experiment_id, uri, process_tags())
 
 
 def _create(client: MlflowClient, spec: TrackingSpec, path: Path | None) -> Experiment:
@@ -210,7 +215,7 @@ def links_to(
         variants: Runs by variant.
         file: The artifact to open; empty for all artifacts.
     """
-    page = f"{runs_page(store)}/{run_id}/artifacts" + f"/{file}" * bool(file)
+    page = run_url(store, run_id, "/artifacts" + f"/{file}" * bool(file))
     folder = artifact_folder(store.client.get_run(run_id))
     return Links(
         summary_run_id=run_id,
@@ -229,16 +234,17 @@ def artifact_folder(run: Run) -> Path | None:
 
 
 def charts_url(store: Store, comparison: str) -> str:
-    """Address of the charts of one comparison's runs.
-
-    The query selects machine learning, because the UI opens on its pages for generative AI.
-    """
+    """Address of the charts of one comparison's runs."""
     query = {
-        "workflowType": "machine_learning",
         "compareRunsMode": "CHART",
         "searchFilter": f"tags.comparison = {in_quotes(comparison)}",
     }
-    return f"{runs_page(store)}?{urlencode(query, quote_via=quote)}"
+    return f"{runs_page(store)}?{WORKFLOW}&{urlencode(query, quote_via=quote)}"
+
+
+def run_url(store: Store, run_id: str, part: str = "") -> str:
+    """Address of a run, or of a part of it such as ``/artifacts``, in the UI of the store."""
+    return f"{runs_page(store)}/{run_id}{part}?{WORKFLOW}"
 
 
 def in_quotes(text: str) -> str:

@@ -5,7 +5,7 @@ even then is kept in the outbox (see :mod:`~foldproof.tasks.track.outbox`).
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache, partial, wraps
@@ -14,15 +14,21 @@ from tempfile import TemporaryDirectory
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from uuid import uuid4
 
+import pandas as pd
 from prefect import Task, task
+from prefect.artifacts import create_link_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import FlowRunContext
+from prefect.runtime import flow_run
+from prefect.settings import get_current_settings
 
-from foldproof.tasks.data import DataSpec, load_raw
+from foldproof.tasks.data import DataSpec
 from foldproof.tasks.data.address import masked, secrets_in
+from foldproof.tasks.data.panel.kept_rows import rows_of
 from foldproof.tasks.direct import directly
 from foldproof.tasks.operate.evidence import Champion
+from foldproof.tasks.operate.importance import importance_when_tested
 from foldproof.tasks.operate.monitor import Monitoring
 from foldproof.tasks.operate.record import Retraining, Settled
 from foldproof.tasks.operate.scoring import Scoring
@@ -40,7 +46,7 @@ from foldproof.tasks.track.outage import STORE_ERRORS, is_outage, reason
 from foldproof.tasks.track.registry import find_champion, settle
 from foldproof.tasks.track.retraining import find_evidence, log_retraining
 from foldproof.tasks.track.runs import SUMMARY, finished_runs
-from foldproof.tasks.track.scoring import log_monitoring_run, log_scoring
+from foldproof.tasks.track.scoring import log_monitoring_run, log_scoring, scores_of_model
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import (
     MADE_UP,
@@ -51,10 +57,40 @@ from foldproof.tasks.track.store import (
     one_writer,
     open_store,
     resolve_uri,
+    run_url,
     shown,
 )
 from foldproof.tasks.track.study import log_batch_study, write_study
 from foldproof.tasks.train import TrainedUnit
+from foldproof.tasks.train.serving.record import served_of
+
+
+def named(store: Store) -> Store:
+    """The store; runs that are created in it name the Prefect flow run."""
+    return replace(store, origin={**store.origin, **flow_run_tags()})
+
+
+def flow_run_tags() -> dict[str, str]:
+    """Id, name and address of the running flow run; no address if its server has no UI."""
+    if not flow_run.id:
+        return {}
+    found = {
+        "mlflow.source.name": f"foldproof {flow_run.flow_name}",
+        "prefect.flow_run_id": str(flow_run.id),
+        "prefect.flow_run": str(flow_run.name),
+    }
+    if get_current_settings().server.ui.enabled:
+        found["prefect.flow_run_url"] = str(flow_run.ui_url)
+    return found
+
+
+def linked(store: Store, run_id: str, what: str) -> str:
+    """The run's id, after a link to it became an artifact of the flow run."""
+    if flow_run.id and not run_id.startswith(MADE_UP):
+        text = f"{what}: the run in MLflow"
+        create_link_artifact(run_url(store, run_id), text, key=f"mlflow-{what}", description=text)
+    return run_id
+
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -125,7 +161,7 @@ def reading(name: str) -> Callable[[Reading[P, R]], Tracked[P, R]]:
     def decorate(read: Reading[P, R]) -> Tracked[P, R]:
         def work(spec: TrackingSpec, args: Arguments, options: dict[str, Any]) -> R:
             with store_errors(spec):
-                return read(open_store(spec), *args, **options)
+                return read(named(open_store(spec)), *args, **options)
 
         inner = task(name=name, cache_policy=NO_CACHE)(work)
 
@@ -150,7 +186,7 @@ def writing(name: str, key: Callable[..., str]) -> Callable[[Reading[P, R]], Tra
     def decorate(write: Reading[P, R]) -> Tracked[P, R]:
         def work(spec: TrackingSpec, what: str, args: Arguments, options: dict[str, Any]) -> R:
             with store_errors(spec):
-                store = open_store(spec)
+                store = named(open_store(spec))
                 with one_writer(store, what):
                     found = write(store, *args, **options)
             outbox.discard(what)
@@ -186,7 +222,7 @@ def keep(spec: TrackingSpec, key: str, error: Exception, write: Callable[[Store]
     """Keep what ``write`` logs in the outbox and say so; returns what ``write`` returns."""
     why = masked(reason(error), secrets_in(resolve_uri(spec)))
     with outbox.recording(spec, key, why, flow_run_id()) as store:
-        found = write(store)
+        found = write(named(store))
     print(
         f"{why}. The results are kept in {outbox.OUTBOX / outbox.folder_name(key)}: send "
         f"them later with {program('foldproof', 'foldproof.flows')} sync",
@@ -241,20 +277,23 @@ def log_retrained(
     record: Retraining,
     features: tuple[str, ...],
     data: DataSpec,
-    importance: Mapping[str, float],
+    samples: int,
+    panel: Path | None = None,
 ) -> str:
     """One run with the decision, and the best challenger as a model; the run's id.
 
-    The model stores the importance of its features in its test block, which monitoring compares
-    with later importance.
+    The model stores the importance of its features in its test block, on ``samples`` windows, which
+    monitoring compares with later importance. ``panel`` is the folder of the panel and its rows.
     """
     chosen = record.chosen
     with TemporaryDirectory() as folder:
         model = None
         if chosen is not None:
-            raw = load_raw(data)
-            model = forecaster_files(chosen, features, data, raw, Path(folder), importance)
-        return log_retraining(store, record, model)
+            raw, served = rows_of(panel, data), served_of(chosen, features, data)
+            dense, fold = served.inputs(raw), chosen.unit.fold
+            own = importance_when_tested(served, dense, fold, samples)
+            model = forecaster_files(chosen, features, data, raw, Path(folder), own, dense)
+        return linked(store, log_retraining(store, record, model), "retraining")
 
 
 @reading("settle in registry")
@@ -297,13 +336,19 @@ def log_results(
     report: Report,
     models: Iterable[TrainedUnit],
     data: DataSpec,
+    panel: Path | None = None,
 ) -> Links:
-    """One summary run, one run per variant beside it, and a model for each of ``models``."""
-    features, raw = tuple(results.panel_summary["features"]), load_raw(data)
+    """One summary run, one run per variant beside it, and a model for each of ``models``.
+
+    ``panel`` is the folder of the panel and its rows; None to read the source again.
+    """
+    features, raw = tuple(results.panel_summary["features"]), rows_of(panel, data)
     with TemporaryDirectory() as folder:
         importance = results.attribution.importance
         files = files_by_variant(models, features, data, raw, Path(folder), importance)
-        return log_comparison(store, results, report, files)
+        links = log_comparison(store, results, report, files)
+    linked(store, links.summary_run_id, "comparison")
+    return links
 
 
 @writing("log study to mlflow", lambda results, *_: results.study_id)
@@ -312,14 +357,18 @@ def log_study(
 ) -> Links:
     """One run with all results; the same files in ``folder``."""
     write_study(results, figures, folder)
-    return log_batch_study(store, results, figures)
+    links = log_batch_study(store, results, figures)
+    linked(store, links.summary_run_id, "study")
+    return links
 
 
 @writing("log audit to mlflow", lambda audit, *_: audit.audit_id)
 def log_audit(store: Store, audit: Audit, report: Report, folder: Path) -> Links:
     """One run with all results; the same files in ``folder``."""
     write_audit(audit, report, folder)
-    return log_leak_audit(store, audit, report)
+    links = log_leak_audit(store, audit, report)
+    linked(store, links.summary_run_id, "audit")
+    return links
 
 
 @reading("fetch model")
@@ -344,7 +393,14 @@ def log_explanation(store: Store, run_id: str, name: str, report: Report, home: 
 def log_night(store: Store, scoring: Scoring, table: Path | None) -> str:
     """Checks and scores to the run of the champion's version; the run's id."""
     with one_writer(store, f"scores-{scoring.model}"):
-        return log_scoring(store, scoring, table)
+        return linked(store, log_scoring(store, scoring, table), "scores")
+
+
+@reading("read scores from mlflow")
+def past_scores(store: Store, model: str) -> pd.DataFrame:
+    """All past scores of a model, whichever machine scored them."""
+    with TemporaryDirectory() as folder:
+        return scores_of_model(store, model, Path(folder))
 
 
 @writing(
@@ -356,7 +412,8 @@ def log_monitoring(
 ) -> Path:
     """Numbers, figure and alerts to the run of the champion's version, and to ``home``."""
     with one_writer(store, f"scores-{monitoring.model}"):
-        log_monitoring_run(store, monitoring, report, dates)
+        run_id = log_monitoring_run(store, monitoring, report, dates)
+    linked(store, run_id, "monitoring")
     folder = home / monitoring.model
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "monitoring.md").write_text(report.page, encoding="utf-8")

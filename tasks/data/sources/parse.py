@@ -88,8 +88,9 @@ def number_as_text(cell: Any) -> Any:
     """A number as text, a whole one without decimals; anything else unchanged."""
     if not isinstance(cell, Number):
         return cell
-    whole = isinstance(cell, float) and cell.is_integer()
-    return str(int(cell) if whole else cell)
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell)
 
 
 def local(rows: Rows, name: str) -> tuple[pd.Series, list[str]]:

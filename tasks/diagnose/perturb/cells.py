@@ -1,5 +1,6 @@
 """Changed cells of a column of any type; all other cells stay as they are, to the last bit."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from operator import is_
 from typing import Any
@@ -14,23 +15,28 @@ from foldproof.tasks.diagnose.perturb.perturbations import Perturbation
 
 
 def changed_column(
-    column: pd.Series, rows: np.ndarray, perturbation: Perturbation, generator: Generator
+    column: pd.Series,
+    rows: np.ndarray,
+    perturbation: Perturbation,
+    generator: Generator,
+    dated: bool = False,
 ) -> pd.Series:
     """``column`` with ``rows`` (n,) bool changed, of the same type.
 
-    Columns of dates do not change. Whole numbers of any size stay whole and within their type.
-    Where a type has no missing value, whole numbers become 0 and flags False.
+    Columns of dates do not change, unless ``dated``: they are then shuffled as labels are. Whole
+    numbers of any size stay whole and within their type. Where a type has no missing value, whole
+    numbers become 0 and flags False.
 
     Raises:
         ValueError: The perturbation removes rows.
     """
     if perturbation.change is None:
         raise ValueError(f"{perturbation.key} removes rows; it cannot change a column")
-    cells = changed_cells(column[rows], perturbation, generator) if rows.any() else None
+    cells = changed_cells(column[rows], perturbation, generator, dated) if rows.any() else None
     if cells is None:
         return column
     if isinstance(column.dtype, pd.SparseDtype):  # it takes no assignment
-        dense = column.sparse.to_dense().to_numpy(copy=True)
+        dense = np.array(column)
         dense[rows] = cells
         return pd.Series(dense, column.index, name=column.name).astype(column.dtype)
     array = column.array.copy()
@@ -58,12 +64,18 @@ def identical(one: pd.Series, other: pd.Series) -> bool:
     return one.to_numpy().tobytes() == other.to_numpy().tobytes()
 
 
-def changed_cells(cells: pd.Series, perturbation: Perturbation, generator: Generator) -> Any:
+def changed_cells(
+    cells: pd.Series, perturbation: Perturbation, generator: Generator, dated: bool
+) -> Any:
     """The changed values of ``cells`` as an array of their type; None where they stay."""
     change, blank, kind = perturbation.change, perturbation.key == "missing", cells.dtype.kind
-    if change is None or kind == "M" or isinstance(cells.dtype, pd.PeriodDtype):
+    dates = kind == "M" or isinstance(cells.dtype, pd.PeriodDtype)
+    if change is None or (dates and not dated):
         return None
     inferred = types.infer_dtype(cells) if types.is_object_dtype(cells) else ""
+    floating = types.is_float_dtype(cells) or inferred in ("floating", "mixed-integer-float")
+    if perturbation.key == "tremor" and not floating:
+        return None
     if types.is_bool_dtype(cells) or inferred == "boolean":
         return blanks(cells) if blank else opposite(cells)
     if kind == "m":
@@ -81,7 +93,8 @@ def blanks(cells: pd.Series) -> Any:
     dtype = cells.dtype
     plain = dtype.subtype if isinstance(dtype, pd.SparseDtype) else dtype
     if not isinstance(plain, np.dtype):
-        return pd.array([pd.NA] * len(cells), dtype=plain)
+        missing: Any = [pd.NA] * len(cells)
+        return pd.array(missing, dtype=plain)
     if plain.kind in "biu":
         return np.zeros(len(cells), plain)
     return np.full(
@@ -94,7 +107,7 @@ def opposite(cells: pd.Series) -> Any:
     if cells.dtype.kind == "O":
         return np.array([one if pd.isna(one) else not one for one in cells], dtype=object)
     if isinstance(cells.dtype, pd.SparseDtype):
-        return ~cells.sparse.to_dense().to_numpy()
+        return ~np.array(cells)
     return (~cells).array
 
 
@@ -103,7 +116,8 @@ def changed_spans(cells: pd.Series, perturbation: Perturbation, generator: Gener
     spans = pd.to_timedelta(cells).to_numpy()
     ticks = spans.astype(np.int64)
     values = np.where(np.isnat(spans), np.nan, ticks)
-    new = whole(perturbation.change(values, generator), ticks)  # type: ignore[misc]  # checked
+    assert perturbation.change is not None
+    new = whole(perturbation.change(values, generator), ticks)
     found = new.astype(spans.dtype)
     found[np.isnat(spans)] = np.timedelta64("NaT")
     return pd.Series(found).astype(cells.dtype).array
@@ -119,24 +133,32 @@ def like(cells: pd.Series, values: np.ndarray, inferred: str) -> Any:
     """
     dtype, gone = cells.dtype, cells.isna().to_numpy()
     if inferred:
-        make = {"integer": round, "decimal": lambda one: Decimal(repr(one))}.get(inferred, float)
+        make: Callable[[float], Any] = {
+            "integer": round,
+            "decimal": lambda one: Decimal(repr(one)),
+        }.get(inferred, float)
         pairs = zip(cells, values.tolist(), gone, strict=True)
         return np.array([old if lost else make(new) for old, new, lost in pairs], dtype=object)
     if "decimal" in str(dtype):
         return decimals(dtype, values, gone)
     plain = dtype.subtype if isinstance(dtype, pd.SparseDtype) else dtype
-    kind = np.dtype(getattr(plain, "numpy_dtype", plain))
+    kind: np.dtype[Any] = np.dtype(getattr(plain, "numpy_dtype", plain))  # type: ignore[arg-type]
     if kind.kind == "f":
         info = np.finfo(kind)
         new = np.clip(values, float(info.min), float(info.max)).astype(kind)
-        return new if plain is kind or isinstance(plain, np.dtype) else pd.array(new, dtype=dtype)
+        return new if isinstance(plain, np.dtype) else as_array(new, dtype)
     old = cells.to_numpy(kind, na_value=0) if gone.any() else cells.to_numpy(kind)
     new = whole(values, old)
     if isinstance(plain, np.dtype):
         return new
-    out = pd.array(new, dtype=dtype)
+    out = as_array(new, dtype)
     out[gone] = None
     return out
+
+
+def as_array(values: np.ndarray, dtype: Any) -> Any:
+    """``values`` as an array of an extension type."""
+    return pd.array(values, dtype=dtype)
 
 
 def whole(values: np.ndarray, old: np.ndarray) -> np.ndarray:

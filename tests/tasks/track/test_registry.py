@@ -20,6 +20,7 @@ from foldproof.tasks.operate.record import Retraining, Settled
 from foldproof.tasks.operate.spec import GateSpec
 from foldproof.tasks.operate.tested_dates import Evidence
 from foldproof.tasks.split import WalkForward
+from foldproof.tasks.track import registry
 from foldproof.tasks.track.model import ModelFiles
 from foldproof.tasks.track.registry import (
     CHALLENGER,
@@ -133,6 +134,29 @@ def test_the_first_is_registered_with_its_lineage(store: Store, tmp_path: Path) 
     assert (found.version, found.variant) == ("1", "cs_rank")
     assert found.tested_from == date(2024, 2, 20)
     assert found.weights.read_bytes() == b"weights"
+
+
+def test_a_version_is_noted_on_its_logged_model_once(store: Store, tmp_path: Path) -> None:
+    done = night(store, tmp_path, "a", 0.0)
+    settle(store, done.run_id)
+    (model,) = store.client.search_logged_models([store.experiment_id])
+    assert json.loads(model.tags["mlflow.modelVersions"]) == [{"name": MODEL, "version": 1}]
+    assert (model.tags["variant"], model.tags["verdict"]) == ("cs_rank", "CLEAN")
+    assert {one.key: one.value for one in model.metrics}["oos/rank_ic"] == 0.02
+    assert store.client.get_run(done.run_id).data.metrics["oos/rank_ic"] == 0.02
+
+
+def test_a_version_left_without_its_note_by_a_crash_gets_it(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = logged(store, record("a", 0.0), tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "link_version", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            settle(store, run_id)
+    settle(store, run_id)
+    (model,) = store.client.search_logged_models([store.experiment_id])
+    assert json.loads(model.tags["mlflow.modelVersions"]) == [{"name": MODEL, "version": 1}]
 
 
 def test_the_run_holds_the_decision(store: Store, tmp_path: Path) -> None:

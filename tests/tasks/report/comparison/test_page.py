@@ -71,6 +71,13 @@ def test_page_identifies_data_plan_code_and_engine(results: Results, report: Rep
         assert str(fact) in text
 
 
+def test_page_says_which_seeds_are_audited(results: Results) -> None:
+    says = "The networks of the first seed are audited"
+    assert says in words(page_of(results, {}))
+    one = replace(results, config={**results.config, "seeds": (0,)})
+    assert says not in words(page_of(one, {}))
+
+
 def test_every_column_and_row_of_the_ranking_is_there(results: Results, report: Report) -> None:
     text = words(report.page)
     heads = re.search(r'<table class="ranking">(.+?)</thead>', report.page, re.DOTALL)
