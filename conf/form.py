@@ -111,8 +111,8 @@ def offer(field: JsonSchema, names: list[str]) -> None:
     own: JsonSchema = {"type": "string", "pattern": OWN_PATTERN}
     titles = "built in", f"your own{', too' * many}: {OWN}"
     if many:
-        known = "|".join(f"^{name}$" for name in built_in["enum"])
-        own["pattern"] = f"{known}|{OWN_PATTERN}"
+        one = f"({'|'.join(built_in['enum'])}|{OWN_PATTERN[1:-1]})"
+        own["pattern"] = rf"^{one}( \+ {one})*( @ \w+)?$"  # combinations, on stated batches
         built_in, own = ({"type": "array", "items": one} for one in (built_in, own))
         del field["items"]
     del field["type"]

@@ -40,7 +40,8 @@ class Experiment(Description):
     split: WalkForward
     """Plan of the walk-forward folds."""
     variants: tuple[str, ...]
-    """Keys of models.normalizers.VARIANTS, or package.module:attribute for your own."""
+    """Keys of models.normalizers.VARIANTS, or package.module:attribute for your own. Several are
+    combined as cs_rank + layer_norm; zscore @ date_block trains on these batches."""
     references: tuple[str, ...] = tuple(REFERENCES)
     """Forecasters to compare the LSTM with: keys of tasks.train.REFERENCES."""
     network: NetworkSpec = NetworkSpec()

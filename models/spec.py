@@ -109,7 +109,8 @@ def check_setting(spec: Any, name: str, value: Any) -> None:
         spec.__bounds__[name].check(name, value)
     choices = [*spec.__choices__.get(name, ())]
     for entry in (value if isinstance(value, tuple) else (value,)) if choices else ():
-        own = OWN in choices and entry.count(":") == 1
+        # users' own names and combinations such as "a + b @ batches" are checked when resolved
+        own = OWN in choices and (entry.count(":") == 1 or not {"+", "@"}.isdisjoint(entry))
         hint = nearest(entry, choices) or f"; there are {', '.join(choices)}"
         require(own or entry in choices, f"{name} has no choice {clipped(entry)}{hint}")
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from foldproof.conf.load import load
 from foldproof.models.normalizers import VARIANTS
 from foldproof.models.spec import NetworkSpec, TrainingSpec
 from foldproof.tasks.attribute import attribute_unit, unit_inputs
@@ -16,7 +17,7 @@ from foldproof.tasks.split import WalkForward, plan_hash
 from foldproof.tasks.train import TrainedUnit, Unit, train_unit
 from tests.flows.conftest import Place
 
-HONEST = [name for name, variant in VARIANTS.items() if not variant.control]
+HONEST = [name for name in load("noise").variants if not VARIANTS[name].control]
 
 
 @cache
@@ -103,7 +104,7 @@ def test_in_noise_no_honest_interval_excludes_zero(tmp_path: Path) -> None:
     done = place.run(timeout=1200)
     assert done.returncode == 0, done.stdout + done.stderr
     ranking = pd.read_csv(next(tmp_path.rglob("ranking.csv")), index_col="variant")
-    assert set(VARIANTS) <= set(ranking.index)
+    assert set(load("noise").variants) <= set(ranking.index)
     honest = ranking.drop(index=[name for name, one in VARIANTS.items() if one.control])
     excluding = honest[(honest["low"] > 0) | (honest["high"] < 0)]
     assert excluding.empty, excluding[["rank_ic", "low", "high"]].to_string()

@@ -1,6 +1,7 @@
 """Normalizations of the LSTM: the catalogue, and the types of which a variant consists."""
 
 from foldproof.models.normalizers.catalogue import VARIANTS, resolve
+from foldproof.models.normalizers.combined import split_name
 from foldproof.models.normalizers.variant import (
     HiddenNormalizer,
     InputNormalizer,
@@ -17,4 +18,5 @@ __all__ = [
     "Variant",
     "WindowNormalizer",
     "resolve",
+    "split_name",
 ]

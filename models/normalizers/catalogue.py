@@ -4,15 +4,34 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from foldproof.models.imported import imported
-from foldproof.models.normalizers.cross_section import CrossSectionRank, CrossSectionZScore
+from foldproof.models.normalizers.chained import Chained
+from foldproof.models.normalizers.combined import AT, combined, on_batches, split_name
+from foldproof.models.normalizers.cross_section import (
+    CrossSectionRank,
+    CrossSectionRankNormal,
+    CrossSectionZScore,
+)
 from foldproof.models.normalizers.hidden import (
     CausalBatchNorm,
     DateBatchNorm,
+    DynamicTanh,
+    GhostBatchNorm,
     HiddenBatchNorm,
     HiddenLayerNorm,
+    HiddenRMSNorm,
 )
-from foldproof.models.normalizers.history import EwmZScore, RollingZScore
-from foldproof.models.normalizers.pooled import FullSampleZScore, RobustZScore, ZScore
+from foldproof.models.normalizers.history import (
+    EwmZScore,
+    RollingRank,
+    RollingZScore,
+    VolatilityScaled,
+)
+from foldproof.models.normalizers.pooled import (
+    FullSampleZScore,
+    MinMax,
+    RobustZScore,
+    ZScore,
+)
 from foldproof.models.normalizers.variant import Variant
 from foldproof.models.normalizers.window import FeatureBatchNorm, InstanceNorm, RevIN
 from foldproof.models.spec import OWN, unknown
@@ -59,6 +78,42 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
         coupling="date", training_coupling="date", statistics="the date's members",
         trap="distances are lost; attributions are per unit of rank",
     ),
+    "min_max": Variant(
+        "Train min-max", "(x - min_train) / (max_train - min_train)", "qlib MinMaxNorm",
+        input=MinMax(), statistics="training rows of all members",
+        trap="one outlier in training squeezes all other values together",
+    ),
+    "rolling_rank": Variant(
+        "Rolling rank", "(rank_pct - 0.5) * 3.46 among the stock's last 252 days, today included",
+        "practice", input=RollingRank(), statistics="the stock's last 252 rows, today included",
+        trap="a trending level is always at the edge; attributions are per unit of rank",
+    ),
+    "volatility_scaled": Variant(
+        "Volatility scaling", "x / sqrt(v), v the mean of x^2 to yesterday, half-life 11.2 days",
+        "RiskMetrics (J.P. Morgan 1996)", input=VolatilityScaled(),
+        statistics="the stock's earlier rows, today excluded",
+        trap="meant for returns: no mean is removed, so a level becomes about 1 or -1",
+    ),
+    "cs_rank_normal": Variant(
+        "Cross-sectional rank to normal", "Phi^-1((rank - 0.5) / n) among the date's n members",
+        "Blom 1958, with Hazen's offset 0.5", input=CrossSectionRankNormal(),
+        coupling="date", training_coupling="date", statistics="the date's members",
+        trap="the largest value grows with the number of members; distances are lost",
+    ),
+    "rolling_cs_zscore": Variant(
+        "Rolling, then cross-sectional z-score", "cs_zscore of the rolling z-score", "practice",
+        input=Chained(RollingZScore(), CrossSectionZScore()),
+        coupling="date", training_coupling="date",
+        statistics="the stock's last 252 rows, then the date's members",
+        trap="lasting differences between stocks are removed",
+    ),
+    "cs_rolling_zscore": Variant(
+        "Cross-sectional, then rolling z-score", "rolling_zscore of the cs z-score", "practice",
+        input=Chained(CrossSectionZScore(), RollingZScore()),
+        coupling="date", training_coupling="date",
+        statistics="the date's members, then the stock's last 252 rows",
+        trap="a stock that always leads its peers looks like one that never does",
+    ),
     "instance_norm": Variant(
         "Instance norm", "(z - mean_window) / sd_window, z = train z-score",
         "Ulyanov, Vedaldi & Lempitsky 2016", input=ZScore(), window=InstanceNorm,
@@ -98,6 +153,25 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
         statistics="the units of the sample",
         trap="the size of the hidden state is lost",
     ),
+    "rms_norm": Variant(
+        "RMS norm of the last hidden state", "a h / sqrt(mean_units(h^2))",
+        "Zhang & Sennrich 2019", input=ZScore(), hidden=HiddenRMSNorm,
+        statistics="the units of the sample",
+        trap="the size of the hidden state is lost, its mean is kept",
+    ),
+    "dynamic_tanh": Variant(
+        "Dynamic tanh of the last hidden state", "a tanh(s h) + b, no statistics",
+        "Zhu et al., CVPR 2025", input=ZScore(), hidden=DynamicTanh,
+        statistics="training rows, then none",
+        trap="an LSTM's state is in (-1, 1) already, so there is little to squash",
+    ),
+    "ghost_batch_norm": Variant(
+        "Ghost batch norm of the last hidden state",
+        "a (h - mean_ghost) / sd_ghost + b over 32 samples; running statistics at scoring",
+        "Hoffer, Hubara & Soudry 2017", input=ZScore(), hidden=GhostBatchNorm,
+        training_coupling="batch", statistics="32 samples in training, running at scoring",
+        trap="batches in time order make ghosts of a few dates",
+    ),
     "causal_batch_norm": Variant(
         "Causal batch norm of the last hidden state",
         "a (h - mean_earlier) / sd_earlier + b over strictly earlier dates",
@@ -116,17 +190,32 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
 """Every variant by its key, in the order of the tables."""
 
 
+EXAMPLE = "cs_rank + layer_norm @ date_block"
+"""A combination on stated batches."""
+
+
 def resolve(name: str) -> Variant:
     """The variant called ``name``.
 
     Args:
-        name: Key of :data:`VARIANTS`, or ``package.module:attribute`` for a variant of your own.
+        name: Key of :data:`VARIANTS`, or ``package.module:attribute`` for a variant of your own;
+            several of these joined by `` + ``, see :func:`~.combined.combined`; and after them
+            `` @ `` with a key of ``BATCHES`` to train on, see :func:`~.combined.on_batches`.
 
     Raises:
-        ValueError: There is no such key, module or attribute, or it is not a Variant.
+        ValueError: There is no such key, module or attribute, it is not a Variant, or the names do
+            not combine.
     """
     if name in VARIANTS:
         return VARIANTS[name]
+    names, batches = split_name(name)
+    if batches:
+        return on_batches(name, resolve(name.partition(AT)[0]), batches)
+    if len(names) > 1:
+        return combined(names, [resolve(one) for one in names])
     if ":" in name:
         return imported(name, "variant", Variant)
-    raise ValueError(f"{unknown('normalization variant', name, VARIANTS)}; your own: {OWN}")
+    message = unknown("normalization variant", name, VARIANTS)
+    if set("+@") & set(name):
+        message = f"{message}; write + and @ between spaces: {EXAMPLE}"
+    raise ValueError(f"{message}; your own: {OWN}")

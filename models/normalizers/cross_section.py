@@ -8,11 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from foldproof.models.normalizers.scaling import NothingToFit, in_blocks, root, scaled
+from foldproof.models.normalizers.scaling import (
+    RANK_SCALE,
+    NothingToFit,
+    in_blocks,
+    root,
+    scaled,
+)
 from foldproof.models.normalizers.variant import Scaled
-
-RANK_SCALE = 3.46
-"""About sqrt(12), which scales uniform ranks to unit variance (qlib CSRankNorm)."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +44,43 @@ class CrossSectionRank(NothingToFit):
         return in_blocks(self._ranked, values, member, dim=0)
 
     def _ranked(self, values: Tensor, member: Tensor) -> Scaled:
-        finite = values.isfinite()
-        counted = member.unsqueeze(-1) & finite
-        cells = values.transpose(1, 2).contiguous()  # (D, F, S)
-        peers = torch.where(counted.transpose(1, 2), cells, torch.inf).sort(dim=-1).values
-        peers = peers.contiguous()
-        below = torch.searchsorted(peers, cells)
-        upto = torch.searchsorted(peers, cells, right=True)
-        # a cell's rank is the middle of the places from below + 1 to upto, all equal to it
-        rank = ((below + upto + 1).double() / 2).transpose(1, 2)
-        centered = (rank / counted.sum(dim=1, keepdim=True) - 0.5) * RANK_SCALE
-        known = finite & counted.any(dim=1, keepdim=True)
-        return Scaled(torch.where(known, centered, torch.nan).to(values.dtype), torch.ones(1))
+        rank, count = ranks(values, member)
+        return Scaled(((rank / count - 0.5) * RANK_SCALE).to(values.dtype), torch.ones(1))
+
+
+@dataclass(frozen=True)
+class CrossSectionRankNormal(NothingToFit):
+    """The normal quantile of (rank - 0.5) / count among the members of the date.
+
+    The offset 0.5 is Hazen's (Blom 1958 has 3/8), so the largest of n is at 1 - 0.5 / n. Cells of
+    non-members beyond all members get the same value as the outermost member's rank.
+    """
+
+    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+        """Rank (D, S, F); the slope is 1, per unit of the result. See :class:`CrossSectionRank`."""
+        return in_blocks(self._ranked, values, member, dim=0)
+
+    def _ranked(self, values: Tensor, member: Tensor) -> Scaled:
+        rank, count = ranks(values, member)
+        inside = torch.minimum(rank.clamp_min(1), count) - 0.5
+        return Scaled(torch.special.ndtri(inside / count).to(values.dtype), torch.ones(1))
+
+
+def ranks(values: Tensor, member: Tensor) -> tuple[Tensor, Tensor]:
+    """Ranks (D, S, F) float64 among the date's members, and their number (D, 1, F).
+
+    The smallest member has rank 1, ties have their average rank. A non-member lies between the
+    ranks of its neighbours, from 0.5 to count + 0.5. A missing cell, and every cell of a date
+    without members, is NaN.
+    """
+    finite = values.isfinite()
+    counted = member.unsqueeze(-1) & finite
+    cells = values.transpose(1, 2).contiguous()  # (D, F, S)
+    peers = torch.where(counted.transpose(1, 2), cells, torch.inf).sort(dim=-1).values
+    peers = peers.contiguous()
+    below = torch.searchsorted(peers, cells)
+    upto = torch.searchsorted(peers, cells, right=True)
+    # a cell's rank is the middle of the places from below + 1 to upto, all equal to it
+    rank = ((below + upto + 1).double() / 2).transpose(1, 2)
+    count = counted.sum(dim=1, keepdim=True)
+    return torch.where(finite & (count > 0), rank, torch.nan), count

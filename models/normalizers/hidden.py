@@ -21,6 +21,35 @@ class HiddenLayerNorm(HiddenNormalizer):
         return self.norm(hidden)
 
 
+class HiddenRMSNorm(HiddenNormalizer):
+    """h / rms(h) with a learned scale per unit (Zhang & Sennrich 2019): no mean is removed."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.norm = nn.RMSNorm(size, eps=EPSILON)
+
+    def forward(self, hidden: Tensor, dates: Tensor) -> Tensor:
+        """(B, H), (B,) -> (B, H)."""
+        return self.norm(hidden)
+
+
+class DynamicTanh(HiddenNormalizer):
+    """a tanh(s h) + b with one learned s, 0.5 at first (Zhu et al. 2025).
+
+    It has the shape of a normalization but no statistics: a negative control.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.sharpness = nn.Parameter(torch.full((1,), 0.5))
+        self.weight = nn.Parameter(torch.ones(size))
+        self.bias = nn.Parameter(torch.zeros(size))
+
+    def forward(self, hidden: Tensor, dates: Tensor) -> Tensor:
+        """(B, H), (B,) -> (B, H)."""
+        return torch.tanh(self.sharpness * hidden) * self.weight + self.bias
+
+
 class HiddenBatchNorm(HiddenNormalizer):
     """Batch norm per unit over the samples of the batch; running statistics at scoring."""
 
@@ -40,6 +69,33 @@ class HiddenBatchNorm(HiddenNormalizer):
                 "use shuffled or date_block batches, or a larger batch_size"
             )
         return self.norm(hidden)
+
+
+class GhostBatchNorm(HiddenBatchNorm):
+    """Batch norm over pieces of ``ghost`` samples, in the order of the batch (Hoffer et al. 2017).
+
+    Each piece updates the running statistics, which are used at scoring. A last piece of one
+    sample joins the piece before it.
+    """
+
+    def __init__(self, size: int, ghost: int = 32) -> None:
+        super().__init__(size)
+        self.ghost = ghost
+
+    def forward(self, hidden: Tensor, dates: Tensor) -> Tensor:
+        """(B, H), (B,) -> (B, H).
+
+        Raises:
+            ValueError: A training batch of one sample.
+        """
+        whole = len(hidden) // self.ghost
+        if not self.training or not whole:
+            return super().forward(hidden, dates)
+        rest = len(hidden) - whole * self.ghost
+        sizes = [self.ghost] * whole + [rest] * (rest > 1)
+        sizes[-1] += rest == 1
+        pieces = zip(hidden.split(sizes), dates.split(sizes), strict=True)
+        return torch.cat([super(GhostBatchNorm, self).forward(*piece) for piece in pieces])
 
 
 def date_means(values: Tensor, group: Tensor, groups: int) -> Tensor:

@@ -4,13 +4,21 @@ No value may depend on later rows, not even in its last bit: sums restart in fix
 and each shift against cancellation is a value from the summed rows.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from foldproof.models.normalizers.scaling import CELLS, NothingToFit, in_blocks, root, scaled
+from foldproof.models.normalizers.scaling import (
+    CELLS,
+    RANK_SCALE,
+    NothingToFit,
+    in_blocks,
+    root,
+    scaled,
+)
 from foldproof.models.normalizers.variant import Scaled
 from foldproof.models.spec import Interval
 
@@ -122,6 +130,72 @@ class EwmZScore(NothingToFit):
     def _normalized(self, values: Tensor, member: Tensor) -> Scaled:
         center, variance = earlier(values.double(), 0.5 ** (1 / self.half_life), self.minimum)
         return scaled(values, center, root(variance))
+
+
+@dataclass(frozen=True)
+class VolatilityScaled(NothingToFit):
+    """x / sqrt(v), v the exponentially weighted mean of x^2 over strictly earlier rows.
+
+    The RiskMetrics forecast of volatility (J.P. Morgan 1996), which takes the mean as 0; their
+    decay 0.94 is a half-life of 11.2 rows. For features that are returns.
+    """
+
+    half_life: float = 11.2
+    minimum: int = 21
+
+    def __post_init__(self) -> None:
+        Interval(0, open_low=True).check("half_life", self.half_life)
+
+    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+        """Normalize (D, S, F); the slope is (D, S, F)."""
+        return in_blocks(self._normalized, values, member, dim=1, cells=8 * CELLS)
+
+    def _normalized(self, values: Tensor, member: Tensor) -> Scaled:
+        mean, variance = earlier(values.double(), 0.5 ** (1 / self.half_life), self.minimum)
+        zero = torch.where(mean.isfinite(), 0.0, torch.nan)
+        return scaled(values, zero, root(variance + mean.square()))
+
+
+@dataclass(frozen=True)
+class RollingRank(NothingToFit):
+    """(rank / count - 0.5) * 3.46 of today's value among the stock's last ``window`` rows.
+
+    Average rank for ties. NaN until ``minimum`` rows are finite. Equal to pandas' rolling rank.
+    """
+
+    window: int = 252
+    minimum: int = 63
+
+    def __post_init__(self) -> None:
+        Interval(2).check("window", self.window)
+
+    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+        """Rank (D, S, F); the slope is 1, per unit of rank."""
+        return in_blocks(self._ranked, values, member, dim=1)
+
+    def _ranked(self, values: Tensor, member: Tensor) -> Scaled:
+        parts = []
+        for past in last_rows(values, self.window):
+            today = past[..., -1:]
+            below, upto = (past < today).sum(dim=-1), (past <= today).sum(dim=-1)
+            count = past.isfinite().sum(dim=-1)
+            rank = (below + upto + 1).double() / 2
+            known = today.squeeze(-1).isfinite() & (count >= self.minimum)
+            centered = (rank / count - 0.5) * RANK_SCALE
+            parts.append(torch.where(known, centered, torch.nan).to(values.dtype))
+        return Scaled(torch.cat(parts), torch.ones(1))
+
+
+def last_rows(values: Tensor, window: int) -> Iterator[Tensor]:
+    """The last ``window`` rows at every row, oldest first; NaN before the first row.
+
+    Yields:
+        (d, S, F, window) for consecutive pieces of the rows, so that memory stays bounded.
+    """
+    padding = values.new_full((window - 1, *values.shape[1:]), torch.nan)
+    past = torch.cat([padding, values]).unfold(0, window, 1)
+    rows = max(1, 8 * CELLS // max(1, past[0].numel()))
+    yield from past.split(rows)
 
 
 def earlier(values: Tensor, decay: float, minimum: int) -> tuple[Tensor, Tensor]:

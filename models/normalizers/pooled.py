@@ -6,11 +6,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from foldproof.models.normalizers.scaling import fitted_cells, in_blocks, root, scaled
+from foldproof.models.normalizers.scaling import (
+    MAD_TO_SD,
+    clipped,
+    fitted_cells,
+    in_blocks,
+    root,
+    scaled,
+)
 from foldproof.models.normalizers.variant import Scaled
-
-MAD_TO_SD = 1.4826
-"""Standard deviation of a normal distribution per median absolute deviation."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +63,29 @@ class RobustZScore:
     def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Normalize (D, S, F) and clip; the slope of a clipped cell is 0."""
 
-        def clipped(block: Tensor, _: Tensor) -> Scaled:
-            wide = scaled(block, state["center"], state["spread"])
-            inside = wide.values.abs() <= self.clip
-            return Scaled(wide.values.clamp(-self.clip, self.clip), wide.slope * inside)
+        def normalized(block: Tensor, _: Tensor) -> Scaled:
+            return clipped(scaled(block, state["center"], state["spread"]), self.clip)
 
-        return in_blocks(clipped, values, member, dim=0)
+        return in_blocks(normalized, values, member, dim=0)
+
+
+@dataclass(frozen=True)
+class MinMax(ZScore):
+    """(x - min) / (max - min) per feature of the training rows (qlib MinMaxNorm).
+
+    Training values lie in [0, 1]. Later values may lie outside: they are not clipped.
+    """
+
+    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+        """Minimum and range, each (F,) float64, of the members' finite cells at ``rows``.
+
+        Raises:
+            ValueError: A feature has no such cell.
+        """
+        cells = fitted_cells(values, member, rows)
+        lowest = cells.nan_to_num(nan=torch.inf).amin(dim=0)
+        highest = cells.nan_to_num(nan=-torch.inf).amax(dim=0)
+        return {"center": lowest, "spread": highest - lowest}
 
 
 @dataclass(frozen=True)

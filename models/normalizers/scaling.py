@@ -14,6 +14,12 @@ from foldproof.models.normalizers.variant import Scaled
 RELATIVE_FLOOR = 1e-10
 """A spread below this share of the centre is rounding, not variation."""
 
+MAD_TO_SD = 1.4826
+"""Standard deviation of a normal distribution per median absolute deviation."""
+
+RANK_SCALE = 3.46
+"""About sqrt(12), which scales uniform ranks to unit variance (qlib CSRankNorm)."""
+
 CELLS = 1 << 18
 """Cells that are normalized together, so that float64 temporaries stay small on a wide panel."""
 
@@ -60,6 +66,12 @@ def scaled(values: Tensor, center: Tensor, spread: Tensor) -> Scaled:
     known = apart.isfinite()
     result = torch.where(known, torch.where(known, apart, 0.0) * slope, torch.nan)
     return Scaled(result.to(values.dtype), slope.to(values.dtype))
+
+
+def clipped(wide: Scaled, clip: float) -> Scaled:
+    """``wide`` within plus and minus ``clip``; the slope of a clipped cell is 0."""
+    inside = wide.values.abs() <= clip
+    return Scaled(wide.values.clamp(-clip, clip), wide.slope * inside)
 
 
 class NothingToFit:

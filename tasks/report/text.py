@@ -19,7 +19,7 @@ def label(name: str) -> str:
     if is_reference(name):
         key = name.removeprefix(PREFIX)
         return REFERENCES[key].title if key in REFERENCES else key
-    return "no normalization" if name == "none" else name.rpartition(":")[2]
+    return "no normalization" if name == "none" else re.sub(r"[\w.]+:", "", name)
 
 
 def listed(words: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +13,7 @@ import pandas as pd
 
 from foldproof.models.engine import lstm_engine
 from foldproof.models.imported import imported
-from foldproof.models.normalizers import Variant
+from foldproof.models.normalizers import Variant, split_name
 from foldproof.models.spec import NetworkSpec, TrainingSpec
 from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.version import code_version
@@ -51,7 +52,7 @@ class Unit:
             self.panel, self.plan, code_version(TRAINING), variant_version(self.variant),
             lstm_engine(self.network, self.training),
         ]  # fmt: skip
-        name = self.variant.replace(":", ".")
+        name = file_name(self.variant)
         return f"{name}-f{self.fold.number}-s{self.seed}-{digest(*decides)}"
 
 
@@ -86,21 +87,29 @@ def ranges(fold: Fold) -> list[list[int]]:
 
 
 def variant_version(name: str) -> str:
-    """Hash of the file of a user's variant, ``package.module:attribute``; empty for built-in ones.
+    """Hashes of the files of users' variants in ``name``; empty where all are built in.
 
     Files that it imports do not count.
     """
-    module, colon, _ = name.partition(":")
-    if not colon:
-        return ""
-    imported(name, "variant", Variant)
-    file = getattr(sys.modules[module], "__file__", None)
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] if file else ""
+    versions = []
+    for part in split_name(name)[0]:
+        module, colon, _ = part.partition(":")
+        if not colon:
+            continue
+        imported(part, "variant", Variant)
+        file = getattr(sys.modules[module], "__file__", None)
+        versions.append(hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] if file else "")
+    return "+".join(versions)
+
+
+def file_name(variant: str) -> str:
+    """The name of a variant with a dot for each run of colons, spaces, plus and at signs."""
+    return re.sub(r"[:+@\s]+", ".", variant)
 
 
 def units_key(step: str, trained: Sequence[TrainedUnit], *decides: object) -> str:
     """Cache key of the result of ``step`` on one variant's units and the settings ``decides``."""
-    name = trained[0].unit.variant.replace(":", ".")
+    name = file_name(trained[0].unit.variant)
     return f"{step}-{name}-{digest([one.unit.key for one in trained], *decides)}"
 
 

@@ -92,6 +92,7 @@ def test_every_preset_fills_the_form_without_a_fault(preset: str) -> None:
         ({"training": {"loss": "mae"}}, "training.loss"),
         ({"network": {"dropout": 1}}, "network.dropout"),
         ({"variants": ["zscor"]}, "variants"),
+        ({"variants": ["cs_rank+layer_norm"]}, "variants"),
         ({"references": ["lasso"]}, "references.0"),
         ({"attribution": {"methods": ["saliency"]}}, "attribution.methods.0"),
         ({"data": {"features": "prices"}}, "data.features"),
@@ -106,6 +107,7 @@ def test_a_wrong_value_is_marked_at_its_field(value: dict[str, Any], field: str)
 def test_missing_keys_and_names_of_users_own_are_accepted() -> None:
     assert not errors({})
     assert not errors({"variants": ["none", "my.package:variant"]})
+    assert not errors({"variants": ["cs_rank + layer_norm", "my:own + rms_norm @ date_block"]})
     assert not errors({"data": {"features": "my.package:features"}})
 
 

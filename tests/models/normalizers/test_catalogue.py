@@ -18,8 +18,10 @@ TRAINING = TrainingSpec(epochs=2, batch_size=64)
 TRAIN, VALIDATION, TEST = range(290), range(290, 320), range(320, 400)
 EXPECTED = [
     "none", "zscore", "robust_zscore", "rolling_zscore", "ewm_zscore", "cs_zscore", "cs_rank",
+    "min_max", "rolling_rank", "volatility_scaled",
+    "cs_rank_normal", "rolling_cs_zscore", "cs_rolling_zscore",
     "instance_norm", "revin", "batch_norm", "batch_norm_hidden", "batch_norm_date", "layer_norm",
-    "causal_batch_norm", "full_sample_zscore",
+    "rms_norm", "dynamic_tanh", "ghost_batch_norm", "causal_batch_norm", "full_sample_zscore",
 ]  # fmt: skip
 
 
@@ -74,6 +76,9 @@ def test_the_keys_are_fixed():
         ("batch_norm_hidden", "hidden", "HiddenBatchNorm"),
         ("batch_norm_date", "hidden", "DateBatchNorm"),
         ("layer_norm", "hidden", "HiddenLayerNorm"),
+        ("rms_norm", "hidden", "HiddenRMSNorm"),
+        ("dynamic_tanh", "hidden", "DynamicTanh"),
+        ("ghost_batch_norm", "hidden", "GhostBatchNorm"),
         ("causal_batch_norm", "hidden", "CausalBatchNorm"),
     ],
 )
@@ -114,6 +119,40 @@ def test_normalized_values_keep_shape_and_missing_cells(name, small):
     warm = result.values[320:][small.values[320:].isfinite()]
     assert warm.isfinite().all()
     assert result.slope.isfinite().all()
+
+
+@pytest.mark.parametrize("name", [name for name, v in VARIANTS.items() if v.input])
+def test_a_constant_column_and_a_date_with_one_member_stay_finite(name, small):
+    normalizer = VARIANTS[name].input
+    values, member = small.values.clone(), small.member.clone()
+    values[..., 2] = 0.1
+    member[350] = False
+    member[350, 4] = True
+    values[350, 4] = torch.tensor([0.5, 100.0, 0.1, 1e-3])
+    result = normalizer.apply(values, member, normalizer.fit(values, member, TRAIN))
+    assert result.values[350, 4].isfinite().all()
+    assert result.slope.isfinite().all()
+    constant = result.values[300:, :, 2]
+    assert constant.isfinite().all()
+    if name == "volatility_scaled":  # no mean is removed
+        assert constant[member[300:]] == pytest.approx(1.0)
+    elif name not in ("cs_rank", "rolling_rank"):  # their middle rank (n + 1) / 2n is above 0.5
+        assert (constant.abs() < 1e-6)[member[300:]].all()
+
+
+@pytest.mark.parametrize("name", [name for name, v in VARIANTS.items() if v.input])
+def test_the_slope_is_the_derivative_with_fixed_statistics(name, small):
+    """Where statistics do not move with the cell; ranks have slope 1 instead."""
+    normalizer = VARIANTS[name].input
+    state = normalizer.fit(small.values, small.member, TRAIN)
+    if not state or "rank" in name:
+        return
+    values = small.values.double().requires_grad_()
+    result = normalizer.apply(values, small.member, state)
+    (gradient,) = torch.autograd.grad(result.values.nansum(), values)
+    slope = result.slope.expand_as(gradient)
+    known = small.values.isfinite()
+    torch.testing.assert_close(gradient[known], slope[known], rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -234,6 +273,14 @@ def test_resolve_imports_a_user_s_variant(tmp_path, monkeypatch):
     [
         ("zscor", "did you mean zscore"),
         ("qqq", "there are none, zscore, robust_zscore"),
+        ("cs_rank+layer_norm", "write . and @ between spaces: cs_rank . layer_norm"),
+        ("layer_norm + cs_rank", "cs_rank normalizes nothing but the input"),
+        ("cs_rank + layer_norm + rms_norm", "layer_norm and rms_norm both normalize the last hid"),
+        ("revin + instance_norm", "revin and instance_norm both normalize the windows"),
+        ("none + qqq", "there is no normalization variant 'qqq'"),
+        ("zscore @ dateblock", "no batches 'dateblock'; did you mean date_block"),
+        ("causal_batch_norm @ shuffled", "needs chronological batches; leave out @ shuffled"),
+        ("none + nowhere.at.all:X", "cannot be imported: No module named 'nowhere'"),
         ("nowhere.at.all:X", "cannot be imported: No module named 'nowhere'"),
         ("foldproof.models.normalizers:nothing", "defines no 'nothing'"),
         (":x", "cannot be imported"),

@@ -2,8 +2,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.stats import norm
 
-from foldproof.models.normalizers.cross_section import CrossSectionRank, CrossSectionZScore
+from foldproof.models.normalizers.cross_section import (
+    CrossSectionRank,
+    CrossSectionRankNormal,
+    CrossSectionZScore,
+)
+
+EVERY = [
+    CrossSectionZScore(), CrossSectionRank(), CrossSectionRankNormal(),
+]  # fmt: skip
 
 
 def members_only(small, feature):
@@ -17,7 +26,9 @@ def test_equal_to_pandas_over_members(small, feature):
     wide = members_only(small, feature)
     z = wide.sub(wide.mean(axis=1), axis=0).div(wide.std(axis=1, ddof=0), axis=0)
     rank = (wide.rank(axis=1, pct=True) - 0.5) * 3.46
-    for normalizer, expected in ((CrossSectionZScore(), z), (CrossSectionRank(), rank)):
+    normal = norm.ppf((wide.rank(axis=1) - 0.5).div(wide.count(axis=1), axis=0))
+    expectations = zip(EVERY, (z, rank, normal), strict=True)
+    for normalizer, expected in expectations:
         result = normalizer.apply(small.values, small.member, {}).values[..., feature]
         inside = torch.where(small.member, result, torch.nan)
         np.testing.assert_allclose(inside, expected, rtol=1e-5, atol=1e-6)
@@ -40,7 +51,16 @@ def test_by_hand_with_ties_and_an_outsider():
     assert z[:5].tolist() == pytest.approx([0, -(2**0.5), 0, 2**0.5, -(0.125**0.5)], abs=1e-6)
 
 
-@pytest.mark.parametrize("normalizer", [CrossSectionZScore(), CrossSectionRank()])
+def test_rank_normal_of_outsiders_beyond_all_members_is_that_of_the_outermost_member():
+    values = torch.tensor([1.0, 2.0, 3.0, -9.0, 9.0, 2.5]).reshape(1, 6, 1)
+    member = torch.tensor([[True, True, True, False, False, False]])
+    result = CrossSectionRankNormal().apply(values, member, {}).values.flatten()
+    edge = norm.ppf(2.5 / 3)
+    by_hand = [-edge, 0.0, edge, -edge, edge, norm.ppf(2 / 3)]
+    assert result.tolist() == pytest.approx(by_hand, abs=1e-6)
+
+
+@pytest.mark.parametrize("normalizer", EVERY)
 def test_non_members_change_no_statistic(small, normalizer):
     moved = small.values.clone()
     moved[~small.member] += 1000
@@ -58,5 +78,6 @@ def test_equal_values_become_zero_and_none_is_missing():
     rank = CrossSectionRank().apply(values, member, {})
     assert (z.values[0] == 0).all()
     assert rank.values[0].flatten().tolist() == pytest.approx([(2.5 / 4 - 0.5) * 3.46] * 4)
-    assert z.values[1].isnan().all()
-    assert rank.values[1].isnan().all()
+    for normalizer in EVERY:
+        assert normalizer.apply(values, member, {}).values[1].isnan().all()
+    assert (CrossSectionRankNormal().apply(values, member, {}).values[0] == 0).all()

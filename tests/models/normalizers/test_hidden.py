@@ -8,11 +8,17 @@ from torch import nn
 from foldproof.models.normalizers.hidden import (
     CausalBatchNorm,
     DateBatchNorm,
+    DynamicTanh,
+    GhostBatchNorm,
     HiddenBatchNorm,
     HiddenLayerNorm,
+    HiddenRMSNorm,
 )
 
-EVERY = [CausalBatchNorm, DateBatchNorm, HiddenBatchNorm, HiddenLayerNorm]
+EVERY = [
+    CausalBatchNorm, DateBatchNorm, DynamicTanh, GhostBatchNorm, HiddenBatchNorm, HiddenLayerNorm,
+    HiddenRMSNorm,
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -29,6 +35,34 @@ def test_layer_norm_equals_torch(hidden, dates):
     torch.testing.assert_close(HiddenLayerNorm(4)(hidden, dates), nn.LayerNorm(4)(hidden))
 
 
+def test_rms_norm_is_the_formula_of_the_paper(hidden, dates):
+    norm = HiddenRMSNorm(4)
+    nn.init.constant_(norm.norm.weight, 2.0)
+    expected = 2 * hidden / (hidden.square().mean(dim=1, keepdim=True) + 1e-5).sqrt()
+    torch.testing.assert_close(norm(hidden, dates), expected, rtol=0, atol=1e-6)
+    torch.testing.assert_close(norm(3 * hidden, dates), norm(hidden, dates), rtol=1e-4, atol=1e-4)
+
+
+def test_dynamic_tanh_is_the_formula_of_the_paper(hidden, dates):
+    norm = DynamicTanh(4)
+    torch.testing.assert_close(norm(hidden, dates), torch.tanh(hidden / 2))
+    nn.init.constant_(norm.sharpness, 3.0)
+    nn.init.constant_(norm.weight, 2.0)
+    nn.init.constant_(norm.bias, -1.0)
+    torch.testing.assert_close(norm(hidden, dates), 2 * torch.tanh(3 * hidden) - 1)
+
+
+@pytest.mark.parametrize(("ghost", "cuts"), [(4, [4, 8]), (5, [5, 10]), (11, []), (100, [])])
+def test_ghost_batch_norm_is_batch_norm_of_each_piece(hidden, dates, ghost, cuts):
+    """12 samples: of 11 and 1 the last would be alone, so it joins the others."""
+    ours, oracle = GhostBatchNorm(4, ghost), nn.BatchNorm1d(4)
+    expected = torch.cat([oracle(piece) for piece in hidden.tensor_split(cuts)])
+    torch.testing.assert_close(ours(hidden, dates), expected)
+    torch.testing.assert_close(ours.norm.running_mean, oracle.running_mean)
+    torch.testing.assert_close(ours.norm.running_var, oracle.running_var)
+    torch.testing.assert_close(ours.eval()(hidden, dates), oracle.eval()(hidden))
+
+
 def test_batch_norm_equals_torch_in_both_modes(hidden, dates):
     ours, oracle = HiddenBatchNorm(4), nn.BatchNorm1d(4)
     torch.testing.assert_close(ours(hidden, dates), oracle(hidden))
@@ -38,6 +72,8 @@ def test_batch_norm_equals_torch_in_both_modes(hidden, dates):
 def test_batch_norm_of_one_sample_says_what_to_do(hidden, dates):
     with pytest.raises(ValueError, match="at least 2 samples"):
         HiddenBatchNorm(4)(hidden[:1], dates[:1])
+    with pytest.raises(ValueError, match="at least 2 samples"):
+        GhostBatchNorm(4)(hidden[:1], dates[:1])
     HiddenBatchNorm(4).eval()(hidden[:1], dates[:1])
 
 

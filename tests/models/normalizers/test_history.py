@@ -3,7 +3,14 @@ import pandas as pd
 import pytest
 import torch
 
-from foldproof.models.normalizers.history import EwmZScore, RollingZScore, rolling
+from foldproof.models.normalizers.history import (
+    EwmZScore,
+    RollingRank,
+    RollingZScore,
+    VolatilityScaled,
+    last_rows,
+    rolling,
+)
 
 
 def frame(values):
@@ -48,6 +55,37 @@ def test_ewm_equals_pandas(small, half_life):
     known = np.isfinite(expected)
     slope = 1 / spread.to_numpy().reshape(expected.shape)
     np.testing.assert_allclose(result.slope.numpy()[known], slope[known], rtol=1e-5)
+
+
+@pytest.mark.parametrize("half_life", [1.0, 11.2])
+def test_volatility_equals_pandas(small, half_life):
+    values = small.values[..., :2]
+    result = VolatilityScaled(half_life).apply(values, small.member, {})
+    wide = frame(values)
+    mean_square = wide.pow(2).ewm(halflife=half_life, min_periods=21).mean().shift()
+    expected = (wide / mean_square**0.5).to_numpy().reshape(values.shape)
+    np.testing.assert_allclose(result.values, expected, rtol=1e-5, atol=1e-5)
+    assert np.isfinite(expected).any()
+
+
+@pytest.mark.parametrize(("window", "minimum"), [(2, 1), (63, 21), (252, 63), (1000, 63)])
+def test_rolling_rank_equals_pandas(small, window, minimum):
+    values = small.values[:, :4]
+    past = frame(values).rolling(window, min_periods=minimum)
+    rank = (past.rank(pct=True) - 0.5) * 3.46
+    found = RollingRank(window, minimum).apply(values, small.member, {})
+    np.testing.assert_allclose(found.values.flatten(1), rank, rtol=0, atol=1e-6)
+    assert found.slope == 1
+
+
+def test_last_rows_come_in_pieces_of_bounded_size():
+    values = torch.arange(6000.0).reshape(300, 4, 5)
+    pieces = list(last_rows(values, 1000))
+    assert len(pieces) > 1
+    whole = torch.cat(pieces)
+    assert whole.shape == (300, 4, 5, 1000)
+    assert torch.equal(whole[2, 1, 0, -3:], values[:3, 1, 0])
+    assert whole[2, 1, 0, :-3].isnan().all()
 
 
 def test_by_hand():
@@ -101,3 +139,7 @@ def test_bad_parameters_are_refused():
         RollingZScore(window=1)
     with pytest.raises(ValueError, match="half_life must be greater than 0"):
         EwmZScore(half_life=0.0)
+    with pytest.raises(ValueError, match="half_life must be greater than 0"):
+        VolatilityScaled(half_life=0.0)
+    with pytest.raises(ValueError, match="window must be at least 2"):
+        RollingRank(window=1)

@@ -1,8 +1,14 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.preprocessing import MinMaxScaler
 
-from foldproof.models.normalizers.pooled import FullSampleZScore, RobustZScore, ZScore
+from foldproof.models.normalizers.pooled import (
+    FullSampleZScore,
+    MinMax,
+    RobustZScore,
+    ZScore,
+)
 
 ROWS = range(60, 250)
 
@@ -42,6 +48,16 @@ def test_robust_equals_numpy_and_clips(small):
     assert (result.slope[torch.from_numpy(np.abs(expected) < 3)] > 0).all()
 
 
+def test_min_max_equals_scikit_learn(small):
+    state = MinMax().fit(small.values, small.member, ROWS)
+    oracle = MinMaxScaler().fit(member_cells(small, ROWS))
+    result = MinMax().apply(small.values.double(), small.member, state)
+    expected = oracle.transform(small.values.double().flatten(0, 1).numpy())
+    np.testing.assert_allclose(result.values.flatten(0, 1), expected, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(result.slope, oracle.scale_, rtol=1e-12)
+    assert np.nanmin(expected) < 0 < 1 < np.nanmax(expected)  # later rows are not clipped
+
+
 def test_five_cells_by_hand():
     values = torch.tensor([1.0, 2.0, 3.0, 4.0, 100.0]).reshape(5, 1, 1)
     member = torch.ones(5, 1, dtype=torch.bool)
@@ -56,7 +72,7 @@ def test_five_cells_by_hand():
 def test_constant_feature_is_zero_not_infinite():
     values = torch.full((10, 3, 1), 0.1)
     member = torch.ones(10, 3, dtype=torch.bool)
-    for normalizer in (ZScore(), RobustZScore()):
+    for normalizer in (ZScore(), RobustZScore(), MinMax()):
         result = normalizer.apply(values, member, normalizer.fit(values, member, range(10)))
         assert (result.values == 0).all()
 

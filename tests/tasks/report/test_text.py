@@ -4,6 +4,7 @@ from foldproof.tasks.report.text import counted, label, listed, minus, names, pl
 def test_labels_are_words() -> None:
     assert label("ref:gradient_boosting") == "gradient-boosted trees"
     assert label("my.package:my_norm") == "my_norm"
+    assert label("none + my.package:my_norm @ date") == "none + my_norm @ date"
     assert label("cs_rank") == "cs_rank"
 
 

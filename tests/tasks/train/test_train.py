@@ -13,7 +13,6 @@ from foldproof.flows.processes.workers import start_worker
 from foldproof.models import engine
 from foldproof.models.engine import lstm_engine
 from foldproof.models.native.kernel import Kernel
-from foldproof.models.normalizers import VARIANTS
 from foldproof.models.spec import NetworkSpec
 from foldproof.tasks.data import Panel
 from foldproof.tasks.split import Fold
@@ -27,6 +26,7 @@ from foldproof.tasks.train import (
     train_unit,
 )
 from tests.tasks.train.conftest import changed
+from tests.variants import EVERY_VARIANT
 
 
 def same_bits(one: TrainedUnit, other: TrainedUnit) -> bool:
@@ -61,7 +61,7 @@ def test_a_worker_process_gives_the_same_bits(
         assert all(same_bits(other.result(), trained) for other in others)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", EVERY_VARIANT)
 def test_every_variant_forecasts_the_whole_test_block(
     variant: str, unit: Unit, panel: Panel, fold: Fold
 ) -> None:

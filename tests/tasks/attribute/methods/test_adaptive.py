@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from foldproof.models.normalizers import VARIANTS
 from foldproof.tasks.attribute import integrated_gradients, resolved_gradients
 from foldproof.tasks.attribute.methods.adaptive import forecast_spread
 from foldproof.tasks.attribute.methods.integrated import RULES, quadrature
 from foldproof.tasks.attribute.unit.inputs import unit_inputs
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.train import TrainedUnit
+from tests.variants import EVERY_VARIANT
 
 
 def steep(rate: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
@@ -124,7 +124,7 @@ def test_the_spread_of_one_forecast_is_its_change_and_of_none_is_one() -> None:
 
 
 @pytest.mark.parametrize("tolerance", [1e-4, 1e-8])
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", EVERY_VARIANT)
 def test_every_variant_is_complete_within_tolerance(
     variant: str, tolerance: float, panel: Panel, trained: Callable[[str], TrainedUnit]
 ) -> None:

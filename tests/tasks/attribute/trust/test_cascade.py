@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from foldproof.models.network import build
-from foldproof.models.normalizers import VARIANTS, resolve
+from foldproof.models.normalizers import resolve
 from foldproof.models.spec import NetworkSpec
 from foldproof.tasks.attribute.trust.random_weights import cascade, layer, stages
 from foldproof.tasks.train import TrainedUnit
+from tests.variants import EVERY_VARIANT
 
 Units = Callable[[str], TrainedUnit]
 
@@ -22,7 +23,7 @@ def deep(trained: Units, variant: str) -> TrainedUnit:
     return replace(usual, unit=unit, weights=weights)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", EVERY_VARIANT)
 def test_weights_are_redrawn_from_the_head_down(variant: str, trained: Units) -> None:
     unit = deep(trained, variant)
     before = {name: weight.copy() for name, weight in unit.weights.items()}

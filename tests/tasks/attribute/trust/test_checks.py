@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook
 
 from foldproof.models.network import Forecaster
-from foldproof.models.normalizers import VARIANTS
 from foldproof.tasks.attribute import attribute_unit
 from foldproof.tasks.attribute.network.gradients import ForwardOf
 from foldproof.tasks.attribute.spec import AttributionSpec
@@ -32,6 +31,7 @@ from foldproof.tasks.attribute.trust.stability import stabilities
 from foldproof.tasks.attribute.unit.inputs import unit_inputs
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.train import TrainedUnit, network_of
+from tests.variants import EVERY_VARIANT
 
 Fit = Callable[..., TrainedUnit]
 SPEC = TrustSpec()
@@ -62,7 +62,7 @@ def test_integrated_gradients_of_a_learned_signal_pass_every_check(
     assert all(found.values()), found
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", EVERY_VARIANT)
 def test_every_variant_is_checked_in_plain_numbers(
     variant: str, wide_panel: Panel, fit: Fit
 ) -> None:

@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 import torch
 
-from foldproof.models.normalizers import VARIANTS
 from foldproof.tasks.attribute import ATTRIBUTIONS, Attribution, attribute_unit
 from foldproof.tasks.attribute.baselines.sampling import cut
 from foldproof.tasks.attribute.methods.adaptive import resolved_gradients
@@ -16,6 +15,7 @@ from foldproof.tasks.attribute.unit.inputs import feature_spread, unit_inputs
 from foldproof.tasks.attribute.unit.tables import COLUMNS
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.train import TrainedUnit, fit_statistics, network_of, normalized, score
+from tests.variants import EVERY_VARIANT
 
 Units = Callable[[str], TrainedUnit]
 SAMPLES, NODES = 40, 20
@@ -23,7 +23,7 @@ OWN = ("lagged", "importance", "series", "gap", "periods")
 SOMETIMES = ("sign_consistency", "net_error")  # NaN where a method has none
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", EVERY_VARIANT)
 def test_every_variant_is_attributed_completely(variant: str, panel: Panel, trained: Units) -> None:
     attribution = attribute_unit(unit_inputs(trained(variant), panel), SAMPLES, NODES, seed=0)
     gap = attribution.gap.iloc[0]
@@ -150,7 +150,7 @@ def test_without_partials_there_is_no_series(panel: Panel, trained: Units) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", EVERY_VARIANT)
 def test_every_variant_is_attributed_by_every_method(
     variant: str, panel: Panel, trained: Units
 ) -> None:

@@ -13,6 +13,7 @@ from foldproof.tasks.diagnose import Verdict
 from foldproof.tasks.diagnose.findings.finding import overall
 from foldproof.tasks.diagnose.lookahead.trained_unit import diagnose_unit, different
 from foldproof.tasks.train import forecasts_of, train_unit
+from tests.variants import EVERY_VARIANT
 
 
 class BatchMean(HiddenNormalizer):
@@ -91,7 +92,7 @@ def named(findings, test, stage=None):
     return found
 
 
-@pytest.mark.parametrize("name", list(VARIANTS))
+@pytest.mark.parametrize("name", EVERY_VARIANT)
 def test_controls_leak_and_all_other_variants_are_clean(name, trained, panel):
     findings = diagnose_unit(trained(name), panel, None, 2, 0)
     verdict = Verdict.LEAK if VARIANTS[name].control else Verdict.CLEAN

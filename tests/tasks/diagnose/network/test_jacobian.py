@@ -11,9 +11,10 @@ from foldproof.tasks.diagnose import Verdict
 from foldproof.tasks.diagnose.network.batch import FiniteDifferences
 from foldproof.tasks.diagnose.network.jacobian import jacobian
 from tests.tasks.diagnose.modules import Dated, Layer, Reader, Stepper, built, module_batch, rank
+from tests.variants import EVERY_VARIANT
 
 DATES = torch.arange(6).repeat_interleave(3)
-BATCH = ("batch_norm", "batch_norm_hidden")
+BATCH = ("batch_norm", "batch_norm_hidden", "ghost_batch_norm")
 
 
 def windows(dtype=torch.float64, features=3):
@@ -82,7 +83,7 @@ def test_later_steps_of_the_own_window_equal_a_hand_calculation():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", EVERY_VARIANT)
 def test_every_variant(variant, training, dtype):
     network = build(VARIANTS[variant], 3, NetworkSpec(window=5, hidden=6, dropout=0.2), seed=0)
     batch, differences = module_batch(network, windows(dtype), DATES, training)

@@ -5,12 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foldproof.models.normalizers import VARIANTS
 from foldproof.tasks.data import ColumnsSpec, DataSpec, SyntheticSpec, TargetSpec, build, load_raw
 from foldproof.tasks.split import plan_hash
 from foldproof.tasks.train import Unit, train_unit
 from foldproof.tasks.train.serving.model import example_rows, read_served, write_served
 from tests.tasks.train.conftest import SPLIT
+from tests.variants import EVERY_VARIANT
 
 PRICES = DataSpec(
     source="noise",
@@ -20,7 +20,7 @@ PRICES = DataSpec(
 )
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", EVERY_VARIANT)
 def test_a_served_unit_scores_as_it_did_in_the_comparison(
     variant: str, unit: Unit, tmp_path: Path
 ) -> None:

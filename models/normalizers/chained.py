@@ -1,0 +1,39 @@
+"""Two input normalizers, one after the other."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from foldproof.models.normalizers.variant import InputNormalizer, Scaled
+
+
+@dataclass(frozen=True)
+class Chained:
+    """``second`` of the values that ``first`` returns.
+
+    The order matters: a rolling z-score of cross-sectional z-scores measures how unusual a stock's
+    rank among its peers is for this stock; the reverse compares today's surprises across stocks.
+    """
+
+    first: InputNormalizer
+    second: InputNormalizer
+
+    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+        """State of both, the second's fitted on what the first returns at ``rows``."""
+        one = self.first.fit(values, member, rows)
+        two = self.second.fit(self.first.apply(values, member, one).values, member, rows)
+        return {f"first.{name}": value for name, value in one.items()} | {
+            f"second.{name}": value for name, value in two.items()
+        }
+
+    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+        """Normalize (D, S, F); the slope is the product of both slopes."""
+        one = self.first.apply(values, member, part("first.", state))
+        two = self.second.apply(one.values, member, part("second.", state))
+        return Scaled(two.values, one.slope * two.slope)
+
+
+def part(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The entries of ``state`` under ``prefix``, which their names lose."""
+    own = {name: value for name, value in state.items() if name.startswith(prefix)}
+    return {name.removeprefix(prefix): value for name, value in own.items()}

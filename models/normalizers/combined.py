@@ -1,0 +1,85 @@
+"""Combinations of variants by name: ``cs_rank + layer_norm``, ``zscore @ date_block``."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from foldproof.models.batches import BATCHES
+from foldproof.models.normalizers.variant import Variant
+from foldproof.models.spec import require, unknown
+
+PLUS, AT = " + ", " @ "
+PLACES = {"window": "the windows", "hidden": "the last hidden state"}
+TRAIN_Z, TRAIN_FIRST = ", z = train z-score", "training rows, then "
+"""How the formula and the statistics of a variant mention the z-score before it."""
+COUPLINGS = ("none", "date", "batch")
+"""From the weakest to the strongest."""
+
+
+def split_name(name: str) -> tuple[list[str], str]:
+    """The variants that a name combines, and the batches after ``@``, empty without."""
+    parts, _, batches = name.partition(AT)
+    return parts.split(PLUS), batches
+
+
+def combined(names: Sequence[str], variants: Sequence[Variant]) -> Variant:
+    """The input normalizer of the first variant, and the window and hidden normalizers of all.
+
+    The input normalizers of the others are left out: in ``cs_rank + layer_norm`` the rank takes the
+    place of the z-score that ``layer_norm`` has.
+
+    Raises:
+        ValueError: Two normalize the same place or need different batches, or a later one
+            normalizes the input only.
+    """
+    title, (first, *others) = PLUS.join(names), variants
+    for name, other in zip(names[1:], others, strict=True):
+        require(
+            bool(other.window or other.hidden),
+            f"variant {title!r}: {name} normalizes nothing but the input, which is normalized by "
+            "the first name of a combination only; put it first, or leave it out",
+        )
+    for place, words in PLACES.items():
+        holders = [n for n, one in zip(names, variants, strict=True) if getattr(one, place)]
+        require(
+            len(holders) < 2,
+            f"variant {title!r}: {' and '.join(holders)} both normalize {words}; keep one of them",
+        )
+    batches = sorted({one.batches for one in variants if one.batches})
+    require(
+        len(batches) < 2,
+        f"variant {title!r} needs {' and '.join(batches)} batches at once; leave out one of them",
+    )
+    return Variant(
+        title=PLUS.join(one.title for one in variants),
+        formula=", then ".join(one.formula.removesuffix(TRAIN_Z) for one in variants),
+        source="; ".join(dict.fromkeys(one.source for one in variants)),
+        input=first.input,
+        window=next((one.window for one in variants if one.window), None),
+        hidden=next((one.hidden for one in variants if one.hidden), None),
+        batches=batches[0] if batches else None,
+        causal=all(one.causal for one in variants),
+        coupling=max((one.coupling for one in variants), key=COUPLINGS.index),
+        training_coupling=max((one.training_coupling for one in variants), key=COUPLINGS.index),
+        control=any(one.control for one in variants),
+        statistics=", then ".join(
+            [first.statistics, *(one.statistics.removeprefix(TRAIN_FIRST) for one in others)]
+        ),
+        trap="; ".join(dict.fromkeys(one.trap for one in variants)),
+    )
+
+
+def on_batches(name: str, variant: Variant, batches: str) -> Variant:
+    """``variant`` trained on stated batches: the partner of a variant that needs them.
+
+    ``batch_norm_date`` trains on date blocks, ``zscore`` on the batches of the settings, so the two
+    differ in two respects; ``zscore @ date_block`` differs in its normalization only.
+
+    Raises:
+        ValueError: There are no such batches, or the variant needs others.
+    """
+    require(batches in BATCHES, f"variant {name!r}: {unknown('batches', batches, BATCHES)}")
+    require(
+        variant.batches in (None, batches),
+        f"variant {name!r} needs {variant.batches} batches; leave out {AT.strip()} {batches}",
+    )
+    return replace(variant, title=f"{variant.title}, {batches} batches", batches=batches)
