@@ -1,18 +1,30 @@
 """An Experiment from a YAML file and ``key=value`` overrides, or errors that name the key."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from foldproof.conf.names import is_section, kinds_of, read_yaml, setting_at
 from foldproof.conf.schema import Experiment
 from foldproof.models.spec import clipped, nearest
 
 PRESETS = Path(__file__).resolve().parent
+
+ROWS = (
+    "{file} holds rows, not settings: name a YAML file or a preset and set "
+    "data.source=file data.path={file}, or give a forecaster: audit module:function {file}"
+)
+NO_CONFIGURATION = {
+    ".py": "{file} is Python, not a configuration: to audit a function of it, such as forecast, "
+    "give its rows too: audit {stem}:forecast rows.parquet",
+    ".csv": ROWS,
+    ".parquet": ROWS,
+}
+"""What to do instead with a file that is given for a configuration, by its suffix."""
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
@@ -45,8 +57,8 @@ def load_as(schema: type[Schema], source: str | Path, overrides: Sequence[str] =
     """
     file = find(source)
     try:
-        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that cannot be, depth
+        tree = read_yaml(file.read_text(encoding="utf-8"), schema)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # an impossible date, depth
         raise ConfigError(f"{file}: not readable as YAML: {shortened(str(error))}") from error
     if not isinstance(tree, dict):
         raise ConfigError(
@@ -64,7 +76,7 @@ def described(
         ConfigError: ``fault``, and a line for each unknown key or value out of bounds.
     """
     for text in overrides:
-        apply_override(tree, text)
+        apply_override(tree, text, schema)
     try:
         return schema.model_validate(tree)
     except ValidationError as error:
@@ -78,14 +90,16 @@ def find(source: str | Path) -> Path:
     """The file ``source``, or the preset of that name."""
     for file in (Path(source), PRESETS / Path(source).name, PRESETS / f"{source}.yaml"):
         if file.is_file():
+            if file.suffix in NO_CONFIGURATION:
+                raise ConfigError(NO_CONFIGURATION[file.suffix].format(file=file, stem=file.stem))
             return file
     presets = sorted(file.stem for file in PRESETS.glob("*.yaml"))
     hint = nearest(Path(source).stem, presets) or "."
     raise ConfigError(f"{source}: no such file or preset{hint} Presets: {', '.join(presets)}")
 
 
-def apply_override(tree: dict[str, Any], text: str) -> None:
-    """Set ``a.b=value`` in ``tree``; the value is YAML."""
+def apply_override(tree: dict[str, Any], text: str, schema: type[BaseModel]) -> None:
+    """Set ``a.b=value`` in ``tree``; the value is YAML, or text where ``schema`` has a name."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise ConfigError(f"{clipped(text)}: an override is key=value, such as training.epochs=5")
@@ -98,7 +112,7 @@ def apply_override(tree: dict[str, Any], text: str) -> None:
             raise ConfigError(f"{clipped(text)}: {above} is a value, not a section")
         node = child
     try:
-        node[last] = yaml.safe_load(value)
+        node[last] = read_yaml(value, setting_at([*path, last], schema))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(
             f"{clipped(text)}: the value is not readable as YAML: {shortened(str(error))}"
@@ -112,7 +126,11 @@ def shortened(line: str) -> str:
 
 def describe(error: ValidationError, schema: type[BaseModel] = Experiment) -> Iterable[str]:
     """One line per fault: the dotted key, what is wrong, and the nearest valid key."""
+    places = [fault["loc"] for fault in error.errors()]
     for fault in error.errors():
+        inside = [one for one in places if one[:-1] == fault["loc"]]
+        if fault["type"] == "too_short" and inside:
+            continue  # the entries are wrong, and pydantic counts none of them
         key = ".".join(str(part) for part in fault["loc"])
         if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
             *path, last = (str(part) for part in fault["loc"])
@@ -121,10 +139,43 @@ def describe(error: ValidationError, schema: type[BaseModel] = Experiment) -> It
             yield f"{key}: no such key{hint}"
         elif fault["type"] in ("missing", "missing_argument"):
             yield f"{key}: is missing"
+        elif wanted := expected(fault, keys_at([str(part) for part in fault["loc"]], schema)):
+            yield f"{key} {wanted}; it is {clipped(fault['input'])}"
         else:
             message = fault["msg"].removeprefix("Value error, ")
             given = "" if fault["type"] == "value_error" else f" (it is {clipped(fault['input'])})"
             yield f"{named(fault['loc'], message, schema)}{given}"
+
+
+NUMBER, DATE = "must be a number", "must be a date such as 2020-12-31"
+EXPECTED = {
+    "int": "must be a whole number",
+    "float": NUMBER,
+    "finite": NUMBER,
+    "bool": "must be true or false",
+    "string": "must be a name",
+    "date": DATE,
+    "datetime": DATE,
+}
+"""What a setting must be, by the first word of pydantic's type of error."""
+
+
+def expected(fault: Mapping[str, Any], keys: Sequence[str]) -> str:
+    """What the setting of a fault must be; empty where pydantic's own message says it.
+
+    Args:
+        fault: One of pydantic's errors.
+        keys: The keys of the setting, if it is a section.
+    """
+    kind, given = fault["type"], fault["input"]
+    if kind in ("tuple_type", "list_type"):
+        return f"must be a list, such as [{shortened(str(given))}]"
+    if kind in ("dataclass_type", "model_type", "dict_type") and keys:
+        key = ".".join([*map(str, fault["loc"]), keys[0]])
+        return f"is a section of settings, such as {key}=..."
+    if kind == "literal_error":
+        return f"must be {fault['ctx']['expected']}"
+    return EXPECTED.get(kind.partition("_")[0], "")
 
 
 def named(place: Sequence[Any], message: str, schema: type[BaseModel]) -> str:
@@ -140,14 +191,8 @@ def named(place: Sequence[Any], message: str, schema: type[BaseModel]) -> str:
 
 def keys_at(path: Sequence[str], schema: type[BaseModel] = Experiment) -> list[str]:
     """Valid keys of the section at ``path``; an entry of a mapping or a list counts as one step."""
-    section: Any = schema
-    for part in path:
-        if get_origin(section) in (dict, tuple):
-            section = get_args(section)[get_origin(section) is dict]
-        else:
-            section = get_type_hints(section).get(part)
-        if get_origin(section) in (Union, UnionType):  # an optional section
-            section = next(one for one in get_args(section) if one is not NoneType)
+    kinds = kinds_of(setting_at([*path], schema))
+    section = next((kind for kind in kinds if is_section(kind)), None)
     if is_dataclass(section):
         return [field.name for field in fields(section)]
     return list(schema.model_fields) if section is schema else []

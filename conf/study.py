@@ -128,8 +128,9 @@ def study_of(source: str | Path) -> str | None:
     Raises:
         ConfigError: No such file or preset.
     """
+    file = find(source)
     try:
-        tree = yaml.safe_load(find(source).read_text(encoding="utf-8"))
+        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, ValueError):
         return None  # loading it reports what is wrong
     kind = tree.get("study") if isinstance(tree, dict) else None

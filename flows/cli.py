@@ -35,7 +35,11 @@ STORE_HELP = "A YAML file or preset that names another tracking store."
 StoreConfig = Annotated[str, typer.Argument(help=STORE_HELP)]
 Most = Annotated[int, typer.Option(help="Comparisons to list at most.", min=1, max=1000)]
 Timezone = Annotated[
-    str, typer.Option(help="Time zone of the schedules; runs start after the exchange closes.")
+    str,
+    typer.Option(
+        help="Time zone of the schedules and nights; by default operation.timezone.",
+        show_default=False,
+    ),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show Prefect's log.")]
 
@@ -310,7 +314,7 @@ def sync() -> None:
     """Send the results that wait in .foldproof/outbox to the tracking store that did not answer.
 
     A retraining's decision is then applied to the registry. Nothing is sent twice. Exit status 0:
-    nothing waits any more, 2: could not send.
+    nothing waits any more, 2: could not run, or not send everything.
     """
     with command(verbose=False, left="what was not sent still waits; run the same command again"):
         from foldproof.flows.sync import run_sync
@@ -344,7 +348,7 @@ def ui(
 def serve(
     config: AllConfig = "",
     overrides: Overrides = None,
-    timezone: Timezone = "America/New_York",
+    timezone: Timezone = "",
     port: Annotated[int, typer.Option(help="Port of the Prefect server on 127.0.0.1.")] = 4200,
     mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow UI on 127.0.0.1.")] = 5000,
 ) -> None:
@@ -365,7 +369,7 @@ def serve(
 def deploy(
     config: AllConfig = "",
     overrides: Overrides = None,
-    timezone: Timezone = "America/New_York",
+    timezone: Timezone = "",
     pool: Annotated[str, typer.Option(help="A Prefect work pool of type process.")] = "foldproof",
 ) -> None:
     """Register every flow with the Prefect server at PREFECT_API_URL, for workers in this folder.

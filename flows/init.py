@@ -1,5 +1,6 @@
 """``foldproof init``: from a file of prices to a configuration that runs."""
 
+import shlex
 from pathlib import Path
 
 import typer
@@ -11,6 +12,7 @@ from foldproof.tasks.data import ColumnsSpec, DataError, DataSpec, build
 from foldproof.tasks.data.forms.recognize import recognized
 from foldproof.tasks.data.forms.shapes import Form
 from foldproof.tasks.data.forms.text import UnreadableError
+from foldproof.tasks.program import program
 
 NEEDED = ("date", "symbol", "price")
 
@@ -72,6 +74,7 @@ def written(name: str, form: Form, target: Path, copy: Path | None) -> list[str]
     target.write_text(text, encoding="utf-8")
     experiment = load(target)
     folds = experiment.split.folds(panel.dates, panel.label_end)
+    command = program("foldproof", "foldproof.flows")
     roles = ", ".join(f"{role} {column!r}" for role, column in form.roles.items())
     return [
         f"{name}: {'; '.join(form.said) or 'a long table, read as it is'}",
@@ -79,7 +82,7 @@ def written(name: str, form: Form, target: Path, copy: Path | None) -> list[str]
         f"{seen}; {len(folds)} folds",
         *(f"warning: {text}" for text in panel.about["warnings"]),
         *([] if copy is None else [f"wrote {copy}, the long table of it"]),
-        f"wrote {target}; next: foldproof compare {target}",
+        f"wrote {target}; next: {command} compare {shlex.quote(str(target))}",
     ]
 
 

@@ -9,6 +9,7 @@ IN_USE = HOME / "in-use"
 """Locked by commands while they run, and by ``foldproof clean``."""
 
 RESULTS = HOME / "results"
+"""Results of units, which the shell, served runs and workers of a pool share."""
 PANELS = HOME / "panels"
 AUDITS = HOME / "audits"
 STUDIES = HOME / "studies"

@@ -7,7 +7,7 @@ from rich.table import Table
 from foldproof.flows.paths import REPORTS
 from foldproof.flows.screens.terminal import Terminal
 from foldproof.flows.shell import fail
-from foldproof.tasks.program import program
+from foldproof.tasks.program import program, runnable
 from foldproof.tasks.track.listing import Compared, comparisons, page_file
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import (
@@ -30,8 +30,7 @@ def list_comparisons(config: str, most: int) -> None:
     screen, store = Terminal(), store_of(config)
     found = [] if store is None else comparisons(store, most)
     if store is None or not found:
-        command = program("foldproof", "foldproof.flows")
-        screen.say(f"there is no comparison yet: {command} compare quick")
+        screen.say(runnable("there is no comparison yet: run foldproof compare quick"))
         return
     screen.console.print(listing(found))
     screen.say(f"Report of one of them: {program('foldproof', 'foldproof.flows')} open RUN")
@@ -64,7 +63,7 @@ def open_report(run: str, config: str, browser: bool) -> None:
     """
     store = store_of(config)
     if store is None:
-        fail(f"there is no comparison yet: {program('foldproof', 'foldproof.flows')} compare quick")
+        fail("there is no comparison yet: run foldproof compare quick")
     try:
         file = page_file(store, run, REPORTS.resolve())
     except TrackingError as error:

@@ -18,9 +18,13 @@ import typer
 from foldproof.flows.clean import in_use
 from foldproof.flows.paths import HOME, RESULTS
 from foldproof.tasks.faults import disk_full, server_lost
+from foldproof.tasks.program import runnable
 
 HOST = "127.0.0.1"
 """Address of the servers that commands start: only this machine can reach them."""
+
+RESULTS_PATH = "PREFECT_RESULTS_LOCAL_STORAGE_PATH"
+"""Prefect's setting for the folder of results."""
 
 RUN_SETTINGS = {
     "DO_NOT_TRACK": "true",
@@ -33,7 +37,7 @@ RUN_SETTINGS = {
 """Environment of every run: no telemetry, one thread per process."""
 
 SETTINGS = RUN_SETTINGS | {
-    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",  # it logs what it raises, with a traceback
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
@@ -98,7 +102,7 @@ def prepare(verbose: bool) -> None:
         )
     if "PREFECT_API_URL" not in os.environ:
         os.environ.setdefault("PREFECT_HOME", str((HOME / "prefect").resolve()))
-    os.environ.setdefault("PREFECT_RESULTS_LOCAL_STORAGE_PATH", str(RESULTS.resolve()))
+    os.environ.setdefault(RESULTS_PATH, str(RESULTS.resolve()))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
@@ -201,6 +205,6 @@ def port_in_use(port: int) -> bool:
 
 
 def fail(error: object) -> NoReturn:
-    """Print the error and end with exit status 2."""
-    typer.echo(f"error: {error}", err=True)
+    """Print the error, its commands as they run here, and end with exit status 2."""
+    typer.echo(f"error: {runnable(str(error))}", err=True)
     raise typer.Exit(2)

@@ -12,6 +12,8 @@ from difflib import get_close_matches
 from reprlib import Repr
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+
 STRICT = {"extra": "forbid", "use_attribute_docstrings": True}
 """How configuration reads a spec: unknown keys are errors, texts under fields are help."""
 
@@ -86,8 +88,19 @@ class Spec:
     that form."""
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         for name in {**self.__bounds__, **self.__choices__}:
             check_setting(self, name, getattr(self, name))
+
+
+def plain_numbers(spec: Any) -> None:
+    """Make the NumPy numbers among the fields of a frozen ``spec`` into Python's.
+
+    They come from computed sizes, and print and hash differently.
+    """
+    for name, value in [*vars(spec).items()]:
+        if isinstance(value, np.generic):
+            object.__setattr__(spec, name, value.item())
 
 
 def check_setting(spec: Any, name: str, value: Any) -> None:

@@ -1,5 +1,6 @@
 """How to start a program of this Python environment from the user's shell."""
 
+import re
 import shlex
 import shutil
 import sys
@@ -20,3 +21,13 @@ def program(name: str, module: str) -> str:
         return name
     here = Path.cwd()
     return shlex.quote(str(script.relative_to(here) if script.is_relative_to(here) else script))
+
+
+MODULES = {"foldproof": "foldproof.flows", "pip": "pip"}
+"""Programs that messages ask the user to run, and their modules."""
+ASKED = re.compile(rf"\brun ({'|'.join(MODULES)})(?= [a-z])")
+
+
+def runnable(message: str) -> str:
+    """The message with its commands, such as ``run foldproof sync``, as the user can type them."""
+    return ASKED.sub(lambda found: f"run {program(found[1], MODULES[found[1]])}", message)

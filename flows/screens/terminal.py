@@ -1,13 +1,33 @@
 """The terminal or log that every screen writes to."""
 
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as ProgressBar
 
 from foldproof.flows.processes.schedule import Job, drive
+from foldproof.flows.this_run import Progress
 from foldproof.tasks.track.store import Links
+
+QUIET = 60.0
+"""Seconds between two lines about the progress in a log."""
+SPEED = 600.0
+"""Seconds over which the speed of the tasks is averaged. A task may take minutes."""
+
+
+def time_left(seconds: float | None) -> str:
+    """The estimate of the time left, as text; empty where there is none."""
+    if seconds is None or seconds <= 0:
+        return ""
+    if seconds < 60:
+        return f"about {seconds:.0f} s left"
+    if seconds < 5400:
+        return f"about {seconds / 60:.0f} min left"
+    return f"about {seconds / 3600:.1f} h left"
 
 
 class Terminal:
@@ -22,26 +42,47 @@ class Terminal:
         self.console.print(text, markup=False)
 
     def follow(self, jobs: Sequence[Job], width: int, later: int = 0) -> None:
-        """Run jobs, at most ``width`` at a time, with a progress bar that disappears at the end.
+        """Run jobs, at most ``width`` at a time, and show what is left.
+
+        A terminal gets a bar that disappears at the end; a log gets a line in every
+        :data:`QUIET` seconds.
+
+        A deployed run shows its progress in the Prefect UI.
 
         Args:
             jobs: The jobs.
             width: Tasks in flight.
             later: Jobs that these jobs will add.
         """
-        progress = Progress(
+        progress = ProgressBar(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
             console=self.console,
             transient=True,
             disable=not self.console.is_terminal,
+            speed_estimate_period=SPEED,
         )
         with progress:
-            bar = progress.add_task("training", total=len(jobs) + later)
+            bar = progress.add_task("training", total=len(jobs) + later, left="")
+            task, last = progress.tasks[0], time.monotonic()
+            shown = Progress(len(jobs) + later)
             for done in drive(jobs, width, say=self.say):
                 progress.update(bar, advance=1, description=done.title)
+                progress.update(bar, left=time_left(task.time_remaining))
+                shown.advance(done.title)
+                if progress.disable and time.monotonic() - last >= QUIET:
+                    last = time.monotonic()
+                    left = f"{task.completed:g} of {task.total:g} tasks done"
+                    self.say(", ".join(filter(None, [left, time_left(task.time_remaining)])))
+
+    @contextmanager
+    def busy(self, step: str) -> Iterator[None]:
+        """Name the step that is running, in a terminal, until the block ends."""
+        with self.console.status(step) if self.console.is_terminal else nullcontext():
+            yield
 
     def say_seconds(self, title: str, seconds: Mapping[str, float]) -> None:
         """Print the seconds of each step in one line."""

@@ -60,8 +60,9 @@ def required(champion: Champion | None, model: str) -> Champion:
     """
     if champion is None:
         raise OperationError(
-            f"no version of model {model!r} has the alias champion: run foldproof retrain, which "
-            "makes the first one, or give a version the alias in the MLflow UI"
+            f"no version of model {model!r} has the alias champion: run foldproof retrain nightly, "
+            "or with your configuration, which makes the first one, or give a version the alias in "
+            "the MLflow UI"
         )
     return champion
 
@@ -83,7 +84,7 @@ def night_of(model: str, champion: Champion, raw: pd.DataFrame, when: date) -> N
     if served.background is None:
         raise OperationError(
             f"version {champion.version} of {model} was logged without statistics of its training "
-            "rows, which the checks need: run foldproof retrain to make a version with them"
+            "rows, which the checks need: run foldproof retrain nightly, or with your configuration"
         )
     frame = inputs_of(raw, served.data, served.features)
     frame = frame[frame["date"] <= pd.Timestamp(when)]

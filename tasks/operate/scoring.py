@@ -82,7 +82,7 @@ def write_scores(scoring: Scoring, home: Path) -> Path:
 
 
 def read_scores(home: Path, model: str) -> pd.DataFrame:
-    """All written scores of a model, by date and symbol; no rows if there are none."""
+    """All scores in ``home/<model>``, by date and symbol; no rows if there are none."""
     files = sorted((home / model).glob("*.parquet"))
     if not files:
         return pd.DataFrame({name: pd.Series(dtype=object) for name in COLUMNS})

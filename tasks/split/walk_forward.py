@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from foldproof.models.spec import Spec, at_least
+from foldproof.models.spec import Spec, at_least, plain_numbers
 from foldproof.tasks.split.cut import Cutter, PlanError, known_rows
 from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.split.shortage import shortage
@@ -66,6 +66,7 @@ class WalkForward(Spec):
     """end: the last test block ends with the data; start: the first begins as early as possible."""
 
     def __post_init__(self) -> None:
+        plain_numbers(self)
         for name, least in (("train", 1), ("validation", 0), ("test", 1)):
             parse_size(name, getattr(self, name), least)
         for name in self.__bounds__:

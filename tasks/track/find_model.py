@@ -112,7 +112,7 @@ def newest_best(store: Store) -> Run:
     )  # fmt: skip
     if not found:
         raise TrackingError(
-            "no comparison has a variant without a leak yet: run foldproof compare first"
+            "no comparison has a variant without a leak yet: run foldproof compare quick"
         )
     tags = found[0].data.tags
     comparison, best = in_quotes(tags["comparison"]), in_quotes(tags["best"])
@@ -154,4 +154,4 @@ def newest_models(store: Store) -> str:
         max_results=NAMED, order_by=["attributes.start_time DESC"],
     )  # fmt: skip
     names = ", ".join(f"{run.info.run_id[:8]} ({run.info.run_name})" for run in runs)
-    return f"Newest: {names}" if names else "There is no model yet: run foldproof compare first"
+    return f"Newest: {names}" if names else "There is no model yet: run foldproof compare quick"

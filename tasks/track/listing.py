@@ -107,7 +107,7 @@ def newest_summary(store: Store) -> Run:
     """The summary run of the newest comparison; TrackingError if there is none."""
     found = newest_summaries(store, 1)
     if not found:
-        raise TrackingError("there is no comparison yet: run foldproof compare first")
+        raise TrackingError("there is no comparison yet: run foldproof compare quick")
     return found[0]
 
 
@@ -115,4 +115,6 @@ def newest_pages(store: Store) -> str:
     """The newest comparisons, as a sentence."""
     found = comparisons(store, NAMED)
     names = ", ".join(f"{one.run_id[:8]} ({one.title})" for one in found)
-    return f"Newest: {names}" if names else "There is no comparison yet: run foldproof compare"
+    return (
+        f"Newest: {names}" if names else "There is no comparison yet: run foldproof compare quick"
+    )

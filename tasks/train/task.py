@@ -30,6 +30,7 @@ def reference_key(_: Any, parameters: dict[str, Any]) -> str:
 
 @task(
     name="train",
+    tags=["train"],
     task_run_name="train {unit.variant} fold {unit.fold.number} seed {unit.seed}",
     persist_result=True,
     result_serializer=ENCODED,
@@ -42,6 +43,7 @@ def train(unit: Unit, panel: Path) -> Timed[TrainedUnit]:
 
 @task(
     name="reference",
+    tags=["train"],
     task_run_name="reference {name} fold {fold.number}",
     persist_result=True,
     result_serializer=ENCODED,

@@ -77,7 +77,19 @@ BAD_SETTINGS = {
     ),
     "a word for a number": (
         "training.epochs=many",
-        "training.epochs: Input should be a valid integer",
+        "training.epochs must be a whole number; it is 'many'",
+    ),
+    "a name for a list": ("variants=none", "variants must be a list, such as [none]; it is 'none'"),
+    "a word in a list of numbers": ("seeds=[a]", "seeds.0 must be a whole number; it is 'a'"),
+    "a list for a name": ("data.columns.price=[a]", "data.columns.price must be a name"),
+    "a word for a date": ("data.start=soon", "data.start must be a date such as 2020-12-31"),
+    "a word for true or false": (
+        "data.incremental=maybe",
+        "data.incremental must be true or false; it is 'maybe'",
+    ),
+    "a fraction for a whole number": (
+        "training.epochs=1.5",
+        "training.epochs must be a whole number; it is 1.5",
     ),
     "a negative number": (
         "training.learning_rate=-1",
@@ -122,7 +134,10 @@ BAD_SETTINGS = {
     "a loss that needs whole dates": ("training.loss=rank_correlation", "whole dates"),
     "a folder as a store": ("tracking.uri=./mlruns", "a server or a database"),
     "negative workers": ("workers=-1", "workers must be at least 0"),
-    "a value in place of a section": ("training=5", "training"),
+    "a value in place of a section": (
+        "training=5",
+        "training is a section of settings, such as training.loss=...; it is 5",
+    ),
     "an override without a value": ("training.epochs", "key=value"),
     "an override below a value": ("name.first=x", "name is a value, not a section"),
     "a broken value": ("variants=[none", "not readable as YAML"),
@@ -180,6 +195,30 @@ def test_a_bad_file_gets_one_clear_message(content: str, message: str, tmp_path:
     file.write_text(content)
     with pytest.raises(ConfigError, match=re.escape(message)):
         load(file)
+
+
+def test_one_fault_of_a_list_is_reported_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load("quick", ["seeds=[a]"])
+    assert len(str(caught.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("mine.py", "audit mine:forecast rows.parquet"),
+        ("rows.csv", "data.source=file data.path=rows.csv"),
+        ("rows.parquet", "audit module:function rows.parquet"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_named_with_what_to_do(
+    name: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / name).write_bytes(b"\xff")
+    monkeypatch.chdir(tmp_path)
+    for read in (load, study_of):
+        with pytest.raises(ConfigError, match=re.escape(message)):
+            read(name)
 
 
 def test_a_missing_file_names_the_presets() -> None:

@@ -41,7 +41,7 @@ def test_settings_are_typed_in_the_shell() -> None:
         (["seed=-2"], "seed must be at least 0; it is -2"),
         (["hazard=-0.1"], "hazard must lie in [0, 1]"),
         (["start=2020-02-31"], "not readable as YAML"),
-        (["prices=close"], "prices: Input should be a valid tuple (it is 'close')"),
+        (["prices=close"], "prices must be a list, such as [close]; it is 'close'"),
         (["split.train=5Q", "split.validation=20", "split.test=20"], "5Q"),
         (["split.train=60"], "split.validation: is missing"),
     ],

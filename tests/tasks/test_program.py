@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from foldproof.tasks.program import program
+from foldproof.tasks.program import program, runnable
 
 
 @pytest.fixture
@@ -49,3 +49,18 @@ def test_another_environments_script_of_that_name_is_not_taken(
     (environment / "tool").rename(other / "tool")
     monkeypatch.setenv("PATH", f"{other}:/usr/bin:/bin")
     assert program("tool", "tool.cli") == f"'{sys.executable}' -m tool.cli"
+
+
+def test_a_message_names_its_commands_as_they_run(environment: Path) -> None:
+    (environment / "tool").rename(environment / "foldproof")
+    message = "there is none: run foldproof compare quick. The model foldproof runs foldproof well"
+    shown = runnable(message)
+    assert shown == message.replace("run foldproof", "run 'my env/bin/foldproof'", 1)
+    command = shown.split(": run ")[1].split(". The")[0]
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert done.stdout == "it runs\n"
+
+
+def test_pip_in_a_message_is_that_of_the_environment(environment: Path) -> None:
+    shown = runnable("not installed: run pip install 'foldproof[duckdb]'")
+    assert shown.endswith(f"run '{sys.executable}' -m pip install 'foldproof[duckdb]'")

@@ -1,6 +1,7 @@
 """Argument checks and small parts that the attribution methods share."""
 
 from collections.abc import Iterator
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -15,14 +16,16 @@ Groups = tuple[tuple[int, ...], ...]
 
 def row_blocks(inputs: Tensor, size: int) -> Iterator[Tensor]:
     """Sample numbers in blocks of ``size``, at least one per block; no block without samples."""
-    for rows in torch.arange(len(inputs), device=inputs.device).split(max(1, size)):
+    for rows in torch.arange(len(inputs), device=inputs.device).split(int(max(1, size))):
         if len(rows):
             yield rows
 
 
 def check_counts(**counts: int) -> None:
-    """Raise ValueError unless each named count is at least 1."""
+    """Raise ValueError unless each named count is a whole number of at least 1."""
     for name, count in counts.items():
+        if not isinstance(count, Integral):
+            raise ValueError(f"{name} must be a whole number; it is {count!r}")
         if count < 1:
             raise ValueError(f"{name} must be at least 1; it is {count}")
 

@@ -130,7 +130,7 @@ def mean_over_draws(
     mean, error = torch.zeros_like(inputs), torch.zeros_like(inputs)
     lag_error = inputs.new_zeros(len(inputs), inputs.shape[-1])
     draws, nodes = picked.shape[1], len(weight)
-    block = max(1, chunk // nodes)
+    block = int(max(1, chunk // nodes))
     for rows in row_blocks(inputs, block // draws):
         parts = zip(picked[rows].split(block, 1), alpha[rows].split(block, 1), strict=True)
         each = [

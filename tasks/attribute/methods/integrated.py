@@ -95,11 +95,11 @@ def integrate(
     """Write the attributions of ``samples`` (N,) to their rows of ``into``, shape of ``inputs``."""
     alpha, weight = quadrature(nodes, inputs, rule)
     per_sample = (1,) * (inputs.dim() - 1)
-    for rows in samples.split(max(1, chunk // nodes)):
+    for rows in samples.split(int(max(1, chunk // nodes))):
         origin = start[rows]
         way = inputs.detach()[rows].sub_(origin)
         mean_slope = torch.zeros_like(way)
-        for a, w in zip(alpha.split(chunk), weight.split(chunk), strict=True):
+        for a, w in zip(alpha.split(int(chunk)), weight.split(int(chunk)), strict=True):
             place = a.view(1, -1, *per_sample)  # points: (rows, nodes, ...)
             points = torch.addcmul(origin.unsqueeze(1), place, way.unsqueeze(1))
             slopes = gradients_at(forward, points.flatten(0, 1), rows.repeat_interleave(len(a)))

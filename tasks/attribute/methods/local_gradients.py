@@ -95,6 +95,6 @@ def squared_sensitivity(
 def slopes_of(forward: ForwardOf, inputs: Tensor, chunk: int) -> Tensor:
     """∂f/∂x at the observed windows, shape of ``inputs``."""
     check_counts(chunk=chunk)
-    blocks = torch.arange(len(inputs), device=inputs.device).split(chunk)
+    blocks = torch.arange(len(inputs), device=inputs.device).split(int(chunk))
     parts = [gradients_at(forward, inputs[block], block) for block in blocks if len(block)]
     return torch.cat(parts) if parts else torch.zeros_like(inputs)

@@ -71,7 +71,7 @@ def occlusion(
         change = inputs.new_zeros(len(inputs), len(masks))
         observed = outputs_at(of_sample, inputs, chunk)
         for block in row_blocks(inputs, chunk // max(1, len(masks))):
-            for some in torch.arange(len(masks), device=inputs.device).split(chunk):
+            for some in torch.arange(len(masks), device=inputs.device).split(int(chunk)):
                 left = mixed(of_sample, inputs, fill, block, covered[some])
                 change[block.unsqueeze(1), some] = observed[block].unsqueeze(1) - left
         return change

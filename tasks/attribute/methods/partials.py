@@ -144,7 +144,7 @@ def mean_partial_derivatives(
         shape = (len(distinct), inputs.shape[1] if inputs.dim() == 3 else 1, inputs.shape[-1])
         signed, absolute = (torch.zeros(shape, dtype=torch.float64) for _ in range(2))
         total = torch.zeros(shape[0], shape[2], dtype=torch.float64)
-        for block in torch.arange(len(inputs)).split(chunk):
+        for block in torch.arange(len(inputs)).split(int(chunk)):
             there = block.to(inputs.device)
             slopes = gradients_at(of_sample, inputs[there], there) * unit[there]
             g = slopes.to("cpu", torch.float64).view(len(block), *shape[1:])

@@ -141,7 +141,7 @@ def without(
     """(B, M) forecasts with the features of the absent groups (B, M, G) from the fill."""
     scores = inputs.new_zeros(absent.shape[:2])
     for rows in row_blocks(inputs, chunk // absent.shape[1]):
-        for some in torch.arange(absent.shape[1], device=inputs.device).split(chunk):
+        for some in torch.arange(absent.shape[1], device=inputs.device).split(int(chunk)):
             gone = absent[rows][:, some].to(inputs) @ members.to(inputs) > 0  # (rows, M, F)
             scores[rows.unsqueeze(1), some] = mixed(forward, inputs, fill, rows, gone.unsqueeze(2))
     return scores

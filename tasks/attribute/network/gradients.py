@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -62,7 +63,7 @@ def by_sample(forward: Forward, inputs: Tensor, rows: Tensor | None) -> Iterator
     """
     with eval_mode(forward):
         if rows is None:
-            yield lambda points, _: forward(points)
+            yield partial(without_rows, forward)
             return
         if rows.shape != inputs.shape[:1]:
             raise ValueError(
@@ -71,6 +72,24 @@ def by_sample(forward: Forward, inputs: Tensor, rows: Tensor | None) -> Iterator
             )
         numbers = rows.to(inputs.device)
         yield lambda points, places: forward(points, numbers[places])
+
+
+def without_rows(forward: Forward, points: Tensor, _: Tensor) -> Tensor:
+    """Forecasts of ``forward``, which takes points alone.
+
+    Raises:
+        ValueError: It fails on points without a time step, such as the rows of a single window.
+    """
+    try:
+        return forward(points)
+    except (RuntimeError, ValueError, IndexError) as error:
+        if points.dim() > 2:
+            raise
+        raise ValueError(
+            f"forward fails on samples of shape {tuple(points.shape[1:])} "
+            f"({' '.join(str(error).split())}): if inputs are one window (T, F), give it the "
+            "dimension of samples, as in inputs[None]"
+        ) from error
 
 
 def check_inputs(name: str, values: Tensor) -> None:
@@ -111,7 +130,7 @@ def check_outputs(outputs: object, points: int) -> Tensor:
 def outputs_at(forward: ForwardOf, points: Tensor, chunk: int) -> Tensor:
     """Forecasts (B,) at one point per sample (B, ...), detached."""
     with torch.no_grad():
-        rows = torch.arange(len(points), device=points.device).split(chunk)
+        rows = torch.arange(len(points), device=points.device).split(int(chunk))
         parts = [check_outputs(forward(points[part], part), len(part)) for part in rows]
     return torch.cat(parts) if parts else points.new_zeros(0)
 

@@ -143,7 +143,7 @@ def without_symbol(
         if not alone:
             raise UnreadableError(
                 "it holds one symbol, and no column names it; put a file for each symbol in one "
-                "folder, named as the symbol, and run foldproof init on the folder"
+                "folder, named as the symbol, and run foldproof init FOLDER"
             )
         found = long_form(name, frame, read, said, faulty, {"date": date})
         return replace(found, shape=ONE)

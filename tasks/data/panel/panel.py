@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from foldproof.tasks.data.panel.calendars import lost_labels
+from foldproof.tasks.data.panel.kept_rows import keep_rows
 from foldproof.tasks.data.panel.layout import ARRAYS, fingerprint, panel_arrays
 from foldproof.tasks.data.panel.newest import newest, note_newest, row_hashes
 from foldproof.tasks.data.panel.read import accepted, features_version, read
@@ -121,7 +122,7 @@ def panel_of(rows: Rows, spec: DataSpec, target: TargetSpec, cache: Path | None)
     panel = Panel(features=names, fingerprint=digest, about=facts, **arrays)
     if cache is None:
         return panel
-    saved = save(panel, folder_of(panel, cache))
+    saved = save(panel, folder_of(panel, cache), rows.frame)
     note_newest(cache, settings, folder_of(panel, cache).name, content)
     return saved
 
@@ -140,8 +141,8 @@ def settings_hash(rows: Rows, spec: DataSpec, target: TargetSpec) -> str:
     return fingerprint(text, [])[:20]
 
 
-def save(panel: Panel, folder: Path) -> Panel:
-    """Write ``panel`` to ``folder`` and return it as memory maps of those files.
+def save(panel: Panel, folder: Path, rows: pd.DataFrame | None = None) -> Panel:
+    """Write ``panel`` and its checked ``rows`` to ``folder``; return it as maps of those files.
 
     The files are written to another folder that is renamed at the end, so no process reads half a
     panel. If two processes save at the same time, the first folder stays.
@@ -151,6 +152,8 @@ def save(panel: Panel, folder: Path) -> Panel:
         for array in ARRAYS:
             np.save(draft / f"{array}.npy", getattr(panel, array), allow_pickle=False)
         notes = {"features": panel.features, "fingerprint": panel.fingerprint, "about": panel.about}
+        if rows is not None:
+            keep_rows(rows, draft)
         (draft / NOTES).write_text(json.dumps(notes), encoding="utf-8")
         present = kept(folder)
         if folder.exists() and (present is None or present.fingerprint != panel.fingerprint):

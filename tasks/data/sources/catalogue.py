@@ -50,7 +50,7 @@ def load_sp500(spec: DataSpec) -> Rows:
     if package is None or not package.submodule_search_locations:
         raise DataError(
             "data.source 'sp500' reads a file of the package skfolio, which is not installed: "
-            "pip install skfolio, or set data.source to file"
+            "run pip install skfolio, or set data.source to file"
         )
     file = Path(package.submodule_search_locations[0], "datasets", "data", "sp500_dataset.csv.gz")
     wide = pd.read_csv(file, index_col=0).rename_axis(index="date", columns="symbol")

@@ -169,7 +169,7 @@ CASES = [
     Case(
         "one stock without a column of symbols",
         "Date,Open,Close,Volume\n2020-01-02,1,2,3\n2020-01-03,1,2,3\n",
-        "{path}: it holds one symbol, and no column names it; put a file for each symbol in one folder, named as the symbol, and run foldproof init on the folder",
+        "{path}: it holds one symbol, and no column names it; put a file for each symbol in one folder, named as the symbol, and run foldproof init FOLDER",
     ),
     Case(
         "line of a vendor before the header",

@@ -354,3 +354,11 @@ def test_the_hash_of_a_plan_changes_with_every_date_in_it_and_with_nothing_else(
         (replace(folds[0], validation=range(0, 1)), *folds[1:]),
     ]
     assert len({base, *map(plan_hash, others)}) == 7
+
+
+def test_numpy_integers_are_sizes() -> None:
+    """Sizes are often computed; the plan and its settings equal those from Python's numbers."""
+    sizes = {"train": 100, "validation": 20, "test": 30, "step": 30, "embargo": 2, "keep": 2}
+    computed = WalkForward(**{name: np.int64(size) for name, size in sizes.items()})
+    assert computed == WalkForward(**sizes)
+    assert repr(computed) == repr(WalkForward(**sizes))

@@ -1,6 +1,7 @@
 import math
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from captum.attr import IntegratedGradients
@@ -272,9 +273,18 @@ def test_bad_forwards_are_named(forward, message: str) -> None:
         ({"inputs": torch.tensor(1.0)}, "sample dimension"),
         ({"nodes": 0}, "nodes must be at least 1; it is 0"),
         ({"chunk": 0}, "chunk must be at least 1; it is 0"),
+        ({"chunk": 2.5}, "chunk must be a whole number; it is 2.5"),
+        ({"inputs": windows()[0]}, r"if inputs are one window \(T, F\), .* as in inputs\[None\]"),
     ],
 )
 def test_bad_arguments_are_named(change: dict, message: str) -> None:
     arguments = {"forward": Recurrent().double(), "inputs": windows(), "baseline": 0.0, **change}
     with pytest.raises(ValueError, match=message):
         integrated_gradients(**arguments)
+
+
+def test_numpy_integers_count_like_pythons() -> None:
+    network, inputs = Recurrent().double(), windows()
+    found = integrated_gradients(network, inputs, 0.0, np.int64(6), chunk=np.int32(9))
+    expected = integrated_gradients(network, inputs, 0.0, 6, chunk=9)
+    assert all(torch.equal(*pair) for pair in zip(found, expected, strict=True))

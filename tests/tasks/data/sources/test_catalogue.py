@@ -31,7 +31,7 @@ def test_sp500_is_read_without_importing_skfolio() -> None:
 
 def test_sp500_without_skfolio_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalogue, "find_spec", lambda _: None)
-    with pytest.raises(DataError, match="skfolio, which is not installed: pip install skfolio"):
+    with pytest.raises(DataError, match="skfolio, which is not installed: run pip install skfolio"):
         load_raw(DataSpec())
 
 
