@@ -314,7 +314,7 @@ def sync() -> None:
     """Send the results that wait in .foldproof/outbox to the tracking store that did not answer.
 
     A retraining's decision is then applied to the registry. Nothing is sent twice. Exit status 0:
-    nothing waits any more, 2: could not send.
+    nothing waits any more, 2: could not run, or not send everything.
     """
     with command(verbose=False, left="what was not sent still waits; run the same command again"):
         from foldproof.flows.sync import run_sync

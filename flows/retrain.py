@@ -35,6 +35,7 @@ from foldproof.tasks.track.registry import roll_back
 from foldproof.tasks.track.store import REGISTRY, one_writer, open_store
 from foldproof.tasks.track.task import (
     champion_of,
+    evidence_of,
     find_store,
     log_retrained,
     retraining_of,
@@ -127,7 +128,7 @@ def new_retraining(
     with watch("comparison"):
         decision = decide_champion(
             fitted.trained, findings, champion, trial.data, panel, plan.folds,
-            gate, trial.target.horizon, stale,
+            gate, trial.target.horizon, stale, evidence_of(trial.tracking, trial.operation.model),
         )  # fmt: skip
     seconds = watch.seconds | {f"cpu/{step}": spent for step, spent in fitted.seconds.items()}
     content, night = load(panel), str(trial.operation.as_of)

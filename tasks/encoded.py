@@ -172,7 +172,7 @@ def written_array(value: np.ndarray | np.generic, arrays: list[bytes]) -> dict[s
         return {"$": "objects", "shape": own.shape, "v": content}
     if own.dtype.kind not in PLAIN + "U":
         raise EncodingError(f"a result must not contain an array of {own.dtype}")
-    order: Literal["F", "C"] = "F" if own.flags.f_contiguous and not own.flags.c_contiguous else "C"
+    order: Literal["C", "F"] = "F" if own.flags.f_contiguous and not own.flags.c_contiguous else "C"
     arrays.append(own.tobytes(order))
     return {"$": "array", "type": own.dtype.str, "shape": own.shape, "order": order,
             "at": len(arrays) - 1, "scalar": scalar}  # fmt: skip
@@ -200,12 +200,12 @@ def written_column(column: pd.Series, arrays: list[bytes]) -> dict[str, Any]:
         values = written_column(kind.categories.to_series(), arrays)
         return {"$": "categories", "codes": codes, "v": values, "ordered": bool(kind.ordered)}
     if isinstance(kind, pd.StringDtype):
-        texts: Any = column.array
-        found, different = pd.factorize(texts.to_numpy(object, na_value=None))
-        narrow = found.astype(np.min_scalar_type(-len(different) - 1))
+        objects = np.array(column.where(column.notna(), None), dtype=object)
+        places, texts = pd.factorize(objects)
+        narrow = places.astype(np.min_scalar_type(-len(texts) - 1))
         missing = "nan" if kind.na_value is np.nan else "NA"
-        return {"$": "texts", "codes": written_array(narrow, arrays),
-                "v": [str(one) for one in different],
+        codes = written_array(narrow, arrays)
+        return {"$": "texts", "codes": codes, "v": [str(text) for text in texts],
                 "storage": kind.storage, "missing": missing}  # fmt: skip
     if kind.kind == "O":
         return {"$": "any", "v": [written(one, arrays) for one in column.to_numpy()]}

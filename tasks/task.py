@@ -14,7 +14,7 @@ from foldproof.tasks.encoded import decode, encode, is_whole
 from foldproof.tasks.files import mark_used
 
 
-class EncodedSerializer(Serializer):  # Serializer[Any] cannot be registered
+class EncodedSerializer(Serializer):
     """Prefect's door to :mod:`foldproof.tasks.encoded`."""
 
     type: str = Field(default="foldproof", frozen=True)
@@ -42,9 +42,7 @@ class ResultKeys(WritableFileSystem):
 
     _block_type_name = "Foldproof Result Keys"
 
-    def read_path(  # type: ignore[override]  # Prefect declares both as one
-        self, path: str, _sync: bool = True
-    ) -> bytes:
+    def read_path(self, path: str, _sync: bool = True) -> bytes:  # type: ignore[override]
         """How to read the result ``path``.
 
         Raises:

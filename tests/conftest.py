@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, settings
 
 settings.register_profile(
     "foldproof",
-    max_examples=int(os.environ.get("FOLDPROOF_FUZZ", "40")),
+    max_examples=int(os.environ.get("FOLDPROOF_FUZZ", "25")),
     derandomize="FOLDPROOF_FUZZ" not in os.environ,  # the quick run always draws the same
     database=None,
     deadline=None,

@@ -36,6 +36,7 @@ from foldproof.tasks.operate.scoring import (
     write_scores,
 )
 from foldproof.tasks.operate.spec import GateSpec, OperationSpec
+from foldproof.tasks.operate.tested_dates import Evidence
 from foldproof.tasks.split import Fold
 from foldproof.tasks.train import TrainedUnit
 from foldproof.tasks.train.serving.model import read_served
@@ -55,6 +56,7 @@ def decide_champion(
     spec: GateSpec,
     horizon: int,
     stale: int,
+    past: Evidence,
 ) -> Decision:
     """Compare the challengers with the champion's own forecasts, and decide which one is champion.
 
@@ -68,6 +70,7 @@ def decide_champion(
         spec: The rules of the gate.
         horizon: Rows that a label spans.
         stale: Business days from the newest row to the night.
+        past: The dates tested on earlier nights.
     """
     content, known, incumbent = load(panel), None, None
     if champion is not None:
@@ -81,7 +84,8 @@ def decide_champion(
         )
         for variant, units in trained.items()
     ]  # fmt: skip
-    return decide(challengers, incumbent, spec, horizon, stale)
+    newest = content.dates[-1].astype(date)
+    return decide(challengers, incumbent, spec, horizon, stale, newest, past)
 
 
 @task(name="show decision in prefect")

@@ -4,9 +4,13 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mlflow.exceptions import MlflowException
 
 from foldproof.tasks.operate.decision_text import markdown, sentence
 from foldproof.tasks.operate.record import Retraining
+from foldproof.tasks.operate.tested_dates import Evidence, from_json
 from foldproof.tasks.track.audit import file_name
 from foldproof.tasks.track.comparison import write_findings
 from foldproof.tasks.track.comparison_entries import settings as ranking_settings
@@ -14,8 +18,11 @@ from foldproof.tasks.track.entries import NOTE, Value, flat, key_of, metrics, se
 from foldproof.tasks.track.model import ModelFiles, log_model, measured
 from foldproof.tasks.track.panel_input import as_input, panel_dataset
 from foldproof.tasks.track.runs import logged_run
-from foldproof.tasks.track.store import Store
+from foldproof.tasks.track.store import Store, TrackingError
 from foldproof.tasks.train.serving.training_values import trained_on
+
+EVIDENCE = "evidence.json"
+"""Artifact of a retraining: the dates tested so far, which the next retraining continues."""
 
 
 def log_retraining(store: Store, record: Retraining, model: ModelFiles | None) -> str:
@@ -100,8 +107,8 @@ def retraining_values(record: Retraining) -> Iterator[Value]:
     """Numbers of every challenger in its own section, of the champion and the gate; seconds."""
     made = record.decision
     for one in made.challengers:
-        for name in ("rank_ic", "gain", "low", "high", "p", "p_worse", "coverage", "dates"):
-            label = f"gain_{name}" if name in ("low", "high") else name
+        for name in ("rank_ic", "gain", "low", "detectable", "coverage", "dates"):
+            label = "gain_low" if name == "low" else name
             yield f"{one.variant}/{label}", float(getattr(one, name)), 0
     if made.champion is not None:
         yield "champion/rank_ic", made.champion.rank_ic, 0
@@ -113,9 +120,40 @@ def retraining_values(record: Retraining) -> Iterator[Value]:
 
 
 def write_retraining(record: Retraining, folder: Path) -> None:
-    """The decision, the configuration, and each challenger's findings as files in ``folder``."""
+    """Decision, tested dates, configuration and each challenger's findings as files."""
+    (folder / EVIDENCE).write_text(record.decision.evidence.to_json(), encoding="utf-8")
     (folder / "decision.md").write_text(markdown(record.decision), encoding="utf-8")
     (folder / "config.yaml").write_text(record.config_yaml, encoding="utf-8")
     (folder / "findings").mkdir()
     for variant, found in record.findings.items():
         write_findings(found, folder / "findings" / f"{file_name(variant)}.json")
+
+
+def find_evidence(store: Store, model: str) -> Evidence:
+    """The dates tested so far for a registered model, from its newest night with a finished run.
+
+    It is empty before the first retraining, and after one by a version without this file.
+
+    Raises:
+        TrackingError: The file cannot be read: without it dates could be tested twice.
+    """
+    found = store.client.search_runs(
+        [store.experiment_id],
+        f"tags.kind = 'retraining' and tags.model = '{model}' and attributes.status = 'FINISHED'",
+        order_by=["tags.night DESC", "attributes.start_time DESC"],
+        max_results=1,
+    )
+    if not found:
+        return Evidence()
+    run_id = found[0].info.run_id
+    try:
+        if not any(one.path == EVIDENCE for one in store.client.list_artifacts(run_id)):
+            return Evidence()
+        with TemporaryDirectory() as folder:
+            file = Path(store.client.download_artifacts(run_id, EVIDENCE, folder))
+            return from_json(file.read_text(encoding="utf-8"))
+    except (MlflowException, OSError, ValueError) as error:
+        raise TrackingError(
+            f"{EVIDENCE} of the retraining {run_id} cannot be read ({error}): restore it, or "
+            "delete that run to continue from the one before"
+        ) from error

@@ -32,6 +32,7 @@ from foldproof.tasks.operate.importance import importance_when_tested
 from foldproof.tasks.operate.monitor import Monitoring
 from foldproof.tasks.operate.record import Retraining, Settled
 from foldproof.tasks.operate.scoring import Scoring
+from foldproof.tasks.operate.tested_dates import Evidence
 from foldproof.tasks.program import program
 from foldproof.tasks.report.batch_study.results import StudyResults
 from foldproof.tasks.report.results import Results
@@ -43,7 +44,7 @@ from foldproof.tasks.track.find_model import ModelPlace, fetch_model
 from foldproof.tasks.track.forecaster import files_by_variant, forecaster_files
 from foldproof.tasks.track.outage import STORE_ERRORS, is_outage, reason
 from foldproof.tasks.track.registry import find_champion, settle
-from foldproof.tasks.track.retraining import log_retraining
+from foldproof.tasks.track.retraining import find_evidence, log_retraining
 from foldproof.tasks.track.runs import SUMMARY, finished_runs
 from foldproof.tasks.track.scoring import log_monitoring_run, log_scoring, scores_of_model
 from foldproof.tasks.track.spec import TrackingSpec
@@ -62,6 +63,14 @@ from foldproof.tasks.track.store import (
 from foldproof.tasks.track.study import log_batch_study, write_study
 from foldproof.tasks.train import TrainedUnit
 from foldproof.tasks.train.serving.record import served_of
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+TAG = "mlflow"
+"""Tag of the tasks that use the tracking store, for concurrency limits."""
+FIRST_DELAY, LONGEST_DELAY = 1.0, 30.0
+"""Seconds before the first repetition, and most seconds between two."""
 
 
 def named(store: Store) -> Store:
@@ -89,13 +98,6 @@ def linked(store: Store, run_id: str, what: str) -> str:
         text = f"{what}: the run in MLflow"
         create_link_artifact(run_url(store, run_id), text, key=f"mlflow-{what}", description=text)
     return run_id
-
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-FIRST_DELAY, LONGEST_DELAY = 1.0, 30.0
-"""Seconds before the first repetition, and most seconds between two."""
 
 
 def delays(patience: float) -> list[float]:
@@ -162,7 +164,7 @@ def reading(name: str) -> Callable[[Reading[P, R]], Tracked[P, R]]:
             with store_errors(spec):
                 return read(named(open_store(spec)), *args, **options)
 
-        inner = task(name=name, cache_policy=NO_CACHE)(work)
+        inner = task(name=name, tags=[TAG], cache_policy=NO_CACHE)(work)
 
         @wraps(read)
         def call(spec: TrackingSpec, *args: P.args, **options: P.kwargs) -> R:
@@ -191,7 +193,7 @@ def writing(name: str, key: Callable[..., str]) -> Callable[[Reading[P, R]], Tra
             outbox.discard(what)
             return found
 
-        inner = task(name=name, cache_policy=NO_CACHE)(work)
+        inner = task(name=name, tags=[TAG], cache_policy=NO_CACHE)(work)
 
         @wraps(write)
         def call(spec: TrackingSpec, *args: P.args, **options: P.kwargs) -> R:
@@ -262,6 +264,12 @@ def champion_of(store: Store, model: str, folder: Path) -> Champion | None:
 def retraining_of(store: Store, retraining_id: str) -> str | None:
     """The finished run of the same retraining; None if there is none."""
     return finished_runs(store, retraining_id).get(SUMMARY)
+
+
+@reading("find tested dates")
+def evidence_of(store: Store, model: str) -> Evidence:
+    """The dates on which challengers of a registered model were tested so far."""
+    return find_evidence(store, model)
 
 
 @writing("log retraining to mlflow", lambda record, *_: record.retraining_id)

@@ -20,6 +20,8 @@ import pandas as pd
 import yaml
 from mlflow import MlflowClient
 
+from foldproof.tasks.version import HOUSE, code_version
+
 TINY: dict[str, Any] = {
     "name": "Tiny",
     "data": {
@@ -130,7 +132,8 @@ class Ground:
 
     def __init__(self, place: Path) -> None:
         self.place = place.resolve()
-        self.work, self.states = self.place / "work", self.place / "states"
+        self.work = self.place / "work"
+        self.states = self.place / f"states-{code_version(HOUSE)}"  # other code, other keys
         self.work.mkdir(parents=True, exist_ok=True)
         self.states.mkdir(exist_ok=True)
         self.count = 0

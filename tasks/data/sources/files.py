@@ -20,6 +20,9 @@ from foldproof.tasks.data.spec import ColumnsSpec, DataSpec
 NULLS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "n/a", "#N/A", "<NA>"]
 """Texts that mean a missing value, except in the symbol column, where NA is a ticker."""
 
+LARGEST_CELL = 2**31 - 1
+"""Characters of a cell."""
+
 
 def read_file(spec: DataSpec) -> Rows:
     """The rows of ``spec.path``, with columns in their roles.
@@ -66,13 +69,19 @@ def line_of(path: Path, index: int) -> int:
     Blank lines and line breaks inside quotes count too. The file is read again: only an error
     needs this number.
     """
-    with path.open(encoding="utf-8", newline="") as stream:
-        reader, end, row = csv_format.reader(stream), 0, -2
-        for cells in reader:
-            start, end = end + 1, reader.line_num
-            row += bool(cells) and (len(cells) > 1 or bool(cells[0].strip()))
-            if row == index:
-                return start
+    usual = csv_format.field_size_limit(LARGEST_CELL)
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            reader, end, row = csv_format.reader(stream), 0, -2
+            for cells in reader:
+                start, end = end + 1, reader.line_num
+                row += bool(cells) and (len(cells) > 1 or bool(cells[0].strip()))
+                if row == index:
+                    return start
+    except (csv_format.Error, ValueError):  # pandas reads some files that this reader refuses
+        pass
+    finally:
+        csv_format.field_size_limit(usual)
     return index + 2
 
 

@@ -30,7 +30,7 @@ from foldproof.tasks.diagnose.perturb.compare import (
     tolerance_of,
 )
 from foldproof.tasks.diagnose.perturb.cuts import choose_cuts
-from foldproof.tasks.diagnose.perturb.perturbations import LARGE_NOISE, checked_names
+from foldproof.tasks.diagnose.perturb.perturbations import checked_names
 from foldproof.tasks.diagnose.perturb.rows import KEYS, change_after
 
 STAGE = "features"
@@ -74,7 +74,7 @@ class FeatureMoves:
     ahead: int = 0
     cuts: set[np.datetime64] = field(default_factory=set)
     certain: bool = False
-    doubt: tuple[float, np.datetime64 | None] = (0.0, None)
+    doubt: tuple[float, np.datetime64] = (0.0, np.datetime64("NaT"))
     rounding: str = ""
 
     @classmethod
@@ -142,21 +142,32 @@ class FeatureMoves:
         both = np.concatenate([self.before, after])
         return float(np.abs(both[np.isfinite(both)]).max(initial=0.0)) or 1.0
 
+    def dose(self, past: pd.DataFrame) -> str:
+        """The change that tells a leak from rounding after the doubtful cut.
+
+        Far larger noise if the largest cell lies before the cut: rounding then stays as it is. Else
+        far smaller changes, since larger noise would raise the largest cell, and with it rounding.
+        """
+        sizes = np.where(np.isfinite(self.before), np.abs(self.before), -1.0)
+        return "surge" if int(sizes.argmax()) in past.index else "tremor"
+
     def settle(self, after: np.ndarray | None, past: pd.DataFrame) -> None:
-        """Withdraw a doubtful leak unless much larger noise moves it much further.
+        """Withdraw a doubtful leak unless its moves grow and shrink with the change of later rows.
 
         A filter by Fourier transform, for instance, spreads the rounding of one cell of 1e14 over
         the whole series: all values then move, but by as much after any change.
 
         Args:
-            after: (n,) values of a run on much larger noise after the doubtful cut; None if it
-                failed.
-            past: The rows up to that cut, see :meth:`compare`.
+            after: (n,) values of a run on rows changed by :meth:`dose`; None if it failed.
+            past: The rows up to the doubtful cut, see :meth:`compare`.
         """
-        share = 0.0
+        grows, share = self.dose(past) == "surge", 0.0
         if after is not None:
             share = float(self.sizes(after, past).max()) / self.largest_cell(after)
-        if share < NOISE_MARGIN * self.doubt[0]:
+        proportional = share >= NOISE_MARGIN * self.doubt[0]
+        if not grows:
+            proportional = after is not None and NOISE_MARGIN * share <= self.doubt[0]
+        if not proportional:
             self.cuts.clear()
             self.limit = max(self.limit, self.value)
             top = self.largest_cell(self.before)
@@ -217,10 +228,11 @@ def audit_features(
     for feature in (one for one in features if one.leaks and not one.certain):
         cut = feature.doubt[1]
         assert cut is not None  # a doubt has a cut
-        large = change(cut, LARGE_NOISE.key, np.random.default_rng(seed))
-        made, _ = attempt(partial(run, transform, large))
+        past = keys[keys["date"] <= cut]
+        dosed = change(cut, feature.dose(past), np.random.default_rng(seed))
+        made, _ = attempt(partial(run, transform, dosed))
         values = None if made is None else values_of(made, feature.name, data.index)
-        feature.settle(values, keys[keys["date"] <= cut])
+        feature.settle(values, past)
     return LeakReport("features", tuple(_findings(features, attempts)))
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.random import Generator
 
 from foldproof.tasks.diagnose.perturb.cells import changed_column, require_untouched
-from foldproof.tasks.diagnose.perturb.perturbations import LARGE_NOISE, PERTURBATIONS
+from foldproof.tasks.diagnose.perturb.perturbations import DOSES, PERTURBATIONS
 
 KEYS = ("date", "symbol")
 """Columns that identify a row; they never change."""
@@ -30,13 +30,13 @@ def change_rows(
     Args:
         frame: Long rows.
         rows: (n,) bool, the rows after the cut.
-        name: Key of :data:`PERTURBATIONS`, or of :data:`LARGE_NOISE`.
+        name: Key of :data:`PERTURBATIONS`, or of :data:`DOSES`.
         generator: Source of the noise.
         late: Column -> (n,) bool, cells of earlier rows that are not known at the cut, such as
             labels. They change like the rows, and go missing where rows are removed.
         dated: Shuffle dates too.
     """
-    perturbation = PERTURBATIONS.get(name, LARGE_NOISE)
+    perturbation = {**PERTURBATIONS, **DOSES}[name]
     of_cells = PERTURBATIONS["missing"] if perturbation.change is None else perturbation
     everywhere = [column for column in frame if column not in KEYS]
     changed = frame.copy()

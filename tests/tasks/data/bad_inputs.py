@@ -81,13 +81,13 @@ CASES = [
     Case(
         "a line break in the name of a feature",
         table(**{"z": TEN_AND_TWO}).replace("close,z", 'close,"a\nb"'),
-        "{path}: the name of column 'a\\nb' holds a line break or another control character; rename the column",
+        "{path}: the name of column 'a\\nb' holds an invisible character; rename the column",
         **READY,
     ),
     Case(
         "a control character in a symbol",
         GOOD.replace("BBB", "B\x01B"),
-        "line 3 of {path} (2020-01-02, B\N{REPLACEMENT CHARACTER}B): symbol 'B\\x01B' holds a line break or another control character; write it without (6 such rows)",
+        "line 3 of {path} (2020-01-02, B\\x01B): symbol 'B\\x01B' holds an invisible character, so it would be another symbol; remove the character (6 such rows)",
     ),
     Case(
         "rows longer than the header",

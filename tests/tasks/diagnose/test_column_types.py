@@ -9,6 +9,8 @@ import pyarrow as pa
 import pytest
 
 from foldproof.tasks.diagnose import QUICK, Verdict, audit_forecaster
+from foldproof.tasks.diagnose.perturb import rows
+from foldproof.tasks.diagnose.perturb.cells import changed_column
 from foldproof.tasks.diagnose.perturb.perturbations import PERTURBATIONS
 from foldproof.tasks.diagnose.perturb.rows import change_rows
 from foldproof.tasks.split import Fold
@@ -67,9 +69,9 @@ LARGE = {
 
 def table(values):
     """Three stocks, a price, and the column under test."""
-    rows = pd.MultiIndex.from_product([DATES, list("ABC")], names=["date", "symbol"])
-    price = np.exp(np.random.default_rng(1).normal(0, 0.02, len(rows)).cumsum())
-    return rows.to_frame(index=False).assign(price=price, x=values)
+    keys = pd.MultiIndex.from_product([DATES, list("ABC")], names=["date", "symbol"])
+    price = np.exp(np.random.default_rng(1).normal(0, 0.02, len(keys)).cumsum())
+    return keys.to_frame(index=False).assign(price=price, x=values)
 
 
 @cache
@@ -160,3 +162,21 @@ def test_large_whole_numbers_stay_the_same_to_the_last_digit(dtype):
         assert changed["x"][~later].tolist() == values[~later].tolist()
         new = changed["x"][later]
         assert not (new == values[later]).fillna(False).any()
+
+
+@pytest.mark.parametrize("kind", ["numpy:int64", "numpy:float32", "pandas:Int8", "object:int64"])
+def test_a_change_that_reaches_earlier_cells_stops_the_audit_with_the_column(kind, monkeypatch):
+    """As the clipping of whole columns did; a type that changes on the way counts too."""
+    values = typed(codes(), kind)
+    data = table(values)
+    later = (data["date"] > DATES[30]).to_numpy()
+
+    def everywhere(column, rows, way, generator, dated):
+        return changed_column(column, np.ones(len(column), dtype=bool), way, generator, dated)
+
+    monkeypatch.setattr(rows, "changed_column", everywhere)
+    with pytest.raises(RuntimeError, match=r"column '(price|x)' .*altered cells that are known"):
+        change_rows(data, later, "noise", np.random.default_rng(0))
+    monkeypatch.setattr(rows, "changed_column", lambda column, *_: column.astype("float64"))
+    with pytest.raises(RuntimeError, match="column 'x'"):
+        change_rows(data, later, "noise", np.random.default_rng(0))

@@ -63,6 +63,23 @@ def test_a_feature_beside_an_exploded_cell(dtype, size, place, function, verdict
         assert "the rounding of its largest value" in report.findings[0].detail
 
 
+@pytest.mark.parametrize("place", list(PLACES.values()), ids=list(PLACES))
+@pytest.mark.parametrize(("function", "verdict"), [(trailing, "CLEAN"), (centred, "LEAK")])
+def test_a_ratio_that_explodes_on_a_day_without_volume(place, function, verdict):
+    """Both columns are positive: the ratio would stay if both were multiplied alike."""
+    data = table("float64", 1.0, place)
+    volume = np.exp(11 + 0.5 * data["x"])
+    volume[place] = 0.0
+    price = np.exp(np.random.default_rng(1).normal(3, 0.1, len(data)))
+    data = data.assign(price=price, volume=volume)
+
+    def transform(rows):
+        ratio = rows["price"] / (rows["volume"] + 1e-12) * 1e4
+        return pd.DataFrame({"f": by_stock(rows.assign(x=ratio), function)})
+
+    assert audit_features(transform, data, cuts=8).verdict == verdict
+
+
 def forecast(function, data, fold, trace):
     made = trace("features", pd.DataFrame({"f": by_stock(data, function)}))
     test = data["date"].isin(fold.test_dates)
