@@ -85,6 +85,12 @@ CASES = [
         **READY,
     ),
     Case(
+        "a feature beyond the largest number of a panel",
+        table(z=[1e39, *TEN]),
+        "line 2 of {path} (2020-01-02, AAA): z '1e+39' is beyond 3.4e+38, the largest number of a panel; rescale the column",
+        **READY,
+    ),
+    Case(
         "a control character in a symbol",
         GOOD.replace("BBB", "B\x01B"),
         "line 3 of {path} (2020-01-02, B\\x01B): symbol 'B\\x01B' holds an invisible character, so it would be another symbol; remove the character (6 such rows)",
