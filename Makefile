@@ -11,7 +11,7 @@ TORCH ?=
 CPU_WHEELS := --extra-index-url https://download.pytorch.org/whl/cpu
 WHEELS := $(if $(filter cpu,$(TORCH)),$(CPU_WHEELS),$(if $(TORCH),$(error TORCH=$(TORCH): use TORCH=cpu or leave it out)))
 
-.PHONY: compare quick noise truth ui test torch slow long replay check bench bench-truth clean
+.PHONY: compare quick noise truth ui test torch slow long replay audit-deps check bench bench-truth clean
 
 compare: $(READY)  ## the main job on the bundled real panel; SET="training.epochs=5" changes settings
 	$(BIN)/foldproof compare conf/sp500.yaml $(SET)
@@ -36,6 +36,9 @@ long: $(READY)  ## real servers (PostgreSQL, serve, models over HTTP), a fresh e
 
 replay: $(READY)  ## two years of nights in fast motion, half an hour
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.replay
+
+audit-deps: $(READY)  ## known vulnerabilities of the pinned packages; asks pypi.org about each
+	$(BIN)/python -m pip_audit --requirement constraints.txt --no-deps --disable-pip
 
 check: $(READY)  ## lint, format and types
 	$(BIN)/ruff check .
