@@ -11,7 +11,7 @@ TORCH ?=
 CPU_WHEELS := --extra-index-url https://download.pytorch.org/whl/cpu
 WHEELS := $(if $(filter cpu,$(TORCH)),$(CPU_WHEELS),$(if $(TORCH),$(error TORCH=$(TORCH): use TORCH=cpu or leave it out)))
 
-.PHONY: compare quick noise truth ui test torch slow long replay audit-deps check bench bench-truth clean
+.PHONY: compare quick noise truth ui test torch slow long fuzz replay faults audit-deps check bench bench-truth clean
 
 compare: $(READY)  ## the main job on the bundled real panel; SET="training.epochs=5" changes settings
 	$(BIN)/foldproof compare conf/sp500.yaml $(SET)
@@ -34,11 +34,18 @@ slow: $(READY)  ## the long ones
 long: $(READY)  ## real servers (PostgreSQL, serve, models over HTTP), a fresh environment, simulations
 	$(BIN)/python -m pytest -m long
 
+fuzz: $(READY)  ## random inputs at every door; FUZZ=20000 draws more of each kind
+	OMP_NUM_THREADS=1 FOLDPROOF_FUZZ=$(or $(FUZZ),2500) $(BIN)/python -m pytest -n auto tests/fuzz \
+	  tests/tasks/test_encoded.py tests/tasks/test_markdown.py tests/tasks/track/test_entries.py
+
 replay: $(READY)  ## two years of nights in fast motion, half an hour
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.replay
 
 audit-deps: $(READY)  ## known vulnerabilities of the pinned packages; asks pypi.org about each
 	$(BIN)/python -m pip_audit --requirement constraints.txt --no-deps --disable-pip
+
+faults: $(READY)  ## kill, lock, fill and double a tiny experiment at random moments, hours
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults --kills 20 --outages 20 --disks 20 --pairs 20
 
 check: $(READY)  ## lint, format and types
 	$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 """Base of the descriptions that a YAML file, the command line or a Prefect form fills."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from typing import Any, ClassVar, get_args, get_type_hints
 
@@ -10,6 +10,8 @@ from foldproof.models.spec import OWN, Interval, check_setting, require_distinct
 
 JsonSchema = dict[str, Any]
 OWN_PATTERN = r"^[\w.]+:\w+$"
+MORE = "For further settings choose Use JSON input in the menu of Parameters."
+"""Description of the first section of a short form."""
 ENDS = (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum"))
 """JSON schema keys of a lower and of an upper end: included, excluded."""
 
@@ -64,6 +66,29 @@ def fill_in(schema: JsonSchema, spec: Any, resolve: Callable[[JsonSchema], JsonS
             target = resolve(reference)
             if target.get("title") in below:
                 fill_in(target, below[target["title"]], resolve)
+
+
+def short_form(definitions: JsonSchema, shown: Mapping[str, Sequence[str]]) -> JsonSchema:
+    """The definitions of a form that shows only some settings of each section, in the given order.
+
+    A form draws the ``properties`` of a section. The other settings become ``patternProperties``:
+    they are not drawn, but they are accepted and checked as before, over the API and in the form's
+    JSON view.
+
+    Args:
+        definitions: JSON schemas of the sections by name, such as ``DataSpec``.
+        shown: Names of the settings to show, by section, the outermost first; all settings of a
+            section that is left out are shown.
+    """
+    found = dict(definitions)
+    for section, names in shown.items():
+        fields = dict(definitions[section]["properties"])
+        first = {name: fields.pop(name) | {"position": at} for at, name in enumerate(names)}
+        hidden = {f"^{name}$": field for name, field in fields.items()}
+        found[section] = definitions[section] | {"properties": first, "patternProperties": hidden}
+    top = next(iter(shown))
+    found[top] = found[top] | {"description": MORE}
+    return found
 
 
 def limits(interval: Interval) -> JsonSchema:

@@ -58,7 +58,7 @@ def load_as(schema: type[Schema], source: str | Path, overrides: Sequence[str] =
     file = find(source)
     try:
         tree = read_yaml(file.read_text(encoding="utf-8"), schema)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: an impossible date, or not UTF-8
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # an impossible date, depth
         raise ConfigError(f"{file}: not readable as YAML: {shortened(str(error))}") from error
     if not isinstance(tree, dict):
         raise ConfigError(
@@ -113,7 +113,7 @@ def apply_override(tree: dict[str, Any], text: str, schema: type[BaseModel]) -> 
         node = child
     try:
         node[last] = read_yaml(value, setting_at([*path, last], schema))
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(
             f"{clipped(text)}: the value is not readable as YAML: {shortened(str(error))}"
         ) from error

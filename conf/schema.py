@@ -2,9 +2,10 @@
 
 import os
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import ClassVar
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
@@ -91,9 +92,16 @@ class Experiment(Description):
             )
         return self
 
-    def tonight(self) -> "Experiment":
-        """This experiment without rows after ``operation.as_of``, or after today."""
-        night = self.operation.as_of or date.today()
+    def tonight(self, start: datetime | None = None) -> "Experiment":
+        """This experiment without rows after its night.
+
+        The night is ``operation.as_of``, or else the date of the start in ``operation.timezone``.
+
+        Args:
+            start: When the run was due to start, with a time zone; now by default.
+        """
+        begins = (start or datetime.now(UTC)).astimezone(ZoneInfo(self.operation.timezone))
+        night = self.operation.as_of or begins.date()
         end = min(night, self.data.end or night)
         operation = replace(self.operation, as_of=night)
         return self.model_copy(update={"data": replace(self.data, end=end), "operation": operation})

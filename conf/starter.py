@@ -10,7 +10,7 @@ from foldproof.tasks.data import FEATURES, DataError
 LOOKBACK = max(feature.lookback for feature in FEATURES.values())
 """Dates before the built-in features have a value."""
 USUAL = {"train": 504, "validation": 126, "test": 126}
-LEAST = {"train": 80, "validation": 20, "test": 20}
+LEAST = {"train": 80, "validation": 20, "test": 30}
 """Sizes of the blocks in dates: where there is enough history, and the smallest ones."""
 HORIZON, EMBARGO, MOST_FOLDS = 5, 5, 4
 GAPS = 3 * (HORIZON + 1 + EMBARGO)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pandas as pd
 from prefect import flow
@@ -11,12 +12,13 @@ from prefect import flow
 from foldproof.conf.outside import OutsideAudit
 from foldproof.conf.schema import Experiment
 from foldproof.flows.assemble import audit_of_forecaster, audit_of_variants
-from foldproof.flows.checks import check_experiment
+from foldproof.flows.checks import check_experiment, checked_panel
 from foldproof.flows.in_part import require_complete, require_sent
 from foldproof.flows.paths import AUDITS, PANELS
 from foldproof.flows.processes.schedule import Job
 from foldproof.flows.processes.workers import Workers
 from foldproof.flows.screens.audit import AuditScreen
+from foldproof.flows.this_run import run_name
 from foldproof.flows.variants import first_line
 from foldproof.tasks.data.panel.read import own_function
 from foldproof.tasks.data.task import load_panel
@@ -43,18 +45,19 @@ from foldproof.tasks.track.task import find_store, log_audit
 from foldproof.tasks.train import TrainingError
 
 
-@flow(name="audit", description=__doc__, task_runner=Workers())
+@flow(name="audit", flow_run_name=run_name, description=__doc__, task_runner=Workers())
 def audit(experiment: Experiment, quick: bool) -> Audit:
     """Audit every variant on the newest fold, from raw rows to scores; draw and log the page."""
     screen, watch = AuditScreen(), Stopwatch()
     with watch("data and plan"):
         find_store(experiment.tracking)
-        panel = load_panel(experiment.data, experiment.target, PANELS.resolve())
+        source = experiment.data, experiment.target
+        panel = load_panel(*source, PANELS.resolve(), checked_panel(*source))
         plan = plan_folds(experiment.split, panel)
     screen.opening(experiment.name, experiment.variants, plan.folds[-1])
     with watch("audits"):
         missing: dict[str, str] = {}
-        reports, cpu = audit_variants(experiment, plan.folds[-1], quick, screen, missing)
+        reports, cpu = audit_variants(experiment, plan.folds[-1], quick, screen, panel, missing)
     if not reports:
         raise TrainingError(f"no audit finished: {'; '.join(missing.values())}")
     present = tuple(name for name in experiment.variants if name in reports)
@@ -65,7 +68,7 @@ def audit(experiment: Experiment, quick: bool) -> Audit:
     return published
 
 
-@flow(name="audit forecaster", description=__doc__)
+@flow(name="audit forecaster", flow_run_name="{request.forecaster}", description=__doc__)
 def audit_own(request: OutsideAudit, quick: bool) -> Audit:
     """Audit the user's own forecaster on its fold; draw and log the page."""
     screen, watch = AuditScreen(), Stopwatch()
@@ -97,6 +100,7 @@ def audit_variants(
     fold: Fold,
     quick: bool,
     screen: AuditScreen,
+    panel: Path,
     missing: dict[str, str] | None = None,
 ) -> tuple[dict[str, LeakReport], dict[str, float]]:
     """Audit the panel once, then all variants side by side.
@@ -106,6 +110,7 @@ def audit_variants(
         fold: Where.
         quick: Fewer tests.
         screen: Where to print.
+        panel: Folder of the panel and the rows that it was made from.
         missing: Receives the variants whose audit fails, with the reason, while the others go on;
             without it, the first failure ends everything.
 
@@ -130,7 +135,9 @@ def audit_variants(
             variant, experiment.data, experiment.target, experiment.network, experiment.training,
             experiment.seeds[0],
         )  # fmt: skip
-        submit = partial(audit_variant.submit, forecaster, fold, embargo, spec, quick, shared)
+        submit = partial(
+            audit_variant.submit, forecaster, fold, embargo, spec, quick, shared, panel
+        )
         return Job(f"audit {variant}", submit, keep, None if missing is None else lose(variant))
 
     def lose(variant: str) -> Callable[[Exception], list[Job]]:
@@ -143,7 +150,8 @@ def audit_variants(
         return failed
 
     own = OwnRows(experiment.data, experiment.target, experiment.network.window)
-    first = Job("audit panel", partial(audit_panel.submit, own, fold, spec, quick), start_variants)
+    submit = partial(audit_panel.submit, own, fold, spec, quick, panel)
+    first = Job("audit panel", submit, start_variants)
     screen.follow([first], width=2 * experiment.processes, later=len(experiment.variants))
     return reports, cpu
 
@@ -183,8 +191,7 @@ def check_outside(request: OutsideAudit) -> None:
 
 def run_audit(experiment: Experiment, quick: bool, api: AbstractContextManager[None]) -> Audit:
     """Report what the user can correct, then audit the variants."""
-    check_experiment(experiment)
-    with api:
+    with check_experiment(experiment), api:
         return audit(experiment, quick)
 
 

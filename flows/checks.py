@@ -1,14 +1,22 @@
 """What is checked before a flow starts, and the errors that a user can correct."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+import numpy as np
+
 from foldproof.conf.schema import Experiment
 from foldproof.flows.paths import PANELS
 from foldproof.flows.processes.api import ServerError
 from foldproof.flows.processes.schedule import DiedError
 from foldproof.models.engine import require_engine
 from foldproof.tasks.attribute.explain import ExplainError
-from foldproof.tasks.data import DataError, build
+from foldproof.tasks.data import DataError, DataSpec, Panel, TargetSpec, build, folder_of
 from foldproof.tasks.operate.nightly_inputs import OperationError
-from foldproof.tasks.split import PlanError
+from foldproof.tasks.split import Fold, PlanError, WalkForward
+from foldproof.tasks.statistics.mean_test import dates_needed
 from foldproof.tasks.track.outage import STORE_ERRORS
 from foldproof.tasks.track.store import TrackingError, open_store
 from foldproof.tasks.train import TrainingError
@@ -20,19 +28,69 @@ USER_ERRORS = (
 """Printed as one message, without a traceback."""
 
 
-def check_experiment(experiment: Experiment) -> None:
+Checked = dict[tuple[DataSpec, TargetSpec], Path]
+CHECKED: ContextVar[Checked | None] = ContextVar("CHECKED", default=None)
+"""Folders of the panels that were checked before the flow, which does not read them again."""
+
+
+def checked_panel(data: DataSpec, target: TargetSpec) -> Path | None:
+    """The folder of the panel if the check before this flow built it; None otherwise."""
+    return (CHECKED.get() or {}).get((data, target))
+
+
+@contextmanager
+def using(checked: Checked) -> Iterator[None]:
+    """Let the flow inside use the panels that were checked."""
+    before = CHECKED.set(checked)
+    try:
+        yield
+    finally:
+        CHECKED.reset(before)
+
+
+def built(
+    data: DataSpec, target: TargetSpec, split: WalkForward, checked: Checked
+) -> tuple[Panel, tuple[Fold, ...]]:
+    """Build a panel, cut its folds, and note its folder in ``checked``; the panel and the folds."""
+    cache = PANELS.resolve()
+    panel = build(data, target, cache=cache)
+    folds = split.folds(panel.dates, panel.label_end)
+    checked[data, target] = folder_of(panel, cache)
+    return panel, folds
+
+
+@contextmanager
+def check_experiment(experiment: Experiment, compared: bool = False) -> Iterator[None]:
     """Open the store, build the panel and cut the folds, while an embedded server starts.
+
+    The flow inside uses the panel that was checked. With ``compared`` the test blocks must be long
+    enough for the statistics of a comparison.
 
     Raises:
         TrackingError: There is no store to log to.
         TrainingError: The engine asked for cannot run here.
         DataError: The data cannot be used.
-        PlanError: The panel is too short for the folds.
+        PlanError: The panel is too short for the folds, or too few of its dates are tested.
     """
     open_store(experiment.tracking)
     try:
         require_engine(experiment.network, experiment.training)
     except ValueError as error:
         raise TrainingError(str(error)) from error
-    panel = build(experiment.data, experiment.target, cache=PANELS.resolve())
-    experiment.split.folds(panel.dates, panel.label_end)
+    checked: Checked = {}
+    panel, folds = built(experiment.data, experiment.target, experiment.split, checked)
+    if compared:
+        require_scored(folds, panel, experiment.target.horizon)
+    with using(checked):
+        yield
+
+
+def require_scored(folds: Iterable[Fold], panel: Panel, horizon: int) -> None:
+    """Raise PlanError unless the test blocks have enough dates with a label for the intervals."""
+    scored = sum(int((~np.isnat(panel.label_end[[*fold.test]])).sum()) for fold in folds)
+    needed = dates_needed(horizon)
+    if scored < needed:
+        raise PlanError(
+            f"{scored} test dates have a label; intervals with a horizon of {horizon} need at "
+            f"least {needed}: lengthen split.test, or raise split.keep"
+        )

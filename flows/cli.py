@@ -13,6 +13,7 @@ from foldproof.flows.shell import (
     fewer_collections,
     late,
     port_in_use,
+    prepare,
     run_flow,
 )
 
@@ -34,7 +35,11 @@ STORE_HELP = "A YAML file or preset that names another tracking store."
 StoreConfig = Annotated[str, typer.Argument(help=STORE_HELP)]
 Most = Annotated[int, typer.Option(help="Comparisons to list at most.", min=1, max=1000)]
 Timezone = Annotated[
-    str, typer.Option(help="Time zone of the schedules; runs start after the exchange closes.")
+    str,
+    typer.Option(
+        help="Time zone of the schedules and nights; by default operation.timezone.",
+        show_default=False,
+    ),
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show Prefect's log.")]
 
@@ -47,7 +52,7 @@ UNITS_KEPT = "finished units are kept; run the same command again to resume"
 EXIT_STATUS = {"CLEAN": 0, "LEAK": 1, "UNKNOWN": 2}
 """Exit status of an audit by its verdict."""
 
-app = typer.Typer(add_completion=False, no_args_is_help=True)
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_show_locals=False)
 
 
 @app.callback()
@@ -57,6 +62,28 @@ def foldproof() -> None:
     Results go to .foldproof in the working directory. Every command ends with exit status 2 if it
     cannot run, with a message that says why, and with 130 if it is interrupted.
     """
+
+
+@app.command()
+def clean(
+    older: Annotated[
+        str, typer.Option(help="Time since the last use, in hours, days or weeks: 12h, 30d, 2w.")
+    ] = "30d",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+) -> None:
+    """Remove panels and results from .foldproof that no command has used for a while.
+
+    Whatever goes can be made again; runs, models, reports and scores stay. Exit status 0: done,
+    2: could not run, for instance because another command is running in this folder.
+    """
+    prepare(verbose=False)
+    from foldproof.flows.clean import InUseError
+    from foldproof.flows.clean import clean as removed
+
+    try:
+        typer.echo(removed(older, dry_run))
+    except (InUseError, ValueError, OSError) as error:
+        fail(error)
 
 
 @app.command()
@@ -287,7 +314,7 @@ def sync() -> None:
     """Send the results that wait in .foldproof/outbox to the tracking store that did not answer.
 
     A retraining's decision is then applied to the registry. Nothing is sent twice. Exit status 0:
-    nothing waits any more, 2: could not send.
+    nothing waits any more, 2: could not run, or not send everything.
     """
     with command(verbose=False, left="what was not sent still waits; run the same command again"):
         from foldproof.flows.sync import run_sync
@@ -321,7 +348,7 @@ def ui(
 def serve(
     config: AllConfig = "",
     overrides: Overrides = None,
-    timezone: Timezone = "America/New_York",
+    timezone: Timezone = "",
     port: Annotated[int, typer.Option(help="Port of the Prefect server on 127.0.0.1.")] = 4200,
     mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow UI on 127.0.0.1.")] = 5000,
 ) -> None:
@@ -342,7 +369,7 @@ def serve(
 def deploy(
     config: AllConfig = "",
     overrides: Overrides = None,
-    timezone: Timezone = "America/New_York",
+    timezone: Timezone = "",
     pool: Annotated[str, typer.Option(help="A Prefect work pool of type process.")] = "foldproof",
 ) -> None:
     """Register every flow with the Prefect server at PREFECT_API_URL, for workers in this folder.

@@ -7,12 +7,13 @@ from prefect import flow
 
 from foldproof.conf.schema import Experiment
 from foldproof.flows.assemble import assemble, comparison_id
-from foldproof.flows.checks import check_experiment
+from foldproof.flows.checks import check_experiment, checked_panel
 from foldproof.flows.in_part import require_complete, require_sent
 from foldproof.flows.paths import PANELS
 from foldproof.flows.processes.alone import alone
 from foldproof.flows.processes.workers import Workers
 from foldproof.flows.screens.comparison import Screen
+from foldproof.flows.this_run import run_name
 from foldproof.flows.variants import fit_variants
 from foldproof.tasks.compare.task import compare_forecasts
 from foldproof.tasks.data import load
@@ -24,13 +25,14 @@ from foldproof.tasks.track.store import Links
 from foldproof.tasks.track.task import find_logged, find_store, log_results
 
 
-@flow(name="compare", description=__doc__, task_runner=Workers())
+@flow(name="compare", flow_run_name=run_name, description=__doc__, task_runner=Workers())
 def compare(experiment: Experiment) -> Links:
     """Train, attribute and audit every variant, compare them, draw and log the report."""
     screen, watch = Screen(), Stopwatch()
     with watch("data and plan"):
         find_store(experiment.tracking)
-        panel = load_panel(experiment.data, experiment.target, PANELS.resolve())
+        source = experiment.data, experiment.target
+        panel = load_panel(*source, PANELS.resolve(), checked_panel(*source))
         plan = plan_folds(experiment.split, panel)
     screen.opening(experiment.name, panel, plan.folds)
     key = comparison_id(experiment, load(panel).fingerprint, plan.hash)
@@ -57,7 +59,7 @@ def compare_on(
             report = draw_report(results)
         with watch("tracking"), screen.busy("logging to MLflow"):
             links = log_results(
-                experiment.tracking, results, report, fitted.newest, experiment.data
+                experiment.tracking, results, report, fitted.newest, experiment.data, panel
             )
     show_summary(results, links.url)
     screen.closing(results, links, watch.seconds, fitted.seconds)
@@ -73,6 +75,5 @@ def run_compare(experiment: Experiment, api: AbstractContextManager[None]) -> Li
         experiment: What to compare.
         api: The context that provides a Prefect API; entered after the check.
     """
-    check_experiment(experiment)
-    with api:
+    with check_experiment(experiment, compared=True), api:
         return compare(experiment)

@@ -20,7 +20,7 @@ from foldproof.tasks.track.store import open_store
 from foldproof.tasks.track.task import find_model, log_explanation
 
 
-@flow(name="explain", description=__doc__)
+@flow(name="explain", flow_run_name="{request.model}", description=__doc__)
 def explain(request: ExplainRequest) -> list[Explanation]:
     """Fetch the model, attribute its forecasts, draw and log the explanations."""
     return explain_request(request, as_task)

@@ -8,26 +8,30 @@ from prefect import flow
 
 from foldproof.conf.schema import Experiment
 from foldproof.flows.in_part import require_sent
-from foldproof.flows.paths import MONITORING, SCORES
+from foldproof.flows.paths import MONITORING, PANELS
 from foldproof.flows.screens.terminal import Terminal
+from foldproof.flows.this_run import due, night_name
 from foldproof.tasks.operate.monitor import Monitoring
 from foldproof.tasks.operate.monitor_text import alert_lines, lines
 from foldproof.tasks.operate.nightly_inputs import required
 from foldproof.tasks.operate.task import monitor_champion, show_alerts
 from foldproof.tasks.report.task import draw_monitoring
 from foldproof.tasks.track.store import open_store
-from foldproof.tasks.track.task import champion_of, log_monitoring
+from foldproof.tasks.track.task import champion_of, log_monitoring, past_scores
 
 
-@flow(name="monitor", description=__doc__)
+@flow(name="monitor", flow_run_name=night_name, description=__doc__)
 def monitor(experiment: Experiment) -> Monitoring:
     """Compute realised rank IC, drift and alerts of the champion; log them and draw a page."""
-    night = experiment.tonight()
+    night = experiment.tonight(due())
     operation, dates = night.operation, night.operation.monitor.dates
     with TemporaryDirectory() as folder:
         champion = champion_of(night.tracking, operation.model, Path(folder))
         champion = required(champion, operation.model)
-        found = monitor_champion(champion, night.data, night.target, operation, SCORES.resolve())
+        scores = past_scores(night.tracking, operation.model)
+        found = monitor_champion(
+            champion, night.data, night.target, operation, scores, PANELS.resolve()
+        )
     report = draw_monitoring(found, dates)
     show_alerts(found)
     place = log_monitoring(night.tracking, found, report, dates, MONITORING.resolve())

@@ -5,6 +5,11 @@ from pathlib import Path
 HOME = Path(".foldproof")
 """Everything that stays on disk, with Prefect's results and both embedded databases."""
 
+IN_USE = HOME / "in-use"
+"""Locked by commands while they run, and by ``foldproof clean``."""
+
+RESULTS = HOME / "results"
+"""Results of units, which the shell, served runs and workers of a pool share."""
 PANELS = HOME / "panels"
 AUDITS = HOME / "audits"
 STUDIES = HOME / "studies"

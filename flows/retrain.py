@@ -10,20 +10,21 @@ from prefect import flow
 from foldproof.conf.load import to_yaml
 from foldproof.conf.schema import Experiment
 from foldproof.flows.audit import audit_variants
+from foldproof.flows.checks import check_experiment, checked_panel
 from foldproof.flows.in_part import require_sent
 from foldproof.flows.paths import PANELS
 from foldproof.flows.processes.alone import alone
 from foldproof.flows.processes.workers import Workers
 from foldproof.flows.screens.audit import AuditScreen
 from foldproof.flows.screens.comparison import Screen
+from foldproof.flows.this_run import due, night_name
 from foldproof.flows.variants import Fitted, fit_variants
-from foldproof.tasks.data import build, load
+from foldproof.tasks.data import load
 from foldproof.tasks.data.task import load_panel
 from foldproof.tasks.diagnose.findings.finding import Finding
 from foldproof.tasks.operate.evidence import Champion, business_days
 from foldproof.tasks.operate.record import Retraining, Settled
 from foldproof.tasks.operate.task import (
-    challenger_importance,
     decide_champion,
     night_date,
     show_decision,
@@ -34,6 +35,7 @@ from foldproof.tasks.track.registry import roll_back
 from foldproof.tasks.track.store import REGISTRY, one_writer, open_store
 from foldproof.tasks.track.task import (
     champion_of,
+    evidence_of,
     find_store,
     log_retrained,
     retraining_of,
@@ -44,16 +46,17 @@ from foldproof.tasks.train import HOUSE, code_version, digest, variant_version
 Findings = dict[str, tuple[Finding, ...]]
 
 
-@flow(name="retrain", description=__doc__, task_runner=Workers())
+@flow(name="retrain", flow_run_name=night_name, description=__doc__, task_runner=Workers())
 def retrain(experiment: Experiment) -> Settled:
     """Retrain, or find the same earlier retraining, and apply its decision to the registry."""
-    night, screen, watch = experiment.tonight(), Screen(), Stopwatch()
+    night, screen, watch = experiment.tonight(due()), Screen(), Stopwatch()
     with TemporaryDirectory() as folder:
         with watch("data and plan"):
             find_store(night.tracking)
             champion = champion_of(night.tracking, night.operation.model, Path(folder))
             trial = trial_of(night, champion)
-            panel = load_panel(trial.data, trial.target, PANELS.resolve())
+            source = trial.data, trial.target
+            panel = load_panel(*source, PANELS.resolve(), checked_panel(*source))
             plan = plan_folds(trial.split, panel)
         key = retraining_id(night, panel, plan)
         with alone(night.tracking, "retraining", key, screen.say):
@@ -121,11 +124,11 @@ def new_retraining(
             fitted = fit_variants(trial, panel, plan, screen)
         fitted.require(trial.variants)
         with watch("audits"):
-            findings = audit_challengers(trial, plan, fitted)
+            findings = audit_challengers(trial, plan, fitted, panel)
     with watch("comparison"):
         decision = decide_champion(
             fitted.trained, findings, champion, trial.data, panel, plan.folds,
-            gate, trial.target.horizon, stale,
+            gate, trial.target.horizon, stale, evidence_of(trial.tracking, trial.operation.model),
         )  # fmt: skip
     seconds = watch.seconds | {f"cpu/{step}": spent for step, spent in fitted.seconds.items()}
     content, night = load(panel), str(trial.operation.as_of)
@@ -145,29 +148,19 @@ def new_retraining(
         findings=findings,
         seconds=seconds,
     )
-    features, samples = content.features, trial.operation.monitor.samples
-    importance = challenger_importance(chosen, features, trial.data, samples) if chosen else {}
-    return log_retrained(trial.tracking, record, features, trial.data, importance)
+    samples = trial.operation.monitor.samples
+    return log_retrained(trial.tracking, record, content.features, trial.data, samples, panel)
 
 
-def audit_challengers(trial: Experiment, plan: Plan, fitted: Fitted) -> Findings:
+def audit_challengers(trial: Experiment, plan: Plan, fitted: Fitted, panel: Path) -> Findings:
     """Findings by variant: of its units, of features and folds, of a quick audit from raw rows."""
-    reports, _ = audit_variants(trial, plan.folds[-1], True, AuditScreen())
+    reports, _ = audit_variants(trial, plan.folds[-1], True, AuditScreen(), panel)
     return {name: (*fitted.findings_of(name), *reports[name].findings) for name in trial.variants}
-
-
-def check(experiment: Experiment) -> None:
-    """Open the store, build the panel and cut the folds, while an embedded server starts."""
-    night = experiment.tonight()
-    open_store(night.tracking)
-    panel = build(night.data, night.target, cache=PANELS.resolve())
-    trial_of(night, None).split.folds(panel.dates, panel.label_end)
 
 
 def run_retrain(experiment: Experiment, api: AbstractContextManager[None]) -> Settled:
     """Report what the user can correct, then run the flow."""
-    check(experiment)
-    with api:
+    with check_experiment(trial_of(experiment.tonight(), None)), api:
         return retrain(experiment)
 
 

@@ -8,9 +8,10 @@ from prefect import flow
 
 from foldproof.conf.schema import Experiment
 from foldproof.flows.in_part import require_sent
-from foldproof.flows.paths import SCORES
+from foldproof.flows.paths import PANELS, SCORES
 from foldproof.flows.screens.terminal import Terminal
 from foldproof.flows.steps import Step, as_task, directly
+from foldproof.flows.this_run import due, night_name
 from foldproof.tasks.operate.checks import Result
 from foldproof.tasks.operate.nightly_inputs import required
 from foldproof.tasks.operate.scoring import Scoring, check_text, sentence
@@ -19,7 +20,7 @@ from foldproof.tasks.track.store import open_store
 from foldproof.tasks.track.task import champion_of, log_night
 
 
-@flow(name="score", description=__doc__)
+@flow(name="score", flow_run_name=night_name, description=__doc__)
 def score(experiment: Experiment) -> Scoring:
     """Score the newest rows with the champion and check them; write a file and log."""
     scoring = score_night(experiment, as_task)
@@ -29,12 +30,12 @@ def score(experiment: Experiment) -> Scoring:
 
 def score_night(experiment: Experiment, step: Step) -> Scoring:
     """The flow; ``step`` says how its tasks run."""
-    night = experiment.tonight()
+    night = experiment.tonight(due())
     operation = night.operation
     with TemporaryDirectory() as folder:
         champion = step(champion_of)(night.tracking, operation.model, Path(folder))
         champion = required(champion, operation.model)
-        scoring = step(score_rows)(champion, night.data, operation)
+        scoring = step(score_rows)(champion, night.data, operation, PANELS.resolve())
     file = step(keep_scores)(scoring, SCORES.resolve())
     step(log_night)(night.tracking, scoring, file)
     screen = Terminal()

@@ -18,9 +18,10 @@ from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 from foldproof.conf.load import ConfigError, load
 from foldproof.flows.checks import USER_ERRORS
 from foldproof.flows.cleanup import close_interrupted, delete_stale_deployments, skip_missed
-from foldproof.flows.deployments import DEPLOYMENTS, configured, deployments
+from foldproof.flows.deployments import DEPLOYMENTS, TAG, configured, deployments
+from foldproof.flows.heartbeat import crash_silent_runs
 from foldproof.flows.paths import LOGS
-from foldproof.flows.processes.api import HOST, Server, ServerError, answering
+from foldproof.flows.processes.api import HOST, Server, ServerError, answering, require_api
 from foldproof.flows.processes.mlflow_ui import mlflow_ui
 from foldproof.flows.shell import fail, port_in_use
 from foldproof.tasks.data.address import shown
@@ -59,10 +60,12 @@ def deploy_config(config: str, overrides: Sequence[str], timezone: str, pool: st
             "foldproof serve needs no work pool"
         )
     try:
+        require_api(api)
         for one in deployments(configured(config, overrides), timezone, pool):
             one.apply()
             print(f"registered {one.full_name}")
-    except ConfigError as error:
+        crash_silent_runs(TAG)
+    except (ConfigError, ServerError) as error:
         fail(error)
     except (PrefectException, DeploymentApplyError, OSError) as error:
         fail(f"the Prefect server at {api} did not accept the deployment: {error}")
@@ -122,6 +125,8 @@ def serve(
         stack.enter_context(only_server(LOGS / "lock"))
         print("Starting the servers takes up to a minute.", flush=True)
         own = not PREFECT_API_URL.value()
+        if not own:
+            require_api(str(PREFECT_API_URL.value()))
         if own:  # it starts while the store is opened and the MLflow UI starts
             server = Server(PREFECT_HOME.value() / "serve.log", prefect_port, full=True)
             stack.callback(server.stop)

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +15,16 @@ from typing import Any, NoReturn
 
 import typer
 
-from foldproof.flows.paths import HOME
+from foldproof.flows.clean import in_use
+from foldproof.flows.paths import HOME, RESULTS
 from foldproof.tasks.faults import disk_full, server_lost
 from foldproof.tasks.program import runnable
 
 HOST = "127.0.0.1"
 """Address of the servers that commands start: only this machine can reach them."""
+
+RESULTS_PATH = "PREFECT_RESULTS_LOCAL_STORAGE_PATH"
+"""Prefect's setting for the folder of results."""
 
 RUN_SETTINGS = {
     "DO_NOT_TRACK": "true",
@@ -32,7 +37,7 @@ RUN_SETTINGS = {
 """Environment of every run: no telemetry, one thread per process."""
 
 SETTINGS = RUN_SETTINGS | {
-    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",  # it logs what it raises, with a traceback
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
@@ -58,7 +63,8 @@ def command(verbose: bool, left: str) -> Iterator[None]:
     """
     prepare(verbose)
     try:
-        yield
+        with in_use():
+            yield
     except BaseException as error:
         if interrupted(error):
             typer.echo(f"interrupted; {left}")
@@ -85,8 +91,9 @@ def prepare(verbose: bool) -> None:
         os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO")
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
+    require_platform()
     try:
-        HOME.mkdir(exist_ok=True)
+        HOME.mkdir(mode=0o700, exist_ok=True)  # prices, forecasts and both databases
         with TemporaryFile(dir=HOME):  # else Prefect and MLflow each fail with pages of traceback
             pass
     except OSError as error:
@@ -95,8 +102,27 @@ def prepare(verbose: bool) -> None:
         )
     if "PREFECT_API_URL" not in os.environ:
         os.environ.setdefault("PREFECT_HOME", str((HOME / "prefect").resolve()))
-    os.environ.setdefault("PREFECT_RESULTS_LOCAL_STORAGE_PATH", str((HOME / "results").resolve()))
+    os.environ.setdefault(RESULTS_PATH, str(RESULTS.resolve()))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def require_platform() -> None:
+    """End with exit status 2 where Python or the folder cannot hold what commands write."""
+    if os.name == "nt":
+        fail("Foldproof runs on Linux and macOS; on Windows, run it in WSL 2")
+    encoding = sys.getfilesystemencoding()
+    if encoding != "utf-8":
+        fail(
+            f"this shell makes Python write file names and text as {encoding}; export PYTHONUTF8=1"
+        )
+    here = os.getcwd()
+    bad = sorted(set(here) & set("?%"))
+    if bad or not here.isprintable():
+        what = " and ".join(bad) or "a control character"
+        fail(
+            f"the name of this folder contains {what}, which the addresses of databases cannot "
+            f"hold: use another folder than {here[:200]!r}"
+        )
 
 
 def interrupted(error: BaseException | None) -> bool:

@@ -205,7 +205,7 @@ def variant_jobs(
 
 def shared_jobs(experiment: Experiment, panel: Path, plan: Plan, fitted: Fitted) -> list[Job]:
     """The audits of the features and of the plan."""
-    features = partial(audit_panel_features.submit, experiment.data, experiment.audit)
+    features = partial(audit_panel_features.submit, experiment.data, experiment.audit, panel)
     folds = partial(audit_folds.submit, plan.folds, experiment.split.embargo, panel)
     jobs = []
     for subject, submit in (("features", features), ("folds", folds)):

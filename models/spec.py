@@ -130,7 +130,11 @@ def clipped(value: Any, length: int = LONGEST) -> str:
     Only the beginning of a long text, list or mapping is represented at all, because a few lines of
     YAML can stand for gigabytes.
     """
-    text = BRIEF.repr(value)
+    return brief(BRIEF.repr(value), length)
+
+
+def brief(text: str, length: int = LONGEST) -> str:
+    """``text``, cut in the middle if it is longer than ``length``."""
     half = length // 2
     return text if len(text) <= length else f"{text[: half - 2]} ... {text[-half + 3 :]}"
 
@@ -152,6 +156,8 @@ def nearest(name: str, choices: Iterable[str], prefix: str = "") -> str:
 
     Upper and lower case count as equal. ``prefix`` is put before the choice.
     """
+    if len(name) > LONGEST:  # the search takes time with the square of the length
+        return ""
     by_lower = {str(choice).lower(): str(choice) for choice in choices}
     for found in get_close_matches(name.lower(), by_lower, n=1):
         choice = by_lower[found]

@@ -208,7 +208,7 @@ def test_a_server_set_up_deploys_from_the_wheel(python: Path, folder: Path) -> N
         until(lambda: api.get("/health"), 240, log)
         shown = run(folder, script, "deploy", "small.yaml", "training.epochs=1", **more)
         assert shown.count("registered ") == 6
-        found = api.get("/deployments/name/compare/small")
+        found = api.get("/deployments/name/compare/compare-small")
         process.send_signal(signal.SIGINT)
         process.wait(60)
     assert found["parameters"]["experiment"]["training"]["epochs"] == 1

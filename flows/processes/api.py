@@ -17,10 +17,12 @@ from prefect.settings import (
     PREFECT_CLIENT_MAX_RETRIES,
     PREFECT_HOME,
     PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+    PREFECT_SERVER_UI_ENABLED,
     temporary_settings,
 )
 
 from foldproof.flows.shell import HOST
+from foldproof.tasks.faults import disk_full
 from foldproof.tasks.lock import locked
 
 
@@ -51,6 +53,7 @@ class Server:
             OSError: The port is taken.
         """
         self.log = log
+        self.full = full
         self.outcome: int | Exception | None = None
         log.parent.mkdir(parents=True, exist_ok=True)
         with ExitStack() as starting:
@@ -111,6 +114,8 @@ class Server:
     def failure(self, reason: object) -> str:
         """The message for the user."""
         written = self.log.read_text(encoding="utf-8", errors="replace")
+        if disk_full(RuntimeError(written)):
+            return f"the disk of {self.log.parent} is full: make room. The log is {self.log}"
         raised = re.findall(r"^\w[\w.]*(?:Error|Exception)\b.*", written, re.MULTILINE)
         return (
             f"the embedded Prefect server did not start ({raised[-1] if raised else reason}). Its "
@@ -143,7 +148,7 @@ def require_api(address: str) -> None:
     ):
         error = client.api_healthcheck()
     if error is not None:
-        from foldproof.tasks.track.store import shown  # here: it takes MLflow a second to import
+        from foldproof.tasks.data.address import shown  # late: a command starts the server first
 
         reason = str(error) or type(error).__name__
         raise ServerError(
@@ -183,5 +188,6 @@ def one_api(server: bool = True) -> Iterator[AbstractContextManager[None] | None
 def answering(server: Server) -> Iterator[None]:
     """Wait until ``server`` answers; inside the block it is the Prefect API."""
     server.wait(PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS.value())
-    with temporary_settings({PREFECT_API_URL: f"http://{HOST}:{server.port}/api"}):
+    address = f"http://{HOST}:{server.port}/api"
+    with temporary_settings({PREFECT_API_URL: address, PREFECT_SERVER_UI_ENABLED: server.full}):
         yield

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as ProgressBar
 
 from foldproof.flows.processes.schedule import Job, drive
+from foldproof.flows.this_run import Progress
 from foldproof.tasks.track.store import Links
 
 QUIET = 60.0
@@ -45,12 +47,14 @@ class Terminal:
         A terminal gets a bar that disappears at the end; a log gets a line in every
         :data:`QUIET` seconds.
 
+        A deployed run shows its progress in the Prefect UI.
+
         Args:
             jobs: The jobs.
             width: Tasks in flight.
             later: Jobs that these jobs will add.
         """
-        progress = Progress(
+        progress = ProgressBar(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
@@ -64,9 +68,11 @@ class Terminal:
         with progress:
             bar = progress.add_task("training", total=len(jobs) + later, left="")
             task, last = progress.tasks[0], time.monotonic()
+            shown = Progress(len(jobs) + later)
             for done in drive(jobs, width, say=self.say):
                 progress.update(bar, advance=1, description=done.title)
                 progress.update(bar, left=time_left(task.time_remaining))
+                shown.advance(done.title)
                 if progress.disable and time.monotonic() - last >= QUIET:
                     last = time.monotonic()
                     left = f"{task.completed:g} of {task.total:g} tasks done"

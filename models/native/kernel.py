@@ -20,8 +20,8 @@ AGREEMENT = 1e-5
 """The largest difference from nn.LSTM, values and gradients, that passes the test at loading."""
 
 INT, LONG, POINTER = ctypes.c_int, ctypes.c_int64, ctypes.c_void_p
-INPUT = (INT, LONG, INT, INT, INT, POINTER, LONG, LONG, POINTER, POINTER)
-"""Arguments that both passes share: T, B, F, H, L, x, its two strides, ends, weights."""
+INPUT = (INT, LONG, INT, INT, INT, POINTER, LONG, LONG, POINTER)
+"""Arguments that both passes share: T, B, F, H, L, x, its two strides, weights."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ def run(function: Any, x: Tensor, weights: Any, *rest: Any) -> None:
     samples, steps, features = x.shape
     failed = function(
         steps, samples, features, weights[1].shape[1], len(weights) // 4, address(x),
-        x.stride(1), x.stride(0), None, addresses(weights), *rest,
+        x.stride(1), x.stride(0), addresses(weights), *rest,
     )  # fmt: skip
     if failed:
         raise MemoryError(

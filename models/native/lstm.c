@@ -73,18 +73,14 @@ INLINE V hyperbolic(V x) {
 
 static long up(long a, long b) { return (a + b - 1) / b * b; }
 
-/* Where the windows are: sample b's row at step t is at x + t * step + b * sample, or, with ends,
- * ends[b] is the last row of its window in a table of rows. */
+/* Where the windows are: the row of sample b at step t is F floats, side by side. */
 typedef struct {
     const float *x;
-    long step, sample;
-    const int64_t *ends;
-    int T, F;
+    long step, sample; /* floats from a step to the next, and from a sample to the next */
 } Input;
 
 INLINE const float *input_row(const Input *in, long t, long b) {
-    return in->ends ? in->x + (in->ends[b] - in->T + 1 + t) * in->F
-                    : in->x + t * in->step + b * in->sample;
+    return in->x + t * in->step + b * in->sample;
 }
 
 /* One layer. A row of it is [1 | x | h], K floats long, in space for `row` floats. */
@@ -405,14 +401,12 @@ int64_t lstm_kept(int T, int64_t B, int H, int L) {
 
 /* The top layer's hidden state after the last step: `last` (B, H). Returns 0, or 1 without memory.
  *
- * x: windows with strides in floats (step, sample), a row's F floats side by side; or, with
- * ends (B), rows (R, F) of which ends[b] is the last of window b.
+ * x: windows with strides in floats (step, sample), a row's F floats side by side.
  * weights: w_ih (4H, I), w_hh (4H, H), b_ih, b_hh (4H) of each layer, gates in torch's order.
  * kept: lstm_kept floats for the backward pass, or NULL. */
 int lstm_forward(int T, int64_t B, int F, int H, int L, const float *x, int64_t step,
-                 int64_t sample, const int64_t *ends, const float *const *weights, float *kept,
-                 float *last) {
-    Input in = {x, step, sample, ends, T, F};
+                 int64_t sample, const float *const *weights, float *kept, float *last) {
+    Input in = {x, step, sample};
     Net *net = packed(T, F, H, L, weights, 0, 0);
     float *work = net ? space(forward_floats(net)) : NULL;
     if (work)
@@ -425,13 +419,13 @@ int lstm_forward(int T, int64_t B, int F, int H, int L, const float *x, int64_t 
     return !work;
 }
 
-/* Gradients from dlast (B, H): dx with the strides of x, or NULL (always with ends); gradients:
+/* Gradients from dlast (B, H): dx with the strides of x, or NULL; gradients:
  * w_ih, w_hh and bias (both biases have the same) of each layer, or NULL. Returns 0, or 1 without
  * memory. */
 int lstm_backward(int T, int64_t B, int F, int H, int L, const float *x, int64_t step,
-                  int64_t sample, const int64_t *ends, const float *const *weights,
-                  const float *kept, const float *dlast, float *dx, float *const *gradients) {
-    Input in = {x, step, sample, ends, T, F};
+                  int64_t sample, const float *const *weights, const float *kept,
+                  const float *dlast, float *dx, float *const *gradients) {
+    Input in = {x, step, sample};
     Net *net = packed(T, F, H, L, weights, 1, dx != NULL);
     Work work = {0};
     Gradient *sum = gradients ? calloc((size_t)L, sizeof(Gradient)) : NULL;

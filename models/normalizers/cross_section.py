@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from foldproof.models.normalizers.scaling import NothingToFit, root, scaled
+from foldproof.models.normalizers.scaling import NothingToFit, in_blocks, root, scaled
 from foldproof.models.normalizers.variant import Scaled
 
 RANK_SCALE = 3.46
@@ -21,6 +21,9 @@ class CrossSectionZScore(NothingToFit):
 
     def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Normalize (D, S, F); the slope is (D, 1, F). A date without members becomes NaN."""
+        return in_blocks(self._normalized, values, member, dim=0)
+
+    def _normalized(self, values: Tensor, member: Tensor) -> Scaled:
         wide = values.double()
         counted = member.unsqueeze(-1) & values.isfinite()
         count = counted.sum(dim=1, keepdim=True)
@@ -35,6 +38,9 @@ class CrossSectionRank(NothingToFit):
 
     def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Rank (D, S, F); the slope is 1, per unit of rank. A date without members becomes NaN."""
+        return in_blocks(self._ranked, values, member, dim=0)
+
+    def _ranked(self, values: Tensor, member: Tensor) -> Scaled:
         finite = values.isfinite()
         counted = member.unsqueeze(-1) & finite
         cells = values.transpose(1, 2).contiguous()  # (D, F, S)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from foldproof.models.normalizers.scaling import NothingToFit, root, scaled
+from foldproof.models.normalizers.scaling import CELLS, NothingToFit, in_blocks, root, scaled
 from foldproof.models.normalizers.variant import Scaled
 from foldproof.models.spec import Interval
 
@@ -92,6 +92,9 @@ class RollingZScore(NothingToFit):
 
     def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Normalize (D, S, F); the slope is (D, S, F)."""
+        return in_blocks(self._normalized, values, member, dim=1)
+
+    def _normalized(self, values: Tensor, member: Tensor) -> Scaled:
         past = rolling(values.double(), self.window)
         center = torch.where(past.n >= self.minimum, past.mean, torch.nan)
         return scaled(values, center, root(past.squares / past.n.clamp_min(1)))
@@ -113,6 +116,10 @@ class EwmZScore(NothingToFit):
 
     def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Normalize (D, S, F); the slope is (D, S, F)."""
+        # the recursion walks the rows of each block: fewer, larger blocks
+        return in_blocks(self._normalized, values, member, dim=1, cells=8 * CELLS)
+
+    def _normalized(self, values: Tensor, member: Tensor) -> Scaled:
         center, variance = earlier(values.double(), 0.5 ** (1 / self.half_life), self.minimum)
         return scaled(values, center, root(variance))
 

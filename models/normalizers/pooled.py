@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from foldproof.models.normalizers.scaling import fitted_cells, root, scaled
+from foldproof.models.normalizers.scaling import fitted_cells, in_blocks, root, scaled
 from foldproof.models.normalizers.variant import Scaled
 
 MAD_TO_SD = 1.4826
@@ -32,7 +32,8 @@ class ZScore:
 
     def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Normalize (D, S, F), members and non-members."""
-        return scaled(values, state["center"], state["spread"])
+        center, spread = state["center"], state["spread"]
+        return in_blocks(lambda block, _: scaled(block, center, spread), values, member, dim=0)
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,13 @@ class RobustZScore:
 
     def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Normalize (D, S, F) and clip; the slope of a clipped cell is 0."""
-        wide = scaled(values, state["center"], state["spread"])
-        inside = wide.values.abs() <= self.clip
-        return Scaled(wide.values.clamp(-self.clip, self.clip), wide.slope * inside)
+
+        def clipped(block: Tensor, _: Tensor) -> Scaled:
+            wide = scaled(block, state["center"], state["spread"])
+            inside = wide.values.abs() <= self.clip
+            return Scaled(wide.values.clamp(-self.clip, self.clip), wide.slope * inside)
+
+        return in_blocks(clipped, values, member, dim=0)
 
 
 @dataclass(frozen=True)

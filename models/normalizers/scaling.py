@@ -4,6 +4,8 @@ Statistics are float64; results have the type of the values. Variances are biase
 Everything is differentiable: cells that are missing or without spread have derivative 0.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -11,6 +13,36 @@ from foldproof.models.normalizers.variant import Scaled
 
 RELATIVE_FLOOR = 1e-10
 """A spread below this share of the centre is rounding, not variation."""
+
+CELLS = 1 << 18
+"""Cells that are normalized together, so that float64 temporaries stay small on a wide panel."""
+
+
+def in_blocks(
+    apply: Callable[[Tensor, Tensor], Scaled],
+    values: Tensor,
+    member: Tensor,
+    dim: int,
+    cells: int = CELLS,
+) -> Scaled:
+    """``apply`` on blocks of dates or of symbols that do not depend on one another.
+
+    Args:
+        apply: (D, S, F) values and (D, S) membership -> normalized values and slope.
+        values: (D, S, F).
+        member: (D, S).
+        dim: 0 for blocks of dates, 1 for blocks of symbols.
+        cells: About as many are in a block.
+    """
+    size = max(1, cells * values.shape[dim] // max(1, values.numel()))
+    if values.shape[dim] <= size:
+        return apply(values, member)
+    blocks = zip(values.split(size, dim), member.split(size, dim), strict=True)
+    parts = [apply(block, members) for block, members in blocks]
+    slope = parts[0].slope  # one for all cells, or with an entry for each date or symbol
+    if slope.dim() == values.dim():
+        slope = torch.cat([part.slope for part in parts], dim)
+    return Scaled(torch.cat([part.values for part in parts], dim), slope)
 
 
 def scaled(values: Tensor, center: Tensor, spread: Tensor) -> Scaled:

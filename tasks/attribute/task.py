@@ -21,6 +21,8 @@ from foldproof.tasks.attribute.unit.attribution import attribute_unit
 from foldproof.tasks.attribute.unit.inputs import UnitInputs, unit_inputs
 from foldproof.tasks.attribute.unit.tables import Attribution, NewestUnit
 from foldproof.tasks.data import DataSpec, load, load_raw
+from foldproof.tasks.data.panel.kept_rows import rows_of
+from foldproof.tasks.task import ENCODED, kept_under
 from foldproof.tasks.timing import Timed, timed
 from foldproof.tasks.train import TrainedUnit, code_version, units_key
 from foldproof.tasks.train.serving.model import read_served
@@ -34,9 +36,11 @@ def attribution_key(_: Any, parameters: dict[str, Any]) -> str:
 
 @task(
     name="attribute",
+    tags=["attribute"],
     task_run_name="attribute {trained[0].unit.variant}",
     persist_result=True,
-    cache_key_fn=attribution_key,
+    result_serializer=ENCODED,
+    cache_policy=kept_under(attribution_key),
 )
 def attribute(
     trained: list[TrainedUnit], spec: AttributionSpec, panel: Path, data: DataSpec
@@ -54,14 +58,18 @@ def attribute(
         found = [
             attributed(newest if one is last else unit_inputs(one, content)) for one in trained
         ]
-        found[place] = replace(found[place], newest=newest_unit(newest, found, spec, data))
+        found[place] = replace(found[place], newest=newest_unit(newest, found, spec, data, panel))
         return found
 
     return timed(each)
 
 
 def newest_unit(
-    inputs: UnitInputs, found: Sequence[Attribution], spec: AttributionSpec, data: DataSpec
+    inputs: UnitInputs,
+    found: Sequence[Attribution],
+    spec: AttributionSpec,
+    data: DataSpec,
+    panel: Path | None = None,
 ) -> NewestUnit:
     """The tables of the newest unit, as far as ``spec`` asks for them.
 
@@ -70,13 +78,14 @@ def newest_unit(
         found: Attributions of all units of the variant.
         spec: Settings.
         data: How the panel was made.
+        panel: Its folder, with the rows that it was made from.
     """
     new: dict[str, pd.DataFrame] = {}
     if spec.origins:
         new["origins"], new["supplied"] = origins_of_unit(inputs, spec.origins, spec.nodes)
     if spec.prices:
         new["by_return"], new["to_prices"] = prices_of_unit(
-            inputs, data, load_raw(data), spec.origins, spec.nodes
+            inputs, data, rows_of(panel, data), spec.origins, spec.nodes
         )
     if spec.baselines:
         new["baselines"] = baseline_agreement(inputs, spec.baselines, spec.samples, spec.nodes)

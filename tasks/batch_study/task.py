@@ -8,6 +8,7 @@ from prefect import task
 
 from foldproof.tasks.batch_study.cell import Scored, scored_cell
 from foldproof.tasks.data import load
+from foldproof.tasks.task import ENCODED, kept_under
 from foldproof.tasks.timing import Timed, timed
 from foldproof.tasks.train import Unit, code_version, digest
 
@@ -22,7 +23,8 @@ def cell_key(_: Any, parameters: dict[str, Any]) -> str:
     name="study cell",
     task_run_name="study {units[0].variant} on {units[0].training.batches}",
     persist_result=True,
-    cache_key_fn=cell_key,
+    result_serializer=ENCODED,
+    cache_policy=kept_under(cell_key),
 )
 def study_cell(units: tuple[Unit, ...], panels: tuple[Path, ...]) -> Timed[list[Scored]]:
     """Train and score every unit, each on the panel at the same position."""

@@ -13,7 +13,8 @@ from foldproof.tasks.benchmark.honest.market import Market
 from foldproof.tasks.benchmark.honest.networks import Scoring, lstm, network_parts
 from foldproof.tasks.benchmark.leaks import features as made
 from foldproof.tasks.benchmark.leaks import networks, rows, training
-from foldproof.tasks.benchmark.more_cases import EVERYDAY_LEAKS, MORE_CONTROLS
+from foldproof.tasks.benchmark.more_cases import EVERYDAY_LEAKS, LOOK_ALIKES
+from foldproof.tasks.benchmark.notebook_cases import NOTEBOOK_CONTROLS, NOTEBOOK_LEAKS
 from foldproof.tasks.diagnose.findings.catalogue import by_key
 
 WEEK = Market(horizon=5)
@@ -135,6 +136,7 @@ MORE_LEAKS = by_key(
                 "batch norm of inputs scored in training mode on blocks of dates", *NETWORK,
                 variant=VARIANTS["batch_norm"], batches="date_block", size=120, training=True),
     *EVERYDAY_LEAKS.values(),
+    *NOTEBOOK_LEAKS.values(),
 )  # fmt: skip
 """Leaks beyond the catalogue, added until no more were missed."""
 
@@ -161,6 +163,9 @@ CONTROLS = by_key(
                   options=REPORTED),
 )  # fmt: skip
 """The 14 clean controls of the catalogue."""
+
+MORE_CONTROLS = by_key(*LOOK_ALIKES.values(), *NOTEBOOK_CONTROLS.values())
+"""Honest pipelines that look leaky."""
 
 CASES = by_key(*LEAKS.values(), *MORE_LEAKS.values(), *CONTROLS.values(), *MORE_CONTROLS.values())
 """Every case."""

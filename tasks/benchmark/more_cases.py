@@ -65,7 +65,7 @@ EVERYDAY_LEAKS = by_key(
 )  # fmt: skip
 """Common mistakes of practice, each at its stage."""
 
-MORE_CONTROLS = by_key(
+LOOK_ALIKES = by_key(
     case("expanding", "z-score of all days so far", features=partial(
         honest.standardized, over="expanding", min_periods=10)),
     case("winsorized", "clipped at quantiles of the date", features=honest.winsorized),

@@ -12,7 +12,9 @@ from foldproof.tasks.compare.confidence_set import confidence_set
 from foldproof.tasks.compare.intervals import simultaneous_intervals
 from foldproof.tasks.compare.metrics import Scores, figures, scores_of
 from foldproof.tasks.compare.spec import StatisticsSpec
+from foldproof.tasks.compare.verdicts import verdicts
 from foldproof.tasks.statistics.mean_test import hac_t
+from foldproof.tasks.statistics.rank_ic import rank_correlation
 from foldproof.tasks.train import PREFIX
 
 CONTROLS = tuple(name for name, variant in VARIANTS.items() if variant.control)
@@ -28,8 +30,10 @@ class Comparison:
             rank_ic with its interval low, high (jointly at the level over all rows) and hac_t;
             every other metric of ``METRICS``; difference in rank IC to the reference variant with
             difference_low, difference_high (jointly over all rows); in_confidence_set (cannot be
-            ruled out as the best variant; False if not a candidate); coverage (share of the row's
-            own forecasts compared).
+            ruled out as the best variant; False if not a candidate); against and detectable (see
+            :func:`~foldproof.tasks.compare.verdicts.verdicts`; missing unless a candidate other
+            than the reference); rank_ic_seed and seed_sd (see :func:`single_seeds`); coverage
+            (share of the row's own forecasts compared).
         by_fold: variant, fold, every metric.
         daily: Rank IC, one row per date, one column per variant, in the order of the ranking.
     """
@@ -83,9 +87,50 @@ def compare(
         ranking.loc[candidates, "in_confidence_set"] = confidence_set(
             ic[candidates].to_numpy(), horizon, level=spec.level, draws=spec.draws, seed=spec.seed
         )
+    rivals = [name for name in candidates if name != base]
+    if rivals:
+        gains = ic[rivals].sub(ic[base], axis=0)
+        judged = verdicts(gains, horizon, margin=spec.margin, level=spec.level)
+        ranking = ranking.join(judged[["against", "detectable"]])
+    ranking = ranking.join(single_seeds(forecasts, aligned))
     ranking["coverage"] = aligned.coverage
     ranking = ranking.rename_axis("variant").sort_values("rank_ic", ascending=False, kind="stable")
     return Comparison(ranking, by_fold_of(aligned, scored), ic[ranking.index])
+
+
+def single_seeds(forecasts: pd.DataFrame, aligned: Aligned) -> pd.DataFrame:
+    """The rank IC that one network has, and how much it depends on its seed.
+
+    A row of the ranking averages forecasts over seeds, so its rank IC is that of an ensemble, which
+    is usually higher than that of the single network that is registered.
+
+    Args:
+        forecasts: As in :func:`compare`.
+        aligned: The same forecasts aligned; its cells are used for every seed.
+
+    Returns:
+        By variant: rank_ic_seed, the mean over seeds of the mean daily rank IC, and seed_sd, its
+        standard deviation over seeds (NaN for one seed). Both columns are missing where no variant
+        has several seeds.
+    """
+    if "seed" not in forecasts or forecasts.groupby("variant")["seed"].nunique().max() < 2:
+        return pd.DataFrame(index=[*aligned.variants])
+    found: dict[str, list[float]] = {name: [] for name in aligned.variants}
+    for (name, _), own in forecasts.groupby(["variant", "seed"], sort=True):
+        row = pd.Index(aligned.dates).get_indexer(own["date"])
+        column = pd.Index(aligned.symbols).get_indexer(own["symbol"])
+        inside = (row >= 0) & (column >= 0)
+        wide = np.full(aligned.target.shape, np.nan)
+        wide[row[inside], column[inside]] = own["forecast"].to_numpy(np.float64)[inside]
+        found[str(name)].append(float(rank_correlation(wide, aligned.target).mean()))
+    return pd.DataFrame(
+        {
+            "rank_ic_seed": {name: np.mean(ics) for name, ics in found.items()},
+            "seed_sd": {
+                name: np.std(ics, ddof=1) if len(ics) > 1 else np.nan for name, ics in found.items()
+            },
+        }
+    )
 
 
 def daily(forecasts: pd.DataFrame) -> pd.DataFrame:

@@ -10,12 +10,15 @@ from foldproof.models.spec import Spec, at_least, within
 class StatisticsSpec(Spec):
     """Intervals and the confidence set over the daily rank IC."""
 
-    __bounds__ = at_least(100, "draws") | within("[0.5, 1)", "level")
+    __bounds__ = at_least(100, "draws") | within("(0, 1]", "margin") | within("[0.5, 1)", "level")
 
     reference: str | None = None
     """The variant that gains are measured against; null: zscore, else the first variant."""
     level: float = 0.95
     """Joint level of the intervals over all variants, and of the confidence set."""
+    margin: float = 0.005
+    """Largest difference in mean daily rank IC that does not matter: within it a variant is
+    equivalent to the reference."""
     draws: int = 1000
     """Stationary bootstrap draws."""
     seed: int = 0

@@ -12,6 +12,7 @@ import pandas as pd
 from foldproof.models.imported import failure
 from foldproof.models.spec import nearest
 from foldproof.tasks.data import DataError
+from foldproof.tasks.data.forms.recognize import form_named
 from foldproof.tasks.data.panel.read import own_function
 from foldproof.tasks.data.sources.files import read_table
 from foldproof.tasks.diagnose.findings.finding import LeakReport, Verdict
@@ -61,10 +62,12 @@ def long_rows(path: str, date: str, symbol: str, start: Day | None) -> pd.DataFr
         DataError: The file cannot be read, a column is missing, dates are invalid, a date and
             symbol repeats, or there is no row from ``start`` on.
     """
-    frame = read_table(path, symbol).frame.rename(columns=str)
-    for wanted in (date, symbol):
-        if wanted not in frame:
-            raise DataError(f"{path}: no column {wanted!r}; there are {', '.join(map(str, frame))}")
+    with form_named(path):
+        frame = read_table(path, symbol).frame.rename(columns=str)
+        for wanted in (date, symbol):
+            if wanted not in frame:
+                there = ", ".join(map(str, frame))
+                raise DataError(f"{path}: no column {wanted!r}; there are {there}")
     if frame.empty:
         raise DataError(f"{path}: there are no rows")
     for name in (c for c in frame if c != symbol):

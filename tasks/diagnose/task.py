@@ -7,13 +7,14 @@ from typing import Any
 import pandas as pd
 from prefect import task
 
-from foldproof.tasks.data import load, load_raw
+from foldproof.tasks.data import load
+from foldproof.tasks.data.panel.kept_rows import rows_of
 from foldproof.tasks.data.spec import DataSpec
 from foldproof.tasks.diagnose.data.plan import diagnose_plan
 from foldproof.tasks.diagnose.findings.finding import Finding, LeakReport
 from foldproof.tasks.diagnose.forecaster import audit_forecaster, data_findings
 from foldproof.tasks.diagnose.imported import audited
-from foldproof.tasks.diagnose.lookahead.trained_unit import diagnose_unit
+from foldproof.tasks.diagnose.lookahead.trained_unit import diagnose_unit, reproduction
 from foldproof.tasks.diagnose.spec import EPOCHS, QUICK_EPOCHS, AuditOptions, AuditSpec
 from foldproof.tasks.diagnose.trace.run import BoundForecaster, ReferenceRun
 from foldproof.tasks.diagnose.variant import (
@@ -23,6 +24,7 @@ from foldproof.tasks.diagnose.variant import (
     rows_for_fold,
 )
 from foldproof.tasks.split.fold import Fold
+from foldproof.tasks.task import ENCODED, kept_under
 from foldproof.tasks.timing import Timed, timed
 from foldproof.tasks.train import TrainedUnit, code_version, train_unit, units_key
 
@@ -35,14 +37,20 @@ def diagnosis_key(_: Any, parameters: dict[str, Any]) -> str:
 
 @task(
     name="diagnose",
+    tags=["audit"],
     task_run_name="diagnose {trained[0].unit.variant}",
     persist_result=True,
-    cache_key_fn=diagnosis_key,
+    result_serializer=ENCODED,
+    cache_policy=kept_under(diagnosis_key),
 )
 def diagnose(
     trained: list[TrainedUnit], spec: AuditSpec, panel: Path
 ) -> Timed[tuple[Finding, ...]]:
-    """The exact tests of every unit of one variant; units of the newest folds train again."""
+    """The exact tests of one variant on every fold; units of the newest folds train again.
+
+    They run on the first seed: a leak is the variant's, whatever the seed. Of the other seeds the
+    stored forecasts are repeated.
+    """
     content = load(panel)
     folds = sorted({one.unit.fold.number for one in trained})
     again = folds[len(folds) - spec.retrain_folds :] if spec.retrain_folds else []
@@ -51,29 +59,38 @@ def diagnose(
     def findings() -> tuple[Finding, ...]:
         found: list[Finding] = []
         for one in trained:
-            chosen = one.unit.fold.number in again and one.unit.seed == first_seed
-            retrain = train_unit if chosen else None
+            if one.unit.seed != first_seed:
+                found.append(reproduction(one, content))
+                continue
+            retrain = train_unit if one.unit.fold.number in again else None
             found += diagnose_unit(one, content, retrain, spec.cuts, one.unit.seed)
         return tuple(found)
 
     return timed(findings)
 
 
-@task(name="audit folds")
+@task(name="audit folds", tags=["audit"])
 def audit_folds(folds: tuple[Fold, ...], embargo: int, panel: Path) -> Timed[tuple[Finding, ...]]:
     """Purge and order at every border of the plan."""
     return timed(lambda: tuple(diagnose_plan(folds, load(panel).label_end, embargo)))
 
 
-@task(name="audit features")
-def audit_panel_features(data: DataSpec, spec: AuditSpec) -> Timed[tuple[Finding, ...]]:
+@task(name="audit features", tags=["audit"])
+def audit_panel_features(
+    data: DataSpec, spec: AuditSpec, panel: Path | None = None
+) -> Timed[tuple[Finding, ...]]:
     """Whether features of past dates move when later raw rows change."""
-    return timed(lambda: tuple(diagnose_features(data, cuts=spec.feature_cuts)))
+
+    def findings() -> tuple[Finding, ...]:
+        rows = None if data.features == "ready" else rows_of(panel, data)  # ready: not tested
+        return tuple(diagnose_features(data, spec.feature_cuts, rows=rows))
+
+    return timed(findings)
 
 
-@task(name="audit panel")
+@task(name="audit panel", tags=["audit"])
 def audit_panel(
-    own: OwnRows, fold: Fold, spec: AuditSpec, quick: bool
+    own: OwnRows, fold: Fold, spec: AuditSpec, quick: bool, panel: Path | None = None
 ) -> Timed[tuple[Finding, ...]]:
     """The tests of raw rows, features and target, which all variants share.
 
@@ -81,7 +98,7 @@ def audit_panel(
     """
 
     def findings() -> tuple[Finding, ...]:
-        raw = load_raw(own.data)
+        raw = rows_of(panel, own.data)
         rows, inside = rows_for_fold(raw, fold, trained=spec.training_rows(quick))
         all_rows, _ = rows_for_fold(raw, fold)
         cut = [] if quick else diagnose_features(own.data, spec.feature_cuts, rows=all_rows)
@@ -92,7 +109,7 @@ def audit_panel(
     return timed(findings)
 
 
-@task(name="audit variant", task_run_name="audit {forecaster.variant}")
+@task(name="audit variant", tags=["audit"], task_run_name="audit {forecaster.variant}")
 def audit_variant(
     forecaster: OwnForecaster,
     fold: Fold,
@@ -100,12 +117,13 @@ def audit_variant(
     spec: AuditSpec,
     quick: bool,
     shared: tuple[Finding, ...] | None = None,
+    panel: Path | None = None,
 ) -> Timed[LeakReport]:
     """The audit of one variant on one fold, from raw rows to scores, with the panel's findings."""
 
     def report() -> LeakReport:
         own, training = forecaster.rows, forecaster.training
-        raw = load_raw(own.data)
+        raw = rows_of(panel, own.data)
         rows, inside = rows_for_fold(raw, fold, trained=spec.training_rows(quick))
         epochs = min(training.epochs, QUICK_EPOCHS if quick else EPOCHS)
         short = replace(forecaster, training=replace(training, epochs=epochs))

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
+import pandas as pd
 
 from foldproof.tasks.diagnose.findings.finding import Verdict
 from foldproof.tasks.operate.spec import GateSpec
+from foldproof.tasks.operate.tested_dates import Evidence
 
 NAN = float("nan")
 
@@ -68,8 +69,9 @@ class Challenger:
         coverage: Share of the universe's rows in the test blocks that it forecasts.
         rank_ic: Mean daily rank IC on its test blocks; NaN where no label is known.
         dates: Number of dates of that mean.
-        difference: (D,) daily rank IC less the champion's, on the dates and symbols that both
-            forecast out of sample and whose labels are known; None where there is no champion.
+        difference: date, known, difference: daily rank IC less the champion's, on the dates and
+            symbols that both forecast out of sample, and the date on which the label became known;
+            None where there is no champion.
     """
 
     variant: str
@@ -77,7 +79,7 @@ class Challenger:
     coverage: float
     rank_ic: float
     dates: int
-    difference: np.ndarray | None = None
+    difference: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,22 +87,22 @@ class TestedChallenger(Challenger):
     """A challenger with its test against the champion.
 
     Attributes:
-        dates: Number of dates of the gain; of the rank IC where there is no champion.
-        gain: Mean daily rank IC less the champion's; NaN if unknown, and then so are the next four.
-        low: Lower end of the gain's interval; each side has the challenger's share of the level.
-        high: Upper end.
-        p: One-sided p-value of a true gain of at most ``least_gain``.
-        p_worse: One-sided p-value of a true gain of at least 0.
-        better: Whether the gain passes its test, whatever the other rules say.
+        dates: Number of dates tested since the champion took office; of the rank IC where there is
+            no champion.
+        gain: Mean daily rank IC less the champion's over the blocks of these dates; NaN if unknown.
+        low: Lower bound of the gain that holds at all nights together; NaN if there are too few
+            dates for one.
+        detectable: Gain that a year of tests finds with a power of 80 %; NaN if unknown.
+        better: Whether the gain is significantly above ``least_gain``.
+        not_worse: Whether the gain is significantly above -``renewal_margin``.
         refusal: Why it does not replace the champion; None if it may.
     """
 
     gain: float = NAN
     low: float = NAN
-    high: float = NAN
-    p: float = NAN
-    p_worse: float = NAN
+    detectable: float = NAN
     better: bool = False
+    not_worse: bool = False
     refusal: Reason | None = None
 
 
@@ -115,11 +117,12 @@ class Decision:
             leak; None where there is none.
         champion: The champion before the decision; None where there was none.
         challengers: Every challenger with its test, highest rank IC first.
-        share: Level of each challenger's test.
+        share: Yearly level of each challenger's test.
         dates_needed: Dates that a test needs.
         due: Whether the champion is due for renewal.
         stale: Business days from the newest row to the night.
         spec: The rules.
+        evidence: The dates tested so far, for the next retraining.
     """
 
     outcome: Outcome
@@ -132,6 +135,7 @@ class Decision:
     due: bool
     stale: int
     spec: GateSpec
+    evidence: Evidence
 
     @property
     def admitted(self) -> int:

@@ -8,6 +8,7 @@ from foldproof.tasks.operate.decision import (
     Reason,
     TestedChallenger,
 )
+from foldproof.tasks.statistics.sequential_test import POWER
 
 REFUSALS = {
     Reason.LEAK: "its forecasts depend on the future",
@@ -44,10 +45,11 @@ def outcome_text(decision: Decision) -> str:
         )
     replaces = f"{decision.outcome}: {chosen.variant} replaces {champion}"
     if decision.outcome is Outcome.PROMOTED:
-        return f"{replaces}, {gain_text(chosen)}, p {chosen.p:.2g} below {decision.share:.2g}"
+        return f"{replaces}, {gain_text(chosen)}, significant {level_text(decision)}"
     return (
         f"{replaces}, which is due for renewal ({old.behind} trading dates older); "
-        f"{gain_text(chosen)}, not significantly worse (p {chosen.p_worse:.2g})"
+        f"{gain_text(chosen)}, so a loss of operation.gate.renewal_margin = "
+        f"{decision.spec.renewal_margin:g} is excluded {level_text(decision)}"
     )
 
 
@@ -70,25 +72,45 @@ def obstacle(decision: Decision) -> str:
         )
     if reason is Reason.TOO_FEW_DATES:
         return (
-            f"{one.variant} was compared on {dates(one.dates)}, fewer than the "
-            f"{decision.dates_needed} needed (operation.gate.min_dates = {spec.min_dates}, and at "
-            "least four label horizons)"
+            f"{one.variant} was compared on {dates(one.dates)} since the champion took office, "
+            f"and at least {decision.dates_needed} are needed (operation.gate.min_dates = "
+            f"{spec.min_dates}; with too few no gain is significant {level_text(decision)})"
         )
     if reason is Reason.NO_IMPROVEMENT:
         best = max(refused, key=lambda one: one.gain)
-        due = "; it is due for renewal, but every challenger is significantly worse"
         return (
             f"the best of {decision.admitted} challengers is {best.variant}: {gain_text(best)}, "
-            f"p {best.p:.2g}, not below {decision.share:.2g}{due if decision.due else ''}"
+            f"not significant {level_text(decision)}; {power_text(best)}{renewal_text(decision)}"
         )
     return f"{one.variant} (rank IC {one.rank_ic:+.4f}): {REFUSALS[one.refusal or Reason.LEAK]}"
 
 
 def gain_text(one: TestedChallenger) -> str:
-    """A gain with its interval and number of dates."""
+    """A gain with its lower bound and number of dates."""
+    return f"gain in daily rank IC {one.gain:+.4f} (at least {one.low:+.4f}) on {dates(one.dates)}"
+
+
+def level_text(decision: Decision) -> str:
+    """The level of a challenger's test."""
+    return f"at level {decision.share:.2g} a year"
+
+
+def power_text(one: TestedChallenger) -> str:
+    """The gain that a year of tests would find."""
+    if one.detectable == float("inf"):
+        return "a year has too few dates to find any gain"
+    return f"a year of tests finds a gain of {one.detectable:+.4f} with power {POWER:.0%}"
+
+
+def renewal_text(decision: Decision) -> str:
+    """Why a champion that is due was not renewed, and the margin that would renew it."""
+    if not decision.due:
+        return ""
+    margin = -max(one.low for one in decision.challengers if one.refusal is Reason.NO_IMPROVEMENT)
     return (
-        f"gain in daily rank IC {one.gain:+.4f} ({one.low:+.4f} to {one.high:+.4f}) on "
-        f"{dates(one.dates)}"
+        "; it is due for renewal, but no challenger is shown to lose less than "
+        f"operation.gate.renewal_margin = {decision.spec.renewal_margin:g}; a margin of "
+        f"about {margin:.3f} would renew it"
     )
 
 
@@ -101,12 +123,13 @@ def markdown(decision: Decision) -> str:
     """The sentence, and a row for each challenger."""
     rows = [
         f"| {escaped(one.variant)} | {one.verdict} | {one.coverage:.1%} | {number(one.rank_ic)} "
-        f"| {number(one.gain)} | {number(one.low)} to {number(one.high)} | {one.dates} "
-        f"| {number(one.p, '.3g')} | {result_text(decision, one)} |"
+        f"| {number(one.gain)} | {number(one.low)} | {one.dates} "
+        f"| {number(one.detectable)} | {result_text(decision, one)} |"
         for one in decision.challengers
     ]
     head = (
-        "| challenger | leak audit | coverage | rank IC | gain | interval | dates | p | result |\n"
+        "| challenger | leak audit | coverage | rank IC | gain | at least | dates | detectable "
+        "| result |\n"
         "|---|---|---:|---:|---:|---:|---:|---:|---|"
     )
     table = "\n".join([head, *rows]) if rows else "No challenger was trained."
@@ -115,9 +138,11 @@ def markdown(decision: Decision) -> str:
 
 RULE = (
     "Gain: mean daily rank IC less the champion's, on the dates and symbols that both forecast out "
-    "of sample. Each side of its interval has level {decision.share:.3g}: operation.gate.level = "
-    "{decision.spec.level} divided by the number of admitted challengers. p: one-sided p-value of "
-    "a true gain of at most operation.gate.least_gain = {decision.spec.least_gain}."
+    "of sample, over all nights since the champion took office; each date is tested once. It is "
+    "significant if the lower bound (at least) exceeds operation.gate.least_gain = "
+    "{decision.spec.least_gain}. The bound holds on all nights of a year together with level "
+    "{decision.share:.3g}: operation.gate.level = {decision.spec.level} divided by the number of "
+    "admitted challengers. Detectable: the gain that a year of tests finds with a power of 80 %."
 )
 
 

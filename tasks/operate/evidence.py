@@ -95,7 +95,17 @@ def champion_forecasts(
         }
     ).dropna(subset="forecast")
     inside = table["symbol"].isin(panel.symbols) & table["date"].isin(panel.dates)
-    return with_target(table[inside], panel)
+    return known_labels(with_target(table[inside], panel), panel)
+
+
+def known_labels(forecasts: pd.DataFrame, panel: Panel) -> pd.DataFrame:
+    """The forecasts without the targets that become known after the panel's newest row.
+
+    A ready-made target column may already hold them.
+    """
+    rows = np.searchsorted(panel.dates, forecasts["date"].to_numpy().astype("datetime64[D]"))
+    unknown = np.isnat(panel.label_end[rows])
+    return forecasts.assign(target=forecasts["target"].mask(unknown))
 
 
 def challenger_of(
@@ -116,19 +126,28 @@ def challenger_of(
         panel: Gives the universe.
         folds: The newest plan.
     """
+    forecasts = known_labels(forecasts, panel)
     own = rank_ic(forecasts.assign(variant=variant))
     rows = [row for fold in folds for row in fold.test]
     coverage = len(forecasts) / max(1, int(panel.member[rows].sum()))
-    difference = None if champion is None else difference_of(forecasts, champion)
+    difference = None if champion is None else difference_of(forecasts, champion, panel)
     return Challenger(variant, verdict, coverage, mean_of(own), len(own), difference)
 
 
-def difference_of(forecasts: pd.DataFrame, champion: pd.DataFrame) -> np.ndarray:
-    """(D,) daily rank IC less the champion's, on the dates and symbols that both forecast."""
+def difference_of(forecasts: pd.DataFrame, champion: pd.DataFrame, panel: Panel) -> pd.DataFrame:
+    """date, known, difference: daily rank IC less the champion's, where both forecast.
+
+    ``known`` is the date on which the labels of ``date`` become known.
+    """
     columns = ["date", "symbol", "variant", "forecast", "target"]
     both = pd.concat([forecasts.assign(variant="")[columns], champion[columns]])
     ic = rank_ic(both)
-    return (ic[""] - ic[CHAMPION]).to_numpy() if {"", CHAMPION} <= set(ic) else np.zeros(0)
+    if not {"", CHAMPION} <= set(ic):
+        ic = pd.DataFrame({"": [], CHAMPION: []}, index=panel.dates[:0])
+    dates = ic.index.to_numpy().astype("datetime64[s]")
+    known = panel.label_end[np.searchsorted(panel.dates, dates)].astype("datetime64[s]")
+    gains = (ic[""] - ic[CHAMPION]).to_numpy(dtype=float)
+    return pd.DataFrame({"date": dates, "known": known, "difference": gains})
 
 
 def rank_ic(forecasts: pd.DataFrame) -> pd.DataFrame:

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
+import pandas as pd
 
 from foldproof.tasks.diagnose.findings.finding import Verdict
 from foldproof.tasks.operate.decision import (
@@ -16,7 +18,16 @@ from foldproof.tasks.operate.decision import (
     TestedChallenger,
 )
 from foldproof.tasks.operate.spec import GateSpec
-from foldproof.tasks.statistics.mean_test import dates_needed, mean_test
+from foldproof.tasks.operate.tested_dates import Evidence
+from foldproof.tasks.statistics.sequential_test import (
+    block_slices,
+    conclusive,
+    detectable,
+    exceeds,
+    fewest_dates,
+    lower_bound,
+    spent_level,
+)
 
 
 def decide(
@@ -25,22 +36,30 @@ def decide(
     spec: GateSpec,
     horizon: int,
     stale: int,
+    newest: date,
+    past: Evidence,
 ) -> Decision:
     """Decide whether a challenger replaces the champion.
 
     A challenger is admitted if its audit is CLEAN and it forecasts enough of the universe. Without
     a champion, the admitted challenger with the highest mean rank IC becomes champion. Otherwise a
-    challenger is promoted if its daily rank IC exceeds the champion's by more than ``least_gain``:
-    a one-sided paired test at ``level`` divided by the number admitted (Bonferroni), so that a
-    champion as good as all of them is replaced with probability ``level`` at most, however many are
-    tried. If several pass, the largest gain wins. A champion that is due for renewal is replaced by
-    the admitted challenger with the largest gain whose loss is not significant at ``level``. That
-    test is not shared: more challengers must not make it easier to renew with a worse one.
+    challenger is promoted if its daily rank IC exceeds the champion's significantly by more than
+    ``least_gain``; if several do, the largest gain wins. A champion that is due for renewal is
+    replaced by the admitted challenger with the largest gain among those that are significantly
+    above a loss of ``renewal_margin``: a test of non-inferiority.
+
+    The level holds for a year, however often the gate is asked. Each date is tested once, against
+    one champion, and spends the same part of the level, divided among the challengers admitted that
+    night. So a champion as good as all challengers is replaced by a promotion with probability
+    ``level`` at most in any 252 tested dates, even if it changes in between. The test is
+    :func:`~foldproof.tasks.statistics.sequential_test.exceeds`. It assumes that the difference of
+    two equally good models over a block of dates has a symmetric distribution, given all labels
+    known before the block.
 
     .. warning::
 
-        ``level`` holds for one night. Retrainings on overlapping test blocks repeat the test, so
-        the probability of a false promotion within a year is much higher.
+        A champion that is better than a challenger for months and worse for months violates the
+        assumption, because its differences depend on each other beyond the overlap of labels.
 
     Args:
         challengers: In any order; empty if the data were too old to train on.
@@ -48,18 +67,41 @@ def decide(
         spec: The rules.
         horizon: Rows that a label spans.
         stale: Business days from the newest row to the night.
+        newest: The newest row.
+        past: The dates tested on earlier nights.
     """
     admitted = [one for one in challengers if inadmissible(one, spec) is None]
-    share, needed = spec.level / max(1, len(admitted)), max(spec.min_dates, dates_needed(horizon))
+    share = spec.level / max(1, len(admitted))
+    needed = max(spec.min_dates, fewest_dates(share, horizon))
+    evidence = past.against(champion.version if champion else "")
     ranked = sorted(challengers, key=lambda one: -one.rank_ic if one.dates else np.inf)
-    tested = tuple(tested_challenger(one, spec, horizon, share, needed) for one in ranked)
+    fresh = {one.variant: untested(one, evidence, share) for one in ranked}
+    tested = tuple(
+        tested_challenger(one, rows_of(evidence, fresh, one.variant), spec, horizon, share, needed)
+        for one in ranked
+    )
     due = bool(champion and spec.refresh_after and champion.behind >= spec.refresh_after)
-    outcome, chosen = choose(tested, champion, spec, due)
+    outcome, chosen = choose(tested, champion, due)
     if stale > spec.max_age:
         outcome, chosen = Outcome.KEPT, None
     reason = None if outcome.moves else why_kept(tested, stale > spec.max_age)
     variant = chosen or best_registrable(tested)
-    return Decision(outcome, reason, variant, champion, tested, share, needed, due, stale, spec)
+    after = evidence.with_night([fresh[one.variant] for one in admitted], newest, outcome.moves)
+    return Decision(
+        outcome, reason, variant, champion, tested, share, needed, due, stale, spec, after
+    )
+
+
+def untested(one: Challenger, evidence: Evidence, share: float) -> pd.DataFrame:
+    """A challenger's rows on dates that were not tested before."""
+    if one.difference is None:
+        return evidence.rows.iloc[:0]
+    return evidence.untested(one.difference).assign(variant=one.variant, level=share)
+
+
+def rows_of(evidence: Evidence, fresh: dict[str, pd.DataFrame], variant: str) -> pd.DataFrame:
+    """All tested rows of a variant, tonight's included."""
+    return pd.concat([evidence.of(variant), fresh[variant]], ignore_index=True)
 
 
 def inadmissible(one: Challenger, spec: GateSpec) -> Reason | None:
@@ -75,29 +117,44 @@ def inadmissible(one: Challenger, spec: GateSpec) -> Reason | None:
 
 
 def tested_challenger(
-    one: Challenger, spec: GateSpec, horizon: int, share: float, needed: int
+    one: Challenger, rows: pd.DataFrame, spec: GateSpec, horizon: int, share: float, needed: int
 ) -> TestedChallenger:
-    """Test a challenger against the champion; the first rule that it breaks is its refusal."""
+    """Test a challenger against the champion; the first rule that it breaks is its refusal.
+
+    Args:
+        one: The challenger.
+        rows: Its tested dates, tonight's included.
+        spec: The rules.
+        horizon: Rows that a label spans.
+        share: Its yearly level.
+        needed: Dates that a test needs.
+    """
     barred = inadmissible(one, spec)
     if one.difference is None:
         return TestedChallenger(
             **vars(one), refusal=barred or (None if one.dates else Reason.TOO_FEW_DATES)
         )
-    dates = len(one.difference)
-    tested = TestedChallenger(**vars(one) | {"dates": dates}, refusal=barred)
-    if dates < needed:
+    tested = TestedChallenger(**vars(one) | {"dates": len(rows)}, refusal=barred)
+    parts = block_slices(rows["date"].to_numpy(), rows["known"].to_numpy())
+    spent = spent_level(rows["level"].to_numpy(), parts)
+    if len(rows) < needed or not conclusive(spent):
         return replace(tested, refusal=barred or Reason.TOO_FEW_DATES)
-    test = mean_test(one.difference, horizon)
-    (low, high), p = test.interval(share), test.above(spec.least_gain)
-    refusal = barred or (None if p < share else Reason.NO_IMPROVEMENT)
+    daily = rows["difference"].to_numpy()
+    values = np.array([daily[part].mean() for part in parts])
+    better = exceeds(values, spent, spec.least_gain)
     return replace(
-        tested, gain=test.mean, low=low, high=high, p=p, p_worse=test.below(0.0), better=p < share,
-        refusal=refusal,
-    )  # fmt: skip
+        tested,
+        gain=float(values.mean()),
+        low=lower_bound(values, spent),
+        detectable=spec.least_gain + detectable(share, horizon) * float(values.std(ddof=1)),
+        better=better,
+        not_worse=exceeds(values, spent, -spec.renewal_margin),
+        refusal=barred or (None if better else Reason.NO_IMPROVEMENT),
+    )
 
 
 def choose(
-    tested: Sequence[TestedChallenger], champion: Incumbent | None, spec: GateSpec, due: bool
+    tested: Sequence[TestedChallenger], champion: Incumbent | None, due: bool
 ) -> tuple[Outcome, str | None]:
     """The outcome and the challenger that replaces the champion, on fresh data."""
     free = [one for one in tested if one.refusal is None]
@@ -105,9 +162,7 @@ def choose(
         return (Outcome.FIRST, free[0].variant) if free else (Outcome.KEPT, None)
     if free:
         return Outcome.PROMOTED, max(free, key=lambda one: one.gain).variant
-    not_worse = [
-        one for one in tested if one.refusal is Reason.NO_IMPROVEMENT and one.p_worse >= spec.level
-    ]
+    not_worse = [one for one in tested if one.refusal is Reason.NO_IMPROVEMENT and one.not_worse]
     if due and not_worse:
         return Outcome.RENEWED, max(not_worse, key=lambda one: one.gain).variant
     return Outcome.KEPT, None

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
 
+import numpy as np
 import pandas as pd
 
 from foldproof.tasks.data import Panel
+from foldproof.tasks.operate.evidence import business_days
 from foldproof.tasks.operate.feature_drift import stability_indices
 from foldproof.tasks.operate.importance import agreement, importance_of_rows
 from foldproof.tasks.operate.nightly_inputs import Night
@@ -33,6 +35,7 @@ class Monitoring:
         source: Rows that ``reference`` was computed on.
         tau: Kendall's tau of both; NaN where one is unknown.
         alerts: By name, a sentence for each alert.
+        missed: Nights in a row, up to this one, without a score; NaN if there is no score at all.
     """
 
     model: str
@@ -47,6 +50,7 @@ class Monitoring:
     source: str
     tau: float
     alerts: Mapping[str, str]
+    missed: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,36 @@ def reordered_features(found: Monitoring, spec: OperationSpec) -> str:
     )
 
 
+def missing_nights(found: Monitoring, spec: OperationSpec) -> str:
+    """Alert if more than ``monitor.most_missed`` nights in a row have no score, or if none has."""
+    limit = spec.monitor.most_missed
+    if limit is None or found.missed <= limit:
+        return ""
+    if math.isnan(found.missed):
+        return f"no night of {found.model} has a score: run foldproof score"
+    return (
+        f"the newest {found.missed:g} nights have no score, more than "
+        f"operation.monitor.most_missed = {limit}: see why foldproof score did not run, or refused"
+    )
+
+
+def missed_nights(scores: pd.DataFrame, dates: np.ndarray, night: date) -> float:
+    """Nights in a row, up to ``night``, without a score of any version; NaN without any score.
+
+    Dates with rows count as nights, and so do business days after the newest row.
+
+    Args:
+        scores: Past scores, with their date.
+        dates: (D,) dates with rows up to the night.
+        night: The night.
+    """
+    scored = scores.loc[scores["date"] <= pd.Timestamp(night), "date"]
+    if scored.empty:
+        return math.nan
+    later = int((dates > np.datetime64(scored.max(), "D")).sum())
+    return float(later + business_days(dates[-1].astype("datetime64[D]").item(), night))
+
+
 def top(importance: Mapping[str, float]) -> str:
     """The three most important features with their shares."""
     ranked = sorted(importance.items(), key=lambda pair: -pair[1])[:3]
@@ -118,6 +152,7 @@ ALARMS: Mapping[str, Alarm] = MappingProxyType({
     "realised": Alarm("realised rank IC", negative_ic),
     "shift": Alarm("drift of features", moved_features),
     "attribution": Alarm("drift of attribution", reordered_features),
+    "missing": Alarm("missing nights", missing_nights),
 })  # fmt: skip
 """Every alarm, in the order of the report."""
 
@@ -151,6 +186,7 @@ def monitoring_of(
         source=source,
         tau=agreement(now, then) if now and then else math.nan,
         alerts={},
+        missed=missed_nights(scores, night.rows.dates, night.when),
     )
     texts = {name: alarm.text(found, spec) for name, alarm in ALARMS.items()}
     return replace(found, alerts={name: text for name, text in texts.items() if text})

@@ -10,13 +10,14 @@ LISTED = 10
 
 
 def lines(found: Monitoring) -> list[str]:
-    """The version, then realised rank IC, drift of features and drift of attribution."""
+    """The version, then realised rank IC, drift of features and of attribution, missed nights."""
     name, value = str(found.shift.index[0]), float(found.shift.iloc[0])
     return [
         f"version {found.version} ({found.variant}) of {found.model} on the night of {found.night}",
         realised_text(found),
         f"drift of features: population stability index {value:.2f} at most ({name})",
         attribution_text(found),
+        missed_text(found),
     ]
 
 
@@ -39,6 +40,13 @@ def attribution_text(found: Monitoring) -> str:
         f"drift of attribution: Kendall's tau {found.tau:+.2f} between the importance of features "
         f"now ({top(found.importance)}) and on {found.source} ({top(found.reference)})"
     )
+
+
+def missed_text(found: Monitoring) -> str:
+    """The newest nights without a score."""
+    if math.isnan(found.missed):
+        return "missed nights: no night has a score yet"
+    return f"missed nights: {found.missed:g} in a row up to this one have no score"
 
 
 def alert_lines(found: Monitoring) -> list[str]:

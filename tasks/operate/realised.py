@@ -36,13 +36,13 @@ def realised(scores: pd.DataFrame, panel: Panel, night: date) -> pd.DataFrame:
     """Daily rank IC of past scores, on dates whose labels are known by the night.
 
     Args:
-        scores: date, symbol, score, version; one score per date and symbol.
+        scores: date, symbol, score, version; one score per date, symbol and version.
         panel: Gives the targets of rows up to the night.
         night: A label that becomes known later does not count, even if the panel has it.
 
     Returns:
-        date, version, rank_ic, by date. A date with fewer than three symbols to rank is left out;
-        one whose scores are all equal has 0.
+        date, version, rank_ic, by date and version. A date with fewer than three symbols to rank is
+        left out; one whose scores are all equal has 0.
     """
     known = panel.dates[panel.label_end <= np.datetime64(night)]  # NaT is never below
     inside = scores["date"].isin(known) & scores["symbol"].isin(panel.symbols)
@@ -55,7 +55,8 @@ def realised(scores: pd.DataFrame, panel: Panel, night: date) -> pd.DataFrame:
         daily = rank_ic(own.assign(variant="rank_ic"))
         parts.append(daily.reindex(columns=["rank_ic"]).assign(version=str(version)))
     joined = pd.concat(parts).rename_axis("date").reset_index()
-    return joined[["date", "version", "rank_ic"]].sort_values("date", ignore_index=True)
+    ordered = joined.sort_values(["date", "version"], ignore_index=True)
+    return ordered[["date", "version", "rank_ic"]]
 
 
 def realised_mean(rank_ics: np.ndarray, horizon: int, level: float) -> RealisedMean:

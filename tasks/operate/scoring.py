@@ -1,13 +1,12 @@
 """The scores of a night with its checks, as files and as text."""
 
-import os
-import tempfile
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
+from foldproof.tasks.files import draft_of, publish
 from foldproof.tasks.markdown import escaped, markdown_table
 from foldproof.tasks.operate.checks import CHECKS, Checked, Result, run_checks
 from foldproof.tasks.operate.nightly_inputs import Night, scores_of
@@ -75,18 +74,15 @@ def write_scores(scoring: Scoring, home: Path) -> Path:
         raise ValueError(
             f"the night of {scoring.night} failed its checks; its scores are not written"
         )
-    folder = home / scoring.model
-    folder.mkdir(parents=True, exist_ok=True)
-    place = folder / f"{scoring.newest}.parquet"
-    with tempfile.TemporaryDirectory(prefix=".scores-", dir=folder) as name:
-        draft = Path(name) / place.name
+    place = home / scoring.model / f"{scoring.newest}.parquet"
+    with draft_of(place) as draft:
         scoring.scores.to_parquet(draft, index=False)
-        os.replace(draft, place)
+        publish(draft, place)
     return place
 
 
 def read_scores(home: Path, model: str) -> pd.DataFrame:
-    """All written scores of a model, by date and symbol; no rows if there are none."""
+    """All scores in ``home/<model>``, by date and symbol; no rows if there are none."""
     files = sorted((home / model).glob("*.parquet"))
     if not files:
         return pd.DataFrame({name: pd.Series(dtype=object) for name in COLUMNS})

@@ -10,7 +10,10 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
-from foldproof.tasks.data import DataSpec, TargetSpec, build, load, load_raw
+from foldproof.tasks.data import DataSpec, TargetSpec, load, load_raw
+from foldproof.tasks.data.panel.kept_rows import rows_of
+from foldproof.tasks.data.panel.panel import panel_of
+from foldproof.tasks.data.panel.read import read
 from foldproof.tasks.diagnose.findings.finding import Finding, overall
 from foldproof.tasks.markdown import escaped
 from foldproof.tasks.operate.decision import Decision
@@ -21,7 +24,6 @@ from foldproof.tasks.operate.evidence import (
     incumbent_of,
 )
 from foldproof.tasks.operate.gate import decide
-from foldproof.tasks.operate.importance import importance_when_tested
 from foldproof.tasks.operate.monitor import Monitoring, monitoring_of
 from foldproof.tasks.operate.monitor_text import lines, page
 from foldproof.tasks.operate.nightly_inputs import night_of
@@ -29,28 +31,18 @@ from foldproof.tasks.operate.record import Settled
 from foldproof.tasks.operate.scoring import (
     Scoring,
     markdown,
-    read_scores,
     scoring_of,
     sentence,
     write_scores,
 )
 from foldproof.tasks.operate.spec import GateSpec, OperationSpec
+from foldproof.tasks.operate.tested_dates import Evidence
 from foldproof.tasks.split import Fold
 from foldproof.tasks.train import TrainedUnit
 from foldproof.tasks.train.serving.model import read_served
-from foldproof.tasks.train.serving.record import served_of
 
 EVENT = "foldproof.alert."
 """Prefix of an alert's event name; the key of the alarm follows."""
-
-
-@task(name="attribute challenger")
-def challenger_importance(
-    trained: TrainedUnit, features: tuple[str, ...], data: DataSpec, samples: int
-) -> dict[str, float]:
-    """Importance of each feature in the unit's test block, on ``samples`` windows; sums to 1."""
-    served = served_of(trained, features, data)
-    return importance_when_tested(served, served.inputs(load_raw(data)), trained.unit.fold, samples)
 
 
 @task(name="decide")
@@ -64,6 +56,7 @@ def decide_champion(
     spec: GateSpec,
     horizon: int,
     stale: int,
+    past: Evidence,
 ) -> Decision:
     """Compare the challengers with the champion's own forecasts, and decide which one is champion.
 
@@ -77,11 +70,12 @@ def decide_champion(
         spec: The rules of the gate.
         horizon: Rows that a label spans.
         stale: Business days from the newest row to the night.
+        past: The dates tested on earlier nights.
     """
     content, known, incumbent = load(panel), None, None
     if champion is not None:
         served = read_served(champion.weights, champion.notes)
-        known = champion_forecasts(served, load_raw(data), content, champion, folds)
+        known = champion_forecasts(served, rows_of(panel, data), content, champion, folds)
         incumbent = incumbent_of(champion, known, folds)
     challengers = [
         challenger_of(
@@ -90,7 +84,8 @@ def decide_champion(
         )
         for variant, units in trained.items()
     ]  # fmt: skip
-    return decide(challengers, incumbent, spec, horizon, stale)
+    newest = content.dates[-1].astype(date)
+    return decide(challengers, incumbent, spec, horizon, stale, newest, past)
 
 
 @task(name="show decision in prefect")
@@ -103,10 +98,15 @@ def show_decision(settled: Settled) -> None:
     )
 
 
-@task(name="score rows")
-def score_rows(champion: Champion, data: DataSpec, operation: OperationSpec) -> Scoring:
-    """Score the newest rows of ``data`` up to the night and check them."""
-    night = night_of(operation.model, champion, load_raw(data), night_date(operation))
+@task(name="score rows", tags=["source"])
+def score_rows(
+    champion: Champion, data: DataSpec, operation: OperationSpec, kept: Path | None = None
+) -> Scoring:
+    """Score the newest rows of ``data`` up to the night and check them.
+
+    ``kept`` is the folder of the rows that ``data.incremental`` keeps.
+    """
+    night = night_of(operation.model, champion, load_raw(data, kept), night_date(operation))
     return scoring_of(night, operation.score)
 
 
@@ -131,13 +131,28 @@ def show_checks(scoring: Scoring) -> None:
     )
 
 
-@task(name="monitor champion")
+@task(name="monitor champion", tags=["source"])
 def monitor_champion(
-    champion: Champion, data: DataSpec, target: TargetSpec, operation: OperationSpec, home: Path
+    champion: Champion,
+    data: DataSpec,
+    target: TargetSpec,
+    operation: OperationSpec,
+    scores: pd.DataFrame,
+    kept: Path | None = None,
 ) -> Monitoring:
-    """Compare past scores with labels, and features and attribution with training."""
-    night = night_of(operation.model, champion, load_raw(data), night_date(operation))
-    scores, panel = read_scores(home, operation.model), build(data, target)
+    """Compare past scores with labels, and features and attribution with training.
+
+    Args:
+        champion: The version to monitor.
+        data: Source of the rows, which is read once.
+        target: What is forecast.
+        operation: The night and the bounds of the alerts.
+        scores: All past scores: date, symbol, score, version.
+        kept: Folder of the rows that ``data.incremental`` keeps.
+    """
+    rows = read(data, kept=kept)
+    night = night_of(operation.model, champion, rows.frame, night_date(operation))
+    panel = panel_of(rows, data, target, None)
     return monitoring_of(night, scores, panel, target.horizon, operation)
 
 

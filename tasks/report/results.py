@@ -146,6 +146,17 @@ class Results:
         chosen = self.config.get("statistics", {}).get("reference")
         return StatisticsSpec(reference=chosen).base(list(self.variants))
 
+    @property
+    def margin(self) -> float:
+        """Largest difference in mean daily rank IC that does not matter."""
+        return float(self.config.get("statistics", {}).get("margin", StatisticsSpec.margin))
+
+    @property
+    def detectable(self) -> float:
+        """Median over candidates of the gain over :attr:`base` that would be found; may be NaN."""
+        known = self.ranking.reindex(columns=["detectable"])["detectable"].dropna()
+        return float(known.median()) if len(known) else math.nan
+
     def rank_ic(self, name: str) -> Estimate:
         """Mean daily rank IC of a variant or reference with its joint interval."""
         return self._estimate(name, "rank_ic", "low", "high")

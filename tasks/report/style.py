@@ -199,7 +199,7 @@ def render(figure: Figure, form: str = "png") -> bytes:
     """
     buffer = BytesIO()
     for text in figure.findobj(Text):
-        text.set_parse_math(False)  # type: ignore[attr-defined]
+        text.set_parse_math(False)
     with RENDERING, rc_context(RENDERED_WITH), catch_warnings():
         filterwarnings("ignore", "Glyph .* missing from font")
         filterwarnings("ignore", "Matplotlib currently does not support")  # scripts of India
@@ -209,7 +209,7 @@ def render(figure: Figure, form: str = "png") -> bytes:
 
 RENDERING = Lock()
 """Held while matplotlib's settings and the filter of warnings are changed, which threads share."""
-RENDERED_WITH: Mapping[str, Any] = {
+RENDERED_WITH: Any = {
     "text.parse_math": False,  # ticks that are made while drawing
     "svg.fonttype": "none",
     "svg.hashsalt": "foldproof",
@@ -220,7 +220,7 @@ UNDATED: Mapping[str, dict[str, None]] = {
     "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
 }
 """Metadata left out, so that the bytes do not depend on time and version."""
-SHOWN = 60
+SHOWN = 40
 """Characters of a row's or column's name that a figure shows; a longer one loses its middle."""
 
 

@@ -3,7 +3,7 @@
 Figures are imported where they are drawn: nightly commands import this file and draw none.
 """
 
-import json
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from functools import partial
@@ -11,7 +11,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
-from mlflow.entities import Dataset, DatasetInput
+from mlflow.entities import Dataset
 
 from foldproof.tasks.diagnose.findings.finding import Finding
 from foldproof.tasks.report.attribution.shares import ranked_features
@@ -19,6 +19,8 @@ from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.template import Report
 from foldproof.tasks.track.comparison_entries import (
     missing_tag,
+    model_tags,
+    overall_values,
     panel_shape,
     summary_params,
     summary_tags,
@@ -27,11 +29,14 @@ from foldproof.tasks.track.comparison_entries import (
     variant_tags,
     variant_values,
 )
-from foldproof.tasks.track.entries import key_of
-from foldproof.tasks.track.model import ModelFiles, log_model
+from foldproof.tasks.track.entries import key_of, metrics
+from foldproof.tasks.track.model import ModelFiles, log_model, measured
+from foldproof.tasks.track.panel_input import as_input, panel_dataset
 from foldproof.tasks.track.runs import SUMMARY, finished_runs, logged_run
 from foldproof.tasks.track.store import Links, Store, charts_url, links_to
 
+HEATMAP = "oos_attribution/heatmap"
+"""Name of the pictures of the attribution; in the charts they follow the rank IC."""
 ATTRIBUTION_TABLES = {
     "by_lag": "lagged", "importance": "importance", "by_date": "series", "completeness": "gap",
     "by_origin": "origins", "to_supplied": "supplied", "by_return": "by_return",
@@ -71,7 +76,7 @@ def log_comparison(
 
 def find_comparison(store: Store, results: Results) -> Links | None:
     """Where the comparison was logged; None unless all its runs are finished."""
-    runs = finished_runs(store, results.comparison_id)
+    runs = finished_runs(store, results.comparison_id, missing_tag(results))
     if not {SUMMARY, *results.variants} <= set(runs):
         return None
     variants = {name: runs[name] for name in results.variants}
@@ -79,29 +84,43 @@ def find_comparison(store: Store, results: Results) -> Links | None:
 
 
 def log_variant(store: Store, results: Results, name: str, model: ModelFiles | None) -> str:
-    """One variant's run: metrics, tables, attribution heat maps, findings, the model."""
+    """One variant's run: metrics, tables, attribution heat maps, findings, the panel, the model.
+
+    The overall metrics belong to the model too, so that MLflow's page of models ranks it. System
+    metrics are not logged: the variant was trained in other processes, before this run exists. The
+    summary has the CPU seconds of every step.
+    """
     content = (
         variant_tags(results, name),
         variant_values(results, name),
         variant_params(results, name),
     )
     with logged_run(store, name, *content, partial(write_tables, results, name)) as run_id:
+        store.client.log_inputs(run_id, [as_input(panel_of(results))])
         log_heatmaps(store, run_id, results, name)
+        model_id = None
         if model is not None:
-            log_model(store, run_id, key_of(name).replace(".", "_"), model)
+            about = model_tags(results, name), variant_params(results, name)
+            model_id = log_model(store, run_id, key_of(name).replace(".", "_"), model, *about)
+        now = time.time_ns() // 1_000_000
+        overall = metrics(overall_values(results, name), now)
+        store.client.log_batch(run_id, measured(overall, model_id, panel_of(results)))
     return run_id
 
 
 def write_tables(results: Results, name: str, folder: Path) -> None:
-    """The variant's rows of every long table, and its findings."""
+    """The variant's rows of every table, and its findings."""
     found = vars(results.attribution) | vars(results.attribution.newest)
-    tables = {"learning_curves": results.curves} | {
+    tables = {"learning_curves": results.curves, "best_epochs": results.best_epochs} | {
         f"attribution_{file}": found[table] for file, table in ATTRIBUTION_TABLES.items()
     }
     for key, table in tables.items():
         own = table[table["variant"] == name]
         if len(own):
             own.to_parquet(folder / f"{key}.parquet", index=False)
+    results.ranking.loc[[name]].to_csv(folder / "overall.csv", index_label="variant")
+    by_fold = results.comparison.by_fold
+    by_fold[by_fold["variant"] == name].to_csv(folder / "by_fold.csv", index=False)
     write_findings(results.findings.get(name, ()), folder / "findings.json")
 
 
@@ -114,22 +133,19 @@ def write_findings(findings: Iterable[Finding], path: Path) -> None:
 def log_heatmaps(store: Store, run_id: str, results: Results, name: str) -> None:
     """The attribution of every fold under one key: the UI shows a slider over folds.
 
-    The slash in the key gives the pictures their own section at the top. Each picture has its own
-    colour scale; the order of features is the same on all folds.
+    Each picture has its own colour scale; the order of features is the same on all folds.
     """
     from PIL import Image
 
-    from foldproof.tasks.report.attribution.figures import heatmap_of
-    from foldproof.tasks.report.style import render
+    from foldproof.tasks.report.attribution.figures import heatmaps_of
 
     lagged = results.attribution.lagged
     if name not in set(lagged["variant"]):
         return
     order = list(ranked_features(results.attribution.importance, name).index)
-    for fold, rows in lagged[lagged["variant"] == name].groupby("fold"):
-        png = render(heatmap_of(rows, f"{name}, fold {fold}", order))
+    for fold, png in heatmaps_of(lagged[lagged["variant"] == name], name, order):
         with Image.open(BytesIO(png)) as image:
-            store.client.log_image(run_id, image, key="attribution/heatmap", step=int(str(fold)))
+            store.client.log_image(run_id, image, key=HEATMAP, step=fold)
 
 
 def log_summary(store: Store, results: Results, report: Report) -> str:
@@ -141,7 +157,7 @@ def log_summary(store: Store, results: Results, report: Report) -> str:
     )
     name, write = f"{results.title}: summary", partial(write_summary, results, report)
     with logged_run(store, name, *content, write) as run_id:
-        store.client.log_inputs(run_id, [DatasetInput(panel_of(results))])
+        store.client.log_inputs(run_id, [as_input(panel_of(results))])
         ranking = results.ranking.rename_axis("variant").reset_index()
         store.client.log_table(run_id, ranking.astype(object), "ranking.json")
     return run_id
@@ -167,16 +183,6 @@ def write_summary(results: Results, report: Report, folder: Path) -> None:
 
 
 def panel_of(results: Results) -> Dataset:
-    """The panel as an input of the run, identified by the hash of all its content.
-
-    MLflow's own digest of a frame reads its first 10,000 rows only.
-    """
-    fingerprint = str(results.panel_summary["fingerprint"])
-    source = {"source": str(results.panel_about.get("source", "")), "sha256": fingerprint}
-    return Dataset(
-        name="panel",
-        digest=fingerprint[:36],
-        source_type="foldproof",
-        source=json.dumps(source),
-        profile=json.dumps(panel_shape(results), default=str),
-    )
+    """The panel as a data set."""
+    source = str(results.panel_about.get("source", ""))
+    return panel_dataset(str(results.panel_summary["fingerprint"]), source, panel_shape(results))

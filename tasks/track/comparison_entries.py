@@ -1,25 +1,54 @@
 """Tags, parameters and metrics of a comparison's runs."""
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
 
 import pandas as pd
 
 from foldproof.tasks.diagnose.findings.finding import Verdict
 from foldproof.tasks.markdown import escaped
+from foldproof.tasks.report.attribution.shares import failed_checks
 from foldproof.tasks.report.comparison.answers import answers, summary_markdown
-from foldproof.tasks.report.results import Results
-from foldproof.tasks.track.attribution_metrics import attribution_values
+from foldproof.tasks.report.results import Results, is_true
 from foldproof.tasks.track.entries import LONGEST, NOTE, Value, flat, seconds
 from foldproof.tasks.track.runs import MISSING
 
-INTERVAL = {"low": "rank_ic_low", "high": "rank_ic_high"}
-"""Columns of the ranking whose own name does not say which interval they bound."""
+OVERALL: Mapping[str, str] = MappingProxyType({
+    "rank_ic": "oos/rank_ic",
+    "low": "oos/rank_ic_low",
+    "high": "oos/rank_ic_high",
+    "rank_icir": "oos/rank_icir",
+    "difference": "oos/rank_ic_difference",
+    "difference_low": "oos/rank_ic_difference_low",
+    "difference_high": "oos/rank_ic_difference_high",
+    "rank_ic_seed": "oos/rank_ic_seed",
+    "seed_sd": "oos/rank_ic_seed_sd",
+    "mse_ratio": "oos_secondary/mse_ratio",
+    "hit_rate": "oos_secondary/hit_rate",
+    "quantile_spread": "oos_secondary/quantile_spread",
+    "coverage": "oos_secondary/coverage",
+})  # fmt: skip
+"""Metric of each column of the ranking that is one; the others are in ``overall.csv``. MLflow sorts
+sections and charts by name, so the charts of a comparison begin with the rank IC."""
+BY_FOLD = ("rank_ic", "mse_ratio")
+"""Columns of the table by fold that are metrics; the others are in ``by_fold.csv``."""
+DECISIVE = ("name", "data", "target", "split", "network", "training", "seeds", "statistics")
+"""Sections of the configuration that are parameters: those that decide the ranking."""
 
 
-def settings(results: Results) -> dict[str, str]:
-    """The configuration, without the settings in which the runs differ."""
-    return flat(results.config, without=("variants", "references", "tracking", "workers"))
+def settings(config: Mapping[str, Any]) -> dict[str, str]:
+    """The settings that decide a ranking and are set; ``config.yaml`` holds all of them.
+
+    The size of the synthetic sources counts only where one is used.
+    """
+    found = flat({key: config[key] for key in DECISIVE if key in config})
+    drawn = config.get("data", {}).get("source") not in ("sp500", "file", "query")
+    return {
+        key: value
+        for key, value in found.items()
+        if value not in ("None", "") and (drawn or not key.startswith("data.synthetic."))
+    }
 
 
 def shared_tags(results: Results) -> dict[str, str]:
@@ -57,49 +86,57 @@ def variant_tags(results: Results, name: str) -> dict[str, str]:
 
 
 def variant_params(results: Results, name: str) -> dict[str, str]:
-    """The configuration, and a description of the variant."""
+    """The settings, and a description of the variant."""
     variant = results.variants[name]
     fields = ("title", "formula", "source", "causal", "coupling", "training_coupling", "control")
     about = {f"variant.{field}": str(getattr(variant, field)) for field in fields}
-    return {"variant": name} | about | settings(results)
+    return {"variant": name} | about | settings(results.config)
+
+
+def model_tags(results: Results, name: str) -> dict[str, str]:
+    """Tags of a variant's model: those of its run, without the description."""
+    return {key: value for key, value in variant_tags(results, name).items() if key != NOTE}
+
+
+def overall_values(results: Results, name: str) -> Iterator[Value]:
+    """The numbers by which variants and their models are ranked: over all folds, out of sample."""
+    entry = results.ranking.loc[name]
+    for column, key in OVERALL.items():
+        value: Any = entry.get(column)
+        if not pd.isna(value):
+            yield key, float(value), 0
 
 
 def variant_values(results: Results, name: str) -> Iterator[Value]:
-    """Every number of a variant: overall, by fold, by epoch, by feature, leaks."""
+    """The other numbers of a variant: by fold, by epoch, and whether they can be trusted.
+
+    All further numbers are in the tables of its run.
+    """
 
     def own(table: pd.DataFrame) -> pd.DataFrame:
         return table[table["variant"] == name]
 
-    for column, value in results.ranking.T[name].items():
-        if not pd.isna(value):
-            yield f"oos/{INTERVAL.get(str(column), column)}", float(value), 0
     by_fold = own(results.comparison.by_fold)
-    for column in by_fold.columns.difference(["variant", "fold"]):
+    for column in BY_FOLD:
         for fold, value in zip(by_fold["fold"], by_fold[column], strict=True):
-            yield f"fold/{column}", float(value), int(fold)
-    yield from _by_epoch(own(results.curves), own(results.best_epochs))
-    yield from attribution_values(results.attribution, name)
-    yield from _leaks(results, name)
+            yield f"oos_by_fold/{column}", float(value), int(fold)
+    yield from _by_epoch(own(results.curves))
+    counted = [f for f in results.findings.get(name, ()) if f.counts]
+    if counted:
+        yield "trust/leaks", float(sum(f.verdict is Verdict.LEAK for f in counted)), 0
+    newest = results.attribution.newest
+    if len(checks := own(newest.checks)):
+        yield "trust/failed_checks", float(len(failed_checks(checks))), 0
+    if len(drift := own(newest.drift)):
+        yield "trust/drift_alerts", float(sum(map(is_true, drift["alert"]))), 0
 
 
-def _by_epoch(curves: pd.DataFrame, best: pd.DataFrame) -> Iterator[Value]:
+def _by_epoch(curves: pd.DataFrame) -> Iterator[Value]:
     """Mean loss over the folds and seeds still in training; the step is the epoch."""
     means = curves.groupby("epoch")[["train_loss", "validation_loss"]].mean()
     for epoch, losses in means.iterrows():
         yield "train/loss", losses["train_loss"], int(str(epoch))
         yield "validation/loss", losses["validation_loss"], int(str(epoch))
-    for fold, epoch in best.groupby("fold")["best_epoch"].mean().items():
-        yield "train/best_epoch", float(epoch), int(str(fold))
-
-
-def _leaks(results: Results, name: str) -> Iterator[Value]:
-    """The largest statistic of every test that counts, and the number of leaks."""
-    counted = [f for f in results.findings.get(name, ()) if f.counts]
-    for test in dict.fromkeys(finding.test for finding in counted):
-        sizes = [f.value for f in counted if f.test == test and math.isfinite(f.value)]
-        yield f"leak/{test}", max(sizes, default=math.nan), 0
-    if counted:
-        yield "leak/found", float(sum(f.verdict is Verdict.LEAK for f in counted)), 0
 
 
 def summary_tags(results: Results, url: str) -> dict[str, str]:
@@ -122,11 +159,11 @@ def summary_tags(results: Results, url: str) -> dict[str, str]:
 
 
 def summary_params(results: Results) -> dict[str, str]:
-    """The configuration, what is compared, and the shape of the panel."""
+    """The settings, what is compared, and the shape of the panel."""
     compared = {
         key: results.config[key] for key in ("variants", "references") if key in results.config
     }
-    return settings(results) | flat(compared) | flat(panel_shape(results), prefix="panel.")
+    return settings(results.config) | flat(compared) | flat(panel_shape(results), prefix="panel.")
 
 
 def panel_shape(results: Results) -> dict[str, object]:

@@ -1,16 +1,21 @@
 """A model in MLflow: code, weights and signature as files, without pickle."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pandas as pd
 from mlflow import pyfunc
-from mlflow.entities import LoggedModelOutput
+from mlflow.entities import Dataset, LoggedModelOutput, Metric
 from mlflow.models import Model, infer_signature
 
+from foldproof.tasks.track.entries import params, tags
 from foldproof.tasks.track.store import Store
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,14 +40,35 @@ class ModelFiles:
     packages: tuple[Path, ...] = ()
 
 
-def log_model(store: Store, run_id: str, name: str, files: ModelFiles) -> str:
+def log_model(
+    store: Store,
+    run_id: str,
+    name: str,
+    files: ModelFiles,
+    model_tags: Mapping[str, Any] = NOTHING,
+    settings: Mapping[str, Any] = NOTHING,
+) -> str:
     """Log a model under a run and return its id; ``models:/<id>`` loads it.
 
     MLflow's own ``log_model`` uses the process's active run and global address, so the model is
-    saved to a folder and uploaded with the client.
+    saved to a folder and uploaded with the client. Models are logged one after the other: nearly
+    all of the time is Python's own work, which threads would share, not speed up.
+
+    Args:
+        store: Where to log.
+        run_id: The run.
+        name: Name of the model.
+        files: Its parts.
+        model_tags: Tags of the model; its page and ``search_logged_models`` show them.
+        settings: Parameters of the model.
     """
     logged = store.client.create_logged_model(
-        store.experiment_id, name=name, source_run_id=run_id, model_type="forecaster"
+        store.experiment_id,
+        name=name,
+        source_run_id=run_id,
+        tags={tag.key: tag.value for tag in tags(model_tags)},
+        params={param.key: param.value for param in params(settings)},
+        model_type="forecaster",
     )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model"
@@ -65,3 +91,14 @@ def log_model(store: Store, run_id: str, name: str, files: ModelFiles) -> str:
     store.client.finalize_logged_model(logged.model_id, "READY")
     store.client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
     return logged.model_id
+
+
+def measured(points: Iterable[Metric], model_id: str | None, data: Dataset) -> list[Metric]:
+    """The metrics as those of a model on a data set; logged to a run, they are the run's too."""
+    return [
+        Metric(
+            one.key, one.value, one.timestamp, one.step,
+            model_id=model_id, dataset_name=data.name, dataset_digest=data.digest,
+        )
+        for one in points
+    ]  # fmt: skip

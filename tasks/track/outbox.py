@@ -33,6 +33,7 @@ from mlflow import MlflowClient
 from mlflow.store.entities import PagedList
 from PIL import Image
 
+from foldproof.tasks.track.process import process_tags
 from foldproof.tasks.track.runs import SUMMARY, finished_runs
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import MADE_UP, Store, TrackingError, resolve_uri, shown
@@ -57,7 +58,7 @@ class Entry:
         experiment: Name of the experiment.
         since: When they were kept, as ISO time.
         reason: Why.
-        flow_run: Id of the Prefect flow run that made them; empty without one.
+        flow_run: Id of the Prefect flow run that made them, or of the process.
     """
 
     folder: Path
@@ -97,7 +98,7 @@ def recording(
     uri = shown(resolve_uri(spec))
     try:
         client = Journal(draft, place)
-        yield Store(client, EXPERIMENT, resolve_uri(spec))  # type: ignore[arg-type]
+        yield Store(client, EXPERIMENT, resolve_uri(spec), process_tags())  # type: ignore[arg-type]
         now = datetime.now(UTC).isoformat(timespec="seconds")
         about = Entry(place, key, uri, spec.experiment, now, why, flow_run)
         notes = {name: value for name, value in vars(about).items() if name != "folder"}
@@ -265,7 +266,8 @@ def target_of(entry: Entry) -> TrackingSpec:
             f"{entry.folder} is for {entry.uri}, whose password is not kept: set "
             "MLFLOW_TRACKING_URI to the address"
         )
-    return TrackingSpec(uri=entry.uri, experiment=entry.experiment)
+    uri = None if "***" in entry.uri else entry.uri  # then the variable names the store
+    return TrackingSpec(uri=uri, experiment=entry.experiment)
 
 
 def send(store: Store, entry: Entry) -> dict[str, Mapping[str, str]]:

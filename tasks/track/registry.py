@@ -13,6 +13,7 @@ from datetime import date
 from pathlib import Path
 
 from mlflow.entities import Run
+from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from foldproof.tasks.operate.decision import Outcome
@@ -28,6 +29,8 @@ PREVIOUS = "previous"
 """Tag of a champion version: the previous champion's version; empty for the first."""
 SETTLED = "settled"
 """Tag of a retraining's run whose decision was applied to the registry."""
+VERSIONS = "mlflow.modelVersions"
+"""Tag of a logged model from which MLflow's pages read its registered versions."""
 LINEAGE = (
     "retraining", "seed", "unit", "verdict", "outcome", "reason", "tested_from",
     "trained_on", "panel", "plan", "code_version", "night",
@@ -112,7 +115,9 @@ def registered(store: Store, model: str, run: Run) -> str | None:
         f"name = {in_quotes(model)} and tags.unit = {in_quotes(tags['unit'])}"
     )
     if found:
-        return str(min(int(one.version) for one in found))
+        first = min(found, key=lambda one: int(one.version))
+        link_version(store, first)  # a crash may have left it without
+        return str(first.version)
     # by its location: with a model's id, MLflow would use the process's global address
     place = client.get_logged_model(logged[-1].model_id).artifact_location
     made = client.create_model_version(
@@ -123,7 +128,21 @@ def registered(store: Store, model: str, run: Run) -> str | None:
         description=tags["decision"],
         model_id=logged[-1].model_id,
     )
+    link_version(store, made)
     return str(made.version)
+
+
+def link_version(store: Store, version: ModelVersion) -> None:
+    """Note a version on its logged model, whose page then shows it.
+
+    MLflow's ``register_model`` does the same, but it uses the process's global address.
+    """
+    run = store.client.get_run(str(version.run_id))
+    model_id = (run.outputs.model_outputs if run.outputs else [])[-1].model_id
+    known = json.loads(store.client.get_logged_model(model_id).tags.get(VERSIONS, "[]"))
+    own = {"name": version.name, "version": int(version.version)}
+    if own not in known:
+        store.client.set_logged_model_tags(model_id, {VERSIONS: json.dumps([*known, own])})
 
 
 def create_registered(store: Store, model: str) -> None:

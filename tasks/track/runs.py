@@ -66,7 +66,7 @@ def delete(store: Store, run_id: str) -> None:
 @contextmanager
 def new_run(store: Store, name: str, run_tags: Mapping[str, Any]) -> Iterator[str]:
     """A run that is RUNNING inside the block, FINISHED after it, FAILED if the block raises."""
-    first = {tag.key: tag.value for tag in tags(run_tags)}
+    first = {tag.key: tag.value for tag in tags({**store.origin, **run_tags})}
     run_id = store.client.create_run(store.experiment_id, tags=first, run_name=name).info.run_id
     try:
         yield run_id

@@ -5,11 +5,12 @@ from datetime import UTC, date, datetime
 from io import BytesIO
 from pathlib import Path
 
+import pandas as pd
 from mlflow.entities import Metric
 from PIL import Image
 
 from foldproof.tasks.operate.monitor import Monitoring
-from foldproof.tasks.operate.scoring import Scoring, markdown, sentence
+from foldproof.tasks.operate.scoring import Scoring, markdown, read_scores, sentence
 from foldproof.tasks.report.template import Report
 from foldproof.tasks.track.entries import NOTE, Value, metrics, tags
 from foldproof.tasks.track.runs import METRICS, chunks, new_run
@@ -56,6 +57,43 @@ def scoring_run(store: Store, model: str, version: str, variant: str) -> str:
     about = {"kind": KIND, "model": model, "version": version, "variant": variant}
     with new_run(store, f"{model} {version}: scores", about) as run_id:
         return run_id
+
+
+def scores_of_model(store: Store, model: str, folder: Path) -> pd.DataFrame:
+    """All scores of a model, read from the runs of its versions.
+
+    Two versions may have scored one date, before and after a rollback. Each counts for itself.
+
+    Args:
+        store: Where the nights were logged, from whatever machine.
+        model: Name in the model registry.
+        folder: Empty folder for the downloaded tables.
+
+    Returns:
+        date, symbol, score, version; no rows if there are none.
+    """
+    tables = []
+    for run_id in scoring_runs(store, model):
+        if store.client.list_artifacts(run_id, NIGHTS):
+            home = folder / run_id
+            home.mkdir(parents=True)
+            store.client.download_artifacts(run_id, NIGHTS, str(home))
+            tables.append(read_scores(home, NIGHTS))
+    return pd.concat(tables, ignore_index=True) if tables else read_scores(folder, NIGHTS)
+
+
+def scoring_runs(store: Store, model: str) -> list[str]:
+    """Ids of the runs with the nights of a model's versions, oldest first."""
+    own = f"tags.kind = '{KIND}' and tags.model = {in_quotes(model)}"
+    order, found, token = ["attributes.start_time ASC"], [], None
+    while True:
+        page = store.client.search_runs(
+            [store.experiment_id], own, order_by=order, page_token=token
+        )
+        found += [str(run.info.run_id) for run in page]
+        token = page.token
+        if not token:
+            return found
 
 
 def scoring_values(scoring: Scoring) -> Iterator[Value]:
@@ -112,6 +150,7 @@ def monitoring_values(monitoring: Monitoring) -> Iterator[Value]:
         yield f"realised/{name}", float(getattr(found, name)), step
     yield "monitor/shift", float(monitoring.shift.iloc[0]), step
     yield "monitor/tau", monitoring.tau, step
+    yield "monitor/missed_nights", monitoring.missed, step
     yield "monitor/alerts", float(len(monitoring.alerts)), step
 
 

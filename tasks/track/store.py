@@ -2,9 +2,10 @@
 
 import os
 import shlex
+import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from urllib.error import HTTPError
@@ -19,16 +20,21 @@ from sqlalchemy.exc import SQLAlchemyError
 from foldproof.tasks.data.address import masked, secrets_in, shown, without_user
 from foldproof.tasks.lock import locked
 from foldproof.tasks.program import program
-from foldproof.tasks.track.outage import NoAnswerError, reason
+from foldproof.tasks.track.outage import NoAnswerError, is_outage, reason
+from foldproof.tasks.track.process import process_tags
 from foldproof.tasks.track.spec import TrackingSpec
 
 SQLITE = "sqlite:///"
+BUSY = 20.0
+"""Seconds to wait for an embedded database that another process writes, beyond SQLite's own."""
 PATIENCE = 5.0
 """Seconds to wait for a tracking server."""
 LOCAL_UI = "http://127.0.0.1:5000"
 UI_ADDRESS = "FOLDPROOF_MLFLOW_UI"
 """Environment variable: address of a UI that already runs on the embedded store."""
 NO_RUNS: Mapping[str, str] = MappingProxyType({})
+WORKFLOW = "workflowType=machine_learning"
+"""Selects the pages for machine learning: without it the UI opens those for generative AI."""
 
 
 class TrackingError(ValueError):
@@ -47,11 +53,13 @@ class Store:
         client: A client of ``uri``, independent of the process's global tracking URI.
         experiment_id: The experiment of the runs.
         uri: Absolute address of the store.
+        origin: Tags of every run that is created: the user, the program, the Git commit.
     """
 
     client: MlflowClient
     experiment_id: str
     uri: str
+    origin: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -134,20 +142,27 @@ def open_store(spec: TrackingSpec) -> Store:
     path = database(uri)
     if not path:
         require_answer(uri)
-    try:
-        with locked(lock_file(uri, "database"), quiet) if path else nullcontext():
-            client = MlflowClient(tracking_uri=uri)
-            experiment = client.get_experiment_by_name(spec.experiment)
-            experiment = experiment or _create(client, spec, path)
-    except (MlflowException, SQLAlchemyError, ModuleNotFoundError) as error:  # no driver
-        why = masked(reason(error), secrets_in(uri))
-        raise TrackingError(f"the tracking store {shown(uri)} cannot be used: {why}") from None
+    end = time.monotonic() + BUSY
+    while True:
+        try:
+            with locked(lock_file(uri, "database"), quiet) if path else nullcontext():
+                client = MlflowClient(tracking_uri=uri)
+                experiment = client.get_experiment_by_name(spec.experiment)
+                experiment = experiment or _create(client, spec, path)
+            break
+        except (MlflowException, SQLAlchemyError, ModuleNotFoundError) as error:  # no driver
+            if path and "database is locked" in str(error) and time.monotonic() < end:
+                time.sleep(0.5)  # another command writes
+                continue
+            kind = DownError if is_outage(error) else TrackingError
+            why = masked(reason(error), secrets_in(uri))
+            raise kind(f"the tracking store {shown(uri)} cannot be used: {why}") from None
     if experiment.lifecycle_stage != "active":
         raise TrackingError(
             f"experiment {spec.experiment!r} was deleted in {shown(uri)}: restore it there, or set "
             "tracking.experiment to another name"
         )
-    return Store(client, experiment.experiment_id, uri)
+    return Store(client, experiment.experiment_id, uri, process_tags())
 
 
 def _create(client: MlflowClient, spec: TrackingSpec, path: Path | None) -> Experiment:
@@ -200,7 +215,7 @@ def links_to(
         variants: Runs by variant.
         file: The artifact to open; empty for all artifacts.
     """
-    page = f"{runs_page(store)}/{run_id}/artifacts" + f"/{file}" * bool(file)
+    page = run_url(store, run_id, "/artifacts" + f"/{file}" * bool(file))
     folder = artifact_folder(store.client.get_run(run_id))
     return Links(
         summary_run_id=run_id,
@@ -219,16 +234,17 @@ def artifact_folder(run: Run) -> Path | None:
 
 
 def charts_url(store: Store, comparison: str) -> str:
-    """Address of the charts of one comparison's runs.
-
-    The query selects machine learning, because the UI opens on its pages for generative AI.
-    """
+    """Address of the charts of one comparison's runs."""
     query = {
-        "workflowType": "machine_learning",
         "compareRunsMode": "CHART",
         "searchFilter": f"tags.comparison = {in_quotes(comparison)}",
     }
-    return f"{runs_page(store)}?{urlencode(query, quote_via=quote)}"
+    return f"{runs_page(store)}?{WORKFLOW}&{urlencode(query, quote_via=quote)}"
+
+
+def run_url(store: Store, run_id: str, part: str = "") -> str:
+    """Address of a run, or of a part of it such as ``/artifacts``, in the UI of the store."""
+    return f"{runs_page(store)}/{run_id}{part}?{WORKFLOW}"
 
 
 def in_quotes(text: str) -> str:

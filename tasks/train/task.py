@@ -8,6 +8,7 @@ from prefect import task
 
 from foldproof.tasks.data import load
 from foldproof.tasks.split.fold import Fold
+from foldproof.tasks.task import ENCODED, kept_under
 from foldproof.tasks.timing import Timed, timed
 from foldproof.tasks.train.references import reference_forecasts
 from foldproof.tasks.train.train import train_unit
@@ -29,9 +30,11 @@ def reference_key(_: Any, parameters: dict[str, Any]) -> str:
 
 @task(
     name="train",
+    tags=["train"],
     task_run_name="train {unit.variant} fold {unit.fold.number} seed {unit.seed}",
     persist_result=True,
-    cache_key_fn=unit_key,
+    result_serializer=ENCODED,
+    cache_policy=kept_under(unit_key),
 )
 def train(unit: Unit, panel: Path) -> Timed[TrainedUnit]:
     """Train one unit and forecast its test block."""
@@ -40,9 +43,11 @@ def train(unit: Unit, panel: Path) -> Timed[TrainedUnit]:
 
 @task(
     name="reference",
+    tags=["train"],
     task_run_name="reference {name} fold {fold.number}",
     persist_result=True,
-    cache_key_fn=reference_key,
+    result_serializer=ENCODED,
+    cache_policy=kept_under(reference_key),
 )
 def forecast_reference(
     name: str, fold: Fold, window: int, seed: int, panel: Path

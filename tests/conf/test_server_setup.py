@@ -77,7 +77,8 @@ def test_two_workers_lose_no_run_and_double_none():
         workers = [start("worker", name) for name in ("one", "two")]
         small = load(folder / "small.yaml").model_dump(mode="json")
         runs = [
-            api.run("compare/sp500", {"experiment": small | {"seeds": [seed]}}) for seed in range(3)
+            api.run("compare/compare-sp500", {"experiment": small | {"seeds": [seed]}})
+            for seed in range(3)
         ]
         for run in runs:
             ended = until(lambda run=run: api.ended(run), 400, workers[0])

@@ -20,6 +20,8 @@ import pandas as pd
 import yaml
 from mlflow import MlflowClient
 
+from foldproof.tasks.version import HOUSE, code_version
+
 TINY: dict[str, Any] = {
     "name": "Tiny",
     "data": {
@@ -41,6 +43,8 @@ TINY: dict[str, Any] = {
 }  # fmt: skip
 """The smallest experiment that has all parts."""
 
+ALWAYS = {"OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"}
+"""Environment of the commands."""
 KINDS = {
     "compare": ("summary", "variant"), "audit": ("audit",), "retrain": ("retraining",),
     "score": ("scoring",), "sync": ("summary", "variant"),
@@ -128,7 +132,8 @@ class Ground:
 
     def __init__(self, place: Path) -> None:
         self.place = place.resolve()
-        self.work, self.states = self.place / "work", self.place / "states"
+        self.work = self.place / "work"
+        self.states = self.place / f"states-{code_version(HOUSE)}"  # other code, other keys
         self.work.mkdir(parents=True, exist_ok=True)
         self.states.mkdir(exist_ok=True)
         self.count = 0
@@ -153,7 +158,7 @@ class Ground:
             process = subprocess.Popen(
                 [sys.executable, "-m", "foldproof.flows", name, *subject, *settings, *options],
                 cwd=self.work, stdout=out, stderr=subprocess.STDOUT, text=True,
-                env=kept | {"OMP_NUM_THREADS": "1"} | environment, start_new_session=True,
+                env=kept | ALWAYS | environment, start_new_session=True,
                 preexec_fn=prepare if limit else None,
             )  # fmt: skip
         return Command(process, log)

@@ -35,6 +35,10 @@ BEFORE = {
 """The state in which a command is interrupted."""
 OUTAGES = ("database for a while", "database for good", "server for a while", "server for good",
            "server slow")  # fmt: skip
+STEPS = (("compare", "compared"), ("retrain", "retrained"), ("score", "scored"),
+         ("audit", "finished"))  # fmt: skip
+"""Commands without a fault, one after the other, and the states in which they leave the folder."""
+SECONDS = "seconds.json"
 AGAIN = 4
 """Times that a command is repeated until it ends well."""
 
@@ -75,26 +79,26 @@ class Injector:
         self.wall: dict[str, float] = {}
 
     def prepare(self) -> None:
-        """Run every command once without a fault, and keep the states and the seconds."""
-        ground, seconds = self.ground, self.ground.place / "seconds.json"
-        if not (ground.has("kept") and seconds.exists()):
-            ground.restore("new")
-            for name, state in (
-                ("compare", "compared"), ("retrain", "retrained"), ("score", ""),
-                ("audit", "finished"),
-            ):  # fmt: skip
+        """Run every command once without a fault, and keep the states and the seconds.
+
+        It goes on where it stopped.
+        """
+        ground, before = self.ground, "new"
+        for name, state in STEPS:
+            if not ground.has(state):
+                ground.restore(before)
                 self.timed(name)
-                if state:
-                    ground.save(state)
+                ground.save(state)
+            before = state
+        if not ground.has("kept"):
             ground.restore("compared")
             remove_runs(ground)
             command = ground.start("compare", "tracking.patience=0")
             with self.locked_when_trained(command):
                 status = command.wait()
-            assert status == 3, command.output
+            assert status == 3, (status, command.output)
             ground.save("kept")
-            seconds.write_text(json.dumps(self.wall))
-        self.wall = json.loads(seconds.read_text())
+        self.wall = json.loads((ground.place / SECONDS).read_text())
         ground.restore("finished")
         for name, kinds in KINDS.items():
             self.expected[name] = ground.results(kinds)
@@ -104,8 +108,11 @@ class Injector:
         """Run a command that must end well, and note its seconds."""
         start = time.monotonic()
         command = self.ground.run(name)
-        assert command.process.returncode == 0, command.output
-        self.wall[name] = time.monotonic() - start
+        assert command.process.returncode == 0, (command.process.returncode, command.output)
+        file = self.ground.place / SECONDS
+        wall = json.loads(file.read_text()) if file.exists() else {}
+        self.wall = wall | {name: time.monotonic() - start}
+        file.write_text(json.dumps(self.wall))
         self.say(f"{name}: {self.wall[name]:.0f} s without a fault")
 
     @contextmanager

@@ -88,7 +88,7 @@ class Api:
         return httpx.get(self.url + path, timeout=30, auth=self.auth).raise_for_status().json()
 
     def ask(self, deployment: str, parameters: dict[str, Any]) -> httpx.Response:
-        """Request a run of a deployment such as ``compare/small``.
+        """Request a run of a deployment such as ``compare/compare-small``.
 
         It repeats a request that a busy SQLite answers with 503, as Prefect's own clients do.
         """

@@ -5,14 +5,16 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import typer
 import typer.main
 from typer.testing import CliRunner
 
 from foldproof.conf.load import PRESETS
 from foldproof.flows.cli import app
-from foldproof.flows.shell import interrupted
+from foldproof.flows.shell import interrupted, require_platform
 from tests.flows.served import environment
 
 COMMANDS = [*typer.main.get_command(app).commands]
@@ -95,3 +97,44 @@ def test_an_interruption_behind_another_error_is_recognized(
     second = RuntimeError("while importing")
     second.__cause__ = error
     assert interrupted(second) is expected
+
+
+@pytest.mark.parametrize("name", ["a?b", "a%25b", "a\tb"])
+def test_a_folder_that_no_database_address_can_name_is_reported(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / name)
+    done = CliRunner().invoke(app, ["compare", "quick"])
+    assert done.exit_code == 2
+    assert "the name of this folder contains" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.rglob("*")) == [tmp_path / name], "nothing was written beside the folder"
+
+
+def test_an_encoding_that_cannot_write_every_name_is_reported(tmp_path: Path) -> None:
+    folder = tmp_path / "动量 # &"
+    folder.mkdir()
+    bare = environment() | {"LC_ALL": "C", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "foldproof.flows", "compare", "nowhere"]
+    done = subprocess.run(command, cwd=folder, env=bare, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: this shell makes Python write file names and text as")
+    assert done.stderr.strip().endswith("export PYTHONUTF8=1")
+    mended = bare | {"PYTHONUTF8": "1"}
+    done = subprocess.run(command, cwd=folder, env=mended, capture_output=True, text=True)
+    assert (done.returncode, "no such file or preset" in done.stderr) == (2, True)
+    assert (folder / ".foldproof").stat().st_mode & 0o777 == 0o700
+
+
+def test_windows_is_told_where_it_runs(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setattr("foldproof.flows.shell.os", SimpleNamespace(name="nt"))
+    with pytest.raises(typer.Exit):
+        require_platform()
+    assert capsys.readouterr().err == (
+        "error: Foldproof runs on Linux and macOS; on Windows, run it in WSL 2\n"
+    )
+
+
+def test_a_traceback_shows_no_values_of_variables() -> None:
+    assert app.pretty_exceptions_show_locals is False

@@ -11,8 +11,9 @@ from mlflow import MlflowClient
 from foldproof.conf.load import load
 from foldproof.flows.retrain import trial_of
 from foldproof.tasks.track.registry import find_champion
+from foldproof.tasks.track.retraining import find_evidence
 from foldproof.tasks.track.spec import TrackingSpec
-from foldproof.tasks.track.store import open_store
+from foldproof.tasks.track.store import Store, open_store
 from foldproof.tasks.train.serving.model import read_served
 from tests.flows.conftest import Place
 from tests.tasks.track.conftest import OTHERS_WARNINGS
@@ -63,6 +64,10 @@ class Nights(Place):
         return MlflowClient(tracking_uri=f"sqlite:///{self.folder}/.foldproof/mlflow.db")
 
     @property
+    def store(self) -> Store:
+        return open_store(TrackingSpec(uri=f"sqlite:///{self.folder}/.foldproof/mlflow.db"))
+
+    @property
     def versions(self) -> list[int]:
         return sorted(int(one.version) for one in self.client.search_model_versions())
 
@@ -94,8 +99,7 @@ def test_the_first_night_makes_a_champion_and_the_same_again_is_the_same(nights)
 
 def test_the_registered_model_holds_its_feature_importance(nights, tmp_path: Path) -> None:
     place, _ = nights
-    store = open_store(TrackingSpec(uri=f"sqlite:///{place.folder}/.foldproof/mlflow.db"))
-    champion = find_champion(store, "foldproof", tmp_path)
+    champion = find_champion(place.store, "foldproof", tmp_path)
     assert champion is not None
     background = read_served(champion.weights, champion.notes).background
     assert background is not None
@@ -119,13 +123,19 @@ def test_no_previous_champion_and_no_server_are_two_errors(nights) -> None:
 def test_later_nights_keep_promote_refuse_and_roll_back(tmp_path: Path) -> None:
     place = Nights(tmp_path)
     weak = "training.learning_rate=0.000001"
-    assert place.night("2001-02-08", weak).startswith("first: cs_rank")
-    said = place.night("2001-02-14", weak, "variants=[cs_rank, full_sample_zscore]")
-    assert said.startswith("kept (no_improvement): version 1 (cs_rank) stays; the best of 1 ")
+    assert place.night("2000-11-20", weak).startswith("first: cs_rank")
+    said = place.night("2000-11-28", weak, "variants=[cs_rank, full_sample_zscore]")
+    assert said.startswith(
+        "kept (too_few_dates): version 1 (cs_rank) stays; cs_rank was compared on 6 dates since "
+    )
     assert said.endswith("Not admitted: full_sample_zscore (leak)")
     assert (place.champion, place.versions) == ("1", [1, 2])
+    evidence = find_evidence(place.store, "foldproof")
+    assert (evidence.champion, set(evidence.rows["variant"])) == ("1", {"cs_rank"})
+    assert str(evidence.rows["date"].min().date()) == "2000-11-20"
     said = place.night("2001-02-20", "training.epochs=15")
     assert said.startswith("promoted: cs_rank replaces version 1 (cs_rank), gain in daily ")
+    assert "significant at level 0.05 a year" in said
     assert place.champion == "3"
     stale = place.night("2001-06-01", "training.epochs=15")
     assert stale.startswith("kept (stale_data): version 3 (cs_rank) stays; the newest row is ")

@@ -122,7 +122,9 @@ def test_a_flow_gives_the_same_result_from_shell_deployment_and_api(folder):
     with serving(folder, ports, "serve.log") as process:
         up(folder, "serve.log")
         api = Api(ports[0])
-        over_http = api.run("compare/small", {"experiment": {"tracking": {"experiment": "http"}}})
+        over_http = api.run(
+            "compare/compare-small", {"experiment": {"tracking": {"experiment": "http"}}}
+        )
         assert until(lambda: api.ended(over_http), 300, log)["state_type"] == "COMPLETED"
         given = {"tracking": {"experiment": "command"}}
         (printed,) = re.findall(r"^ +(PREFECT_API_URL=.*)$", log.read_text(), re.MULTILINE)
@@ -134,7 +136,7 @@ def test_a_flow_gives_the_same_result_from_shell_deployment_and_api(folder):
         assert asked.returncode == 0, asked.stdout
         (by_command,) = re.findall(r"runs/flow-run/([0-9a-f-]+)", asked.stdout.replace("\n", ""))
         assert until(lambda: api.ended(by_command), 300, log)["state_type"] == "COMPLETED"
-        refused = api.ask("compare/small", {"experiment": {"training": {"epochs": 0}}})
+        refused = api.ask("compare/compare-small", {"experiment": {"training": {"epochs": 0}}})
         assert (refused.status_code, "experiment.training.epochs" in refused.text) == (409, True)
         assert process.poll() is None
     assert len(answer(folder, "http")) == 3
@@ -149,9 +151,9 @@ def test_it_ends_everything_that_it_started_and_goes_on_later(stop, folder):
         up(folder, "first.log")
         api = Api(ports[0])
         long = {"epochs": 5000, "patience": 5000}
-        run = api.run("compare/small", {"experiment": {"training": long}})
+        run = api.run("compare/compare-small", {"experiment": {"training": long}})
         until(lambda: "Synthetic features" in log.read_text(), 120, log)
-        schedule = api.get("/deployments/name/score/small")["schedules"][0]
+        schedule = api.get("/deployments/name/score/score-small")["schedules"][0]
         assert schedule["schedule"]["timezone"] == "America/New_York"
         process.send_signal(stop)
         assert process.wait(60) == 130
@@ -162,5 +164,5 @@ def test_it_ends_everything_that_it_started_and_goes_on_later(stop, folder):
     with serving(folder, ports, "second.log"):
         up(folder, "second.log")
         assert api.ended(run)["state_type"] == "CRASHED"
-        assert api.get("/deployments/name/score/small")["schedules"][0]["active"]
-        assert not api.get("/deployments/name/score/small")["paused"]
+        assert api.get("/deployments/name/score/score-small")["schedules"][0]["active"]
+        assert not api.get("/deployments/name/score/score-small")["paused"]

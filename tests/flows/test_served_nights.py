@@ -38,10 +38,10 @@ def night(tmp_path_factory):
     with running(foldproof("serve", "small.yaml", *options), folder, log):
         until(lambda: "Ctrl-C ends" in log.read_text(), 240, log)
         api = Api(ports[0])
-        retrain = [api.run("retrain/small", {}) for _ in range(2)]
+        retrain = [api.run("retrain/retrain-small", {}) for _ in range(2)]
         told["retrain"] = [until(lambda run=run: api.ended(run), 400, log) for run in retrain]
         for flow, when in (("score", "2001-02-08"), ("monitor", "2001-02-09")):
-            run = api.run(f"{flow}/small", {"experiment": {"operation": {"as_of": when}}})
+            run = api.run(f"{flow}/{flow}-small", {"experiment": {"operation": {"as_of": when}}})
             told[flow] = [until(lambda run=run: api.ended(run), 200, log)]
     return folder, told
 

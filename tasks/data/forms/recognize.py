@@ -4,7 +4,8 @@ A panel reads a long CSV file in UTF-8, or a long Parquet file, with ISO dates. 
 recognized here: the message of a refused file and ``foldproof init`` say and do the same.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from foldproof.tasks.data.forms.days import days_of
 from foldproof.tasks.data.forms.names import column_of
 from foldproof.tasks.data.forms.shapes import BINARY, LONG, ONE, Form, shaped, stacked
 from foldproof.tasks.data.forms.text import SUFFIXES, TextForm, UnreadableError, text_form
+from foldproof.tasks.data.rows import DataError
 
 REFUSED: Mapping[str, str] = {
     ".pkl": "a pickle runs code when it is opened; write the table with to_parquet instead",
@@ -63,6 +65,37 @@ def recognized(name: str) -> Form:
     if suffix in BINARY:
         return binary_form(name, path)
     return text_table(name, path, text_form(path))
+
+
+@contextmanager
+def form_named(name: str | None) -> Iterator[None]:
+    """Name the form of a file, and what mends it, if reading it fails inside.
+
+    Args:
+        name: The file; None if the rows come from elsewhere.
+
+    Raises:
+        DataError: The error inside, or instead of it the form of the file if that is the cause.
+    """
+    try:
+        yield
+    except DataError as error:
+        cause = "" if name is None else cause_of(name)
+        if not cause:
+            raise
+        raise DataError(cause) from error
+
+
+def cause_of(name: str) -> str:
+    """Why a file is not read as it is, and what mends it; empty if its form is not the cause."""
+    if not Path(name).expanduser().exists():
+        return ""
+    try:
+        return recognized(name).mending
+    except UnreadableError as error:
+        return f"{name}: {error}"
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return ""  # the error of the reading says more
 
 
 def folder_form(name: str, path: Path) -> Form:

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import tempfile
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -15,6 +13,7 @@ import pyarrow as pa
 
 from foldproof.tasks.data.rows import Rows
 from foldproof.tasks.data.spec import DataSpec
+from foldproof.tasks.files import draft_of, flush, mark_used, publish
 from foldproof.tasks.version import code_version
 
 NOTES = "rows.json"
@@ -52,6 +51,7 @@ def place_of(spec: DataSpec, folder: Path) -> Path:
 
 def load(place: Path) -> Kept | None:
     """The rows kept in ``place``; None if they are missing, broken, or written by other code."""
+    mark_used(place / NOTES)
     try:
         notes = json.loads((place / NOTES).read_text(encoding="utf-8"))
         if notes["code"] != code_version(READING):
@@ -88,6 +88,7 @@ def save(kept: Kept, place: Path, since: pd.Timestamp | None = None) -> Kept:
                 continue
             pieces[year] = f"{year}-{uuid.uuid4().hex[:12]}.arrow"
             part.reset_index(drop=True).to_feather(place / pieces[year], compression="zstd")
+            flush(place / pieces[year])
     except (pa.ArrowException, TypeError, ValueError):  # cells that Arrow has no type for
         (place / NOTES).unlink(missing_ok=True)
         return kept
@@ -105,9 +106,9 @@ def save(kept: Kept, place: Path, since: pd.Timestamp | None = None) -> Kept:
 
 def write_json(notes: Mapping[str, Any], file: Path) -> None:
     """Write ``file`` in one step, so that another process never reads half of it."""
-    with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as draft:
-        json.dump(notes, draft)
-    os.replace(draft.name, file)
+    with draft_of(file) as draft:
+        draft.write_text(json.dumps(notes), encoding="utf-8")
+        publish(draft, file)
 
 
 def types_of(frame: pd.DataFrame) -> dict[str, str]:

@@ -11,9 +11,11 @@ SHOWN = 3
 """Symbols or dates in a warning."""
 FEW = 0.5
 """A date with prices of fewer of the listed symbols is named in a warning."""
-FRIDAY, SATURDAY, SUNDAY, MONDAY = 4, 5, 6, 0
+THURSDAY, SATURDAY, SUNDAY = 3, 5, 6
+SPAN = 1 << 32
+"""More than there are day numbers: symbol * SPAN + day names a row."""
 WHOLE_WEEKS = 2
-"""Rows on one day of the weekend from which a symbol's week counts as shifted."""
+"""Shifted weeks from which a symbol counts as shifted; they must be most of its weekends."""
 DAILY = np.timedelta64(4, "D")
 """Longest median distance of two dates of a daily table."""
 
@@ -60,43 +62,55 @@ def odd_dates(rows: Rows) -> Rows:
 def weekends(rows: Rows) -> Iterator[str]:
     """Warnings about symbols with rows on Saturdays or Sundays.
 
-    A symbol with Sundays and without Fridays has the days of midnights east of Greenwich written in
-    UTC: its closes stand a day early beside those of other symbols, and no test of the code can
-    detect that.
+    A symbol with Sundays, and without the Fridays after them, has the days of midnights east of
+    Greenwich written in UTC (London: in summer only). Its closes stand a day early beside those of
+    other symbols, and no test of the code can detect that.
     """
-    frame = rows.frame
-    weekday = frame["date"].dt.day_of_week.to_numpy()
+    days = rows.frame["date"].to_numpy().astype("datetime64[D]").astype(np.int64)
+    weekday = (days + THURSDAY) % 7  # day 0 was a Thursday
     off = weekday >= SATURDAY
     if not off.any():
         return
-    code, symbols = pd.factorize(frame["symbol"], sort=True)
-    week = np.bincount(code * 7 + weekday, minlength=len(symbols) * 7).reshape(-1, 7)
-    early = moved(week, SUNDAY, {FRIDAY, SATURDAY})
-    late = moved(week, SATURDAY, {SUNDAY, MONDAY})
-    for which, days, off_by, cause in (
-        (early, "Sundays and none on Fridays", "early", "midnights east of Greenwich in UTC"),
-        (late, "Saturdays and none on Mondays", "late", "evenings west of Greenwich in UTC"),
+    code, symbols = pd.factorize(rows.frame["symbol"], sort=True)
+    early = moved(days, code, weekday == SUNDAY, 5)
+    late = moved(days, code, weekday == SATURDAY, -5)
+    for which, found, off_by, cause in (
+        (early, "Sundays and none on the Fridays after", "early", "midnights east of Greenwich"),
+        (late, "Saturdays and none on the Mondays before", "late", "evenings west of Greenwich"),
     ):
         if which.any():
             others = "" if which.all() else " beside the other symbols, which is look-ahead"
             yield (
-                f"{named(symbols[which])} have rows on {days}, as {cause} do: unless these markets "
-                f"trade then, their days stand one day {off_by}{others}; write local trading days"
+                f"{named(symbols[which])} have rows on {found}, as {cause} in UTC do: unless these "
+                f"markets trade then, their days stand one day {off_by}{others}; write local "
+                "trading days"
             )
     rest = off & ~(early | late)[code]
     if rest.any():
-        days = frame["date"].to_numpy()[rest]
-        first = pd.Timestamp(days[0])
         yield (
             f"{named(symbols[np.unique(code[rest])])} have {int(rest.sum())} rows on "
-            f"{len(np.unique(days))} Saturdays or Sundays, first {first:%Y-%m-%d}: remove them, or "
-            "set data.checks.min_quoted if the other symbols do not trade then"
+            f"{len(np.unique(days[rest]))} Saturdays or Sundays, first "
+            f"{days[rest].astype('datetime64[D]')[0]}: remove them, or set data.checks.min_quoted "
+            "if the other symbols do not trade then"
         )
 
 
-def moved(week: np.ndarray, there: int, absent: set[int]) -> np.ndarray:
-    """(S,) bool: symbols with rows on weekday ``there`` and none on ``absent``; ``week`` (S, 7)."""
-    return (week[:, there] >= WHOLE_WEEKS) & (week[:, sorted(absent)].sum(axis=1) == 0)
+def moved(days: np.ndarray, code: np.ndarray, weekend: np.ndarray, apart: int) -> np.ndarray:
+    """(S,) bool: symbols whose week is shifted into the weekend.
+
+    Args:
+        days: (N,) int64 day number of each row.
+        code: (N,) symbol of each row.
+        weekend: (N,) bool, rows on one day of the weekend.
+        apart: Days from there to the working day that a shifted week lacks.
+    """
+    key = code.astype(np.int64) * SPAN + days
+    lacks = ~np.isin(key[weekend] + apart, key)
+    inside = days[weekend] + apart <= days.max()  # a week that the data ends in says nothing
+    of = code[weekend]
+    lacking = np.bincount(of[lacks & inside], minlength=code.max() + 1)
+    all_of = np.bincount(of[inside], minlength=code.max() + 1)
+    return (lacking >= WHOLE_WEEKS) & (lacking > all_of / 2)
 
 
 def named(symbols: object) -> str:

@@ -1,9 +1,7 @@
 """The panel: dense dates x symbols x features with a fingerprint, memory-mapped from disk."""
 
 import json
-import os
 import shutil
-import tempfile
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -13,12 +11,14 @@ import numpy as np
 import pandas as pd
 
 from foldproof.tasks.data.panel.calendars import lost_labels
+from foldproof.tasks.data.panel.kept_rows import keep_rows
 from foldproof.tasks.data.panel.layout import ARRAYS, fingerprint, panel_arrays
 from foldproof.tasks.data.panel.newest import newest, note_newest, row_hashes
 from foldproof.tasks.data.panel.read import accepted, features_version, read
 from foldproof.tasks.data.rows import DataError, Rows
 from foldproof.tasks.data.sources.files import flat, in_roles
 from foldproof.tasks.data.spec import ColumnsSpec, DataSpec, TargetSpec
+from foldproof.tasks.files import draft_of, mark_used, publish
 from foldproof.tasks.version import code_version
 
 NOTES = "panel.json"
@@ -122,7 +122,7 @@ def panel_of(rows: Rows, spec: DataSpec, target: TargetSpec, cache: Path | None)
     panel = Panel(features=names, fingerprint=digest, about=facts, **arrays)
     if cache is None:
         return panel
-    saved = save(panel, folder_of(panel, cache))
+    saved = save(panel, folder_of(panel, cache), rows.frame)
     note_newest(cache, settings, folder_of(panel, cache).name, content)
     return saved
 
@@ -141,25 +141,25 @@ def settings_hash(rows: Rows, spec: DataSpec, target: TargetSpec) -> str:
     return fingerprint(text, [])[:20]
 
 
-def save(panel: Panel, folder: Path) -> Panel:
-    """Write ``panel`` to ``folder`` and return it as memory maps of those files.
+def save(panel: Panel, folder: Path, rows: pd.DataFrame | None = None) -> Panel:
+    """Write ``panel`` and its checked ``rows`` to ``folder``; return it as maps of those files.
 
     The files are written to another folder that is renamed at the end, so no process reads half a
     panel. If two processes save at the same time, the first folder stays.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".panel-", dir=folder.parent) as name:
-        draft = Path(name) / "panel"
+    with draft_of(folder) as draft:
         draft.mkdir()
         for array in ARRAYS:
             np.save(draft / f"{array}.npy", getattr(panel, array), allow_pickle=False)
         notes = {"features": panel.features, "fingerprint": panel.fingerprint, "about": panel.about}
+        if rows is not None:
+            keep_rows(rows, draft)
         (draft / NOTES).write_text(json.dumps(notes), encoding="utf-8")
         present = kept(folder)
         if folder.exists() and (present is None or present.fingerprint != panel.fingerprint):
             shutil.rmtree(folder)
         try:
-            os.replace(draft, folder)
+            publish(draft, folder)
         except OSError:
             if kept(folder) is None:
                 raise
@@ -172,6 +172,7 @@ def load(folder: Path) -> Panel:
     Raises:
         DataError: The folder does not contain a complete panel.
     """
+    mark_used(folder / NOTES)
     try:
         arrays = {
             name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)

@@ -14,8 +14,7 @@ import pandas as pd
 
 from foldproof.models.imported import failure, imported
 from foldproof.tasks.data.features.features import price_features
-from foldproof.tasks.data.forms.recognize import recognized
-from foldproof.tasks.data.forms.text import UnreadableError
+from foldproof.tasks.data.forms.recognize import form_named
 from foldproof.tasks.data.incremental.append import read_incrementally
 from foldproof.tasks.data.panel.calendars import odd_dates, on_trading_dates
 from foldproof.tasks.data.panel.history import as_known, between, with_history
@@ -41,31 +40,15 @@ def read(spec: DataSpec, today: date | None = None, kept: Path | None = None) ->
         DataError: The first fault of the rows.
     """
     source = SOURCES[spec.source]
-    try:
+    with form_named(spec.path if spec.source == "file" else None):
         if kept is not None and spec.incremental:
             rows = read_incrementally(spec, today or latest_today(), kept, source.load)
         else:
             rows = typed(source.load(spec), spec, today)
-    except DataError as error:
-        cause = "" if spec.source != "file" else form_of(str(spec.path))
-        raise (DataError(cause) if cause else error) from error.__cause__
     start = spec.start or (date.fromisoformat(source.start) if source.start else None)
     origin = {"source": spec.source, "title": source.title, "notes": source.notes}
     rows = replace(rows, about=origin | {"terms": source.terms, "origin": rows.origin} | rows.about)
     return selected(rows, spec, start)
-
-
-def form_of(name: str) -> str:
-    """Why a file is not read as it is, and what mends it; empty if its form is not the cause."""
-    path = Path(name).expanduser()
-    if not path.exists():
-        return ""
-    try:
-        return recognized(name).mending
-    except UnreadableError as error:
-        return f"{name}: {error}"
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
-        return ""
 
 
 def accepted(rows: Rows, spec: DataSpec, start: date | None, today: date | None) -> Rows:
@@ -100,9 +83,12 @@ def selected(rows: Rows, spec: DataSpec, start: date | None) -> Rows:
     return odd_dates(suspicious(rows, spec.checks))
 
 
-def load_raw(spec: DataSpec) -> pd.DataFrame:
-    """Stage 1 as a plain table: date, symbol, the other roles, and the user's columns."""
-    return read(spec).frame
+def load_raw(spec: DataSpec, kept: Path | None = None) -> pd.DataFrame:
+    """Stage 1 as a plain table: date, symbol, the other roles, and the user's columns.
+
+    ``kept`` is the folder of the rows that ``spec.incremental`` keeps.
+    """
+    return read(spec, kept=kept).frame
 
 
 def features_of(spec: DataSpec) -> Transform | None:

@@ -12,13 +12,16 @@ from types import MappingProxyType
 import pandas as pd
 from pandas.errors import EmptyDataError, ParserWarning
 
-from foldproof.models.spec import nearest
+from foldproof.models.spec import brief, clipped, nearest
 from foldproof.tasks.data.forms.names import ADJUSTED, FACTOR, plain
 from foldproof.tasks.data.rows import ROLES, DataError, Rows, names_of, visible
 from foldproof.tasks.data.spec import ColumnsSpec, DataSpec
 
 NULLS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "n/a", "#N/A", "<NA>"]
 """Texts that mean a missing value, except in the symbol column, where NA is a ticker."""
+
+LARGEST_CELL = 2**31 - 1
+"""Characters of a cell."""
 
 
 def read_file(spec: DataSpec) -> Rows:
@@ -66,13 +69,19 @@ def line_of(path: Path, index: int) -> int:
     Blank lines and line breaks inside quotes count too. The file is read again: only an error
     needs this number.
     """
-    with path.open(encoding="utf-8", newline="") as stream:
-        reader, end, row = csv_format.reader(stream), 0, -2
-        for cells in reader:
-            start, end = end + 1, reader.line_num
-            row += bool(cells) and (len(cells) > 1 or bool(cells[0].strip()))
-            if row == index:
-                return start
+    usual = csv_format.field_size_limit(LARGEST_CELL)
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            reader, end, row = csv_format.reader(stream), 0, -2
+            for cells in reader:
+                start, end = end + 1, reader.line_num
+                row += bool(cells) and (len(cells) > 1 or bool(cells[0].strip()))
+                if row == index:
+                    return start
+    except (csv_format.Error, ValueError):  # pandas reads some files that this reader refuses
+        pass
+    finally:
+        csv_format.field_size_limit(usual)
     return index + 2
 
 
@@ -118,6 +127,8 @@ def missing_file(path: Path) -> str:
         return f"there is no folder {folder}; correct the path"
     if path.is_dir():
         return "this is a folder; set path to one file in it"
+    if path.exists():
+        return "this is a pipe or a device; set path to a file"
     names = [file.name for file in folder.iterdir() if file.is_file()]
     return f"there is no such file{nearest(path.name, names) or '; correct the path'}"
 
@@ -199,7 +210,7 @@ def require_distinct(origin: str, names: Sequence[str]) -> None:
     """Raise DataError if a column name is a duplicate."""
     twice = [name for name in names if names.count(name) > 1]
     if twice:
-        raise DataError(f"{origin}: duplicate column {twice[0]!r}; rename one of them")
+        raise DataError(f"{origin}: duplicate column {clipped(twice[0])}; rename one of them")
 
 
 def require_column(rows: Rows, name: str, setting: str) -> None:
@@ -207,9 +218,10 @@ def require_column(rows: Rows, name: str, setting: str) -> None:
     names = names_of(rows.frame)
     if name in names:
         return
-    shown = ", ".join(map(visible, names[:12])) + (", ..." if len(names) > 12 else "")
+    listed = ", ".join(brief(visible(one)) for one in names[:12])
+    shown = listed + (", ..." if len(names) > 12 else "")
     near = (
         visible(nearest(name, names))
         or "; the table must be long, with one row per date and symbol."
     )
-    raise DataError(f"{rows.origin}: no column {name!r} ({setting}){near} There are {shown}")
+    raise DataError(f"{rows.origin}: no column {clipped(name)} ({setting}){near} There are {shown}")

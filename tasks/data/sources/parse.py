@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, timedelta
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,8 @@ def dates(rows: Rows, name: str) -> tuple[pd.Series, list[str]]:
     """Column ``name`` as days, and warnings about dropped time zones and times of day."""
     column = rows.frame[name]
     warnings: list[str] = []
-    text = column.astype("Int64").astype("string") if is_whole(column) else column
+    whole = is_whole(column)
+    text = column.astype("Int64").astype("string") if whole else with_numbers_as_text(column)
     try:
         stamps = pd.to_datetime(text, format="ISO8601", errors="coerce")
     except ValueError:
@@ -73,6 +75,22 @@ def dates(rows: Rows, name: str) -> tuple[pd.Series, list[str]]:
         where = "every row" if every else f"{with_time} rows"
         warnings.append(f"{rows.called(name)}: dropped the time of day in {where}")
     return days.dt.as_unit("us"), warnings
+
+
+def with_numbers_as_text(column: pd.Series) -> pd.Series:
+    """The column with its numbers as text, so that 20200131 is a day and 5 is none."""
+    if column.dtype == object or types.is_numeric_dtype(column):
+        return column.astype(object).map(number_as_text, na_action="ignore")
+    return column
+
+
+def number_as_text(cell: Any) -> Any:
+    """A number as text, a whole one without decimals; anything else unchanged."""
+    if not isinstance(cell, Number):
+        return cell
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell)
 
 
 def local(rows: Rows, name: str) -> tuple[pd.Series, list[str]]:
@@ -183,16 +201,21 @@ def truth(rows: Rows, name: str) -> pd.Series:
     return values.astype(bool)
 
 
+def is_blank(cell: Any) -> bool:
+    """Whether a cell has nothing to show; a list in a cell is no missing value."""
+    return bool(cell == "" or pd.isna(cell)) if types.is_scalar(cell) else False
+
+
 def fault(rows: Rows, bad: pd.Series, name: str, why: str) -> DataError:
     """The error for the cells ``bad`` of column ``name``: the first one, and their number."""
     first = int(bad.to_numpy().argmax())
     row = rows.frame.iloc[first]
     day = f"{row['date']:%Y-%m-%d}" if isinstance(row["date"], pd.Timestamp) else ""
-    symbol = "" if pd.isna(row["symbol"]) else visible(str(row["symbol"]).strip())[:100]
+    symbol = "" if is_blank(row["symbol"]) else visible(str(row["symbol"]).strip())[:100]
     known = ", ".join(part for part in (day, symbol) if part)
     where = rows.place(int(rows.frame.index[first])) + (f" ({known})" if known else "")
     value = row[name].date() if isinstance(row[name], pd.Timestamp) else row[name]
-    shown = "" if pd.isna(row[name]) or value == "" else f" {clipped(str(value))}"
+    shown = "" if is_blank(value) else f" {clipped(str(value))}"
     count = int(bad.sum())
     more = "" if count == 1 else f" ({count} such rows)"
     return DataError(f"{where}: {rows.called(name)}{shown} {why}{more}")

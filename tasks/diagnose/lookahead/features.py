@@ -14,6 +14,7 @@ from foldproof.tasks.diagnose.perturb.attempt import (
     Attempt,
     Transform,
     after_cuts,
+    attempt,
     changes_of,
     checked_data,
     run,
@@ -24,6 +25,7 @@ from foldproof.tasks.diagnose.perturb.compare import (
     in_spreads,
     largest_ordinary,
     numbers,
+    resolution_of,
     spread,
     tolerance_of,
 )
@@ -45,6 +47,7 @@ class FeatureMoves:
         scale: Spread of the feature.
         top: Its largest ordinary value; a larger cell is allowed more rounding.
         limit: LEAK above it: rounding, or ten times the difference between two identical runs.
+        unit: Rounding of a value relative to its size.
         repeats: Whether two runs on the same data agree up to rounding.
         tested: Number of past values compared.
         value: Largest finite move, in sd of the feature.
@@ -52,6 +55,9 @@ class FeatureMoves:
         witness: The place of the largest move.
         ahead: Largest number of trading days from a moved value to the first changed row.
         cuts: Cuts at which it moved beyond the limit.
+        certain: Whether a move is larger than what rounding could spill over from its largest cell.
+        doubt: Of moves that are not: the largest share of the largest cell, and its cut.
+        rounding: Why such moves prove nothing; empty if they do or there is none.
     """
 
     name: str
@@ -59,6 +65,7 @@ class FeatureMoves:
     scale: float
     top: float
     limit: float
+    unit: float
     repeats: bool
     tested: int = 0
     value: float = 0.0
@@ -66,6 +73,9 @@ class FeatureMoves:
     witness: Witness | None = None
     ahead: int = 0
     cuts: set[np.datetime64] = field(default_factory=set)
+    certain: bool = False
+    doubt: tuple[float, np.datetime64] = (0.0, np.datetime64("NaT"))
+    rounding: str = ""
 
     @classmethod
     def of(cls, first: pd.Series, second: pd.Series, tolerance: float | None) -> "FeatureMoves":
@@ -77,7 +87,8 @@ class FeatureMoves:
         rerun = float(np.max(moves, initial=0.0))
         rounding = tolerance_of(first) if tolerance is None else tolerance
         limit = max(rounding, NOISE_MARGIN * rerun)
-        return cls(str(first.name), values, scale, top, limit, rerun <= rounding)
+        unit = resolution_of(first)
+        return cls(str(first.name), values, scale, top, limit, unit, rerun <= rounding)
 
     @property
     def leaks(self) -> bool:
@@ -89,6 +100,8 @@ class FeatureMoves:
         """Why a feature that did not move is not clean, or an empty text."""
         if not self.tested:
             return "no value to compare"
+        if self.rounding:
+            return self.rounding
         return "" if self.repeats else "two runs on the same data differ, and no move is larger"
 
     def compare(self, after: np.ndarray, past: pd.DataFrame, cut: np.datetime64) -> None:
@@ -100,8 +113,8 @@ class FeatureMoves:
             cut: The date of the cut.
         """
         rows, days = past.index.to_numpy(), past["day"].to_numpy()
+        most, sizes = self.largest_cell(after), self.sizes(after, past)
         before, after = self.before[rows], after[rows]
-        sizes = in_spreads(before, after, self.scale, self.top)
         finite = np.where(np.isinf(sizes), -1.0, sizes)
         self.tested += int(np.isfinite(before).sum())
         self.vanished |= bool(np.isinf(sizes).any())
@@ -109,12 +122,60 @@ class FeatureMoves:
         if moves.any():
             self.cuts.add(cut)
             self.ahead = max(self.ahead, int(days.max() + 1 - days[moves].min()))
+            largest_move = float(sizes.max())
+            self.certain |= largest_move > self.unit * most / self.scale
+            self.doubt = max(self.doubt, (largest_move / most, cut), key=lambda one: one[0])
         top = int(finite.argmax() if finite.max(initial=-1.0) > self.limit else sizes.argmax())
         if moves.any() and (self.witness is None or finite[top] > self.value):
             row, cells = past.iloc[top], (float(before[top]), float(after[top]))
             place = day(row["date"]), str(row["symbol"]), self.name
             self.witness = Witness(day(cut), *place, *cells)
         self.value = max(self.value, float(finite.max(initial=0.0)))
+
+    def sizes(self, after: np.ndarray, past: pd.DataFrame) -> np.ndarray:
+        """Moves of the values of the rows ``past``, see :meth:`compare`."""
+        rows = past.index.to_numpy()
+        return in_spreads(self.before[rows], after[rows], self.scale, self.top)
+
+    def largest_cell(self, after: np.ndarray) -> float:
+        """The largest size of a cell before or after, whatever its date; 1 without any."""
+        both = np.concatenate([self.before, after])
+        return float(np.abs(both[np.isfinite(both)]).max(initial=0.0)) or 1.0
+
+    def dose(self, past: pd.DataFrame) -> str:
+        """The change that tells a leak from rounding after the doubtful cut.
+
+        Far larger noise if the largest cell lies before the cut: rounding then stays as it is. Else
+        far smaller changes, since larger noise would raise the largest cell, and with it rounding.
+        """
+        sizes = np.where(np.isfinite(self.before), np.abs(self.before), -1.0)
+        return "surge" if int(sizes.argmax()) in past.index else "tremor"
+
+    def settle(self, after: np.ndarray | None, past: pd.DataFrame) -> None:
+        """Withdraw a doubtful leak unless its moves grow and shrink with the change of later rows.
+
+        A filter by Fourier transform, for instance, spreads the rounding of one cell of 1e14 over
+        the whole series: all values then move, but by as much after any change.
+
+        Args:
+            after: (n,) values of a run on rows changed by :meth:`dose`; None if it failed.
+            past: The rows up to the doubtful cut, see :meth:`compare`.
+        """
+        grows, share = self.dose(past) == "surge", 0.0
+        if after is not None:
+            share = float(self.sizes(after, past).max()) / self.largest_cell(after)
+        proportional = share >= NOISE_MARGIN * self.doubt[0]
+        if not grows:
+            proportional = after is not None and NOISE_MARGIN * share <= self.doubt[0]
+        if not proportional:
+            self.cuts.clear()
+            self.limit = max(self.limit, self.value)
+            top = self.largest_cell(self.before)
+            self.rounding = (
+                f"its past values move by up to {self.value:.2g} sd, whatever the size of later "
+                f"changes: the rounding of its largest value, {top:.2g}, "
+                "can explain that, and hide a leak; repair that value and audit again"
+            )
 
 
 def audit_features(
@@ -163,11 +224,23 @@ def audit_features(
     for cut, after in after_cuts(partial(run, transform), change, changes, attempts):
         past = keys[keys["date"] <= cut]
         for feature in features:
-            values = np.full(len(data), np.nan)
-            if feature.name in after:
-                values = numbers(after[feature.name].reindex(data.index))
-            feature.compare(values, past, cut)
+            feature.compare(values_of(after, feature.name, data.index), past, cut)
+    for feature in (one for one in features if one.leaks and not one.certain):
+        cut = feature.doubt[1]
+        assert cut is not None  # a doubt has a cut
+        past = keys[keys["date"] <= cut]
+        dosed = change(cut, feature.dose(past), np.random.default_rng(seed))
+        made, _ = attempt(partial(run, transform, dosed))
+        values = None if made is None else values_of(made, feature.name, data.index)
+        feature.settle(values, past)
     return LeakReport("features", tuple(_findings(features, attempts)))
+
+
+def values_of(table: pd.DataFrame, name: str, index: pd.Index) -> np.ndarray:
+    """(n,) the column ``name`` on ``index``; missing if the table has no such column."""
+    if name not in table:
+        return np.full(len(index), np.nan)
+    return numbers(table[name].reindex(index))
 
 
 def _findings(features: list[FeatureMoves], attempts: Attempt) -> Iterator[Finding]:

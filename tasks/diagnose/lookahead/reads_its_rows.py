@@ -54,7 +54,7 @@ def _reads_rows(reference: ReferenceRun, retrain: bool) -> bool:
     """Whether forecasts change, or fail, when every value of every row becomes noise."""
     everywhere = np.ones(len(reference.data), dtype=bool)
     generator = np.random.default_rng(reference.options.seed)
-    changed = change_rows(reference.data, everywhere, "noise", generator)
+    changed = change_rows(reference.data, everywhere, "noise", generator, dated=True)
     models = None if retrain else reference.base.trace.trained
     run, _ = attempt(partial(reference.bound.run, changed, models))
     return run is None or not run.scores.equals(reference.base.scores)

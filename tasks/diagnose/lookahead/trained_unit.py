@@ -208,6 +208,11 @@ def _state_purity(network: Forecaster, samples: Tensor, windows: Windows) -> Fin
     )  # fmt: skip
 
 
+def reproduction(trained: TrainedUnit, panel: Panel) -> Finding:
+    """Whether the stored forecasts of a unit are those of its network in eval mode."""
+    return _reproduction(trained, _scores(score(trained, panel, trained.unit.fold.test)))
+
+
 def _reproduction(trained: TrainedUnit, before: pd.Series) -> Finding:
     """Whether the stored forecasts are those of the trained network in eval mode."""
     moves = difference(_scores(trained.forecasts), before, forecast_scale(before))

@@ -1,7 +1,9 @@
 """Changed cells of a column of any type; all other cells stay as they are, to the last bit."""
 
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from operator import is_
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,30 +14,45 @@ from pandas.api import types
 from foldproof.tasks.diagnose.perturb.compare import NUMERIC, numbers
 from foldproof.tasks.diagnose.perturb.perturbations import Perturbation
 
+MAKERS: Mapping[str, Callable[[float], Any]] = MappingProxyType(
+    {"integer": round, "decimal": lambda number: Decimal(repr(number))}
+)
+"""Numbers that are Python objects, by what pandas infers of their column; others are floats."""
+
 
 def changed_column(
-    column: pd.Series, rows: np.ndarray, perturbation: Perturbation, generator: Generator
+    column: pd.Series,
+    rows: np.ndarray,
+    perturbation: Perturbation,
+    generator: Generator,
+    dated: bool = False,
 ) -> pd.Series:
     """``column`` with ``rows`` (n,) bool changed, of the same type.
 
-    Columns of dates do not change. Whole numbers of any size stay whole and within their type.
-    Where a type has no missing value, whole numbers become 0 and flags False.
+    Columns of dates do not change, unless ``dated``: they are then shuffled as labels are. Whole
+    numbers of any size stay whole and within their type. Where a type has no missing value, whole
+    numbers become 0 and flags False.
 
     Raises:
         ValueError: The perturbation removes rows.
     """
     if perturbation.change is None:
         raise ValueError(f"{perturbation.key} removes rows; it cannot change a column")
-    cells = changed_cells(column[rows], perturbation, generator) if rows.any() else None
+    cells = changed_cells(column[rows], perturbation, generator, dated) if rows.any() else None
     if cells is None:
         return column
     if isinstance(column.dtype, pd.SparseDtype):  # it takes no assignment
-        dense = column.sparse.to_dense().to_numpy(copy=True)
-        dense[rows] = cells
-        return pd.Series(dense, column.index, name=column.name).astype(column.dtype)
+        values = dense(column)
+        values[rows] = cells
+        return pd.Series(values, column.index, name=column.name).astype(column.dtype)
     array = column.array.copy()
     array[rows] = cells
     return pd.Series(array, column.index, name=column.name)
+
+
+def dense(column: Any) -> np.ndarray:
+    """A sparse column as an array of its own."""
+    return column.sparse.to_dense().to_numpy(copy=True)
 
 
 def require_untouched(before: pd.Series, after: pd.Series, kept: np.ndarray) -> None:
@@ -58,12 +75,18 @@ def identical(one: pd.Series, other: pd.Series) -> bool:
     return one.to_numpy().tobytes() == other.to_numpy().tobytes()
 
 
-def changed_cells(cells: pd.Series, perturbation: Perturbation, generator: Generator) -> Any:
+def changed_cells(
+    cells: pd.Series, perturbation: Perturbation, generator: Generator, dated: bool
+) -> Any:
     """The changed values of ``cells`` as an array of their type; None where they stay."""
     change, blank, kind = perturbation.change, perturbation.key == "missing", cells.dtype.kind
-    if change is None or kind == "M" or isinstance(cells.dtype, pd.PeriodDtype):
+    dates = kind == "M" or isinstance(cells.dtype, pd.PeriodDtype)
+    if change is None or (dates and not dated):
         return None
     inferred = types.infer_dtype(cells) if types.is_object_dtype(cells) else ""
+    floating = types.is_float_dtype(cells) or inferred in ("floating", "mixed-integer-float")
+    if perturbation.key == "tremor" and not floating:
+        return None
     if types.is_bool_dtype(cells) or inferred == "boolean":
         return blanks(cells) if blank else opposite(cells)
     if kind == "m":
@@ -78,8 +101,8 @@ def changed_cells(cells: pd.Series, perturbation: Perturbation, generator: Gener
 
 def blanks(cells: pd.Series) -> Any:
     """A missing value for every cell; 0 or False where the type has none."""
-    dtype = cells.dtype
-    plain = dtype.subtype if isinstance(dtype, pd.SparseDtype) else dtype
+    dtype: Any = cells.dtype
+    plain: Any = dtype.subtype if isinstance(dtype, pd.SparseDtype) else dtype
     if not isinstance(plain, np.dtype):
         return pd.array([pd.NA] * len(cells), dtype=plain)
     if plain.kind in "biu":
@@ -94,7 +117,7 @@ def opposite(cells: pd.Series) -> Any:
     if cells.dtype.kind == "O":
         return np.array([one if pd.isna(one) else not one for one in cells], dtype=object)
     if isinstance(cells.dtype, pd.SparseDtype):
-        return ~cells.sparse.to_dense().to_numpy()
+        return ~dense(cells)
     return (~cells).array
 
 
@@ -117,14 +140,15 @@ def like(cells: pd.Series, values: np.ndarray, inferred: str) -> Any:
         values: Their new values.
         inferred: What pandas infers of Python objects.
     """
-    dtype, gone = cells.dtype, cells.isna().to_numpy()
+    dtype: Any = cells.dtype
+    gone = cells.isna().to_numpy()
     if inferred:
-        make = {"integer": round, "decimal": lambda one: Decimal(repr(one))}.get(inferred, float)
+        make = MAKERS.get(inferred, float)
         pairs = zip(cells, values.tolist(), gone, strict=True)
         return np.array([old if lost else make(new) for old, new, lost in pairs], dtype=object)
     if "decimal" in str(dtype):
         return decimals(dtype, values, gone)
-    plain = dtype.subtype if isinstance(dtype, pd.SparseDtype) else dtype
+    plain: Any = dtype.subtype if isinstance(dtype, pd.SparseDtype) else dtype
     kind = np.dtype(getattr(plain, "numpy_dtype", plain))
     if kind.kind == "f":
         info = np.finfo(kind)
@@ -134,7 +158,7 @@ def like(cells: pd.Series, values: np.ndarray, inferred: str) -> Any:
     new = whole(values, old)
     if isinstance(plain, np.dtype):
         return new
-    out = pd.array(new, dtype=dtype)
+    out: Any = pd.array(new, dtype=dtype)
     out[gone] = None
     return out
 

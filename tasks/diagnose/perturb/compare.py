@@ -20,6 +20,10 @@ RESOLVED = 16
 """Units in the last place of the largest value by which the order of a sum may move a value."""
 
 
+SINGLE_UNIT = RESOLVED * float(np.finfo(np.float32).eps)
+"""The same as a share of a value in float32."""
+
+
 NUMERIC = ("integer", "floating", "mixed-integer-float", "decimal", "boolean")
 """What pandas infers of columns of Python objects that are numbers."""
 
@@ -107,6 +111,17 @@ def tolerance_of(values: pd.Series, scale: float | None = None) -> float:
     the spread: the tolerance then grows. Cells that exploded do not count, since :func:`in_spreads`
     allows each of them its own rounding.
     """
+    unit = resolution_of(values)
+    if unit == 0:
+        return 0.0
+    finite = numbers(values)
+    finite = finite[np.isfinite(finite)]
+    resolved = unit * largest_ordinary(finite) / (spread(finite) if scale is None else scale)
+    return max(FLOAT32 if unit > SINGLE_UNIT / 2 else FLOAT64, resolved)
+
+
+def resolution_of(values: pd.Series) -> float:
+    """Rounding of a value relative to its size: of float32 if all fit it, 0 for exact types."""
     if not is_floating(values):
         return 0.0
     finite = numbers(values)
@@ -114,10 +129,7 @@ def tolerance_of(values: pd.Series, scale: float | None = None) -> float:
     with np.errstate(over="ignore"):
         single = bool((finite.astype(np.float32).astype(np.float64) == finite).all())
     single = single and bool((finite != np.rint(finite)).any())
-    unit = float(np.finfo(np.float32 if single else np.float64).eps)
-    size = largest_ordinary(finite)
-    resolved = RESOLVED * unit * size / (spread(finite) if scale is None else scale)
-    return max(FLOAT32 if single else FLOAT64, resolved)
+    return SINGLE_UNIT if single else RESOLVED * float(np.finfo(np.float64).eps)
 
 
 def is_floating(column: pd.Series) -> bool:
@@ -204,10 +216,10 @@ def forecast_scale(scores: pd.Series) -> float:
     do not count, see :func:`ordinary`.
     """
     values = scores.astype(np.float64)
-    centre = by_date(values, "median")
+    centre = median_of_date(values)
     away = (values - centre).abs()
-    reach = by_date(away, "median")
-    reach = ORDINARY * reach.where(reach > 0, by_date(away.where(away > 0), "median"))
+    reach = median_of_date(away)
+    reach = ORDINARY * reach.where(reach > 0, median_of_date(away.where(away > 0)))
     if (away > reach).any():
         values = values.clip(centre - reach, centre + reach)
     within = values.groupby(level=0).std(ddof=0)
@@ -217,6 +229,6 @@ def forecast_scale(scores: pd.Series) -> float:
     return float(ordinary(within.to_numpy()).mean())
 
 
-def by_date(values: pd.Series, statistic: str) -> pd.Series:
-    """A statistic of each date of ``values`` indexed (date, symbol), on each of its entries."""
-    return values.groupby(level=0).transform(statistic)
+def median_of_date(values: pd.Series) -> pd.Series:
+    """The median of each date of ``values`` indexed (date, symbol), on each of its entries."""
+    return values.groupby(level=0).transform("median")

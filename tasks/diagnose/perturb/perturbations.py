@@ -9,6 +9,8 @@ from numpy.random import Generator
 from foldproof.tasks.diagnose.findings.catalogue import by_key
 from foldproof.tasks.diagnose.perturb.compare import largest_ordinary, spread
 
+DOSE = 1000.0
+"""How much larger or smaller the noise is that tells a leak from rounding."""
 SIGMAS = 3.0
 """Size of the noise in standard deviations of the column."""
 
@@ -52,6 +54,23 @@ def blur(values: np.ndarray, generator: Generator) -> np.ndarray:
     return values + noise * spread(finite) * np.maximum(np.abs(values) / top, 1.0)
 
 
+def surge(values: np.ndarray, generator: Generator) -> np.ndarray:
+    """Noise a thousand times as large in all cells but exploded ones; positive columns stay so."""
+    noisy = blur(values, generator)
+    finite = values[np.isfinite(values)]
+    usual = np.abs(values) <= largest_ordinary(finite)
+    if finite.size and (finite > 0).all():
+        large = values * np.exp(np.log(DOSE) * generator.standard_normal(len(values)).clip(-3, 3))
+    else:
+        large = values + DOSE * (noisy - values)
+    return np.where(usual, large, noisy)
+
+
+def tremble(values: np.ndarray, generator: Generator) -> np.ndarray:
+    """Changes of a thousandth of each value."""
+    return values * (1.0 + generator.standard_normal(len(values)) / DOSE)
+
+
 def mirror(values: np.ndarray, generator: Generator) -> np.ndarray:
     """Signs flipped; positive columns are mirrored in logs and stay positive."""
     finite = values[np.isfinite(values)]
@@ -72,6 +91,14 @@ PERTURBATIONS = by_key(
     Perturbation("flip", "signs flipped", mirror),
 )
 """Every perturbation by its key. None only shuffles rows in time: that misses leaks by means."""
+
+
+DOSES = by_key(
+    Perturbation("surge", "noise of 3000 sd", surge, shuffle),
+    Perturbation("tremor", "changes of a thousandth", tremble),
+)
+"""Tell a leak from the rounding of an exploded cell: a leak moves results in proportion to the
+change of later rows, rounding does not. They are no tests of their own."""
 
 
 def checked_names(names: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.random import Generator
 
 from foldproof.tasks.diagnose.perturb.cells import changed_column, require_untouched
-from foldproof.tasks.diagnose.perturb.perturbations import PERTURBATIONS
+from foldproof.tasks.diagnose.perturb.perturbations import DOSES, PERTURBATIONS
 
 KEYS = ("date", "symbol")
 """Columns that identify a row; they never change."""
@@ -20,26 +20,29 @@ def change_rows(
     name: str,
     generator: Generator,
     late: Mapping[str, np.ndarray] = MappingProxyType({}),
+    dated: bool = False,
 ) -> pd.DataFrame:
     """A copy of long ``frame`` with ``rows`` removed or changed in every column.
 
-    Columns of dates do not change. No column changes its type, and no other cell changes a bit.
+    Columns of dates change only if ``dated``. No column changes its type, and no other cell changes
+    a bit.
 
     Args:
         frame: Long rows.
         rows: (n,) bool, the rows after the cut.
-        name: Key of :data:`PERTURBATIONS`.
+        name: Key of :data:`PERTURBATIONS`, or of :data:`DOSES`.
         generator: Source of the noise.
         late: Column -> (n,) bool, cells of earlier rows that are not known at the cut, such as
             labels. They change like the rows, and go missing where rows are removed.
+        dated: Shuffle dates too.
     """
-    perturbation = PERTURBATIONS[name]
+    perturbation = {**PERTURBATIONS, **DOSES}[name]
     of_cells = PERTURBATIONS["missing"] if perturbation.change is None else perturbation
     everywhere = [column for column in frame if column not in KEYS]
     changed = frame.copy()
     for column in late if perturbation.change is None else everywhere:
         cells = rows | late.get(str(column), np.False_)
-        new = changed_column(frame[column], cells, of_cells, generator)
+        new = changed_column(frame[column], cells, of_cells, generator, dated)
         require_untouched(frame[column], new, ~cells)
         changed[column] = new
     return changed[~rows] if perturbation.change is None else changed

@@ -1,6 +1,6 @@
 """Figures of the attributions: which features, at which lags, by which method."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -54,6 +54,32 @@ def heatmap_of(lagged: pd.DataFrame, title: str = "", order: Sequence[str] | Non
     style.describe(axis, title, x=style.LAG_AXIS)
     style.style_scale(figure.colorbar(image, cax=bar), SCALE)
     return figure
+
+
+def heatmaps_of(
+    lagged: pd.DataFrame, name: str, order: Sequence[str]
+) -> Iterator[tuple[int, bytes]]:
+    """Fold and heat map, as PNG, of every fold of one variant.
+
+    The folds share one figure, because making its axes takes as long as drawing it.
+
+    Args:
+        lagged: Rows of one variant: fold, method, feature, lag, absolute.
+        name: The variant, for the titles.
+        order: Features from the top down.
+    """
+    figure = None
+    for fold, rows in lagged.groupby("fold"):
+        title = f"{name}, fold {fold}"
+        if figure is None:
+            figure = heatmap_of(rows, title, order)
+        else:
+            table = shares(rows[rows.method == MAIN], order)
+            axis = figure.axes[0]
+            axis.images[0].set_data(table.to_numpy())
+            axis.images[0].set_clim(0, float(table.to_numpy().max()))
+            style.describe(axis, title, x=style.LAG_AXIS)
+        yield int(str(fold)), style.render(figure)
 
 
 def attribution_heatmap(results: Results) -> Figure:

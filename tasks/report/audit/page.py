@@ -70,6 +70,7 @@ def audit_report(reports: Sequence[LeakReport], title: str) -> Report:
         catalogue=DIAGNOSTICS,
         title_of=title_of,
         witness_text=witness_text,
+        shown=shown,
         ahead_text=ahead_text,
         size_text=size_text,
         leak_rule=leak_rule,
@@ -106,6 +107,13 @@ def gathered_causes(report: LeakReport) -> list[tuple[Cause, int]]:
     causes = {id(cause.finding): cause for cause in causes_of(report)}
     found = grouped((c.finding for c in causes.values()), lambda f: (f.test, f.stage, f.statistic))
     return [(causes[id(finding)], count) for finding, count in found]
+
+
+def shown(finding: Finding) -> str:
+    """The value that changes, or what was found if it names none."""
+    witness = finding.witness
+    named = witness is not None and witness.before == witness.before
+    return witness_text(finding) if named else plain(finding.detail)
 
 
 def section(report: LeakReport, own: str, pictures: dict[str, bytes]) -> dict[str, Any]:

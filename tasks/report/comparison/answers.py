@@ -33,10 +33,16 @@ def best_normalization(results: Results) -> Answer:
     skilled = results.rank_ic(best).low > 0
     highest = "highest " if best == candidates[0] else ""
     lies = "lies above zero" if skilled else "does not lie above zero"
+    smallest = results.detectable
+    power = (
+        f", and gains over {label(results.base)} below {smallest:.3f} are too small to detect"
+        if smallest == smallest
+        else ""
+    )
     return Answer(
         _choice(results, best, skilled),
         f"The {highest}mean daily rank IC is {results.rank_ic(best)} for {label(best)}; its joint "
-        f"interval {lies}.",
+        f"interval {lies}{power}.",
     )
 
 

@@ -22,8 +22,8 @@ from foldproof.tasks.report.text import label, minus, plain
 from foldproof.tasks.report.vector import embedded, vector
 
 FORMS = {
-    "hac_t": "+.2f", "rank_icir": "+.3f", "ic": "+.4f", "mse_ratio": ".4f", "hit_rate": ".3f",
-    "quantile_spread": "+.5f", "coverage": ".1%",
+    "rank_ic_seed": "+.4f", "seed_sd": ".4f", "hac_t": "+.2f", "rank_icir": "+.3f", "ic": "+.4f",
+    "mse_ratio": ".4f", "hit_rate": ".3f", "quantile_spread": "+.5f", "coverage": ".1%",
 }  # fmt: skip
 """Format of the columns of the ranking; the template has their titles and meanings."""
 
@@ -67,6 +67,8 @@ def _row(results: Results, name: str, entry: pd.Series) -> dict[str, Any]:
     """A row of the ranking table."""
     cells = {key: _number(entry.get(key), form) for key, form in FORMS.items()}
     cells["rank_ic"], cells["difference"] = str(results.rank_ic(name)), str(results.gain(name))
+    against = entry.get("against")
+    cells["against"] = against if isinstance(against, str) else ""
     cells["in_confidence_set"] = "yes" if name in results.kept else ""
     kind = kind_of(results, name)
     return {

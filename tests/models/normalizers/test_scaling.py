@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from foldproof.models.normalizers.scaling import fitted_cells, scaled
+from foldproof.models.normalizers import VARIANTS, Scaled, cross_section, history, pooled
+from foldproof.models.normalizers.scaling import fitted_cells, in_blocks, scaled
 
 
 def test_no_spread_gives_zero_and_missing_stays_missing():
@@ -43,3 +44,41 @@ def test_a_feature_without_a_value_is_named():
     with pytest.raises(ValueError, match=r"feature columns \[1\].*rows 0\.\.2"):
         fitted_cells(values, member, range(0, 3))
     fitted_cells(values, member, range(0, 4))
+
+
+@pytest.mark.parametrize("name", [name for name, variant in VARIANTS.items() if variant.input])
+@pytest.mark.parametrize("cells", [1, 100, 1000])
+def test_blocks_change_no_bit(name, cells, small, monkeypatch):
+    normalizer = VARIANTS[name].input
+    state = normalizer.fit(small.values, small.member, range(250))
+    whole = normalizer.apply(small.values, small.member, state)
+    sizes = []
+
+    def smaller(apply, values, member, dim, **_):
+        def counted(block, members):
+            assert block.shape[:2] == members.shape
+            sizes.append(block.numel())
+            return apply(block, members)
+
+        return in_blocks(counted, values, member, dim, cells=cells)
+
+    for module in (cross_section, history, pooled):
+        monkeypatch.setattr(module, "in_blocks", smaller)
+    blocks = normalizer.apply(small.values, small.member, state)
+    assert len(sizes) > 1
+    for one, other in zip(whole, blocks, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True)
+
+
+def test_blocks_are_no_larger_than_asked_for():
+    values, member = torch.randn(50, 7, 3), torch.ones(50, 7, dtype=torch.bool)
+    sizes = []
+
+    def doubled(block, members):
+        sizes.append((*block.shape, *members.shape))
+        return Scaled(2 * block, torch.ones(1))
+
+    result = in_blocks(doubled, values, member, 0, cells=200)
+    assert torch.equal(result.values, 2 * values)
+    assert result.slope.tolist() == [1.0]
+    assert sizes == [(9, 7, 3, 9, 7)] * 5 + [(5, 7, 3, 5, 7)]

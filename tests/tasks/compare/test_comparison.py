@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import spearmanr
 
 from foldproof.tasks.compare.aligned import align
 from foldproof.tasks.compare.comparison import CONTROLS, Comparison, compare, daily
@@ -35,7 +36,7 @@ def comparison(table) -> Comparison:
 
 COLUMNS = [
     *METRICS, "low", "high", "hac_t", "difference", "difference_low", "difference_high",
-    "in_confidence_set", "coverage",
+    "in_confidence_set", "against", "detectable", "coverage",
 ]  # fmt: skip
 
 
@@ -57,6 +58,10 @@ def test_the_ranking_has_its_columns_and_order(comparison: Comparison) -> None:
 
 def test_a_planted_better_variant_is_found(comparison: Comparison) -> None:
     ranking = comparison.ranking
+    assert ranking.loc["zscore", "against"] == "better"
+    assert ranking.loc[["revin", "layer_norm"], "against"].tolist() == ["undecided"] * 2
+    unjudged = ["none", "ref:ridge", "full_sample_zscore"]  # reference, forecaster, leak
+    assert ranking.loc[unjudged, "against"].isna().all()
     assert ranking.index[ranking["in_confidence_set"]].tolist() == ["zscore"]
     assert ranking.loc["zscore", "low"] > 0
     assert ranking.loc["zscore", "difference_low"] > 0
@@ -134,6 +139,27 @@ def test_the_zero_forecast_has_no_rank_and_no_error(comparison: Comparison) -> N
     assert np.isnan(row["hac_t"])
 
 
+def test_a_row_of_several_seeds_shows_one_network_beside_the_ensemble(table) -> None:
+    """The ensemble averages the seeds' noise away; each network has its own rank IC."""
+    rng = np.random.default_rng(2)
+    target = rng.standard_normal((120, 10))
+    drawn = {seed: target + 2 * rng.standard_normal(target.shape) for seed in range(4)}
+    parts = [
+        table({"none": forecast, "zscore": forecast[::-1]}, target, seed=seed)
+        for seed, forecast in drawn.items()
+    ]
+    parts.append(table({"ref:zero": np.zeros_like(target)}, target))
+    ranking = compare(pd.concat(parts), 1, StatisticsSpec(draws=100)).ranking
+    single = [
+        np.mean([spearmanr(f, y).statistic for f, y in zip(forecast, target, strict=True)])
+        for forecast in drawn.values()
+    ]
+    assert ranking.loc["none", "rank_ic_seed"] == pytest.approx(np.mean(single), abs=1e-12)
+    assert ranking.loc["none", "seed_sd"] == pytest.approx(np.std(single, ddof=1), abs=1e-12)
+    assert ranking.loc["none", "rank_ic"] > ranking.loc["none", "rank_ic_seed"] + 0.1
+    assert np.isnan(ranking.loc["ref:zero", "seed_sd"])
+
+
 def test_paired_differences_have_shorter_intervals_than_means(table) -> None:
     """What variants share cancels in the difference."""
     widths = np.zeros(2)
@@ -163,6 +189,7 @@ def test_seeds_are_averaged_before_anything_is_compared(table) -> None:
     parts = [table(given, target, seed=0), table(other, target, seed=1)]
     actual = compare(pd.concat(parts), horizon=1, spec=StatisticsSpec(draws=100)).ranking
     expected = compare(table(mean, target), horizon=1, spec=StatisticsSpec(draws=100)).ranking
+    actual = actual.drop(columns=["rank_ic_seed", "seed_sd"])
     pd.testing.assert_frame_equal(actual, expected)
 
 

@@ -81,18 +81,23 @@ CASES = [
     Case(
         "a line break in the name of a feature",
         table(**{"z": TEN_AND_TWO}).replace("close,z", 'close,"a\nb"'),
-        "{path}: the name of column 'a\\nb' holds a line break or another control character; rename the column",
+        "{path}: the name of column 'a\\nb' holds an invisible character; rename the column",
         **READY,
     ),
     Case(
         "a control character in a symbol",
         GOOD.replace("BBB", "B\x01B"),
-        "line 3 of {path} (2020-01-02, B\N{REPLACEMENT CHARACTER}B): symbol 'B\\x01B' holds a line break or another control character; write it without (6 such rows)",
+        "line 3 of {path} (2020-01-02, B\\x01B): symbol 'B\\x01B' holds an invisible character, so it would be another symbol; remove the character (6 such rows)",
     ),
     Case(
         "rows longer than the header",
         "date,symbol,close\n2020-01-02,AAA,1,2\n2020-01-03,AAA,1,2\n",
         "{path}: its header has 3 names, but most rows have 4 cells; name every column, or remove the other cells",
+    ),
+    Case(
+        "a cell of five million letters",
+        GOOD.replace("AAA,10\n", f"AAA,{'x' * 5_000_000}\n", 1),
+        f"line 2 of {{path}} (2020-01-02, AAA): close '{'x' * 97}...{'x' * 98}' is not a number; write 1234.5 and leave missing cells empty",
     ),
     Case("missing file", None, "{path}: there is no such file; correct the path"),
     Case(

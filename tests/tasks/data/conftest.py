@@ -1,13 +1,22 @@
 """A small ragged market: late listing, delisting, a halt, a gap, membership that changes."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from foldproof.tasks.data import ColumnsSpec, Panel, TargetSpec, from_frame
+from foldproof.tasks.data.sources.databases import FOLDERS
 
 DAYS = 330
 ROLES = ColumnsSpec(price="price", volume="volume", member="member")
+
+
+@pytest.fixture(autouse=True)
+def readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Queries may read the files of the test."""
+    monkeypatch.setenv(FOLDERS, str(tmp_path))
 
 
 @pytest.fixture(scope="session")

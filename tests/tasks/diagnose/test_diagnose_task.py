@@ -63,12 +63,14 @@ def count(findings, test):
 
 
 @pytest.mark.parametrize(("retrained", "times"), [(0, 0), (1, 1), (2, 2), (9, 2)])
-def test_every_unit_is_tested_and_the_newest_folds_of_one_seed_are_trained_again(
+def test_every_fold_is_tested_on_one_seed_and_the_newest_are_trained_again(
     cached, folds, units, retrained, times
 ):
     spec = AuditSpec(cuts=1, retrain_folds=retrained)
     found, seconds = task.diagnose.fn(units, spec, cached[1])
-    assert count(found, "serve_invariance") == len(units) == 4
+    assert count(found, "serve_invariance") == len(folds) == 2
+    repeated = [finding for finding in found if finding.stage == "stored forecasts"]
+    assert len(repeated) == len(units) == 4
     again = [finding for finding in found if finding.test == "train_invariance"]
     assert len(again) == times
     if retrained == 1:
@@ -76,6 +78,15 @@ def test_every_unit_is_tested_and_the_newest_folds_of_one_seed_are_trained_again
         assert f"not known on {eve};" in again[0].tested
     assert {finding.verdict for finding in found if finding.counts} == {Verdict.CLEAN}
     assert seconds > 0
+
+
+def test_forecasts_of_another_seed_that_do_not_repeat_are_unknown(cached, units):
+    other = max(units, key=lambda one: one.unit.seed)
+    wrong = replace(other, forecasts=other.forecasts.assign(forecast=1.0))
+    found, _ = task.diagnose.fn([units[0], wrong], AuditSpec(cuts=1), cached[1])
+    assert [finding.test for finding in found if finding.verdict is Verdict.UNKNOWN] == [
+        "state_purity"
+    ]
 
 
 def test_the_cache_key_depends_on_units_and_relevant_settings(units):

@@ -1,14 +1,17 @@
 """The further exact tests of an audit: when they run, and what they report on failure."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from foldproof.tasks.diagnose.exact import is_ready_made, usual_ahead
+from foldproof.tasks.diagnose.exact import is_ready_made, names_of_samples, usual_ahead
 from foldproof.tasks.diagnose.perturb.attempt import findings_or_unknown
 from foldproof.tasks.diagnose.spec import AuditOptions
 from foldproof.tasks.diagnose.trace.run import BoundForecaster, ReferenceRun
+from foldproof.tasks.diagnose.trace.trace import TracedBatch
 from tests.tasks.diagnose.small import DATES, FOLD, forecaster, keyed, leaks, quick, rows
 
 DATA = rows()
@@ -171,6 +174,35 @@ def test_a_traced_network_is_tested(share, verdict):
     assert {f.stage for f in modes} == {"network in training mode", "network in eval mode"}
     assert {f.verdict for f in modes} == {verdict}
     assert ("batch_composition" in {f.test for f in leaks(report)}) is (verdict == "LEAK")
+
+
+@pytest.mark.parametrize("levels", [["date", "symbol"], ["symbol", "date"]])
+def test_a_traced_batch_without_symbols_takes_those_of_the_scores_it_yields(levels):
+    """Windows in the order of date and symbol, or of symbol and date."""
+    keys = pd.MultiIndex.from_product([DATES[:5], list("ABC")], names=["date", "symbol"])
+    scores = pd.Series(np.random.default_rng(0).normal(size=15), keys)
+    ordered = scores.sort_index(level=levels)
+    days = torch.tensor(ordered.index.get_level_values("date").as_unit("s").asi8 // 86400)
+    windows = torch.tensor(ordered.to_numpy())[:, None, None]
+    batch = TracedBatch(BatchMean(0.0), windows, days, None, None)
+    assert list(names_of_samples(batch, scores)) == list(ordered.index.get_level_values("symbol"))
+    other = replace(batch, windows=windows.flip(0))
+    assert names_of_samples(other, scores) is None  # not the scores of these windows
+    given = replace(batch, symbols=np.array(["X"] * 15))
+    assert list(names_of_samples(given, scores)) == ["X"] * 15
+
+
+def test_a_leak_of_a_traced_network_names_date_and_symbol():
+    def mark(trace, data, made):
+        draw = torch.Generator().manual_seed(0)
+        windows = torch.randn(24, 3, 2, generator=draw, dtype=torch.float64)
+        symbols = np.array(list("ABCDEF") * 4)
+        trace.network(BatchMean(1.0), windows, torch.arange(24) // 6 + 18300, symbols=symbols)
+
+    report = quick(forecaster(mark=mark), quick=False)
+    for finding in (f for f in leaks(report) if f.stage.startswith("network")):
+        assert finding.witness.date.startswith("2020-02-")
+        assert finding.witness.symbol[0] in "ABCDEF"
 
 
 def test_a_failing_test_reports_the_reason():

@@ -20,6 +20,7 @@ from foldproof.tasks.operate.evidence import (
     challenger_of,
     champion_forecasts,
     incumbent_of,
+    known_labels,
 )
 from foldproof.tasks.split import Fold, WalkForward, plan_hash
 from foldproof.tasks.train import TrainedUnit, Unit, train_unit
@@ -94,13 +95,12 @@ def test_dates_that_the_champion_was_trained_on_are_left_out(
     assert champion_forecasts(served, raw, panel, future, folds).empty
 
 
-def table(values: np.ndarray, target: np.ndarray, variant: str) -> pd.DataFrame:
-    """Long rows of (D, S) forecasts."""
-    dates = np.arange("2024-01-01", "2024-03-01", dtype="datetime64[D]")[: len(values)]
+def table(dates: np.ndarray, values: np.ndarray, target: np.ndarray, variant: str) -> pd.DataFrame:
+    """Long rows of (D, S) forecasts on the first D dates."""
     frame = pd.DataFrame(
         [
             (day, f"S{s}", variant, values[d, s], target[d, s])
-            for d, day in enumerate(dates)
+            for d, day in enumerate(dates[: len(values)])
             for s in range(values.shape[1])
         ],
         columns=["date", "symbol", "variant", "forecast", "target"],
@@ -117,7 +117,8 @@ def test_the_difference_is_that_of_daily_rank_correlations_on_common_cells(
     new[3:12, 2] = np.nan  # a symbol that the challenger does not forecast
     target[18:] = np.nan  # labels that are not known yet
     made = challenger_of(
-        "cs_rank", Verdict.CLEAN, table(new, target, "cs_rank"), table(old, target, CHAMPION),
+        "cs_rank", Verdict.CLEAN, table(panel.dates, new, target, "cs_rank"),
+        table(panel.dates, old, target, CHAMPION),
         panel, folds,
     )  # fmt: skip
     expected = []
@@ -125,7 +126,9 @@ def test_the_difference_is_that_of_daily_rank_correlations_on_common_cells(
         both = np.isfinite(new[row]) & np.isfinite(old[row])
         mine, theirs = (spearmanr(x[row][both], target[row][both])[0] for x in (new, old))
         expected.append(mine - theirs)
-    np.testing.assert_allclose(made.difference, expected, rtol=1e-12)
+    np.testing.assert_allclose(made.difference["difference"], expected, rtol=1e-12)
+    np.testing.assert_array_equal(made.difference["date"], panel.dates[5:18])
+    np.testing.assert_array_equal(made.difference["known"], panel.label_end[5:18])
     own = [
         spearmanr(new[r][np.isfinite(new[r])], target[r][np.isfinite(new[r])])[0]
         for r in range(18)
@@ -146,15 +149,29 @@ def test_coverage_counts_the_universe_of_the_test_blocks(
     assert found.coverage == pytest.approx(0.5, abs=1e-15)
 
 
+def test_a_target_that_becomes_known_after_the_night_is_not_used(
+    panel: Panel, folds: tuple[Fold, ...]
+) -> None:
+    """A column of targets may have a value on the newest date, whose label ends later."""
+    dates, target = panel.dates[-5:], np.random.default_rng(0).standard_normal((5, 8))
+    assert np.isnat(panel.label_end[-1])
+    own, old = table(dates, target, target, "cs_rank"), table(dates, -target, target, CHAMPION)
+    old = known_labels(old, panel)
+    made = challenger_of("cs_rank", Verdict.CLEAN, own, old, panel, folds)
+    assert made.dates == 4
+    np.testing.assert_array_equal(made.difference["date"], dates[:4])
+    np.testing.assert_array_equal(made.difference["known"], dates[1:])
+
+
 def test_without_labels_there_are_no_dates_and_no_error(
     panel: Panel, folds: tuple[Fold, ...]
 ) -> None:
-    unknown = table(np.ones((3, 8)), np.full((3, 8), np.nan), "cs_rank")
+    unknown = table(panel.dates, np.ones((3, 8)), np.full((3, 8), np.nan), "cs_rank")
     champion = unknown.assign(variant=CHAMPION)
     found = challenger_of("cs_rank", Verdict.CLEAN, unknown, champion, panel, folds)
     assert (found.dates, len(found.difference)) == (0, 0)
     nobody = champion.iloc[:0]
-    known = table(np.eye(8), np.eye(8), "cs_rank")
+    known = table(panel.dates, np.eye(8), np.eye(8), "cs_rank")
     assert not len(challenger_of("a", Verdict.CLEAN, known, nobody, panel, folds).difference)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from foldproof.tasks.data import Panel
 from foldproof.tasks.operate.evidence import Champion
-from foldproof.tasks.operate.monitor import ALARMS, Monitoring, monitoring_of
+from foldproof.tasks.operate.monitor import ALARMS, Monitoring, missed_nights, monitoring_of
 from foldproof.tasks.operate.monitor_text import alert_lines, lines, page
 from foldproof.tasks.operate.nightly_inputs import night_of
 from foldproof.tasks.operate.spec import MonitorSpec, OperationSpec, ScoreSpec
@@ -127,6 +127,38 @@ def test_features_that_change_places_are_an_alert(
     assert "attribution" not in monitored(champion, raw, past, panel, when, strict).alerts
 
 
+def test_nights_without_a_score_are_an_alert(
+    champion: Champion, one: TrainedUnit, raw: pd.DataFrame, past: pd.DataFrame, panel: Panel
+) -> None:
+    days = nights(one, *range(60))
+    assert monitored(champion, raw, past, panel, days[39]).missed == 0
+    assert not monitored(champion, raw, past, panel, days[41]).alerts  # two nights
+    found = monitored(champion, raw, past, panel, days[57])
+    assert found.missed == 18
+    assert found.alerts["missing"].startswith("the newest 18 nights have no score, more than ")
+    assert "missed nights: 18 in a row" in lines(found)[-1]
+    never = replace(SPEC, monitor=replace(SPEC.monitor, most_missed=None))
+    assert "missing" not in monitored(champion, raw, past, panel, days[57], never).alerts
+
+
+def test_a_model_that_was_never_scored_is_an_alert(
+    champion: Champion, raw: pd.DataFrame, past: pd.DataFrame, panel: Panel, when: date
+) -> None:
+    found = monitored(champion, raw, past[:0], panel, when)
+    assert np.isnan(found.missed)
+    assert found.alerts == {"missing": "no night of stocks has a score: run foldproof score"}
+
+
+def test_business_days_after_the_newest_row_are_missed_nights() -> None:
+    dates = np.array(["2024-01-04", "2024-01-05"], "datetime64[D]")  # Thursday, Friday
+    scores = pd.DataFrame({"date": pd.to_datetime(["2024-01-04", "2024-01-05"])})
+    expected = {5: 0, 6: 0, 7: 0, 8: 1, 12: 5}
+    for day, missed in expected.items():
+        assert missed_nights(scores, dates, date(2024, 1, day)) == missed
+    assert missed_nights(scores[:1], dates, date(2024, 1, 8)) == 2
+    assert missed_nights(scores, dates[:1], date(2024, 1, 4)) == 0  # of later scores none counts
+
+
 def test_every_alarm_was_planted() -> None:
-    assert list(ALARMS) == ["realised", "shift", "attribution"]
+    assert list(ALARMS) == ["realised", "shift", "attribution", "missing"]
     assert all(alarm.title and alarm.text.__doc__ for alarm in ALARMS.values())

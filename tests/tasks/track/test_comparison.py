@@ -1,14 +1,17 @@
+import getpass
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import mlflow
 import pandas as pd
 import pytest
 from mlflow.entities import Run, ViewType
 
+from foldproof.tasks.report.attribution.shares import importance_shares
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.template import Report
 from foldproof.tasks.track import comparison
@@ -52,7 +55,9 @@ def test_numbers_arrive(shared: Store, results: Results, logged: Links) -> None:
     run = shared.client.get_run(run_id)
     assert run.data.metrics["oos/rank_ic"] == results.ranking.at["zscore", "rank_ic"]
     assert run.data.params["variant.title"] == "zscore"
-    history = shared.client.get_metric_history(run_id, "fold/rank_ic")
+    (point,) = shared.client.get_metric_history(run_id, "oos/rank_ic")
+    assert point.value == run.data.metrics["oos/rank_ic"]
+    history = shared.client.get_metric_history(run_id, "oos_by_fold/rank_ic")
     by_fold = results.comparison.by_fold.query("variant == 'zscore'").set_index("fold")
     assert {m.step: m.value for m in history} == by_fold["rank_ic"].to_dict()
 
@@ -64,6 +69,21 @@ def test_tables_arrive_whole(shared: Store, results: Results, logged: Links) -> 
     pd.testing.assert_frame_equal(curves, own, check_dtype=False)
     for name in ("by_lag", "importance", "by_date", "completeness"):
         assert len(pd.read_parquet(folder / f"attribution_{name}.parquet"))
+    shares = importance_shares(pd.read_parquet(folder / "attribution_importance.parquet"), "method")
+    assert shares.loc["integrated_gradients"].sum() == pytest.approx(100.0, abs=1e-10)
+    assert shares.loc["integrated_gradients"].notna().sum() == 12
+    gaps = pd.read_parquet(folder / "attribution_completeness.parquet")
+    assert gaps.groupby("fold")["gap_p99"].max().to_dict() == {0: 4e-7, 1: 4e-7}
+    drift = pd.read_parquet(folder / "attribution_drift.parquet")
+    table = results.attribution.newest.drift.query("variant == 'zscore'").reset_index(drop=True)
+    pd.testing.assert_frame_equal(drift, table, check_dtype=False)
+    overall = pd.read_csv(folder / "overall.csv", index_col="variant").loc["zscore"]
+    assert overall["hac_t"] == pytest.approx(results.ranking.at["zscore", "hac_t"], rel=1e-14)
+    by_fold = pd.read_csv(folder / "by_fold.csv")
+    assert set(by_fold["variant"]) == {"zscore"}
+    assert by_fold["ic"].notna().all()
+    best = pd.read_parquet(folder / "best_epochs.parquet")
+    assert len(best) == len(results.best_epochs.query("variant == 'zscore'"))
     findings = json.loads((folder / "findings.json").read_text())
     assert len(findings) == len(results.findings["zscore"])
 
@@ -71,7 +91,7 @@ def test_tables_arrive_whole(shared: Store, results: Results, logged: Links) -> 
 def test_heat_maps_share_a_key_and_have_the_fold_as_step(shared: Store, logged: Links) -> None:
     images = folder_of(shared, logged.variant_run_ids["zscore"]) / "images"
     keys = sorted(path.name.split("+timestamp")[0] for path in images.glob("*.png"))
-    assert keys == ["attribution~heatmap+step+0", "attribution~heatmap+step+1"]
+    assert keys == ["oos_attribution~heatmap+step+0", "oos_attribution~heatmap+step+1"]
 
 
 def test_the_summary_holds_the_answer(
@@ -89,13 +109,36 @@ def test_the_summary_holds_the_answer(
     pd.testing.assert_frame_equal(forecasts, results.forecasts, check_dtype=False)
 
 
+@pytest.mark.parametrize("variant", ["", "zscore"])
 def test_the_panel_is_an_input_under_its_own_hash(
-    shared: Store, results: Results, logged: Links
+    variant: str, shared: Store, results: Results, logged: Links
 ) -> None:
-    (entry,) = shared.client.get_run(logged.summary_run_id).inputs.dataset_inputs
+    run_id = logged.variant_run_ids[variant] if variant else logged.summary_run_id
+    (entry,) = shared.client.get_run(run_id).inputs.dataset_inputs
     assert results.panel_summary["fingerprint"].startswith(entry.dataset.digest)
     assert json.loads(entry.dataset.source)["sha256"] == results.panel_summary["fingerprint"]
     assert json.loads(entry.dataset.profile)["symbols"] == 5
+
+
+def test_every_run_names_its_user_source_and_flow_run(
+    store: Store, lean: Results, report: Report
+) -> None:
+    flow_run = {"prefect.flow_run_id": "1234", "mlflow.source.name": "foldproof compare"}
+    named = replace(store, origin={**store.origin, **flow_run})
+    log_comparison(named, lean, report)
+    for run in runs(store):
+        tags = run.data.tags
+        assert tags["mlflow.user"] == getpass.getuser()
+        assert tags["mlflow.source.type"] == "LOCAL"
+        assert flow_run.items() <= tags.items()
+        assert re.fullmatch("[0-9a-f]{40}", tags.get("mlflow.source.git.commit", "0" * 40))
+
+
+def test_every_printed_link_selects_the_pages_for_machine_learning(logged: Links) -> None:
+    for link in (logged.url, logged.report):
+        query = urlsplit(link).fragment.partition("?")[2]
+        assert parse_qs(query)["workflowType"] == ["machine_learning"]
+    assert urlsplit(logged.report).fragment.partition("?")[0].endswith("/artifacts/report.html")
 
 
 def test_logging_again_writes_nothing(store: Store, lean: Results, report: Report) -> None:

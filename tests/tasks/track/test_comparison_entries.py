@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 from mlflow.utils.validation import _validate_metric_name
 
+from foldproof.conf.load import load
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.report.results import Results
+from foldproof.tasks.track.comparison import HEATMAP
 from foldproof.tasks.track.comparison_entries import (
+    DECISIVE,
+    overall_values,
     settings,
     summary_params,
     summary_tags,
@@ -48,11 +52,17 @@ def test_flat_settings() -> None:
     assert flat(nested, without=("a",), prefix="p.") == {"p.e": "None"}
 
 
-def test_settings_leave_out_variants_and_workers(results: Results) -> None:
-    config = {**results.config, "variants": ["a"], "workers": 3, "tracking": {"uri": "secret"}}
-    kept = settings(replace(results, config=config))
-    assert "training.epochs" in kept
-    assert not {"variants", "workers", "tracking.uri"} & set(kept)
+def test_parameters_are_the_settings_that_decide_a_ranking() -> None:
+    config = load("quick").model_dump(mode="json")
+    kept = settings(config)
+    assert (kept["training.epochs"], kept["data.source"], kept["seeds"]) == ("3", "sp500", "0")
+    sections = {key.partition(".")[0] for key in kept}
+    assert sections == {*DECISIVE}
+    assert not [key for key, value in kept.items() if value in ("", "None")]
+    assert not [key for key in kept if key.startswith("data.synthetic")]
+    assert len(kept) <= 45
+    drawn = settings({**config, "data": {**config["data"], "source": "linear"}})
+    assert drawn["data.synthetic.days"] == "1500"
 
 
 def by_name(values) -> dict[str, dict[int, float]]:
@@ -64,45 +74,49 @@ def by_name(values) -> dict[str, dict[int, float]]:
 
 
 def test_numbers_of_a_variant(results: Results) -> None:
-    found = by_name(variant_values(results, "zscore"))
+    overall = by_name(overall_values(results, "zscore"))
     entry = results.ranking.loc["zscore"]
-    assert found["oos/rank_ic"] == {0: entry["rank_ic"]}
-    assert found["oos/rank_ic_low"] == {0: entry["low"]}
-    assert found["oos/difference_high"] == {0: entry["difference_high"]}
+    assert overall["oos/rank_ic"] == {0: entry["rank_ic"]}
+    assert overall["oos/rank_ic_low"] == {0: entry["low"]}
+    assert overall["oos/rank_ic_difference_high"] == {0: entry["difference_high"]}
+    assert overall["oos_secondary/mse_ratio"] == {0: entry["mse_ratio"]}
+    found = by_name(variant_values(results, "zscore"))
     by_fold = results.comparison.by_fold.query("variant == 'zscore'")
-    assert found["fold/rank_ic"] == dict(zip(by_fold["fold"], by_fold["rank_ic"], strict=True))
+    rank_ics = dict(zip(by_fold["fold"], by_fold["rank_ic"], strict=True))
+    assert found["oos_by_fold/rank_ic"] == rank_ics
     assert set(found["train/loss"]) == set(range(1, 9))
     curves = results.curves.query("variant == 'zscore' and epoch == 3")
     assert found["validation/loss"][3] == pytest.approx(curves["validation_loss"].mean(), abs=1e-12)
-    shares = [v[0] for name, v in found.items() if name.startswith("importance_ig/")]
-    assert len(shares) == 12
-    assert sum(shares) == pytest.approx(1.0, abs=1e-12)
-    assert found["attribution/gap_p99"] == {0: 4e-7, 1: 4e-7}
-    assert found["leak/found"] == {0: 0.0}
+    assert found["trust/leaks"] == {0: 0.0}
+    assert len(overall) + len(found) <= 20
 
 
-def test_drift_is_logged_by_fold_with_its_limit(results: Results) -> None:
+def test_the_rank_ic_is_the_first_metric_by_name(results: Results) -> None:
+    """MLflow sorts sections and charts by name, and pictures are charts too."""
+    values = *overall_values(results, "zscore"), *variant_values(results, "zscore")
+    names = {name for name, _, _ in values} | {HEATMAP}
+    sections = sorted({name.partition("/")[0] for name in names})
+    assert sections[0] == "oos"
+    assert min(name for name in names if name.startswith("oos/")) == "oos/rank_ic"
+
+
+def test_alerts_of_drift_are_counted(results: Results) -> None:
     table = results.attribution.newest.drift.query("variant == 'zscore'")
     found = by_name(variant_values(results, "zscore"))
-    for column, key in (("moved", "drift"), ("mark", "drift.mark"), ("p", "drift.p")):
-        told = dict(zip(table["fold"], table[column], strict=True))
-        assert found[f"trust/{key}"] == told
-    assert found["trust/drift.alerts"] == {0: float(sum(table["alert"]))}
+    assert found["trust/drift_alerts"] == {0: float(sum(table["alert"]))}
     assert sum(table["alert"]) == 1
 
 
-def test_leaks_are_counted_and_sized(results: Results) -> None:
+def test_leaks_are_counted(results: Results) -> None:
     found = by_name(variant_values(results, "full_sample_zscore"))
-    assert found["leak/found"] == {0: 4.0}
-    assert found["leak/serve_invariance"] == {0: 4.7}
-    assert found["leak/state_purity"] == {0: 0.0}
+    assert found["trust/leaks"] == {0: 4.0}
 
 
 def test_variants_without_attribution_have_no_such_numbers(results: Results) -> None:
     bare = replace(results, attribution=Attribution.joined([]))
     names = set(by_name(variant_values(bare, "zscore")))
-    assert not any(name.startswith(("importance", "attribution")) for name in names)
-    assert "oos/rank_ic" in names
+    assert not names & {"trust/failed_checks", "trust/drift_alerts"}
+    assert names < set(by_name(variant_values(results, "zscore")))
 
 
 def test_tags_and_params_of_a_variant(results: Results) -> None:

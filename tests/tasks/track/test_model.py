@@ -133,3 +133,24 @@ def test_a_comparison_logs_the_models_it_is_given(
         if store.client.get_run(run).outputs.model_outputs
     ]
     assert with_model == ["zscore"]
+
+
+def test_the_models_of_a_comparison_are_ranked_by_their_rank_ic(
+    store: Store, lean: Results, report: Report, files: ModelFiles
+) -> None:
+    links = log_comparison(store, lean, report, dict.fromkeys(lean.variants, files))
+    found = store.client.search_logged_models(
+        [store.experiment_id],
+        order_by=[{"field_name": "metrics.oos/rank_ic", "ascending": False}],
+    )
+    assert [one.name for one in found] == [n for n in lean.ranking.index if n in lean.variants]
+    least = lean.ranking.at["zscore", "rank_ic"]
+    wanted = f"metrics.`oos/rank_ic` > {least - 1e-12} AND tags.variant = 'zscore'"
+    (one,) = store.client.search_logged_models([store.experiment_id], wanted)
+    numbers = {metric.key: metric for metric in one.metrics}
+    assert numbers["oos/rank_ic"].value == least
+    (entry,) = store.client.get_run(links.variant_run_ids["zscore"]).inputs.dataset_inputs
+    assert numbers["oos/rank_ic"].dataset_digest == entry.dataset.digest
+    assert one.params["variant.title"] == "zscore"
+    assert one.tags["verdict"] == lean.verdict("zscore")
+    assert one.tags["comparison"] == lean.comparison_id

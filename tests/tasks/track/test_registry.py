@@ -18,7 +18,9 @@ from foldproof.tasks.operate.decision import Challenger, Incumbent
 from foldproof.tasks.operate.gate import decide
 from foldproof.tasks.operate.record import Retraining, Settled
 from foldproof.tasks.operate.spec import GateSpec
+from foldproof.tasks.operate.tested_dates import Evidence
 from foldproof.tasks.split import WalkForward
+from foldproof.tasks.track import registry
 from foldproof.tasks.track.model import ModelFiles
 from foldproof.tasks.track.registry import (
     CHALLENGER,
@@ -28,8 +30,8 @@ from foldproof.tasks.track.registry import (
     roll_back,
     settle,
 )
-from foldproof.tasks.track.retraining import log_retraining
-from foldproof.tasks.track.runs import SUMMARY, finished_runs
+from foldproof.tasks.track.retraining import EVIDENCE, find_evidence, log_retraining
+from foldproof.tasks.track.runs import SUMMARY, finished_runs, new_run
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import Store, TrackingError, open_store
 from foldproof.tasks.train import TrainedUnit, Unit
@@ -63,9 +65,14 @@ def unit(variant: str, seed: int) -> TrainedUnit:
 def record(name: str, gain: float, champion: str = "", verdict=Verdict.CLEAN) -> Retraining:
     """The retraining of a night on which cs_rank gains ``gain`` over the champion."""
     noise = np.random.default_rng(0).normal(0, 0.1, 60)
-    one = Challenger("cs_rank", verdict, 1.0, 0.02 + gain, 60, gain + noise - noise.mean())
+    days = np.arange("2024-01-01", "2024-03-02", dtype="datetime64[D]").astype("datetime64[s]")
+    difference = pd.DataFrame(
+        {"date": days[:60], "known": days[1:], "difference": gain + noise - noise.mean()}
+    )
+    one = Challenger("cs_rank", verdict, 1.0, 0.02 + gain, 60, difference)
     old = Incumbent(champion, "none", 0, 0.02) if champion else None
-    made = decide([one if old else replace(one, difference=None)], old, GateSpec(), 1, 0)
+    one = one if old else replace(one, difference=None)
+    made = decide([one], old, GateSpec(), 1, 0, date(2024, 3, 1), Evidence())
     chosen = unit("cs_rank", seed=len(name)) if made.variant else None
     return Retraining(
         name, f"retraining {name}", MODEL, "2024-03-01", made, chosen, "panel", "plan", "code",
@@ -129,6 +136,29 @@ def test_the_first_is_registered_with_its_lineage(store: Store, tmp_path: Path) 
     assert found.weights.read_bytes() == b"weights"
 
 
+def test_a_version_is_noted_on_its_logged_model_once(store: Store, tmp_path: Path) -> None:
+    done = night(store, tmp_path, "a", 0.0)
+    settle(store, done.run_id)
+    (model,) = store.client.search_logged_models([store.experiment_id])
+    assert json.loads(model.tags["mlflow.modelVersions"]) == [{"name": MODEL, "version": 1}]
+    assert (model.tags["variant"], model.tags["verdict"]) == ("cs_rank", "CLEAN")
+    assert {one.key: one.value for one in model.metrics}["oos/rank_ic"] == 0.02
+    assert store.client.get_run(done.run_id).data.metrics["oos/rank_ic"] == 0.02
+
+
+def test_a_version_left_without_its_note_by_a_crash_gets_it(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = logged(store, record("a", 0.0), tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "link_version", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            settle(store, run_id)
+    settle(store, run_id)
+    (model,) = store.client.search_logged_models([store.experiment_id])
+    assert json.loads(model.tags["mlflow.modelVersions"]) == [{"name": MODEL, "version": 1}]
+
+
 def test_the_run_holds_the_decision(store: Store, tmp_path: Path) -> None:
     night(store, tmp_path, "a", 0.0)
     done = night(store, tmp_path, "bb", 0.05, champion="1")
@@ -139,10 +169,38 @@ def test_the_run_holds_the_decision(store: Store, tmp_path: Path) -> None:
         "version": "2", "decision": done.sentence, "verdict.cs_rank": "CLEAN",
     }.items()  # fmt: skip
     assert run.data.metrics["cs_rank/gain"] == pytest.approx(0.05)
-    assert run.data.metrics["cs_rank/p"] < 0.05
+    assert run.data.metrics["cs_rank/gain_low"] > 0
+    assert run.data.metrics["cs_rank/detectable"] > 0
     assert run.data.metrics["champion/rank_ic"] == 0.02
     there = {one.path for one in store.client.list_artifacts(done.run_id)}
     assert there >= {"decision.md", "config.yaml", "findings"}
+
+
+def test_the_tested_dates_are_those_of_the_newest_finished_retraining(store, tmp_path) -> None:
+    assert find_evidence(store, MODEL).newest is None
+    night(store, tmp_path, "a", 0.0)
+    assert find_evidence(store, MODEL).newest == date(2024, 3, 1)
+    made = record("bb", 0.0, champion="1")
+    done = settle(store, logged(store, made, tmp_path))
+    found = find_evidence(store, MODEL)
+    assert (found.champion, found.since) == ("1", date(2024, 3, 1))
+    pd.testing.assert_frame_equal(found.rows, made.decision.evidence.rows)
+    assert find_evidence(store, "another").newest is None
+    open_run = store.client.create_run(
+        store.experiment_id, tags={"kind": "retraining", "model": MODEL}
+    )
+    assert open_run.info.status == "RUNNING"
+    assert len(find_evidence(store, MODEL).rows) == 60
+    store.client.log_text(done.run_id, "{}", EVIDENCE)
+    with pytest.raises(TrackingError, match=rf"evidence.json of the retraining {done.run_id} can"):
+        find_evidence(store, MODEL)
+
+
+def test_a_retraining_without_tested_dates_starts_them(store: Store, tmp_path: Path) -> None:
+    """Runs of former versions have no such file."""
+    with new_run(store, "old", {"kind": "retraining", "model": MODEL, "night": "2024-03-01"}):
+        pass
+    assert find_evidence(store, MODEL).newest is None
 
 
 def test_a_challenger_that_is_kept_out_is_registered_beside_the_champion(store, tmp_path) -> None:

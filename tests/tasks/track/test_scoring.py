@@ -17,7 +17,12 @@ from foldproof.tasks.operate.spec import Bound
 from foldproof.tasks.report.realised import realised_figure
 from foldproof.tasks.report.style import render
 from foldproof.tasks.report.template import Report
-from foldproof.tasks.track.scoring import log_monitoring_run, log_scoring, step_of
+from foldproof.tasks.track.scoring import (
+    log_monitoring_run,
+    log_scoring,
+    scores_of_model,
+    step_of,
+)
 from foldproof.tasks.track.store import Store
 from tests.tasks.report.monitoring_example import example_monitoring
 
@@ -74,6 +79,22 @@ def test_nights_of_a_version_are_one_run_and_the_same_night_is_one_point(
     assert (tags["model"], tags["version"], tags["result"]) == ("stocks", "2", "pass")
 
 
+def test_past_scores_of_every_version_are_read_from_their_runs(
+    store: Store, tmp_path: Path
+) -> None:
+    for number, (night, version) in enumerate([(MONDAY, "1"), (TUESDAY, "2"), (TUESDAY, "1")]):
+        log(store, tmp_path / f"machine {number}", scoring(night, version))
+    log(store, tmp_path, replace(scoring(MONDAY), model="bonds"))
+    log(store, tmp_path, scoring(TUESDAY, version="3", age=9.0))
+    found = scores_of_model(store, "stocks", tmp_path / "read")
+    keys = [(day.date(), version) for day, version in zip(found["date"], found["version"])]  # noqa: B905
+    assert sorted(set(keys)) == [(MONDAY, "1"), (TUESDAY, "1"), (TUESDAY, "2")]
+    expected = scoring(MONDAY).scores
+    first = found[(found["date"] == pd.Timestamp(MONDAY))].reset_index(drop=True)
+    pd.testing.assert_frame_equal(first, expected, check_dtype=False)
+    assert scores_of_model(store, "options", tmp_path / "none").empty
+
+
 def test_a_refused_night_has_a_reason_and_no_table(store: Store, tmp_path: Path) -> None:
     run_id = log(store, tmp_path, scoring(MONDAY, age=9.0))
     tags = runs(store)[run_id]
@@ -104,6 +125,7 @@ def test_realised_rank_ic_is_logged_to_the_version_that_scored(store: Store) -> 
         step_of(day.date()) for day in one.daily["date"][newest:20]
     ]
     assert history(store, run_id, "monitor/shift") == [(step_of(TUESDAY), 0.3)]
+    assert history(store, run_id, "monitor/missed_nights") == [(step_of(TUESDAY), 0.0)]
     assert history(store, run_id, "monitor/alerts") == [(step_of(TUESDAY), 1.0)]
     tags = runs(store)[run_id]
     assert (tags["alerts"], tags["alert"]) == ("shift", "f1 has moved")

@@ -38,7 +38,7 @@ def test_one_exchange_has_no_warnings() -> None:
 def test_midnights_of_tokyo_in_utc_are_named_beside_new_york() -> None:
     frame = long({"NYA": DAYS, "NYB": DAYS, "TKA": DAYS - pd.Timedelta(days=1)})
     (text,) = said(frame)
-    assert text.startswith("TKA have rows on Sundays and none on Fridays, as midnights east of")
+    assert text.startswith("TKA have rows on Sundays and none on the Fridays after, as midnights")
     assert "one day early beside the other symbols, which is look-ahead" in text
 
 
@@ -46,8 +46,21 @@ def test_days_that_are_all_shifted_are_named() -> None:
     (early,) = said(long({"A": DAYS - pd.Timedelta(days=1)}))
     assert "their days stand one day early; write local trading days" in early
     (late,) = said(long({name: DAYS + pd.Timedelta(days=1) for name in "ABCDE"}))
-    assert late.startswith("A, B, C and 2 more have rows on Saturdays and none on Mondays")
+    assert late.startswith("A, B, C and 2 more have rows on Saturdays and none on the")
     assert "one day late;" in late
+
+
+def test_midnights_of_london_in_utc_are_shifted_in_summer_only() -> None:
+    year = pd.bdate_range("2019-01-02", "2019-12-31")
+    utc = year.tz_localize("Europe/London").tz_convert("UTC").tz_localize(None).normalize()
+    (text,) = said(long({"NYA": year, "LSE": utc}))
+    assert text.startswith("LSE have rows on Sundays and none on the Fridays after, as midnights")
+
+
+def test_a_market_that_opens_on_sunday_and_trades_to_friday_is_not_shifted() -> None:
+    six = ALL_DAYS[ALL_DAYS.day_of_week != 5]
+    (text,) = said(long({"A": DAYS, "EURUSD": six}))
+    assert text.startswith("EURUSD have 7 rows on 7 Saturdays or Sundays, first 2020-01-12")
 
 
 def test_crypto_beside_stocks_is_named_with_its_days() -> None:

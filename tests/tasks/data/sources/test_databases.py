@@ -16,12 +16,6 @@ from tests.tasks.data.databases import DATABASES, in_sqlite
 TARGET = TargetSpec(5, "return")
 
 
-@pytest.fixture(autouse=True)
-def readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Queries may read the files of the test."""
-    monkeypatch.setenv(FOLDERS, str(tmp_path))
-
-
 def spec_of(address: str | None, query: str, **settings: object) -> DataSpec:
     settings = {"columns": ROLES} | settings
     return DataSpec(source="query", path=address, query=query, **settings)  # type: ignore[arg-type]

@@ -1,11 +1,12 @@
+import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from foldproof.tasks.data import ColumnsSpec, DataSpec, TargetSpec, build, from_frame
-from foldproof.tasks.data.sources.files import read_file
+from foldproof.tasks.data import ColumnsSpec, DataError, DataSpec, TargetSpec, build, from_frame
+from foldproof.tasks.data.sources.files import read_file, read_table
 from tests.tasks.data.conftest import ROLES
 
 
@@ -18,6 +19,13 @@ def write(frame: pd.DataFrame, path: Path, index: bool = False) -> Path:
         path, index=index
     )
     return path
+
+
+def test_a_pipe_is_refused_without_waiting_for_it(tmp_path: Path) -> None:
+    path = tmp_path / "fifo.csv"
+    os.mkfifo(path)
+    with pytest.raises(DataError, match="this is a pipe or a device; set path to a file"):
+        read_table(str(path), "symbol")
 
 
 def test_csv_parquet_and_memory_make_one_panel(market: pd.DataFrame, tmp_path: Path) -> None:

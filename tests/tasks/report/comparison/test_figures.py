@@ -14,6 +14,7 @@ from foldproof.tasks.diagnose.findings.finding import Verdict
 from foldproof.tasks.report.attribution.figures import (
     attribution_heatmap,
     heatmap_of,
+    heatmaps_of,
     importance_by_method,
 )
 from foldproof.tasks.report.attribution.origins import origins_figure
@@ -108,6 +109,15 @@ def test_a_test_that_did_not_run_is_not_clean(results: Results) -> None:
     without = replace(results, findings={**results.findings, "zscore": fewer})
     assert "not run" not in texts(variant_matrix(results))
     assert texts(variant_matrix(without)).count("not run") == 1
+
+
+def test_heatmaps_of_all_folds_are_those_of_each_fold(results: Results) -> None:
+    lagged = results.attribution.lagged.query("variant == 'none'")
+    order = list(ranked_features(results.attribution.importance, "none").index)
+    found = dict(heatmaps_of(lagged, "none", order))
+    assert list(found) == sorted(set(lagged["fold"]))
+    for fold, rows in lagged.groupby("fold"):
+        assert found[fold] == render(heatmap_of(rows, f"none, fold {fold}", order))
 
 
 def test_heatmap_of_one_fold_names_features_and_lags(results: Results) -> None:

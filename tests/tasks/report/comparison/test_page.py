@@ -71,12 +71,20 @@ def test_page_identifies_data_plan_code_and_engine(results: Results, report: Rep
         assert str(fact) in text
 
 
+def test_page_says_which_seeds_are_audited(results: Results) -> None:
+    says = "The networks of the first seed are audited"
+    assert says in words(page_of(results, {}))
+    one = replace(results, config={**results.config, "seeds": (0,)})
+    assert says not in words(page_of(one, {}))
+
+
 def test_every_column_and_row_of_the_ranking_is_there(results: Results, report: Report) -> None:
     text = words(report.page)
     heads = re.search(r'<table class="ranking">(.+?)</thead>', report.page, re.DOTALL)
     assert heads is not None
     titles = re.findall(r'<th title=".{20,}?">(.+?)</th>', heads[1], re.DOTALL)
-    assert len(titles) == len(FORMS) + 3
+    shown = [key for key in FORMS if key in results.ranking]  # one seed: no column over seeds
+    assert len(titles) == len(shown) + 4
     assert all(f"<dt>{title}</dt>" in report.page for title in titles)
     for name in results.ranking.index:
         assert str(results.rank_ic(name)) in text

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from foldproof.models.normalizers import VARIANTS
-from foldproof.tasks.data import DataSpec, SyntheticSpec, TargetSpec, build, load_raw
+from foldproof.tasks.data import ColumnsSpec, DataSpec, SyntheticSpec, TargetSpec, build, load_raw
 from foldproof.tasks.split import plan_hash
 from foldproof.tasks.train import Unit, train_unit
 from foldproof.tasks.train.serving.model import example_rows, read_served, write_served
@@ -40,6 +40,40 @@ def test_a_served_unit_scores_as_it_did_in_the_comparison(
         scores = served.score(rows).set_index("symbol")["score"]
         spread = known["forecast"].std()
         np.testing.assert_allclose(scores, known["forecast"], atol=1e-5 * spread, rtol=1e-5)
+
+
+def test_a_model_of_a_file_scores_rows_in_the_columns_of_that_file(
+    unit: Unit, tmp_path: Path
+) -> None:
+    """With the built-in features and with a user's own, whose function gets these columns too."""
+    raw = load_raw(PRICES)
+    named = {"date": "Date", "symbol": "Ticker", "price": "Adj Close"}
+    table = raw[[*named]].rename(columns=named)
+    table.to_csv(tmp_path / "prices.csv", index=False)
+    for features in ("price", "tests.tasks.train.serving.test_model:one_day"):
+        spec = DataSpec(
+            source="file", path=str(tmp_path / "prices.csv"), min_history=50, features=features,
+            columns=ColumnsSpec(**named),
+        )  # fmt: skip
+        panel = build(spec, TargetSpec())
+        fold = SPLIT.folds(panel.dates, panel.label_end)[0]
+        one = replace(
+            unit, fold=fold, panel=panel.fingerprint, plan=plan_hash((fold,)),
+            training=replace(unit.training, epochs=1),
+        )  # fmt: skip
+        trained = train_unit(one, panel)
+        served = read_served(*write_served(trained, panel.features, spec, tmp_path).values())
+        date = fold.test_dates[40]
+        known = trained.forecasts[trained.forecasts["date"] == date].set_index("symbol")
+        scores = served.score(table[table["Date"] <= date]).set_index("symbol")["score"]
+        spread = known["forecast"].std()
+        np.testing.assert_allclose(scores, known["forecast"], atol=1e-5 * spread, rtol=1e-5)
+
+
+def one_day(rows: pd.DataFrame) -> pd.DataFrame:
+    """A feature in the user's own words."""
+    close = rows.groupby("Ticker")["Adj Close"]
+    return pd.DataFrame({"change": close.pct_change(), "five": close.pct_change(5)})
 
 
 def test_a_symbol_without_history_gets_no_score(unit: Unit, tmp_path: Path, panel) -> None:

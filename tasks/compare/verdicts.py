@@ -1,0 +1,83 @@
+"""Each variant against the reference: better, worse, equivalent or undecided."""
+
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+
+from foldproof.tasks.statistics.mean_test import MeanTest, mean_test
+
+POWER = 0.8
+"""Probability with which the detectable gain would be found."""
+
+
+class Against(StrEnum):
+    """A variant's rank IC against that of the reference, allowing for all variants at once."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    EQUIVALENT = "equivalent"
+    UNDECIDED = "undecided"
+
+
+def verdicts(gains: pd.DataFrame, horizon: int, *, margin: float, level: float) -> pd.DataFrame:
+    """The verdict on each column of ``gains``, and the gain that the data could show.
+
+    Two statements are tested for each column with
+    :func:`~foldproof.tasks.statistics.mean_test.mean_test`: its mean differs from zero (two-sided),
+    and its mean lies within the margin (two one-sided tests, Schuirmann 1987, Journal of
+    Pharmacokinetics and Biopharmaceutics 15). Holm's step-down procedure (1979, Scandinavian
+    Journal of Statistics 6) over all of these p-values keeps the probability of any false statement
+    below 1 - ``level``. A difference that is significant but within the margin is equivalent.
+
+    Args:
+        gains: (D, V) daily rank ICs less the reference's, in time order.
+        horizon: Rows that a label spans.
+        margin: Largest difference in mean rank IC that does not matter.
+        level: Joint level over all statements.
+
+    Returns:
+        By column of ``gains``: against (a value of :class:`Against`), p of no difference and
+        p_equivalent of a difference beyond the margin, both adjusted, and detectable: the gain that
+        a test of this column alone, at the level divided by V, finds with probability 0.8.
+    """
+    tests = [mean_test(gains[name].to_numpy(np.float64), horizon) for name in gains]
+    different = np.array([one.p for one in tests])
+    within = np.array([max(one.above(-margin), one.below(margin)) for one in tests])
+    adjusted = holm(np.concatenate([different, within])).reshape(2, -1)
+    alpha = 1 - level
+    said = [
+        Against.EQUIVALENT if equivalent < alpha
+        else Against.UNDECIDED if not p < alpha
+        else Against.BETTER if one.mean > 0
+        else Against.WORSE
+        for one, p, equivalent in zip(tests, *adjusted, strict=True)
+    ]  # fmt: skip
+    return pd.DataFrame(
+        {
+            "against": [str(one) for one in said],
+            "p": adjusted[0],
+            "p_equivalent": adjusted[1],
+            "detectable": [detectable(one, alpha / max(1, len(tests))) for one in tests],
+        },
+        index=gains.columns,
+    )
+
+
+def detectable(test: MeanTest, level: float) -> float:
+    """The mean that a two-sided test at ``level`` finds with probability 0.8; NaN if untested."""
+    from scipy.special import stdtrit
+
+    if not test.freedom:
+        return float("nan")
+    return test.critical(level) + float(stdtrit(test.freedom, POWER)) * test.error
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Holm's adjusted p-values of ``p`` (V,); NaN stays NaN and counts as a hypothesis."""
+    known = np.where(np.isnan(p), 1.0, p)
+    order = known.argsort(kind="stable")
+    stepped = np.maximum.accumulate(known[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return np.where(np.isnan(p), np.nan, adjusted)

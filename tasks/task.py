@@ -1,0 +1,73 @@
+"""How Prefect keeps the results of tasks: without pickle, whole or not at all."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from prefect.cache_policies import CachePolicy
+from prefect.filesystems import LocalFileSystem, WritableFileSystem
+from prefect.results import ResultRecordMetadata, get_result_store
+from prefect.serializers import Serializer
+from pydantic import Field
+
+from foldproof.tasks.encoded import decode, encode, is_whole
+from foldproof.tasks.files import mark_used
+
+
+class EncodedSerializer(Serializer):
+    """Prefect's door to :mod:`foldproof.tasks.encoded`."""
+
+    type: str = Field(default="foldproof", frozen=True)
+
+    def dumps(self, obj: Any) -> bytes:
+        """The result as bytes."""
+        return encode(obj)
+
+    def loads(self, blob: bytes) -> Any:
+        """The result in bytes; raises EncodingError."""
+        return decode(blob)
+
+
+ENCODED = EncodedSerializer()
+"""The serializer of every result that is kept."""
+
+
+class ResultKeys(WritableFileSystem):
+    """Which results are there: those whose bytes are complete.
+
+    Prefect stores with each result how to read it, and would unpickle a file that says so. Here the
+    way to read a result is not stored: it is always :data:`ENCODED`. A file that is incomplete,
+    changed by hand or of another kind does not count, so its task runs again.
+    """
+
+    _block_type_name = "Foldproof Result Keys"
+
+    def read_path(self, path: str, _sync: bool = True) -> bytes:  # type: ignore[override]
+        """How to read the result ``path``.
+
+        Raises:
+            ValueError: It is not complete.
+        """
+        storage: Any = get_result_store().result_storage  # that of the task that asks
+        if not is_whole(storage.read_path(path, _sync=True)):
+            raise ValueError(f"{path} is no complete result")
+        if isinstance(storage, LocalFileSystem):
+            mark_used(Path(storage.basepath or ".", path))
+        return ResultRecordMetadata(storage_key=path, serializer=ENCODED).dump_bytes()
+
+    async def aread_path(self, path: str) -> bytes:
+        """As :meth:`read_path`."""
+        return self.read_path(path)
+
+    def write_path(  # type: ignore[override]
+        self, path: str, content: bytes, _sync: bool = True
+    ) -> None:
+        """Nothing is to be written: the result itself says whether it is there."""
+
+    async def awrite_path(self, path: str, content: bytes) -> None:
+        """As :meth:`write_path`."""
+
+
+def kept_under(key: Callable[[Any, dict[str, Any]], str]) -> CachePolicy:
+    """Results are kept under ``key(context, parameters)`` and found again by it."""
+    return CachePolicy.from_cache_key_fn(key).configure(key_storage=ResultKeys())

@@ -1,0 +1,28 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from foldproof.flows.checks import require_scored
+from foldproof.tasks.split import Fold, PlanError
+
+CALENDAR = np.arange("2020-01-01", "2020-04-10", dtype="datetime64[D]")
+
+
+def panel(unknown: int) -> SimpleNamespace:
+    """The label ends of a panel whose newest labels are not known yet."""
+    ends = CALENDAR + 6
+    ends[len(ends) - unknown :] = np.datetime64("NaT")
+    return SimpleNamespace(label_end=ends)
+
+
+def test_test_blocks_that_are_too_short_for_intervals_are_refused_before_training() -> None:
+    folds = [Fold(k, range(40), range(40, 60), range(80 + 10 * k, 90 + 10 * k), CALENDAR)
+             for k in range(2)]  # fmt: skip
+    require_scored(folds, panel(0), horizon=5)  # type: ignore[arg-type]
+    with pytest.raises(PlanError) as error:
+        require_scored(folds, panel(6), horizon=5)  # type: ignore[arg-type]
+    assert str(error.value) == (
+        "14 test dates have a label; intervals with a horizon of 5 need at least 20: lengthen "
+        "split.test, or raise split.keep"
+    )
