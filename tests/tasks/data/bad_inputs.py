@@ -440,7 +440,7 @@ WARNED = [
     Case(
         "jump of a price",
         GOOD.replace("2020-01-08,BBB,24", "2020-01-08,BBB,2400"),
-        "2 prices differ from the symbol's price before by a factor of 2.5 or more, or of about 2: BBB x104 on 2020-01-08, BBB x0.0104 on 2020-01-09: splits, other units and reused symbols look so; use adjusted prices, or raise data.checks.max_jump if they are right",
+        "2 prices differ from the symbol's previous price by a factor of 2.5 or more, or of about 2: BBB x104 on 2020-01-08, BBB x0.0104 on 2020-01-09: a split, another unit or a reused symbol looks like this; use adjusted prices, or raise data.checks.max_jump if they are right",
     ),
     Case(
         "code for a missing value",
