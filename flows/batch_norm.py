@@ -1,7 +1,7 @@
 """The effect of batch statistics on an LSTM: every normalization on every batch composition."""
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -10,6 +10,7 @@ from prefect import flow
 
 from foldproof.conf.load import to_yaml
 from foldproof.conf.study import BatchStudy
+from foldproof.flows.checks import Checked, built, checked_panel, using
 from foldproof.flows.in_part import require_sent
 from foldproof.flows.paths import PANELS, STUDIES
 from foldproof.flows.processes.alone import alone
@@ -22,7 +23,7 @@ from foldproof.tasks.batch_study.answer import answer
 from foldproof.tasks.batch_study.grid import Cell, DrawnData, GridScores, skipped_cells
 from foldproof.tasks.batch_study.table import table_of
 from foldproof.tasks.batch_study.task import study_cell
-from foldproof.tasks.data import DataSpec, build, load
+from foldproof.tasks.data import DataSpec, load
 from foldproof.tasks.data.task import load_panel
 from foldproof.tasks.report.batch_study.results import StudyResults
 from foldproof.tasks.report.task import draw_study
@@ -65,8 +66,8 @@ def draw_data(study: BatchStudy, name: str) -> list[DrawnData]:
     paths: dict[DataSpec, Path] = {}
     for seed in study.seeds:
         data = source.drawn(seed)
-        path = paths.get(data) or load_panel(data, source.target, PANELS.resolve())
-        paths[data] = path
+        known = paths.get(data) or checked_panel(data, source.target)
+        path = paths[data] = load_panel(data, source.target, PANELS.resolve(), known)
         plan, content = plan_folds(source.split, path), load(path)
         unit = Unit(
             study.reference, plan.folds[-1], seed, study.network, study.training,
@@ -154,8 +155,11 @@ def assemble(
     )
 
 
-def check(study: BatchStudy) -> None:
+@contextmanager
+def check(study: BatchStudy) -> Iterator[None]:
     """Raise user errors before the slow start of an embedded server.
+
+    The flow inside uses the panels that were checked.
 
     Raises:
         DataError: The data cannot be used.
@@ -163,14 +167,15 @@ def check(study: BatchStudy) -> None:
         TrackingError: The tracking store cannot be reached.
     """
     open_store(study.tracking)
+    checked: Checked = {}
     for name in study.panels:
         source = study.sources[name]
-        panel = build(source.drawn(study.seeds[0]), source.target, cache=PANELS.resolve())
-        source.split.folds(panel.dates, panel.label_end)
+        built(source.drawn(study.seeds[0]), source.target, source.split, checked)
+    with using(checked):
+        yield
 
 
 def run_study(study: BatchStudy, api: AbstractContextManager[None]) -> Links:
     """Report what the user can correct, then run the study."""
-    check(study)
-    with api:
+    with check(study), api:
         return batch_norm(study)

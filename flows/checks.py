@@ -15,7 +15,7 @@ from foldproof.models.engine import require_engine
 from foldproof.tasks.attribute.explain import ExplainError
 from foldproof.tasks.data import DataError, DataSpec, Panel, TargetSpec, build, folder_of
 from foldproof.tasks.operate.nightly_inputs import OperationError
-from foldproof.tasks.split import Fold, PlanError
+from foldproof.tasks.split import Fold, PlanError, WalkForward
 from foldproof.tasks.statistics.mean_test import dates_needed
 from foldproof.tasks.track.outage import STORE_ERRORS
 from foldproof.tasks.track.store import TrackingError, open_store
@@ -28,14 +28,35 @@ USER_ERRORS = (
 """Printed as one message, without a traceback."""
 
 
-CHECKED: ContextVar[tuple[DataSpec, TargetSpec, Path] | None] = ContextVar("CHECKED", default=None)
-"""The panel that was checked before the flow, which then does not read the source again."""
+Checked = dict[tuple[DataSpec, TargetSpec], Path]
+CHECKED: ContextVar[Checked | None] = ContextVar("CHECKED", default=None)
+"""Folders of the panels that were checked before the flow, which does not read them again."""
 
 
 def checked_panel(data: DataSpec, target: TargetSpec) -> Path | None:
     """The folder of the panel if the check before this flow built it; None otherwise."""
-    found = CHECKED.get()
-    return found[2] if found and found[:2] == (data, target) else None
+    return (CHECKED.get() or {}).get((data, target))
+
+
+@contextmanager
+def using(checked: Checked) -> Iterator[None]:
+    """Let the flow inside use the panels that were checked."""
+    before = CHECKED.set(checked)
+    try:
+        yield
+    finally:
+        CHECKED.reset(before)
+
+
+def built(
+    data: DataSpec, target: TargetSpec, split: WalkForward, checked: Checked
+) -> tuple[Panel, tuple[Fold, ...]]:
+    """Build a panel, cut its folds, and note its folder in ``checked``; the panel and the folds."""
+    cache = PANELS.resolve()
+    panel = build(data, target, cache=cache)
+    folds = split.folds(panel.dates, panel.label_end)
+    checked[data, target] = folder_of(panel, cache)
+    return panel, folds
 
 
 @contextmanager
@@ -56,16 +77,12 @@ def check_experiment(experiment: Experiment, compared: bool = False) -> Iterator
         require_engine(experiment.network, experiment.training)
     except ValueError as error:
         raise TrainingError(str(error)) from error
-    data, target, cache = experiment.data, experiment.target, PANELS.resolve()
-    panel = build(data, target, cache=cache)
-    folds = experiment.split.folds(panel.dates, panel.label_end)
+    checked: Checked = {}
+    panel, folds = built(experiment.data, experiment.target, experiment.split, checked)
     if compared:
-        require_scored(folds, panel, target.horizon)
-    before = CHECKED.set((data, target, folder_of(panel, cache)))
-    try:
+        require_scored(folds, panel, experiment.target.horizon)
+    with using(checked):
         yield
-    finally:
-        CHECKED.reset(before)
 
 
 def require_scored(folds: Iterable[Fold], panel: Panel, horizon: int) -> None:

@@ -220,7 +220,7 @@ UNDATED: Mapping[str, dict[str, None]] = {
     "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
 }
 """Metadata left out, so that the bytes do not depend on time and version."""
-SHOWN = 60
+SHOWN = 40
 """Characters of a row's or column's name that a figure shows; a longer one loses its middle."""
 
 

@@ -64,6 +64,14 @@ from foldproof.tasks.track.study import log_batch_study, write_study
 from foldproof.tasks.train import TrainedUnit
 from foldproof.tasks.train.serving.record import served_of
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+TAG = "mlflow"
+"""Tag of the tasks that use the tracking store, for concurrency limits."""
+FIRST_DELAY, LONGEST_DELAY = 1.0, 30.0
+"""Seconds before the first repetition, and most seconds between two."""
+
 
 def named(store: Store) -> Store:
     """The store; runs that are created in it name the Prefect flow run."""
@@ -90,13 +98,6 @@ def linked(store: Store, run_id: str, what: str) -> str:
         text = f"{what}: the run in MLflow"
         create_link_artifact(run_url(store, run_id), text, key=f"mlflow-{what}", description=text)
     return run_id
-
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-FIRST_DELAY, LONGEST_DELAY = 1.0, 30.0
-"""Seconds before the first repetition, and most seconds between two."""
 
 
 def delays(patience: float) -> list[float]:
@@ -163,7 +164,7 @@ def reading(name: str) -> Callable[[Reading[P, R]], Tracked[P, R]]:
             with store_errors(spec):
                 return read(named(open_store(spec)), *args, **options)
 
-        inner = task(name=name, cache_policy=NO_CACHE)(work)
+        inner = task(name=name, tags=[TAG], cache_policy=NO_CACHE)(work)
 
         @wraps(read)
         def call(spec: TrackingSpec, *args: P.args, **options: P.kwargs) -> R:
@@ -192,7 +193,7 @@ def writing(name: str, key: Callable[..., str]) -> Callable[[Reading[P, R]], Tra
             outbox.discard(what)
             return found
 
-        inner = task(name=name, cache_policy=NO_CACHE)(work)
+        inner = task(name=name, tags=[TAG], cache_policy=NO_CACHE)(work)
 
         @wraps(write)
         def call(spec: TrackingSpec, *args: P.args, **options: P.kwargs) -> R:

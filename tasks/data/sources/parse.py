@@ -201,16 +201,21 @@ def truth(rows: Rows, name: str) -> pd.Series:
     return values.astype(bool)
 
 
+def is_blank(cell: Any) -> bool:
+    """Whether a cell has nothing to show; a list in a cell is no missing value."""
+    return bool(pd.isna(cell) or cell == "") if types.is_scalar(cell) else False
+
+
 def fault(rows: Rows, bad: pd.Series, name: str, why: str) -> DataError:
     """The error for the cells ``bad`` of column ``name``: the first one, and their number."""
     first = int(bad.to_numpy().argmax())
     row = rows.frame.iloc[first]
     day = f"{row['date']:%Y-%m-%d}" if isinstance(row["date"], pd.Timestamp) else ""
-    symbol = "" if pd.isna(row["symbol"]) else visible(str(row["symbol"]).strip())[:100]
+    symbol = "" if is_blank(row["symbol"]) else visible(str(row["symbol"]).strip())[:100]
     known = ", ".join(part for part in (day, symbol) if part)
     where = rows.place(int(rows.frame.index[first])) + (f" ({known})" if known else "")
     value = row[name].date() if isinstance(row[name], pd.Timestamp) else row[name]
-    shown = "" if pd.isna(row[name]) or value == "" else f" {clipped(str(value))}"
+    shown = "" if is_blank(value) else f" {clipped(str(value))}"
     count = int(bad.sum())
     more = "" if count == 1 else f" ({count} such rows)"
     return DataError(f"{where}: {rows.called(name)}{shown} {why}{more}")

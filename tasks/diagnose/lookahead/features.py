@@ -74,7 +74,7 @@ class FeatureMoves:
     ahead: int = 0
     cuts: set[np.datetime64] = field(default_factory=set)
     certain: bool = False
-    doubt: tuple[float, np.datetime64 | None] = (0.0, None)
+    doubt: tuple[float, np.datetime64] = (0.0, np.datetime64("NaT"))
     rounding: str = ""
 
     @classmethod

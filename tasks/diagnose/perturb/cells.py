@@ -1,7 +1,9 @@
 """Changed cells of a column of any type; all other cells stay as they are, to the last bit."""
 
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from operator import is_
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,11 @@ from pandas.api import types
 
 from foldproof.tasks.diagnose.perturb.compare import NUMERIC, numbers
 from foldproof.tasks.diagnose.perturb.perturbations import Perturbation
+
+MAKERS: Mapping[str, Callable[[float], Any]] = MappingProxyType(
+    {"integer": round, "decimal": lambda number: Decimal(repr(number))}
+)
+"""Numbers that are Python objects, by what pandas infers of their column; others are floats."""
 
 
 def changed_column(
@@ -35,12 +42,17 @@ def changed_column(
     if cells is None:
         return column
     if isinstance(column.dtype, pd.SparseDtype):  # it takes no assignment
-        dense = np.array(column)
-        dense[rows] = cells
-        return pd.Series(dense, column.index, name=column.name).astype(column.dtype)
+        values = dense(column)
+        values[rows] = cells
+        return pd.Series(values, column.index, name=column.name).astype(column.dtype)
     array = column.array.copy()
     array[rows] = cells
     return pd.Series(array, column.index, name=column.name)
+
+
+def dense(column: Any) -> np.ndarray:
+    """A sparse column as an array of its own."""
+    return column.sparse.to_dense().to_numpy(copy=True)
 
 
 def require_untouched(before: pd.Series, after: pd.Series, kept: np.ndarray) -> None:
@@ -89,11 +101,10 @@ def changed_cells(
 
 def blanks(cells: pd.Series) -> Any:
     """A missing value for every cell; 0 or False where the type has none."""
-    dtype = cells.dtype
-    plain = dtype.subtype if isinstance(dtype, pd.SparseDtype) else dtype
+    dtype: Any = cells.dtype
+    plain: Any = dtype.subtype if isinstance(dtype, pd.SparseDtype) else dtype
     if not isinstance(plain, np.dtype):
-        missing: Any = [pd.NA] * len(cells)
-        return pd.array(missing, dtype=plain)
+        return pd.array([pd.NA] * len(cells), dtype=plain)
     if plain.kind in "biu":
         return np.zeros(len(cells), plain)
     return np.full(
@@ -106,7 +117,7 @@ def opposite(cells: pd.Series) -> Any:
     if cells.dtype.kind == "O":
         return np.array([one if pd.isna(one) else not one for one in cells], dtype=object)
     if isinstance(cells.dtype, pd.SparseDtype):
-        return ~np.array(cells)
+        return ~dense(cells)
     return (~cells).array
 
 
@@ -115,8 +126,7 @@ def changed_spans(cells: pd.Series, perturbation: Perturbation, generator: Gener
     spans = pd.to_timedelta(cells).to_numpy()
     ticks = spans.astype(np.int64)
     values = np.where(np.isnat(spans), np.nan, ticks)
-    assert perturbation.change is not None
-    new = whole(perturbation.change(values, generator), ticks)
+    new = whole(perturbation.change(values, generator), ticks)  # type: ignore[misc]  # checked
     found = new.astype(spans.dtype)
     found[np.isnat(spans)] = np.timedelta64("NaT")
     return pd.Series(found).astype(cells.dtype).array
@@ -130,32 +140,27 @@ def like(cells: pd.Series, values: np.ndarray, inferred: str) -> Any:
         values: Their new values.
         inferred: What pandas infers of Python objects.
     """
-    dtype, gone = cells.dtype, cells.isna().to_numpy()
+    dtype: Any = cells.dtype
+    gone = cells.isna().to_numpy()
     if inferred:
-        makers: dict[str, Any] = {"integer": round, "decimal": lambda one: Decimal(repr(one))}
-        make = makers.get(inferred, float)
+        make = MAKERS.get(inferred, float)
         pairs = zip(cells, values.tolist(), gone, strict=True)
         return np.array([old if lost else make(new) for old, new, lost in pairs], dtype=object)
     if "decimal" in str(dtype):
         return decimals(dtype, values, gone)
-    plain = dtype.subtype if isinstance(dtype, pd.SparseDtype) else dtype
-    kind: np.dtype[Any] = np.dtype(getattr(plain, "numpy_dtype", plain))  # type: ignore[arg-type]
+    plain: Any = dtype.subtype if isinstance(dtype, pd.SparseDtype) else dtype
+    kind = np.dtype(getattr(plain, "numpy_dtype", plain))
     if kind.kind == "f":
         info = np.finfo(kind)
         new = np.clip(values, float(info.min), float(info.max)).astype(kind)
-        return new if isinstance(plain, np.dtype) else as_array(new, dtype)
+        return new if plain is kind or isinstance(plain, np.dtype) else pd.array(new, dtype=dtype)
     old = cells.to_numpy(kind, na_value=0) if gone.any() else cells.to_numpy(kind)
     new = whole(values, old)
     if isinstance(plain, np.dtype):
         return new
-    out = as_array(new, dtype)
+    out: Any = pd.array(new, dtype=dtype)
     out[gone] = None
     return out
-
-
-def as_array(values: np.ndarray, dtype: Any) -> Any:
-    """``values`` as an array of an extension type."""
-    return pd.array(values, dtype=dtype)
 
 
 def whole(values: np.ndarray, old: np.ndarray) -> np.ndarray:

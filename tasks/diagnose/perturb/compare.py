@@ -1,7 +1,7 @@
 """How far results moved, in units of their own spread and beyond rounding."""
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -216,10 +216,10 @@ def forecast_scale(scores: pd.Series) -> float:
     do not count, see :func:`ordinary`.
     """
     values = scores.astype(np.float64)
-    centre = by_date(values, "median")
+    centre = median_of_date(values)
     away = (values - centre).abs()
-    reach = by_date(away, "median")
-    reach = ORDINARY * reach.where(reach > 0, by_date(away.where(away > 0), "median"))
+    reach = median_of_date(away)
+    reach = ORDINARY * reach.where(reach > 0, median_of_date(away.where(away > 0)))
     if (away > reach).any():
         values = values.clip(centre - reach, centre + reach)
     within = values.groupby(level=0).std(ddof=0)
@@ -229,6 +229,6 @@ def forecast_scale(scores: pd.Series) -> float:
     return float(ordinary(within.to_numpy()).mean())
 
 
-def by_date(values: pd.Series, statistic: Any) -> pd.Series:
-    """A statistic of each date of ``values`` indexed (date, symbol), on each of its entries."""
-    return values.groupby(level=0).transform(statistic)
+def median_of_date(values: pd.Series) -> pd.Series:
+    """The median of each date of ``values`` indexed (date, symbol), on each of its entries."""
+    return values.groupby(level=0).transform("median")

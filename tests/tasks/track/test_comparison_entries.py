@@ -60,7 +60,7 @@ def test_parameters_are_the_settings_that_decide_a_ranking() -> None:
     assert sections == {*DECISIVE}
     assert not [key for key, value in kept.items() if value in ("", "None")]
     assert not [key for key in kept if key.startswith("data.synthetic")]
-    assert len(kept) <= 40
+    assert len(kept) <= 45
     drawn = settings({**config, "data": {**config["data"], "source": "linear"}})
     assert drawn["data.synthetic.days"] == "1500"
 

@@ -45,7 +45,11 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], object], str]] = {
     "nothing": (lambda f: f[["date", "symbol"]], r"returned the columns \[\]"),
     "same_name": (lambda f: good(f)[["change", "change"]], "of different names"),
     "text": (lambda f: pd.DataFrame({"sector": "tech"}, f.index), "'sector' holds text"),
-    "broken_name": (lambda f: pd.DataFrame({"a\nb": f["price"]}), r"column 'a\\nb' holds a line"),
+    "broken_name": (
+        lambda f: pd.DataFrame({"a\nb": f["price"]}),
+        r"column 'a\\nb' holds an invisible",
+    ),
+    "too_large": (lambda f: pd.DataFrame({"x": f["price"] * 1e38}, f.index), "beyond 3.4e.38 at"),
     "infinite": (lambda f: pd.DataFrame({"x": f["price"] / 0}, f.index), "'x' is infinite at 2015"),
     "empty": (lambda f: pd.DataFrame({"x": f["price"] * np.nan}), "feature 'x' has no value"),
 }
