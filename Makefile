@@ -11,7 +11,7 @@ TORCH ?=
 CPU_WHEELS := --extra-index-url https://download.pytorch.org/whl/cpu
 WHEELS := $(if $(filter cpu,$(TORCH)),$(CPU_WHEELS),$(if $(TORCH),$(error TORCH=$(TORCH): use TORCH=cpu or leave it out)))
 
-.PHONY: compare quick noise truth ui test torch slow long fuzz replay faults check bench bench-truth clean
+.PHONY: compare quick noise truth ui test torch slow long fuzz replay faults audit-deps check bench bench-truth clean
 
 compare: $(READY)  ## the main job on the bundled real panel; SET="training.epochs=5" changes settings
 	$(BIN)/foldproof compare conf/sp500.yaml $(SET)
@@ -40,6 +40,9 @@ fuzz: $(READY)  ## random inputs at every door; FUZZ=20000 draws more of each ki
 
 replay: $(READY)  ## two years of nights in fast motion, half an hour
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.replay
+
+audit-deps: $(READY)  ## known vulnerabilities of the pinned packages; asks pypi.org about each
+	$(BIN)/python -m pip_audit --requirement constraints.txt --no-deps --disable-pip
 
 faults: $(READY)  ## kill, lock, fill and double a tiny experiment at random moments, hours
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults --kills 20 --outages 20 --disks 20 --pairs 20

@@ -77,7 +77,7 @@ def native_refusal(network: NetworkSpec, training: TrainingSpec) -> str:
 def require_engine(network: NetworkSpec, training: TrainingSpec) -> None:
     """Raise ValueError if ``training`` asks for the native LSTM and it cannot run."""
     why = training.engine == "native" and native_refusal(network, training)
-    require(not why, f"training.engine native {why}, or training.engine to auto")
+    require(not why, f"training.engine: native {why}, or training.engine to auto")
 
 
 def fit(

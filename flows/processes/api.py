@@ -55,6 +55,7 @@ class Server:
         self.log = log
         self.full = full
         self.outcome: int | Exception | None = None
+        self.stopping = False
         log.parent.mkdir(parents=True, exist_ok=True)
         with ExitStack() as starting:
             starting.enter_context(locked(log.parent / "starting", wait_for_start))
@@ -124,8 +125,30 @@ class Server:
             "your own server"
         )
 
+    def watch(self) -> None:
+        """End this process as soon as the server ends by itself, with exit status 2.
+
+        Prefect's client would wait for the server for good. Nothing is lost: every result is
+        stored as soon as it is there, and the operating system opens the locks.
+        """
+
+        def end() -> None:
+            status = self.process.wait()
+            if self.stopping:
+                return
+            print(
+                f"the embedded Prefect server ended with status {status}; its log is {self.log}. "
+                "Run the command again: it resumes",
+                file=sys.stderr,
+                flush=True,
+            )
+            os._exit(2)
+
+        threading.Thread(target=end, daemon=True).start()
+
     def stop(self) -> None:
         """Stop it: in order once it has answered, at once while it is still starting."""
+        self.stopping = True
         self.process.terminate() if self.answers else self.process.kill()
         try:
             self.process.wait(timeout=5)
@@ -179,9 +202,17 @@ def one_api(server: bool = True) -> Iterator[AbstractContextManager[None] | None
         return
     embedded = Server(PREFECT_HOME.value() / "server.log")
     try:
-        yield answering(embedded)
+        yield watched(embedded)
     finally:
         embedded.stop()
+
+
+@contextmanager
+def watched(server: Server) -> Iterator[None]:
+    """As :func:`answering`; the process ends if the server does."""
+    with answering(server):
+        server.watch()
+        yield
 
 
 @contextmanager

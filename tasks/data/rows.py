@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+LARGEST = 3.4028234e38
+"""The largest number of a panel, whose cells have 32 bits."""
 ROLES = ("date", "symbol", "price", "volume", "member", "known", "target", "label_end")
 """Column names with a meaning; all other columns belong to the user."""
 

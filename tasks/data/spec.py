@@ -66,8 +66,8 @@ class ChecksSpec(Spec):
     )
 
     max_jump: float | None = 2.5
-    """Warn where a price is at least this many times the symbol's price before, or its inverse, or
-    within 3 % of a 2-for-1 split; null for no warning."""
+    """Warn where a price is at least this many times the symbol's previous price, or its inverse,
+    or within 3 % of a 2-for-1 split; null for no warning."""
     max_stale: int | None = 20
     """Warn where a symbol repeats one price on more dates in a row, with volume 0 if there is a
     volume, as prices carried after a delisting; null for no warning."""

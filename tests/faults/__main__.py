@@ -10,6 +10,7 @@ tag, metric, parameter or table that differs in a bit). The outcomes go to ``out
 
 import argparse
 import json
+import os
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=Path(".faults"))
     options = parser.parse_args(arguments)
+    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     file = options.folder / "outcomes.jsonl"
     injector = Injector(Ground(options.folder))
     injector.prepare()

@@ -1,5 +1,6 @@
 """The ground of the fault injections: a tiny experiment, its folder, its processes, its results."""
 
+import gc
 import hashlib
 import io
 import json
@@ -19,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 import pandas as pd
 import yaml
 from mlflow import MlflowClient
+from sqlalchemy import Engine
 
 from foldproof.tasks.version import HOUSE, code_version
 
@@ -177,6 +179,8 @@ class Ground:
     def restore(self, state: str) -> None:
         """Put the folder back into a kept state; ``new`` is an empty folder."""
         shutil.rmtree(self.work / ".foldproof", ignore_errors=True)
+        for engine in [one for one in gc.get_objects() if isinstance(one, Engine)]:
+            engine.dispose()  # MLflow keeps connections to the files that were just removed
         kept = self.states / state / ".foldproof"
         if kept.exists():
             shutil.copytree(kept, self.work / ".foldproof")

@@ -16,7 +16,7 @@ import yaml
 from mlflow import MlflowClient
 
 from foldproof.conf.outside import load_outside
-from foldproof.flows.audit import rows_and_fold
+from foldproof.flows.audit import request_with_rows
 from foldproof.flows.benchmark import run_benchmark, run_power
 from tests.flows.conftest import SMALL, Place
 from tests.labelled import labelled_rows
@@ -148,7 +148,9 @@ def test_the_newest_fold_of_a_plan_is_audited_and_purged_by_label_end(
     monkeypatch.chdir(Auditor(tmp_path).folder)
     settings = ["horizon=5", "start=2020-03-02", "target=label", "split.train=60"]
     plan = ["split.validation=20", "split.test=30", "split.embargo=2"]
-    rows, fold = rows_and_fold(load_outside("mine:forecast", "rows.parquet", [*settings, *plan]))
+    _, rows, fold = request_with_rows(
+        load_outside("mine:forecast", "rows.parquet", [*settings, *plan])
+    )
     assert rows["date"].min() == pd.Timestamp("2020-03-02")
     np.testing.assert_array_equal(fold.calendar, np.unique(rows["date"].to_numpy()))
     assert (len(fold.train), len(fold.validation), len(fold.test)) == (60, 20, 30)
@@ -156,7 +158,7 @@ def test_the_newest_fold_of_a_plan_is_audited_and_purged_by_label_end(
     # a label from the next row over 5 rows is known 6 rows later; then 2 days of embargo
     for before, after in ((fold.train, fold.validation), (fold.validation, fold.test)):
         assert after.start - (before.stop - 1) == 6 + 2 + 1
-    _, own = rows_and_fold(load_outside("mine:forecast", "rows.parquet", settings[:3]))
+    *_, own = request_with_rows(load_outside("mine:forecast", "rows.parquet", settings[:3]))
     assert own.train.start == 0
     assert len(own.train) == len(own.calendar) // 2
 

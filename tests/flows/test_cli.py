@@ -138,3 +138,39 @@ def test_windows_is_told_where_it_runs(monkeypatch: pytest.MonkeyPatch, capsys) 
 
 def test_a_traceback_shows_no_values_of_variables() -> None:
     assert app.pretty_exceptions_show_locals is False
+
+
+ENDS = """
+import atexit, sys
+from foldproof.flows import cli
+
+class Torn:
+    def __del__(self):
+        print("torn down")
+
+torn = Torn()
+atexit.register(print, "exit functions ran")
+sys.argv = ["foldproof", *{arguments}]
+{before}
+cli.main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "before", "status"),
+    [
+        (["--help"], "", 0),
+        (["no-such-command"], "", 2),
+        (["--help"], "cli.app = lambda: sys.exit('text')", 1),
+        (["--help"], "cli.app = lambda: sys.exit(3)", 3),
+    ],
+)
+def test_the_command_ends_without_tearing_down_the_interpreter(
+    arguments: list[str], before: str, status: int
+) -> None:
+    """The teardown aborted now and then, after a command had done all its work."""
+    code = ENDS.format(arguments=arguments, before=before)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == status, done.stderr
+    assert done.stdout.endswith("exit functions ran\n")
+    assert "torn down" not in done.stdout

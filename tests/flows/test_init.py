@@ -126,7 +126,7 @@ def test_warnings_about_the_table_are_shown() -> None:
     table.to_csv("p.csv", index=False)
     status, said, _ = init("p.csv")
     assert status == 0
-    assert "warning: 2 prices differ from the symbol's price before" in said
+    assert "warning: 2 prices differ from the symbol's previous price" in said
 
 
 def test_a_name_that_yaml_would_read_otherwise_is_quoted(folder: Path) -> None:

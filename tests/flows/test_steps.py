@@ -2,16 +2,16 @@
 
 import pytest
 from prefect import task
-from prefect.states import get_state_exception
 
 from foldproof.flows import steps
+from foldproof.tasks import direct
 
 
 @pytest.fixture
 def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that were waited."""
     waited: list[float] = []
-    monkeypatch.setattr(steps.time, "sleep", waited.append)
+    monkeypatch.setattr(direct.time, "sleep", waited.append)
     return waited
 
 
@@ -52,10 +52,14 @@ def test_an_error_that_the_condition_rejects_is_not_retried(naps) -> None:
     seen: list[str] = []
 
     def condition(_task: object, _run: object, state) -> bool:
-        seen.append(str(get_state_exception(state)))
+        seen.append(str(state.data))
         return False
 
     count, calls = failing(9, retries=2, retry_condition_fn=condition)
     with pytest.raises(OSError, match="failure 1"):
         steps.directly(count)(3)
     assert (len(calls), seen) == (1, ["failure 1"])
+
+
+def test_a_plain_function_runs_as_it_is(naps) -> None:
+    assert steps.directly(len)("abc") == 3

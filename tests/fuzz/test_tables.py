@@ -161,7 +161,10 @@ LISTS = pd.DataFrame({"date": [[], [1]], "symbol": ["A", "A"], "close": [1.0, 2.
 @given(tables(), kinds, st.booleans(), st.sampled_from(["return", "cs_zscore", "cs_rank"]))
 @example(LISTS, "price", False, "return")
 @example(LISTS.rename(columns={"date": "symbol", "symbol": "date"}), "price", False, "return")
+@example(LISTS.assign(date=["2020-01-02", "2020-01-03"], z=[0.0, 3.402824e38]), "ready", False,
+         "return")  # fmt: skip
 @example(LISTS.assign(date=pd.NaT), "price", False, "return")
+@example(LISTS.assign(date=pd.array([None, None], dtype="Int64")), "price", False, "return")
 @example(LISTS.assign(date=[20200131.0, "2020-02-03"]), "price", False, "return")
 def test_any_table_in_memory(frame: pd.DataFrame, features: str, more: bool, target: Any) -> None:
     roles = {name: name for name in ("volume", "member") if more and name in frame}

@@ -252,7 +252,7 @@ def test_the_engine_is_named_and_refused_in_one_sentence(monkeypatch: pytest.Mon
     assert lstm_engine(network, training) == "torch"
     require_engine(network, training)
     assert "C compiler" in native_refusal(network, training)
-    with pytest.raises(ValueError, match=r"training.engine native is not built .* C compiler, or"):
+    with pytest.raises(ValueError, match=r"training.engine: native is not built .* C compiler, or"):
         require_engine(network, asked)
 
 

@@ -427,7 +427,7 @@ CONVERTED: Mapping[str, Export] = MappingProxyType({
     ),
     "total at the end": Export(
         "prices.csv", csv(long(), after="\nCopyright of the vendor\n"),
-        r"line 123 ends the table \('Copyright of the vendor'\)",
+        r"lines from 123 on are no part of the table \('Copyright of the vendor'\)",
     ),
     "no header": Export(
         "prices.csv",
@@ -515,7 +515,7 @@ CONVERTED: Mapping[str, Export] = MappingProxyType({
         "coins", each(lambda one: pd.DataFrame({
             "snapped_at": one["date"].dt.strftime("%Y-%m-%d 00:00:00 UTC"), "price": one["close"],
             "market_cap": 1e9, "total_volume": one["volume"]})),
-        r"dates have more than a day and a time \(2020-01-02 00:00:00 UTC\)",
+        r"dates have text behind the time \(2020-01-02 00:00:00 UTC\)",
     ),
     "row for each field": Export(
         "tidy.csv",

@@ -91,7 +91,7 @@ def iso_like(text: pd.Series) -> Days | None:
     if not parses(text.str[:10], "ISO8601"):
         return None
     return Days(
-        f"dates have more than a day and a time ({text.iloc[0]})", False, "",
+        f"dates have text behind the time ({text.iloc[0]})", False, "",
         "pd.to_datetime(c.str[:10])", lambda c: pd.to_datetime(c.str[:10]),
     )  # fmt: skip
 

@@ -136,7 +136,8 @@ def text_form(file: Path) -> TextForm:
     behind = [k for k in filled if k > last]
     if behind and not any(is_text_date(cell) for k in behind for cell in rows[k][:2]):
         options |= {"skipfooter": len(lines) - last - 1, "engine": "python"}
-        said.append(f"line {behind[0] + 1} ends the table ({lines[behind[0]].strip()[:30]!r})")
+        shown = lines[behind[0]].strip()[:30]
+        said.append(f"lines from {behind[0] + 1} on are no part of the table ({shown!r})")
     cells = [rows[k] for k in filled if first <= k <= last and len(rows[k]) == width]
     header = not any(is_number(cell) for cell in cells[0]) or len(cells) == 1
     if not header:

@@ -19,7 +19,7 @@ from foldproof.tasks.data.incremental.append import read_incrementally
 from foldproof.tasks.data.panel.calendars import odd_dates, on_trading_dates
 from foldproof.tasks.data.panel.history import as_known, between, with_history
 from foldproof.tasks.data.panel.suspicious import suspicious
-from foldproof.tasks.data.rows import ROLES, DataError, Rows, names_of, require_printable
+from foldproof.tasks.data.rows import LARGEST, ROLES, DataError, Rows, names_of, require_printable
 from foldproof.tasks.data.sources.catalogue import SOURCES
 from foldproof.tasks.data.sources.checks import checked, with_content
 from foldproof.tasks.data.sources.parse import not_numbers, parsed
@@ -160,12 +160,15 @@ def own_features(
         what = not_numbers(out[text[0]]) or "objects"
         raise DataError(f"features {name!r}: column {text[0]!r} holds {what}; drop or encode it")
     for column in out:
-        infinite = np.isinf(out[column].to_numpy(np.float64))
-        if infinite.any():
-            row = frame.loc[out.index[infinite.argmax()]]
+        values = out[column].to_numpy(np.float64)
+        bad = np.abs(values) > LARGEST
+        if bad.any():
+            first = bad.argmax()
+            row = frame.loc[out.index[first]]
+            what = "infinite" if np.isinf(values[first]) else f"beyond {LARGEST:.1e}"
             raise DataError(
-                f"features {name!r}: column {column!r} is infinite at {row['date']:%Y-%m-%d}, "
-                f"{row['symbol']} ({infinite.sum()} such cells); return NaN there"
+                f"features {name!r}: column {column!r} is {what} at {row['date']:%Y-%m-%d}, "
+                f"{row['symbol']} ({bad.sum()} such cells); return NaN there"
             )
     return out
 

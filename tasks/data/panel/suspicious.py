@@ -64,7 +64,7 @@ def is_code(extreme: float, values: np.ndarray) -> bool:
 
 
 def jumps(rows: Rows, checks: ChecksSpec) -> Iterator[str]:
-    """A warning for prices that differ from the symbol's price before by a large factor."""
+    """A warning for prices that differ from the symbol's previous price by a large factor."""
     if checks.max_jump is None or "price" not in rows.frame:
         return
     seen = rows.frame.loc[rows.frame["price"].notna(), ["date", "symbol", "price"]]
@@ -85,9 +85,10 @@ def jumps(rows: Rows, checks: ChecksSpec) -> Iterator[str]:
     )
     count = f"{len(at)} prices differ" if len(at) > 1 else "1 price differs"
     yield (
-        f"{count} from the symbol's price before by a factor of {checks.max_jump:g} or more, or of "
-        f"about 2: {examples}{', ...' if len(at) > SHOWN else ''}: splits, other units and reused "
-        f"symbols look so; use adjusted prices, or raise data.checks.max_jump if they are right"
+        f"{count} from the symbol's previous price by a factor of {checks.max_jump:g} or more, or "
+        f"of about 2: {examples}{', ...' if len(at) > SHOWN else ''}: a split, another unit or a "
+        "reused symbol looks like this; use adjusted prices, or raise data.checks.max_jump if they "
+        "are right"
     )
 
 

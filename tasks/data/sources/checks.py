@@ -8,6 +8,7 @@ import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
 from foldproof.tasks.data.rows import (
+    LARGEST,
     ROLES,
     DataError,
     Rows,
@@ -19,6 +20,10 @@ from foldproof.tasks.data.sources.parse import STAMP, fault
 
 POSITIVE = pa.Check(lambda x: x > 0, error="is not positive; correct it or leave the cell empty")
 FINITE = pa.Check(lambda x: ~np.isinf(x), error="is infinite; correct it or leave the cell empty")
+FITS = pa.Check(
+    lambda x: ~(np.isfinite(x) & (x.abs() > LARGEST)),
+    error=f"is beyond {LARGEST:.1e}, the largest number of a panel; rescale the column",
+)
 NOT_NEGATIVE = pa.Check(lambda x: x >= 0, error="is negative; correct it or leave the cell empty")
 
 
@@ -35,11 +40,11 @@ def schema(frame: pd.DataFrame, today: date) -> pa.DataFrameSchema:
         "volume": pa.Column(float, [NOT_NEGATIVE, FINITE], nullable=True),
         "member": pa.Column(bool),
         "known": pa.Column(STAMP, nullable=True),
-        "target": pa.Column(float, FINITE, nullable=True),
+        "target": pa.Column(float, [FINITE, FITS], nullable=True),
         "label_end": pa.Column(STAMP, nullable=True),
     }
     free = [name for name in free_columns(frame) if frame[name].dtype.kind == "f"]
-    columns |= {name: pa.Column(None, FINITE, nullable=True) for name in free}
+    columns |= {name: pa.Column(None, [FINITE, FITS], nullable=True) for name in free}
     return pa.DataFrameSchema({name: columns[name] for name in columns if name in frame})
 
 

@@ -203,7 +203,7 @@ def truth(rows: Rows, name: str) -> pd.Series:
 
 def is_blank(cell: Any) -> bool:
     """Whether a cell has nothing to show; a list in a cell is no missing value."""
-    return bool(cell == "" or pd.isna(cell)) if types.is_scalar(cell) else False
+    return bool(pd.isna(cell) or cell == "") if types.is_scalar(cell) else False
 
 
 def fault(rows: Rows, bad: pd.Series, name: str, why: str) -> DataError:

@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -170,3 +172,38 @@ def test_a_configured_server_that_is_down_is_one_sentence() -> None:
     assert text.endswith("start it, or unset PREFECT_API_URL to use the embedded one")
     assert "secret" not in text
     assert "\n" not in text
+
+
+WAITING = """
+import time
+from foldproof.flows.processes.api import one_api
+with one_api() as api, api:
+    from prefect.settings import PREFECT_API_URL
+    print(PREFECT_API_URL.value(), flush=True)
+    time.sleep(100)
+"""
+
+
+def test_a_command_ends_if_its_server_is_killed(tmp_path: Path) -> None:
+    """Prefect's client would wait for the server for good."""
+    script = tmp_path / "waiting.py"
+    script.write_text(WAITING)
+    environment = {key: value for key, value in os.environ.items() if key != "PREFECT_API_URL"}
+    process = subprocess.Popen(
+        [sys.executable, script], cwd=tmp_path, text=True,
+        env=environment | {"PREFECT_HOME": str(tmp_path / "prefect")},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("http://127.0.0.1:")
+        own = ["pgrep", "-P", str(process.pid)]
+        (server,) = subprocess.run(own, capture_output=True, text=True, check=True).stdout.split()
+        os.kill(int(server), signal.SIGKILL)
+        _, said = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 2
+    assert "the embedded Prefect server ended with status -9" in said
+    assert "Run the command again: it resumes" in said
+    assert "Traceback" not in said

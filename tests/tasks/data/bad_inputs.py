@@ -85,6 +85,12 @@ CASES = [
         **READY,
     ),
     Case(
+        "a feature beyond the largest number of a panel",
+        table(z=[1e39, *TEN]),
+        "line 2 of {path} (2020-01-02, AAA): z '1e+39' is beyond 3.4e+38, the largest number of a panel; rescale the column",
+        **READY,
+    ),
+    Case(
         "a control character in a symbol",
         GOOD.replace("BBB", "B\x01B"),
         "line 3 of {path} (2020-01-02, B\\x01B): symbol 'B\\x01B' holds an invisible character, so it would be another symbol; remove the character (6 such rows)",
@@ -434,7 +440,7 @@ WARNED = [
     Case(
         "jump of a price",
         GOOD.replace("2020-01-08,BBB,24", "2020-01-08,BBB,2400"),
-        "2 prices differ from the symbol's price before by a factor of 2.5 or more, or of about 2: BBB x104 on 2020-01-08, BBB x0.0104 on 2020-01-09: splits, other units and reused symbols look so; use adjusted prices, or raise data.checks.max_jump if they are right",
+        "2 prices differ from the symbol's previous price by a factor of 2.5 or more, or of about 2: BBB x104 on 2020-01-08, BBB x0.0104 on 2020-01-09: a split, another unit or a reused symbol looks like this; use adjusted prices, or raise data.checks.max_jump if they are right",
     ),
     Case(
         "code for a missing value",

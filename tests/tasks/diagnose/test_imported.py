@@ -82,6 +82,13 @@ def test_rows_that_cannot_be_used(tmp_path, change, said):
     assert str(path) in str(caught.value)
 
 
+def test_the_form_of_a_file_is_named_where_it_is_the_cause(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("date;symbol;x\n" + "".join(f"2020-01-0{k};A;{k},5\n" for k in range(1, 9)))
+    with pytest.raises(DataError, match=r"separated by semicolons; the decimal sign is a comma"):
+        long_rows(str(path), "date", "symbol", None)
+
+
 def test_no_row_from_the_start_date_on(tmp_path):
     path = tmp_path / "rows.csv"
     rows().to_csv(path, index=False)

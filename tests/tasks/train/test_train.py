@@ -189,7 +189,7 @@ def test_units_of_another_engine_are_other_units(
     monkeypatch.setattr(engine, "kernel", lambda: None)
     assert unit.key != native
     asked = replace(unit, training=replace(unit.training, engine="native", device="cpu"))
-    with pytest.raises(TrainingError, match=r"zscore, fold 0: training.engine native is not"):
+    with pytest.raises(TrainingError, match=r"zscore, fold 0: training.engine: native is not"):
         train_unit(asked, panel)
 
 

@@ -49,6 +49,7 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], object], str]] = {
         lambda f: pd.DataFrame({"a\nb": f["price"]}),
         r"column 'a\\nb' holds an invisible",
     ),
+    "too_large": (lambda f: pd.DataFrame({"x": f["price"] * 1e38}, f.index), "beyond 3.4e.38 at"),
     "infinite": (lambda f: pd.DataFrame({"x": f["price"] / 0}, f.index), "'x' is infinite at 2015"),
     "empty": (lambda f: pd.DataFrame({"x": f["price"] * np.nan}), "feature 'x' has no value"),
 }

@@ -56,9 +56,11 @@ def test_a_split_or_a_change_of_unit_is_named_with_symbol_date_and_size(
     warnings = said(changed("BBB", slice(30, None), "price", factor))
     assert bool(warnings) == bool(found)
     for text in warnings:
-        assert text.startswith("1 price differs from the symbol's price before by a factor of 2.5")
+        assert text.startswith(
+            "1 price differs from the symbol's previous price by a factor of 2.5"
+        )
         assert f"BBB {found[:3]}" in text
-        assert f"on {DAYS[30]:%Y-%m-%d}: splits" in text
+        assert f"on {DAYS[30]:%Y-%m-%d}: a split" in text
 
 
 def test_the_bound_of_a_jump_is_a_setting() -> None:

@@ -146,3 +146,20 @@ def test_a_real_audit_becomes_a_page():
     leaks = [f for f in report.findings if f.verdict is Verdict.LEAK]
     assert leaks
     assert all(witness_text(f) in text for f in leaks)
+
+
+def test_the_page_of_a_network_names_one_cause_its_consequences_and_the_fix_once():
+    """Seven tests of a network repeat one leak, and none of them its price."""
+    mode, price = "network in training mode", LEAK.inflation
+    found = [
+        finding(test, mode, Verdict.LEAK, 1.0, inflation=price)
+        for test in ("jacobian", "nan_taint", "batch_composition", "state_purity")
+    ]
+    evaluated = finding("batch_composition", "network in eval mode", counts=False)
+    text = words(audit_page([LeakReport("net", (*found, evaluated))], "x"))
+    cards = text[text.index("The leaks") : text.index("For information only")]
+    assert cards.startswith("The leaks Batch composition, at network in training mode")
+    assert cards.count("call net.eval() before scoring") == 1
+    assert "This shows in 3 more tests: State purity, at network in training mode" in cards
+    assert str(price) not in text
+    assert text.count("To mend it, call net.eval() before scoring.") == 1
