@@ -157,14 +157,14 @@ def test_the_wheel_holds_one_package_with_its_files(wheel: Path) -> None:
 def test_a_script_imports_both_sets_of_modules(python: Path, folder: Path) -> None:
     (folder / "script.py").write_text(EVERY_NAME)
     first, *files = run(folder, str(python), "script.py").splitlines()
-    assert first.startswith("models.net the user ('load', 'train') 3 15")
+    assert first.startswith("models.net the user ('load', 'train') 3 24")
     assert len(files) == 4
     assert all(Path(file).is_relative_to(python.parents[1]) for file in files), files
 
 
 def test_a_session_imports_both_sets_of_modules(python: Path, folder: Path) -> None:
     shown = run(folder, str(python), "-i", text=EVERY_NAME.replace("(\n    ", "("))
-    assert "models.net the user ('load', 'train') 3 15" in shown
+    assert "models.net the user ('load', 'train') 3 24" in shown
 
 
 def test_the_users_forecaster_is_audited(python: Path, folder: Path) -> None:

@@ -214,7 +214,11 @@ def test_the_key_depends_on_the_file_of_a_user_s_variant(
     )
     monkeypatch.syspath_prepend(tmp_path)
     own = replace(unit, variant="variant_of_a_user:mine")
-    before = own.key
-    assert own.key == before
+    both = replace(unit, variant="variant_of_a_user:mine + layer_norm @ date")
+    before = own.key, both.key
+    assert (own.key, both.key) == before
+    assert before[0].startswith("variant_of_a_user.mine-f")
+    assert before[1].startswith("variant_of_a_user.mine.layer_norm.date-f")
     file.write_text(file.read_text().replace("zscore", "cs_rank"))
-    assert own.key != before
+    assert own.key != before[0]
+    assert both.key != before[1]
