@@ -86,7 +86,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
     "rolling_rank": Variant(
         "Rolling rank", "(rank_pct - 0.5) * 3.46 among the stock's last 252 days, today included",
         "practice", input=RollingRank(), statistics="the stock's last 252 rows, today included",
-        trap="a trending level is always at the edge; attributions are per unit of rank",
+        trap="slow; a trending level is always at the edge; attributions are per unit of rank",
     ),
     "volatility_scaled": Variant(
         "Volatility scaling", "x / sqrt(v), v the mean of x^2 to yesterday, half-life 11.2 days",

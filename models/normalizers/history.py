@@ -133,7 +133,7 @@ class EwmZScore(NothingToFit):
 
 
 @dataclass(frozen=True)
-class VolatilityScaled(NothingToFit):
+class VolatilityScaled(EwmZScore):
     """x / sqrt(v), v the exponentially weighted mean of x^2 over strictly earlier rows.
 
     The RiskMetrics forecast of volatility (J.P. Morgan 1996), which takes the mean as 0; their
@@ -141,14 +141,6 @@ class VolatilityScaled(NothingToFit):
     """
 
     half_life: float = 11.2
-    minimum: int = 21
-
-    def __post_init__(self) -> None:
-        Interval(0, open_low=True).check("half_life", self.half_life)
-
-    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
-        """Normalize (D, S, F); the slope is (D, S, F)."""
-        return in_blocks(self._normalized, values, member, dim=1, cells=8 * CELLS)
 
     def _normalized(self, values: Tensor, member: Tensor) -> Scaled:
         mean, variance = earlier(values.double(), 0.5 ** (1 / self.half_life), self.minimum)
@@ -157,23 +149,14 @@ class VolatilityScaled(NothingToFit):
 
 
 @dataclass(frozen=True)
-class RollingRank(NothingToFit):
+class RollingRank(RollingZScore):
     """(rank / count - 0.5) * 3.46 of today's value among the stock's last ``window`` rows.
 
-    Average rank for ties. NaN until ``minimum`` rows are finite. Equal to pandas' rolling rank.
+    Average rank for ties; the slope is 1, per unit of rank. NaN until ``minimum`` rows are finite.
+    Equal to pandas' rolling rank.
     """
 
-    window: int = 252
-    minimum: int = 63
-
-    def __post_init__(self) -> None:
-        Interval(2).check("window", self.window)
-
-    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
-        """Rank (D, S, F); the slope is 1, per unit of rank."""
-        return in_blocks(self._ranked, values, member, dim=1)
-
-    def _ranked(self, values: Tensor, member: Tensor) -> Scaled:
+    def _normalized(self, values: Tensor, member: Tensor) -> Scaled:
         parts = []
         for past in last_rows(values, self.window):
             today = past[..., -1:]
