@@ -77,7 +77,7 @@ def test_the_line_is_the_user_s_not_a_library_s(here):
     with pytest.raises(ValueError, match="Unable to parse") as caught:
         imported(f"{module(here, 'places', text)}:forecast", "forecaster")(None)
     assert failure(caught.value).endswith(" (places.py, line 4)")
-    name = "foldproof.tasks.diagnose.perturb.rows:checked_names"
+    name = "foldproof.tasks.diagnose.perturb.perturbations:checked_names"
     with pytest.raises(ValueError, match="must be one or more of") as caught:
         imported(name, "function")(("nois",))
-    assert "(rows.py" not in failure(caught.value)
+    assert "(perturbations.py" not in failure(caught.value)
