@@ -80,7 +80,7 @@ def test_a_check_that_cannot_run_gives_the_reason(found, panel, monkeypatch):
 
 
 def test_prices_give_the_reason_for_stopping_at_features(found, monkeypatch):
-    monkeypatch.setattr(task, "load_raw", lambda _: pd.DataFrame())
+    monkeypatch.setattr(task, "rows_of", lambda *_: pd.DataFrame())
     (_, newest) = found(replace(SPEC, prices=True))
     assert newest.newest.by_return.empty
     assert len(newest.newest.to_prices) == 2

@@ -317,6 +317,7 @@ def test_dates_that_no_gain_could_pass_are_too_few() -> None:
     assert enough.outcome is Outcome.PROMOTED
 
 
+@pytest.mark.slow
 def test_a_gain_of_half_a_daily_deviation_is_mostly_found() -> None:
     rng = np.random.default_rng(9)
     found = [
