@@ -54,7 +54,7 @@ KINDS = {
 """Kinds of the runs that a command writes."""
 TABLES = (".parquet", ".csv", "ranking.json", "decision.md")
 """Artifacts that must repeat to the last bit; pages contain seconds."""
-CHANGING = ("mlflow.", "version", "decision", "outbox")
+CHANGING = ("mlflow.", "prefect", "version", "decision", "outbox")
 """Beginnings of tags that depend on run ids or on the order of commands."""
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -179,7 +179,7 @@ class Ground:
     def restore(self, state: str) -> None:
         """Put the folder back into a kept state; ``new`` is an empty folder."""
         shutil.rmtree(self.work / ".foldproof", ignore_errors=True)
-        for engine in [one for one in gc.get_objects() if isinstance(one, Engine)]:
+        for engine in [one for one in gc.get_objects() if issubclass(type(one), Engine)]:
             engine.dispose()  # MLflow keeps connections to the files that were just removed
         kept = self.states / state / ".foldproof"
         if kept.exists():

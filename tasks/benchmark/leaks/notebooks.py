@@ -143,7 +143,7 @@ def month_z_score(rows: pd.DataFrame) -> pd.Series:
 def decomposed(rows: pd.DataFrame) -> pd.Series:
     """The trend of a seasonal decomposition."""
     return by_symbol(rows["signal"]).transform(
-        lambda s: seasonal_decompose(s.to_numpy(), period=5, extrapolate_trend="freq").trend
+        lambda s: seasonal_decompose(s.to_numpy(), period=5, extrapolate_trend=4).trend
     )
 
 
