@@ -15,9 +15,12 @@ from urllib.request import url2pathname, urlopen
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run
 from mlflow.exceptions import MlflowException
+from mlflow.store.db.utils import _initialize_tables
+from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from foldproof.tasks.data.address import masked, secrets_in, shown, without_user
+from foldproof.tasks.files import draft_of, publish
 from foldproof.tasks.lock import locked
 from foldproof.tasks.program import program
 from foldproof.tasks.track.outage import NoAnswerError, is_outage, reason
@@ -146,6 +149,8 @@ def open_store(spec: TrackingSpec) -> Store:
     while True:
         try:
             with locked(lock_file(uri, "database"), quiet) if path else nullcontext():
+                if path and not path.exists():
+                    create_database(path)
                 client = MlflowClient(tracking_uri=uri)
                 experiment = client.get_experiment_by_name(spec.experiment)
                 experiment = experiment or _create(client, spec, path)
@@ -163,6 +168,20 @@ def open_store(spec: TrackingSpec) -> Store:
             "tracking.experiment to another name"
         )
     return Store(client, experiment.experiment_id, uri, process_tags())
+
+
+def create_database(path: Path) -> None:
+    """Create MLflow's tables in a SQLite file, which appears when all of them are there.
+
+    Interrupted in the middle, MLflow's own migration leaves a file that no later command can open.
+    """
+    with draft_of(path) as draft:
+        engine = create_engine(f"{SQLITE}{draft}")
+        try:
+            _initialize_tables(engine)
+        finally:
+            engine.dispose()
+        publish(draft, path)
 
 
 def _create(client: MlflowClient, spec: TrackingSpec, path: Path | None) -> Experiment:

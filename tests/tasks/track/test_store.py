@@ -9,6 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import mlflow
 import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError
 
 from foldproof.tasks.program import program
 from foldproof.tasks.track.spec import TrackingSpec
@@ -51,6 +53,25 @@ def test_a_folder_is_no_store(uri: str) -> None:
 
 def test_opening_again_finds_the_same_experiment(spec: TrackingSpec) -> None:
     assert open_store(spec).experiment_id == open_store(spec).experiment_id
+
+
+def test_a_database_whose_creation_is_interrupted_is_created_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk: MLflow's own migration would leave tables that stop every later one."""
+    spec = TrackingSpec(uri=f"sqlite:///{tmp_path}/new/mlflow.db")
+
+    def half(engine: Engine) -> None:
+        with engine.begin() as connection:
+            connection.execute(text("create table spans (trace_id text)"))
+        raise OperationalError("create table", {}, OSError("disk I/O error"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("foldproof.tasks.track.store._initialize_tables", half)
+        with pytest.raises(TrackingError, match="disk I/O error"):
+            open_store(spec)
+    assert open_store(spec).client.search_experiments()
+    assert not list((tmp_path / "new").glob(".draft-*"))
 
 
 def test_artifacts_lie_beside_the_database(store: Store, tmp_path: Path) -> None:
