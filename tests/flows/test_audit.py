@@ -77,6 +77,7 @@ def findings_of(done: subprocess.CompletedProcess[str]) -> Path:
     return Path(folder)
 
 
+@pytest.mark.slow
 def test_an_honest_forecaster_is_clean_and_a_shift_of_two_days_is_found(place: Auditor) -> None:
     done = place.run("mine:forecast", "rows.parquet", *SETTINGS, "--quick")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
@@ -163,6 +164,7 @@ def test_the_newest_fold_of_a_plan_is_audited_and_purged_by_label_end(
     assert len(own.train) == len(own.calendar) // 2
 
 
+@pytest.mark.slow
 def test_a_forecaster_that_raises_is_reported_with_its_error(place: Auditor) -> None:
     (place.folder / "fails.py").write_text(
         "def forecast(data, fold):\n    return data['nothing']\n"

@@ -94,6 +94,7 @@ def foldproof(place: Place, *arguments: str) -> subprocess.CompletedProcess[str]
     )
 
 
+@pytest.mark.slow
 def test_the_comparison_is_listed_and_its_report_is_found(finished: tuple[Place, str]) -> None:
     place, output = finished
     listed = foldproof(place, "list")
@@ -108,6 +109,7 @@ def test_the_comparison_is_listed_and_its_report_is_found(finished: tuple[Place,
     assert Path(opened.stdout.strip()).read_text().startswith("<!doctype html>")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "status"), [("list", 0), ("open", 2)])
 def test_a_folder_without_results_stays_without_a_store(
     name: str, status: int, place: Place
@@ -155,6 +157,7 @@ def test_the_model_loads_and_scores(finished: tuple[Place, str]) -> None:
     assert not list(Path(folder).rglob("*.pkl"))
 
 
+@pytest.mark.slow
 def test_the_same_command_again_trains_draws_and_logs_nothing_new(
     finished: tuple[Place, str],
 ) -> None:
