@@ -10,11 +10,11 @@ from foldproof.conf.explanation import ExplainRequest
 from foldproof.flows.in_part import require_sent
 from foldproof.flows.paths import EXPLANATIONS
 from foldproof.flows.screens.terminal import Terminal
-from foldproof.flows.steps import Step, as_task, directly
 from foldproof.tasks.attribute.explain import Explanation
 from foldproof.tasks.attribute.task import explain_forecasts
 from foldproof.tasks.report.attribution.explanation import explanation_sentence
 from foldproof.tasks.report.task import draw_explanation
+from foldproof.tasks.task import started
 from foldproof.tasks.track.audit import file_name
 from foldproof.tasks.track.store import open_store
 from foldproof.tasks.track.task import find_model, log_explanation
@@ -23,22 +23,22 @@ from foldproof.tasks.track.task import find_model, log_explanation
 @flow(name="explain", flow_run_name="{request.model}", description=__doc__)
 def explain(request: ExplainRequest) -> list[Explanation]:
     """Fetch the model, attribute its forecasts, draw and log the explanations."""
-    return explain_request(request, as_task)
+    return explain_request(request)
 
 
-def explain_request(request: ExplainRequest, step: Step) -> list[Explanation]:
-    """The flow; ``step`` says how its tasks run."""
+def explain_request(request: ExplainRequest) -> list[Explanation]:
+    """The steps of the flow; outside one they run without Prefect."""
     screen = Terminal()
     with TemporaryDirectory() as folder:
-        model = step(find_model)(request.tracking, request.model, Path(folder))
-        explained = step(explain_forecasts)(
+        model = find_model(request.tracking, request.model, Path(folder))
+        explained = started(explain_forecasts)(
             model.weights, model.notes, request.rows, request.symbol, request.date, request.back,
             request.nodes, request.prices,
         ).value  # fmt: skip
     for one in explained:
-        report = step(draw_explanation)(one)
+        report = started(draw_explanation)(one)
         name = file_name(f"{one.symbol}-{one.date}")
-        place = step(log_explanation)(
+        place = log_explanation(
             request.tracking, model.run_id, name, report, EXPLANATIONS.resolve()
         )
         screen.say(explanation_sentence(one))
@@ -53,6 +53,6 @@ def run_explain(
     """Check that the tracking store answers, then run the flow; directly if ``api`` is None."""
     open_store(request.tracking)
     if api is None:
-        return explain_request(request, directly)
+        return explain_request(request)
     with api:
         return explain(request)

@@ -10,12 +10,12 @@ from foldproof.conf.schema import Experiment
 from foldproof.flows.in_part import require_sent
 from foldproof.flows.paths import PANELS, SCORES
 from foldproof.flows.screens.terminal import Terminal
-from foldproof.flows.steps import Step, as_task, directly
 from foldproof.flows.this_run import due, night_name
 from foldproof.tasks.operate.checks import Result
 from foldproof.tasks.operate.nightly_inputs import required
 from foldproof.tasks.operate.scoring import Scoring, check_text, sentence
 from foldproof.tasks.operate.task import keep_scores, score_rows, show_checks
+from foldproof.tasks.task import started
 from foldproof.tasks.track.store import open_store
 from foldproof.tasks.track.task import champion_of, log_night
 
@@ -23,21 +23,21 @@ from foldproof.tasks.track.task import champion_of, log_night
 @flow(name="score", flow_run_name=night_name, description=__doc__)
 def score(experiment: Experiment) -> Scoring:
     """Score the newest rows with the champion and check them; write a file and log."""
-    scoring = score_night(experiment, as_task)
+    scoring = score_night(experiment)
     show_checks(scoring)
     return scoring
 
 
-def score_night(experiment: Experiment, step: Step) -> Scoring:
-    """The flow; ``step`` says how its tasks run."""
+def score_night(experiment: Experiment) -> Scoring:
+    """The steps of the flow; outside one they run without Prefect."""
     night = experiment.tonight(due())
     operation = night.operation
     with TemporaryDirectory() as folder:
-        champion = step(champion_of)(night.tracking, operation.model, Path(folder))
+        champion = champion_of(night.tracking, operation.model, Path(folder))
         champion = required(champion, operation.model)
-        scoring = step(score_rows)(champion, night.data, operation, PANELS.resolve())
-    file = step(keep_scores)(scoring, SCORES.resolve())
-    step(log_night)(night.tracking, scoring, file)
+        scoring = started(score_rows)(champion, night.data, operation, PANELS.resolve())
+    file = started(keep_scores)(scoring, SCORES.resolve())
+    log_night(night.tracking, scoring, file)
     screen = Terminal()
     screen.say(sentence(scoring))
     for one in scoring.beyond(Result.WARN):
@@ -52,6 +52,6 @@ def run_score(experiment: Experiment, api: AbstractContextManager[None] | None) 
     """Check that the tracking store answers, then run the flow; directly if ``api`` is None."""
     open_store(experiment.tracking)
     if api is None:
-        return score_night(experiment, directly)
+        return score_night(experiment)
     with api:
         return score(experiment)

@@ -1,17 +1,23 @@
-"""How Prefect keeps the results of tasks: without pickle, whole or not at all."""
+"""How Prefect runs tasks and keeps their results: without pickle, whole or not at all."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar, cast
 
+from prefect import Task
 from prefect.cache_policies import CachePolicy
+from prefect.context import FlowRunContext
 from prefect.filesystems import LocalFileSystem, WritableFileSystem
 from prefect.results import ResultRecordMetadata, get_result_store
 from prefect.serializers import Serializer
 from pydantic import Field
 
+from foldproof.tasks.direct import directly
 from foldproof.tasks.encoded import decode, encode, is_whole
 from foldproof.tasks.files import mark_used
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class EncodedSerializer(Serializer):
@@ -26,6 +32,15 @@ class EncodedSerializer(Serializer):
     def loads(self, blob: bytes) -> Any:
         """The result in bytes; raises EncodingError."""
         return decode(blob)
+
+
+def started(work: Task[P, R]) -> Callable[P, R]:
+    """The task inside a flow run; outside one its function, retried as the task asks.
+
+    An embedded Prefect server costs three CPU seconds, as much as all else in a night's scoring. So
+    a command that needs no workers, no cached results and no events runs without a flow.
+    """
+    return cast(Callable[P, R], work if FlowRunContext.get() else directly(work))
 
 
 ENCODED = EncodedSerializer()

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cache, partial, wraps
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import uuid4
 
 import pandas as pd
@@ -26,7 +26,6 @@ from prefect.settings import get_current_settings
 from foldproof.tasks.data import DataSpec
 from foldproof.tasks.data.address import masked, secrets_in
 from foldproof.tasks.data.panel.kept_rows import rows_of
-from foldproof.tasks.direct import directly
 from foldproof.tasks.operate.evidence import Champion
 from foldproof.tasks.operate.importance import importance_when_tested
 from foldproof.tasks.operate.monitor import Monitoring
@@ -37,6 +36,7 @@ from foldproof.tasks.program import program
 from foldproof.tasks.report.batch_study.results import StudyResults
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.template import Report
+from foldproof.tasks.task import started
 from foldproof.tasks.track import outbox
 from foldproof.tasks.track.audit import Audit, log_leak_audit, write_audit
 from foldproof.tasks.track.comparison import find_comparison, log_comparison
@@ -133,11 +133,6 @@ def patient(work: Task[..., R], spec: TrackingSpec) -> Task[..., R]:
     return work.with_options(
         retries=len(waits), retry_delay_seconds=waits or 0, retry_condition_fn=again
     )
-
-
-def started(work: Task[P, R]) -> Callable[P, R]:
-    """The task inside a flow, its function with its retries outside one."""
-    return cast(Callable[P, R], work if FlowRunContext.get() else directly(work))
 
 
 @contextmanager

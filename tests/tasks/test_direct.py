@@ -3,7 +3,6 @@
 import pytest
 from prefect import task
 
-from foldproof.flows import steps
 from foldproof.tasks import direct
 
 
@@ -31,20 +30,20 @@ def failing(times: int, **retries: object):
 
 def test_a_task_runs_directly_without_a_prefect_run(naps) -> None:
     count, calls = failing(0)
-    assert steps.directly(count)(3) == 1
+    assert direct.directly(count)(3) == 1
     assert (calls, naps) == ([3], [])
 
 
 def test_a_direct_task_is_retried_as_often_as_it_asks(naps) -> None:
     count, calls = failing(2, retries=2, retry_delay_seconds=[1, 5])
-    assert steps.directly(count)(3) == 3
+    assert direct.directly(count)(3) == 3
     assert (calls, naps) == ([3, 3, 3], [1, 5])
 
 
 def test_the_last_error_of_a_direct_task_is_raised(naps) -> None:
     count, calls = failing(9, retries=2, retry_delay_seconds=2)
     with pytest.raises(OSError, match="failure 3"):
-        steps.directly(count)(3)
+        direct.directly(count)(3)
     assert (len(calls), naps) == (3, [2, 2])
 
 
@@ -57,9 +56,9 @@ def test_an_error_that_the_condition_rejects_is_not_retried(naps) -> None:
 
     count, calls = failing(9, retries=2, retry_condition_fn=condition)
     with pytest.raises(OSError, match="failure 1"):
-        steps.directly(count)(3)
+        direct.directly(count)(3)
     assert (len(calls), seen) == (1, ["failure 1"])
 
 
 def test_a_plain_function_runs_as_it_is(naps) -> None:
-    assert steps.directly(len)("abc") == 3
+    assert direct.directly(len)("abc") == 3
