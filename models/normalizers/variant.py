@@ -71,6 +71,9 @@ class Variant:
         coupling: Claim: the samples that share statistics with a sample at scoring: none, or those
             of its date.
         training_coupling: The same in training; batch means all samples of the batch.
+        causal_steps: Claim: at scoring, a normalized step of a window uses no later step of it. The
+            network reads the last step only, so this is no leak; a network with an output at each
+            step needs it.
         control: Whether it leaks on purpose, to prove that the audit detects it.
         statistics: The rows or samples that its statistics come from, in a few words.
         trap: The mistake that users make with it, in one line.
@@ -86,6 +89,7 @@ class Variant:
     causal: bool = True
     coupling: Literal["none", "date"] = "none"
     training_coupling: Literal["none", "date", "batch"] = "none"
+    causal_steps: bool = True
     control: bool = False
     statistics: str = ""
     trap: str = ""

@@ -4,6 +4,7 @@ from foldproof.tasks.train.references import PREFIX, REFERENCES, Reference, refe
 from foldproof.tasks.train.train import (
     TrainingError,
     fit_statistics,
+    fit_unit,
     forecasts_of,
     network_of,
     normalized,
@@ -24,6 +25,7 @@ __all__ = [
     "code_version",
     "digest",
     "fit_statistics",
+    "fit_unit",
     "forecasts_of",
     "network_of",
     "normalized",
