@@ -7,9 +7,9 @@ from dataclasses import replace
 from rich.console import Console
 
 from foldproof.flows.benchmark import screen_table
+from foldproof.flows.commands.shell import fail
 from foldproof.flows.paths import AUDITS
 from foldproof.flows.processes.side_by_side import side_by_side
-from foldproof.flows.shell import fail
 from foldproof.models.normalizers import VARIANTS, resolve
 from foldproof.tasks.diagnose.certify.certificate import (
     Certificate,

@@ -33,8 +33,8 @@ STREAMED = 5
 EXPLAINED = 24
 """Forecasts that are attributed."""
 SAVED = 1e-5
-"""Forecasts of a loaded model may differ by this share of their sd and size, since passes of another
-shape round differently."""
+"""Forecasts of a loaded model may differ by this share of their sd and size: it scores in passes of
+another shape, which round differently."""
 DATA = DataSpec(source="linear", features="ready")
 """A model file names its data; here nothing reads them."""
 
