@@ -209,8 +209,9 @@ def inference(
     """
     place = list(ic.columns).index(base)
     columns = np.arange(2 * len(ic.columns)).reshape(2, -1)
+    difference = by_seed - by_seed[:, :, [place]]
     low, high = simultaneous_intervals(
-        np.concatenate([by_seed, by_seed - by_seed[:, :, [place]]], axis=2), tuple(columns), horizon,
+        np.concatenate([by_seed, difference], axis=2), tuple(columns), horizon,
         level=spec.level, draws=spec.draws, seed=spec.seed,
     )  # fmt: skip
     of_mean, of_difference = columns

@@ -24,9 +24,10 @@ def confidence_set(
     over the columns still in the set. While it exceeds the level quantile of its bootstrap
     distribution, the column with the largest deficit against another one is ruled out. The error
     s is that of :func:`~foldproof.tasks.statistics.mean_test.mean_test` over dates, plus that over
-    seeds if there are several, computed again in every draw of dates and seeds. With one variance for all draws, as in the paper, the set rules out equal columns far too
-    often on short spans: 14 equal columns were all kept in half of the panels of 252 dates with
-    5-day labels instead of 95 % (``python -m tests.benchmarks.comparison_size``).
+    seeds if there are several, computed again in every draw of dates and seeds. With one variance
+    for all draws, as in the paper, the set rules out equal columns far too often on short spans: 14
+    equal columns were all kept in half of the panels of 252 dates with 5-day labels instead of 95 %
+    (``python -m tests.benchmarks.comparison_size``).
 
     Equal columns are all in the set or all out.
 

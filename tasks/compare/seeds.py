@@ -92,7 +92,7 @@ def rank_ic_of_ensembles(
 
 
 def side_by_side(by_variant: Mapping[str, np.ndarray], variants: tuple[str, ...]) -> np.ndarray:
-    """(N, D, V) of (N, D) or (1, D) by variant; a deterministic variant is the same for all seeds."""
+    """(N, D, V) of (N, D) by variant; a deterministic one (1, D) is the same for all seeds."""
     seeds = max(len(one) for one in by_variant.values())
     rows = [by_variant[name] for name in variants]
     return np.stack([np.broadcast_to(one, (seeds, one.shape[1])) for one in rows], axis=2)

@@ -28,8 +28,8 @@ def verdicts(
     """The verdict on each entry of ``gains``, and the gain that the data could show.
 
     Two statements are tested for each entry with
-    :func:`~foldproof.tasks.compare.resampling.two_way_test`: its mean differs from zero (two-sided),
-    and its mean lies within the margin (two one-sided tests, Schuirmann 1987, Journal of
+    :func:`~foldproof.tasks.compare.resampling.two_way_test`: its mean differs from zero (two
+    sides), and its mean lies within the margin (two one-sided tests, Schuirmann 1987, Journal of
     Pharmacokinetics and Biopharmaceutics 15). Holm's step-down procedure (1979, Scandinavian
     Journal of Statistics 6) over all of these p-values keeps the probability of any false statement
     below 1 - ``level``. A difference that is significant but within the margin is equivalent.

@@ -20,7 +20,8 @@ seeds and dates, then over dates only:
 - set, mean, gain: as above;
 - verdict: panels in which any forecaster is called better or worse than the first.
 
-The seeds of the simulation are fixed. The Monte-Carlo error of a rate p of n panels is sqrt(p (1 - p) / n).
+The seeds of the simulation are fixed. The Monte-Carlo error of a rate p of n panels is
+sqrt(p (1 - p) / n).
 """
 
 import argparse

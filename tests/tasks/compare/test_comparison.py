@@ -192,7 +192,7 @@ def two_seeds(table) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def test_the_ensemble_averages_forecasts_over_seeds(table) -> None:
-    """Its figures are those of the mean forecast; only what depends on the draw of seeds differs."""
+    """Its figures are those of the mean forecast; only what depends on the seeds differs."""
     several, mean = two_seeds(table)
     actual = compare(several, horizon=1, spec=StatisticsSpec(draws=100)).ranking
     expected = compare(mean, horizon=1, spec=StatisticsSpec(draws=100)).ranking
@@ -229,7 +229,7 @@ def test_the_figures_of_one_network_are_means_over_seeds(table) -> None:
 
 
 def test_unequal_numbers_of_seeds_are_refused(table) -> None:
-    several, mean = two_seeds(table)
+    several, _ = two_seeds(table)
     third = several[(several["variant"] == "revin") & (several["seed"] == 1)].assign(seed=2)
     with pytest.raises(ValueError, match=r"different numbers of seeds: .*zscore 2, revin 3"):
         compare(pd.concat([several, third]), horizon=1)
