@@ -66,6 +66,7 @@ def combined(names: Sequence[str], variants: Sequence[Variant]) -> Variant:
             [first.statistics, *(one.statistics.removeprefix(TRAIN_FIRST) for one in others)]
         ),
         trap="; ".join(dict.fromkeys(one.trap for one in variants)),
+        kinks="; ".join(dict.fromkeys(one.kinks for one in variants if one.kinks)),
     )
 
 

@@ -35,6 +35,12 @@ class InputNormalizer(Protocol):
 class WindowNormalizer(nn.Module):
     """Normalizes windows inside the graph. It returns what its inverse needs and stores nothing."""
 
+    def set_length(self, length: int) -> None:
+        """Make parameters for each of the T rows of a window; called once, before the first pass.
+
+        By default there are none.
+        """
+
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """(B, T, F) -> normalized (B, T, F), context for :meth:`inverse`."""
         raise NotImplementedError
@@ -77,6 +83,8 @@ class Variant:
         control: Whether it leaks on purpose, to prove that the audit detects it.
         statistics: The rows or samples that its statistics come from, in a few words.
         trap: The mistake that users make with it, in one line.
+        kinks: Where its slopes jump, so that integrated gradients may miss the tolerance; empty
+            where they add up. Attributions to raw rows are Shapley values then.
     """
 
     title: str
@@ -93,3 +101,12 @@ class Variant:
     control: bool = False
     statistics: str = ""
     trap: str = ""
+    kinks: str = ""
+
+    def window_for(self, n_features: int, length: int) -> WindowNormalizer | None:
+        """A new normalizer of windows (B, length, n_features), or None."""
+        if self.window is None:
+            return None
+        made = self.window(n_features)
+        made.set_length(length)
+        return made
