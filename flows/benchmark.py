@@ -12,9 +12,9 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from foldproof.flows.commands.shell import fail
 from foldproof.flows.paths import BENCHMARK
 from foldproof.flows.processes.workers import start_pool_worker
-from foldproof.flows.shell import fail
 from foldproof.tasks.benchmark.cases import CASES
 from foldproof.tasks.benchmark.power.run import DIALS, Turn, chosen_dials, rates, smallest, turn
 from foldproof.tasks.benchmark.run import (

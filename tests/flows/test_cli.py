@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from foldproof.conf.load import PRESETS
 from foldproof.flows.cli import app
-from foldproof.flows.shell import interrupted, require_platform
+from foldproof.flows.commands.shell import interrupted, require_platform
 from tests.flows.served import environment
 
 COMMANDS = [*typer.main.get_command(app).commands]
@@ -128,7 +128,7 @@ def test_an_encoding_that_cannot_write_every_name_is_reported(tmp_path: Path) ->
 
 
 def test_windows_is_told_where_it_runs(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    monkeypatch.setattr("foldproof.flows.shell.os", SimpleNamespace(name="nt"))
+    monkeypatch.setattr("foldproof.flows.commands.shell.os", SimpleNamespace(name="nt"))
     with pytest.raises(typer.Exit):
         require_platform()
     assert capsys.readouterr().err == (
