@@ -20,8 +20,17 @@ class Scaled(NamedTuple):
     slope: Tensor
 
 
+Axis = Literal["dates", "symbols"]
+"""A direction of the panel in which it can be cut into parts."""
+
+
 class InputNormalizer(Protocol):
-    """Normalizes the panel before windows are cut, with statistics over rows or symbols."""
+    """Normalizes the panel before windows are cut, with statistics over rows or symbols.
+
+    One that normalizes each date, or each symbol, without reading the others may say so with an
+    attribute ``independent``: "dates" or "symbols". It then gets parts of a large panel, and must
+    not write to what it gets.
+    """
 
     def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
         """Statistics of ``values`` (D, S, F) and ``member`` (D, S) at ``rows`` only."""
@@ -30,6 +39,22 @@ class InputNormalizer(Protocol):
     def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Normalize ``values`` (D, S, F); NaN stays NaN and is in no statistic."""
         ...
+
+
+def independent(normalizer: InputNormalizer | None) -> Axis | None:
+    """The axis along which parts of a panel are normalized without reading one another.
+
+    A class that overrides ``apply`` does not inherit the claim of the method that it replaces.
+    """
+    if normalizer is None:
+        return "dates"
+    for kind in type(normalizer).__mro__:
+        if "independent" in vars(kind):
+            claim: Axis | None = normalizer.independent  # type: ignore[attr-defined]
+            return claim
+        if "apply" in vars(kind):
+            break
+    return None
 
 
 class WindowNormalizer(nn.Module):

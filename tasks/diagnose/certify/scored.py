@@ -23,8 +23,8 @@ from foldproof.tasks.diagnose.perturb.attempt import attempt
 from foldproof.tasks.diagnose.perturb.compare import day, difference, forecast_scale
 from foldproof.tasks.diagnose.perturb.panels import change_panel
 from foldproof.tasks.train import fit_statistics, normalized, score, train_unit
+from foldproof.tasks.train.inputs import tensors
 from foldproof.tasks.train.serving.model import ModelInputs, read_served, write_served
-from foldproof.tasks.train.train import tensors
 
 CUTS = 2
 """Dates after which all rows change."""

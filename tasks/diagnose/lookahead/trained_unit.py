@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from foldproof.models import engine
 from foldproof.models.network import Forecaster
 from foldproof.models.normalizers import resolve
-from foldproof.models.windows import Windows, eligible
+from foldproof.models.windows import Windows
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.diagnose.findings.catalogue import FLOAT32
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict, Witness
@@ -32,7 +32,14 @@ from foldproof.tasks.diagnose.perturb.compare import (
 from foldproof.tasks.diagnose.perturb.cuts import choose_rows
 from foldproof.tasks.diagnose.perturb.panels import change_panel
 from foldproof.tasks.diagnose.perturb.perturbations import PERTURBATIONS
-from foldproof.tasks.train import TrainedUnit, Unit, fit_statistics, network_of, normalized, score
+from foldproof.tasks.train import (
+    TrainedUnit,
+    Unit,
+    fit_statistics,
+    network_of,
+    score,
+    unit_windows,
+)
 
 Retrain = Callable[[Unit, Panel], TrainedUnit]
 Batch = tuple[Tensor, Windows]
@@ -78,10 +85,8 @@ def sampled(
     unit: Unit, panel: Panel, statistics: dict[str, np.ndarray], dates: int, symbols: int
 ) -> Batch:
     """(N,) samples of a few dates and symbols of the test block, and the windows they index."""
-    values = normalized(unit, panel, statistics).values
-    member = torch.from_numpy(np.array(panel.member))
-    samples = eligible(values, member, unit.fold.test, unit.network.window)
-    windows = Windows.of(values, torch.from_numpy(np.array(panel.target)), unit.network.window)
+    windows = unit_windows(unit, panel, statistics, unit.fold.test, np.array(panel.target))
+    samples = windows.eligible(torch.from_numpy(np.array(panel.member)), unit.fold.test)
     days = windows.date(samples)
     chosen = [some(samples[days == date], symbols) for date in some(days.unique(), dates)]
     return torch.cat(chosen) if chosen else samples, windows
