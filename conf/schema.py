@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from foldproof.conf.form import Description
 from foldproof.models.batches import BATCHES
-from foldproof.models.normalizers import VARIANTS, resolve
+from foldproof.models.normalizers import CONTROLS, VARIANTS, resolve
 from foldproof.models.spec import OWN, NetworkSpec, TrainingSpec, at_least, require
 from foldproof.tasks.attribute.spec import AttributionSpec
 from foldproof.tasks.compare.spec import StatisticsSpec
@@ -28,7 +28,7 @@ class Experiment(Description):
 
     __bounds__: ClassVar = at_least(0, "workers", "seeds")
     __choices__: ClassVar = MappingProxyType(
-        {"variants": (*VARIANTS, OWN), "references": REFERENCES}
+        {"variants": (*VARIANTS, *CONTROLS, OWN), "references": REFERENCES}
     )
 
     name: str
@@ -49,7 +49,7 @@ class Experiment(Description):
     training: TrainingSpec = TrainingSpec()
     """How the LSTM is trained."""
     seeds: tuple[int, ...] = Field((0,), min_length=1)
-    """Seeds of the networks of each variant and fold; forecasts are averaged over them."""
+    """Seeds of the networks of each variant and fold; see statistics.ensemble."""
     attribution: AttributionSpec = AttributionSpec()
     """Attribution: which features carry the forecast."""
     audit: AuditSpec = AuditSpec()

@@ -1,13 +1,16 @@
 """Train one unit (variant x fold x seed) and score with it; reference forecasters to compare."""
 
-from foldproof.tasks.train.references import PREFIX, REFERENCES, Reference, reference_forecasts
-from foldproof.tasks.train.train import (
+from foldproof.tasks.train.inputs import (
     TrainingError,
     fit_statistics,
+    normalized,
+    unit_windows,
+)
+from foldproof.tasks.train.references import PREFIX, REFERENCES, Reference, reference_forecasts
+from foldproof.tasks.train.train import (
     fit_unit,
     forecasts_of,
     network_of,
-    normalized,
     score,
     train_unit,
 )
@@ -32,6 +35,7 @@ __all__ = [
     "reference_forecasts",
     "score",
     "train_unit",
+    "unit_windows",
     "units_key",
     "variant_version",
 ]

@@ -13,7 +13,7 @@ from foldproof.tasks.diagnose.network import calls
 from foldproof.tasks.diagnose.network.batch import STEPS
 from foldproof.tasks.diagnose.network.composition import ORDER
 from foldproof.tasks.diagnose.network.coupling import Probe, worst
-from foldproof.tasks.train.train import tensors
+from foldproof.tasks.train.inputs import tensors
 
 PROBED_ROW, PROBED_SYMBOL = TEST.start + 60, 3
 """The cells that the probe of the input normalizer changes."""

@@ -1,5 +1,6 @@
 """The exact tests of one trained unit: serving, training, batch composition, state."""
 
+import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -9,9 +10,10 @@ from numpy.random import Generator
 from torch import Tensor, nn
 
 from foldproof.models import engine
+from foldproof.models.leaky import prepare
 from foldproof.models.network import Forecaster
 from foldproof.models.normalizers import resolve
-from foldproof.models.windows import Windows, eligible
+from foldproof.models.windows import Windows
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.diagnose.findings.catalogue import FLOAT32
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict, Witness
@@ -32,7 +34,14 @@ from foldproof.tasks.diagnose.perturb.compare import (
 from foldproof.tasks.diagnose.perturb.cuts import choose_rows
 from foldproof.tasks.diagnose.perturb.panels import change_panel
 from foldproof.tasks.diagnose.perturb.perturbations import PERTURBATIONS
-from foldproof.tasks.train import TrainedUnit, Unit, fit_statistics, network_of, normalized, score
+from foldproof.tasks.train import (
+    TrainedUnit,
+    Unit,
+    fit_statistics,
+    network_of,
+    score,
+    unit_windows,
+)
 
 Retrain = Callable[[Unit, Panel], TrainedUnit]
 Batch = tuple[Tensor, Windows]
@@ -78,10 +87,8 @@ def sampled(
     unit: Unit, panel: Panel, statistics: dict[str, np.ndarray], dates: int, symbols: int
 ) -> Batch:
     """(N,) samples of a few dates and symbols of the test block, and the windows they index."""
-    values = normalized(unit, panel, statistics).values
-    member = torch.from_numpy(np.array(panel.member))
-    samples = eligible(values, member, unit.fold.test, unit.network.window)
-    windows = Windows.of(values, torch.from_numpy(np.array(panel.target)), unit.network.window)
+    windows = unit_windows(unit, panel, statistics, unit.fold.test, np.array(panel.target))
+    samples = windows.eligible(torch.from_numpy(np.array(panel.member)), unit.fold.test)
     days = windows.date(samples)
     chosen = [some(samples[days == date], symbols) for date in some(days.unique(), dates)]
     return torch.cat(chosen) if chosen else samples, windows
@@ -187,14 +194,21 @@ def batch_coupling(
 ) -> tuple[Coupling, float]:
     """How the forecasts of a batch depend on each other, and up to how many sd that is rounding.
 
-    The network runs in training mode with dropout off, or as it scores.
+    The network runs in training mode with dropout off, or as it is scored.
     """
     samples, windows = batch
     dates, values = windows.date(samples), windows.gather(samples)
     module, values, tolerance = calls.precise(network, values, dates, seed)
-    calls.dropout_off(module).train(training)
-    found = coupling(lambda x, d: calls.fresh_call(module, x, d, seed), values, dates, seed)
-    return found, tolerance
+    calls.dropout_off(module).train()
+
+    def forward(x: Tensor, d: Tensor) -> Tensor:
+        one = copy.deepcopy(module)
+        assert isinstance(one, Forecaster)  # as network is
+        if not training:
+            prepare(one, [(x, d)])
+        return calls.call(one, x, d, seed)
+
+    return coupling(forward, values, dates, seed), tolerance
 
 
 def state_purity(network: Forecaster, samples: Tensor, windows: Windows) -> Finding:

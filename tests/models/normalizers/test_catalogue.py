@@ -13,7 +13,8 @@ EXPECTED = [
     "none", "zscore", "robust_zscore", "rolling_zscore", "ewm_zscore", "cs_zscore", "cs_rank",
     "min_max", "rolling_rank", "volatility_scaled",
     "cs_rank_normal", "rolling_cs_zscore", "cs_rolling_zscore",
-    "instance_norm", "revin", "batch_norm", "batch_norm_hidden", "batch_norm_date", "layer_norm",
+    "instance_norm", "revin", "robust_instance_norm", "price_relative", "dain", "bin", "edain",
+    "dish_ts", "batch_norm", "batch_norm_hidden", "batch_norm_date", "layer_norm",
     "rms_norm", "dynamic_tanh", "ghost_batch_norm", "causal_batch_norm", "full_sample_zscore",
 ]  # fmt: skip
 
@@ -31,6 +32,12 @@ def test_the_keys_are_fixed():
     [
         ("instance_norm", "window", "InstanceNorm"),
         ("revin", "window", "RevIN"),
+        ("robust_instance_norm", "window", "RobustInstanceNorm"),
+        ("price_relative", "window", "PriceRelative"),
+        ("dain", "window", "DAIN"),
+        ("bin", "window", "BIN"),
+        ("edain", "window", "EDAIN"),
+        ("dish_ts", "window", "DishTS"),
         ("batch_norm", "window", "FeatureBatchNorm"),
         ("batch_norm_hidden", "hidden", "HiddenBatchNorm"),
         ("batch_norm_date", "hidden", "DateBatchNorm"),
@@ -42,11 +49,12 @@ def test_the_keys_are_fixed():
     ],
 )
 def test_learned_variants_differ_from_the_zscore_in_one_place_only(name, place, kind):
-    """Batch norm of inputs reads raw features instead: it is the input's only normalizer."""
+    """Some read raw features instead: they are the input's only normalizer."""
     variant = VARIANTS[name]
     parts = {"input": variant.input, "window": variant.window, "hidden": variant.hidden}
     assert parts.pop(place).__name__ == kind
-    assert parts.pop("input") == (None if name == "batch_norm" else VARIANTS["zscore"].input)
+    alone = name in ("batch_norm", "price_relative")
+    assert parts.pop("input") == (None if alone else VARIANTS["zscore"].input)
     assert set(parts.values()) == {None}
 
 
