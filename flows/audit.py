@@ -152,7 +152,7 @@ def audit_variants(
     own = OwnRows(experiment.data, experiment.target, experiment.network.window)
     submit = partial(audit_panel.submit, own, fold, spec, quick, panel)
     first = Job("audit panel", submit, start_variants)
-    screen.follow([first], width=2 * experiment.processes, later=len(experiment.variants))
+    screen.follow([first], later=len(experiment.variants))
     return reports, cpu
 
 

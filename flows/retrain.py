@@ -94,7 +94,7 @@ def retraining_id(night: Experiment, panel: Path, plan: Plan) -> str:
     A night's retraining is therefore decided once, even if the champion has since been moved or
     rolled back.
     """
-    settings = night.model_dump(mode="json", exclude={"tracking", "workers", "operation"})
+    settings = night.model_dump(mode="json", exclude={"tracking", "compute", "operation"})
     operation = night.operation
     rules = operation.model, str(operation.as_of), str(operation.gate)
     own = [variant_version(name) for name in night.variants]

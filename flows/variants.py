@@ -146,7 +146,7 @@ def fit_variants(experiment: Experiment, panel: Path, plan: Plan, screen: Screen
     for name in experiment.references:
         jobs += reference_jobs(experiment, name, panel, plan, fitted, screen)
     follow_ups = (1 + bool(experiment.attribution.samples)) * len(experiment.variants)
-    screen.follow(jobs, width=2 * experiment.processes, later=follow_ups)
+    screen.follow(jobs, later=follow_ups)
     return fitted
 
 

@@ -139,7 +139,17 @@ BAD_SETTINGS = {
     "a level of one": ("statistics.level=1", "level must lie in [0.5, 1); it is 1"),
     "a loss that needs whole dates": ("training.loss=rank_correlation", "whole dates"),
     "a folder as a store": ("tracking.uri=./mlruns", "a server or a database"),
-    "negative workers": ("workers=-1", "workers must be at least 0"),
+    "a setting of another section": ("workers=2", "no such key; did you mean compute.workers?"),
+    "a password in the storage": (
+        "compute.storage=s3://key:s3cret@bucket/folder",
+        "storage contains a password, which would be logged",
+    ),
+    "a storage that ends with its process": (
+        "compute.storage=memory://x/y",
+        "ends with its process",
+    ),
+    "an engine that is not there": ("compute.engine=ray", "engine has no choice 'ray'"),
+    "negative workers": ("compute.workers=-1", "workers must be at least 0"),
     "a value in place of a section": (
         "training=5",
         "training is a section of settings, such as training.loss=...; it is 5",

@@ -13,7 +13,7 @@ from prefect.results import ResultStore
 from prefect.settings import PREFECT_RESULTS_LOCAL_STORAGE_PATH, temporary_settings
 
 from foldproof.tasks.encoded import MAGIC
-from foldproof.tasks.task import ENCODED, ResultKeys, kept_under
+from foldproof.tasks.task import ENCODED, ResultKeys, kept_under, storage_at
 from foldproof.tasks.timing import Timed
 
 
@@ -64,6 +64,20 @@ def test_a_file_that_asks_to_be_unpickled_is_neither_read_nor_run(
     assert not (tmp_path / "OWNED").exists()
     with pytest.raises(ValueError, match="is no complete result"):
         store.read("unit")
+
+
+@pytest.mark.parametrize("address", ["{folder}", "file://{folder}", "memory://shared{folder}"])
+def test_results_are_kept_in_a_folder_or_at_an_address(
+    address: str, store: ResultStore, tmp_path: Path
+) -> None:
+    store.result_storage = storage_at(address.format(folder=tmp_path / "shared"))
+    assert not store.exists("unit")
+    store.write(VALUE, key="unit")
+    store.cache.clear()
+    assert store.exists("unit")
+    assert store.read("unit").result == VALUE
+    on_disk = [file.name for file in (tmp_path / "shared").rglob("unit")]
+    assert on_disk == ([] if address.startswith("memory") else ["unit"])
 
 
 def test_half_a_result_does_not_count(store: ResultStore, tmp_path: Path) -> None:
