@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar
 
-from foldproof.models.spec import Spec, at_least, require
+from foldproof.models.spec import Spec, at_least, clipped, require
 from foldproof.tasks.data.address import holds_password
 
 
@@ -29,6 +29,11 @@ class Engine:
 ENGINES: Mapping[str, Engine] = MappingProxyType(
     {
         "processes": Engine("processes of this machine", "flows.processes.workers:start_processes"),
+        "dask": Engine(
+            "workers of a Dask cluster",
+            "flows.processes.dask_cluster:start_cluster",
+            "flows.processes.dask_cluster:check_cluster",
+        ),
     }
 )
 """By the key in ``compute.engine``."""
@@ -42,12 +47,16 @@ class ComputeSpec(Spec):
     __choices__: ClassVar = MappingProxyType({"engine": ENGINES})
 
     engine: str = "processes"
-    """processes: on this machine."""
+    """processes: on this machine. dask: on the workers of a Dask cluster, on any machines."""
+    address: str | None = None
+    """For engine dask, the address of its scheduler, such as tcp://10.0.0.5:8786 or tls://...; see
+    conf/server/run dask-scheduler."""
     workers: int = 0
-    """Training processes, one thread each; 0 for one per core."""
+    """Training processes, one thread each; 0 for one per core. For engine dask, the workers that
+    must have joined before it starts; 0 for one."""
     storage: str | None = None
-    """Folder or address (s3://bucket/folder) in which the results of units are kept. By default
-    .foldproof/results in the working directory."""
+    """Folder or address (s3://bucket/folder) that every machine reaches, for panels and the results
+    of units. By default results are kept in .foldproof/results in the working directory."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -55,6 +64,18 @@ class ComputeSpec(Spec):
             not holds_password(self.storage or ""),
             "storage contains a password, which would be logged with the configuration; fsspec "
             "takes it from the environment or from its own configuration",
+        )
+        dask = self.engine == "dask"
+        require(
+            dask == (self.address is not None),
+            "engine dask needs the address of its scheduler, such as "
+            "compute.address=tcp://127.0.0.1:8786"
+            if dask
+            else "address is for engine dask: set compute.engine=dask, or leave the address out",
+        )
+        require(
+            self.address is None or self.address.startswith(("tcp://", "tls://")),
+            f"address must begin with tcp:// or tls://; it is {clipped(self.address)}",
         )
         require(self.storage != "", "storage is empty; leave it out for .foldproof/results")
         require(

@@ -165,10 +165,11 @@ def check(study: BatchStudy) -> Iterator[None]:
         DataError: The data cannot be used.
         PlanError: The panel is too short for its fold.
         StorageError: Results cannot be kept where ``compute.storage`` says.
+        WorkerError: A worker cannot be used.
         TrackingError: The tracking store cannot be reached.
     """
     open_store(study.tracking)
-    require_compute(study.compute)
+    require_compute(study.compute, study)
     checked: Checked = {}
     for name in study.panels:
         source = study.sources[name]

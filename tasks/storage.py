@@ -44,6 +44,11 @@ def reached(storage: str) -> Iterator[tuple[fsspec.AbstractFileSystem, str]]:
         yield files, path
     except StorageError:
         raise
+    except FileNotFoundError as error:  # fsspec's own says the path only
+        missing = error.filename or error
+        raise StorageError(
+            f"compute.storage {storage} cannot be used: there is no {missing}"
+        ) from error
     except (ImportError, ValueError, OSError, RuntimeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise StorageError(f"compute.storage {storage} cannot be used: {reason}") from error
@@ -78,6 +83,12 @@ def remove_note(storage: str, name: str) -> None:
     """Remove the file of :func:`leave_note`."""
     with reached(storage) as (files, path):
         files.rm_file(f"{path}/{name}")
+
+
+def present(storage: str, name: str) -> bool:
+    """Whether ``storage`` holds a file ``name``."""
+    with reached(storage) as (files, path):
+        return bool(files.exists(f"{path}/{name}"))
 
 
 def put(file: Path, storage: str, name: str) -> None:

@@ -101,6 +101,6 @@ def storage_at(storage: str) -> WritableFileSystem:
     return (RemoteFileSystem if remote else LocalFileSystem)(basepath=f"{place}/results")
 
 
-def kept_under(key: Callable[[Any, dict[str, Any]], str]) -> CachePolicy:
-    """Results are kept under ``key(context, parameters)`` and found again by it."""
+def kept_under(key: Callable[[Any, dict[str, Any]], str | None]) -> CachePolicy:
+    """Results are kept under ``key(context, parameters)`` and found by it; None keeps none."""
     return CachePolicy.from_cache_key_fn(key).configure(key_storage=ResultKeys())

@@ -21,6 +21,14 @@ from foldproof.models.memory import keep_activations_mapped
 from foldproof.tasks.task import keep_results_in
 
 
+class WorkerError(RuntimeError):
+    """A worker, or what a worker needs, cannot be used; the message says which and why."""
+
+
+class DiedError(RuntimeError):
+    """A worker process died again and again with the same task."""
+
+
 class Started(NamedTuple):
     """Workers that take tasks.
 

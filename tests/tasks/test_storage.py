@@ -37,7 +37,7 @@ def test_a_relative_folder_is_that_of_the_working_directory(tmp_path: Path, monk
 def test_another_folder_does_not_hold_the_note(tmp_path: Path) -> None:
     """As on a machine that has a folder of the same name."""
     note = leave_note(str(tmp_path / "one"))
-    with pytest.raises(StorageError, match=r"cannot be used: .*No such file"):
+    with pytest.raises(StorageError, match=r"cannot be used: there is no .*note-"):
         read_note(str(tmp_path / "other"), note)
 
 

@@ -93,10 +93,20 @@ def test_half_a_result_does_not_count(store: ResultStore, tmp_path: Path) -> Non
 def test_every_kept_result_of_a_task_is_kept_this_way() -> None:
     from foldproof.tasks.attribute.task import attribute
     from foldproof.tasks.batch_study.task import study_cell
-    from foldproof.tasks.diagnose.task import diagnose
+    from foldproof.tasks.compare.task import compare_forecasts
+    from foldproof.tasks.diagnose.task import (
+        audit_folds,
+        audit_panel,
+        audit_panel_features,
+        audit_variant,
+        diagnose,
+    )
     from foldproof.tasks.train.task import forecast_reference, train
 
-    for task in (attribute, study_cell, diagnose, forecast_reference, train):
+    for task in (
+        attribute, study_cell, diagnose, forecast_reference, train, compare_forecasts,
+        audit_folds, audit_panel, audit_panel_features, audit_variant,
+    ):  # fmt: skip
         assert task.persist_result
         assert task.result_serializer is ENCODED
         assert isinstance(task.cache_policy.key_storage, ResultKeys)  # type: ignore[union-attr]
