@@ -9,10 +9,10 @@ import numpy as np
 
 from foldproof.conf.compute import ENGINES, ComputeSpec
 from foldproof.conf.schema import Experiment
+from foldproof.flows.commands.shell import late
 from foldproof.flows.paths import PANELS
 from foldproof.flows.processes.api import ServerError
 from foldproof.flows.processes.workers import DiedError, WorkerError
-from foldproof.flows.shell import late
 from foldproof.models.engine import require_engine
 from foldproof.tasks.attribute.explain import ExplainError
 from foldproof.tasks.data import DataError, DataSpec, Panel, TargetSpec, build, folder_of

@@ -16,7 +16,7 @@ from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTa
 from prefect.tasks import Task
 
 from foldproof.conf.compute import ENGINES, ComputeSpec
-from foldproof.flows.shell import late
+from foldproof.flows.commands.shell import late
 from foldproof.models.memory import keep_activations_mapped
 from foldproof.tasks.task import keep_results_in
 

@@ -148,6 +148,18 @@ BAD_SETTINGS = {
         "compute.storage=memory://x/y",
         "ends with its process",
     ),
+    "a cluster without an address": (
+        "compute.engine=dask",
+        "engine dask needs the address of its scheduler, such as compute.address=tcp://",
+    ),
+    "an address that nobody uses": (
+        "compute.address=tcp://127.0.0.1:8786",
+        "address is for engine dask: set compute.engine=dask, or leave the address out",
+    ),
+    "an address of another kind": (
+        "compute={engine: dask, address: 'http://127.0.0.1:8787'}",
+        "address must begin with tcp:// or tls://; it is 'http://127.0.0.1:8787'",
+    ),
     "an engine that is not there": ("compute.engine=ray", "engine has no choice 'ray'"),
     "negative workers": ("compute.workers=-1", "workers must be at least 0"),
     "a value in place of a section": (
