@@ -92,7 +92,7 @@ def test_workers_are_checked_before_the_start(
     threads: int, code: str | None, workers: int, message: str | None, ticket: Ticket,
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(dask_cluster, "JOIN", 0.2)
+    monkeypatch.setattr(dask_cluster, "JOIN", 0.5 if workers == 2 else 60.0)
     compute = replace(COMPUTE, workers=workers, storage=str(tmp_path))
     given = changed(ticket, "code", code) if code else ticket
     with LocalCluster(
