@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from foldproof.conf.compute import ComputeSpec
 from foldproof.conf.form import Description
 from foldproof.models.batches import BATCHES
-from foldproof.models.normalizers import VARIANTS, resolve
+from foldproof.models.normalizers import CONTROLS, VARIANTS, resolve
 from foldproof.models.spec import OWN, NetworkSpec, TrainingSpec, at_least, require
 from foldproof.tasks.attribute.spec import AttributionSpec
 from foldproof.tasks.compare.spec import StatisticsSpec
@@ -28,7 +28,7 @@ class Experiment(Description):
 
     __bounds__: ClassVar = at_least(0, "seeds")
     __choices__: ClassVar = MappingProxyType(
-        {"variants": (*VARIANTS, OWN), "references": REFERENCES}
+        {"variants": (*VARIANTS, *CONTROLS, OWN), "references": REFERENCES}
     )
 
     name: str

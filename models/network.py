@@ -16,6 +16,7 @@ class Forecaster(nn.Module):
 
     Attributes:
         native: Whether the native LSTM may run.
+        scoring: How a leaky control is scored; None for all others.
     """
 
     def __init__(
@@ -23,6 +24,7 @@ class Forecaster(nn.Module):
     ) -> None:
         super().__init__()
         self.native = native
+        self.scoring = variant.scoring
         between = spec.dropout if spec.layers > 1 else 0.0
         self.lstm = nn.LSTM(n_features, spec.hidden, spec.layers, batch_first=True, dropout=between)
         self.head = nn.Linear(spec.hidden, 1)
