@@ -13,7 +13,9 @@ SourceName = Literal[
     "sp500", "file", "query", "noise", "linear", "lagged", "regime",
     "interaction", "sign_flip", "switching", "echo",
 ]  # fmt: skip
-Kind = Literal["return", "market_relative", "cs_zscore", "cs_rank"]
+Kind = Literal[
+    "return", "market_relative", "cs_zscore", "cs_rank", "cs_rank_normal", "volatility_scaled"
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -200,4 +202,7 @@ class TargetSpec(Spec):
     """Trading days from the next close to the close at which the return ends."""
     kind: Kind = "cs_zscore"
     """return: unchanged; market_relative: minus the mean over the date's members; cs_zscore: that,
-    divided by their standard deviation; cs_rank: rank among them, evenly from -0.5 to 0.5."""
+    divided by their standard deviation; cs_rank: rank among them, evenly from -0.5 to 0.5;
+    cs_rank_normal: normal quantile of that rank; volatility_scaled: divided by the volatility that
+    the stock's earlier returns forecast. Forecasts are scored on it; a variant trains on another
+    kind as zscore -> cs_rank."""
