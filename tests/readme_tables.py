@@ -14,6 +14,7 @@ import yaml
 from foldproof.conf.form import references
 from foldproof.conf.schema import Experiment
 from foldproof.models.normalizers import VARIANTS
+from foldproof.tasks.data.features.target import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -37,6 +38,12 @@ def variants() -> str:
     ]  # fmt: skip
     columns = ("key", "formula", "statistics from", "couples", "in training", "source", "trap")
     return markdown(columns, rows)
+
+
+def targets() -> str:
+    """Every kind of target."""
+    rows = [(f"`{key}`", one.formula, one.statistics) for key, one in KINDS.items()]
+    return markdown(("kind", "formula", "statistics from"), rows)
 
 
 def settings() -> str:
@@ -69,6 +76,7 @@ def shown(field: Mapping[str, Any]) -> str:
 
 TABLES: Mapping[str, tuple[str, Callable[[], str]]] = MappingProxyType({
     "settings": ("conf/README.md", settings),
+    "targets": ("conf/README.md", targets),
     "variants": ("models/normalizers/README.md", variants),
 })  # fmt: skip
 """Name of a table -> the README that holds it, and what makes it."""

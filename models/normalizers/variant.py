@@ -6,6 +6,8 @@ from typing import Literal, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
+from foldproof.models.spec import TargetName
+
 
 class Scaled(NamedTuple):
     """A normalized panel and the derivative of the normalization.
@@ -67,6 +69,8 @@ class Variant:
         window: Makes the normalizer of windows from the number of features, or None.
         hidden: Makes the normalizer of the last hidden state from its size, or None.
         batches: The batch composition that the variant needs; None for any.
+        target: The kind of target that it trains on; None for the kind of the settings. Forecasts
+            are scored on the kind of the settings whatever they were trained on.
         causal: Claim: the forecast for a date uses no later row.
         coupling: Claim: the samples that share statistics with a sample at scoring: none, or those
             of its date.
@@ -83,6 +87,7 @@ class Variant:
     window: Callable[[int], WindowNormalizer] | None = None
     hidden: Callable[[int], HiddenNormalizer] | None = None
     batches: str | None = None
+    target: TargetName | None = None
     causal: bool = True
     coupling: Literal["none", "date"] = "none"
     training_coupling: Literal["none", "date", "batch"] = "none"

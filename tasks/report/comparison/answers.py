@@ -162,6 +162,7 @@ def summary_markdown(results: Results, link: str) -> str:
         for question, answer in zip(QUESTIONS, answers(results), strict=True)
     ]
     said += [f"{results.left_out}\n"] if results.missing else []
+    said += [f"{escaped(results.other_targets)}\n"] if results.other_targets else []
     kept = dict.fromkeys(results.kept, "yes")
     rows = [
         (label(name), str(results.rank_ic(name)), kept.get(name, ""), results.verdict(name))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from foldproof.models.spec import TargetName
 from foldproof.tasks.data import DataSpec, TargetSpec, build
 from foldproof.tasks.data.features.grid import grid_of
 from foldproof.tasks.data.panel import layout
@@ -14,7 +15,6 @@ from foldproof.tasks.data.panel.newest import newest, note_newest, row_hashes
 from foldproof.tasks.data.panel.read import accepted
 from foldproof.tasks.data.rows import Rows
 from foldproof.tasks.data.sources.files import in_roles
-from foldproof.tasks.data.spec import Kind
 from tests.tasks.data.conftest import ROLES
 
 TODAY = date(2026, 1, 1)
@@ -53,7 +53,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("nights", [1, 12, 33])
 def test_an_extended_panel_is_the_whole_one_to_the_last_bit(
-    nights: int, case: str, kind: Kind, market: pd.DataFrame
+    nights: int, case: str, kind: TargetName, market: pd.DataFrame
 ) -> None:
     """Over the end of a listing, a halt, gaps and membership that changes."""
     spec, table, target = CASES[case], with_features(market), TargetSpec(5, kind)
