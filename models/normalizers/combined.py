@@ -113,9 +113,10 @@ def trained_on(name: str, variant: Variant, target: str) -> Variant:
     Raises:
         ValueError: There is no such kind of target, or the variant trains on another.
     """
-    kinds = get_args(TargetName)
+    kinds = dict.fromkeys(get_args(TargetName))
     order = f"; write {AT.strip()} before {TO.strip()}" if AT in target else ""
-    require(target in kinds, f"variant {name!r}: {unknown('kind of target', target, kinds)}{order}")
+    unknown_kind = unknown("kind of target", target, kinds)
+    require(target in kinds, f"variant {name!r}: {unknown_kind}{order}")
     require(
         variant.target in (None, target),
         f"variant {name!r} trains on {variant.target}; leave out {TO.strip()} {target}",
