@@ -41,7 +41,8 @@ class Experiment(Description):
     """Plan of the walk-forward folds."""
     variants: tuple[str, ...]
     """Keys of models.normalizers.VARIANTS, or package.module:attribute for your own. Several are
-    combined as cs_rank + layer_norm; zscore @ date_block trains on these batches."""
+    combined as cs_rank + layer_norm; zscore @ date_block trains on these batches, and
+    zscore -> cs_rank on this kind of target, whatever target.kind scores."""
     references: tuple[str, ...] = tuple(REFERENCES)
     """Forecasters to compare the LSTM with: keys of tasks.train.REFERENCES."""
     network: NetworkSpec = NetworkSpec()
@@ -106,6 +107,11 @@ class Experiment(Description):
         end = min(night, self.data.end or night)
         operation = replace(self.operation, as_of=night)
         return self.model_copy(update={"data": replace(self.data, end=end), "operation": operation})
+
+    def target_of(self, variant: str) -> TargetSpec:
+        """The target that a variant trains on; all are scored on ``target``."""
+        kind = resolve(variant).target
+        return self.target if kind is None else replace(self.target, kind=kind)
 
     @property
     def controls(self) -> tuple[str, ...]:

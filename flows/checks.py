@@ -85,6 +85,10 @@ def check_experiment(experiment: Experiment, compared: bool = False) -> Iterator
         raise TrainingError(str(error)) from error
     checked: Checked = {}
     panel, folds = built(experiment.data, experiment.target, experiment.split, checked)
+    for variant in experiment.variants:
+        target = experiment.target_of(variant)
+        if (experiment.data, target) not in checked:
+            built(experiment.data, target, experiment.split, checked)
     if compared:
         require_scored(folds, panel, experiment.target.horizon)
     with using(checked):

@@ -127,7 +127,7 @@ def new_retraining(
             findings = audit_challengers(trial, plan, fitted, panel)
     with watch("comparison"):
         decision = decide_champion(
-            fitted.trained, findings, champion, trial.data, panel, plan.folds,
+            fitted.scored, findings, champion, trial.data, panel, plan.folds,
             gate, trial.target.horizon, stale, evidence_of(trial.tracking, trial.operation.model),
         )  # fmt: skip
     seconds = watch.seconds | {f"cpu/{step}": spent for step, spent in fitted.seconds.items()}
