@@ -14,6 +14,7 @@ import yaml
 from foldproof.conf.form import references
 from foldproof.conf.schema import Experiment
 from foldproof.models.normalizers import CONTROLS, VARIANTS, Variant
+from foldproof.tasks.data.features.target import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -40,6 +41,12 @@ def variants(catalogue: Mapping[str, Variant] = VARIANTS) -> str:
         "trap",
     )  # fmt: skip
     return markdown(columns, rows)
+
+
+def targets() -> str:
+    """Every kind of target."""
+    rows = [(f"`{key}`", one.formula, one.statistics) for key, one in KINDS.items()]
+    return markdown(("kind", "formula", "statistics from"), rows)
 
 
 def settings() -> str:
@@ -72,6 +79,7 @@ def shown(field: Mapping[str, Any]) -> str:
 
 TABLES: Mapping[str, tuple[str, Callable[[], str]]] = MappingProxyType({
     "settings": ("conf/README.md", settings),
+    "targets": ("conf/README.md", targets),
     "variants": ("models/normalizers/README.md", variants),
     "controls": ("models/normalizers/README.md", lambda: variants(CONTROLS)),
 })  # fmt: skip

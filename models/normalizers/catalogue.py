@@ -6,7 +6,14 @@ from types import MappingProxyType
 from foldproof.models.imported import imported
 from foldproof.models.normalizers.adaptive import BIN, DAIN, EDAIN, DishTS
 from foldproof.models.normalizers.chained import Chained
-from foldproof.models.normalizers.combined import AT, combined, on_batches, split_name
+from foldproof.models.normalizers.combined import (
+    AT,
+    TO,
+    combined,
+    on_batches,
+    split_name,
+    trained_on,
+)
 from foldproof.models.normalizers.controls import CONTROLS
 from foldproof.models.normalizers.cross_section import (
     CrossSectionRank,
@@ -243,8 +250,8 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
 """Every variant by its key, in the order of the tables."""
 
 
-EXAMPLE = "cs_rank + layer_norm @ date_block"
-"""A combination on stated batches."""
+EXAMPLE = "cs_rank + layer_norm @ date_block -> cs_rank"
+"""A combination on stated batches and a stated kind of target."""
 
 
 def resolve(name: str) -> Variant:
@@ -254,7 +261,8 @@ def resolve(name: str) -> Variant:
         name: Key of :data:`VARIANTS` or of ``CONTROLS``, or ``package.module:attribute`` for a
             variant of your own; several of these joined by `` + ``, see
             :func:`~.combined.combined`; and after them `` @ `` with a key of ``BATCHES`` to train
-            on, see :func:`~.combined.on_batches`.
+            on, see :func:`~.combined.on_batches`; and after these `` -> `` with a kind of target to
+            train on, see :func:`~.combined.trained_on`.
 
     Raises:
         ValueError: There is no such key, module or attribute, it is not a Variant, or the names do
@@ -262,7 +270,9 @@ def resolve(name: str) -> Variant:
     """
     if name in VARIANTS or name in CONTROLS:
         return VARIANTS.get(name) or CONTROLS[name]
-    names, batches = split_name(name)
+    names, batches, target = split_name(name)
+    if TO in name:
+        return trained_on(name, resolve(name.partition(TO)[0]), target)
     if batches:
         return on_batches(name, resolve(name.partition(AT)[0]), batches)
     if len(names) > 1:
@@ -270,6 +280,6 @@ def resolve(name: str) -> Variant:
     if ":" in name:
         return imported(name, "variant", Variant)
     message = unknown("normalization variant", name, {**VARIANTS, **CONTROLS})
-    if set("+@") & set(name):
-        message = f"{message}; write + and @ between spaces: {EXAMPLE}"
+    if set("+@>") & set(name):
+        message = f"{message}; write +, @ and -> between spaces: {EXAMPLE}"
     raise ValueError(f"{message}; your own: {OWN}")

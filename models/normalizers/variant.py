@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
-from foldproof.models.spec import require
+from foldproof.models.spec import TargetName, require
 
 
 class Scaled(NamedTuple):
@@ -117,6 +117,8 @@ class Variant:
         window: Makes the normalizer of windows from the number of features, or None.
         hidden: Makes the normalizer of the last hidden state from its size, or None.
         batches: The batch composition that the variant needs; None for any.
+        target: The kind of target that it trains on; None for the kind of the settings. Forecasts
+            are scored on the kind of the settings whatever they were trained on.
         causal: Claim: the forecast for a date uses no later row.
         coupling: Claim: the samples that share statistics with a sample at scoring: none, or those
             of its date; batch, all that are scored together, is for controls.
@@ -141,6 +143,7 @@ class Variant:
     window: Callable[[int], WindowNormalizer] | None = None
     hidden: Callable[[int], HiddenNormalizer] | None = None
     batches: str | None = None
+    target: TargetName | None = None
     causal: bool = True
     coupling: Literal["none", "date", "batch"] = "none"
     training_coupling: Literal["none", "date", "batch"] = "none"
