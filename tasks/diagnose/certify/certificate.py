@@ -106,7 +106,8 @@ def certify(name: str, seed: int = 0) -> Certificate:
 
     Args:
         name: A key of ``VARIANTS`` or ``CONTROLS``, a combination, or your own
-            ``package.module:attribute``.
+            ``package.module:attribute``. A kind of target after ``->`` is not measured: it is made
+            from the data of a comparison, and all are trained on the panel's own.
         seed: Seed of the training and of all perturbations.
 
     Returns:

@@ -77,10 +77,8 @@ def in_parts(subject: Subject) -> Measurement:
     state = {name: torch.from_numpy(array) for name, array in subject.trained.statistics.items()}
     dim, panel = ("dates", "symbols").index(axis), tensors(subject.panel)
     whole = normalizer.apply(*panel, state)
-    cut = [array.tensor_split(PARTS, dim) for array in panel]
-    parts = [
-        normalizer.apply(values.clone(), member.clone(), state) for values, member in zip(*cut)
-    ]
+    cut = ([part.clone() for part in array.tensor_split(PARTS, dim)] for array in panel)
+    parts = [normalizer.apply(one, its, state) for one, its in zip(*cut, strict=True)]
     joined = torch.cat([part.values for part in parts], dim)
     slopes = torch.cat([part.slope.expand_as(part.values) for part in parts], dim)
     same = np.array_equal(joined.numpy(), whole.values.numpy(), equal_nan=True)
