@@ -1,5 +1,6 @@
 """Workers of a Dask cluster: what is checked before they take tasks, and what travels to them."""
 
+import importlib
 import re
 import shutil
 import signal
@@ -232,6 +233,20 @@ def test_panels_travel_by_reference(ticket: Ticket, tmp_path: Path, monkeypatch)
     assert (found / "values.npy").read_bytes() == (panel / "values.npy").read_bytes()
     with pytest.raises(WorkerError, match="is no panel"):
         cluster.by_reference({"rows": tmp_path})
+
+
+def test_a_worker_notes_at_its_start_which_code_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every module that a key of a task asks for: its file may change while the worker runs."""
+    noted = set[tuple[str, ...]]()
+    monkeypatch.setattr(dask_worker, "code_version", lambda *modules: noted.add(modules))
+    dask_worker.dask_setup(None)
+    asked = set[tuple[str, ...]]()
+    for module in map(importlib.import_module, dask_worker.TASKS):
+        text = Path(module.__file__ or "").read_text()
+        names = re.findall(r"code_version\(([^)]*)\)", text)
+        asked |= {(module.__name__ if name == "__name__" else name.strip('"'),) for name in names}
+    assert len(asked) >= 4
+    assert noted >= asked | {("foldproof",), ("foldproof.tasks.train.train",)}
 
 
 def test_a_worker_that_joins_later_and_differs_runs_nothing(ticket: Ticket) -> None:
