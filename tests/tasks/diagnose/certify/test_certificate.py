@@ -29,6 +29,7 @@ FAULTS = {
     "MIXES_DATES": {"causal", "coupling", "later_dates", "day_by_day", "completeness", "saved"},
     "DENIES_STEPS": {"causal_steps", "causal_steps_training"},
     "HARMLESS_CONTROL": {"causal"},
+    "WRONG_AXIS": {"in_parts"},
     "DETACHED": {"completeness"},
     "MOVES_A_BUFFER": {"purity"},
     "DRAWS_WEIGHTS": {"saved"},
