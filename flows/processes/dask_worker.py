@@ -25,10 +25,17 @@ from foldproof.models.imported import failure
 from foldproof.models.spec import NetworkSpec, TrainingSpec
 from foldproof.tasks.data.panel.reference import PanelRef, fetched
 from foldproof.tasks.storage import StorageError, read_note
+from foldproof.tasks.train.unit import TRAINING
 from foldproof.tasks.version import HOUSE, code_version
 
 LIBRARIES = ("torch", "numpy", "pandas", "prefect")
 """Libraries that decide the bits of a result, or how tasks travel."""
+TASKS = tuple(
+    f"{HOUSE}.tasks.{step}.task" for step in ("train", "diagnose", "attribute", "batch_study")
+)
+"""Modules of the tasks that workers run."""
+KEYED = (*TASKS, TRAINING, f"{HOUSE}.tasks.train.references")
+"""Modules whose version decides where a result is kept."""
 ANSWER = 20.0
 """Seconds in which the Prefect server must answer."""
 
@@ -65,12 +72,22 @@ class Ticket:
     own: OwnCode
 
 
+def dask_setup(worker: object) -> None:
+    """Called by Dask when a worker starts with this module as its preload.
+
+    The modules of all tasks are imported now, and their versions noted, which decide where results
+    are kept: a file that changes later does not change what is loaded.
+    """
+    start_worker()
+    for module in (HOUSE, *KEYED):
+        if module in TASKS:
+            importlib.import_module(module)
+        code_version(module)
+
+
 @cache
 def versions(network: NetworkSpec, training: TrainingSpec) -> tuple[tuple[str, str], ...]:
-    """What decides the bits of a result on this machine, as it was when it was first asked for.
-
-    A file that changes later does not change the modules that are loaded.
-    """
+    """What decides the bits of a result on this machine."""
     return (
         ("code", code_version(HOUSE)),
         ("python", platform.python_version()),
