@@ -183,7 +183,7 @@ def summary_values(results: Results) -> Iterator[Value]:
     yield "summary/candidates", float(len(results.candidates)), 0
     yield "summary/in_confidence_set", float(len(results.kept)), 0
     luck = results.selection
-    for part in ("trials", "overfitting", "deflated"):
+    for part in ("trials", "earlier", "overfitting", "deflated"):
         yield f"selection/{part}", float(getattr(luck, part)), 0
     yield "summary/leaking", float(len(leaks - set(results.controls))), 0
     yield from seconds(results.seconds)
