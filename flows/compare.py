@@ -33,7 +33,7 @@ def compare(experiment: Experiment) -> Links:
         find_store(experiment.tracking)
         source = experiment.data, experiment.target
         panel = load_panel(*source, PANELS.resolve(), checked_panel(*source))
-        plan = plan_folds(experiment.split, panel)
+        plan = plan_folds(experiment.split, panel, experiment.tuning.folds)
     screen.opening(experiment.name, panel, plan.folds)
     key = comparison_id(experiment, load(panel).fingerprint, plan.hash)
     with alone(experiment.tracking, "comparison", key, screen.say):

@@ -12,7 +12,9 @@ import pandas as pd
 from foldproof.conf.schema import Experiment
 from foldproof.flows.processes.schedule import Job
 from foldproof.flows.screens.comparison import Screen
+from foldproof.flows.tuning import Tuned, tune
 from foldproof.models.engine import lstm_engine
+from foldproof.models.spec import NetworkSpec, TrainingSpec
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.attribute.task import attribute
 from foldproof.tasks.compare.comparison import daily
@@ -24,6 +26,7 @@ from foldproof.tasks.split.task import Plan
 from foldproof.tasks.timing import Timed
 from foldproof.tasks.train import PREFIX, TrainedUnit, TrainingError, Unit
 from foldproof.tasks.train.task import forecast_reference, train
+from foldproof.tasks.train.tuning import Setting
 
 T = TypeVar("T")
 
@@ -42,6 +45,7 @@ class Fitted:
         missing: By variant or reference, which of its units, or its audit or attribution, failed,
             and why. It is left out of everything below: its mean over fewer folds or seeds would
             not be comparable.
+        tuned: The settings that were chosen for each variant.
     """
 
     trained: dict[str, list[TrainedUnit]] = field(default_factory=dict)
@@ -51,6 +55,7 @@ class Fitted:
     shared: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     missing: dict[str, str] = field(default_factory=dict)
+    tuned: Tuned = field(default_factory=lambda: Tuned(Setting(NetworkSpec(), TrainingSpec())))
 
     @property
     def complete(self) -> dict[str, list[TrainedUnit]]:
@@ -142,10 +147,16 @@ def fit_variants(experiment: Experiment, panel: Path, plan: Plan, screen: Screen
     A unit that fails is noted, and the others go on.
     """
     fitted, fingerprint = Fitted(), load(panel).fingerprint
+    fitted.tuned = tune(experiment, panel, plan, screen)
+    fitted.seconds["tune"] += fitted.tuned.seconds
+    for name, why in fitted.tuned.failed.items():
+        fitted.missing[name] = f"tuning: {why}"
+        screen.say(f"{name:<22} failed, tuning: {why}")
     screen.engine(lstm_engine(experiment.network, experiment.training))
     jobs = [
         job
         for variant in experiment.variants
+        if variant not in fitted.missing
         for job in variant_jobs(experiment, variant, panel, fingerprint, plan, fitted, screen)
     ]
     jobs[1:1] = shared_jobs(experiment, panel, plan, fitted)
@@ -167,7 +178,7 @@ def variant_jobs(
 ) -> list[Job]:
     """One job per unit; the last one to finish returns the variant's audit and attribution."""
     units = [
-        Unit(variant, fold, seed, experiment.network, experiment.training, fingerprint, plan.hash)
+        Unit(variant, fold, seed, *fitted.tuned.setting(variant), fingerprint, plan.hash)
         for fold in plan.folds
         for seed in experiment.seeds
     ]
@@ -212,7 +223,9 @@ def variant_jobs(
 def shared_jobs(experiment: Experiment, panel: Path, plan: Plan, fitted: Fitted) -> list[Job]:
     """The audits of the features and of the plan."""
     features = partial(audit_panel_features.submit, experiment.data, experiment.audit, panel)
-    folds = partial(audit_folds.submit, plan.folds, experiment.split.embargo, panel)
+    folds = partial(
+        audit_folds.submit, (*plan.tuning, *plan.folds), experiment.split.embargo, panel
+    )
     jobs = []
     for subject, submit in (("features", features), ("folds", folds)):
         store = partial(fitted.shared.__setitem__, subject)

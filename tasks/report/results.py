@@ -69,6 +69,8 @@ class Results:
         engine: What ran the LSTM: torch, or native with instruction set and version.
         earlier: Other configurations compared before in the same MLflow experiment; None if the
             tracking store did not answer.
+        tuning: variant, the settings that were tried, rank_ic on the tuning folds, chosen; empty
+            without tuning.
     """
 
     title: str
@@ -95,6 +97,7 @@ class Results:
     missing: Mapping[str, str] = field(default_factory=dict)
     engine: str = "torch"
     earlier: int | None = None
+    tuning: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def ranking(self) -> pd.DataFrame:
