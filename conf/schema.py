@@ -21,6 +21,7 @@ from foldproof.tasks.operate.spec import OperationSpec
 from foldproof.tasks.split import WalkForward
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.train.references import REFERENCES
+from foldproof.tasks.train.tuning import TuningSpec
 
 
 class Experiment(Description):
@@ -49,6 +50,8 @@ class Experiment(Description):
     """The LSTM."""
     training: TrainingSpec = TrainingSpec()
     """How the LSTM is trained."""
+    tuning: TuningSpec = TuningSpec()
+    """Settings that are chosen for each variant on folds that are not scored."""
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     """Seeds of the networks of each variant and fold; see statistics.ensemble."""
     attribution: AttributionSpec = AttributionSpec()

@@ -92,6 +92,7 @@ def assemble(
         seconds=dict(seconds),
         code_version=code_version(HOUSE),
         missing=dict(fitted.missing),
+        tuning=fitted.tuned.table(experiment.tuning.tried),
         engine=", ".join(sorted({one.engine for one in units})),
     )
 

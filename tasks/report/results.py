@@ -67,6 +67,10 @@ class Results:
         missing: Variants and references that are left out because a part of them failed, with the
             part and the reason.
         engine: What ran the LSTM: torch, or native with instruction set and version.
+        earlier: Other configurations compared before in the same MLflow experiment; None if the
+            tracking store did not answer.
+        tuning: variant, the settings that were tried, rank_ic on the tuning folds, chosen; empty
+            without tuning.
     """
 
     title: str
@@ -92,6 +96,8 @@ class Results:
     code_version: str
     missing: Mapping[str, str] = field(default_factory=dict)
     engine: str = "torch"
+    earlier: int | None = None
+    tuning: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def ranking(self) -> pd.DataFrame:
@@ -152,7 +158,8 @@ class Results:
         best = self.references[:1]
         daily = self.comparison.daily[[*self.candidates, *best]].dropna().to_numpy()
         count = len(self.candidates)
-        return selection(daily[:, :count], horizon, daily[:, count] if best else None)
+        reference = daily[:, count] if best else None
+        return selection(daily[:, :count], horizon, reference, earlier=self.earlier or 0)
 
     @property
     def base(self) -> str:

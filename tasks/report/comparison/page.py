@@ -51,6 +51,7 @@ def page_of(results: Results, figures: Mapping[str, bytes]) -> str:
         plain=plain,
         title_of=title_of,
         witness_text=witness_text,
+        chosen_settings=Markup(_chosen(results).to_html(index=False, border=0)),
         plan_audit=Markup(plan.to_html(index=False, border=0)),
         identity={key: _shortened(value) for key, value in results.panel_summary.items()}
         | {
@@ -61,6 +62,16 @@ def page_of(results: Results, figures: Mapping[str, bytes]) -> str:
         },
         slopes=[ATTRIBUTIONS[key].title for key in DEFAULT[1:]],
     )
+
+
+def _chosen(results: Results) -> pd.DataFrame:
+    """The chosen setting of each variant with its rank IC on the tuning folds."""
+    table = results.tuning
+    if table.empty:
+        return table
+    own = table[table["chosen"]].drop(columns="chosen")
+    own = own.assign(variant=own["variant"].map(label), rank_ic=own["rank_ic"].round(4))
+    return own.rename(columns=lambda column: str(column).replace("_", " "))
 
 
 def _row(results: Results, name: str, entry: pd.Series) -> dict[str, Any]:
