@@ -16,6 +16,7 @@ from foldproof.models.spec import OWN, NetworkSpec, TrainingSpec, at_least, requ
 from foldproof.tasks.attribute.spec import AttributionSpec
 from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.data.spec import DataSpec, TargetSpec
+from foldproof.tasks.decompose.spec import DecompositionSpec
 from foldproof.tasks.diagnose.spec import AuditSpec
 from foldproof.tasks.operate.spec import OperationSpec
 from foldproof.tasks.split import WalkForward
@@ -56,6 +57,8 @@ class Experiment(Description):
     """Leak audit: does a forecast depend on the future."""
     statistics: StatisticsSpec = StatisticsSpec()
     """Statistics: which variant is best, and how certain that is."""
+    decomposition: DecompositionSpec = DecompositionSpec()
+    """Decomposition: what the forecasts are made of."""
     tracking: TrackingSpec = TrackingSpec()
     """Where runs are logged."""
     operation: OperationSpec = OperationSpec()

@@ -14,6 +14,7 @@ from foldproof.models.normalizers import resolve
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.compare.comparison import Comparison
 from foldproof.tasks.data import load
+from foldproof.tasks.decompose.decompose import Decomposition
 from foldproof.tasks.diagnose import LeakReport, Verdict
 from foldproof.tasks.diagnose.audited_rows import rows_fingerprint
 from foldproof.tasks.diagnose.findings.finding import overall
@@ -42,6 +43,7 @@ def assemble(
     plan: Plan,
     fitted: Fitted,
     comparison: Comparison,
+    decomposition: Decomposition,
     seconds: Mapping[str, float],
 ) -> Results:
     """The results of a finished comparison.
@@ -93,6 +95,7 @@ def assemble(
         code_version=code_version(HOUSE),
         missing=dict(fitted.missing),
         engine=", ".join(sorted({one.engine for one in units})),
+        decomposition=decomposition,
     )
 
 

@@ -81,8 +81,17 @@ def check_experiment(experiment: Experiment, compared: bool = False) -> Iterator
     panel, folds = built(experiment.data, experiment.target, experiment.split, checked)
     if compared:
         require_scored(folds, panel, experiment.target.horizon)
+        require_styles(experiment, panel)
     with using(checked):
         yield
+
+
+def require_styles(experiment: Experiment, panel: Panel) -> None:
+    """Raise DataError unless every style of the decomposition is a feature of the panel."""
+    try:
+        experiment.decomposition.chosen(panel.features)
+    except ValueError as error:
+        raise DataError(str(error)) from error
 
 
 def require_scored(folds: Iterable[Fold], panel: Panel, horizon: int) -> None:

@@ -18,6 +18,7 @@ from foldproof.flows.variants import fit_variants
 from foldproof.tasks.compare.task import compare_forecasts
 from foldproof.tasks.data import load
 from foldproof.tasks.data.task import load_panel
+from foldproof.tasks.decompose.task import decompose_forecasts
 from foldproof.tasks.report.task import draw_report, show_summary
 from foldproof.tasks.split.task import Plan, plan_folds
 from foldproof.tasks.timing import Stopwatch
@@ -47,12 +48,17 @@ def compare_on(
     with watch("units"):
         fitted = fit_variants(experiment, panel, plan, screen)
     fitted.require([experiment.statistics.base(experiment.variants)])
+    forecasts, outside = fitted.forecasts, fitted.leaking.union(experiment.controls)
     with watch("statistics"), screen.busy("statistics"):
         comparison = compare_forecasts(
-            fitted.forecasts, experiment.target.horizon, experiment.statistics,
-            fitted.leaking.union(experiment.controls),
+            forecasts, experiment.target.horizon, experiment.statistics, outside
+        )
+    with watch("decomposition"), screen.busy("decomposition"):
+        decomposition = decompose_forecasts(
+            forecasts, panel, experiment.data, plan.folds, experiment.target.horizon,
+            experiment.statistics, experiment.decomposition, outside,
         )  # fmt: skip
-    results = assemble(experiment, panel, plan, fitted, comparison, watch.seconds)
+    results = assemble(experiment, panel, plan, fitted, comparison, decomposition, watch.seconds)
     links = find_logged(experiment.tracking, results)
     if links is None:
         with watch("report"), screen.busy("drawing the report"):

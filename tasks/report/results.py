@@ -14,6 +14,7 @@ from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.compare.comparison import Comparison
 from foldproof.tasks.compare.selection import Selection, selection
 from foldproof.tasks.compare.spec import StatisticsSpec
+from foldproof.tasks.decompose.decompose import Decomposition
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
 from foldproof.tasks.report.text import is_reference, label, minus
 from foldproof.tasks.split.fold import Fold
@@ -67,6 +68,7 @@ class Results:
         missing: Variants and references that are left out because a part of them failed, with the
             part and the reason.
         engine: What ran the LSTM: torch, or native with instruction set and version.
+        decomposition: What the forecasts are made of; None if that was not computed.
     """
 
     title: str
@@ -92,6 +94,7 @@ class Results:
     code_version: str
     missing: Mapping[str, str] = field(default_factory=dict)
     engine: str = "torch"
+    decomposition: Decomposition | None = None
 
     @property
     def ranking(self) -> pd.DataFrame:

@@ -105,6 +105,14 @@ def overall_values(results: Results, name: str) -> Iterator[Value]:
         value: Any = entry.get(column)
         if not pd.isna(value):
             yield key, float(value), 0
+    yield from _decomposed(results, name)
+
+
+def _decomposed(results: Results, name: str) -> Iterator[Value]:
+    """The neutral rank IC of a variant; its interval and exposures are in the summary's tables."""
+    found = results.decomposition
+    if found is not None and "neutral" in found.table:
+        yield "oos/rank_ic_neutral", found.table.loc[[name], "neutral"].to_numpy(float)[0], 0
 
 
 def variant_values(results: Results, name: str) -> Iterator[Value]:
