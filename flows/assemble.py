@@ -22,7 +22,7 @@ from foldproof.tasks.diagnose.findings.joint_verdict import joint_verdict
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.split import Fold
 from foldproof.tasks.split.task import Plan
-from foldproof.tasks.track.audit import Audit
+from foldproof.tasks.track.results.audit import Audit
 from foldproof.tasks.train import HOUSE, TrainedUnit, code_version, digest, variant_version
 
 

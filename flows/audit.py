@@ -13,12 +13,12 @@ from foldproof.conf.outside import OutsideAudit
 from foldproof.conf.schema import Experiment
 from foldproof.flows.assemble import audit_of_forecaster, audit_of_variants
 from foldproof.flows.checks import check_experiment, checked_panel
-from foldproof.flows.in_part import require_complete, require_sent
+from foldproof.flows.flow_runs.in_part import require_complete, require_sent
+from foldproof.flows.flow_runs.this_run import run_name
 from foldproof.flows.paths import AUDITS, PANELS
 from foldproof.flows.processes.schedule import Job
 from foldproof.flows.processes.workers import Workers
 from foldproof.flows.screens.audit import AuditScreen
-from foldproof.flows.this_run import run_name
 from foldproof.flows.variants import first_line
 from foldproof.tasks.data.panel.read import own_function
 from foldproof.tasks.data.task import load_panel
@@ -38,7 +38,7 @@ from foldproof.tasks.report.task import draw_audit
 from foldproof.tasks.split import Fold
 from foldproof.tasks.split.task import plan_folds
 from foldproof.tasks.timing import Stopwatch, Timed
-from foldproof.tasks.track.audit import Audit
+from foldproof.tasks.track.results.audit import Audit
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import open_store
 from foldproof.tasks.track.task import find_store, log_audit

@@ -11,7 +11,7 @@ from prefect import flow
 from foldproof.conf.load import to_yaml
 from foldproof.conf.study import BatchStudy
 from foldproof.flows.checks import Checked, built, checked_panel, using
-from foldproof.flows.in_part import require_sent
+from foldproof.flows.flow_runs.in_part import require_sent
 from foldproof.flows.paths import PANELS, STUDIES
 from foldproof.flows.processes.alone import alone
 from foldproof.flows.processes.schedule import Job

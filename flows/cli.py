@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from foldproof.flows.shell import (
+from foldproof.flows.commands.shell import (
     HOST,
     command,
     fail,
@@ -81,8 +81,8 @@ def clean(
     2: could not run, for instance because another command is running in this folder.
     """
     prepare(verbose=False)
-    from foldproof.flows.clean import InUseError
-    from foldproof.flows.clean import clean as removed
+    from foldproof.flows.commands.clean import InUseError
+    from foldproof.flows.commands.clean import clean as removed
 
     try:
         typer.echo(removed(older, dry_run))
@@ -104,7 +104,7 @@ def init(
     is converted to a long table beside it. Exit status 0: written, 2: could not run.
     """
     with command(verbose=False, left="no file is half-written; run the same command again"):
-        late("flows.init:write_configuration")(table, force)
+        late("flows.commands.init:write_configuration")(table, force)
 
 
 @app.command()
@@ -142,6 +142,14 @@ def audit(
         bool,
         typer.Option("--power", help="With --benchmark: the smallest leak that each test detects."),
     ] = False,
+    variants: Annotated[
+        bool,
+        typer.Option(
+            "--variants",
+            help="Measure every claim of all normalizations, or of the named ones; with --quick "
+            "without CPU times.",
+        ),
+    ] = False,
     seeds: Annotated[
         int,
         typer.Option(
@@ -153,13 +161,18 @@ def audit(
 ) -> None:
     """Test variants, or your own forecaster, for information from the future.
 
-    Exit status 0: clean, or a study that finished, 1: a leak, 2: inconclusive, or could not run.
+    Exit status 0: clean, or a study that finished, 1: a leak, or a claim that does not hold, 2:
+    inconclusive, or could not run.
     """
     with command(verbose, NOTHING_LEFT):
+        keys = [key for key in (subject, *(settings or [])) if key]
+        if variants:
+            if benchmark or power or seeds:
+                fail("--variants goes with --quick only, not with --benchmark, --power or --seeds")
+            raise typer.Exit(late("flows.certify:run_certify")(keys, quick))
         if benchmark:
             from foldproof.flows.benchmark import DRAWS, run_benchmark, run_power
 
-            keys = [key for key in (subject, *(settings or [])) if key]
             if power:
                 run_power(seeds or DRAWS, keys)
                 raise typer.Exit
@@ -240,7 +253,7 @@ def list_(config: StoreConfig = "", most: Most = 20) -> None:
     Exit status 0: listed, also if there is none, 2: could not run.
     """
     with command(verbose=False, left=NOTHING_LEFT):
-        from foldproof.flows.results import list_comparisons
+        from foldproof.flows.commands.results import list_comparisons
 
         list_comparisons(config, most)
 
@@ -259,7 +272,7 @@ def open_(
     Exit status 0: there is one, 2: could not run.
     """
     with command(verbose=False, left=NOTHING_LEFT):
-        from foldproof.flows.results import open_report
+        from foldproof.flows.commands.results import open_report
 
         open_report(run, config, browser)
 
@@ -321,7 +334,7 @@ def sync() -> None:
     nothing waits any more, 2: could not run, or not send everything.
     """
     with command(verbose=False, left="what was not sent still waits; run the same command again"):
-        from foldproof.flows.sync import run_sync
+        from foldproof.flows.commands.sync import run_sync
 
         run_sync()
 
@@ -343,7 +356,7 @@ def ui(
             f"If not, use another port: --port {port + 1}"
         )
     with command(verbose=False, left="the MLflow UI has ended"):
-        from foldproof.flows.serve import show_ui
+        from foldproof.flows.commands.serve import show_ui
 
         show_ui(config, port)
 
@@ -364,7 +377,7 @@ def serve(
         verbose=True,
         left="all servers and runs have ended; run the same command again to resume",
     ):
-        from foldproof.flows.serve import serve_config
+        from foldproof.flows.commands.serve import serve_config
 
         serve_config(config, overrides or [], timezone, port, mlflow_port)
 
@@ -381,7 +394,7 @@ def deploy(
     Exit status 0: registered, 2: could not run.
     """
     with command(verbose=False, left="run the same command again"):
-        from foldproof.flows.serve import deploy_config
+        from foldproof.flows.commands.serve import deploy_config
 
         deploy_config(config, overrides or [], timezone, pool)
 

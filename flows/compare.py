@@ -8,12 +8,12 @@ from prefect import flow
 from foldproof.conf.schema import Experiment
 from foldproof.flows.assemble import assemble, comparison_id
 from foldproof.flows.checks import check_experiment, checked_panel
-from foldproof.flows.in_part import require_complete, require_sent
+from foldproof.flows.flow_runs.in_part import require_complete, require_sent
+from foldproof.flows.flow_runs.this_run import run_name
 from foldproof.flows.paths import PANELS
 from foldproof.flows.processes.alone import alone
 from foldproof.flows.processes.workers import Workers
 from foldproof.flows.screens.comparison import Screen
-from foldproof.flows.this_run import run_name
 from foldproof.flows.variants import fit_variants
 from foldproof.tasks.compare.task import compare_forecasts
 from foldproof.tasks.data import load

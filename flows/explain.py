@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from prefect import flow
 
 from foldproof.conf.explanation import ExplainRequest
-from foldproof.flows.in_part import require_sent
+from foldproof.flows.flow_runs.in_part import require_sent
 from foldproof.flows.paths import EXPLANATIONS
 from foldproof.flows.screens.terminal import Terminal
 from foldproof.tasks.attribute.explain import Explanation
@@ -15,7 +15,7 @@ from foldproof.tasks.attribute.task import explain_forecasts
 from foldproof.tasks.report.attribution.explanation import explanation_sentence
 from foldproof.tasks.report.task import draw_explanation
 from foldproof.tasks.task import started
-from foldproof.tasks.track.audit import file_name
+from foldproof.tasks.track.results.audit import file_name
 from foldproof.tasks.track.store import open_store
 from foldproof.tasks.track.task import find_model, log_explanation
 

@@ -7,12 +7,12 @@ from tempfile import TemporaryDirectory
 from prefect import flow
 
 from foldproof.conf.schema import Experiment
-from foldproof.flows.in_part import require_sent
+from foldproof.flows.flow_runs.in_part import require_sent
+from foldproof.flows.flow_runs.this_run import due, night_name
 from foldproof.flows.paths import MONITORING, PANELS
 from foldproof.flows.screens.terminal import Terminal
-from foldproof.flows.this_run import due, night_name
-from foldproof.tasks.operate.monitor import Monitoring
-from foldproof.tasks.operate.monitor_text import alert_lines, lines
+from foldproof.tasks.operate.monitoring.monitor import Monitoring
+from foldproof.tasks.operate.monitoring.monitor_text import alert_lines, lines
 from foldproof.tasks.operate.nightly_inputs import required
 from foldproof.tasks.operate.task import monitor_champion, show_alerts
 from foldproof.tasks.report.task import draw_monitoring

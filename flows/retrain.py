@@ -11,19 +11,19 @@ from foldproof.conf.load import to_yaml
 from foldproof.conf.schema import Experiment
 from foldproof.flows.audit import audit_variants
 from foldproof.flows.checks import check_experiment, checked_panel
-from foldproof.flows.in_part import require_sent
+from foldproof.flows.flow_runs.in_part import require_sent
+from foldproof.flows.flow_runs.this_run import due, night_name
 from foldproof.flows.paths import PANELS
 from foldproof.flows.processes.alone import alone
 from foldproof.flows.processes.workers import Workers
 from foldproof.flows.screens.audit import AuditScreen
 from foldproof.flows.screens.comparison import Screen
-from foldproof.flows.this_run import due, night_name
 from foldproof.flows.variants import Fitted, fit_variants
 from foldproof.tasks.data import load
 from foldproof.tasks.data.task import load_panel
 from foldproof.tasks.diagnose.findings.finding import Finding
-from foldproof.tasks.operate.evidence import Champion, business_days
-from foldproof.tasks.operate.record import Retraining, Settled
+from foldproof.tasks.operate.retraining.evidence import Champion, business_days
+from foldproof.tasks.operate.retraining.record import Retraining, Settled
 from foldproof.tasks.operate.task import (
     decide_champion,
     night_date,
@@ -31,7 +31,7 @@ from foldproof.tasks.operate.task import (
 )
 from foldproof.tasks.split.task import Plan, plan_folds
 from foldproof.tasks.timing import Stopwatch
-from foldproof.tasks.track.registry import roll_back
+from foldproof.tasks.track.model.registry import roll_back
 from foldproof.tasks.track.store import REGISTRY, one_writer, open_store
 from foldproof.tasks.track.task import (
     champion_of,

@@ -7,13 +7,13 @@ from tempfile import TemporaryDirectory
 from prefect import flow
 
 from foldproof.conf.schema import Experiment
-from foldproof.flows.in_part import require_sent
+from foldproof.flows.flow_runs.in_part import require_sent
+from foldproof.flows.flow_runs.this_run import due, night_name
 from foldproof.flows.paths import PANELS, SCORES
 from foldproof.flows.screens.terminal import Terminal
-from foldproof.flows.this_run import due, night_name
-from foldproof.tasks.operate.checks import Result
 from foldproof.tasks.operate.nightly_inputs import required
-from foldproof.tasks.operate.scoring import Scoring, check_text, sentence
+from foldproof.tasks.operate.nights.checks import Result
+from foldproof.tasks.operate.nights.scoring import Scoring, check_text, sentence
 from foldproof.tasks.operate.task import keep_scores, score_rows, show_checks
 from foldproof.tasks.task import started
 from foldproof.tasks.track.store import open_store

@@ -8,8 +8,8 @@ import pandas as pd
 from foldproof.models.spec import NetworkSpec, TrainingSpec
 from foldproof.tasks.data import DataSpec, Panel, SyntheticSpec, TargetSpec, build, load_raw
 from foldproof.tasks.split import Fold, WalkForward, plan_hash
-from foldproof.tasks.track.forecaster import forecaster_files
-from foldproof.tasks.track.model import log_model
+from foldproof.tasks.track.model.forecaster import forecaster_files
+from foldproof.tasks.track.model.log_model import log_model
 from foldproof.tasks.track.store import Store
 from foldproof.tasks.train import TrainedUnit, Unit, train_unit
 

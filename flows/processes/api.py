@@ -21,7 +21,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from foldproof.flows.shell import HOST
+from foldproof.flows.commands.shell import HOST
 from foldproof.tasks.faults import disk_full
 from foldproof.tasks.lock import locked
 

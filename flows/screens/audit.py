@@ -15,7 +15,7 @@ from foldproof.tasks.report.audit.text import (
 )
 from foldproof.tasks.report.text import counted, listed, plain
 from foldproof.tasks.split import Fold
-from foldproof.tasks.track.audit import Audit
+from foldproof.tasks.track.results.audit import Audit
 from foldproof.tasks.track.store import Links
 
 MEANING = {

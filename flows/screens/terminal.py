@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as ProgressBar
 
+from foldproof.flows.flow_runs.this_run import Progress
 from foldproof.flows.processes.schedule import Job, drive
-from foldproof.flows.this_run import Progress
 from foldproof.tasks.track.store import Links
 
 QUIET = 60.0

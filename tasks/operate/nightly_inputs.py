@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from foldproof.tasks.operate.evidence import Champion
+from foldproof.tasks.operate.retraining.evidence import Champion
 from foldproof.tasks.train.serving.model import ModelInputs, Served, read_served
 from foldproof.tasks.train.serving.rows import inputs_of
 from foldproof.tasks.train.serving.training_values import Background

@@ -16,27 +16,27 @@ from foldproof.tasks.data.panel.panel import panel_of
 from foldproof.tasks.data.panel.read import read
 from foldproof.tasks.diagnose.findings.finding import Finding, overall
 from foldproof.tasks.markdown import escaped
-from foldproof.tasks.operate.decision import Decision
-from foldproof.tasks.operate.evidence import (
-    Champion,
-    challenger_of,
-    champion_forecasts,
-    incumbent_of,
-)
-from foldproof.tasks.operate.gate import decide
-from foldproof.tasks.operate.monitor import Monitoring, monitoring_of
-from foldproof.tasks.operate.monitor_text import lines, page
+from foldproof.tasks.operate.monitoring.monitor import Monitoring, monitoring_of
+from foldproof.tasks.operate.monitoring.monitor_text import lines, page
 from foldproof.tasks.operate.nightly_inputs import night_of
-from foldproof.tasks.operate.record import Settled
-from foldproof.tasks.operate.scoring import (
+from foldproof.tasks.operate.nights.scoring import (
     Scoring,
     markdown,
     scoring_of,
     sentence,
     write_scores,
 )
+from foldproof.tasks.operate.retraining.decision import Decision
+from foldproof.tasks.operate.retraining.evidence import (
+    Champion,
+    challenger_of,
+    champion_forecasts,
+    incumbent_of,
+)
+from foldproof.tasks.operate.retraining.gate import decide
+from foldproof.tasks.operate.retraining.record import Settled
+from foldproof.tasks.operate.retraining.tested_dates import Evidence
 from foldproof.tasks.operate.spec import GateSpec, OperationSpec
-from foldproof.tasks.operate.tested_dates import Evidence
 from foldproof.tasks.split import Fold
 from foldproof.tasks.train import TrainedUnit
 from foldproof.tasks.train.serving.model import read_served

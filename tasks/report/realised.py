@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from foldproof.tasks.operate.monitor import Monitoring
-from foldproof.tasks.operate.monitor_text import realised_text
+from foldproof.tasks.operate.monitoring.monitor import Monitoring
+from foldproof.tasks.operate.monitoring.monitor_text import realised_text
 from foldproof.tasks.report import style
 
 COLOURS = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.SKY)

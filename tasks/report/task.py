@@ -11,8 +11,8 @@ from prefect.artifacts import create_markdown_artifact
 
 from foldproof.tasks.attribute.explain import Explanation
 from foldproof.tasks.diagnose.findings.finding import LeakReport
-from foldproof.tasks.operate.monitor import Monitoring
-from foldproof.tasks.operate.monitor_text import page
+from foldproof.tasks.operate.monitoring.monitor import Monitoring
+from foldproof.tasks.operate.monitoring.monitor_text import page
 from foldproof.tasks.report.batch_study.results import StudyResults
 from foldproof.tasks.report.comparison.answers import summary_markdown
 from foldproof.tasks.report.results import Results

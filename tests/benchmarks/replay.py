@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from foldproof.flows.shell import prepare
+from foldproof.flows.commands.shell import prepare
 
 HOME = Path(".foldproof/replay")
 SETTINGS = (
@@ -124,7 +124,7 @@ class Nights:
 
     def roll_back(self, night):
         """Move the champion alias back to the previous version."""
-        from foldproof.tasks.track.registry import roll_back
+        from foldproof.tasks.track.model.registry import roll_back
         from foldproof.tasks.track.store import open_store
 
         move = roll_back(open_store(self.base.tracking), self.base.operation.model, "")
@@ -161,7 +161,7 @@ class Nights:
 
 def faults(nights: Nights) -> Iterator[str]:
     """Descriptions of everything that went wrong."""
-    from foldproof.tasks.operate.scoring import read_scores
+    from foldproof.tasks.operate.nights.scoring import read_scores
     from foldproof.tasks.track.store import open_store
 
     log, model = nights.log, nights.base.operation.model

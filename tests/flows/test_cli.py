@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from foldproof.conf.load import PRESETS
 from foldproof.flows.cli import app
-from foldproof.flows.shell import interrupted, require_platform
+from foldproof.flows.commands.shell import interrupted, require_platform
 from tests.flows.served import environment
 
 COMMANDS = [*typer.main.get_command(app).commands]
@@ -62,6 +62,12 @@ def test_one_version_can_be_champion() -> None:
     done = CliRunner().invoke(app, ["rollback", "nightly", "3", "4"])
     assert done.exit_code == 2
     assert "give one version to return to, not 2: 3, 4" in done.stderr
+
+
+def test_claims_and_benchmark_are_not_mixed() -> None:
+    done = CliRunner().invoke(app, ["audit", "--variants", "--benchmark"])
+    assert done.exit_code == 2
+    assert "--variants goes with --quick only" in done.stderr
 
 
 def test_a_port_in_use_is_reported_with_another_one() -> None:
@@ -128,7 +134,7 @@ def test_an_encoding_that_cannot_write_every_name_is_reported(tmp_path: Path) ->
 
 
 def test_windows_is_told_where_it_runs(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    monkeypatch.setattr("foldproof.flows.shell.os", SimpleNamespace(name="nt"))
+    monkeypatch.setattr("foldproof.flows.commands.shell.os", SimpleNamespace(name="nt"))
     with pytest.raises(typer.Exit):
         require_platform()
     assert capsys.readouterr().err == (

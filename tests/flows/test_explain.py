@@ -7,7 +7,7 @@ import pytest
 
 from foldproof.conf.explanation import load_explanation
 from foldproof.conf.load import ConfigError
-from foldproof.tasks.track.find_model import fetch_model
+from foldproof.tasks.track.model.find_model import fetch_model
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import TrackingError, open_store
 from tests.tasks.track.conftest import OTHERS_WARNINGS

@@ -10,8 +10,8 @@ from mlflow import MlflowClient
 
 from foldproof.conf.load import load
 from foldproof.flows.retrain import trial_of
-from foldproof.tasks.track.registry import find_champion
-from foldproof.tasks.track.retraining import find_evidence
+from foldproof.tasks.track.model.registry import find_champion
+from foldproof.tasks.track.results.retraining import find_evidence
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import Store, open_store
 from foldproof.tasks.train.serving.model import read_served

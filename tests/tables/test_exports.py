@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from foldproof.flows.init import save
+from foldproof.flows.commands.init import save
 from foldproof.tasks.data import ColumnsSpec, DataError, DataSpec, Panel, TargetSpec, build
 from foldproof.tasks.data.forms.recognize import recognized
 from tests.tables.exports import CONVERTED, READ, REFUSED, Export

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from foldproof.tasks.data import load_raw
-from foldproof.tasks.operate.evidence import Champion
+from foldproof.tasks.operate.retraining.evidence import Champion
 from foldproof.tasks.train import TrainedUnit
 from foldproof.tasks.train.serving.model import write_served
 from foldproof.tasks.train.serving.record import background_of, served_of

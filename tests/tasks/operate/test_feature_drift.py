@@ -3,7 +3,11 @@ import math
 import numpy as np
 import pytest
 
-from foldproof.tasks.operate.feature_drift import share_outside, stability_index, stability_indices
+from foldproof.tasks.operate.feature_drift import (
+    share_outside,
+    stability_index,
+    stability_indices,
+)
 from foldproof.tasks.train.serving.training_values import Profile, profile, profiles
 
 HALVES = Profile(edges=(0.0,), shares=(0.5, 0.5), low=-1.0, high=1.0, missing=0.0)

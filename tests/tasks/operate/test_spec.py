@@ -5,7 +5,7 @@ import pytest
 
 from foldproof.conf.load import ConfigError, load, load_as, to_yaml
 from foldproof.conf.schema import Experiment
-from foldproof.tasks.operate.checks import CHECKS
+from foldproof.tasks.operate.nights.checks import CHECKS
 from foldproof.tasks.operate.spec import BOUNDS, LESS_IS_WORSE, Bound, ScoreSpec
 
 

@@ -6,8 +6,8 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from foldproof.tasks.operate.monitor import Monitoring
-from foldproof.tasks.operate.realised import realised_mean
+from foldproof.tasks.operate.monitoring.monitor import Monitoring
+from foldproof.tasks.operate.monitoring.realised import realised_mean
 
 TUESDAY = date(2022, 3, 8)
 

@@ -14,9 +14,9 @@ from sqlalchemy.exc import OperationalError
 
 from foldproof.tasks.faults import disk_full
 from foldproof.tasks.track.outage import LONGEST, is_outage, reason
+from foldproof.tasks.track.outbox.task import LONGEST_DELAY, delays
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import DownError, TrackingError
-from foldproof.tasks.track.task import LONGEST_DELAY, delays
 
 LOCKED = OperationalError("insert ...", {}, sqlite3.OperationalError("database is locked"))
 FULL = OperationalError("insert ...", {}, sqlite3.OperationalError("database or disk is full"))

@@ -8,15 +8,17 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, TEMPORARILY_UNAVAILABLE
 
-from foldproof.flows.in_part import InPartError, require_complete, require_sent
-from foldproof.flows.sync import run_sync
+from foldproof.flows.commands.sync import run_sync
+from foldproof.flows.flow_runs.in_part import InPartError, require_complete, require_sent
 from foldproof.tasks.lock import locked
 from foldproof.tasks.report.results import Results
-from foldproof.tasks.track import outbox, task
+from foldproof.tasks.track.outbox import task
+from foldproof.tasks.track.outbox.entries import entries
+from foldproof.tasks.track.outbox.journal import recording
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import DownError, TrackingError, lock_file, open_store
 from foldproof.tasks.track.task import champion_of, find_logged, log_night, settle_retraining
-from tests.tasks.track.test_scoring import MONDAY, TUESDAY, scoring
+from tests.tasks.track.results.test_scoring import MONDAY, TUESDAY, scoring
 
 BUSY = MlflowException("database is locked", TEMPORARILY_UNAVAILABLE)
 REFUSED = MlflowException("no such key", INVALID_PARAMETER_VALUE)
@@ -61,7 +63,7 @@ def test_an_outage_is_waited_out(spec: TrackingSpec, monkeypatch, capsys) -> Non
     assert len(nights(spec)) == 1
     said = capsys.readouterr().out
     assert said.count("does not answer (no tracking server answers); trying again for 5 se") == 1
-    assert not outbox.entries()
+    assert not entries()
 
 
 def test_a_refusal_is_not_repeated(spec: TrackingSpec, monkeypatch) -> None:
@@ -70,7 +72,7 @@ def test_a_refusal_is_not_repeated(spec: TrackingSpec, monkeypatch) -> None:
     with pytest.raises(TrackingError, match=r"the tracking store sqlite.* failed: no such key$"):
         log_night(spec, scoring(MONDAY), None)
     assert flaky.tries == 1
-    assert not outbox.entries()
+    assert not entries()
 
 
 def test_results_are_kept_when_the_patience_ends_and_the_command_sends_them(
@@ -101,13 +103,13 @@ def test_what_is_logged_later_no_longer_waits(spec: TrackingSpec, monkeypatch) -
         patch.setattr(task, "open_store", Flaky(BUSY))
         log_night(replace(spec, patience=0.0), scoring(MONDAY), None)
     log_night(spec, scoring(TUESDAY), None)
-    assert len(outbox.entries()) == 1
+    assert len(entries()) == 1
     log_night(spec, scoring(MONDAY), None)
-    assert not outbox.entries()
+    assert not entries()
 
 
 def test_what_an_earlier_command_kept_is_not_this_one_s(spec: TrackingSpec) -> None:
-    with outbox.recording(spec, "earlier", "down", "process 1"):
+    with recording(spec, "earlier", "down", "process 1"):
         pass
     require_sent()
 

@@ -1,0 +1,1 @@
+"""What the commands run that is not a flow: servers, deployments, listings, cleaning."""

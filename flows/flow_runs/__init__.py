@@ -1,0 +1,1 @@
+"""The running flow in Prefect: name, progress, heartbeat, what it left out."""

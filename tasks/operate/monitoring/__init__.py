@@ -1,0 +1,1 @@
+"""Monitoring of the champion: realised rank IC and importance."""

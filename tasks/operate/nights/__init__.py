@@ -1,0 +1,1 @@
+"""A night: its checks and scores."""

@@ -1,0 +1,1 @@
+"""Retraining behind a gate: evidence, rule, decision and record."""

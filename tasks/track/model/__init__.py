@@ -1,0 +1,1 @@
+"""Models in MLflow: files, registry, and the code that serves them."""

@@ -1,0 +1,1 @@
+"""Results in MLflow: one module for each kind of run that is logged."""

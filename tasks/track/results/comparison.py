@@ -1,0 +1,202 @@
+"""Log a comparison: one summary run, and one run per variant beside it.
+
+Figures are imported where they are drawn: nightly commands import this file and draw none.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+
+import pandas as pd
+from mlflow.entities import Dataset
+
+from foldproof.tasks.decompose.decompose import Decomposition
+from foldproof.tasks.diagnose.findings.finding import Finding
+from foldproof.tasks.report.attribution.shares import ranked_features
+from foldproof.tasks.report.results import Results
+from foldproof.tasks.report.template import Report
+from foldproof.tasks.track.entries import key_of, metrics
+from foldproof.tasks.track.model.log_model import ModelFiles, log_model, measured
+from foldproof.tasks.track.results.comparison_entries import (
+    missing_tag,
+    model_tags,
+    overall_values,
+    panel_shape,
+    summary_params,
+    summary_tags,
+    summary_values,
+    variant_params,
+    variant_tags,
+    variant_values,
+)
+from foldproof.tasks.track.results.panel_input import as_input, panel_dataset
+from foldproof.tasks.track.runs import SUMMARY, finished_runs, logged_run
+from foldproof.tasks.track.store import Links, Store, charts_url, links_to
+
+HEATMAP = "oos_attribution/heatmap"
+"""Name of the pictures of the attribution; in the charts they follow the rank IC."""
+ATTRIBUTION_TABLES = {
+    "by_lag": "lagged", "importance": "importance", "by_date": "series", "completeness": "gap",
+    "by_origin": "origins", "to_supplied": "supplied", "by_return": "by_return",
+    "to_prices": "to_prices", "by_baseline": "baselines", "by_period": "periods",
+    "drift": "drift", "checks": "checks",
+}  # fmt: skip
+"""Table of an Attribution, or of its newest unit, by the name of its file."""
+
+
+def log_comparison(
+    store: Store,
+    results: Results,
+    report: Report,
+    models: Mapping[str, ModelFiles] | None = None,
+) -> Links:
+    """Write every run that does not exist yet; return where they are.
+
+    The runs are joined by the tag ``comparison`` and not nested, because the UI's charts hide
+    nested runs. The worst variant is written first, because the charts show the newest ten.
+
+    Args:
+        store: Where to log.
+        results: The comparison.
+        report: Its page and figures.
+        models: The model to log for a variant; variants without an entry get none.
+    """
+    runs = finished_runs(store, results.comparison_id, missing_tag(results))
+    ranked = [str(name) for name in results.ranking.index if name in results.variants]
+    for name in reversed(ranked):
+        if name not in runs:
+            runs[name] = log_variant(store, results, name, (models or {}).get(name))
+    if SUMMARY not in runs:
+        runs[SUMMARY] = log_summary(store, results, report)
+    variants = {name: runs[name] for name in ranked}
+    return links_to(store, results.comparison_id, runs[SUMMARY], variants)
+
+
+def find_comparison(store: Store, results: Results) -> Links | None:
+    """Where the comparison was logged; None unless all its runs are finished."""
+    runs = finished_runs(store, results.comparison_id, missing_tag(results))
+    if not {SUMMARY, *results.variants} <= set(runs):
+        return None
+    variants = {name: runs[name] for name in results.variants}
+    return links_to(store, results.comparison_id, runs[SUMMARY], variants)
+
+
+def log_variant(store: Store, results: Results, name: str, model: ModelFiles | None) -> str:
+    """One variant's run: metrics, tables, attribution heat maps, findings, the panel, the model.
+
+    The overall metrics belong to the model too, so that MLflow's page of models ranks it. System
+    metrics are not logged: the variant was trained in other processes, before this run exists. The
+    summary has the CPU seconds of every step.
+    """
+    content = (
+        variant_tags(results, name),
+        variant_values(results, name),
+        variant_params(results, name),
+    )
+    with logged_run(store, name, *content, partial(write_tables, results, name)) as run_id:
+        store.client.log_inputs(run_id, [as_input(panel_of(results))])
+        log_heatmaps(store, run_id, results, name)
+        model_id = None
+        if model is not None:
+            about = model_tags(results, name), variant_params(results, name)
+            model_id = log_model(store, run_id, key_of(name).replace(".", "_"), model, *about)
+        now = time.time_ns() // 1_000_000
+        overall = metrics(overall_values(results, name), now)
+        store.client.log_batch(run_id, measured(overall, model_id, panel_of(results)))
+    return run_id
+
+
+def write_tables(results: Results, name: str, folder: Path) -> None:
+    """The variant's rows of every table, and its findings."""
+    found = vars(results.attribution) | vars(results.attribution.newest)
+    tables = {"learning_curves": results.curves, "best_epochs": results.best_epochs} | {
+        f"attribution_{file}": found[table] for file, table in ATTRIBUTION_TABLES.items()
+    }
+    for key, table in tables.items():
+        own = table[table["variant"] == name]
+        if len(own):
+            own.to_parquet(folder / f"{key}.parquet", index=False)
+    results.ranking.loc[[name]].to_csv(folder / "overall.csv", index_label="variant")
+    by_fold = results.comparison.by_fold
+    by_fold[by_fold["variant"] == name].to_csv(folder / "by_fold.csv", index=False)
+    write_findings(results.findings.get(name, ()), folder / "findings.json")
+
+
+def write_findings(findings: Iterable[Finding], path: Path) -> None:
+    """Findings as JSON, NaN as null."""
+    table = pd.DataFrame([asdict(finding) for finding in findings])
+    path.write_text(table.to_json(orient="records", indent=2), encoding="utf-8")
+
+
+def log_heatmaps(store: Store, run_id: str, results: Results, name: str) -> None:
+    """The attribution of every fold under one key: the UI shows a slider over folds.
+
+    Each picture has its own colour scale; the order of features is the same on all folds.
+    """
+    from PIL import Image
+
+    from foldproof.tasks.report.attribution.figures import heatmaps_of
+
+    lagged = results.attribution.lagged
+    if name not in set(lagged["variant"]):
+        return
+    order = list(ranked_features(results.attribution.importance, name).index)
+    for fold, png in heatmaps_of(lagged[lagged["variant"] == name], name, order):
+        with Image.open(BytesIO(png)) as image:
+            store.client.log_image(run_id, image, key=HEATMAP, step=fold)
+
+
+def log_summary(store: Store, results: Results, report: Report) -> str:
+    """The summary run: answers, report, ranking, tables of all variants."""
+    content = (
+        summary_tags(results, charts_url(store, results.comparison_id)),
+        summary_values(results),
+        summary_params(results),
+    )
+    name, write = f"{results.title}: summary", partial(write_summary, results, report)
+    with logged_run(store, name, *content, write) as run_id:
+        store.client.log_inputs(run_id, [as_input(panel_of(results))])
+        ranking = results.ranking.rename_axis("variant").reset_index()
+        store.client.log_table(run_id, ranking.astype(object), "ranking.json")
+    return run_id
+
+
+def write_summary(results: Results, report: Report, folder: Path) -> None:
+    """The report, its figures, the configuration, and the tables that concern all variants."""
+    from foldproof.tasks.report.audit.matrices import SHARED
+
+    (folder / "report.html").write_text(report.page, encoding="utf-8")
+    (folder / "config.yaml").write_text(results.config_yaml, encoding="utf-8")
+    (folder / "figures").mkdir()
+    for key, svg in report.figures.items():
+        (folder / "figures" / f"{key}.svg").write_bytes(svg)
+    ranking = results.ranking.assign(verdict=[results.verdict(n) for n in results.ranking.index])
+    ranking.to_csv(folder / "ranking.csv", index_label="variant")
+    results.comparison.by_fold.to_csv(folder / "by_fold.csv", index=False)
+    results.comparison.daily.to_csv(folder / "daily_rank_ic.csv", index_label="date")
+    results.plan_audit.to_csv(folder / "fold_plan.csv", index=False)
+    results.forecasts.to_parquet(folder / "forecasts.parquet", index=False)
+    if results.decomposition is not None:
+        write_decomposition(results.decomposition, folder)
+    shared = [finding for subject in SHARED for finding in results.findings.get(subject, ())]
+    write_findings(shared, folder / "shared_findings.json")
+
+
+def write_decomposition(found: Decomposition, folder: Path) -> None:
+    """The tables of the decomposition that have rows."""
+    tables = {
+        "by_row": found.table.reset_index(), "neutral_rank_ic": found.neutral.reset_index(),
+        "by_regime": found.regimes, "by_horizon_and_delay": found.decay,
+    }  # fmt: skip
+    for name, table in tables.items():
+        if len(table):
+            table.to_parquet(folder / f"decomposition_{name}.parquet", index=False)
+
+
+def panel_of(results: Results) -> Dataset:
+    """The panel as a data set."""
+    source = str(results.panel_about.get("source", ""))
+    return panel_dataset(str(results.panel_summary["fingerprint"]), source, panel_shape(results))
