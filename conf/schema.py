@@ -19,6 +19,7 @@ from foldproof.tasks.data.spec import DataSpec, TargetSpec
 from foldproof.tasks.decompose.spec import DecompositionSpec
 from foldproof.tasks.diagnose.spec import AuditSpec
 from foldproof.tasks.operate.spec import OperationSpec
+from foldproof.tasks.portfolio.spec import PortfolioSpec
 from foldproof.tasks.split import WalkForward
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.train.references import REFERENCES
@@ -59,6 +60,8 @@ class Experiment(Description):
     """Statistics: which variant is best, and how certain that is."""
     decomposition: DecompositionSpec = DecompositionSpec()
     """Decomposition: what the forecasts are made of."""
+    portfolio: PortfolioSpec = PortfolioSpec()
+    """Portfolio: what books by forecast would have earned; a diagnostic, not a backtest."""
     tracking: TrackingSpec = TrackingSpec()
     """Where runs are logged."""
     operation: OperationSpec = OperationSpec()

@@ -19,6 +19,7 @@ from foldproof.tasks.diagnose import LeakReport, Verdict
 from foldproof.tasks.diagnose.audited_rows import rows_fingerprint
 from foldproof.tasks.diagnose.findings.finding import overall
 from foldproof.tasks.diagnose.findings.joint_verdict import joint_verdict
+from foldproof.tasks.portfolio.portfolio import Portfolios
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.split import Fold
 from foldproof.tasks.split.task import Plan
@@ -44,6 +45,7 @@ def assemble(
     fitted: Fitted,
     comparison: Comparison,
     decomposition: Decomposition,
+    portfolios: Portfolios | None,
     seconds: Mapping[str, float],
 ) -> Results:
     """The results of a finished comparison.
@@ -96,6 +98,7 @@ def assemble(
         missing=dict(fitted.missing),
         engine=", ".join(sorted({one.engine for one in units})),
         decomposition=decomposition,
+        portfolios=portfolios,
     )
 
 

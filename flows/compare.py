@@ -19,6 +19,7 @@ from foldproof.tasks.compare.task import compare_forecasts
 from foldproof.tasks.data import load
 from foldproof.tasks.data.task import load_panel
 from foldproof.tasks.decompose.task import decompose_forecasts
+from foldproof.tasks.portfolio.task import simulate_portfolios
 from foldproof.tasks.report.task import draw_report, show_summary
 from foldproof.tasks.split.task import Plan, plan_folds
 from foldproof.tasks.timing import Stopwatch
@@ -58,7 +59,14 @@ def compare_on(
             forecasts, panel, experiment.data, plan.folds, experiment.target.horizon,
             experiment.statistics, experiment.decomposition, outside,
         )  # fmt: skip
-    results = assemble(experiment, panel, plan, fitted, comparison, decomposition, watch.seconds)
+    with watch("portfolios"), screen.busy("portfolios"):
+        portfolios = simulate_portfolios(
+            forecasts, panel, experiment.data, plan.folds, experiment.target.horizon,
+            experiment.statistics, experiment.portfolio, outside,
+        )  # fmt: skip
+    results = assemble(
+        experiment, panel, plan, fitted, comparison, decomposition, portfolios, watch.seconds
+    )
     links = find_logged(experiment.tracking, results)
     if links is None:
         with watch("report"), screen.busy("drawing the report"):

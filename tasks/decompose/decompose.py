@@ -11,7 +11,7 @@ from foldproof.tasks.compare.intervals import simultaneous_intervals
 from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.decompose.decay import by_horizon
-from foldproof.tasks.decompose.neutral import neutral_rank_ics, sector_dummies, style_ranks
+from foldproof.tasks.decompose.neutral import industry_dummies, neutral_rank_ics, style_ranks
 from foldproof.tasks.decompose.prices import Closes
 from foldproof.tasks.decompose.ranked import Ranked
 from foldproof.tasks.decompose.regimes import by_regime
@@ -25,20 +25,21 @@ from foldproof.tasks.statistics.mean_test import dates_needed
 class Decomposition:
     """What the forecasts are made of. Rows are those of the ranking, the ensemble and each feature.
 
-    All columns are known on the forecast's date. Dates and stocks are those of the ranking.
+    All columns are known on the forecast's date. Dates and stocks are those of the ranking. With
+    several seeds a forecast is the mean over seeds, and the intervals are over dates only.
 
     Attributes:
         table: By row: rank_ic with low and high, and neutral (rank IC of the part that styles and
-            sectors do not explain) with neutral_low and neutral_high; both intervals hold jointly
-            over all rows. Then ``exposure:<style>``, the mean over dates of the rank correlation
-            of forecast and style. The neutral columns are missing if there is nothing to be
-            neutral to.
+            industries do not explain) with neutral_low and neutral_high; both intervals hold
+            jointly over all rows. Then ``exposure:<style>``, the mean over dates of the rank
+            correlation of forecast and style. The neutral columns are missing if there is nothing
+            to be neutral to.
         neutral: Daily neutral rank IC, dates x rows; empty without styles.
         regimes: row, kind, regime, dates, rank_ic, low, high; each interval by itself.
         decay: row, horizon, delay, dates, rank_ic, low, high; each interval by itself. Empty
             without prices.
         styles: The style columns.
-        sectors: Number of sectors that the neutral rank IC is neutral to; 0 without sectors.
+        industries: Number of industries that the neutral rank IC is neutral to.
         dropped: Dates that could not be neutralized: too few stocks for the columns.
     """
 
@@ -47,7 +48,7 @@ class Decomposition:
     regimes: pd.DataFrame
     decay: pd.DataFrame
     styles: tuple[str, ...]
-    sectors: int
+    industries: int
     dropped: int
 
 
@@ -59,14 +60,14 @@ def decompose(
     horizon: int,
     *,
     closes: Closes | None = None,
-    sectors: np.ndarray | None = None,
+    industries: np.ndarray | None = None,
     statistics: StatisticsSpec = StatisticsSpec(),  # noqa: B008  # frozen
     spec: DecompositionSpec = DecompositionSpec(),  # noqa: B008  # frozen
 ) -> Decomposition:
     """Decompose the rank IC of every row.
 
     The neutral rank IC regresses, on each date, the ranks of the forecast on the ranks of the
-    styles and on sector indicators, and correlates the rank of the residual with the target.
+    styles and on industry indicators, and correlates the rank of the residual with the target.
 
     Args:
         aligned: Forecasts on common cells.
@@ -75,7 +76,7 @@ def decompose(
         candidates: Variants that the ensemble averages.
         horizon: Rows that a label spans.
         closes: Prices of the panel's dates; None leaves out horizons, delays and volatility.
-        sectors: (D, S) int, the panel's sectors by number, -1 where unknown; None without.
+        industries: (D, S) int, the panel's industries by number, -1 where unknown; None without.
         statistics: Level, draws and seed.
         spec: Styles, horizons and delays.
 
@@ -89,8 +90,8 @@ def decompose(
     values = panel.values[np.ix_(rows, columns)][..., [panel.features.index(s) for s in styles]]
     given = style_ranks(values, ranked.cells)
     dummies = np.zeros((*ranked.cells.shape, 0))
-    if sectors is not None:
-        dummies = sector_dummies(sectors[np.ix_(rows, columns)], ranked.cells)
+    if industries is not None:
+        dummies = industry_dummies(industries[np.ix_(rows, columns)], ranked.cells)
     neutral = neutral_of(aligned, ranked, np.concatenate([given, dummies], axis=-1), horizon)
     exposures = {
         f"exposure:{name}": ranked.correlations(given[..., k]).mean(axis=0)
@@ -110,7 +111,7 @@ def decompose(
         regimes=by_regime(daily, volatility, horizon, level),
         decay=decay,
         styles=styles,
-        sectors=dummies.shape[2],
+        industries=dummies.shape[2],
         dropped=len(daily) - len(neutral) if styles or dummies.shape[2] else 0,
     )
 
@@ -139,6 +140,7 @@ def with_intervals(
                 one.to_numpy(), (np.arange(one.shape[1]),), horizon,
                 level=statistics.level, draws=statistics.draws, seed=statistics.seed,
             )  # fmt: skip
-            ends = ("low", "high") if prefix == "rank_ic" else ("neutral_low", "neutral_high")
-            found = found.assign(**{prefix: one.mean(axis=0), ends[0]: low, ends[1]: high})
+            found[prefix] = one.mean(axis=0)
+            ends = "" if prefix == "rank_ic" else "neutral_"
+            found[f"{ends}low"], found[f"{ends}high"] = low, high
     return found

@@ -1,4 +1,6 @@
-"""Neutral forecasts: what is left of them, date by date, without style columns and sectors."""
+"""Neutral forecasts: what is left of them, date by date, without style columns and industries."""
+
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -22,11 +24,11 @@ def style_ranks(values: np.ndarray, cells: np.ndarray) -> np.ndarray:
     return np.stack(columns, axis=-1) if columns else np.zeros((*cells.shape, 0))
 
 
-def sector_dummies(codes: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """(D, S, G) an indicator of each sector among the forecast cells, less its mean by date.
+def industry_dummies(codes: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """(D, S, G) an indicator of each industry among the forecast cells, less its mean by date.
 
     Args:
-        codes: (D, S) int: number of the sector; -1 where it is unknown, which is a group too.
+        codes: (D, S) int: number of the industry; -1 where it is unknown, which is a group too.
         cells: (D, S) bool.
     """
     found = np.stack([(codes == code) & cells for code in np.unique(codes[cells])], axis=-1)
@@ -34,8 +36,8 @@ def sector_dummies(codes: np.ndarray, cells: np.ndarray) -> np.ndarray:
     return np.where(cells[..., None], found - share, 0.0)
 
 
-def neutralized(ranked: Ranked, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The part of the forecasts' ranks that the columns do not explain.
+def neutralized(ranked: Ranked, columns: np.ndarray) -> Iterator[np.ndarray]:
+    """The part of each row's ranks that the columns do not explain.
 
     Each date has its own least-squares regression of the ranks on the columns with an intercept.
 
@@ -43,32 +45,43 @@ def neutralized(ranked: Ranked, columns: np.ndarray) -> tuple[np.ndarray, np.nda
         ranked: Forecasts of N rows.
         columns: (D, S, K) centred within each date, 0 outside the cells; may be collinear.
 
-    Returns:
-        (N, D, S) residuals, exactly 0 where only rounding is left and NaN outside the cells, and
-        (D,) bool: the dates with at least three degrees of freedom left.
+    Yields:
+        (D, S) residuals of a row, in units of the size of its ranks: exactly 0 where only rounding
+        is left, NaN outside the cells.
     """
+    unit = units(columns)
+    inverse = np.linalg.pinv(gram(unit), rcond=TOLERANCE, hermitian=True)
+    for own, size in zip(ranked.ranks, ranked.sizes, strict=True):
+        slopes = np.einsum("dkl,dl->dk", inverse, np.einsum("dsk,ds->dk", unit, own))
+        left = own - np.einsum("dsk,dk->ds", unit, slopes)
+        scale = np.where(size > 0, size, 1.0)[:, None]
+        rounded = np.round(left / scale / TOLERANCE) * TOLERANCE + 0.0
+        yield np.where(ranked.cells, rounded, np.nan)
+
+
+def units(columns: np.ndarray) -> np.ndarray:
+    """Columns (D, S, K) of size 1 on each date; 0 where a column is constant."""
     size = np.sqrt((columns**2).sum(axis=1, keepdims=True))
-    unit = np.divide(columns, size, out=np.zeros(columns.shape), where=size > 0)
-    gram = np.einsum("dsk,dsl->dkl", unit, unit)
-    products = np.einsum("dsk,nds->ndk", unit, ranked.ranks)
-    slopes = np.einsum(
-        "dkl,ndl->ndk", np.linalg.pinv(gram, rcond=TOLERANCE, hermitian=True), products
-    )
-    left = ranked.ranks - np.einsum("dsk,ndk->nds", unit, slopes)
-    scale = ranked.sizes[..., None]
-    share = np.divide(left, scale, out=np.zeros(left.shape), where=scale > 0)
-    rounded = np.round(share / TOLERANCE) * TOLERANCE + 0.0
-    explained = np.linalg.matrix_rank(gram, tol=TOLERANCE, hermitian=True)
-    free = ranked.cells.sum(axis=1) - 1 - explained
-    return np.where(ranked.cells, rounded, np.nan), free >= LEAST_FREE
+    return np.divide(columns, size, out=np.zeros(columns.shape), where=size > 0)
+
+
+def gram(unit: np.ndarray) -> np.ndarray:
+    """(D, K, K) products of the columns with each other."""
+    return np.matmul(unit.transpose(0, 2, 1), unit)
+
+
+def enough_stocks(ranked: Ranked, columns: np.ndarray) -> np.ndarray:
+    """(D,) bool: the dates with three degrees of freedom beyond the columns."""
+    explained = np.linalg.matrix_rank(gram(units(columns)), tol=TOLERANCE, hermitian=True)
+    return ranked.cells.sum(axis=1) - 1 - explained >= LEAST_FREE
 
 
 def neutral_rank_ics(ranked: Ranked, columns: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """(D, N) rank IC of the residuals; NaN on dates with too few names for the columns.
+    """(D, N) rank IC of the residuals; NaN on dates with too few stocks for the columns.
 
     A forecast that the columns explain in full has rank IC 0.
     """
-    left, usable = neutralized(ranked, columns)
+    left = neutralized(ranked, columns)
     daily = np.stack([rank_correlation(one, target) for one in left], axis=1)
-    daily[~usable] = np.nan
+    daily[~enough_stocks(ranked, columns)] = np.nan
     return daily

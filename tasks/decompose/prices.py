@@ -1,4 +1,4 @@
-"""The prices behind a panel: closes for other horizons, and the market's volatility."""
+"""Prices and industries behind a panel: closes for other horizons, the market's volatility."""
 
 from dataclasses import dataclass
 
@@ -23,6 +23,24 @@ class Closes:
     quoted: np.ndarray
     carried: np.ndarray
     volatility: np.ndarray
+
+
+def industries_of(frame: pd.DataFrame) -> np.ndarray | None:
+    """(D, S) number of each stock's industry on each date, -1 where it is not given.
+
+    Args:
+        frame: Long rows: date, symbol, industry.
+
+    Returns:
+        None without a column ``industry``.
+    """
+    if "industry" not in frame:
+        return None
+    codes = pd.Series(
+        pd.factorize(frame["industry"].where(frame["industry"] != ""))[0], frame.index
+    )
+    dense = grid_of(frame).dense(codes)
+    return np.where(np.isfinite(dense), dense, -1).astype(int)
 
 
 def closes_of(frame: pd.DataFrame, fill_limit: int) -> Closes | None:

@@ -1,6 +1,6 @@
 """The rows that are decomposed: all that was compared, each feature alone, and the ensemble."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from foldproof.tasks.train.single_features import FEATURE, daily_feature_ics, tr
 
 ENSEMBLE = f"{PREFIX}ensemble"
 """Name of the row that averages the candidates."""
+MOST_FEATURES = 30
+"""Single features at most; of more, those with the highest rank IC in the training blocks."""
 
 
 def places(aligned: Aligned, panel: Panel) -> tuple[np.ndarray, np.ndarray]:
@@ -22,32 +24,44 @@ def places(aligned: Aligned, panel: Panel) -> tuple[np.ndarray, np.ndarray]:
     return rows, order[np.searchsorted(panel.symbols[order], aligned.symbols.astype(str))]
 
 
-def ensemble(forecasts: np.ndarray) -> np.ndarray:
-    """(D, S) mean over forecasts (V, D, S) of their ranks within each date, in (-1/2, 1/2).
+def ensemble(forecasts: Sequence[np.ndarray]) -> np.ndarray:
+    """(D, S) mean over forecasts (D, S) of their ranks within each date.
 
     Ranks are averaged because the variants' forecasts have different scales.
     """
-    cells = np.isfinite(forecasts[0])
     mean = np.mean([centred_ranks(one) for one in forecasts], axis=0)
-    return np.where(cells, mean / np.maximum(cells.sum(axis=1, keepdims=True), 1), np.nan)
+    return np.where(np.isfinite(forecasts[0]), mean, np.nan)
 
 
-def single_features(aligned: Aligned, panel: Panel, folds: Sequence[Fold]) -> np.ndarray:
-    """(F, D, S) ranks of the features on the forecast's date, signed by each fold's training block.
+def strongest(daily: np.ndarray, folds: Sequence[Fold]) -> np.ndarray:
+    """Places of the features with the highest rank IC in training blocks, at most MOST_FEATURES.
 
-    A missing value becomes the middle of its date.
+    Either sign counts. Only training blocks decide, so the choice sees no tested label.
+    """
+    blocks = [
+        np.nan_to_num(daily[fold.train.start : fold.train.stop]).mean(axis=0) for fold in folds
+    ]
+    strength = np.abs(blocks).mean(axis=0)
+    return np.sort(np.argsort(-strength, kind="stable")[:MOST_FEATURES])
+
+
+def single_features(
+    aligned: Aligned, panel: Panel, folds: Sequence[Fold]
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Each feature alone: its name and its ranks (D, S), signed by each fold's training block.
+
+    A missing value becomes the middle of its date. Many features are cut to the strongest.
     """
     rows, columns = places(aligned, panel)
     daily = daily_feature_ics(panel)
     signs = {fold.number: training_signs(daily, fold.train) for fold in folds}
     by_date = np.stack([signs[int(number)] for number in aligned.folds])
-    values = panel.values[np.ix_(rows, columns)]
     cells = np.isfinite(aligned.forecasts[0])
-    alone = np.empty((values.shape[2], *cells.shape))
-    for place in range(len(alone)):
-        ranks = centred_ranks(np.where(cells, values[..., place], np.nan))
-        alone[place] = np.where(cells, ranks * by_date[:, [place]], np.nan)
-    return alone
+    for place in strongest(daily, folds):
+        values = panel.values[rows[:, None], columns, place]
+        ranks = centred_ranks(np.where(cells, values, np.nan))
+        signed = np.where(cells, ranks * by_date[:, [place]], np.nan)
+        yield f"{PREFIX}{FEATURE}{panel.features[place]}", signed
 
 
 def decomposed_rows(
@@ -55,16 +69,9 @@ def decomposed_rows(
 ) -> Ranked:
     """Everything compared, then the ensemble of ``candidates``, then each feature alone.
 
-    A feature is written ``ref:feature:<name>``. One that was compared as a reference is not
-    repeated. Two candidates make an ensemble.
+    A feature is written ``ref:feature:<name>``. Two candidates make an ensemble.
     """
-    names, parts = list(aligned.variants), [aligned.forecasts]
+    forecasts = dict(zip(aligned.variants, aligned.forecasts, strict=True))
     if len(candidates) > 1:
-        chosen = [names.index(name) for name in candidates]
-        parts.append(ensemble(aligned.forecasts[chosen])[None])
-        names.append(ENSEMBLE)
-    alone = [f"{PREFIX}{FEATURE}{name}" for name in panel.features]
-    new = [place for place, name in enumerate(alone) if name not in names]
-    parts.append(single_features(aligned, panel, folds)[new])
-    names += [alone[place] for place in new]
-    return Ranked(tuple(names), np.concatenate(parts))
+        forecasts[ENSEMBLE] = ensemble([forecasts[name] for name in candidates])
+    return Ranked.of(forecasts | dict(single_features(aligned, panel, folds)))

@@ -15,7 +15,7 @@ from foldproof.tasks.data import load
 from foldproof.tasks.data.panel.kept_rows import rows_of
 from foldproof.tasks.data.spec import DataSpec
 from foldproof.tasks.decompose.decompose import Decomposition, decompose
-from foldproof.tasks.decompose.prices import closes_of
+from foldproof.tasks.decompose.prices import closes_of, industries_of
 from foldproof.tasks.decompose.spec import DecompositionSpec
 from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.task import ENCODED, kept_under
@@ -72,14 +72,15 @@ def decompose_forecasts(
     outside: Collection[str],
 ) -> Decomposition:
     """Styles, single features, regimes, horizons and delays; ``outside`` are no candidates."""
-    aligned = align(forecasts)
+    aligned, rows = align(forecasts), rows_of(panel, data)
     return decompose(
         aligned,
         load(panel),
         folds,
         candidates_of(aligned, outside),
         horizon,
-        closes=closes_of(rows_of(panel, data), data.fill_limit),
+        closes=closes_of(rows, data.fill_limit),
+        industries=industries_of(rows),
         statistics=statistics,
         spec=spec,
     )

@@ -16,6 +16,7 @@ from foldproof.tasks.compare.selection import Selection, selection
 from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.decompose.decompose import Decomposition
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
+from foldproof.tasks.portfolio.portfolio import Portfolios
 from foldproof.tasks.report.text import is_reference, label, minus
 from foldproof.tasks.split.fold import Fold
 
@@ -69,6 +70,8 @@ class Results:
             part and the reason.
         engine: What ran the LSTM: torch, or native with instruction set and version.
         decomposition: What the forecasts are made of; None if that was not computed.
+        portfolios: What portfolios by forecast would have earned; None without prices, or with too
+            few days.
     """
 
     title: str
@@ -95,6 +98,7 @@ class Results:
     missing: Mapping[str, str] = field(default_factory=dict)
     engine: str = "torch"
     decomposition: Decomposition | None = None
+    portfolios: Portfolios | None = None
 
     @property
     def ranking(self) -> pd.DataFrame:

@@ -35,6 +35,7 @@ from foldproof.tasks.report.decomposition.figures import (
     regimes_figure,
     styles_figure,
 )
+from foldproof.tasks.report.portfolio.figures import profit_figure, quantiles_figure
 from foldproof.tasks.report.results import Results
 
 Applies = Callable[[Results], bool]
@@ -68,6 +69,10 @@ def _decay(results: Results) -> bool:
     return results.decomposition is not None and not results.decomposition.decay.empty
 
 
+def _books(results: Results) -> bool:
+    return results.decomposition is not None and results.portfolios is not None
+
+
 @dataclass(frozen=True)
 class ReportFigure:
     """A figure of the report.
@@ -90,6 +95,8 @@ FIGURES: Mapping[str, ReportFigure] = MappingProxyType(
         "regimes": ReportFigure(regimes_figure, lambda results: results.decomposition is not None),
         "decay": ReportFigure(decay_figure, _decay),
         "monthly": ReportFigure(monthly_figure),
+        "quantiles": ReportFigure(quantiles_figure, _books),
+        "profit": ReportFigure(profit_figure, _books),
         "leak_matrix": ReportFigure(variant_matrix, lambda results: any(results.findings.values())),
         "attribution_heatmap": ReportFigure(attribution_heatmap, _attributed),
         "importance_by_method": ReportFigure(importance_by_method, _attributed),

@@ -17,6 +17,7 @@ from foldproof.tasks.report.comparison.answers import QUESTIONS, answers
 from foldproof.tasks.report.comparison.figures import figures_of
 from foldproof.tasks.report.comparison.ranking import kind_of
 from foldproof.tasks.report.decomposition.rows import decomposition_table, removed
+from foldproof.tasks.report.portfolio.table import heads, portfolio_table
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.template import Report, fill
 from foldproof.tasks.report.text import label, minus, plain
@@ -48,6 +49,8 @@ def page_of(results: Results, figures: Mapping[str, bytes]) -> str:
         findings=not_clean(results),
         decomposed=decomposition_table(results),
         removed=removed,
+        books=portfolio_table(results),
+        book_heads=heads(results.portfolios) if results.portfolios else [],
         attribution=attribution_facts(results),
         checks=checks_table(results),
         label=label,

@@ -19,9 +19,14 @@ def is_feature(name: str) -> bool:
 
 
 def best_features(found: Decomposition) -> list[str]:
-    """The single features with the highest rank IC, best first."""
+    """The single features with the highest rank IC, best first.
+
+    Of features with the same order of stocks, such as a return and its excess over the market, the
+    first.
+    """
     alone = [name for name in found.table.index if is_feature(name)]
-    return found.table.loc[alone, "rank_ic"].nlargest(FEATURES).index.tolist()
+    distinct = found.table.loc[alone].round(9).drop_duplicates()
+    return distinct["rank_ic"].nlargest(FEATURES).index.tolist()
 
 
 def shown_rows(results: Results, found: Decomposition) -> list[str]:
@@ -33,9 +38,13 @@ def shown_rows(results: Results, found: Decomposition) -> list[str]:
 
 
 def front_rows(results: Results, found: Decomposition) -> list[str]:
-    """The few rows that curves are drawn for: best candidate, ensemble, reference, feature."""
-    first = [names[0] for names in (results.candidates, results.references) if names]
-    chosen = [*first[:1], ENSEMBLE, *first[1:], *best_features(found)[:1]]
+    """The few rows that curves are drawn for: best candidate, ensemble, reference, feature.
+
+    A reference that ranks nothing, such as the zero forecast, is not drawn.
+    """
+    ranking = results.comparison.daily[results.references].any()
+    rivals = [name for name in results.references if ranking[name]]
+    chosen = [*results.candidates[:1], ENSEMBLE, *rivals[:1], *best_features(found)[:1]]
     return [name for name in dict.fromkeys(chosen) if name in found.table.index]
 
 
@@ -55,8 +64,8 @@ def neutral(found: Decomposition, name: str) -> Estimate:
 
 
 def removed(found: Decomposition) -> str:
-    """What the neutral rank IC is neutral to: the styles and sectors, as a list."""
-    return listed([*found.styles, *(["sectors"] if found.sectors else [])])
+    """What the neutral rank IC is neutral to: the styles and industries, as a list."""
+    return listed([*found.styles, *(["industries"] if found.industries else [])])
 
 
 def decomposition_table(results: Results) -> list[tuple[str, str, str, list[str]]]:
@@ -70,13 +79,15 @@ def decomposition_table(results: Results) -> list[tuple[str, str, str, list[str]
             results.row_name(name),
             str(plain(found, name)),
             str(neutral(found, name)),
-            [
-                minus(format(round(value, 2) + 0.0, "+.2f"))
-                for value in entries(found.table, name, *columns)
-            ],
+            [signed(value) for value in entries(found.table, name, *columns)],
         )
         for name in shown_rows(results, found)
     ]
+
+
+def signed(value: float) -> str:
+    """An exposure with its sign; no minus before a rounded zero."""
+    return minus(format(round(value, 2) + 0.0, "+.2f"))
 
 
 def neutral_clause(results: Results) -> str:

@@ -9,11 +9,12 @@ from scipy.stats import spearmanr
 
 from foldproof.tasks.compare.comparison import daily as compared_daily
 from foldproof.tasks.compare.spec import StatisticsSpec
+from foldproof.tasks.decompose import rows
 from foldproof.tasks.decompose.decay import later_return
 from foldproof.tasks.decompose.decompose import Decomposition, decompose
 from foldproof.tasks.decompose.estimates import estimates
 from foldproof.tasks.decompose.regimes import by_regime, trailing_volatility
-from foldproof.tasks.decompose.rows import ENSEMBLE, decomposed_rows, places
+from foldproof.tasks.decompose.rows import ENSEMBLE, decomposed_rows, ensemble, places
 from foldproof.tasks.decompose.spec import DecompositionSpec
 from foldproof.tasks.statistics.mean_test import mean_test
 from tests.tasks.decompose.conftest import HORIZON, Case
@@ -58,47 +59,51 @@ def test_rows_are_the_compared_ones_the_ensemble_and_every_feature(found: Decomp
 
 def test_a_feature_has_the_sign_of_its_training_block(case: Case) -> None:
     """Turned in the training rows of the second fold only, the feature turns in its test block."""
-    rows = case.folds[1].train
+    train = case.folds[1].train
     target = np.array(case.panel.target)
     turned = decomposed_rows(case.aligned, case.panel, case.folds, CANDIDATES)
-    target[: rows.stop] *= -1
+    target[: train.stop] *= -1
     panel = replace(case.panel, target=target)
     other = decomposed_rows(case.aligned, panel, case.folds, CANDIDATES)
     size = turned.names.index("ref:feature:size")
     second = case.aligned.folds == 1
-    np.testing.assert_array_equal(
-        np.nan_to_num(other.forecasts[size, second]), -np.nan_to_num(turned.forecasts[size, second])
-    )
+    np.testing.assert_array_equal(other.ranks[size, second], -turned.ranks[size, second])
 
 
 def test_later_labels_do_not_change_the_sign(case: Case) -> None:
     target = np.array(case.panel.target)
     target[case.folds[1].train.stop :] *= -1
     panel = replace(case.panel, target=target)
-    rows = [
+    before, after = (
         decomposed_rows(case.aligned, one, case.folds, CANDIDATES) for one in (case.panel, panel)
-    ]
-    np.testing.assert_array_equal(rows[0].forecasts, rows[1].forecasts)
+    )
+    np.testing.assert_array_equal(before.ranks, after.ranks)
 
 
 def test_the_ensemble_averages_ranks(case: Case) -> None:
+    mean = ensemble(list(case.aligned.forecasts[:3]))
+    parts = [pd.DataFrame(case.aligned.forecasts[k]).rank(axis=1) for k in range(3)]
+    expected = sum(one.sub(one.mean(axis=1), axis=0) for one in parts) / 3
+    np.testing.assert_allclose(mean, expected, atol=1e-12)
     ranked = decomposed_rows(case.aligned, case.panel, case.folds, CANDIDATES)
-    mean = ranked.forecasts[ranked.names.index(ENSEMBLE)]
-    parts = [pd.DataFrame(ranked.forecasts[k]).rank(axis=1) for k in range(3)]
-    expected = sum(one.sub(one.mean(axis=1), axis=0) for one in parts).to_numpy()
-    known = np.isfinite(mean)
-    ratio = mean[known] * known.sum(axis=1)[np.nonzero(known)[0]] * 3
-    np.testing.assert_allclose(ratio, expected[known], atol=1e-9)
+    own = ranked.row(ranked.names.index(ENSEMBLE))
+    np.testing.assert_array_equal(pd.DataFrame(own).rank(axis=1), pd.DataFrame(mean).rank(axis=1))
+
+
+def test_of_many_features_the_strongest_in_training_are_shown(case: Case, monkeypatch) -> None:
+    monkeypatch.setattr(rows, "MOST_FEATURES", 1)
+    ranked = decomposed_rows(case.aligned, case.panel, case.folds, CANDIDATES)
+    assert [name for name in ranked.names if "feature:" in name] == ["ref:feature:size"]
 
 
 def test_horizon_and_delay_against_scipy_on_prices(case: Case, found: Decomposition) -> None:
     """Return from close d + 1 + delay to close d + 1 + delay + horizon, stock by stock."""
     aligned = case.aligned
-    rows, columns = places(aligned, case.panel)
+    dates, columns = places(aligned, case.panel)
     price = case.closes.quoted[:, columns]
     for horizon, delay in ((1, 0), (5, 0), (HORIZON, 2)):
         values = []
-        for d, row in enumerate(rows):
+        for d, row in enumerate(dates):
             start = row + 1 + delay
             if start + horizon < len(price):
                 label = price[start + horizon] / price[start] - 1
@@ -164,7 +169,7 @@ def test_without_styles_and_prices_the_rest_remains(case: Case) -> None:
 
 def test_too_few_stocks_for_the_styles_leave_out_the_neutral_rank_ic(case: Case) -> None:
     one_each = np.tile(np.arange(9), (len(case.panel.dates), 1))
-    found = decomposed(case, sectors=one_each)
+    found = decomposed(case, industries=one_each)
     assert "neutral" not in found.table
     assert found.dropped == len(case.aligned.dates)
 

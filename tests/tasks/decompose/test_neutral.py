@@ -5,9 +5,9 @@ import pytest
 from scipy.stats import rankdata, spearmanr
 
 from foldproof.tasks.decompose.neutral import (
+    industry_dummies,
     neutral_rank_ics,
     neutralized,
-    sector_dummies,
     style_ranks,
 )
 from foldproof.tasks.decompose.ranked import Ranked
@@ -18,8 +18,8 @@ STYLES = RNG.standard_normal((D, S, 2))
 FORECASTS = np.stack([STYLES[..., 0] + RNG.standard_normal((D, S)), RNG.standard_normal((D, S))])
 FORECASTS[:, RNG.random((D, S)) < 0.1] = np.nan
 TARGET = RNG.standard_normal((D, S))
-SECTORS = RNG.integers(0, 3, (D, S))
-RANKED = Ranked(("a", "b"), FORECASTS)
+INDUSTRIES = RNG.integers(0, 3, (D, S))
+RANKED = Ranked.of(dict(zip("ab", FORECASTS, strict=True)))
 CELLS = RANKED.cells
 
 
@@ -40,21 +40,21 @@ def test_equals_a_regression_of_ranks_on_ranks_date_by_date() -> None:
             assert daily[d, n] == pytest.approx(by_hand(d, n, columns), abs=1e-12)
 
 
-def test_sectors_are_removed_as_groups() -> None:
-    columns = sector_dummies(SECTORS, CELLS)
+def test_industries_are_removed_as_groups() -> None:
+    columns = industry_dummies(INDUSTRIES, CELLS)
     daily = neutral_rank_ics(RANKED, columns, TARGET)
     for d in range(D):
-        dummies = (SECTORS[d, :, None] == np.arange(3)).astype(float)
+        dummies = (INDUSTRIES[d, :, None] == np.arange(3)).astype(float)
         assert daily[d, 0] == pytest.approx(by_hand(d, 0, dummies), abs=1e-12)
-    left, _ = neutralized(RANKED, columns)
+    left = next(neutralized(RANKED, columns))
     for group in range(3):
-        inside = np.where(group == SECTORS, np.nan_to_num(left[0]), 0.0)
+        inside = np.where(group == INDUSTRIES, np.nan_to_num(left), 0.0)
         np.testing.assert_allclose(inside.sum(axis=1), 0, atol=1e-7)
 
 
 def test_a_monotone_function_of_a_style_has_neutral_rank_ic_zero() -> None:
     cells = np.ones((D, S), bool)
-    ranked = Ranked(("style",), np.exp(STYLES[None, ..., 1]))
+    ranked = Ranked.of({"style": np.exp(STYLES[..., 1])})
     daily = neutral_rank_ics(ranked, style_ranks(STYLES, cells), TARGET)
     assert (daily == 0).all()
 
@@ -76,7 +76,7 @@ def test_a_date_with_too_few_stocks_for_the_columns_is_not_neutralized() -> None
     forecasts = FORECASTS.copy()
     forecasts[:, 7, 5:] = np.nan
     forecasts[:, 7, :5] = RNG.standard_normal((2, 5))
-    ranked = Ranked(("a", "b"), forecasts)  # 5 stocks: 4 free, less 2 columns
+    ranked = Ranked.of(dict(zip("ab", forecasts, strict=True)))  # 5 stocks: 4 free, less 2 columns
     daily = neutral_rank_ics(ranked, style_ranks(STYLES, ranked.cells), TARGET)
     assert np.isnan(daily[7]).all()
     assert np.isfinite(np.delete(daily, 7, axis=0)).all()

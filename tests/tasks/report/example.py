@@ -16,8 +16,11 @@ from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.data import Panel
 from foldproof.tasks.decompose.decompose import Decomposition, decompose
 from foldproof.tasks.decompose.prices import Closes
+from foldproof.tasks.decompose.rows import decomposed_rows, places
 from foldproof.tasks.decompose.spec import STYLES, DecompositionSpec
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict, Witness
+from foldproof.tasks.portfolio.portfolio import Portfolios, simulate
+from foldproof.tasks.portfolio.task import align_all
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.split.fold import Fold
 
@@ -100,6 +103,7 @@ def example(
         code_version="ab12cd34ef56ab78",
         engine="native avx2 0a1b2c3d",
         decomposition=decomposition_of(plan, forecasts, symbols),
+        portfolios=portfolios_of(plan, forecasts, symbols),
     )  # fmt: skip
 
 
@@ -131,6 +135,14 @@ def decomposition_of(plan, forecasts: pd.DataFrame, symbols: int) -> Decompositi
         statistics=StatisticsSpec(draws=100),
         spec=DecompositionSpec(styles=STYLES[: max(1, symbols - 4)]),
     )  # fmt: skip
+
+
+def portfolios_of(plan, forecasts: pd.DataFrame, symbols: int) -> Portfolios | None:
+    panel, closes = panel_of(plan, symbols)
+    aligned = align_all(forecasts)
+    ranked = decomposed_rows(aligned, panel, plan, CANDIDATES)
+    spec = StatisticsSpec(draws=100)
+    return simulate(ranked, closes, *places(aligned, panel), panel.dates, 1, statistics=spec)
 
 
 def blind(results: Results) -> Results:
