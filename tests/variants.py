@@ -19,6 +19,13 @@ def parameters(names: Iterable[str]) -> list[object]:
 
 EVERY_VARIANT = parameters(VARIANTS)
 
+BATCH = [
+    name
+    for name, one in VARIANTS.items()
+    if one.training_coupling == "batch" and name != "causal_batch_norm"
+]
+"""The variants that in training normalize by the later samples of the batch too."""
+
 STEEP = ("price_relative",)
 """Resolved for prices, but not on features around 0, which the tests have: it divides by them."""
 

@@ -5,6 +5,12 @@ from types import MappingProxyType
 
 from foldproof.models.imported import imported
 from foldproof.models.normalizers.adaptive import BIN, DAIN, EDAIN, DishTS
+from foldproof.models.normalizers.cell import (
+    InputToHiddenBatchNorm,
+    LayerNormCell,
+    RecurrentBatchNorm,
+    WeightNorm,
+)
 from foldproof.models.normalizers.chained import Chained
 from foldproof.models.normalizers.combined import AT, combined, on_batches, split_name
 from foldproof.models.normalizers.cross_section import (
@@ -13,6 +19,7 @@ from foldproof.models.normalizers.cross_section import (
     CrossSectionZScore,
 )
 from foldproof.models.normalizers.hidden import (
+    BatchRenorm,
     CausalBatchNorm,
     DateBatchNorm,
     DynamicTanh,
@@ -20,6 +27,7 @@ from foldproof.models.normalizers.hidden import (
     HiddenBatchNorm,
     HiddenLayerNorm,
     HiddenRMSNorm,
+    PreciseBatchNorm,
 )
 from foldproof.models.normalizers.history import (
     EwmZScore,
@@ -216,6 +224,48 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
         "Hoffer, Hubara & Soudry 2017", input=ZScore(), hidden=GhostBatchNorm,
         training_coupling="batch", statistics="32 samples in training, running at scoring",
         trap="batches in time order make ghosts of a few dates",
+    ),
+    "batch_renorm": Variant(
+        "Batch renormalization of the last hidden state",
+        "a (r (h - mean_batch) / sd_batch + d) + b, r and d towards the running statistics",
+        "Ioffe 2017", input=ZScore(), hidden=BatchRenorm,
+        training_coupling="batch", statistics="the batch in training, running at scoring",
+        trap="r and d get no gradient; before step 50 it is plain batch norm",
+    ),
+    "precise_batch_norm": Variant(
+        "Precise batch norm of the last hidden state",
+        "a (h - mean_batch) / sd_batch + b; statistics of all training samples at scoring",
+        "Wu & Johnson 2021", input=ZScore(), hidden=PreciseBatchNorm,
+        training_coupling="batch",
+        statistics="the batch in training, all training samples at scoring",
+        trap="to update the statistics on the samples that are scored is a leak",
+    ),
+    "layer_norm_cell": Variant(
+        "Layer norm in the LSTM's cell",
+        "gates LN(W_x x) + LN(W_h h) + b, h = sigmoid(o) tanh(LN(c))",
+        "Ba, Kiros & Hinton 2016, eq. 20 to 22", input=ZScore(), cell=LayerNormCell,
+        statistics="the units of the sample at each step",
+        trap="slow: it runs step by step in torch",
+    ),
+    "recurrent_batch_norm": Variant(
+        "Recurrent batch norm", "gates BN_t(W_x x) + BN_t(W_h h) + b, h = sigmoid(o) tanh(BN_t(c))",
+        "Cooijmans et al., ICLR 2017", input=ZScore(), cell=RecurrentBatchNorm,
+        training_coupling="batch",
+        statistics="the batch at each step in training, running by step at scoring",
+        trap="slow; each step has running statistics of its own, which need many batches",
+    ),
+    "input_to_hidden_batch_norm": Variant(
+        "Input-to-hidden batch norm", "gates BN(W_x x) + W_h h + b, over batch and steps",
+        "Laurent et al. 2016", input=ZScore(), cell=InputToHiddenBatchNorm,
+        training_coupling="batch",
+        statistics="the batch and its steps in training, running at scoring",
+        trap="slow: it runs step by step in torch; over the steps, later rows enter earlier ones",
+    ),
+    "weight_norm": Variant(
+        "Weight norm of the LSTM", "rows of W_x and W_h are g v / |v|",
+        "Salimans & Kingma 2016", input=ZScore(), cell=WeightNorm,
+        statistics="training rows, then none",
+        trap="it changes how weights are learned, not the data: a negative control",
     ),
     "causal_batch_norm": Variant(
         "Causal batch norm of the last hidden state",

@@ -1,8 +1,8 @@
 """A normalization variant: up to three normalizers at three places, and its claims."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import ClassVar, Literal, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
@@ -57,8 +57,31 @@ class HiddenNormalizer(nn.Module):
         """(B, H) hidden states and (B,) their date rows -> (B, H)."""
         raise NotImplementedError
 
+    settles: ClassVar[bool] = False
+    """Whether :meth:`settle` is called after each pass over the training block."""
+
     def start_epoch(self) -> None:
         """Called before each pass over the training block; by default it does nothing."""
+
+    def settle(self, states: Iterable[Tensor]) -> None:
+        """Estimate statistics from the hidden states (B, H) of all training samples, in batches."""
+
+
+class CellNormalizer(nn.Module):
+    """Runs the LSTM with a normalization inside its recurrence.
+
+    Attributes:
+        native: Whether the native LSTM can run it.
+    """
+
+    native: ClassVar[bool] = False
+
+    def forward(self, lstm: nn.LSTM, x: Tensor, native: bool = True) -> Tensor:
+        """The top layer's last hidden state (B, H) of windows (B, T, F), with the LSTM's weights.
+
+        ``native`` False keeps the native LSTM from running.
+        """
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -72,6 +95,7 @@ class Variant:
         input: Normalizer of the panel, or None.
         window: Makes the normalizer of windows from the number of features, or None.
         hidden: Makes the normalizer of the last hidden state from its size, or None.
+        cell: Makes what runs the LSTM from the LSTM and the rows of a window, or None.
         batches: The batch composition that the variant needs; None for any.
         causal: Claim: the forecast for a date uses no later row.
         coupling: Claim: the samples that share statistics with a sample at scoring: none, or those
@@ -98,6 +122,12 @@ class Variant:
     statistics: str = ""
     trap: str = ""
     kinks: str = ""
+    cell: Callable[[nn.LSTM, int], CellNormalizer] | None = None
+
+    @property
+    def native(self) -> bool:
+        """Whether the native LSTM can run it: all but those with a cell that runs in torch only."""
+        return self.cell is None or bool(getattr(self.cell, "native", False))
 
     def window_for(self, n_features: int, length: int) -> WindowNormalizer | None:
         """A new normalizer of windows (B, length, n_features), or None."""

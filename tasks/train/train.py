@@ -98,7 +98,7 @@ def train_unit(unit: Unit, panel: Panel) -> TrainedUnit:
         ),
         best_epoch=fit.best_epoch,
         forecasts=pd.DataFrame(),
-        engine=engine.lstm_engine(unit.network, unit.training),
+        engine=engine.lstm_engine(unit.network, unit.training) if variant.native else "torch",
     )
     return replace(trained, forecasts=forecasts_of(trained, panel))
 

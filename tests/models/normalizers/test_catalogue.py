@@ -22,7 +22,9 @@ EXPECTED = [
     "cs_rank_normal", "rolling_cs_zscore", "cs_rolling_zscore",
     "instance_norm", "revin", "robust_instance_norm", "price_relative", "dain", "bin", "edain",
     "dish_ts", "batch_norm", "batch_norm_hidden", "batch_norm_date", "layer_norm",
-    "rms_norm", "dynamic_tanh", "ghost_batch_norm", "causal_batch_norm", "full_sample_zscore",
+    "rms_norm", "dynamic_tanh", "ghost_batch_norm", "batch_renorm", "precise_batch_norm",
+    "layer_norm_cell", "recurrent_batch_norm", "input_to_hidden_batch_norm", "weight_norm",
+    "causal_batch_norm", "full_sample_zscore",
 ]  # fmt: skip
 
 
@@ -86,13 +88,19 @@ def test_the_keys_are_fixed():
         ("rms_norm", "hidden", "HiddenRMSNorm"),
         ("dynamic_tanh", "hidden", "DynamicTanh"),
         ("ghost_batch_norm", "hidden", "GhostBatchNorm"),
+        ("batch_renorm", "hidden", "BatchRenorm"),
+        ("precise_batch_norm", "hidden", "PreciseBatchNorm"),
+        ("layer_norm_cell", "cell", "LayerNormCell"),
+        ("recurrent_batch_norm", "cell", "RecurrentBatchNorm"),
+        ("input_to_hidden_batch_norm", "cell", "InputToHiddenBatchNorm"),
+        ("weight_norm", "cell", "WeightNorm"),
         ("causal_batch_norm", "hidden", "CausalBatchNorm"),
     ],
 )
 def test_learned_variants_differ_from_the_zscore_in_one_place_only(name, place, kind):
     """Some read raw features instead: they are the input's only normalizer."""
     variant = VARIANTS[name]
-    parts = {"input": variant.input, "window": variant.window, "hidden": variant.hidden}
+    parts = {one: getattr(variant, one) for one in ("input", "window", "cell", "hidden")}
     assert parts.pop(place).__name__ == kind
     alone = name in ("batch_norm", "price_relative")
     assert parts.pop("input") == (None if alone else VARIANTS["zscore"].input)
