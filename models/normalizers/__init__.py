@@ -8,6 +8,7 @@ from foldproof.models.normalizers.variant import (
     Scaled,
     Variant,
     WindowNormalizer,
+    independent,
 )
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Scaled",
     "Variant",
     "WindowNormalizer",
+    "independent",
     "resolve",
     "split_name",
 ]

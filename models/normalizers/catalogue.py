@@ -132,12 +132,14 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
     "instance_norm": Variant(
         "Instance norm", "(z - mean_window) / sd_window, z = train z-score",
         "Ulyanov, Vedaldi & Lempitsky 2016", input=ZScore(), window=InstanceNorm,
+        causal_steps=False,
         statistics="training rows, then the window",
         trap="the level of the window is lost",
     ),
     "revin": Variant(
         "RevIN", "a (z - mean_window) / sd_window + b, undone on the forecast by feature 0",
         "Kim et al., ICLR 2022", input=ZScore(), window=RevIN,
+        causal_steps=False,
         statistics="training rows, then the window",
         trap="meant for a target that continues feature 0",
     ),

@@ -20,8 +20,17 @@ class Scaled(NamedTuple):
     slope: Tensor
 
 
+Axis = Literal["dates", "symbols"]
+"""A direction of the panel in which it can be cut into parts."""
+
+
 class InputNormalizer(Protocol):
-    """Normalizes the panel before windows are cut, with statistics over rows or symbols."""
+    """Normalizes the panel before windows are cut, with statistics over rows or symbols.
+
+    One that normalizes each date, or each symbol, without reading the others may say so with an
+    attribute ``independent``: "dates" or "symbols". It then gets parts of a large panel, and must
+    not write to what it gets.
+    """
 
     def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
         """Statistics of ``values`` (D, S, F) and ``member`` (D, S) at ``rows`` only."""
@@ -30,6 +39,22 @@ class InputNormalizer(Protocol):
     def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Normalize ``values`` (D, S, F); NaN stays NaN and is in no statistic."""
         ...
+
+
+def independent(normalizer: InputNormalizer | None) -> Axis | None:
+    """The axis along which parts of a panel are normalized without reading one another.
+
+    A class that overrides ``apply`` does not inherit the claim of the method that it replaces.
+    """
+    if normalizer is None:
+        return "dates"
+    for kind in type(normalizer).__mro__:
+        if "independent" in vars(kind):
+            claim: Axis | None = normalizer.independent  # type: ignore[attr-defined]
+            return claim
+        if "apply" in vars(kind):
+            break
+    return None
 
 
 class WindowNormalizer(nn.Module):
@@ -101,6 +126,9 @@ class Variant:
         coupling: Claim: the samples that share statistics with a sample at scoring: none, or those
             of its date.
         training_coupling: The same in training; batch means all samples of the batch.
+        causal_steps: Claim: at scoring, a normalized step of a window uses no later step of it. The
+            network reads the last step only, so this is no leak; a network with an output at each
+            step needs it.
         control: Whether it leaks on purpose, to prove that the audit detects it.
         statistics: The rows or samples that its statistics come from, in a few words.
         trap: The mistake that users make with it, in one line.
@@ -118,6 +146,7 @@ class Variant:
     causal: bool = True
     coupling: Literal["none", "date"] = "none"
     training_coupling: Literal["none", "date", "batch"] = "none"
+    causal_steps: bool = True
     control: bool = False
     statistics: str = ""
     trap: str = ""

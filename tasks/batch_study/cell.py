@@ -10,11 +10,11 @@ from torch import Tensor
 from foldproof.models import engine
 from foldproof.models.batches import BATCHES
 from foldproof.models.network import Forecaster
-from foldproof.models.windows import Windows, eligible
+from foldproof.models.windows import Windows
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.diagnose.network.calls import dropout_off
 from foldproof.tasks.statistics.rank_ic import rank_ics
-from foldproof.tasks.train import TrainedUnit, Unit, network_of, normalized, train_unit
+from foldproof.tasks.train import TrainedUnit, Unit, network_of, train_unit, unit_windows
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,8 @@ def scored_cell(unit: Unit, panel: Panel) -> Scored:
 def test_samples(trained: TrainedUnit, panel: Panel) -> tuple[Tensor, Windows]:
     """(N,) samples of the test block, and the windows they index; on the CPU."""
     unit = trained.unit
-    values = normalized(unit, panel, trained.statistics).values
-    member = torch.from_numpy(np.array(panel.member))
-    target = torch.from_numpy(np.array(panel.target))
-    samples = eligible(values, member, unit.fold.test, unit.network.window)
-    return samples, Windows.of(values, target, unit.network.window)
+    windows = unit_windows(unit, panel, trained.statistics, unit.fold.test, np.array(panel.target))
+    return windows.eligible(torch.from_numpy(np.array(panel.member)), unit.fold.test), windows
 
 
 def in_train_mode(
