@@ -57,6 +57,13 @@ class Forecaster(nn.Module):
             return self.cell(self.lstm, x, self.native)
         return last_hidden(self.lstm, x, self.native)
 
+    def states(self, x: Tensor) -> Tensor:
+        """The LSTM's hidden state after each step (B, T, H) of windows (B, T, F), by torch."""
+        normalized = x if self.window is None else self.window(x)[0]
+        if self.cell is not None:
+            return self.cell.states(self.lstm, normalized)
+        return self.lstm(normalized)[0]
+
     def start_epoch(self) -> None:
         """Reset the hidden normalizer at the start of a pass over the training block."""
         if self.hidden is not None:

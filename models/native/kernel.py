@@ -151,10 +151,18 @@ def last_hidden(
             return LastHidden.apply(found, x, *used)
     if weights is None:
         return lstm(x)[1][0][-1]
+    return torch_lstm(lstm, x, used)[1][-1]
+
+
+def torch_lstm(
+    lstm: nn.LSTM, x: Tensor, weights: Sequence[Tensor]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Output, last hidden states and last cell states of ``lstm`` with other weights, by torch."""
     start = x.new_zeros(lstm.num_layers, len(x), lstm.hidden_size)
     layers, dropout = lstm.num_layers, float(lstm.dropout)
-    ends = torch.lstm(x, (start, start), used, True, layers, dropout, lstm.training, False, True)
-    return ends[1][-1]
+    return torch.lstm(
+        x, (start, start), [*weights], True, layers, dropout, lstm.training, False, True
+    )
 
 
 class LastHidden(torch.autograd.Function):

@@ -9,9 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from foldproof.models.native.kernel import last_hidden, parameters_of
+from foldproof.models.native.kernel import last_hidden, parameters_of, torch_lstm
 from foldproof.models.normalizers.hidden import EPSILON, require_two
 from foldproof.models.normalizers.variant import CellNormalizer
+
+GAIN = 0.1
+"""Start of the learned scales inside the recurrence."""
 
 
 class StepwiseCell(CellNormalizer):
@@ -35,12 +38,16 @@ class StepwiseCell(CellNormalizer):
 
     def forward(self, lstm: nn.LSTM, x: Tensor, native: bool = True) -> Tensor:
         """The top layer's last hidden state (B, H) of windows (B, T, F)."""
+        return self.states(lstm, x)[:, -1]
+
+    def states(self, lstm: nn.LSTM, x: Tensor) -> Tensor:
+        """The top layer's hidden state after each step, (B, T, H)."""
         sequence = x.transpose(0, 1)
         for layer in range(lstm.num_layers):
             if layer:
                 sequence = functional.dropout(sequence, lstm.dropout, self.training)
             sequence = self._outputs(layer, lstm.all_weights[layer], sequence)
-        return sequence[-1]
+        return sequence.transpose(0, 1)
 
     def _outputs(self, layer: int, weights: Sequence[Tensor], sequence: Tensor) -> Tensor:
         """Hidden states (T, B, H) of a layer."""
@@ -57,7 +64,12 @@ class StepwiseCell(CellNormalizer):
 
 
 class LayerNormCell(StepwiseCell):
-    """Layer norm of both sums over the 4H gates, and of the cell state (Ba et al. 2016, eq. 20)."""
+    """Layer norm of both sums over the 4H gates, and of the cell state (Ba et al. 2016, eq. 20).
+
+    The gains begin as 0.1, as those of recurrent batch norm (Cooijmans et al. 2017). From 1, as in
+    the paper, small states are enlarged at every step: the recurrence becomes chaotic, and no
+    quadrature resolves its gradients.
+    """
 
     def __init__(self, lstm: nn.LSTM, length: int) -> None:
         super().__init__()
@@ -66,6 +78,8 @@ class LayerNormCell(StepwiseCell):
             nn.ModuleList(nn.LayerNorm(width, eps=EPSILON) for _ in range(lstm.num_layers))
             for width in (4 * size, 4 * size, size)
         )
+        for norm in (*self.given_norm, *self.recurrent_norm, *self.state_norm):
+            nn.init.constant_(norm.weight, GAIN)
 
     def given(self, layer: int, sums: Tensor) -> Tensor:
         """Normalize W_x x, (T, B, 4H)."""
@@ -88,7 +102,7 @@ class StepBatchNorm(nn.Module):
 
     def __init__(self, size: int, length: int, bias: bool = False) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.full((size,), 0.1))
+        self.weight = nn.Parameter(torch.full((size,), GAIN))
         self.bias = nn.Parameter(torch.zeros(size)) if bias else None
         self.running_mean: Tensor
         self.running_variance: Tensor
@@ -170,9 +184,16 @@ class WeightNorm(CellNormalizer):
 
     def forward(self, lstm: nn.LSTM, x: Tensor, native: bool = True) -> Tensor:
         """The top layer's last hidden state (B, H) of windows (B, T, F)."""
+        return last_hidden(lstm, x, native, self._weights(lstm))
+
+    def states(self, lstm: nn.LSTM, x: Tensor) -> Tensor:
+        """The top layer's hidden state after each step, (B, T, H)."""
+        return torch_lstm(lstm, x, self._weights(lstm))[0]
+
+    def _weights(self, lstm: nn.LSTM) -> list[Tensor]:
+        """The weights of ``lstm`` with rows of the learned sizes."""
         sizes = iter(self.sizes)
-        weights = [
+        return [
             functional.normalize(weight, dim=1) * next(sizes) if weight.dim() > 1 else weight
             for weight in parameters_of(lstm)
         ]
-        return last_hidden(lstm, x, native, weights)

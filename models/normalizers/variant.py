@@ -108,6 +108,10 @@ class CellNormalizer(nn.Module):
         """
         raise NotImplementedError
 
+    def states(self, lstm: nn.LSTM, x: Tensor) -> Tensor:
+        """The top layer's hidden state after each step, (B, T, H)."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -132,8 +136,9 @@ class Variant:
         control: Whether it leaks on purpose, to prove that the audit detects it.
         statistics: The rows or samples that its statistics come from, in a few words.
         trap: The mistake that users make with it, in one line.
-        kinks: Where its slopes jump, so that integrated gradients may miss the tolerance; empty
-            where they add up. Attributions to raw rows are Shapley values then.
+        kinks: Where its slopes jump or are steep, so that integrated gradients may miss the
+            tolerance; empty where they add up. Where they miss it, attributions to raw rows are
+            Shapley values.
     """
 
     title: str

@@ -47,9 +47,7 @@ class RawNeighbourhood:
 
     @property
     def differentiable(self) -> bool:
-        """Whether forecasts have smooth derivatives by the cells; through ranks they have none."""
-        if self.kinks:
-            return False
+        """Whether forecasts have derivatives by the cells; through ranks they have none."""
         with torch.enable_grad():
             return self.forecast(self.values.clone().requires_grad_()).requires_grad
 
@@ -239,13 +237,8 @@ def supplied_attributions(
         nodes: Gauss-Legendre nodes, doubled up to 16-fold while completeness is missed.
 
     Raises:
-        ValueError: The forecast has no derivative by its cells, as with ranks; or slopes jump.
+        ValueError: The forecast has no derivative by its cells, as with ranks.
     """
-    if neighbourhood.kinks:
-        raise ValueError(
-            f"integrated gradients to raw rows do not add up, because {neighbourhood.kinks} along "
-            "the path, where the slope jumps; use Shapley values (shapley_of_origins)"
-        )
     values = neighbourhood.values
     moves, start = neighbourhood.start(reference)
 

@@ -89,7 +89,7 @@ def completeness(subject: Subject) -> Measurement:
     """Whether integrated gradients of each forecast add up to its change from the baseline.
 
     Within 1e-4 of the spread of the forecasts. A variant that attribution refuses is complete in
-    nothing; the reason is stated.
+    nothing, and one with kinks claims nothing; the reason is stated.
     """
 
     def largest_error() -> float:
@@ -103,11 +103,14 @@ def completeness(subject: Subject) -> Measurement:
         return float(paths.error.max())
 
     error, reason = attempt(largest_error)
-    claim = "" if subject.variant.control else "complete"
+    kinks = subject.variant.kinks
+    claim = "" if subject.variant.control or kinks else "complete"
     if error is None:
         return Measurement(claim, "refused", True, detail=reason)
     measured = "complete" if error <= TOLERANCE else "incomplete"
     detail = "largest completeness error of a forecast, in sd of the forecasts"
+    if kinks and error > TOLERANCE:
+        detail += f": {kinks}"
     return compared(claim, measured, error, detail)
 
 

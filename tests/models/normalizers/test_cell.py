@@ -41,6 +41,8 @@ def drawn(make, lstm):
 
 def test_without_a_normalization_it_is_the_lstm(lstm, x):
     torch.testing.assert_close(StepwiseCell()(lstm, x), lstm(x)[1][0][-1], rtol=0, atol=1e-12)
+    for cell in (StepwiseCell(), WeightNorm(lstm, T)):
+        torch.testing.assert_close(cell.states(lstm, x), lstm(x)[0], rtol=0, atol=1e-12)
 
 
 def weights_of(lstm, layer):

@@ -129,8 +129,8 @@ def test_every_variant_is_complete_within_tolerance(
     variant: str, tolerance: float, panel: Panel, trained: Callable[[str], TrainedUnit]
 ) -> None:
     """The gap is recomputed from the network's own forecasts."""
-    if variant in ("edain", "layer_norm_cell"):  # a bend at 0; steep over few units
-        tolerance = max(tolerance, 1e-5)
+    if variant == "edain":  # its power transform bends at 0
+        tolerance = max(tolerance, 1e-7)
     prepared = unit_inputs(trained(variant), panel)
     chosen = prepared.test[torch.arange(0, len(prepared.test), 5)][:48]
     inputs, baseline = (

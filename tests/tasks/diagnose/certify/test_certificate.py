@@ -52,7 +52,7 @@ def test_every_claim_of_a_variant_holds(name: str) -> None:
     assert measured["coupling"] == claims.coupling
     assert measured["training_coupling"] == claims.training_coupling
     assert (measured["causal"] == "yes") is claims.causal
-    assert measured["completeness"] == "complete"
+    assert measured["completeness"] == "complete" or claims.kinks
 
 
 def test_the_faults_cover_every_probe() -> None:
