@@ -19,6 +19,15 @@ def parameters(names: Iterable[str]) -> list[object]:
 
 EVERY_VARIANT = parameters(VARIANTS)
 
+INPUTS = [
+    pytest.param(name, marks=pytest.mark.slow)
+    if name in ("rolling_robust_zscore", "score_driven")
+    else name
+    for name, one in VARIANTS.items()
+    if one.input
+]
+"""The variants with an input normalizer; those that take long are marked slow."""
+
 BATCH = [
     name
     for name, one in VARIANTS.items()

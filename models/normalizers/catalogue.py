@@ -16,6 +16,7 @@ from foldproof.models.normalizers.combined import AT, combined, on_batches, spli
 from foldproof.models.normalizers.cross_section import (
     CrossSectionRank,
     CrossSectionRankNormal,
+    CrossSectionRobustZScore,
     CrossSectionZScore,
 )
 from foldproof.models.normalizers.hidden import (
@@ -31,13 +32,17 @@ from foldproof.models.normalizers.hidden import (
 )
 from foldproof.models.normalizers.history import (
     EwmZScore,
+    ExpandingZScore,
     RollingRank,
+    RollingRobustZScore,
     RollingZScore,
+    ScoreDrivenZScore,
     VolatilityScaled,
 )
 from foldproof.models.normalizers.pooled import (
     FullSampleZScore,
     MinMax,
+    QuantileNormal,
     RobustZScore,
     ZScore,
 )
@@ -128,6 +133,40 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
         coupling="date", training_coupling="date",
         statistics="the date's members, then the stock's last 252 rows",
         trap="a stock that always leads its peers looks like one that never does",
+    ),
+    "cs_robust_zscore": Variant(
+        "Cross-sectional robust z-score",
+        "clip((x - median_date) / (1.4826 MAD_date), -3, 3) over the date's members",
+        "qlib CSZScoreNorm(method=robust), clipped", input=CrossSectionRobustZScore(),
+        coupling="date", training_coupling="date", statistics="the date's members",
+        trap="where more than half the members are equal, all become 0",
+        kinks="medians of the date switch cells",
+    ),
+    "expanding_zscore": Variant(
+        "Expanding z-score", "(x - mean) / sd over all of the stock's days so far, today included",
+        "practice", input=ExpandingZScore(), unbounded=True,
+        statistics="all of the stock's rows so far, today included",
+        trap="it never forgets: scoring needs every row since the first of the training panel",
+    ),
+    "rolling_robust_zscore": Variant(
+        "Rolling robust z-score",
+        "clip((x - median) / (1.4826 MAD), -3, 3) over the stock's last 252 days, today included",
+        "practice", input=RollingRobustZScore(),
+        statistics="the stock's last 252 rows, today included",
+        trap="slow; missing until 63 rows are known; MAD 0 where most rows are equal",
+    ),
+    "quantile_normal": Variant(
+        "Train quantile to normal", "Phi^-1(F_train(x)), linear between 1,000 quantiles",
+        "scikit-learn QuantileTransformer", input=QuantileNormal(),
+        statistics="training rows of all members",
+        trap="values outside the training range are all at the bounds, 5.2 from the median",
+        kinks="the distribution function bends at its quantiles and jumps at its bounds",
+    ),
+    "score_driven": Variant(
+        "Score-driven z-score", "(x - m) / s, m and s of Student's t filtered to yesterday",
+        "GAS-Norm, Urettini et al. 2024; Creal, Koopman & Lucas 2013", input=ScoreDrivenZScore(),
+        statistics="the stock's earlier rows, today excluded; the gain from training rows",
+        trap="filtered, never smoothed; missing until 21 earlier rows are known",
     ),
     "instance_norm": Variant(
         "Instance norm", "(z - mean_window) / sd_window, z = train z-score",

@@ -67,6 +67,7 @@ def combined(names: Sequence[str], variants: Sequence[Variant]) -> Variant:
             [first.statistics, *(one.statistics.removeprefix(TRAIN_FIRST) for one in others)]
         ),
         trap="; ".join(dict.fromkeys(one.trap for one in variants)),
+        unbounded=first.unbounded,
         kinks="; ".join(dict.fromkeys(one.kinks for one in variants if one.kinks)),
     )
 

@@ -1,4 +1,4 @@
-"""A normalization variant: up to three normalizers at three places, and its claims."""
+"""A normalization variant: up to four normalizers at four places, and its claims."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -124,6 +124,8 @@ class Variant:
         input: Normalizer of the panel, or None.
         window: Makes the normalizer of windows from the number of features, or None.
         hidden: Makes the normalizer of the last hidden state from its size, or None.
+        unbounded: Claim: values depend on all earlier rows, so scoring needs the rows since the
+            first one of the training panel.
         cell: Makes what runs the LSTM from the LSTM and the rows of a window, or None.
         batches: The batch composition that the variant needs; None for any.
         causal: Claim: the forecast for a date uses no later row.
@@ -156,6 +158,7 @@ class Variant:
     statistics: str = ""
     trap: str = ""
     kinks: str = ""
+    unbounded: bool = False
     cell: Callable[[nn.LSTM, int], CellNormalizer] | None = None
 
     @property

@@ -69,7 +69,9 @@ def price_attributions(
             reproduce these features; a feature is undefined on the reference.
     """
     if not neighbourhood.differentiable:
-        raise StopsAtFeaturesError("the forecast uses ranks, which have no derivative")
+        raise StopsAtFeaturesError(
+            "the forecast uses rolling medians or ranks, which have no derivative"
+        )
     before, rows = reach(quotes.fill_limit), len(neighbourhood.values)
     here = quotes.rows(neighbourhood.first - before, before + rows)
     steps, other = here.steps, quotes.rows(reference - before, before + rows).steps

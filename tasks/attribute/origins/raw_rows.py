@@ -158,7 +158,7 @@ def neighbourhood_of(
     normalizer = variant.input
     whole = train is not None and follows_later_rows(normalizer, values, member, train)
     first, last = date - window + 1, min(days, date + 1 + AFTER)
-    before = max(0, first - CONTEXT)
+    before = 0 if variant.unbounded else max(0, first - CONTEXT)
     block = slice(before, last)
     if looks_back(normalizer, values[block], member[block], model.state, first - before):
         first = before
