@@ -2,21 +2,25 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import pandas as pd
 
 from foldproof.conf.schema import Experiment
+from foldproof.flows.checks import checked_panel
+from foldproof.flows.paths import PANELS
 from foldproof.flows.processes.schedule import Job
 from foldproof.flows.screens.comparison import Screen
 from foldproof.models.engine import lstm_engine
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.attribute.task import attribute
 from foldproof.tasks.compare.comparison import daily
-from foldproof.tasks.data import load
+from foldproof.tasks.data import DataError, Panel, load
+from foldproof.tasks.data.task import load_panel
 from foldproof.tasks.diagnose import Finding, Verdict
 from foldproof.tasks.diagnose.findings.finding import overall
 from foldproof.tasks.diagnose.task import audit_folds, audit_panel_features, diagnose
@@ -24,6 +28,7 @@ from foldproof.tasks.split.task import Plan
 from foldproof.tasks.timing import Timed
 from foldproof.tasks.train import PREFIX, TrainedUnit, TrainingError, Unit
 from foldproof.tasks.train.task import forecast_reference, train
+from foldproof.tasks.train.train import on_target
 
 T = TypeVar("T")
 
@@ -34,6 +39,8 @@ class Fitted:
 
     Attributes:
         trained: Units by variant, in the order of the plan and the seeds.
+        scored: Forecasts by variant beside the target that all variants are scored on; only of
+            variants whose units are all trained.
         references: Forecasts of the reference forecasters, a frame per fold.
         attributions: By variant, one per unit.
         findings: By variant.
@@ -45,6 +52,7 @@ class Fitted:
     """
 
     trained: dict[str, list[TrainedUnit]] = field(default_factory=dict)
+    scored: dict[str, pd.DataFrame] = field(default_factory=dict)
     references: list[pd.DataFrame] = field(default_factory=list)
     attributions: dict[str, list[Attribution]] = field(default_factory=dict)
     findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
@@ -57,18 +65,24 @@ class Fitted:
         """Units by variant, of the variants that miss nothing."""
         return {name: own for name, own in self.trained.items() if name not in self.missing}
 
-    @property
-    def newest(self) -> list[TrainedUnit]:
-        """One unit per variant, the newest fold with the first seed: logged as a model."""
-        return [
-            min(trained, key=lambda one: (-one.unit.fold.number, one.unit.seed))
-            for trained in self.complete.values()
-        ]
+    def newest(self, experiment: Experiment) -> list[TrainedUnit]:
+        """The model of each variant: the newest fold with the first seed, or with all of them.
+
+        It is the forecaster that is compared: the ensemble with ``statistics.ensemble``.
+        """
+        models = []
+        for trained in self.complete.values():
+            newest = max(one.unit.fold.number for one in trained)
+            by_seed = {one.unit.seed: one for one in trained if one.unit.fold.number == newest}
+            first, *others = (by_seed[seed] for seed in sorted(by_seed))
+            kept = tuple(others) if experiment.statistics.ensemble else ()
+            models.append(replace(first, others=kept))
+        return models
 
     @property
     def forecasts(self) -> pd.DataFrame:
         """One long table: variants first, then references, in a fixed order."""
-        units = [one.forecasts for trained in self.complete.values() for one in trained]
+        units = [self.scored[name] for name in self.complete]
         references = sorted(
             (one for one in self.references if one["variant"].iloc[0] not in self.missing),
             key=lambda one: tuple(one[["variant", "fold"]].iloc[0]),
@@ -135,31 +149,53 @@ def fit_variants(experiment: Experiment, panel: Path, plan: Plan, screen: Screen
 
     A unit that fails is noted, and the others go on.
     """
-    fitted, fingerprint = Fitted(), load(panel).fingerprint
+    fitted = Fitted()
     screen.engine(lstm_engine(experiment.network, experiment.training))
     jobs = [
         job
         for variant in experiment.variants
-        for job in variant_jobs(experiment, variant, panel, fingerprint, plan, fitted, screen)
+        for job in variant_jobs(experiment, variant, panel, plan, fitted, screen)
     ]
     jobs[1:1] = shared_jobs(experiment, panel, plan, fitted)
     for name in experiment.references:
         jobs += reference_jobs(experiment, name, panel, plan, fitted, screen)
     follow_ups = (1 + bool(experiment.attribution.samples)) * len(experiment.variants)
-    screen.follow(jobs, width=2 * experiment.processes, later=follow_ups)
+    screen.follow(jobs, later=follow_ups)
     return fitted
 
 
+def training_panel(experiment: Experiment, variant: str, panel: Path) -> Path:
+    """The folder of the panel whose target the variant trains on: ``panel``, or the same rows.
+
+    Raises:
+        DataError: The source has changed since ``panel`` was read.
+    """
+    target = experiment.target_of(variant)
+    if target == experiment.target:
+        return panel
+    source = experiment.data, target
+    own = load_panel(*source, PANELS.resolve(), checked_panel(*source))
+    require_same_rows(load(own), load(panel))
+    return own
+
+
+def require_same_rows(one: Panel, other: Panel) -> None:
+    """Raise DataError unless two panels differ in their target only."""
+    arrays = ("dates", "symbols", "member")
+    same = all(np.array_equal(getattr(one, name), getattr(other, name)) for name in arrays)
+    if not same or not np.array_equal(one.values, other.values, equal_nan=True):
+        raise DataError(
+            "the source changed while it was read for several kinds of target; run the command "
+            "again, or read a copy of it"
+        )
+
+
 def variant_jobs(
-    experiment: Experiment,
-    variant: str,
-    panel: Path,
-    fingerprint: str,
-    plan: Plan,
-    fitted: Fitted,
-    screen: Screen,
+    experiment: Experiment, variant: str, panel: Path, plan: Plan, fitted: Fitted, screen: Screen
 ) -> list[Job]:
     """One job per unit; the last one to finish returns the variant's audit and attribution."""
+    common, panel = load(panel), training_panel(experiment, variant, panel)
+    fingerprint = load(panel).fingerprint
     units = [
         Unit(variant, fold, seed, experiment.network, experiment.training, fingerprint, plan.hash)
         for fold in plan.folds
@@ -176,6 +212,7 @@ def variant_jobs(
         if len(trained) < len(units):  # for ever, if one has failed
             return []
         trained.sort(key=lambda one: (one.unit.fold.number, one.unit.seed))
+        fitted.scored[variant] = pd.concat([on_target(one, common) for one in trained])
         audit = partial(diagnose.submit, trained, experiment.audit, panel)
         store_findings = fitted.keep("diagnose", keep_findings)
         jobs = [Job(f"audit {variant}", audit, store_findings, lose("leak audit"))]
@@ -189,7 +226,7 @@ def variant_jobs(
 
     def keep_findings(found: tuple[Finding, ...]) -> None:
         fitted.findings[variant] = found
-        rank_ic = daily(pd.concat([one.forecasts for one in trained])).to_numpy().mean()
+        rank_ic = daily(fitted.scored[variant]).to_numpy().mean()
         screen.variant(variant, rank_ic, str(overall(found)))
 
     return [

@@ -25,6 +25,7 @@ class Forecaster(nn.Module):
 
     Attributes:
         native: Whether the native LSTM may run.
+        scoring: How a leaky control is scored; None for all others.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Forecaster(nn.Module):
     ) -> None:
         super().__init__()
         self.native = native
+        self.scoring = variant.scoring
         between = spec.dropout if spec.layers > 1 else 0.0
         self.lstm = nn.LSTM(n_features, spec.hidden, spec.layers, batch_first=True, dropout=between)
         self.head = nn.Linear(spec.hidden, 1)
@@ -79,6 +81,18 @@ class Forecaster(nn.Module):
                 self._last(x if self.window is None else self.window(x)[0]) for x in windows
             )
         self.train()
+
+
+class Ensemble(nn.Module):
+    """Networks of one variant that differ in their seeds; the forecast is the mean of theirs."""
+
+    def __init__(self, members: Iterable[Forecaster]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, x: Tensor, dates: Tensor) -> Tensor:
+        """(B, T, F) windows and the (B,) date rows at which they end -> (B,) forecasts."""
+        return torch.stack([member(x, dates) for member in self.members]).mean(dim=0)
 
 
 def build(

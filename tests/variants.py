@@ -27,6 +27,8 @@ INPUTS = [
     if one.input
 ]
 """The variants with an input normalizer; those that take long are marked slow."""
+STEEP = tuple(name for name, one in VARIANTS.items() if one.positive)
+"""Resolved for prices, but not on features around 0, which the tests have: they divide by them."""
 
 BATCH = [
     name
@@ -35,5 +37,5 @@ BATCH = [
 ]
 """The variants that in training normalize by the later samples of the batch too."""
 
-RESOLVED = parameters(name for name, one in VARIANTS.items() if not one.kinks)
-"""The variants whose integrated gradients add up."""
+RESOLVED = parameters(name for name, one in VARIANTS.items() if not one.kinks and name not in STEEP)
+"""The variants whose integrated gradients add up on features of either sign."""

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from foldproof.models.network import Forecaster
+from foldproof.models.network import Ensemble, Forecaster
 from foldproof.models.normalizers import InputNormalizer, resolve
 from foldproof.tasks.attribute.baselines.sampling import cut
 from foldproof.tasks.attribute.methods.adaptive import TOLERANCE, resolved_gradients
@@ -110,7 +110,7 @@ class FixedStatistics:
     """
 
     variant: str
-    network: Forecaster
+    network: Forecaster | Ensemble
     state: dict[str, Tensor]
     window: int
     scale: float
@@ -176,8 +176,9 @@ def neighbourhood_of(
             scaled = normalizer.apply(region, member[first:last], state).values
         return model.network(cut(scaled, ends, window), dates) * model.scale
 
+    kinks = variant.kinks or "it divides by values around 0" * variant.positive
     return RawNeighbourhood(
-        values[first:last], first, date - first, window, symbols, forecast, variant.kinks
+        values[first:last], first, date - first, window, symbols, forecast, kinks
     )
 
 

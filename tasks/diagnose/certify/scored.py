@@ -88,8 +88,8 @@ def day_by_day(subject: Subject) -> Measurement:
 def completeness(subject: Subject) -> Measurement:
     """Whether integrated gradients of each forecast add up to its change from the baseline.
 
-    Within 1e-4 of the spread of the forecasts. A variant that attribution refuses is complete in
-    nothing, and one with kinks claims nothing; the reason is stated.
+    Within 1e-4 of the spread of the forecasts, unless the variant states that it has kinks. If
+    attribution refuses the variant, the reason is stated.
     """
 
     def largest_error() -> float:
@@ -103,14 +103,14 @@ def completeness(subject: Subject) -> Measurement:
         return float(paths.error.max())
 
     error, reason = attempt(largest_error)
-    kinks = subject.variant.kinks
-    claim = "" if subject.variant.control or kinks else "complete"
+    variant = subject.variant
+    claim = "" if variant.control or variant.kinks else "complete"
     if error is None:
         return Measurement(claim, "refused", True, detail=reason)
     measured = "complete" if error <= TOLERANCE else "incomplete"
     detail = "largest completeness error of a forecast, in sd of the forecasts"
-    if kinks and error > TOLERANCE:
-        detail += f": {kinks}"
+    if variant.kinks and error > TOLERANCE:
+        detail += f": {variant.kinks}"
     return compared(claim, measured, error, detail)
 
 

@@ -90,7 +90,9 @@ def variant_params(results: Results, name: str) -> dict[str, str]:
     variant = results.variants[name]
     fields = ("title", "formula", "source", "causal", "coupling", "training_coupling", "control")
     about = {f"variant.{field}": str(getattr(variant, field)) for field in fields}
-    return {"variant": name} | about | settings(results.config)
+    target = variant.target or results.config.get("target", {}).get("kind", "")
+    trained_on = {"variant.target": str(target)} if target else {}
+    return {"variant": name} | about | trained_on | settings(results.config)
 
 
 def model_tags(results: Results, name: str) -> dict[str, str]:
