@@ -95,7 +95,13 @@ class Experiment(Description):
             f"({', '.join(self.variants)})",
         )
         for name in self.variants:
-            composition = resolve(name).batches or self.training.batches
+            variant = resolve(name)
+            require(
+                variant.native or self.training.engine != "native",
+                f"training.engine native does not run the LSTM's cell of variant {name}; set it "
+                "to auto, which runs this variant in torch",
+            )
+            composition = variant.batches or self.training.batches
             require(
                 self.training.loss != "rank_correlation" or BATCHES[composition].whole_dates,
                 f"training.loss rank_correlation needs whole dates in a batch; variant {name} "
