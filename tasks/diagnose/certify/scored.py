@@ -113,7 +113,7 @@ def day_by_day(subject: Subject) -> Measurement:
 def completeness(subject: Subject) -> Measurement:
     """Whether integrated gradients of each forecast add up to its change from the baseline.
 
-    Within 1e-4 of the spread of the forecasts, unless the variant states that its slopes jump. If
+    Within 1e-4 of the spread of the forecasts, unless the variant states that it has kinks. If
     attribution refuses the variant, the reason is stated.
     """
 
@@ -134,6 +134,8 @@ def completeness(subject: Subject) -> Measurement:
         return Measurement(claim, "refused", True, detail=reason)
     measured = "complete" if error <= TOLERANCE else "incomplete"
     detail = "largest completeness error of a forecast, in sd of the forecasts"
+    if variant.kinks and error > TOLERANCE:
+        detail += f": {variant.kinks}"
     return compared(claim, measured, error, detail)
 
 
