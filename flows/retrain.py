@@ -97,7 +97,7 @@ def retraining_id(night: Experiment, panel: Path, plan: Plan) -> str:
     A night's retraining is therefore decided once, even if the champion has since been moved or
     rolled back.
     """
-    settings = night.model_dump(mode="json", exclude={"tracking", "workers", "operation"})
+    settings = night.model_dump(mode="json", exclude={"tracking", "compute", "operation"})
     operation = night.operation
     rules = operation.model, str(operation.as_of), str(operation.gate)
     own = [variant_version(name) for name in night.variants]
@@ -130,7 +130,7 @@ def new_retraining(
             findings = audit_challengers(trial, plan, fitted, panel)
     with watch("comparison"):
         decision = decide_champion(
-            fitted.trained, findings, champion, trial.data, panel, plan.folds,
+            fitted.scored, findings, champion, trial.data, panel, plan.folds,
             gate, trial.target.horizon, stale, evidence_of(trial.tracking, trial.operation.model),
         )  # fmt: skip
     seconds = watch.seconds | {f"cpu/{step}": spent for step, spent in fitted.seconds.items()}

@@ -10,11 +10,13 @@ import pandas as pd
 from foldproof.conf.schema import Experiment
 from foldproof.flows.processes.schedule import Job
 from foldproof.flows.screens.comparison import Screen
+from foldproof.flows.training_panel import training_panel
 from foldproof.tasks.data import load
 from foldproof.tasks.split.task import Plan
 from foldproof.tasks.timing import Timed
 from foldproof.tasks.train import TrainedUnit, Unit
 from foldproof.tasks.train.task import train
+from foldproof.tasks.train.train import on_target
 from foldproof.tasks.train.tuning import (
     Setting,
     best_setting,
@@ -74,7 +76,7 @@ def tune(experiment: Experiment, panel: Path, plan: Plan, screen: Screen) -> Tun
         for variant in experiment.variants
         for job in tuning_jobs(experiment, variant, settings, panel, plan, tuned)
     ]
-    screen.follow(jobs, width=2 * experiment.processes)
+    screen.follow(jobs)
     content = load(panel)
     embargo = experiment.split.embargo
     dates = usable_dates(content.dates, content.label_end, plan.folds[0], embargo)
@@ -104,11 +106,12 @@ def tuning_jobs(
 ) -> list[Job]:
     """One job per setting and tuning fold."""
     found = tuned.forecasts.setdefault(variant, {one: [] for one in settings})
-    fingerprint, seed = load(panel).fingerprint, experiment.seeds[0]
+    common, own = load(panel), training_panel(experiment, variant, panel)
+    fingerprint, seed = load(own).fingerprint, experiment.seeds[0]
 
     def keep(setting: Setting) -> Callable[[Timed[TrainedUnit]], list[Job]]:
         def then(done: Timed[TrainedUnit]) -> list[Job]:
-            found[setting].append(done.value.forecasts)
+            found[setting].append(on_target(done.value, common))
             tuned.seconds += done.seconds
             return []
 
@@ -121,7 +124,7 @@ def tuning_jobs(
     return [
         Job(
             f"tune {variant} fold {fold.number}",
-            partial(train.submit, Unit(variant, fold, seed, *one, fingerprint, plan.hash), panel),
+            partial(train.submit, Unit(variant, fold, seed, *one, fingerprint, plan.hash), own),
             keep(one),
             lose,
         )

@@ -12,6 +12,7 @@ import pandas as pd
 from foldproof.conf.schema import Experiment
 from foldproof.flows.processes.schedule import Job
 from foldproof.flows.screens.comparison import Screen
+from foldproof.flows.training_panel import training_panel
 from foldproof.flows.tuning import Tuned, tune
 from foldproof.models.engine import lstm_engine
 from foldproof.models.spec import NetworkSpec, TrainingSpec
@@ -26,6 +27,7 @@ from foldproof.tasks.split.task import Plan
 from foldproof.tasks.timing import Timed
 from foldproof.tasks.train import PREFIX, TrainedUnit, TrainingError, Unit
 from foldproof.tasks.train.task import forecast_reference, train
+from foldproof.tasks.train.train import on_target
 from foldproof.tasks.train.tuning import Setting
 
 T = TypeVar("T")
@@ -37,6 +39,8 @@ class Fitted:
 
     Attributes:
         trained: Units by variant, in the order of the plan and the seeds.
+        scored: Forecasts by variant beside the target that all variants are scored on; only of
+            variants whose units are all trained.
         references: Forecasts of the reference forecasters, a frame per fold.
         attributions: By variant, one per unit.
         findings: By variant.
@@ -49,6 +53,7 @@ class Fitted:
     """
 
     trained: dict[str, list[TrainedUnit]] = field(default_factory=dict)
+    scored: dict[str, pd.DataFrame] = field(default_factory=dict)
     references: list[pd.DataFrame] = field(default_factory=list)
     attributions: dict[str, list[Attribution]] = field(default_factory=dict)
     findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
@@ -79,7 +84,7 @@ class Fitted:
     @property
     def forecasts(self) -> pd.DataFrame:
         """One long table: variants first, then references, in a fixed order."""
-        units = [one.forecasts for trained in self.complete.values() for one in trained]
+        units = [self.scored[name] for name in self.complete]
         references = sorted(
             (one for one in self.references if one["variant"].iloc[0] not in self.missing),
             key=lambda one: tuple(one[["variant", "fold"]].iloc[0]),
@@ -146,7 +151,7 @@ def fit_variants(experiment: Experiment, panel: Path, plan: Plan, screen: Screen
 
     A unit that fails is noted, and the others go on.
     """
-    fitted, fingerprint = Fitted(), load(panel).fingerprint
+    fitted = Fitted()
     fitted.tuned = tune(experiment, panel, plan, screen)
     fitted.seconds["tune"] += fitted.tuned.seconds
     for name, why in fitted.tuned.failed.items():
@@ -157,26 +162,22 @@ def fit_variants(experiment: Experiment, panel: Path, plan: Plan, screen: Screen
         job
         for variant in experiment.variants
         if variant not in fitted.missing
-        for job in variant_jobs(experiment, variant, panel, fingerprint, plan, fitted, screen)
+        for job in variant_jobs(experiment, variant, panel, plan, fitted, screen)
     ]
     jobs[1:1] = shared_jobs(experiment, panel, plan, fitted)
     for name in experiment.references:
         jobs += reference_jobs(experiment, name, panel, plan, fitted, screen)
     follow_ups = (1 + bool(experiment.attribution.samples)) * len(experiment.variants)
-    screen.follow(jobs, width=2 * experiment.processes, later=follow_ups)
+    screen.follow(jobs, later=follow_ups)
     return fitted
 
 
 def variant_jobs(
-    experiment: Experiment,
-    variant: str,
-    panel: Path,
-    fingerprint: str,
-    plan: Plan,
-    fitted: Fitted,
-    screen: Screen,
+    experiment: Experiment, variant: str, panel: Path, plan: Plan, fitted: Fitted, screen: Screen
 ) -> list[Job]:
     """One job per unit; the last one to finish returns the variant's audit and attribution."""
+    common, panel = load(panel), training_panel(experiment, variant, panel)
+    fingerprint = load(panel).fingerprint
     units = [
         Unit(variant, fold, seed, *fitted.tuned.setting(variant), fingerprint, plan.hash)
         for fold in plan.folds
@@ -193,6 +194,7 @@ def variant_jobs(
         if len(trained) < len(units):  # for ever, if one has failed
             return []
         trained.sort(key=lambda one: (one.unit.fold.number, one.unit.seed))
+        fitted.scored[variant] = pd.concat([on_target(one, common) for one in trained])
         audit = partial(diagnose.submit, trained, experiment.audit, panel)
         store_findings = fitted.keep("diagnose", keep_findings)
         jobs = [Job(f"audit {variant}", audit, store_findings, lose("leak audit"))]
@@ -206,7 +208,7 @@ def variant_jobs(
 
     def keep_findings(found: tuple[Finding, ...]) -> None:
         fitted.findings[variant] = found
-        rank_ic = daily(pd.concat([one.forecasts for one in trained])).to_numpy().mean()
+        rank_ic = daily(fitted.scored[variant]).to_numpy().mean()
         screen.variant(variant, rank_ic, str(overall(found)))
 
     return [

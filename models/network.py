@@ -18,6 +18,7 @@ class Forecaster(nn.Module):
 
     Attributes:
         native: Whether the native LSTM may run.
+        scoring: How a leaky control is scored; None for all others.
     """
 
     def __init__(
@@ -25,11 +26,12 @@ class Forecaster(nn.Module):
     ) -> None:
         super().__init__()
         self.native = native
+        self.scoring = variant.scoring
         between = spec.dropout if spec.layers > 1 else 0.0
         self.lstm = nn.LSTM(n_features, spec.hidden, spec.layers, batch_first=True, dropout=between)
         self.head = nn.Linear(spec.hidden, 1)
         self.dropout = nn.Dropout(spec.dropout)
-        self.window: WindowNormalizer | None = variant.window and variant.window(n_features)
+        self.window: WindowNormalizer | None = variant.window_for(n_features, spec.window)
         self.hidden: HiddenNormalizer | None = variant.hidden and variant.hidden(spec.hidden)
 
     def forward(self, x: Tensor, dates: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from foldproof.conf.outside import load_outside
 from foldproof.conf.schema import Experiment
 from foldproof.conf.study import load_study, study_of
 from foldproof.flows.cli import app
+from foldproof.models.normalizers import resolve
 from foldproof.tasks.data import build
 from foldproof.tasks.diagnose import AuditOptions, Verdict, audit_forecaster
 from foldproof.tasks.diagnose.imported import own_fold
@@ -120,6 +121,9 @@ def check_foldproof(arguments: list[str]) -> None:
     if name == "explain":
         model = given["model"]
         load_explanation(model, [*([model] if "=" in model else []), *settings])
+    elif given.get("variants"):
+        for one in (subject, *settings):
+            assert not one or ":" in one or resolve(one)
     elif given.get("benchmark") or not subject:
         return
     elif ":" in subject:
@@ -334,8 +338,8 @@ def test_the_example_configuration_runs(tmp_path: Path) -> None:
     pd.DataFrame(rows).assign(volume=1e6).to_csv(tmp_path / "prices.csv", index=False)
     small = ["variants=[none]", "training.epochs=1", "references=[]", "attribution.samples=0"]
     done = subprocess.run(
-        [sys.executable, "-m", "foldproof.flows", "compare", "prices.yaml", *small, "workers=1",
-         "audit.cuts=1", "audit.retrain_folds=0"],
+        [sys.executable, "-m", "foldproof.flows", "compare", "prices.yaml", *small,
+         "compute.workers=1", "audit.cuts=1", "audit.retrain_folds=0"],
         cwd=tmp_path, capture_output=True, text=True, timeout=400,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

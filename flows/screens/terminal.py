@@ -11,6 +11,7 @@ from rich.progress import Progress as ProgressBar
 
 from foldproof.flows.flow_runs.this_run import Progress
 from foldproof.flows.processes.schedule import Job, drive
+from foldproof.flows.processes.workers import worker_count
 from foldproof.tasks.track.store import Links
 
 QUIET = 60.0
@@ -41,7 +42,7 @@ class Terminal:
         """Print one line."""
         self.console.print(text, markup=False)
 
-    def follow(self, jobs: Sequence[Job], width: int, later: int = 0) -> None:
+    def follow(self, jobs: Sequence[Job], later: int = 0, width: int | None = None) -> None:
         """Run jobs, at most ``width`` at a time, and show what is left.
 
         A terminal gets a bar that disappears at the end; a log gets a line in every
@@ -51,8 +52,8 @@ class Terminal:
 
         Args:
             jobs: The jobs.
-            width: Tasks in flight.
             later: Jobs that these jobs will add.
+            width: Tasks in flight; by default two for each worker.
         """
         progress = ProgressBar(
             TextColumn("{task.description}"),
@@ -69,7 +70,7 @@ class Terminal:
             bar = progress.add_task("training", total=len(jobs) + later, left="")
             task, last = progress.tasks[0], time.monotonic()
             shown = Progress(len(jobs) + later)
-            for done in drive(jobs, width, say=self.say):
+            for done in drive(jobs, width or 2 * worker_count(), say=self.say):
                 progress.update(bar, advance=1, description=done.title)
                 progress.update(bar, left=time_left(task.time_remaining))
                 shown.advance(done.title)

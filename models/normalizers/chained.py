@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from foldproof.models.normalizers.variant import InputNormalizer, Scaled
+from foldproof.models.normalizers.variant import Axis, InputNormalizer, Scaled, independent
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,12 @@ class Chained:
 
     first: InputNormalizer
     second: InputNormalizer
+
+    @property
+    def independent(self) -> Axis | None:
+        """The axis that both share, if they do."""
+        axes = {independent(self.first), independent(self.second)}
+        return axes.pop() if len(axes) == 1 else None
 
     def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
         """State of both, the second's fitted on what the first returns at ``rows``."""

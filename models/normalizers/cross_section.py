@@ -4,6 +4,7 @@ Cells of non-members are normalized too, as they may be inside the window of a l
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -15,12 +16,14 @@ from foldproof.models.normalizers.scaling import (
     root,
     scaled,
 )
-from foldproof.models.normalizers.variant import Scaled
+from foldproof.models.normalizers.variant import Axis, Scaled
 
 
 @dataclass(frozen=True)
 class CrossSectionZScore(NothingToFit):
     """(x - mean) / sd over the members of the date (qlib CSZScoreNorm)."""
+
+    independent: ClassVar[Axis] = "dates"
 
     def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Normalize (D, S, F); the slope is (D, 1, F). A date without members becomes NaN."""
@@ -39,6 +42,8 @@ class CrossSectionZScore(NothingToFit):
 class CrossSectionRank(NothingToFit):
     """(rank / count - 0.5) * 3.46 among the members of the date, average rank for ties."""
 
+    independent: ClassVar[Axis] = "dates"
+
     def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Rank (D, S, F); the slope is 1, per unit of rank. A date without members becomes NaN."""
         return in_blocks(self._ranked, values, member, dim=0)
@@ -55,6 +60,8 @@ class CrossSectionRankNormal(NothingToFit):
     The offset 0.5 is Hazen's (Blom 1958 has 3/8), so the largest of n is at 1 - 0.5 / n. Cells of
     non-members beyond all members get the same value as the outermost member's rank.
     """
+
+    independent: ClassVar[Axis] = "dates"
 
     def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Rank (D, S, F); the slope is 1, per unit of the result. See :class:`CrossSectionRank`."""

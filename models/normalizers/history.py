@@ -6,7 +6,7 @@ and each shift against cancellation is a value from the summed rows.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ from foldproof.models.normalizers.scaling import (
     root,
     scaled,
 )
-from foldproof.models.normalizers.variant import Scaled
+from foldproof.models.normalizers.variant import Axis, Scaled
 from foldproof.models.spec import Interval
 
 
@@ -92,6 +92,7 @@ class RollingZScore(NothingToFit):
     NaN until ``minimum`` of them are finite. Equal to pandas' rolling with ddof=0.
     """
 
+    independent: ClassVar[Axis] = "symbols"
     window: int = 252
     minimum: int = 63
 
@@ -116,6 +117,7 @@ class EwmZScore(NothingToFit):
     ``minimum`` earlier rows are finite. Equal to pandas' ewm(halflife, bias=True), shifted by one.
     """
 
+    independent: ClassVar[Axis] = "symbols"
     half_life: float = 63.0
     minimum: int = 21
 

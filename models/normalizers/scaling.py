@@ -88,7 +88,51 @@ def root(variance: Tensor) -> Tensor:
     return torch.where(positive, torch.where(positive, variance, 1.0).sqrt(), 0.0)
 
 
-def fitted_cells(values: Tensor, member: Tensor, rows: range) -> Tensor:
+def median(values: Tensor, dim: int) -> Tensor:
+    """Median of the cells that are not NaN along ``dim``, which stays with size 1.
+
+    Of an even number it is the mean of the middle two. NaN where there is no cell. Its derivative
+    is that by the middle cells.
+    """
+    ordered = values.sort(dim=dim).values  # NaN comes last
+    count = (~values.isnan()).sum(dim=dim, keepdim=True)
+    low = ordered.gather(dim, ((count - 1) // 2).clamp_min(0))
+    return (low + ordered.gather(dim, (count // 2).clamp_max(values.shape[dim] - 1))) / 2
+
+
+FITTED = 1 << 23
+"""Cells that are fitted together; a larger training block is fitted feature by feature."""
+
+
+def by_feature(
+    fit: Callable[[Tensor], dict[str, Tensor]], values: Tensor, member: Tensor, rows: range
+) -> dict[str, Tensor]:
+    """``fit`` on the cells of :func:`fitted_cells`, some features at a time if there are many.
+
+    Args:
+        fit: (N, f) float64 cells -> statistics, each (f,).
+        values: (D, S, F).
+        member: (D, S).
+        rows: Date rows to fit on.
+
+    Returns:
+        The statistics of all features, each (F,).
+
+    Raises:
+        ValueError: A feature has no finite member cell at ``rows``.
+    """
+    cells = len(rows) * values.shape[1]
+    size = max(1, FITTED // max(1, cells))
+    if size >= values.shape[2]:
+        return fit(fitted_cells(values, member, rows))
+    starts = range(0, values.shape[2], size)
+    found = [fit(fitted_cells(values, member, rows, slice(n, n + size))) for n in starts]
+    return {name: torch.cat([part[name] for part in found]) for name in found[0]}
+
+
+def fitted_cells(
+    values: Tensor, member: Tensor, rows: range, features: slice = slice(None)
+) -> Tensor:
     """The cells used for fitting: members at ``rows``; missing cells are NaN.
 
     Returns:
@@ -98,9 +142,11 @@ def fitted_cells(values: Tensor, member: Tensor, rows: range) -> Tensor:
         ValueError: A feature has no finite member cell at ``rows``.
     """
     block = slice(rows.start, rows.stop)
-    counted = member[block].unsqueeze(-1) & values[block].isfinite()
-    cells = torch.where(counted, values[block].double(), torch.nan).flatten(0, 1)
-    empty = cells.isnan().all(dim=0).nonzero().flatten().tolist()
+    own = values[block, :, features]
+    counted = member[block].unsqueeze(-1) & own.isfinite()
+    cells = torch.where(counted, own.double(), torch.nan).flatten(0, 1)
+    start = features.start or 0
+    empty = [start + place for place in cells.isnan().all(dim=0).nonzero().flatten().tolist()]
     if empty:
         raise ValueError(
             f"feature columns {empty} have no finite value of a member in rows "

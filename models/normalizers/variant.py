@@ -6,6 +6,8 @@ from typing import Literal, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
+from foldproof.models.spec import TargetName, require
+
 
 class Scaled(NamedTuple):
     """A normalized panel and the derivative of the normalization.
@@ -20,8 +22,17 @@ class Scaled(NamedTuple):
     slope: Tensor
 
 
+Axis = Literal["dates", "symbols"]
+"""A direction of the panel in which it can be cut into parts."""
+
+
 class InputNormalizer(Protocol):
-    """Normalizes the panel before windows are cut, with statistics over rows or symbols."""
+    """Normalizes the panel before windows are cut, with statistics over rows or symbols.
+
+    One that normalizes each date, or each symbol, without reading the others may say so with an
+    attribute ``independent``: "dates" or "symbols". It then gets parts of a large panel, and must
+    not write to what it gets.
+    """
 
     def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
         """Statistics of ``values`` (D, S, F) and ``member`` (D, S) at ``rows`` only."""
@@ -32,8 +43,30 @@ class InputNormalizer(Protocol):
         ...
 
 
+def independent(normalizer: InputNormalizer | None) -> Axis | None:
+    """The axis along which parts of a panel are normalized without reading one another.
+
+    A class that overrides ``apply`` does not inherit the claim of the method that it replaces.
+    """
+    if normalizer is None:
+        return "dates"
+    for kind in type(normalizer).__mro__:
+        if "independent" in vars(kind):
+            claim: Axis | None = normalizer.independent  # type: ignore[attr-defined]
+            return claim
+        if "apply" in vars(kind):
+            break
+    return None
+
+
 class WindowNormalizer(nn.Module):
     """Normalizes windows inside the graph. It returns what its inverse needs and stores nothing."""
+
+    def set_length(self, length: int) -> None:
+        """Make parameters for each of the T rows of a window; called once, before the first pass.
+
+        By default there are none.
+        """
 
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """(B, T, F) -> normalized (B, T, F), context for :meth:`inverse`."""
@@ -56,6 +89,23 @@ class HiddenNormalizer(nn.Module):
 
 
 @dataclass(frozen=True)
+class Scoring:
+    """A way to score in which samples of several dates depend on each other: for controls only.
+
+    Attributes:
+        batches: Key of ``foldproof.models.batches.BATCHES``: the samples that share a pass.
+        size: Largest number of samples in a pass; of dates, for batches of whole dates.
+        training: Whether the normalizers run in training mode: a forgotten ``eval()``.
+        refreshed: Whether running statistics are first estimated again on the samples to score.
+    """
+
+    batches: str
+    size: int
+    training: bool = False
+    refreshed: bool = False
+
+
+@dataclass(frozen=True)
 class Variant:
     """A normalization of the LSTM. The audit tests its claims.
 
@@ -67,13 +117,23 @@ class Variant:
         window: Makes the normalizer of windows from the number of features, or None.
         hidden: Makes the normalizer of the last hidden state from its size, or None.
         batches: The batch composition that the variant needs; None for any.
+        target: The kind of target that it trains on; None for the kind of the settings. Forecasts
+            are scored on the kind of the settings whatever they were trained on.
         causal: Claim: the forecast for a date uses no later row.
         coupling: Claim: the samples that share statistics with a sample at scoring: none, or those
-            of its date.
+            of its date; batch, all that are scored together, is for controls.
         training_coupling: The same in training; batch means all samples of the batch.
+        causal_steps: Claim: at scoring, a normalized step of a window uses no later step of it. The
+            network reads the last step only, so this is no leak; a network with an output at each
+            step needs it.
         control: Whether it leaks on purpose, to prove that the audit detects it.
+        scoring: How a control is scored; None for eval mode, each date for itself.
         statistics: The rows or samples that its statistics come from, in a few words.
         trap: The mistake that users make with it, in one line.
+        kinks: Where its slopes jump, so that integrated gradients may miss the tolerance; empty
+            where they add up. Attributions to raw rows are Shapley values then.
+        positive: Whether it is meant for positive features only, such as prices, because it divides
+            by them. Its other claims hold for those.
     """
 
     title: str
@@ -83,9 +143,29 @@ class Variant:
     window: Callable[[int], WindowNormalizer] | None = None
     hidden: Callable[[int], HiddenNormalizer] | None = None
     batches: str | None = None
+    target: TargetName | None = None
     causal: bool = True
-    coupling: Literal["none", "date"] = "none"
+    coupling: Literal["none", "date", "batch"] = "none"
     training_coupling: Literal["none", "date", "batch"] = "none"
+    causal_steps: bool = True
     control: bool = False
+    scoring: Scoring | None = None
     statistics: str = ""
     trap: str = ""
+    kinks: str = ""
+    positive: bool = False
+
+    def __post_init__(self) -> None:
+        require(
+            self.control or (self.scoring is None and self.coupling != "batch"),
+            f"variant {self.title!r}: only a control may set scoring, or claim coupling batch: its "
+            "forecasts depend on whatever shares a pass with them",
+        )
+
+    def window_for(self, n_features: int, length: int) -> WindowNormalizer | None:
+        """A new normalizer of windows (B, length, n_features), or None."""
+        if self.window is None:
+            return None
+        made = self.window(n_features)
+        made.set_length(length)
+        return made

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from foldproof.models import engine
-from foldproof.models.batches import BATCHES
+from foldproof.models.leaky import batches_of, in_passes
 from foldproof.models.network import Forecaster
-from foldproof.models.windows import Windows, eligible
+from foldproof.models.windows import Windows
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.diagnose.network.calls import dropout_off
 from foldproof.tasks.statistics.rank_ic import rank_ics
-from foldproof.tasks.train import TrainedUnit, Unit, network_of, normalized, train_unit
+from foldproof.tasks.train import TrainedUnit, Unit, network_of, train_unit, unit_windows
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,8 @@ def scored_cell(unit: Unit, panel: Panel) -> Scored:
 def test_samples(trained: TrainedUnit, panel: Panel) -> tuple[Tensor, Windows]:
     """(N,) samples of the test block, and the windows they index; on the CPU."""
     unit = trained.unit
-    values = normalized(unit, panel, trained.statistics).values
-    member = torch.from_numpy(np.array(panel.member))
-    target = torch.from_numpy(np.array(panel.target))
-    samples = eligible(values, member, unit.fold.test, unit.network.window)
-    return samples, Windows.of(values, target, unit.network.window)
+    windows = unit_windows(unit, panel, trained.statistics, unit.fold.test, np.array(panel.target))
+    return windows.eligible(torch.from_numpy(np.array(panel.member)), unit.fold.test), windows
 
 
 def in_train_mode(
@@ -97,18 +94,8 @@ def in_train_mode(
     """
     moved = copy.deepcopy(network)
     dropout_off(moved).train()
-    order = BATCHES[batches].cut(
-        samples,
-        windows.date(samples),
-        windows.symbol(samples),
-        size,
-        torch.Generator().manual_seed(seed),
-    )
-    forecast = windows.target.new_full(windows.target.shape, torch.nan)  # (S * D,), by sample
-    with torch.no_grad():
-        for batch in order:
-            forecast[batch] = moved(windows.gather(batch), windows.date(batch))
-    return forecast[samples]
+    order = batches_of(windows, samples, batches, size, seed)
+    return in_passes(moved, windows, samples, order)
 
 
 def rank_ic(forecast: Tensor, target: Tensor, dates: Tensor) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from foldproof.models.normalizers import CONTROLS as LEAKY
 from foldproof.models.normalizers import VARIANTS
 from foldproof.tasks.compare.aligned import Aligned, align
 from foldproof.tasks.compare.confidence_set import confidence_set
@@ -24,7 +25,7 @@ from foldproof.tasks.compare.verdicts import verdicts
 from foldproof.tasks.statistics.mean_test import hac_t
 from foldproof.tasks.train import PREFIX
 
-CONTROLS = tuple(name for name, variant in VARIANTS.items() if variant.control)
+CONTROLS = tuple(name for name, one in {**VARIANTS, **LEAKY}.items() if one.control)
 """Variants that leak on purpose: ranked, but not candidates for the best."""
 
 

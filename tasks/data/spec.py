@@ -5,7 +5,15 @@ from datetime import date
 from types import MappingProxyType
 from typing import Literal, get_args
 
-from foldproof.models.spec import OWN, Spec, at_least, require, require_distinct, within
+from foldproof.models.spec import (
+    OWN,
+    Spec,
+    TargetName,
+    at_least,
+    require,
+    require_distinct,
+    within,
+)
 from foldproof.tasks.data.address import holds_password, kind_of
 from foldproof.tasks.data.sql import why_not_reading
 
@@ -13,7 +21,6 @@ SourceName = Literal[
     "sp500", "file", "query", "noise", "linear", "lagged", "regime",
     "interaction", "sign_flip", "switching", "echo",
 ]  # fmt: skip
-Kind = Literal["return", "market_relative", "cs_zscore", "cs_rank"]
 
 
 @dataclass(frozen=True)
@@ -194,10 +201,13 @@ class TargetSpec(Spec):
     """The target at the close of day d: the return from close d+1 to close d+1+horizon."""
 
     __bounds__ = at_least(1, "horizon")
-    __choices__ = MappingProxyType({"kind": get_args(Kind)})
+    __choices__ = MappingProxyType({"kind": get_args(TargetName)})
 
     horizon: int = 5
     """Trading days from the next close to the close at which the return ends."""
-    kind: Kind = "cs_zscore"
+    kind: TargetName = "cs_zscore"
     """return: unchanged; market_relative: minus the mean over the date's members; cs_zscore: that,
-    divided by their standard deviation; cs_rank: rank among them, evenly from -0.5 to 0.5."""
+    divided by their standard deviation; cs_rank: rank among them, evenly from -0.5 to 0.5;
+    cs_rank_normal: normal quantile of that rank; volatility_scaled: divided by the volatility that
+    the stock's earlier returns forecast. Forecasts are scored on it; a variant trains on another
+    kind as zscore -> cs_rank."""

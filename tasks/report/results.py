@@ -111,6 +111,20 @@ class Results:
         return f"Left out, because parts failed: {lost}." if lost else ""
 
     @property
+    def other_targets(self) -> str:
+        """Which variants train on another target than the one scored, in one sentence; or empty."""
+        scored = str(self.config.get("target", {}).get("kind", ""))
+        own = {name: one.target for name, one in self.variants.items() if one.target}
+        other = ", ".join(f"{label(name)} ({kind})" for name, kind in own.items() if kind != scored)
+        return (
+            f"Trained on another kind of target: {other}. All forecasters are scored on {scored}; "
+            "these forecasts are first multiplied by the ratio of the standard deviations of both "
+            "targets in the training rows. Their attributions are in units of their own target."
+            if other
+            else ""
+        )
+
+    @property
     def controls(self) -> list[str]:
         """Variants that leak on purpose, best first."""
         return [name for name in self.ranking.index if self.is_control(name)]

@@ -22,6 +22,14 @@ def label(name: str) -> str:
     return "no normalization" if name == "none" else re.sub(r"[\w.]+:", "", name)
 
 
+def in_sentence(name: str) -> str:
+    """The readable name within a sentence: ``ref:zero`` -> the zero forecast.
+
+    The names of the other references are uncountable or plural and take no article.
+    """
+    return f"the {label(name)}" if name == f"{PREFIX}zero" else label(name)
+
+
 def listed(words: Iterable[str]) -> str:
     """A, B and C; each once."""
     *head, last = list(dict.fromkeys(words)) or ["nothing"]
@@ -30,7 +38,7 @@ def listed(words: Iterable[str]) -> str:
 
 def names(keys: Iterable[str]) -> str:
     """The readable names of variants or references, as a list within a sentence."""
-    return listed(map(label, keys))
+    return listed(map(in_sentence, keys))
 
 
 def counted(number: int, noun: str) -> str:

@@ -1,12 +1,16 @@
 """Train one unit (variant x fold x seed) and score with it; reference forecasters to compare."""
 
-from foldproof.tasks.train.references import PREFIX, REFERENCES, Reference, reference_forecasts
-from foldproof.tasks.train.train import (
+from foldproof.tasks.train.inputs import (
     TrainingError,
     fit_statistics,
+    normalized,
+    unit_windows,
+)
+from foldproof.tasks.train.references import PREFIX, REFERENCES, Reference, reference_forecasts
+from foldproof.tasks.train.train import (
+    fit_unit,
     forecasts_of,
     network_of,
-    normalized,
     score,
     train_unit,
 )
@@ -24,12 +28,14 @@ __all__ = [
     "code_version",
     "digest",
     "fit_statistics",
+    "fit_unit",
     "forecasts_of",
     "network_of",
     "normalized",
     "reference_forecasts",
     "score",
     "train_unit",
+    "unit_windows",
     "units_key",
     "variant_version",
 ]

@@ -5,6 +5,7 @@ scikit-learn is imported inside functions, because a configuration needs only th
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -12,16 +13,11 @@ import pandas as pd
 import torch
 
 from foldproof.models.normalizers import VARIANTS
-from foldproof.models.windows import Windows, eligible
+from foldproof.models.windows import Windows
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.split.fold import Fold
-from foldproof.tasks.train.train import (
-    TrainingError,
-    forecast_table,
-    target_scale,
-    tensors,
-    with_unit,
-)
+from foldproof.tasks.train.inputs import TrainingError, shared, windows_of
+from foldproof.tasks.train.train import forecast_table, target_scale, with_unit
 
 PREFIX = "ref:"
 """Prefix of a reference's name in tables that also contain variants."""
@@ -31,14 +27,25 @@ RIDGE_PENALTIES = (1e1, 1e2, 1e3, 1e4, 1e5, 1e6)
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Samples of one block of a fold: flattened windows (n, T * F), targets (n,) in train sds.
+    """Samples of one block of a fold.
 
-    ``samples`` (n,) are numbered as in ``models.windows``.
+    Attributes:
+        samples: (n,), numbered as in ``models.windows``.
+        source: The windows that they index.
     """
 
     samples: np.ndarray
-    windows: np.ndarray
-    target: np.ndarray
+    source: Windows
+
+    @cached_property
+    def windows(self) -> np.ndarray:
+        """(n, T * F) flattened windows; made when a forecaster reads them, since they are large."""
+        return self.source.gather(torch.from_numpy(self.samples)).flatten(1).numpy()
+
+    @cached_property
+    def target(self) -> np.ndarray:
+        """(n,) targets in standard deviations of the training targets."""
+        return self.source.target[torch.from_numpy(self.samples)].numpy()
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,25 +172,22 @@ def reference_forecasts(
 
 def blocks_of(panel: Panel, fold: Fold, window: int, scale: float, seed: int) -> Blocks:
     """Flattened windows of a fold after the train z-score: the inputs of variant zscore."""
-    values, member = tensors(panel)
     normalizer = VARIANTS["zscore"].input
     assert normalizer is not None  # the variant consists of it
-    scaled = normalizer.apply(values, member, normalizer.fit(values, member, fold.train)).values
+    member = torch.from_numpy(np.array(panel.member))
+    state = normalizer.fit(shared(panel.values), member, fold.train)
     target = torch.from_numpy(panel.target / np.float32(scale))
-    windows = Windows.of(scaled, target, window)
+    rows = range(fold.train.start, fold.test.stop)
+    windows = windows_of(panel, normalizer, state, rows, target, window)
 
     def block(rows: range, labelled: bool) -> Block:
-        samples = eligible(scaled, member, rows, window, target=target if labelled else None)
+        samples = windows.eligible(member, rows, labelled)
         if not len(samples):
             raise TrainingError(
                 f"fold {fold.number}: no complete window of {window} rows in rows "
                 f"{rows.start}..{rows.stop - 1}"
             )
-        return Block(
-            samples.numpy(),
-            windows.gather(samples).flatten(1).numpy(),
-            windows.target[samples].numpy(),
-        )
+        return Block(samples.numpy(), windows)
 
     return Blocks(
         panel,

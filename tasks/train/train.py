@@ -5,46 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from foldproof.models import engine
 from foldproof.models.network import Forecaster, build
-from foldproof.models.normalizers import Scaled, resolve
-from foldproof.models.windows import Windows, eligible
+from foldproof.models.normalizers import resolve
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.split.fold import Fold
+from foldproof.tasks.train.inputs import TrainingError, fit_statistics, unit_windows
 from foldproof.tasks.train.unit import TrainedUnit, Unit
-
-
-class TrainingError(ValueError):
-    """A unit cannot be trained on its fold; the message says why."""
-
-
-def fit_statistics(unit: Unit, panel: Panel) -> dict[str, np.ndarray]:
-    """State of the unit's input normalizer, fitted on the fold's training rows only.
-
-    Raises:
-        TrainingError: A feature has no value in the training rows.
-    """
-    normalizer = resolve(unit.variant).input
-    if normalizer is None:
-        return {}
-    values, member = tensors(panel)
-    try:
-        state = normalizer.fit(values, member, unit.fold.train)
-    except ValueError as error:
-        raise TrainingError(f"variant {unit.variant}, fold {unit.fold.number}: {error}") from error
-    return {name: tensor.numpy() for name, tensor in state.items()}
-
-
-def normalized(unit: Unit, panel: Panel, statistics: dict[str, np.ndarray]) -> Scaled:
-    """The normalized panel, (D, S, F) float32, and the slope of the normalization."""
-    normalizer = resolve(unit.variant).input
-    values, member = tensors(panel)
-    if normalizer is None:
-        return Scaled(values, torch.ones(()))
-    state = {name: torch.from_numpy(np.array(array)) for name, array in statistics.items()}
-    return normalizer.apply(values, member, state)
 
 
 def network_of(trained: TrainedUnit, n_features: int) -> Forecaster:
@@ -65,19 +33,32 @@ def train_unit(unit: Unit, panel: Panel) -> TrainedUnit:
     Raises:
         TrainingError: Too few complete windows with a known label, or the loss diverged.
     """
+    trained = fit_unit(unit, panel)[0]
+    return replace(trained, forecasts=forecasts_of(trained, panel))
+
+
+def fit_unit(unit: Unit, panel: Panel) -> tuple[TrainedUnit, Forecaster]:
+    """The unit without forecasts, and the network as training left it.
+
+    The network of a trained unit is built again from its weights, see :func:`network_of`. The two
+    forecast alike unless the network keeps state outside its parameters and buffers.
+
+    Raises:
+        TrainingError: Too few complete windows with a known label, or the loss diverged.
+    """
     variant, place = resolve(unit.variant), f"variant {unit.variant}, fold {unit.fold.number}"
     statistics = fit_statistics(unit, panel)
-    scaled = normalized(unit, panel, statistics)
     scale = target_scale(panel, unit.fold.train)
-    device = engine.device(unit.training)
-    values, member = tensors(panel)
-    target = torch.from_numpy(panel.target / np.float32(scale))
-    windows = Windows.of(scaled.values, target, unit.network.window, device)
+    rows = range(unit.fold.train.start, unit.fold.validation.stop)
+    windows = unit_windows(unit, panel, statistics, rows, panel.target / np.float32(scale))
+    member = torch.from_numpy(np.array(panel.member))
     train, validation = (
-        eligible(scaled.values, member, rows, unit.network.window, target=target)
-        for rows in (unit.fold.train, unit.fold.validation)
+        windows.eligible(member, block, labelled=True)
+        for block in (unit.fold.train, unit.fold.validation)
     )
-    network = build(variant, values.shape[2], unit.network, unit.seed, unit.training.engine).to(
+    device = engine.device(unit.training)
+    windows = windows.on(device)
+    network = build(variant, len(panel.features), unit.network, unit.seed, unit.training.engine).to(
         device
     )
     try:
@@ -100,7 +81,7 @@ def train_unit(unit: Unit, panel: Panel) -> TrainedUnit:
         forecasts=pd.DataFrame(),
         engine=engine.lstm_engine(unit.network, unit.training),
     )
-    return replace(trained, forecasts=forecasts_of(trained, panel))
+    return trained, network
 
 
 def forecasts_of(trained: TrainedUnit, panel: Panel) -> pd.DataFrame:
@@ -128,13 +109,14 @@ def score(
     panel. A member whose window has a missing cell gets no forecast.
     """
     unit = trained.unit
-    scaled = normalized(unit, panel, trained.statistics if statistics is None else statistics)
+    fitted = trained.statistics if statistics is None else statistics
+    windows = unit_windows(unit, panel, fitted, rows, np.array(panel.target))
+    samples = windows.eligible(torch.from_numpy(np.array(panel.member)), rows)
     device = engine.device(unit.training)
-    target = torch.from_numpy(np.array(panel.target))
-    windows = Windows.of(scaled.values, target, unit.network.window, device)
-    samples = eligible(scaled.values, tensors(panel)[1], rows, unit.network.window)
     network = network_of(trained, len(panel.features)).to(device)
-    forecast = engine.predict(network, windows, samples).cpu().numpy() * trained.target_scale
+    forecast = (
+        engine.predict(network, windows.on(device), samples).cpu().numpy() * trained.target_scale
+    )
     return forecast_table(panel, samples.numpy(), forecast)
 
 
@@ -153,6 +135,21 @@ def with_target(frame: pd.DataFrame, panel: Panel) -> pd.DataFrame:
     return frame.assign(target=panel.target[row, column].astype(np.float64))
 
 
+def on_target(trained: TrainedUnit, panel: Panel) -> pd.DataFrame:
+    """The forecasts of a unit beside the target of ``panel``, in its units.
+
+    A unit may be trained on another kind of target than the one that all are scored on. Its
+    forecasts are then multiplied by the ratio of the standard deviations that both targets have in
+    the training rows. Rank IC, IC and confidence sets do not depend on it; the MSE does.
+    """
+    unit = trained.unit
+    if unit.panel == panel.fingerprint:
+        return trained.forecasts
+    factor = target_scale(panel, unit.fold.train) / trained.target_scale
+    forecasts = trained.forecasts.drop(columns="target")
+    return with_target(forecasts.assign(forecast=forecasts["forecast"] * factor), panel)
+
+
 def target_scale(panel: Panel, rows: range) -> float:
     """Standard deviation of the members' known targets in ``rows``; it scales losses to about 1."""
     block = slice(rows.start, rows.stop)
@@ -165,8 +162,3 @@ def target_scale(panel: Panel, rows: range) -> float:
             "vary, so there is nothing to learn; check the target column and the dates"
         )
     return spread
-
-
-def tensors(panel: Panel) -> tuple[Tensor, Tensor]:
-    """Features (D, S, F) float32 and membership (D, S) bool as tensors in memory."""
-    return torch.from_numpy(np.array(panel.values)), torch.from_numpy(np.array(panel.member))

@@ -94,7 +94,7 @@ def variant_version(name: str) -> str:
     Files that it imports do not count.
     """
     versions = []
-    for part in split_name(name)[0]:
+    for part in split_name(name).names:
         module, colon, _ = part.partition(":")
         if not colon:
             continue
@@ -105,8 +105,8 @@ def variant_version(name: str) -> str:
 
 
 def file_name(variant: str) -> str:
-    """The name of a variant with a dot for each run of colons, spaces, plus and at signs."""
-    return re.sub(r"[:+@\s]+", ".", variant)
+    """The name of a variant with a dot for each run of colons, spaces, +, @ and ->."""
+    return re.sub(r"(?:[:+@\s]|->)+", ".", variant)
 
 
 def units_key(step: str, trained: Sequence[TrainedUnit], *decides: object) -> str:

@@ -36,7 +36,7 @@ NIGHTLY = {
     "audit": {"cuts": 1, "feature_cuts": 2, "retrain_folds": 0},
     "statistics": {"reference": "cs_rank"},
     "operation": {"as_of": "2001-02-08", "gate": {"folds": 1, "min_dates": 30}},
-    "workers": 1,
+    "compute": {"workers": 1},
 }
 
 

@@ -60,3 +60,22 @@ def test_rows_outside_the_panel_are_refused(small):
 def test_shapes_must_match(small):
     with pytest.raises(ValueError, match="must match the dates and symbols"):
         Windows.of(small.values, small.target[:-1], 5)
+
+
+def test_features_of_some_rows_give_the_same_windows(small):
+    whole = Windows.of(small.values, small.target, 7)
+    held = small.values[100:200].transpose(0, 1).contiguous()
+    part = Windows.of_rows(held, small.target, 7, first=100)
+    samples = part.eligible(small.member, range(106, 200), labelled=True)
+    assert samples.tolist() == naive(small, range(106, 200), 7, True)
+    assert torch.equal(part.gather(samples), whole.gather(samples))
+    assert torch.equal(part.target, whole.target)
+    assert part.symbols == whole.symbols
+
+
+@pytest.mark.parametrize("rows", [range(105, 110), range(195, 201)])
+def test_windows_beyond_the_features_are_refused(small, rows):
+    held = small.values[100:200].transpose(0, 1)
+    part = Windows.of_rows(held, small.target, 7, first=100)
+    with pytest.raises(ValueError, match="need earlier or later features"):
+        part.eligible(small.member, rows)

@@ -102,7 +102,10 @@ def variant_params(results: Results, name: str) -> dict[str, str]:
     variant = results.variants[name]
     fields = ("title", "formula", "source", "causal", "coupling", "training_coupling", "control")
     about = {f"variant.{field}": str(getattr(variant, field)) for field in fields}
-    return {"variant": name} | about | settings(results.config) | tuned(results, name)
+    target = variant.target or results.config.get("target", {}).get("kind", "")
+    trained_on = {"variant.target": str(target)} if target else {}
+    found = {"variant": name} | about | trained_on | settings(results.config)
+    return found | tuned(results, name)
 
 
 def tuned(results: Results, name: str) -> dict[str, str]:

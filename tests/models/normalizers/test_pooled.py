@@ -3,6 +3,7 @@ import pytest
 import torch
 from sklearn.preprocessing import MinMaxScaler
 
+from foldproof.models.normalizers import scaling
 from foldproof.models.normalizers.pooled import (
     FullSampleZScore,
     MinMax,
@@ -83,3 +84,16 @@ def test_offset_of_a_million_loses_nothing():
     near = ZScore().apply(noise, member, ZScore().fit(noise, member, range(300)))
     far = ZScore().apply(noise + 1e6, member, ZScore().fit(noise + 1e6, member, range(300)))
     torch.testing.assert_close(near.values, far.values, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("normalizer", [ZScore(), RobustZScore(), MinMax()])
+def test_a_large_panel_is_fitted_feature_by_feature(small, monkeypatch, normalizer):
+    whole = normalizer.fit(small.values, small.member, ROWS)
+    monkeypatch.setattr(scaling, "FITTED", 1)
+    parts = normalizer.fit(small.values, small.member, ROWS)
+    for name, statistic in whole.items():
+        torch.testing.assert_close(parts[name], statistic, rtol=1e-12, atol=0)
+    empty = small.values.clone()
+    empty[:, :, 2] = torch.nan
+    with pytest.raises(ValueError, match=r"feature columns \[2\]"):
+        normalizer.fit(empty, small.member, ROWS)
