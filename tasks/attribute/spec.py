@@ -36,8 +36,8 @@ class AttributionSpec(Spec):
     samples: int = 400
     """Test windows attributed per unit, spread evenly over its dates; 0 for no attribution."""
     seeds: int = 2
-    """Seeds whose units are attributed, the smallest ones; two show how stable the rankings are over
-    seeds; 0 for all."""
+    """Seeds whose units are attributed, the smallest ones, 0 for all; two show how stable the
+    rankings are over seeds."""
     nodes: int = 20
     """Gauss-Legendre nodes per path; doubled for samples whose completeness error is too large."""
     methods: tuple[str, ...] = DEFAULT
