@@ -1,6 +1,5 @@
 """The typed description of an experiment, for presets, the command line and flow parameters."""
 
-import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -9,9 +8,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
+from foldproof.conf.compute import ComputeSpec
 from foldproof.conf.form import Description
 from foldproof.models.batches import BATCHES
-from foldproof.models.normalizers import VARIANTS, resolve
+from foldproof.models.normalizers import CONTROLS, VARIANTS, resolve
 from foldproof.models.spec import OWN, NetworkSpec, TrainingSpec, at_least, require
 from foldproof.tasks.attribute.spec import AttributionSpec
 from foldproof.tasks.compare.spec import StatisticsSpec
@@ -26,9 +26,9 @@ from foldproof.tasks.train.references import REFERENCES
 class Experiment(Description):
     """All settings of a comparison. Unknown keys are errors."""
 
-    __bounds__: ClassVar = at_least(0, "workers", "seeds")
+    __bounds__: ClassVar = at_least(0, "seeds")
     __choices__: ClassVar = MappingProxyType(
-        {"variants": (*VARIANTS, OWN), "references": REFERENCES}
+        {"variants": (*VARIANTS, *CONTROLS, OWN), "references": REFERENCES}
     )
 
     name: str
@@ -61,8 +61,8 @@ class Experiment(Description):
     """Where runs are logged."""
     operation: OperationSpec = OperationSpec()
     """Retraining, scoring and monitoring of a registered model."""
-    workers: int = 0
-    """Training processes, one thread each; 0 for one per core."""
+    compute: ComputeSpec = ComputeSpec()
+    """Workers, and where the results of units are kept."""
 
     @field_validator("variants")
     @classmethod
@@ -117,8 +117,3 @@ class Experiment(Description):
     def controls(self) -> tuple[str, ...]:
         """The variants that leak on purpose."""
         return tuple(name for name in self.variants if resolve(name).control)
-
-    @property
-    def processes(self) -> int:
-        """Number of worker processes; 0 becomes one per core."""
-        return self.workers or os.cpu_count() or 1

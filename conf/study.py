@@ -1,7 +1,6 @@
 """The typed description of a study of batch statistics, and how its YAML is loaded."""
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import ClassVar, Literal
 import yaml
 from pydantic import Field, field_validator, model_validator
 
+from foldproof.conf.compute import ComputeSpec
 from foldproof.conf.form import Description
 from foldproof.conf.load import find, load_as
 from foldproof.models.normalizers import resolve
@@ -57,7 +57,7 @@ class PanelSpec(Spec):
 class BatchStudy(Description):
     """Normalizations x batch compositions on several panels. Unknown keys are errors."""
 
-    __bounds__: ClassVar = at_least(0, "workers", "seeds") | within("[0.5, 1)", "level")
+    __bounds__: ClassVar = at_least(0, "seeds") | within("[0.5, 1)", "level")
 
     study: Literal["batch_norm"]
     """Marks the file as a study, not a comparison."""
@@ -85,8 +85,8 @@ class BatchStudy(Description):
     """Results of an earlier study, to confirm or correct."""
     tracking: TrackingSpec = TrackingSpec()
     """Where the run is logged."""
-    workers: int = 0
-    """Training processes, one thread each; 0 for one per core."""
+    compute: ComputeSpec = ComputeSpec()
+    """Workers, and where the results of cells are kept."""
 
     @field_validator("normalizations")
     @classmethod
@@ -114,11 +114,6 @@ class BatchStudy(Description):
             f"({', '.join(self.normalizations)})",
         )
         return self
-
-    @property
-    def processes(self) -> int:
-        """Number of worker processes; 0 becomes one per core."""
-        return self.workers or os.cpu_count() or 1
 
     @property
     def about(self) -> dict[str, StudySettings]:

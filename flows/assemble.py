@@ -28,9 +28,9 @@ from foldproof.tasks.train import HOUSE, TrainedUnit, code_version, digest, vari
 def comparison_id(experiment: Experiment, fingerprint: str, plan: str) -> str:
     """Hash of everything that decides a comparison.
 
-    The tracking store, the number of workers and the settings of the nightly commands do not.
+    The tracking store, where it is computed and the settings of the nightly commands do not.
     """
-    settings = experiment.model_dump(mode="json", exclude={"tracking", "operation", "workers"})
+    settings = experiment.model_dump(mode="json", exclude={"tracking", "operation", "compute"})
     versions = [variant_version(name) for name in experiment.variants]
     engine = lstm_engine(experiment.network, experiment.training)
     return digest(settings, fingerprint, plan, versions, engine, code_version(HOUSE))[:12]
@@ -121,7 +121,7 @@ def audit_of_variants(
 
     Its id hashes everything that decides the findings.
     """
-    settings = experiment.model_dump(mode="json", exclude={"tracking", "workers"})
+    settings = experiment.model_dump(mode="json", exclude={"tracking", "compute"})
     versions = [variant_version(name) for name in experiment.variants]
     code, ordered = code_version(HOUSE), tuple(reports[name] for name in experiment.variants)
     key = digest("audit", settings, load(panel).fingerprint, plan.hash, versions, quick, code)

@@ -162,7 +162,7 @@ def audit_variants(
     for variant in experiment.variants:
         by_target.setdefault(experiment.target_of(variant), []).append(variant)
     first = [panel_job(target, variants) for target, variants in by_target.items()]
-    screen.follow(first, width=2 * experiment.processes, later=len(experiment.variants))
+    screen.follow(first, later=len(experiment.variants))
     return reports, cpu
 
 

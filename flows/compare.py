@@ -59,7 +59,12 @@ def compare_on(
             report = draw_report(results)
         with watch("tracking"), screen.busy("logging to MLflow"):
             links = log_results(
-                experiment.tracking, results, report, fitted.newest, experiment.data, panel
+                experiment.tracking,
+                results,
+                report,
+                fitted.newest(experiment),
+                experiment.data,
+                panel,
             )
     show_summary(results, links.url)
     screen.closing(results, links, watch.seconds, fitted.seconds)

@@ -74,8 +74,9 @@ def retrain(experiment: Experiment) -> Settled:
 def trial_of(night: Experiment, champion: Champion | None) -> Experiment:
     """What to train: the champion's variant and the challengers on the newest folds.
 
-    Only the first seed is trained: one network is registered, so its own forecasts are the
-    evidence, not a mean over seeds. A retraining has no reference forecasters and no attributions.
+    With ``statistics.ensemble`` all seeds are trained and their ensemble is registered; otherwise
+    only the first seed: one network is registered, so its own forecasts are the evidence. A
+    retraining has no reference forecasters and no attributions.
     """
     own = [champion.variant] if champion else []
     return night.model_copy(
@@ -83,7 +84,7 @@ def trial_of(night: Experiment, champion: Champion | None) -> Experiment:
             "variants": tuple(dict.fromkeys([*own, *night.variants])),
             "split": replace(night.split, keep=night.operation.gate.folds, anchor="end"),
             "references": (),
-            "seeds": night.seeds[:1],
+            "seeds": night.seeds if night.statistics.ensemble else night.seeds[:1],
             "attribution": replace(night.attribution, samples=0),
         }
     )
@@ -95,7 +96,7 @@ def retraining_id(night: Experiment, panel: Path, plan: Plan) -> str:
     A night's retraining is therefore decided once, even if the champion has since been moved or
     rolled back.
     """
-    settings = night.model_dump(mode="json", exclude={"tracking", "workers", "operation"})
+    settings = night.model_dump(mode="json", exclude={"tracking", "compute", "operation"})
     operation = night.operation
     rules = operation.model, str(operation.as_of), operation.calendar, str(operation.gate)
     own = [variant_version(name) for name in night.variants]
@@ -134,7 +135,9 @@ def new_retraining(
         )  # fmt: skip
     seconds = watch.seconds | {f"cpu/{step}": spent for step, spent in fitted.seconds.items()}
     content, night = load(panel), str(trial.operation.as_of)
-    chosen = next((one for one in fitted.newest if one.unit.variant == decision.variant), None)
+    chosen = next(
+        (one for one in fitted.newest(trial) if one.unit.variant == decision.variant), None
+    )
     record = Retraining(
         retraining_id=key,
         title=f"{trial.name}: retraining of {night}",

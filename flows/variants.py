@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -65,13 +65,19 @@ class Fitted:
         """Units by variant, of the variants that miss nothing."""
         return {name: own for name, own in self.trained.items() if name not in self.missing}
 
-    @property
-    def newest(self) -> list[TrainedUnit]:
-        """One unit per variant, the newest fold with the first seed: logged as a model."""
-        return [
-            min(trained, key=lambda one: (-one.unit.fold.number, one.unit.seed))
-            for trained in self.complete.values()
-        ]
+    def newest(self, experiment: Experiment) -> list[TrainedUnit]:
+        """The model of each variant: the newest fold with the first seed, or with all of them.
+
+        It is the forecaster that is compared: the ensemble with ``statistics.ensemble``.
+        """
+        models = []
+        for trained in self.complete.values():
+            newest = max(one.unit.fold.number for one in trained)
+            by_seed = {one.unit.seed: one for one in trained if one.unit.fold.number == newest}
+            first, *others = (by_seed[seed] for seed in sorted(by_seed))
+            kept = tuple(others) if experiment.statistics.ensemble else ()
+            models.append(replace(first, others=kept))
+        return models
 
     @property
     def forecasts(self) -> pd.DataFrame:
@@ -154,7 +160,7 @@ def fit_variants(experiment: Experiment, panel: Path, plan: Plan, screen: Screen
     for name in experiment.references:
         jobs += reference_jobs(experiment, name, panel, plan, fitted, screen)
     follow_ups = (1 + bool(experiment.attribution.samples)) * len(experiment.variants)
-    screen.follow(jobs, width=2 * experiment.processes, later=follow_ups)
+    screen.follow(jobs, later=follow_ups)
     return fitted
 
 

@@ -1,5 +1,7 @@
 """The forecaster: an LSTM with normalizers of its windows and of its last hidden state."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +18,7 @@ class Forecaster(nn.Module):
 
     Attributes:
         native: Whether the native LSTM may run.
+        scoring: How a leaky control is scored; None for all others.
     """
 
     def __init__(
@@ -23,6 +26,7 @@ class Forecaster(nn.Module):
     ) -> None:
         super().__init__()
         self.native = native
+        self.scoring = variant.scoring
         between = spec.dropout if spec.layers > 1 else 0.0
         self.lstm = nn.LSTM(n_features, spec.hidden, spec.layers, batch_first=True, dropout=between)
         self.head = nn.Linear(spec.hidden, 1)
@@ -45,6 +49,18 @@ class Forecaster(nn.Module):
         """Reset the hidden normalizer at the start of a pass over the training block."""
         if self.hidden is not None:
             self.hidden.start_epoch()
+
+
+class Ensemble(nn.Module):
+    """Networks of one variant that differ in their seeds; the forecast is the mean of theirs."""
+
+    def __init__(self, members: Iterable[Forecaster]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, x: Tensor, dates: Tensor) -> Tensor:
+        """(B, T, F) windows and the (B,) date rows at which they end -> (B,) forecasts."""
+        return torch.stack([member(x, dates) for member in self.members]).mean(dim=0)
 
 
 def build(

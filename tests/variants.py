@@ -19,8 +19,8 @@ def parameters(names: Iterable[str]) -> list[object]:
 
 EVERY_VARIANT = parameters(VARIANTS)
 
-STEEP = ("price_relative",)
-"""Resolved for prices, but not on features around 0, which the tests have: it divides by them."""
+STEEP = tuple(name for name, one in VARIANTS.items() if one.positive)
+"""Resolved for prices, but not on features around 0, which the tests have: they divide by them."""
 
 RESOLVED = parameters(name for name, one in VARIANTS.items() if not one.kinks and name not in STEEP)
 """The variants whose integrated gradients add up on features of either sign."""

@@ -14,6 +14,7 @@ from foldproof.models.normalizers.combined import (
     split_name,
     trained_on,
 )
+from foldproof.models.normalizers.controls import CONTROLS
 from foldproof.models.normalizers.cross_section import (
     CrossSectionRank,
     CrossSectionRankNormal,
@@ -146,24 +147,28 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
         "Robust instance norm",
         "(z - median_window) / (1.4826 MAD_window), z = train z-score",
         "instance norm with median and MAD", input=ZScore(), window=RobustInstanceNorm,
+        causal_steps=False,
         statistics="training rows, then the window",
         trap="a feature with one value in most steps has MAD 0, so the other steps become huge",
         kinks="medians of the window switch cells",
     ),
     "price_relative": Variant(
         "Price relative to the last", "a (x / x_last - 1) + b over the window", "qlib Alpha360",
-        window=PriceRelative, statistics="the window",
+        window=PriceRelative, causal_steps=False, positive=True, statistics="the window",
         trap="for positive levels such as prices only; the last step is the same in every window",
     ),
     "dain": Variant(
         "DAIN", "sigmoid(W_c mean(y) + d) y, y = (z - W_a mean_window) / (W_b sd_window)",
         "Passalis et al. 2019", input=ZScore(), window=DAIN,
+        causal_steps=False,
         statistics="training rows, then the window",
         trap="the authors' learning rates of shift and scale are smaller than those of the rest",
+        kinks="a learned scale that is not positive becomes 1",
     ),
     "bin": Variant(
         "Bilinear input norm", "u (a z_T + b) + v (c z_F + d), z-scored over steps and features",
         "Tran et al. 2021", input=ZScore(), window=BIN,
+        causal_steps=False,
         statistics="training rows, then the window, then the features of a step",
         trap="the z-score over features mixes their units; it needs several features",
     ),
@@ -176,6 +181,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
     "dish_ts": Variant(
         "Dish-TS", "a (z - L(z)) / sd_L(z) + b, undone on the forecast by a second learned level",
         "Fan et al., AAAI 2023", input=ZScore(), window=DishTS,
+        causal_steps=False,
         statistics="training rows, then the window",
         trap="meant for a target that continues feature 0; for cross-sectional targets its level "
         "is void",
@@ -252,18 +258,18 @@ def resolve(name: str) -> Variant:
     """The variant called ``name``.
 
     Args:
-        name: Key of :data:`VARIANTS`, or ``package.module:attribute`` for a variant of your own;
-            several of these joined by `` + ``, see :func:`~.combined.combined`; and after them
-            `` @ `` with a key of ``BATCHES`` to train on, see :func:`~.combined.on_batches`; and
-            after these `` -> `` with a kind of target to train on, see
-            :func:`~.combined.trained_on`.
+        name: Key of :data:`VARIANTS` or of ``CONTROLS``, or ``package.module:attribute`` for a
+            variant of your own; several of these joined by `` + ``, see
+            :func:`~.combined.combined`; and after them `` @ `` with a key of ``BATCHES`` to train
+            on, see :func:`~.combined.on_batches`; and after these `` -> `` with a kind of target to
+            train on, see :func:`~.combined.trained_on`.
 
     Raises:
         ValueError: There is no such key, module or attribute, it is not a Variant, or the names do
             not combine.
     """
-    if name in VARIANTS:
-        return VARIANTS[name]
+    if name in VARIANTS or name in CONTROLS:
+        return VARIANTS.get(name) or CONTROLS[name]
     names, batches, target = split_name(name)
     if TO in name:
         return trained_on(name, resolve(name.partition(TO)[0]), target)
@@ -273,7 +279,7 @@ def resolve(name: str) -> Variant:
         return combined(names, [resolve(one) for one in names])
     if ":" in name:
         return imported(name, "variant", Variant)
-    message = unknown("normalization variant", name, VARIANTS)
+    message = unknown("normalization variant", name, {**VARIANTS, **CONTROLS})
     if set("+@>") & set(name):
         message = f"{message}; write +, @ and -> between spaces: {EXAMPLE}"
     raise ValueError(f"{message}; your own: {OWN}")

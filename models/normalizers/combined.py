@@ -82,8 +82,10 @@ def combined(names: Sequence[str], variants: Sequence[Variant]) -> Variant:
         causal=all(one.causal for one in variants),
         coupling=max((one.coupling for one in variants), key=COUPLINGS.index),
         training_coupling=max((one.training_coupling for one in variants), key=COUPLINGS.index),
+        positive=any(one.positive for one in variants),
         causal_steps=all(one.causal_steps for one in variants),
         control=any(one.control for one in variants),
+        scoring=next((one.scoring for one in variants if one.scoring), None),
         statistics=", then ".join(
             [first.statistics, *(one.statistics.removeprefix(TRAIN_FIRST) for one in others)]
         ),

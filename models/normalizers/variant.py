@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
-from foldproof.models.spec import TargetName
+from foldproof.models.spec import TargetName, require
 
 
 class Scaled(NamedTuple):
@@ -89,6 +89,23 @@ class HiddenNormalizer(nn.Module):
 
 
 @dataclass(frozen=True)
+class Scoring:
+    """A way to score in which samples of several dates depend on each other: for controls only.
+
+    Attributes:
+        batches: Key of ``foldproof.models.batches.BATCHES``: the samples that share a pass.
+        size: Largest number of samples in a pass; of dates, for batches of whole dates.
+        training: Whether the normalizers run in training mode: a forgotten ``eval()``.
+        refreshed: Whether running statistics are first estimated again on the samples to score.
+    """
+
+    batches: str
+    size: int
+    training: bool = False
+    refreshed: bool = False
+
+
+@dataclass(frozen=True)
 class Variant:
     """A normalization of the LSTM. The audit tests its claims.
 
@@ -104,16 +121,19 @@ class Variant:
             are scored on the kind of the settings whatever they were trained on.
         causal: Claim: the forecast for a date uses no later row.
         coupling: Claim: the samples that share statistics with a sample at scoring: none, or those
-            of its date.
+            of its date; batch, all that are scored together, is for controls.
         training_coupling: The same in training; batch means all samples of the batch.
         causal_steps: Claim: at scoring, a normalized step of a window uses no later step of it. The
             network reads the last step only, so this is no leak; a network with an output at each
             step needs it.
         control: Whether it leaks on purpose, to prove that the audit detects it.
+        scoring: How a control is scored; None for eval mode, each date for itself.
         statistics: The rows or samples that its statistics come from, in a few words.
         trap: The mistake that users make with it, in one line.
         kinks: Where its slopes jump, so that integrated gradients may miss the tolerance; empty
             where they add up. Attributions to raw rows are Shapley values then.
+        positive: Whether it is meant for positive features only, such as prices, because it divides
+            by them. Its other claims hold for those.
     """
 
     title: str
@@ -125,13 +145,22 @@ class Variant:
     batches: str | None = None
     target: TargetName | None = None
     causal: bool = True
-    coupling: Literal["none", "date"] = "none"
+    coupling: Literal["none", "date", "batch"] = "none"
     training_coupling: Literal["none", "date", "batch"] = "none"
     causal_steps: bool = True
     control: bool = False
+    scoring: Scoring | None = None
     statistics: str = ""
     trap: str = ""
     kinks: str = ""
+    positive: bool = False
+
+    def __post_init__(self) -> None:
+        require(
+            self.control or (self.scoring is None and self.coupling != "batch"),
+            f"variant {self.title!r}: only a control may set scoring, or claim coupling batch: its "
+            "forecasts depend on whatever shares a pass with them",
+        )
 
     def window_for(self, n_features: int, length: int) -> WindowNormalizer | None:
         """A new normalizer of windows (B, length, n_features), or None."""

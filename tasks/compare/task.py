@@ -9,6 +9,7 @@ from prefect import task
 
 from foldproof.tasks.compare.comparison import Comparison, compare
 from foldproof.tasks.compare.spec import StatisticsSpec
+from foldproof.tasks.task import ENCODED, kept_under
 from foldproof.tasks.train import digest
 from foldproof.tasks.version import code_version
 
@@ -21,7 +22,12 @@ def comparison_key(_: Any, parameters: dict[str, Any]) -> str:
     return f"compare-{digest(rows, [*table], settings, code_version(__name__))}"
 
 
-@task(name="compare forecasts", persist_result=True, cache_key_fn=comparison_key)
+@task(
+    name="compare forecasts",
+    persist_result=True,
+    result_serializer=ENCODED,
+    cache_policy=kept_under(comparison_key),
+)
 def compare_forecasts(
     forecasts: pd.DataFrame, horizon: int, spec: StatisticsSpec, outside: set[str]
 ) -> Comparison:

@@ -69,6 +69,7 @@ class TrainedUnit:
         best_epoch: The epoch whose weights were kept, from 1.
         forecasts: Out of sample: date, symbol, fold, variant, seed, forecast, target.
         engine: What ran the LSTM: torch, or native with instruction set and version.
+        others: The same with other seeds, if the forecaster that is logged is their ensemble.
     """
 
     unit: Unit
@@ -79,6 +80,7 @@ class TrainedUnit:
     best_epoch: int
     forecasts: pd.DataFrame
     engine: str = "torch"
+    others: tuple["TrainedUnit", ...] = ()
 
 
 def ranges(fold: Fold) -> list[list[int]]:

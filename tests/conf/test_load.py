@@ -139,7 +139,29 @@ BAD_SETTINGS = {
     "a level of one": ("statistics.level=1", "level must lie in [0.5, 1); it is 1"),
     "a loss that needs whole dates": ("training.loss=rank_correlation", "whole dates"),
     "a folder as a store": ("tracking.uri=./mlruns", "a server or a database"),
-    "negative workers": ("workers=-1", "workers must be at least 0"),
+    "a setting of another section": ("workers=2", "no such key; did you mean compute.workers?"),
+    "a password in the storage": (
+        "compute.storage=s3://key:s3cret@bucket/folder",
+        "storage contains a password, which would be logged",
+    ),
+    "a storage that ends with its process": (
+        "compute.storage=memory://x/y",
+        "ends with its process",
+    ),
+    "a cluster without an address": (
+        "compute.engine=dask",
+        "engine dask needs the address of its scheduler, such as compute.address=tcp://",
+    ),
+    "an address that nobody uses": (
+        "compute.address=tcp://127.0.0.1:8786",
+        "address is for engine dask: set compute.engine=dask, or leave the address out",
+    ),
+    "an address of another kind": (
+        "compute={engine: dask, address: 'http://127.0.0.1:8787'}",
+        "address must begin with tcp:// or tls://; it is 'http://127.0.0.1:8787'",
+    ),
+    "an engine that is not there": ("compute.engine=ray", "engine has no choice 'ray'"),
+    "negative workers": ("compute.workers=-1", "workers must be at least 0"),
     "a value in place of a section": (
         "training=5",
         "training is a section of settings, such as training.loss=...; it is 5",

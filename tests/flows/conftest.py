@@ -27,7 +27,7 @@ SMALL: dict[str, Any] = {
     "attribution": {"samples": 40, "nodes": 10},
     "audit": {"cuts": 2, "feature_cuts": 4},
     "statistics": {"draws": 200},
-    "workers": 1,
+    "compute": {"workers": 1},
 }
 
 

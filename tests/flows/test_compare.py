@@ -211,9 +211,14 @@ def test_a_variant_that_leaks_is_no_candidate(place: Place) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_same_bits_as_one(finished: tuple[Place, str], place: Place) -> None:
-    done = place.run("workers=2")
+def test_two_processes_and_another_storage_give_the_same_bits(
+    finished: tuple[Place, str], place: Place
+) -> None:
+    shared, own = place.folder / "shared" / "results", place.folder / ".foldproof" / "results"
+    done = place.run("compute.workers=2", f"compute.storage={shared.parent.as_uri()}")
     assert done.returncode == 0, done.stderr
+    assert {file.name.partition("-")[0] for file in shared.iterdir()} >= {"train", "diagnose"}
+    assert not own.exists() or not [*own.iterdir()], "results are kept in one place"
     assert table_of(done.stdout) == table_of(finished[1])
     pd.testing.assert_frame_equal(forecasts(place), forecasts(finished[0]), check_exact=True)
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from foldproof.models.network import Forecaster
+from foldproof.models.network import Ensemble, Forecaster
 from foldproof.models.normalizers import InputNormalizer, resolve
 from foldproof.tasks.attribute.baselines.sampling import cut
 from foldproof.tasks.attribute.methods.adaptive import TOLERANCE, resolved_gradients
@@ -112,7 +112,7 @@ class FixedStatistics:
     """
 
     variant: str
-    network: Forecaster
+    network: Forecaster | Ensemble
     state: dict[str, Tensor]
     window: int
     scale: float

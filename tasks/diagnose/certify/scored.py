@@ -88,8 +88,8 @@ def day_by_day(subject: Subject) -> Measurement:
 def completeness(subject: Subject) -> Measurement:
     """Whether integrated gradients of each forecast add up to its change from the baseline.
 
-    Within 1e-4 of the spread of the forecasts. A variant that attribution refuses is complete in
-    nothing; the reason is stated.
+    Within 1e-4 of the spread of the forecasts, unless the variant states that its slopes jump. If
+    attribution refuses the variant, the reason is stated.
     """
 
     def largest_error() -> float:
@@ -103,7 +103,8 @@ def completeness(subject: Subject) -> Measurement:
         return float(paths.error.max())
 
     error, reason = attempt(largest_error)
-    claim = "" if subject.variant.control else "complete"
+    variant = subject.variant
+    claim = "" if variant.control or variant.kinks else "complete"
     if error is None:
         return Measurement(claim, "refused", True, detail=reason)
     measured = "complete" if error <= TOLERANCE else "incomplete"

@@ -115,17 +115,26 @@ def challenger_of(
     Args:
         variant: Key of the variant.
         verdict: Verdict of its leak audit.
-        forecasts: Its forecasts of the test blocks: date, symbol, forecast, target.
+        forecasts: Its forecasts of the test blocks: date, symbol, forecast, target; with several
+            seeds those of the ensemble are compared.
         champion: The champion's forecasts; None without a champion.
         panel: Gives the universe.
         folds: The newest plan.
     """
-    forecasts = known_labels(forecasts, panel)
+    forecasts = known_labels(ensemble_of(forecasts), panel)
     own = rank_ic(forecasts.assign(variant=variant))
     rows = [row for fold in folds for row in fold.test]
     coverage = len(forecasts) / max(1, int(panel.member[rows].sum()))
     difference = None if champion is None else difference_of(forecasts, champion, panel)
     return Challenger(variant, verdict, coverage, mean_of(own), len(own), difference)
+
+
+def ensemble_of(forecasts: pd.DataFrame) -> pd.DataFrame:
+    """The mean forecast over seeds; unchanged with one seed."""
+    if "seed" not in forecasts or forecasts["seed"].nunique() < 2:
+        return forecasts
+    cells = forecasts.groupby(["date", "symbol"], as_index=False, sort=False)
+    return cells.agg({"forecast": "mean", "target": "first"})
 
 
 def difference_of(forecasts: pd.DataFrame, champion: pd.DataFrame, panel: Panel) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 import numpy as np
 import torch
 
+from foldproof.models.network import Ensemble
 from foldproof.models.windows import eligible
 from foldproof.tasks.data import DataSpec
 from foldproof.tasks.train.serving.model import ModelInputs, Served
@@ -22,10 +23,11 @@ NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 def served_of(trained: TrainedUnit, features: tuple[str, ...], data: DataSpec) -> Served:
-    """The forecaster of a trained unit, in memory."""
+    """The forecaster of a trained unit, or of its ensemble with other seeds, in memory."""
     unit = trained.unit
+    networks = [network_of(one, len(features)) for one in (trained, *trained.others)]
     return Served(
-        network=network_of(trained, len(features)),
+        network=Ensemble(networks) if trained.others else networks[0],
         statistics={name: torch.from_numpy(a) for name, a in trained.statistics.items()},
         variant=unit.variant,
         data=data,

@@ -183,3 +183,18 @@ def test_how_far_the_champion_is_behind_counts_trading_dates(
     assert incumbent_of(fresh, nothing, folds).behind == 0
     never = replace(fresh, tested_from=date(2100, 1, 1))
     assert incumbent_of(never, nothing, folds).behind == 0
+
+
+def test_several_seeds_of_a_challenger_are_one_ensemble(
+    trained: list[TrainedUnit], panel: Panel, folds: tuple[Fold, ...]
+) -> None:
+    first = pd.concat([one.forecasts for one in trained])
+    other = first.assign(seed=1, forecast=-3 * first["forecast"])
+    mean = first.assign(forecast=-first["forecast"])
+    champion = first.assign(variant=CHAMPION)
+    expected = challenger_of("none", Verdict.CLEAN, mean, champion, panel, folds)
+    both = pd.concat([first, other])
+    found = challenger_of("none", Verdict.CLEAN, both, champion, panel, folds)
+    assert (found.coverage, found.rank_ic) == (expected.coverage, expected.rank_ic)
+    assert found.rank_ic != 0
+    pd.testing.assert_frame_equal(found.difference, expected.difference)

@@ -5,10 +5,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from foldproof.models.network import Ensemble
 from foldproof.tasks.data import ColumnsSpec, DataSpec, SyntheticSpec, TargetSpec, build, load_raw
+from foldproof.tasks.operate.monitoring.importance import importance_of_rows
 from foldproof.tasks.split import plan_hash
-from foldproof.tasks.train import Unit, train_unit
+from foldproof.tasks.train import Unit, network_of, train_unit
 from foldproof.tasks.train.serving.model import example_rows, read_served, write_served
+from foldproof.tasks.train.serving.record import served_of
 from tests.tasks.train.conftest import SPLIT
 from tests.variants import EVERY_VARIANT
 
@@ -40,6 +43,34 @@ def test_a_served_unit_scores_as_it_did_in_the_comparison(
         scores = served.score(rows).set_index("symbol")["score"]
         spread = known["forecast"].std()
         np.testing.assert_allclose(scores, known["forecast"], atol=1e-5 * spread, rtol=1e-5)
+
+
+def test_a_served_ensemble_scores_the_mean_of_its_networks(unit: Unit, tmp_path: Path) -> None:
+    """Written, read and scored from raw rows; attributed as the mean of its networks too."""
+    panel = build(PRICES, TargetSpec())
+    fold = SPLIT.folds(panel.dates, panel.label_end)[0]
+    one = replace(
+        unit, variant="batch_norm_date", fold=fold, training=replace(unit.training, epochs=1)
+    )
+    first, *others = (train_unit(replace(one, seed=seed), panel) for seed in (0, 1, 5))
+    together = replace(first, others=tuple(others))
+    served = read_served(*write_served(together, panel.features, PRICES, tmp_path).values())
+    date, raw = fold.test_dates[40], load_raw(PRICES)
+    known = pd.concat([each.forecasts for each in (first, *others)])
+    mean = known[known["date"] == date].groupby("symbol")["forecast"].mean()
+    scores = served.score(raw[raw["date"] <= date]).set_index("symbol")["score"]
+    np.testing.assert_allclose(scores[mean.index], mean, atol=1e-5 * mean.std(), rtol=1e-5)
+    dense = served.inputs(raw)
+    block = dense.between(fold.train_dates[0].item(), fold.train_dates[-1].item())
+    rows = dense.between(fold.test_dates[0].item(), fold.test_dates[-1].item())
+    assert sum(importance_of_rows(served, dense, rows, block, 30).values()) == pytest.approx(1)
+    twice = replace(served_of(first, panel.features, PRICES), network=Ensemble([
+        network_of(first, len(panel.features)), network_of(first, len(panel.features))
+    ]))  # fmt: skip
+    alone = served_of(first, panel.features, PRICES)
+    assert importance_of_rows(twice, dense, rows, block, 30) == pytest.approx(
+        importance_of_rows(alone, dense, rows, block, 30)
+    )
 
 
 def test_a_model_of_a_file_scores_rows_in_the_columns_of_that_file(
