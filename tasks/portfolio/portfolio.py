@@ -76,7 +76,6 @@ def simulate(
     dates: np.ndarray,
     horizon: int,
     *,
-    delisting_return: float = 0.0,
     statistics: StatisticsSpec = StatisticsSpec(),  # noqa: B008  # frozen
     spec: PortfolioSpec = PortfolioSpec(),  # noqa: B008  # frozen
 ) -> Portfolios | None:
@@ -91,15 +90,14 @@ def simulate(
         columns: Columns of the panel with the symbols of ``ranked``.
         dates: All dates of the panel.
         horizon: Days that a tranche is held.
-        delisting_return: Return of a stock after its last price.
         statistics: Level, draws and seed.
-        spec: Quantiles and costs.
+        spec: Quantiles, costs and the delisting return.
 
     Returns:
         None if there are too few days on which all tranches are live.
     """
     close = closes.carried[:, columns], closes.quoted[:, columns]
-    holdings = Holdings(*close, horizon, delisting_return)
+    holdings = Holdings(*close, horizon, spec.delisting_return)
     opened = np.zeros(len(dates), bool)
     opens = rows[rows + 1 < len(dates)] + 1
     opened[opens] = True
