@@ -149,7 +149,7 @@ def test_resolve_imports_a_user_s_variant(tmp_path, monkeypatch):
     [
         ("zscor", "did you mean zscore"),
         ("qqq", "there are none, zscore, robust_zscore"),
-        ("cs_rank+layer_norm", "write . and @ between spaces: cs_rank . layer_norm"),
+        ("cs_rank+layer_norm", "write ., @ and -> between spaces: cs_rank . layer_norm"),
         ("layer_norm + cs_rank", "cs_rank normalizes nothing but the input"),
         ("cs_rank + layer_norm + rms_norm", "layer_norm and rms_norm both normalize the last hid"),
         ("revin + instance_norm", "revin and instance_norm both normalize the windows"),
