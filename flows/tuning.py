@@ -106,8 +106,8 @@ def tuning_jobs(
 ) -> list[Job]:
     """One job per setting and tuning fold; forecasts are scored on the comparison's target."""
     found = tuned.forecasts.setdefault(variant, {one: [] for one in settings})
-    common, panel = load(panel), training_panel(experiment, variant, panel)
-    fingerprint, seed = load(panel).fingerprint, experiment.seeds[0]
+    common, own = load(panel), training_panel(experiment, variant, panel)
+    fingerprint, seed = load(own).fingerprint, experiment.seeds[0]
 
     def keep(setting: Setting) -> Callable[[Timed[TrainedUnit]], list[Job]]:
         def then(done: Timed[TrainedUnit]) -> list[Job]:
@@ -124,7 +124,7 @@ def tuning_jobs(
     return [
         Job(
             f"tune {variant} fold {fold.number}",
-            partial(train.submit, Unit(variant, fold, seed, *one, fingerprint, plan.hash), panel),
+            partial(train.submit, Unit(variant, fold, seed, *one, fingerprint, plan.hash), own),
             keep(one),
             lose,
         )

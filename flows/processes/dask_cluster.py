@@ -296,7 +296,9 @@ class Cluster(TaskRunner[Future]):
             }
         )  # fmt: skip
         name = f"{task.name}-{run_id}"
-        future = self.client.submit(dask_worker.run, self.ticket, packed, key=name, pure=False)
+        future = self.client.submit(
+            dask_worker.run, self.ticket, PREFECT_API_URL.value(), packed, key=name, pure=False
+        )
         return Future(run_id, future)
 
     def by_reference(self, value: Any) -> Any:

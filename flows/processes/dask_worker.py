@@ -16,6 +16,7 @@ from urllib.request import Request, urlopen
 
 import cloudpickle
 import torch
+from prefect.events.worker import EventsWorker
 from prefect.task_engine import run_task_sync
 
 from foldproof.flows.paths import PANELS
@@ -38,6 +39,8 @@ KEYED = (*TASKS, TRAINING, f"{HOUSE}.tasks.train.references")
 """Modules whose version decides where a result is kept."""
 ANSWER = 20.0
 """Seconds in which the Prefect server must answer."""
+DRAIN = 5.0
+"""Seconds for what is left to report to the server of an earlier command, which may have ended."""
 
 
 @dataclass(frozen=True)
@@ -189,8 +192,8 @@ def code_hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-USED: dict[str, Any] = {"key": "", "folder": None, "modules": ()}
-"""The user's modules that this process has now."""
+USED: dict[str, Any] = {"key": "", "folder": None, "modules": (), "api": None}
+"""The user's modules that this process has now, and the Prefect server it reports to."""
 
 
 def use(own: OwnCode) -> None:
@@ -225,11 +228,25 @@ def module_name(path: str) -> str:
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-def run(ticket: Ticket, packed: bytes) -> Any:
+def report_to(api: str | None) -> None:
+    """Let Prefect's events, logs and concurrency slots go to the server of this command.
+
+    Prefect connects them at their first use and keeps them for the life of the process. A worker
+    outlives commands, and each may have a server of its own.
+    """
+    if api == USED["api"]:
+        return
+    if USED["api"] is not None:
+        EventsWorker.drain_all(timeout=DRAIN)  # of all services; new ones start when needed
+    USED["api"] = api
+
+
+def run(ticket: Ticket, api: str | None, packed: bytes) -> Any:
     """Run a task of Prefect; returns its final state.
 
     Args:
         ticket: What this worker must equal; it may have joined after the command's check.
+        api: Address of the command's Prefect server.
         packed: The arguments of Prefect's ``run_task_sync``, which may need the user's modules.
 
     Raises:
@@ -239,6 +256,7 @@ def run(ticket: Ticket, packed: bytes) -> Any:
     if found := difference(ticket):
         raise WorkerError(f"a worker that joined later cannot be used: {found}")
     use(ticket.own)
+    report_to(api)
     arguments: dict[str, Any] = cloudpickle.loads(packed)
     return run_task_sync(**arguments | {"parameters": here(arguments["parameters"])})
 

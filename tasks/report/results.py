@@ -50,7 +50,8 @@ class Results:
         config: The resolved configuration.
         config_yaml: The same as YAML; the file repeats this comparison.
         panel_about: Source title, notes, terms of use, warnings (list) of the data.
-        panel_summary: dates, symbols, features, first, last, fingerprint.
+        panel_summary: dates, symbols, features, first, last, fingerprint; unlabelled, the number of
+            members' rows that lack a label although labels of their date are known.
         dates: (D,) datetime64[D] calendar of the panel.
         folds: The plan, oldest first.
         plan: Hash of the plan.

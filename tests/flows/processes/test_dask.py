@@ -21,6 +21,7 @@ import psutil
 import pytest
 import yaml
 from distributed import CancelledError, Client, KilledWorker, LocalCluster, Security
+from prefect.events.worker import EventsWorker
 
 from foldproof.conf.compute import ComputeSpec
 from foldproof.flows.processes import dask_cluster, dask_worker
@@ -154,7 +155,9 @@ def test_a_cluster_with_tls_takes_only_holders_of_a_certificate(
 def own_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Modules and their search path as before."""
     monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr(dask_worker, "USED", {"key": "", "folder": None, "modules": ()})
+    monkeypatch.setattr(
+        dask_worker, "USED", dict.fromkeys(dask_worker.USED) | {"key": "", "modules": ()}
+    )
     before = {*sys.modules}
     yield
     for name in {*sys.modules} - before:
@@ -249,9 +252,22 @@ def test_a_worker_notes_at_its_start_which_code_it_has(monkeypatch: pytest.Monke
     assert noted >= asked | {("foldproof",), ("foldproof.tasks.train.train",)}
 
 
+def test_a_worker_reports_to_the_server_of_each_command(
+    own_modules: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prefect keeps its connections for the life of a process."""
+    dropped = list[float]()
+    monkeypatch.setattr(EventsWorker, "drain_all", lambda timeout: dropped.append(timeout))
+    counts = []
+    for api in ("http://127.0.0.1:1/api", "http://127.0.0.1:1/api", "http://127.0.0.1:2/api"):
+        dask_worker.report_to(api)
+        counts.append(len(dropped))
+    assert counts == [0, 0, 1]
+
+
 def test_a_worker_that_joins_later_and_differs_runs_nothing(ticket: Ticket) -> None:
     with pytest.raises(WorkerError, match="that joined later cannot be used: it runs other code"):
-        dask_worker.run(changed(ticket, "code", "other"), b"nothing that can be unpickled")
+        dask_worker.run(changed(ticket, "code", "other"), None, b"nothing that can be unpickled")
 
 
 @pytest.mark.parametrize(
@@ -307,7 +323,7 @@ def of_workers(folder: Path) -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_cluster_gives_the_same_bits_although_a_worker_is_killed(tmp_path: Path) -> None:
     """Two workers in folders of their own, which share nothing with the command but a storage."""
     folders = {name: tmp_path / name for name in ("lead", "alone", "one", "two", "scheduler")}
@@ -345,16 +361,20 @@ def test_a_cluster_gives_the_same_bits_although_a_worker_is_killed(tmp_path: Pat
         ]
         assert {*listening} == {"127.0.0.1"}
         assert lead.wait(400) == 0, log.read_text()
+        found = forecasts(folders["lead"])
+        again = subprocess.run(
+            [*compare, *cluster, "variants=[none]", "seeds=[2]"],
+            cwd=folders["lead"], env=environment(), capture_output=True, text=True, timeout=400,
+        )  # fmt: skip
+        assert again.returncode == 0, "the same workers, another Prefect server: " + again.stderr
     alone = subprocess.run(
         [*compare, "compute.workers=1"], cwd=folders["alone"], env=environment(),
         capture_output=True, text=True,
     )  # fmt: skip
     assert alone.returncode == 0, alone.stdout + alone.stderr
-    pd.testing.assert_frame_equal(
-        forecasts(folders["lead"]), forecasts(folders["alone"]), check_exact=True
-    )
+    pd.testing.assert_frame_equal(found, forecasts(folders["alone"]), check_exact=True)
     names = [file.name for file in (shared / "results").iterdir()]
-    assert sum(name.startswith("train-") for name in names) == 6
+    assert sum(name.startswith("train-") for name in names) == 6 + 1
     assert not [*(folders["lead"] / ".foldproof" / "results").glob("*")]
     for name in ("one", "two"):
         assert [*(folders[name] / ".foldproof" / "panels").glob("panel-*")]
