@@ -17,11 +17,14 @@ from foldproof.models.spec import OWN, NetworkSpec, TrainingSpec, at_least, requ
 from foldproof.tasks.attribute.spec import AttributionSpec
 from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.data.spec import DataSpec, TargetSpec
+from foldproof.tasks.decompose.spec import DecompositionSpec
 from foldproof.tasks.diagnose.spec import AuditSpec
 from foldproof.tasks.operate.spec import OperationSpec
+from foldproof.tasks.portfolio.spec import PortfolioSpec
 from foldproof.tasks.split import WalkForward
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.train.references import REFERENCES
+from foldproof.tasks.train.tuning import TuningSpec
 
 
 class Experiment(Description):
@@ -51,6 +54,8 @@ class Experiment(Description):
     """The LSTM."""
     training: TrainingSpec = TrainingSpec()
     """How the LSTM is trained."""
+    tuning: TuningSpec = TuningSpec()
+    """Settings that are chosen for each variant on folds that are not scored."""
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     """Seeds of the networks of each variant and fold; see statistics.ensemble."""
     attribution: AttributionSpec = AttributionSpec()
@@ -59,6 +64,10 @@ class Experiment(Description):
     """Leak audit: does a forecast depend on the future."""
     statistics: StatisticsSpec = StatisticsSpec()
     """Statistics: which variant is best, and how certain that is."""
+    decomposition: DecompositionSpec = DecompositionSpec()
+    """Decomposition: what the forecasts are made of."""
+    portfolio: PortfolioSpec = PortfolioSpec()
+    """Portfolio: what books by forecast would have earned; a diagnostic, not a backtest."""
     tracking: TrackingSpec = TrackingSpec()
     """Where runs are logged."""
     operation: OperationSpec = OperationSpec()

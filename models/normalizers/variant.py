@@ -121,7 +121,8 @@ class Scoring:
 
     Attributes:
         batches: Key of ``foldproof.models.batches.BATCHES``: the samples that share a pass.
-        size: Largest number of samples in a pass; of dates, for batches of whole dates.
+        size: Largest number of samples in a pass; for batches of whole dates, the number of dates
+            that can have as many samples.
         training: Whether the normalizers run in training mode: a forgotten ``eval()``.
         refreshed: Whether running statistics are first estimated again on the samples to score.
     """

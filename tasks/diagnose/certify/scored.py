@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from foldproof.models import engine
+from foldproof.models.normalizers import independent
 from foldproof.models.windows import eligible
 from foldproof.tasks.attribute import resolved_gradients, unit_inputs
 from foldproof.tasks.attribute.baselines.sampling import draw, spread_samples
@@ -28,6 +29,8 @@ from foldproof.tasks.train.serving.model import ModelInputs, read_served, write_
 
 CUTS = 2
 """Dates after which all rows change."""
+PARTS = 3
+"""Parts of the panel that are normalized alone."""
 STREAMED = 5
 """Dates that are scored alone."""
 EXPLAINED = 24
@@ -59,6 +62,28 @@ def later_rows(subject: Subject) -> Measurement:
     causal = same and not finding.value > finding.threshold
     detail = f"{finding.statistic}; {finding.witness or finding.detail}"
     return compared(yes(subject.variant.causal), yes(causal), finding.value, detail)
+
+
+def in_parts(subject: Subject) -> Measurement:
+    """Whether parts of the panel are normalized as in the whole, along the axis that is claimed.
+
+    A large panel is normalized in parts where the input normalizer claims to be ``independent``.
+    Values and slopes are compared to the last bit.
+    """
+    normalizer = subject.variant.input
+    axis = independent(normalizer)
+    if normalizer is None or axis is None:
+        return Measurement("", "not claimed", True)
+    state = {name: torch.from_numpy(array) for name, array in subject.trained.statistics.items()}
+    dim, panel = ("dates", "symbols").index(axis), tensors(subject.panel)
+    whole = normalizer.apply(*panel, state)
+    cut = ([part.clone() for part in array.tensor_split(PARTS, dim)] for array in panel)
+    parts = [normalizer.apply(one, its, state) for one, its in zip(*cut, strict=True)]
+    joined = torch.cat([part.values for part in parts], dim)
+    slopes = torch.cat([part.slope.expand_as(part.values) for part in parts], dim)
+    same = np.array_equal(joined.numpy(), whole.values.numpy(), equal_nan=True)
+    same = same and torch.equal(slopes, whole.slope.expand_as(whole.values))
+    return compared("same", "same" if same else "differs", float("nan"), f"{PARTS} parts by {axis}")
 
 
 def day_by_day(subject: Subject) -> Measurement:
