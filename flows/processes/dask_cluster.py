@@ -26,6 +26,7 @@ from foldproof.flows.processes.workers import DiedError, Started, WorkerError
 from foldproof.models.imported import NOT_THEIRS, imported
 from foldproof.models.normalizers import split_name
 from foldproof.models.spec import NetworkSpec, TrainingSpec
+from foldproof.tasks.data.panel.kept_rows import FILE as ROWS
 from foldproof.tasks.data.panel.reference import PanelRef, is_panel, stored
 from foldproof.tasks.storage import leave_note, located, remove_note
 
@@ -306,6 +307,11 @@ class Cluster(TaskRunner[Future]):
         if isinstance(value, Path):
             if not is_panel(value):
                 raise WorkerError(f"{value} is no panel, and other machines do not have it")
+            if not (value / ROWS).is_file():
+                raise WorkerError(
+                    "the rows of this panel hold a value that Arrow has no type for, so they cannot "
+                    "travel to the workers: leave out compute.engine=dask, or such columns"
+                )
             if value not in self.refs:
                 self.refs[value] = stored(value, self.storage)
             return self.refs[value]

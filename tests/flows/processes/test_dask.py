@@ -236,6 +236,9 @@ def test_panels_travel_by_reference(ticket: Ticket, tmp_path: Path, monkeypatch)
     assert (found / "values.npy").read_bytes() == (panel / "values.npy").read_bytes()
     with pytest.raises(WorkerError, match="is no panel"):
         cluster.by_reference({"rows": tmp_path})
+    (panel / "rows.arrow").unlink()  # else a worker would read a source of its own
+    with pytest.raises(WorkerError, match="so they cannot travel to the workers"):
+        cluster.by_reference({"panel": panel})
 
 
 def test_a_worker_notes_at_its_start_which_code_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
