@@ -93,7 +93,11 @@ class BatchStudy(Description):
     def known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         """Each can be imported."""
         for name in names:
-            resolve(name)
+            require(
+                resolve(name).target is None,
+                f"normalization {name!r} states a kind of target; a study trains on the target of "
+                "each panel: leave out -> and set sources.*.target.kind",
+            )
         return names
 
     @model_validator(mode="after")

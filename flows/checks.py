@@ -17,7 +17,7 @@ from foldproof.models.engine import require_engine
 from foldproof.tasks.attribute.explain import ExplainError
 from foldproof.tasks.data import DataError, DataSpec, Panel, TargetSpec, build, folder_of
 from foldproof.tasks.operate.nightly_inputs import OperationError
-from foldproof.tasks.split import Fold, PlanError, WalkForward
+from foldproof.tasks.split import Fold, PlanError, WalkForward, scored_folds
 from foldproof.tasks.statistics.mean_test import dates_needed
 from foldproof.tasks.storage import StorageError, require_storage
 from foldproof.tasks.track.outage import STORE_ERRORS
@@ -85,10 +85,24 @@ def check_experiment(experiment: Experiment, compared: bool = False) -> Iterator
         raise TrainingError(str(error)) from error
     checked: Checked = {}
     panel, folds = built(experiment.data, experiment.target, experiment.split, checked)
+    for variant in experiment.variants:
+        target = experiment.target_of(variant)
+        if (experiment.data, target) not in checked:
+            built(experiment.data, target, experiment.split, checked)
     if compared:
-        require_scored(folds, panel, experiment.target.horizon)
+        scored = scored_folds(folds, experiment.tuning.folds)
+        require_scored(scored, panel, experiment.target.horizon)
+        require_styles(experiment, panel)
     with using(checked):
         yield
+
+
+def require_styles(experiment: Experiment, panel: Panel) -> None:
+    """Raise DataError unless every style of the decomposition is a feature of the panel."""
+    try:
+        experiment.decomposition.chosen(panel.features)
+    except ValueError as error:
+        raise DataError(str(error)) from error
 
 
 def require_compute(compute: ComputeSpec, given: object) -> None:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -12,7 +12,10 @@ import pandas as pd
 from foldproof.conf.schema import Experiment
 from foldproof.flows.processes.schedule import Job
 from foldproof.flows.screens.comparison import Screen
+from foldproof.flows.training_panel import training_panel
+from foldproof.flows.tuning import Tuned, tune
 from foldproof.models.engine import lstm_engine
+from foldproof.models.spec import NetworkSpec, TrainingSpec
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.attribute.task import attribute
 from foldproof.tasks.compare.comparison import daily
@@ -24,6 +27,8 @@ from foldproof.tasks.split.task import Plan
 from foldproof.tasks.timing import Timed
 from foldproof.tasks.train import PREFIX, TrainedUnit, TrainingError, Unit
 from foldproof.tasks.train.task import forecast_reference, train
+from foldproof.tasks.train.train import on_target
+from foldproof.tasks.train.tuning import Setting
 
 T = TypeVar("T")
 
@@ -34,6 +39,8 @@ class Fitted:
 
     Attributes:
         trained: Units by variant, in the order of the plan and the seeds.
+        scored: Forecasts by variant beside the target that all variants are scored on; only of
+            variants whose units are all trained.
         references: Forecasts of the reference forecasters, a frame per fold.
         attributions: By variant, one per unit.
         findings: By variant.
@@ -42,33 +49,42 @@ class Fitted:
         missing: By variant or reference, which of its units, or its audit or attribution, failed,
             and why. It is left out of everything below: its mean over fewer folds or seeds would
             not be comparable.
+        tuned: The settings that were chosen for each variant.
     """
 
     trained: dict[str, list[TrainedUnit]] = field(default_factory=dict)
+    scored: dict[str, pd.DataFrame] = field(default_factory=dict)
     references: list[pd.DataFrame] = field(default_factory=list)
     attributions: dict[str, list[Attribution]] = field(default_factory=dict)
     findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     shared: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     missing: dict[str, str] = field(default_factory=dict)
+    tuned: Tuned = field(default_factory=lambda: Tuned(Setting(NetworkSpec(), TrainingSpec())))
 
     @property
     def complete(self) -> dict[str, list[TrainedUnit]]:
         """Units by variant, of the variants that miss nothing."""
         return {name: own for name, own in self.trained.items() if name not in self.missing}
 
-    @property
-    def newest(self) -> list[TrainedUnit]:
-        """One unit per variant, the newest fold with the first seed: logged as a model."""
-        return [
-            min(trained, key=lambda one: (-one.unit.fold.number, one.unit.seed))
-            for trained in self.complete.values()
-        ]
+    def newest(self, experiment: Experiment) -> list[TrainedUnit]:
+        """The model of each variant: the newest fold with the first seed, or with all of them.
+
+        It is the forecaster that is compared: the ensemble with ``statistics.ensemble``.
+        """
+        models = []
+        for trained in self.complete.values():
+            newest = max(one.unit.fold.number for one in trained)
+            by_seed = {one.unit.seed: one for one in trained if one.unit.fold.number == newest}
+            first, *others = (by_seed[seed] for seed in sorted(by_seed))
+            kept = tuple(others) if experiment.statistics.ensemble else ()
+            models.append(replace(first, others=kept))
+        return models
 
     @property
     def forecasts(self) -> pd.DataFrame:
         """One long table: variants first, then references, in a fixed order."""
-        units = [one.forecasts for trained in self.complete.values() for one in trained]
+        units = [self.scored[name] for name in self.complete]
         references = sorted(
             (one for one in self.references if one["variant"].iloc[0] not in self.missing),
             key=lambda one: tuple(one[["variant", "fold"]].iloc[0]),
@@ -135,12 +151,18 @@ def fit_variants(experiment: Experiment, panel: Path, plan: Plan, screen: Screen
 
     A unit that fails is noted, and the others go on.
     """
-    fitted, fingerprint = Fitted(), load(panel).fingerprint
+    fitted = Fitted()
+    fitted.tuned = tune(experiment, panel, plan, screen)
+    fitted.seconds["tune"] += fitted.tuned.seconds
+    for name, why in fitted.tuned.failed.items():
+        fitted.missing[name] = f"tuning: {why}"
+        screen.say(f"{name:<22} failed, tuning: {why}")
     screen.engine(lstm_engine(experiment.network, experiment.training))
     jobs = [
         job
         for variant in experiment.variants
-        for job in variant_jobs(experiment, variant, panel, fingerprint, plan, fitted, screen)
+        if variant not in fitted.missing
+        for job in variant_jobs(experiment, variant, panel, plan, fitted, screen)
     ]
     jobs[1:1] = shared_jobs(experiment, panel, plan, fitted)
     for name in experiment.references:
@@ -151,17 +173,13 @@ def fit_variants(experiment: Experiment, panel: Path, plan: Plan, screen: Screen
 
 
 def variant_jobs(
-    experiment: Experiment,
-    variant: str,
-    panel: Path,
-    fingerprint: str,
-    plan: Plan,
-    fitted: Fitted,
-    screen: Screen,
+    experiment: Experiment, variant: str, panel: Path, plan: Plan, fitted: Fitted, screen: Screen
 ) -> list[Job]:
     """One job per unit; the last one to finish returns the variant's audit and attribution."""
+    common, panel = load(panel), training_panel(experiment, variant, panel)
+    fingerprint = load(panel).fingerprint
     units = [
-        Unit(variant, fold, seed, experiment.network, experiment.training, fingerprint, plan.hash)
+        Unit(variant, fold, seed, *fitted.tuned.setting(variant), fingerprint, plan.hash)
         for fold in plan.folds
         for seed in experiment.seeds
     ]
@@ -176,6 +194,7 @@ def variant_jobs(
         if len(trained) < len(units):  # for ever, if one has failed
             return []
         trained.sort(key=lambda one: (one.unit.fold.number, one.unit.seed))
+        fitted.scored[variant] = pd.concat([on_target(one, common) for one in trained])
         audit = partial(diagnose.submit, trained, experiment.audit, panel)
         store_findings = fitted.keep("diagnose", keep_findings)
         jobs = [Job(f"audit {variant}", audit, store_findings, lose("leak audit"))]
@@ -189,7 +208,7 @@ def variant_jobs(
 
     def keep_findings(found: tuple[Finding, ...]) -> None:
         fitted.findings[variant] = found
-        rank_ic = daily(pd.concat([one.forecasts for one in trained])).to_numpy().mean()
+        rank_ic = daily(fitted.scored[variant]).to_numpy().mean()
         screen.variant(variant, rank_ic, str(overall(found)))
 
     return [
@@ -206,7 +225,9 @@ def variant_jobs(
 def shared_jobs(experiment: Experiment, panel: Path, plan: Plan, fitted: Fitted) -> list[Job]:
     """The audits of the features and of the plan."""
     features = partial(audit_panel_features.submit, experiment.data, experiment.audit, panel)
-    folds = partial(audit_folds.submit, plan.folds, experiment.split.embargo, panel)
+    folds = partial(
+        audit_folds.submit, (*plan.tuning, *plan.folds), experiment.split.embargo, panel
+    )
     jobs = []
     for subject, submit in (("features", features), ("folds", folds)):
         store = partial(fitted.shared.__setitem__, subject)

@@ -69,6 +69,7 @@ class TrainedUnit:
         best_epoch: The epoch whose weights were kept, from 1.
         forecasts: Out of sample: date, symbol, fold, variant, seed, forecast, target.
         engine: What ran the LSTM: torch, or native with instruction set and version.
+        others: The same with other seeds, if the forecaster that is logged is their ensemble.
     """
 
     unit: Unit
@@ -79,6 +80,7 @@ class TrainedUnit:
     best_epoch: int
     forecasts: pd.DataFrame
     engine: str = "torch"
+    others: tuple["TrainedUnit", ...] = ()
 
 
 def ranges(fold: Fold) -> list[list[int]]:
@@ -92,7 +94,7 @@ def variant_version(name: str) -> str:
     Files that it imports do not count.
     """
     versions = []
-    for part in split_name(name)[0]:
+    for part in split_name(name).names:
         module, colon, _ = part.partition(":")
         if not colon:
             continue
@@ -103,8 +105,8 @@ def variant_version(name: str) -> str:
 
 
 def file_name(variant: str) -> str:
-    """The name of a variant with a dot for each run of colons, spaces, plus and at signs."""
-    return re.sub(r"[:+@\s]+", ".", variant)
+    """The name of a variant with a dot for each run of colons, spaces, +, @ and ->."""
+    return re.sub(r"(?:[:+@\s]|->)+", ".", variant)
 
 
 def units_key(step: str, trained: Sequence[TrainedUnit], *decides: object) -> str:
