@@ -43,6 +43,7 @@ from foldproof.tasks.track.task import (
     settle_retraining,
 )
 from foldproof.tasks.train import HOUSE, code_version, digest, variant_version
+from foldproof.tasks.train.tuning import TuningSpec
 
 Findings = dict[str, tuple[Finding, ...]]
 
@@ -76,7 +77,7 @@ def trial_of(night: Experiment, champion: Champion | None) -> Experiment:
 
     With ``statistics.ensemble`` all seeds are trained and their ensemble is registered; otherwise
     only the first seed: one network is registered, so its own forecasts are the evidence. A
-    retraining has no reference forecasters and no attributions.
+    retraining has no reference forecasters, attributions or tuning.
     """
     own = [champion.variant] if champion else []
     return night.model_copy(
@@ -86,6 +87,7 @@ def trial_of(night: Experiment, champion: Champion | None) -> Experiment:
             "references": (),
             "seeds": night.seeds if night.statistics.ensemble else night.seeds[:1],
             "attribution": replace(night.attribution, samples=0),
+            "tuning": TuningSpec(),
         }
     )
 
