@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from foldproof.conf.load import to_yaml
@@ -13,7 +14,7 @@ from foldproof.models.engine import lstm_engine
 from foldproof.models.normalizers import resolve
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.compare.comparison import Comparison
-from foldproof.tasks.data import load
+from foldproof.tasks.data import Panel, load
 from foldproof.tasks.decompose.decompose import Decomposition
 from foldproof.tasks.diagnose import LeakReport, Verdict
 from foldproof.tasks.diagnose.audited_rows import rows_fingerprint
@@ -72,6 +73,7 @@ def assemble(
             "first": str(content.dates[0]),
             "last": str(content.dates[-1]),
             "fingerprint": content.fingerprint,
+            "unlabelled": unlabelled(content),
         },
         dates=content.dates,
         folds=plan.folds,
@@ -96,10 +98,21 @@ def assemble(
         seconds=dict(seconds),
         code_version=code_version(HOUSE),
         missing=dict(fitted.missing),
+        tuning=fitted.tuned.table(experiment.tuning.tried),
         engine=", ".join(sorted({one.engine for one in units})),
         decomposition=decomposition,
         portfolios=portfolios,
     )
+
+
+def unlabelled(panel: Panel) -> int:
+    """Members' rows without a label although labels of their date are known.
+
+    The stock was delisted or had no price when the label began or ended. Such rows are neither
+    trained on nor scored.
+    """
+    known = ~np.isnat(panel.label_end)[:, None]
+    return int((panel.member & known & np.isnan(panel.target)).sum())
 
 
 def unit_columns(one: TrainedUnit) -> dict[str, str | int]:

@@ -24,7 +24,7 @@ from foldproof.tasks.report.task import draw_report, show_summary
 from foldproof.tasks.split.task import Plan, plan_folds
 from foldproof.tasks.timing import Stopwatch
 from foldproof.tasks.track.store import Links
-from foldproof.tasks.track.task import find_logged, find_store, log_results
+from foldproof.tasks.track.task import find_logged, find_store, log_results, with_earlier
 
 
 @flow(name="compare", flow_run_name=run_name, description=__doc__, task_runner=Workers())
@@ -35,7 +35,7 @@ def compare(experiment: Experiment) -> Links:
         find_store(experiment.tracking)
         source = experiment.data, experiment.target
         panel = load_panel(*source, PANELS.resolve(), checked_panel(*source))
-        plan = plan_folds(experiment.split, panel)
+        plan = plan_folds(experiment.split, panel, experiment.tuning.folds)
     screen.opening(experiment.name, panel, plan.folds)
     key = comparison_id(experiment, load(panel).fingerprint, plan.hash)
     with alone(experiment.tracking, "comparison", key, screen.say):
@@ -56,12 +56,12 @@ def compare_on(
         )
     with watch("decomposition"), screen.busy("decomposition"):
         decomposition = decompose_forecasts(
-            forecasts, panel, experiment.data, plan.folds, experiment.target.horizon,
+            forecasts, panel, experiment.data, plan.folds, experiment.target,
             experiment.statistics, experiment.decomposition, outside,
         )  # fmt: skip
     with watch("portfolios"), screen.busy("portfolios"):
         portfolios = simulate_portfolios(
-            forecasts, panel, experiment.data, plan.folds, experiment.target.horizon,
+            forecasts, panel, experiment.data, plan.folds, experiment.target,
             experiment.statistics, experiment.portfolio, outside,
         )  # fmt: skip
     results = assemble(
@@ -69,6 +69,7 @@ def compare_on(
     )
     links = find_logged(experiment.tracking, results)
     if links is None:
+        results = with_earlier(experiment.tracking, results)
         with watch("report"), screen.busy("drawing the report"):
             report = draw_report(results)
         with watch("tracking"), screen.busy("logging to MLflow"):

@@ -22,8 +22,9 @@ from foldproof.flows.variants import Fitted, fit_variants
 from foldproof.tasks.data import load
 from foldproof.tasks.data.task import load_panel
 from foldproof.tasks.diagnose.findings.finding import Finding
-from foldproof.tasks.operate.retraining.evidence import Champion, business_days
+from foldproof.tasks.operate.retraining.evidence import Champion
 from foldproof.tasks.operate.retraining.record import Retraining, Settled
+from foldproof.tasks.operate.sessions import sessions_after
 from foldproof.tasks.operate.task import (
     decide_champion,
     night_date,
@@ -42,6 +43,7 @@ from foldproof.tasks.track.task import (
     settle_retraining,
 )
 from foldproof.tasks.train import HOUSE, code_version, digest, variant_version
+from foldproof.tasks.train.tuning import TuningSpec
 
 Findings = dict[str, tuple[Finding, ...]]
 
@@ -75,7 +77,7 @@ def trial_of(night: Experiment, champion: Champion | None) -> Experiment:
 
     With ``statistics.ensemble`` all seeds are trained and their ensemble is registered; otherwise
     only the first seed: one network is registered, so its own forecasts are the evidence. A
-    retraining has no reference forecasters and no attributions.
+    retraining has no reference forecasters, attributions or tuning.
     """
     own = [champion.variant] if champion else []
     return night.model_copy(
@@ -85,6 +87,7 @@ def trial_of(night: Experiment, champion: Champion | None) -> Experiment:
             "references": (),
             "seeds": night.seeds if night.statistics.ensemble else night.seeds[:1],
             "attribution": replace(night.attribution, samples=0),
+            "tuning": TuningSpec(),
         }
     )
 
@@ -97,7 +100,7 @@ def retraining_id(night: Experiment, panel: Path, plan: Plan) -> str:
     """
     settings = night.model_dump(mode="json", exclude={"tracking", "compute", "operation"})
     operation = night.operation
-    rules = operation.model, str(operation.as_of), str(operation.gate)
+    rules = operation.model, str(operation.as_of), operation.calendar, str(operation.gate)
     own = [variant_version(name) for name in night.variants]
     fingerprint = load(panel).fingerprint
     code = code_version(HOUSE)
@@ -119,7 +122,8 @@ def new_retraining(
     """
     gate, fitted, findings = trial.operation.gate, Fitted(), Findings()
     screen.opening(trial.name, panel, plan.folds)
-    stale = business_days(load(panel).dates[-1].item(), night_date(trial.operation))
+    newest = load(panel).dates[-1].item()
+    stale = sessions_after(newest, night_date(trial.operation), trial.operation.calendar)
     if stale <= gate.max_age:
         with watch("units"):
             fitted = fit_variants(trial, panel, plan, screen)

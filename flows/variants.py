@@ -7,20 +7,19 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
 import pandas as pd
 
 from foldproof.conf.schema import Experiment
-from foldproof.flows.checks import checked_panel
-from foldproof.flows.paths import PANELS
 from foldproof.flows.processes.schedule import Job
 from foldproof.flows.screens.comparison import Screen
+from foldproof.flows.training_panel import training_panel
+from foldproof.flows.tuning import Tuned, tune
 from foldproof.models.engine import lstm_engine
+from foldproof.models.spec import NetworkSpec, TrainingSpec
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.attribute.task import attribute
 from foldproof.tasks.compare.comparison import daily
-from foldproof.tasks.data import DataError, Panel, load
-from foldproof.tasks.data.task import load_panel
+from foldproof.tasks.data import load
 from foldproof.tasks.diagnose import Finding, Verdict
 from foldproof.tasks.diagnose.findings.finding import overall
 from foldproof.tasks.diagnose.task import audit_folds, audit_panel_features, diagnose
@@ -29,6 +28,7 @@ from foldproof.tasks.timing import Timed
 from foldproof.tasks.train import PREFIX, TrainedUnit, TrainingError, Unit
 from foldproof.tasks.train.task import forecast_reference, train
 from foldproof.tasks.train.train import on_target
+from foldproof.tasks.train.tuning import Setting
 
 T = TypeVar("T")
 
@@ -49,6 +49,7 @@ class Fitted:
         missing: By variant or reference, which of its units, or its audit or attribution, failed,
             and why. It is left out of everything below: its mean over fewer folds or seeds would
             not be comparable.
+        tuned: The settings that were chosen for each variant.
     """
 
     trained: dict[str, list[TrainedUnit]] = field(default_factory=dict)
@@ -59,6 +60,7 @@ class Fitted:
     shared: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     missing: dict[str, str] = field(default_factory=dict)
+    tuned: Tuned = field(default_factory=lambda: Tuned(Setting(NetworkSpec(), TrainingSpec())))
 
     @property
     def complete(self) -> dict[str, list[TrainedUnit]]:
@@ -150,10 +152,16 @@ def fit_variants(experiment: Experiment, panel: Path, plan: Plan, screen: Screen
     A unit that fails is noted, and the others go on.
     """
     fitted = Fitted()
+    fitted.tuned = tune(experiment, panel, plan, screen)
+    fitted.seconds["tune"] += fitted.tuned.seconds
+    for name, why in fitted.tuned.failed.items():
+        fitted.missing[name] = f"tuning: {why}"
+        screen.say(f"{name:<22} failed, tuning: {why}")
     screen.engine(lstm_engine(experiment.network, experiment.training))
     jobs = [
         job
         for variant in experiment.variants
+        if variant not in fitted.missing
         for job in variant_jobs(experiment, variant, panel, plan, fitted, screen)
     ]
     jobs[1:1] = shared_jobs(experiment, panel, plan, fitted)
@@ -164,32 +172,6 @@ def fit_variants(experiment: Experiment, panel: Path, plan: Plan, screen: Screen
     return fitted
 
 
-def training_panel(experiment: Experiment, variant: str, panel: Path) -> Path:
-    """The folder of the panel whose target the variant trains on: ``panel``, or the same rows.
-
-    Raises:
-        DataError: The source has changed since ``panel`` was read.
-    """
-    target = experiment.target_of(variant)
-    if target == experiment.target:
-        return panel
-    source = experiment.data, target
-    own = load_panel(*source, PANELS.resolve(), checked_panel(*source))
-    require_same_rows(load(own), load(panel))
-    return own
-
-
-def require_same_rows(one: Panel, other: Panel) -> None:
-    """Raise DataError unless two panels differ in their target only."""
-    arrays = ("dates", "symbols", "member")
-    same = all(np.array_equal(getattr(one, name), getattr(other, name)) for name in arrays)
-    if not same or not np.array_equal(one.values, other.values, equal_nan=True):
-        raise DataError(
-            "the source changed while it was read for several kinds of target; run the command "
-            "again, or read a copy of it"
-        )
-
-
 def variant_jobs(
     experiment: Experiment, variant: str, panel: Path, plan: Plan, fitted: Fitted, screen: Screen
 ) -> list[Job]:
@@ -197,7 +179,7 @@ def variant_jobs(
     common, panel = load(panel), training_panel(experiment, variant, panel)
     fingerprint = load(panel).fingerprint
     units = [
-        Unit(variant, fold, seed, experiment.network, experiment.training, fingerprint, plan.hash)
+        Unit(variant, fold, seed, *fitted.tuned.setting(variant), fingerprint, plan.hash)
         for fold in plan.folds
         for seed in experiment.seeds
     ]
@@ -243,7 +225,9 @@ def variant_jobs(
 def shared_jobs(experiment: Experiment, panel: Path, plan: Plan, fitted: Fitted) -> list[Job]:
     """The audits of the features and of the plan."""
     features = partial(audit_panel_features.submit, experiment.data, experiment.audit, panel)
-    folds = partial(audit_folds.submit, plan.folds, experiment.split.embargo, panel)
+    folds = partial(
+        audit_folds.submit, (*plan.tuning, *plan.folds), experiment.split.embargo, panel
+    )
     jobs = []
     for subject, submit in (("features", features), ("folds", folds)):
         store = partial(fitted.shared.__setitem__, subject)

@@ -203,7 +203,7 @@ class DataSpec(Spec):
 class TargetSpec(Spec):
     """The target at the close of day d: the return from close d+1 to close d+1+horizon."""
 
-    __bounds__ = at_least(1, "horizon")
+    __bounds__ = at_least(1, "horizon") | within("[-1, 1]", "delisting_return")
     __choices__ = MappingProxyType({"kind": get_args(TargetName)})
 
     horizon: int = 5
@@ -214,3 +214,6 @@ class TargetSpec(Spec):
     cs_rank_normal: normal quantile of that rank; volatility_scaled: divided by the volatility that
     the stock's earlier returns forecast. Forecasts are scored on it; a variant trains on another
     kind as zscore -> cs_rank."""
+    delisting_return: float | None = None
+    """Return after the last close of a stock that ends before its label, such as -0.3 (Shumway
+    1997); null: such rows have no label, and are neither trained on nor scored."""

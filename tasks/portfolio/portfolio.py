@@ -76,6 +76,7 @@ def simulate(
     dates: np.ndarray,
     horizon: int,
     *,
+    delisting_return: float = 0.0,
     statistics: StatisticsSpec = StatisticsSpec(),  # noqa: B008  # frozen
     spec: PortfolioSpec = PortfolioSpec(),  # noqa: B008  # frozen
 ) -> Portfolios | None:
@@ -90,14 +91,16 @@ def simulate(
         columns: Columns of the panel with the symbols of ``ranked``.
         dates: All dates of the panel.
         horizon: Days that a tranche is held.
+        delisting_return: Return from the last close of a stock that never trades again; Shumway
+            (1997) finds -0.3 for stocks that an exchange removed.
         statistics: Level, draws and seed.
-        spec: Quantiles, costs and the delisting return.
+        spec: Quantiles and costs.
 
     Returns:
         None if there are too few days on which all tranches are live.
     """
     close = closes.carried[:, columns], closes.quoted[:, columns]
-    holdings = Holdings(*close, horizon, spec.delisting_return)
+    holdings = Holdings(*close, horizon, delisting_return)
     opened = np.zeros(len(dates), bool)
     opens = rows[rows + 1 < len(dates)] + 1
     opened[opens] = True

@@ -9,20 +9,13 @@ from foldproof.models.spec import Spec, at_least, require_distinct, within
 class PortfolioSpec(Spec):
     """Portfolios by quantile of the forecast, before and after costs."""
 
-    __bounds__ = (
-        at_least(2, "quantiles")
-        | within("[0, 1000]", "costs")
-        | within("[-1, 1]", "delisting_return")
-    )
+    __bounds__ = at_least(2, "quantiles") | within("[0, 1000]", "costs")
 
     quantiles: int = 5
     """Portfolios that the stocks of a date are cut into by their forecast; 3 where that leaves
     fewer than two stocks in each."""
     costs: tuple[float, ...] = (0.0, 5.0, 10.0, 20.0)
     """Costs of a trade in basis points of its value: half spread, fees and impact."""
-    delisting_return: float = 0.0
-    """Return from the last close of a stock that never trades again; Shumway (1997) finds -0.3 for
-    stocks that an exchange removed."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

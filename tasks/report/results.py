@@ -50,7 +50,8 @@ class Results:
         config: The resolved configuration.
         config_yaml: The same as YAML; the file repeats this comparison.
         panel_about: Source title, notes, terms of use, warnings (list) of the data.
-        panel_summary: dates, symbols, features, first, last, fingerprint.
+        panel_summary: dates, symbols, features, first, last, fingerprint; unlabelled, the number of
+            members' rows that lack a label although labels of their date are known.
         dates: (D,) datetime64[D] calendar of the panel.
         folds: The plan, oldest first.
         plan: Hash of the plan.
@@ -69,6 +70,10 @@ class Results:
         missing: Variants and references that are left out because a part of them failed, with the
             part and the reason.
         engine: What ran the LSTM: torch, or native with instruction set and version.
+        earlier: Other configurations compared before in the same MLflow experiment; None if the
+            tracking store did not answer.
+        tuning: variant, the settings that were tried, rank_ic on the tuning folds, chosen; empty
+            without tuning.
         decomposition: What the forecasts are made of; None if that was not computed.
         portfolios: What portfolios by forecast would have earned; None without prices, or with too
             few days.
@@ -97,6 +102,8 @@ class Results:
     code_version: str
     missing: Mapping[str, str] = field(default_factory=dict)
     engine: str = "torch"
+    earlier: int | None = None
+    tuning: pd.DataFrame = field(default_factory=pd.DataFrame)
     decomposition: Decomposition | None = None
     portfolios: Portfolios | None = None
 
@@ -159,7 +166,8 @@ class Results:
         best = self.references[:1]
         daily = self.comparison.daily[[*self.candidates, *best]].dropna().to_numpy()
         count = len(self.candidates)
-        return selection(daily[:, :count], horizon, daily[:, count] if best else None)
+        reference = daily[:, count] if best else None
+        return selection(daily[:, :count], horizon, reference, earlier=self.earlier or 0)
 
     @property
     def base(self) -> str:

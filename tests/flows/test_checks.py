@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from foldproof.flows.checks import require_scored, require_styles
-from foldproof.flows.variants import require_same_rows
+from foldproof.flows.training_panel import require_same_rows
 from foldproof.tasks.data import DataError, DataSpec, Panel, SyntheticSpec, TargetSpec, build
 from foldproof.tasks.decompose.spec import DecompositionSpec
 from foldproof.tasks.split import Fold, PlanError

@@ -1,5 +1,6 @@
 """``foldproof compare`` as a user runs it."""
 
+import json
 import os
 import re
 import shlex
@@ -52,6 +53,27 @@ def test_the_screen_shows_variants_ranking_and_answers(finished: tuple[Place, st
     assert "may be the best" in output
     assert "ref:ridge" in output
     assert "The leak planted in full_sample_zscore shows" in output
+
+
+@pytest.mark.slow
+def test_each_variant_is_tuned_on_folds_that_are_not_scored(place: Place) -> None:
+    """Two seeds as well: the logged model is the ensemble that was compared."""
+    done = place.run(
+        "variants=[none, cs_rank]", "references=[zero]", "seeds=[0, 1]", "split.train=100",
+        "split.keep=3", "tuning.folds=1", "tuning.learning_rate=[0.01, 0.000000001]",
+        "training.epochs=1", "attribution.samples=0",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "cs_rank                tuned: learning_rate 0.01" in done.stdout
+    assert sorted(forecasts(place)["fold"].unique()) == [1, 2]
+    logged = runs(place)
+    assert logged["cs_rank"].data.params["tuned.learning_rate"] == "0.01"
+    table = pd.read_csv(next((place.folder / ".foldproof").rglob("tuning.csv")))
+    assert table.groupby("variant").size().to_dict() == {"none": 2, "cs_rank": 2}
+    best = table.loc[table.groupby("variant")["rank_ic"].idxmax()]
+    assert best["chosen"].all()
+    notes = [json.loads(one.read_text()) for one in place.folder.rglob("model.json")]
+    assert [one["other_seeds"] for one in notes] == [[1], [1]]
 
 
 def printed_command(output: str) -> str:

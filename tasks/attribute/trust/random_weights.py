@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from foldproof.models.network import build
-from foldproof.models.normalizers import resolve
+from foldproof.models.normalizers import resolve, with_state
 from foldproof.tasks.attribute.trust.catalogue import Check, check
 from foldproof.tasks.attribute.trust.random_rankings import INSIDE, random_band
 from foldproof.tasks.statistics.agreement import spearman
@@ -85,7 +85,7 @@ def against_random(name: str, rhos: np.ndarray, features: int, detail: str) -> C
 
 
 def layer(name: str) -> str:
-    """The layer that a weight of a forecaster belongs to: head, hidden, lstm 1, lstm 0, window."""
+    """The layer of a weight of a forecaster: head, hidden, cell, lstm 1, lstm 0, window."""
     module, _, rest = name.partition(".")
     return f"lstm {rest.rpartition('_l')[2]}" if module == "lstm" else module
 
@@ -93,7 +93,7 @@ def layer(name: str) -> str:
 def depth(layer_name: str) -> tuple[int, int]:
     """Sort key of layers, from the head down to the inputs."""
     module, _, number = layer_name.partition(" ")
-    order = ("head", "hidden", "lstm", "window")
+    order = ("head", "hidden", "cell", "lstm", "window")
     return (order.index(module) if module in order else len(order)), -int(number or 0)
 
 
@@ -114,7 +114,8 @@ def new_weights(trained: TrainedUnit, features: int, draw: int) -> dict[str, np.
     """Weights and buffers of the unit's network before any training, from another seed."""
     unit = trained.unit
     seed = unit.seed + SEEDS_APART * (draw + 1)
-    network = build(resolve(unit.variant), features, unit.network, seed)
+    variant = with_state(resolve(unit.variant), trained.statistics)
+    network = build(variant, features, unit.network, seed)
     return {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
 
 

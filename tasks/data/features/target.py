@@ -20,16 +20,34 @@ LARGEST_SCALED = 10.0
 """A return scaled by volatility is clipped here: after stale prices the volatility is near 0."""
 
 
-def forward_return(price: np.ndarray, horizon: int) -> np.ndarray:
+def forward_return(
+    price: np.ndarray, horizon: int, delisting_return: float | None = None
+) -> np.ndarray:
     """(D, S) closes -> (D, S) simple return from close d + 1 to close d + 1 + ``horizon``.
 
-    A forecast made at the close of d can be traded at the next close at the earliest.
-    NaN where either price is missing: a stock that is delisted before the end has no label.
+    A forecast made at the close of d can be traded at the next close at the earliest. NaN where
+    either price is missing. So a stock that is delisted before the end has no label, and forecasts
+    are scored on survivors (Shumway 1997, Journal of Finance 52), unless a delisting return is
+    given: then it is held to its last close, and earns this return from there.
+
+    Args:
+        price: (D, S) closes; NaN where there is none.
+        horizon: Rows that a label spans.
+        delisting_return: Return after the last close of a stock without a close on any later date;
+            None: no label. A stock that is only missing at the end of the data ends there too.
     """
     out = np.full(price.shape, np.nan)
     n = len(price) - 1 - horizon
-    if n > 0:
-        out[:n] = price[1 + horizon :] / price[1 : 1 + n] - 1
+    if n <= 0:
+        return out
+    start, end = price[1 : 1 + n], price[1 + horizon :]
+    out[:n] = end / start - 1
+    if delisting_return is not None:
+        observed = np.isfinite(price)
+        last = len(price) - 1 - observed[::-1].argmax(axis=0)
+        final = price[last, np.arange(price.shape[1])] * (1 + delisting_return)
+        over = np.arange(1 + horizon, len(price))[:, None] > last
+        out[:n] = np.where(over & ~np.isfinite(end), final / start - 1, out[:n])
     return out
 
 

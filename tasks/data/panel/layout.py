@@ -78,11 +78,14 @@ def extended(
 
     Built-in features have a known look-back and a target its horizon, so earlier cells cannot
     have changed. A new or dropped symbol changes all of them, because the market is a mean over
-    all symbols. The look-back of a user's features is unknown, so those are never extended.
+    all symbols. The look-back of a user's features is unknown, so those are never extended; nor
+    are targets with a delisting return, because a stock that seemed to have ended may come back.
 
     Returns:
         None if the whole panel must be computed.
     """
+    if target.delisting_return is not None:
+        return None
     names, arrays = earlier
     known = len(arrays["dates"]) - 2 - target.horizon
     reach = {"price": max(one.lookback for one in FEATURES.values()), "ready": 1}
@@ -116,10 +119,15 @@ def labelled(frame: pd.DataFrame, grid: Grid, member: np.ndarray, target: Target
     """
     price = grid.dense(frame["price"]) if "price" in frame else None
     if "target" in frame:
+        if target.delisting_return is not None:
+            raise DataError(
+                "target.delisting_return needs prices, but the rows have a target of their own: "
+                "set it to null, or add the return to the target"
+            )
         values = grid.dense(frame["target"])
     else:
         assert price is not None  # checked with the columns: without a target there is a price
-        values = forward_return(price, target.horizon)
+        values = forward_return(price, target.horizon, target.delisting_return)
     labels = Labels(np.where(member, values, np.nan), price, target.horizon)
     try:
         return KINDS[target.kind].compute(labels).astype(np.float32)

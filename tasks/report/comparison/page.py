@@ -23,6 +23,8 @@ from foldproof.tasks.report.template import Report, fill
 from foldproof.tasks.report.text import label, minus, plain
 from foldproof.tasks.report.vector import embedded, vector
 
+TITLES = {"unlabelled": "rows without a label (delisted or no price), not scored"}
+"""Titles of the panel's facts that need one."""
 FORMS = {
     "rank_ic_seed": "+.4f", "seed_sd": ".4f", "hac_t": "+.2f", "rank_icir": "+.3f", "ic": "+.4f",
     "mse_ratio": ".4f", "hit_rate": ".3f", "quantile_spread": "+.5f", "coverage": ".1%",
@@ -57,8 +59,11 @@ def page_of(results: Results, figures: Mapping[str, bytes]) -> str:
         plain=plain,
         title_of=title_of,
         witness_text=witness_text,
+        chosen_settings=Markup(_chosen(results).to_html(index=False, border=0)),
         plan_audit=Markup(plan.to_html(index=False, border=0)),
-        identity={key: _shortened(value) for key, value in results.panel_summary.items()}
+        identity={
+            TITLES.get(key, key): _shortened(value) for key, value in results.panel_summary.items()
+        }
         | {
             "plan": results.plan,
             "comparison": results.comparison_id,
@@ -67,6 +72,16 @@ def page_of(results: Results, figures: Mapping[str, bytes]) -> str:
         },
         slopes=[ATTRIBUTIONS[key].title for key in DEFAULT[1:]],
     )
+
+
+def _chosen(results: Results) -> pd.DataFrame:
+    """The chosen setting of each variant with its rank IC on the tuning folds."""
+    table = results.tuning
+    if table.empty:
+        return table
+    own = table[table["chosen"]].drop(columns="chosen")
+    own = own.assign(variant=own["variant"].map(label), rank_ic=own["rank_ic"].round(4))
+    return own.rename(columns=lambda column: str(column).replace("_", " "))
 
 
 def _row(results: Results, name: str, entry: pd.Series) -> dict[str, Any]:

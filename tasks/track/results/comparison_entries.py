@@ -41,7 +41,17 @@ PORTFOLIO: Mapping[str, str] = MappingProxyType({
 """Metric of each figure of the long-short portfolio that is one; the others are in the tables."""
 BY_FOLD = ("rank_ic", "mse_ratio")
 """Columns of the table by fold that are metrics; the others are in ``by_fold.csv``."""
-DECISIVE = ("name", "data", "target", "split", "network", "training", "seeds", "statistics")
+DECISIVE = (
+    "name",
+    "data",
+    "target",
+    "split",
+    "network",
+    "training",
+    "tuning",
+    "seeds",
+    "statistics",
+)
 """Sections of the configuration that are parameters: those that decide the ranking."""
 
 
@@ -52,10 +62,12 @@ def settings(config: Mapping[str, Any]) -> dict[str, str]:
     """
     found = flat({key: config[key] for key in DECISIVE if key in config})
     drawn = config.get("data", {}).get("source") not in ("sp500", "file", "query")
+    idle = [] if drawn else ["data.synthetic."]
+    idle += ["tuning."] if found.get("tuning.folds") == "0" else []
     return {
         key: value
         for key, value in found.items()
-        if value not in ("None", "") and (drawn or not key.startswith("data.synthetic."))
+        if value not in ("None", "") and not key.startswith(tuple(idle))
     }
 
 
@@ -100,7 +112,17 @@ def variant_params(results: Results, name: str) -> dict[str, str]:
     about = {f"variant.{field}": str(getattr(variant, field)) for field in fields}
     target = variant.target or results.config.get("target", {}).get("kind", "")
     trained_on = {"variant.target": str(target)} if target else {}
-    return {"variant": name} | about | trained_on | settings(results.config)
+    own = about | trained_on | tuned(results, name)
+    return {"variant": name} | own | settings(results.config)
+
+
+def tuned(results: Results, name: str) -> dict[str, str]:
+    """The settings that were chosen for a variant; empty without tuning."""
+    table = results.tuning
+    if table.empty:
+        return {}
+    row = table[(table["variant"] == name) & table["chosen"]].iloc[0]
+    return {f"tuned.{key}": f"{row[key]:g}" for key in table.columns[1:-2]}
 
 
 def model_tags(results: Results, name: str) -> dict[str, str]:
@@ -216,7 +238,7 @@ def summary_values(results: Results) -> Iterator[Value]:
     yield "summary/candidates", float(len(results.candidates)), 0
     yield "summary/in_confidence_set", float(len(results.kept)), 0
     luck = results.selection
-    for part in ("trials", "overfitting", "deflated"):
+    for part in ("trials", "earlier", "overfitting", "deflated"):
         yield f"selection/{part}", float(getattr(luck, part)), 0
     yield "summary/leaking", float(len(leaks - set(results.controls))), 0
     yield from seconds(results.seconds)

@@ -100,10 +100,10 @@ def test_a_delisted_stock_costs_its_delisting_return() -> None:
     alone = Ranked.of({"up": np.where(np.arange(S) == 3, 1.0, 0.0) + FORECASTS[0] / 100})
     profits = []
     for loss in (0.0, -0.3):
-        spec = PortfolioSpec(delisting_return=loss)
         found = simulate(
-            alone, closes, ROWS, np.arange(S), DATES, H, statistics=STATISTICS, spec=spec
-        )
+            alone, closes, ROWS, np.arange(S), DATES, H, delisting_return=loss,
+            statistics=STATISTICS,
+        )  # fmt: skip
         assert found is not None
         assert found.paid_out > 0
         profits.append(found.profits["up"])

@@ -35,6 +35,25 @@ def test_forward_return_starts_at_the_next_close() -> None:
     assert not np.isnan(got[:7]).any()
 
 
+def test_a_stock_that_ends_within_the_horizon_earns_the_delisting_return() -> None:
+    """Closes 100, 110, ..., 150 and no more: -30 % from the last one. Another stock has a gap."""
+    price = np.full((12, 3), np.nan)
+    price[:6, 0] = 100.0 + 10 * np.arange(6)
+    price[:, 1] = 50.0
+    price[4, 1] = np.nan
+    price[:, 2] = np.nan  # no price at all
+    plain, got = forward_return(price, 3), forward_return(price, 3, -0.3)
+    last = 150 * 0.7
+    expected = [140 / 110, 150 / 120, last / 130, last / 140, last / 150]
+    np.testing.assert_allclose(got[:5, 0], np.array(expected) - 1)
+    assert np.isnan(plain[2:, 0]).all()
+    assert np.isnan(got[5:, 0]).all()  # nothing to buy at the next close
+    np.testing.assert_array_equal(got[:, 1:], plain[:, 1:])
+    assert np.isnan(got[[0, 3], 1]).all()  # a gap is no delisting
+    late = forward_return(price[:7], 3, -0.3)
+    assert np.isnan(late[3:]).all()  # labels that end after the data are not known
+
+
 def test_label_ends_are_the_dates_of_the_last_close() -> None:
     ends = label_ends(DATES, 2)
     np.testing.assert_array_equal(ends[:7], DATES[3:])

@@ -57,7 +57,9 @@ def test_parameters_are_the_settings_that_decide_a_ranking() -> None:
     kept = settings(config)
     assert (kept["training.epochs"], kept["data.source"], kept["seeds"]) == ("3", "sp500", "0")
     sections = {key.partition(".")[0] for key in kept}
-    assert sections == {*DECISIVE}
+    assert sections == {*DECISIVE} - {"tuning"}  # there is none by default
+    tried = {"folds": 1, "hidden": [8, 16]}
+    assert settings(config | {"tuning": tried})["tuning.hidden"] == "8, 16"
     assert not [key for key, value in kept.items() if value in ("", "None")]
     assert not [key for key in kept if key.startswith("data.synthetic")]
     assert len(kept) <= 45
