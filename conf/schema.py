@@ -16,8 +16,10 @@ from foldproof.models.spec import OWN, NetworkSpec, TrainingSpec, at_least, requ
 from foldproof.tasks.attribute.spec import AttributionSpec
 from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.data.spec import DataSpec, TargetSpec
+from foldproof.tasks.decompose.spec import DecompositionSpec
 from foldproof.tasks.diagnose.spec import AuditSpec
 from foldproof.tasks.operate.spec import OperationSpec
+from foldproof.tasks.portfolio.spec import PortfolioSpec
 from foldproof.tasks.split import WalkForward
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.train.references import REFERENCES
@@ -60,6 +62,10 @@ class Experiment(Description):
     """Leak audit: does a forecast depend on the future."""
     statistics: StatisticsSpec = StatisticsSpec()
     """Statistics: which variant is best, and how certain that is."""
+    decomposition: DecompositionSpec = DecompositionSpec()
+    """Decomposition: what the forecasts are made of."""
+    portfolio: PortfolioSpec = PortfolioSpec()
+    """Portfolio: what books by forecast would have earned; a diagnostic, not a backtest."""
     tracking: TrackingSpec = TrackingSpec()
     """Where runs are logged."""
     operation: OperationSpec = OperationSpec()
@@ -89,7 +95,13 @@ class Experiment(Description):
             f"({', '.join(self.variants)})",
         )
         for name in self.variants:
-            composition = resolve(name).batches or self.training.batches
+            variant = resolve(name)
+            require(
+                variant.native or self.training.engine != "native",
+                f"training.engine native does not run the LSTM's cell of variant {name}; set it "
+                "to auto, which runs this variant in torch",
+            )
+            composition = variant.batches or self.training.batches
             require(
                 self.training.loss != "rank_correlation" or BATCHES[composition].whole_dates,
                 f"training.loss rank_correlation needs whole dates in a batch; variant {name} "

@@ -15,10 +15,12 @@ from foldproof.models.normalizers import resolve
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.compare.comparison import Comparison
 from foldproof.tasks.data import Panel, load
+from foldproof.tasks.decompose.decompose import Decomposition
 from foldproof.tasks.diagnose import LeakReport, Verdict
 from foldproof.tasks.diagnose.audited_rows import rows_fingerprint
 from foldproof.tasks.diagnose.findings.finding import overall
 from foldproof.tasks.diagnose.findings.joint_verdict import joint_verdict
+from foldproof.tasks.portfolio.portfolio import Portfolios
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.split import Fold
 from foldproof.tasks.split.task import Plan
@@ -43,6 +45,8 @@ def assemble(
     plan: Plan,
     fitted: Fitted,
     comparison: Comparison,
+    decomposition: Decomposition,
+    portfolios: Portfolios | None,
     seconds: Mapping[str, float],
 ) -> Results:
     """The results of a finished comparison.
@@ -96,6 +100,8 @@ def assemble(
         missing=dict(fitted.missing),
         tuning=fitted.tuned.table(experiment.tuning.tried),
         engine=", ".join(sorted({one.engine for one in units})),
+        decomposition=decomposition,
+        portfolios=portfolios,
     )
 
 

@@ -25,6 +25,7 @@ from foldproof.tasks.data.spec import TargetSpec
 from foldproof.tasks.data.task import load_panel
 from foldproof.tasks.diagnose import FULL, QUICK, AuditOptions, LeakReport
 from foldproof.tasks.diagnose.audited_rows import audited_fold, horizon_of
+from foldproof.tasks.diagnose.counted_runs import expected_runs
 from foldproof.tasks.diagnose.findings.finding import Finding
 from foldproof.tasks.diagnose.imported import (
     labels_named,
@@ -76,10 +77,12 @@ def audit_own(request: OutsideAudit, quick: bool) -> Audit:
     with watch("data and plan"):
         request, rows, fold = request_with_rows(request)
     screen.opening(f"audit of {request.forecaster}", (request.forecaster,), fold)
-    with watch("audits"), screen.busy(f"auditing {request.forecaster}, with many trainings"):
+    options = options_of(request, quick)
+    expected, step = expected_runs(options, traced=False), f"auditing {request.forecaster}"
+    with watch("audits"), screen.counting(step, expected, "runs of the forecaster") as advance:
         # called, not submitted: Ctrl-C reaches the user's code only in the main thread
         report = audit_outside(
-            request.forecaster, rows, fold, request.target, options_of(request, quick)
+            request.forecaster, rows, fold, request.target, options, advance
         ).value
     screen.report(report)
     audited = audit_of_forecaster(request, rows, fold, quick, report, watch.seconds)

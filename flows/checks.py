@@ -92,8 +92,17 @@ def check_experiment(experiment: Experiment, compared: bool = False) -> Iterator
     if compared:
         scored = scored_folds(folds, experiment.tuning.folds)
         require_scored(scored, panel, experiment.target.horizon)
+        require_styles(experiment, panel)
     with using(checked):
         yield
+
+
+def require_styles(experiment: Experiment, panel: Panel) -> None:
+    """Raise DataError unless every style of the decomposition is a feature of the panel."""
+    try:
+        experiment.decomposition.chosen(panel.features)
+    except ValueError as error:
+        raise DataError(str(error)) from error
 
 
 def require_compute(compute: ComputeSpec, given: object) -> None:

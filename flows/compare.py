@@ -18,6 +18,8 @@ from foldproof.flows.variants import fit_variants
 from foldproof.tasks.compare.task import compare_forecasts
 from foldproof.tasks.data import load
 from foldproof.tasks.data.task import load_panel
+from foldproof.tasks.decompose.task import decompose_forecasts
+from foldproof.tasks.portfolio.task import simulate_portfolios
 from foldproof.tasks.report.task import draw_report, show_summary
 from foldproof.tasks.split.task import Plan, plan_folds
 from foldproof.tasks.timing import Stopwatch
@@ -47,12 +49,24 @@ def compare_on(
     with watch("units"):
         fitted = fit_variants(experiment, panel, plan, screen)
     fitted.require([experiment.statistics.base(experiment.variants)])
+    forecasts, outside = fitted.forecasts, fitted.leaking.union(experiment.controls)
     with watch("statistics"), screen.busy("statistics"):
         comparison = compare_forecasts(
-            fitted.forecasts, experiment.target.horizon, experiment.statistics,
-            fitted.leaking.union(experiment.controls),
+            forecasts, experiment.target.horizon, experiment.statistics, outside
+        )
+    with watch("decomposition"), screen.busy("decomposition"):
+        decomposition = decompose_forecasts(
+            forecasts, panel, experiment.data, plan.folds, experiment.target.horizon,
+            experiment.statistics, experiment.decomposition, outside,
         )  # fmt: skip
-    results = assemble(experiment, panel, plan, fitted, comparison, watch.seconds)
+    with watch("portfolios"), screen.busy("portfolios"):
+        portfolios = simulate_portfolios(
+            forecasts, panel, experiment.data, plan.folds, experiment.target.horizon,
+            experiment.statistics, experiment.portfolio, outside,
+        )  # fmt: skip
+    results = assemble(
+        experiment, panel, plan, fitted, comparison, decomposition, portfolios, watch.seconds
+    )
     links = find_logged(experiment.tracking, results)
     if links is None:
         results = with_earlier(experiment.tracking, results)

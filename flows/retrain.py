@@ -22,8 +22,9 @@ from foldproof.flows.variants import Fitted, fit_variants
 from foldproof.tasks.data import load
 from foldproof.tasks.data.task import load_panel
 from foldproof.tasks.diagnose.findings.finding import Finding
-from foldproof.tasks.operate.retraining.evidence import Champion, business_days
+from foldproof.tasks.operate.retraining.evidence import Champion
 from foldproof.tasks.operate.retraining.record import Retraining, Settled
+from foldproof.tasks.operate.sessions import sessions_after
 from foldproof.tasks.operate.task import (
     decide_champion,
     night_date,
@@ -99,7 +100,7 @@ def retraining_id(night: Experiment, panel: Path, plan: Plan) -> str:
     """
     settings = night.model_dump(mode="json", exclude={"tracking", "compute", "operation"})
     operation = night.operation
-    rules = operation.model, str(operation.as_of), str(operation.gate)
+    rules = operation.model, str(operation.as_of), operation.calendar, str(operation.gate)
     own = [variant_version(name) for name in night.variants]
     fingerprint = load(panel).fingerprint
     code = code_version(HOUSE)
@@ -121,7 +122,8 @@ def new_retraining(
     """
     gate, fitted, findings = trial.operation.gate, Fitted(), Findings()
     screen.opening(trial.name, panel, plan.folds)
-    stale = business_days(load(panel).dates[-1].item(), night_date(trial.operation))
+    newest = load(panel).dates[-1].item()
+    stale = sessions_after(newest, night_date(trial.operation), trial.operation.calendar)
     if stale <= gate.max_age:
         with watch("units"):
             fitted = fit_variants(trial, panel, plan, screen)

@@ -104,7 +104,7 @@ def tuning_jobs(
     plan: Plan,
     tuned: Tuned,
 ) -> list[Job]:
-    """One job per setting and tuning fold."""
+    """One job per setting and tuning fold; forecasts are scored on the comparison's target."""
     found = tuned.forecasts.setdefault(variant, {one: [] for one in settings})
     common, own = load(panel), training_panel(experiment, variant, panel)
     fingerprint, seed = load(own).fingerprint, experiment.seeds[0]

@@ -164,6 +164,7 @@ def _train(
         value.backward()
         optimizer.step()
         total += value.detach() * len(samples)
+    network.end_epoch(windows.gather(samples) for samples in order)
     return float(total / sum(map(len, order)))
 
 

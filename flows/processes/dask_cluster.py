@@ -2,12 +2,14 @@
 
 import hashlib
 import os
+import socket
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import cloudpickle
@@ -28,13 +30,15 @@ from foldproof.tasks.data.panel.reference import PanelRef, is_panel, stored
 from foldproof.tasks.storage import leave_note, located, remove_note
 
 try:
-    from distributed import CancelledError, Client, KilledWorker, TimeoutError
+    from distributed import CancelledError, Client, KilledWorker, Security, TimeoutError
     from prefect_dask.task_runners import PrefectDaskFuture
 except ImportError as error:
     raise WorkerError(
         f"compute.engine dask needs more packages ({error}): pip install 'foldproof[dask]'"
     ) from error
 
+PORT = 8786
+"""Dask's own, where the address names none."""
 CONNECT = 15.0
 """Seconds in which the scheduler must answer."""
 JOIN = 60.0
@@ -80,7 +84,10 @@ def connected(address: str) -> Iterator[Client]:
     Raises:
         WorkerError: None answers.
     """
-    try:
+    require_certificate(address)
+    parts = urlsplit(address)
+    try:  # a client that fails to connect would keep trying, and complain when it is collected
+        socket.create_connection((parts.hostname, parts.port or PORT), timeout=CONNECT).close()
         client = Client(address, timeout=CONNECT, set_as_default=False)
     except (OSError, TimeoutError, ValueError, RuntimeError) as error:
         raise WorkerError(no_scheduler(address, error)) from error
@@ -88,6 +95,15 @@ def connected(address: str) -> Iterator[Client]:
         yield client
     finally:
         client.close()
+
+
+def require_certificate(address: str) -> None:
+    """Raise WorkerError if an address asks for TLS and Dask's settings name no certificate."""
+    if address.startswith("tls://") and not Security().get_connection_args("client")["ssl_context"]:
+        raise WorkerError(
+            f"compute.address {address} needs a certificate: name it, its key and the authority in "
+            "Dask's settings (DASK_DISTRIBUTED__COMM__TLS__..., see conf/README.md)"
+        )
 
 
 def no_scheduler(address: str, error: BaseException) -> str:
@@ -280,7 +296,9 @@ class Cluster(TaskRunner[Future]):
             }
         )  # fmt: skip
         name = f"{task.name}-{run_id}"
-        future = self.client.submit(dask_worker.run, self.ticket, packed, key=name, pure=False)
+        future = self.client.submit(
+            dask_worker.run, self.ticket, PREFECT_API_URL.value(), packed, key=name, pure=False
+        )
         return Future(run_id, future)
 
     def by_reference(self, value: Any) -> Any:

@@ -16,6 +16,7 @@ from urllib.request import Request, urlopen
 
 import cloudpickle
 import torch
+from prefect.events.worker import EventsWorker
 from prefect.task_engine import run_task_sync
 
 from foldproof.flows.paths import PANELS
@@ -25,12 +26,21 @@ from foldproof.models.imported import failure
 from foldproof.models.spec import NetworkSpec, TrainingSpec
 from foldproof.tasks.data.panel.reference import PanelRef, fetched
 from foldproof.tasks.storage import StorageError, read_note
+from foldproof.tasks.train.unit import TRAINING
 from foldproof.tasks.version import HOUSE, code_version
 
 LIBRARIES = ("torch", "numpy", "pandas", "prefect")
 """Libraries that decide the bits of a result, or how tasks travel."""
+TASKS = tuple(
+    f"{HOUSE}.tasks.{step}.task" for step in ("train", "diagnose", "attribute", "batch_study")
+)
+"""Modules of the tasks that workers run."""
+KEYED = (*TASKS, TRAINING, f"{HOUSE}.tasks.train.references")
+"""Modules whose version decides where a result is kept."""
 ANSWER = 20.0
 """Seconds in which the Prefect server must answer."""
+DRAIN = 5.0
+"""Seconds for what is left to report to the server of an earlier command, which may have ended."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +75,22 @@ class Ticket:
     own: OwnCode
 
 
+def dask_setup(worker: object) -> None:
+    """Called by Dask when a worker starts with this module as its preload.
+
+    The modules of all tasks are imported now, and their versions noted, which decide where results
+    are kept: a file that changes later does not change what is loaded.
+    """
+    start_worker()
+    for module in (HOUSE, *KEYED):
+        if module in TASKS:
+            importlib.import_module(module)
+        code_version(module)
+
+
 @cache
 def versions(network: NetworkSpec, training: TrainingSpec) -> tuple[tuple[str, str], ...]:
-    """What decides the bits of a result on this machine, as it was when it was first asked for.
-
-    A file that changes later does not change the modules that are loaded.
-    """
+    """What decides the bits of a result on this machine."""
     return (
         ("code", code_version(HOUSE)),
         ("python", platform.python_version()),
@@ -172,8 +192,8 @@ def code_hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-USED: dict[str, Any] = {"key": "", "folder": None, "modules": ()}
-"""The user's modules that this process has now."""
+USED: dict[str, Any] = {"key": "", "folder": None, "modules": (), "api": None}
+"""The user's modules that this process has now, and the Prefect server it reports to."""
 
 
 def use(own: OwnCode) -> None:
@@ -208,11 +228,25 @@ def module_name(path: str) -> str:
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-def run(ticket: Ticket, packed: bytes) -> Any:
+def report_to(api: str | None) -> None:
+    """Let Prefect's events, logs and concurrency slots go to the server of this command.
+
+    Prefect connects them at their first use and keeps them for the life of the process. A worker
+    outlives commands, and each may have a server of its own.
+    """
+    if api == USED["api"]:
+        return
+    if USED["api"] is not None:
+        EventsWorker.drain_all(timeout=DRAIN)  # of all services; new ones start when needed
+    USED["api"] = api
+
+
+def run(ticket: Ticket, api: str | None, packed: bytes) -> Any:
     """Run a task of Prefect; returns its final state.
 
     Args:
         ticket: What this worker must equal; it may have joined after the command's check.
+        api: Address of the command's Prefect server.
         packed: The arguments of Prefect's ``run_task_sync``, which may need the user's modules.
 
     Raises:
@@ -222,6 +256,7 @@ def run(ticket: Ticket, packed: bytes) -> Any:
     if found := difference(ticket):
         raise WorkerError(f"a worker that joined later cannot be used: {found}")
     use(ticket.own)
+    report_to(api)
     arguments: dict[str, Any] = cloudpickle.loads(packed)
     return run_task_sync(**arguments | {"parameters": here(arguments["parameters"])})
 

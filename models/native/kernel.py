@@ -7,6 +7,7 @@ nn.LSTM. The two engines agree to float32 rounding, not to the bit.
 
 import ctypes
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -128,7 +129,9 @@ def supports(lstm: nn.LSTM) -> bool:
     )
 
 
-def last_hidden(lstm: nn.LSTM, x: Tensor, native: bool = True) -> Tensor:
+def last_hidden(
+    lstm: nn.LSTM, x: Tensor, native: bool = True, weights: Sequence[Tensor] | None = None
+) -> Tensor:
     """The top layer's hidden state after the last step, (B, H), of windows (B, T, F).
 
     It is ``lstm(x)[1][0][-1]``, by the kernel where there is one that supports ``lstm`` and ``x``.
@@ -138,13 +141,28 @@ def last_hidden(lstm: nn.LSTM, x: Tensor, native: bool = True) -> Tensor:
     Args:
         lstm: With ``batch_first``.
         x: Windows in any memory layout.
-        native: False always uses ``lstm`` itself.
+        native: False always uses torch's LSTM.
+        weights: Instead of those of ``lstm``, in the order of :func:`parameters_of`.
     """
+    used = parameters_of(lstm) if weights is None else [*weights]
     if native and x.dtype == torch.float32 and x.device.type == "cpu" and supports(lstm):
         found = kernel()
         if found is not None and x.dim() == 3 and x.shape[2] == lstm.input_size and x.numel():
-            return LastHidden.apply(found, x, *parameters_of(lstm))
-    return lstm(x)[1][0][-1]
+            return LastHidden.apply(found, x, *used)
+    if weights is None:
+        return lstm(x)[1][0][-1]
+    return torch_lstm(lstm, x, used)[1][-1]
+
+
+def torch_lstm(
+    lstm: nn.LSTM, x: Tensor, weights: Sequence[Tensor]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Output, last hidden states and last cell states of ``lstm`` with other weights, by torch."""
+    start = x.new_zeros(lstm.num_layers, len(x), lstm.hidden_size)
+    layers, dropout = lstm.num_layers, float(lstm.dropout)
+    return torch.lstm(
+        x, (start, start), [*weights], True, layers, dropout, lstm.training, False, True
+    )
 
 
 class LastHidden(torch.autograd.Function):

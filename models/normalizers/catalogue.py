@@ -5,6 +5,12 @@ from types import MappingProxyType
 
 from foldproof.models.imported import imported
 from foldproof.models.normalizers.adaptive import BIN, DAIN, EDAIN, DishTS
+from foldproof.models.normalizers.cell import (
+    InputToHiddenBatchNorm,
+    LayerNormCell,
+    RecurrentBatchNorm,
+    WeightNorm,
+)
 from foldproof.models.normalizers.chained import Chained
 from foldproof.models.normalizers.combined import (
     AT,
@@ -18,9 +24,11 @@ from foldproof.models.normalizers.controls import CONTROLS
 from foldproof.models.normalizers.cross_section import (
     CrossSectionRank,
     CrossSectionRankNormal,
+    CrossSectionRobustZScore,
     CrossSectionZScore,
 )
 from foldproof.models.normalizers.hidden import (
+    BatchRenorm,
     CausalBatchNorm,
     DateBatchNorm,
     DynamicTanh,
@@ -28,16 +36,21 @@ from foldproof.models.normalizers.hidden import (
     HiddenBatchNorm,
     HiddenLayerNorm,
     HiddenRMSNorm,
+    PreciseBatchNorm,
 )
 from foldproof.models.normalizers.history import (
     EwmZScore,
+    ExpandingZScore,
     RollingRank,
+    RollingRobustZScore,
     RollingZScore,
+    ScoreDrivenZScore,
     VolatilityScaled,
 )
 from foldproof.models.normalizers.pooled import (
     FullSampleZScore,
     MinMax,
+    QuantileNormal,
     RobustZScore,
     ZScore,
 )
@@ -129,6 +142,40 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
         statistics="the date's members, then the stock's last 252 rows",
         trap="a stock that always leads its peers looks like one that never does",
     ),
+    "cs_robust_zscore": Variant(
+        "Cross-sectional robust z-score",
+        "clip((x - median_date) / (1.4826 MAD_date), -3, 3) over the date's members",
+        "qlib CSZScoreNorm(method=robust), clipped", input=CrossSectionRobustZScore(),
+        coupling="date", training_coupling="date", statistics="the date's members",
+        trap="where more than half the members are equal, all become 0",
+        kinks="medians of the date switch cells",
+    ),
+    "expanding_zscore": Variant(
+        "Expanding z-score", "(x - mean) / sd over all of the stock's days so far, today included",
+        "practice", input=ExpandingZScore(), unbounded=True,
+        statistics="all of the stock's rows so far, today included",
+        trap="it never forgets: scoring needs every row since the first of the training panel",
+    ),
+    "rolling_robust_zscore": Variant(
+        "Rolling robust z-score",
+        "clip((x - median) / (1.4826 MAD), -3, 3) over the stock's last 252 days, today included",
+        "practice", input=RollingRobustZScore(),
+        statistics="the stock's last 252 rows, today included",
+        trap="slow; missing until 63 rows are known; MAD 0 where most rows are equal",
+    ),
+    "quantile_normal": Variant(
+        "Train quantile to normal", "Phi^-1(F_train(x)), linear between 1,000 quantiles",
+        "scikit-learn QuantileTransformer", input=QuantileNormal(),
+        statistics="training rows of all members",
+        trap="values outside the training range are all at the bounds, 5.2 from the median",
+        kinks="the distribution function bends at its quantiles and jumps at its bounds",
+    ),
+    "score_driven": Variant(
+        "Score-driven z-score", "(x - m) / s, m and s of Student's t filtered to yesterday",
+        "GAS-Norm, Urettini et al. 2024; Creal, Koopman & Lucas 2013", input=ScoreDrivenZScore(),
+        statistics="the stock's earlier rows, today excluded; the gain from training rows",
+        trap="filtered, never smoothed; missing until 21 earlier rows are known",
+    ),
     "instance_norm": Variant(
         "Instance norm", "(z - mean_window) / sd_window, z = train z-score",
         "Ulyanov, Vedaldi & Lempitsky 2016", input=ZScore(), window=InstanceNorm,
@@ -171,6 +218,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
         causal_steps=False,
         statistics="training rows, then the window, then the features of a step",
         trap="the z-score over features mixes their units; it needs several features",
+        kinks="it is steep where all features of a step are nearly equal",
     ),
     "edain": Variant(
         "EDAIN, global", "YeoJohnson((tanh-damped z - m) / s), constants learned per feature",
@@ -231,6 +279,49 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
         "Hoffer, Hubara & Soudry 2017", input=ZScore(), hidden=GhostBatchNorm,
         training_coupling="batch", statistics="32 samples in training, running at scoring",
         trap="batches in time order make ghosts of a few dates",
+    ),
+    "batch_renorm": Variant(
+        "Batch renormalization of the last hidden state",
+        "a (r (h - mean_batch) / sd_batch + d) + b, r and d towards the running statistics",
+        "Ioffe 2017", input=ZScore(), hidden=BatchRenorm,
+        training_coupling="batch", statistics="the batch in training, running at scoring",
+        trap="r and d get no gradient; before step 50 it is plain batch norm",
+    ),
+    "precise_batch_norm": Variant(
+        "Precise batch norm of the last hidden state",
+        "a (h - mean_batch) / sd_batch + b; statistics of all training samples at scoring",
+        "Wu & Johnson 2021", input=ZScore(), hidden=PreciseBatchNorm,
+        training_coupling="batch",
+        statistics="the batch in training, all training samples at scoring",
+        trap="to update the statistics on the samples that are scored is a leak",
+    ),
+    "layer_norm_cell": Variant(
+        "Layer norm in the LSTM's cell",
+        "gates LN(W_x x) + LN(W_h h) + b, h = sigmoid(o) tanh(LN(c))",
+        "Ba, Kiros & Hinton 2016, eq. 20 to 22", input=ZScore(), cell=LayerNormCell,
+        statistics="the units of the sample at each step",
+        trap="slow: it runs step by step in torch; the gains begin as 0.1, the paper's as 1",
+        kinks="it is steep where the sums of all gates are nearly equal",
+    ),
+    "recurrent_batch_norm": Variant(
+        "Recurrent batch norm", "gates BN_t(W_x x) + BN_t(W_h h) + b, h = sigmoid(o) tanh(BN_t(c))",
+        "Cooijmans et al., ICLR 2017", input=ZScore(), cell=RecurrentBatchNorm,
+        training_coupling="batch",
+        statistics="the batch at each step in training, running by step at scoring",
+        trap="slow; each step has running statistics of its own, which need many batches",
+    ),
+    "input_to_hidden_batch_norm": Variant(
+        "Input-to-hidden batch norm", "gates BN(W_x x) + W_h h + b, over batch and steps",
+        "Laurent et al. 2016", input=ZScore(), cell=InputToHiddenBatchNorm,
+        training_coupling="batch",
+        statistics="the batch and its steps in training, running at scoring",
+        trap="slow: it runs step by step in torch; over the steps, later rows enter earlier ones",
+    ),
+    "weight_norm": Variant(
+        "Weight norm of the LSTM", "rows of W_x and W_h are g v / |v|",
+        "Salimans & Kingma 2016", input=ZScore(), cell=WeightNorm,
+        statistics="training rows, then none",
+        trap="it changes how weights are learned, not the data: a negative control",
     ),
     "causal_batch_norm": Variant(
         "Causal batch norm of the last hidden state",

@@ -9,7 +9,7 @@ from foldproof.models.normalizers.variant import Variant
 from foldproof.models.spec import TargetName, require, unknown
 
 PLUS, AT, TO = " + ", " @ ", " -> "
-PLACES = {"window": "the windows", "hidden": "the last hidden state"}
+PLACES = {"window": "the windows", "cell": "the LSTM's cell", "hidden": "the last hidden state"}
 TRAIN_Z, TRAIN_FIRST = ", z = train z-score", "training rows, then "
 """How the formula and the statistics of a variant mention the z-score before it."""
 COUPLINGS = ("none", "date", "batch")
@@ -38,7 +38,7 @@ def split_name(name: str) -> NameParts:
 
 
 def combined(names: Sequence[str], variants: Sequence[Variant]) -> Variant:
-    """The input normalizer of the first variant, and the window and hidden normalizers of all.
+    """The input normalizer of the first variant, and the other normalizers of all.
 
     The input normalizers of the others are left out: in ``cs_rank + layer_norm`` the rank takes the
     place of the z-score that ``layer_norm`` has.
@@ -50,7 +50,7 @@ def combined(names: Sequence[str], variants: Sequence[Variant]) -> Variant:
     title, (first, *others) = PLUS.join(names), variants
     for name, other in zip(names[1:], others, strict=True):
         require(
-            bool(other.window or other.hidden),
+            any(getattr(other, place) for place in PLACES),
             f"variant {title!r}: {name} normalizes nothing but the input, which is normalized by "
             "the first name of a combination only; put it first, or leave it out",
         )
@@ -76,6 +76,7 @@ def combined(names: Sequence[str], variants: Sequence[Variant]) -> Variant:
         source="; ".join(dict.fromkeys(one.source for one in variants)),
         input=first.input,
         window=next((one.window for one in variants if one.window), None),
+        cell=next((one.cell for one in variants if one.cell), None),
         hidden=next((one.hidden for one in variants if one.hidden), None),
         batches=batches[0] if batches else None,
         target=targets[0] if targets else None,
@@ -90,6 +91,7 @@ def combined(names: Sequence[str], variants: Sequence[Variant]) -> Variant:
             [first.statistics, *(one.statistics.removeprefix(TRAIN_FIRST) for one in others)]
         ),
         trap="; ".join(dict.fromkeys(one.trap for one in variants)),
+        unbounded=first.unbounded,
         kinks="; ".join(dict.fromkeys(one.kinks for one in variants if one.kinks)),
     )
 

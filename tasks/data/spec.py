@@ -15,6 +15,7 @@ from foldproof.models.spec import (
     within,
 )
 from foldproof.tasks.data.address import holds_password, kind_of
+from foldproof.tasks.data.rows import ROLES
 from foldproof.tasks.data.sql import why_not_reading
 
 SourceName = Literal[
@@ -44,6 +45,9 @@ class ColumnsSpec(Spec):
     """Ready-made target, instead of the forward return. It needs label_end."""
     label_end: str | None = None
     """Date on which the row's target becomes known."""
+    industry: str | None = None
+    """Industry or sector of the stock as it was known on that day, as text or a code. It is no
+    feature: the neutral rank IC of the decomposition is neutral to it."""
     features: tuple[str, ...] | None = None
     """Ready-made features; null for all other numeric columns."""
 
@@ -60,8 +64,7 @@ class ColumnsSpec(Spec):
     @property
     def roles(self) -> dict[str, str]:
         """Role -> name of its column, for the roles that are set."""
-        names = ("date", "symbol", "price", "volume", "member", "known", "target", "label_end")
-        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return {name: getattr(self, name) for name in ROLES if getattr(self, name) is not None}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from foldproof.tasks.data import load
 from foldproof.tasks.data.panel.kept_rows import rows_of
 from foldproof.tasks.data.panel.read import features_version
 from foldproof.tasks.data.spec import DataSpec
+from foldproof.tasks.diagnose.counted_runs import Advance
 from foldproof.tasks.diagnose.data.plan import diagnose_plan
 from foldproof.tasks.diagnose.findings.finding import Finding, LeakReport
 from foldproof.tasks.diagnose.forecaster import audit_forecaster, data_findings
@@ -228,7 +229,12 @@ def _options(own: OwnRows, rows: pd.DataFrame, spec: AuditSpec, quick: bool) -> 
 
 @task(name="audit forecaster")
 def audit_outside(
-    forecaster: str, rows: pd.DataFrame, fold: Fold, target: str | None, options: AuditOptions
+    forecaster: str,
+    rows: pd.DataFrame,
+    fold: Fold,
+    target: str | None,
+    options: AuditOptions,
+    advance: Advance | None = None,
 ) -> Timed[LeakReport]:
-    """The audit of a user's own forecaster."""
-    return timed(audited, forecaster, rows, fold, target, options)
+    """The audit of a user's own forecaster; ``advance`` is called after each of its runs."""
+    return timed(audited, forecaster, rows, fold, target, options, advance)

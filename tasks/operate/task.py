@@ -102,7 +102,8 @@ def score_rows(
 
     ``kept`` is the folder of the rows that ``data.incremental`` keeps.
     """
-    night = night_of(operation.model, champion, load_raw(data, kept), night_date(operation))
+    raw = load_raw(data, kept)
+    night = night_of(operation.model, champion, raw, night_date(operation), operation.calendar)
     return scoring_of(night, operation.score)
 
 
@@ -147,7 +148,8 @@ def monitor_champion(
         kept: Folder of the rows that ``data.incremental`` keeps.
     """
     rows = read(data, kept=kept)
-    night = night_of(operation.model, champion, rows.frame, night_date(operation))
+    when, calendar = night_date(operation), operation.calendar
+    night = night_of(operation.model, champion, rows.frame, when, calendar)
     panel = panel_of(rows, data, target, None)
     return monitoring_of(night, scores, panel, target.horizon, operation)
 

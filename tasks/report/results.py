@@ -14,7 +14,9 @@ from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.compare.comparison import Comparison
 from foldproof.tasks.compare.selection import Selection, selection
 from foldproof.tasks.compare.spec import StatisticsSpec
+from foldproof.tasks.decompose.decompose import Decomposition
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
+from foldproof.tasks.portfolio.portfolio import Portfolios
 from foldproof.tasks.report.text import is_reference, label, minus
 from foldproof.tasks.split.fold import Fold
 
@@ -72,6 +74,9 @@ class Results:
             tracking store did not answer.
         tuning: variant, the settings that were tried, rank_ic on the tuning folds, chosen; empty
             without tuning.
+        decomposition: What the forecasts are made of; None if that was not computed.
+        portfolios: What portfolios by forecast would have earned; None without prices, or with too
+            few days.
     """
 
     title: str
@@ -99,6 +104,8 @@ class Results:
     engine: str = "torch"
     earlier: int | None = None
     tuning: pd.DataFrame = field(default_factory=pd.DataFrame)
+    decomposition: Decomposition | None = None
+    portfolios: Portfolios | None = None
 
     @property
     def ranking(self) -> pd.DataFrame:

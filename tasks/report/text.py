@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterable
 
+from foldproof.tasks.decompose.rows import ENSEMBLE
 from foldproof.tasks.train import PREFIX, REFERENCES
+from foldproof.tasks.train.single_features import FEATURE
 
 
 def is_reference(name: str) -> bool:
@@ -18,6 +20,10 @@ def label(name: str) -> str:
     """
     if is_reference(name):
         key = name.removeprefix(PREFIX)
+        if key.startswith(FEATURE):
+            return f"{key.removeprefix(FEATURE)} alone"
+        if name == ENSEMBLE:
+            return "ensemble of candidates"
         return REFERENCES[key].title if key in REFERENCES else key
     return "no normalization" if name == "none" else re.sub(r"[\w.]+:", "", name)
 

@@ -79,7 +79,7 @@ def fit_unit(unit: Unit, panel: Panel) -> tuple[TrainedUnit, Forecaster]:
         ),
         best_epoch=fit.best_epoch,
         forecasts=pd.DataFrame(),
-        engine=engine.lstm_engine(unit.network, unit.training),
+        engine=engine.lstm_engine(unit.network, unit.training) if variant.native else "torch",
     )
     return trained, network
 

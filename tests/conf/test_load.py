@@ -172,6 +172,13 @@ BAD_SETTINGS = {
 }
 
 
+def test_a_cell_that_the_native_lstm_lacks_is_refused_with_that_engine_only() -> None:
+    cell = "variants=[layer_norm_cell, weight_norm]"
+    with pytest.raises(ValueError, match="native does not run the LSTM's cell of variant layer_no"):
+        load("quick", [cell, "training.engine=native", "statistics.reference=weight_norm"])
+    assert load("quick", [cell]).variants == ("layer_norm_cell", "weight_norm")
+
+
 @pytest.mark.parametrize("case", BAD_SETTINGS)
 def test_a_bad_setting_gets_one_clear_message(case: str) -> None:
     override, message = BAD_SETTINGS[case]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -40,12 +40,6 @@ class Champion:
     unit: str
     weights: Path
     notes: Path
-
-
-def business_days(newest: date, night: date) -> int:
-    """Business days after the newest row, up to and including the night; Friday to Sunday is 0."""
-    day = timedelta(days=1)
-    return max(0, int(np.busday_count(newest + day, night + day)))
 
 
 def incumbent_of(champion: Champion, forecasts: pd.DataFrame, folds: Sequence[Fold]) -> Incumbent:

@@ -12,6 +12,8 @@ from foldproof.tasks.markdown import escaped, markdown_table
 from foldproof.tasks.report.answer import Answer
 from foldproof.tasks.report.attribution.answer import which_features
 from foldproof.tasks.report.audit.text import most_telling, witness_text
+from foldproof.tasks.report.decomposition.rows import neutral_clause
+from foldproof.tasks.report.portfolio.table import pays_clause
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.text import counted, in_sentence, label, names
 
@@ -143,7 +145,8 @@ def worth_it(results: Results) -> Answer:
     return Answer(
         verdict,
         f"Mean daily rank IC is {ours} for the best LSTM ({label(best)}) and {theirs} for "
-        f"{in_sentence(rival)}, the best forecaster without an LSTM.",
+        f"{in_sentence(rival)}, the best forecaster without an LSTM{neutral_clause(results)}"
+        f"{pays_clause(results)}.",
     )
 
 

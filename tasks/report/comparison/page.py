@@ -16,6 +16,8 @@ from foldproof.tasks.report.audit.text import grouped, witness_text
 from foldproof.tasks.report.comparison.answers import QUESTIONS, answers
 from foldproof.tasks.report.comparison.figures import figures_of
 from foldproof.tasks.report.comparison.ranking import kind_of
+from foldproof.tasks.report.decomposition.rows import decomposition_table, removed
+from foldproof.tasks.report.portfolio.table import heads, portfolio_table
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.template import Report, fill
 from foldproof.tasks.report.text import label, minus, plain
@@ -47,6 +49,10 @@ def page_of(results: Results, figures: Mapping[str, bytes]) -> str:
         embedded=embedded,
         ranking=[_row(results, str(name), entry) for name, entry in results.ranking.iterrows()],
         findings=not_clean(results),
+        decomposed=decomposition_table(results),
+        removed=removed,
+        books=portfolio_table(results),
+        book_heads=heads(results.portfolios) if results.portfolios else [],
         attribution=attribution_facts(results),
         checks=checks_table(results),
         label=label,

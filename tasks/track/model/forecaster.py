@@ -50,7 +50,8 @@ def forecaster_files(
     served = served_of(trained, features, data)
     dense = served.inputs(raw) if dense is None else dense
     background = background_of(served, dense, trained, importance)
-    rows = example_rows(raw, data, features, background.history + EXAMPLE_DATES, EXAMPLE_SYMBOLS)
+    dates = len(dense.dates) if background.since else background.history + EXAMPLE_DATES
+    rows = example_rows(raw, data, features, dates, EXAMPLE_SYMBOLS)
     scores = served.table(served.inputs(rows))
     return ModelFiles(
         code=Path(__file__).with_name("served_model.py"),

@@ -180,8 +180,34 @@ def write_summary(results: Results, report: Report, folder: Path) -> None:
         results.tuning.to_csv(folder / "tuning.csv", index=False)
     results.plan_audit.to_csv(folder / "fold_plan.csv", index=False)
     results.forecasts.to_parquet(folder / "forecasts.parquet", index=False)
+    for name, table in further_tables(results).items():
+        if len(table):
+            table.to_parquet(folder / f"{name}.parquet", index=False)
     shared = [finding for subject in SHARED for finding in results.findings.get(subject, ())]
     write_findings(shared, folder / "shared_findings.json")
+
+
+def further_tables(results: Results) -> dict[str, pd.DataFrame]:
+    """The tables of the decomposition and of the portfolios, by the name of their file."""
+    made, held = results.decomposition, results.portfolios
+    tables: dict[str, pd.DataFrame] = {}
+    if made is not None:
+        tables |= {
+            "decomposition_by_row": made.table.reset_index(),
+            "decomposition_neutral_rank_ic": made.neutral.reset_index(),
+            "decomposition_by_regime": made.regimes,
+            "decomposition_by_horizon_and_delay": made.decay,
+        }
+    if held is not None:
+        tables |= {
+            "portfolio_by_row": held.table,
+            "portfolio_by_cost": held.costs,
+            "portfolio_quantiles": held.quantiles,
+            "portfolio_order": held.monotonic.reset_index(),
+            "portfolio_daily_profit": held.profits.reset_index(),
+            "portfolio_daily_trades": held.trades.reset_index(),
+        }
+    return tables
 
 
 def panel_of(results: Results) -> Dataset:

@@ -8,8 +8,10 @@ import pandas as pd
 
 from foldproof.tasks.diagnose.findings.finding import Verdict
 from foldproof.tasks.markdown import escaped
+from foldproof.tasks.portfolio.portfolio import LONG_SHORT
 from foldproof.tasks.report.attribution.shares import failed_checks
 from foldproof.tasks.report.comparison.answers import answers, summary_markdown
+from foldproof.tasks.report.portfolio.table import long_short
 from foldproof.tasks.report.results import Results, is_true
 from foldproof.tasks.track.entries import LONGEST, NOTE, Value, flat, seconds
 from foldproof.tasks.track.runs import MISSING
@@ -31,6 +33,12 @@ OVERALL: Mapping[str, str] = MappingProxyType({
 })  # fmt: skip
 """Metric of each column of the ranking that is one; the others are in ``overall.csv``. MLflow sorts
 sections and charts by name, so the charts of a comparison begin with the rank IC."""
+PORTFOLIO: Mapping[str, str] = MappingProxyType({
+    "sharpe": "oos/sharpe",
+    "turnover": "oos_secondary/turnover",
+    "break_even": "oos_secondary/break_even_bp",
+})  # fmt: skip
+"""Metric of each figure of the long-short portfolio that is one; the others are in the tables."""
 BY_FOLD = ("rank_ic", "mse_ratio")
 """Columns of the table by fold that are metrics; the others are in ``by_fold.csv``."""
 DECISIVE = (
@@ -104,8 +112,8 @@ def variant_params(results: Results, name: str) -> dict[str, str]:
     about = {f"variant.{field}": str(getattr(variant, field)) for field in fields}
     target = variant.target or results.config.get("target", {}).get("kind", "")
     trained_on = {"variant.target": str(target)} if target else {}
-    found = {"variant": name} | about | trained_on | settings(results.config)
-    return found | tuned(results, name)
+    own = about | trained_on | tuned(results, name)
+    return {"variant": name} | own | settings(results.config)
 
 
 def tuned(results: Results, name: str) -> dict[str, str]:
@@ -129,6 +137,29 @@ def overall_values(results: Results, name: str) -> Iterator[Value]:
         value: Any = entry.get(column)
         if not pd.isna(value):
             yield key, float(value), 0
+    yield from _decomposed(results, name)
+    yield from _portfolio(results, name)
+
+
+def _decomposed(results: Results, name: str) -> Iterator[Value]:
+    """The neutral rank IC of a variant; its interval and exposures are in the summary's tables."""
+    found = results.decomposition
+    if found is not None and "neutral" in found.table:
+        yield "oos/rank_ic_neutral", found.table.loc[[name], "neutral"].to_numpy(float)[0], 0
+
+
+def _portfolio(results: Results, name: str) -> Iterator[Value]:
+    """The long-short portfolio of a variant before costs, and its Sharpe ratio after the lowest."""
+    found = results.portfolios
+    if found is None:
+        return
+    own = long_short(found)
+    for column, key in PORTFOLIO.items():
+        yield key, own.loc[[name], column].to_numpy(float)[0], 0
+    costs = found.costs[(found.costs["row"] == name) & (found.costs["book"] == LONG_SHORT)]
+    paid = costs[costs["cost"] > 0].nsmallest(1, "cost")
+    for cost, left in zip(paid["cost"], paid["sharpe"], strict=True):
+        yield f"oos/sharpe_at_{cost:g}_bp", float(left), 0
 
 
 def variant_values(results: Results, name: str) -> Iterator[Value]:

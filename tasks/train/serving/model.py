@@ -20,7 +20,7 @@ from foldproof.tasks.data import DataSpec, features_of
 from foldproof.tasks.data.features.grid import Grid, grid_of, members
 from foldproof.tasks.data.panel.layout import dense_features
 from foldproof.tasks.data.rows import names_of
-from foldproof.tasks.train.serving.rows import inputs_of, is_read, short_history
+from foldproof.tasks.train.serving.rows import inputs_of, is_read, rows_since, short_history
 from foldproof.tasks.train.serving.training_values import BACKGROUND, Background
 from foldproof.tasks.train.unit import TrainedUnit
 
@@ -90,9 +90,12 @@ class Served:
 
         Raises:
             DataError: What is wrong with which column, in which row; or no symbol has enough
-                history, and how much a score needs.
+                history, and how much a score needs; or the rows begin too late for a normalization
+                by all rows so far.
         """
         frame = inputs_of(rows, self.data, self.features)
+        if self.background and self.background.since:
+            frame = rows_since(frame, self.background.since)
         scores = self.table(self.inputs(frame))
         if scores["score"].isna().all():
             raise short_history(frame, self.background.history if self.background else None)

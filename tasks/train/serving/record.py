@@ -1,12 +1,14 @@
 """Facts recorded beside a model's weights: its training rows and the history that it needs."""
 
 from collections.abc import Mapping
+from datetime import date
 from types import MappingProxyType
 
 import numpy as np
 import torch
 
 from foldproof.models.network import Ensemble
+from foldproof.models.normalizers import resolve
 from foldproof.models.windows import eligible
 from foldproof.tasks.data import DataSpec
 from foldproof.tasks.train.serving.model import ModelInputs, Served
@@ -51,7 +53,7 @@ def background_of(
         trained: The unit, which has the training block.
         importance: Importance of its features by integrated gradients; scaled to sum to 1.
     """
-    fold = trained.unit.fold
+    fold, unbounded = trained.unit.fold, resolve(served.variant).unbounded
     block = inputs.between(*trained_on(fold))
     cut = slice(block.start, block.stop)
     total = sum(importance.values())
@@ -59,6 +61,7 @@ def background_of(
         trained_on=trained_on(fold),
         fitted_to=fitted_to(fold),
         history=history_needed(served, inputs),
+        since=date.fromisoformat(str(inputs.dates[0])[:10]) if unbounded else None,
         reference=profiles(inputs.values[cut][inputs.member[cut]], inputs.features),
         importance={name: value / total for name, value in importance.items()} if total else {},
     )

@@ -1,27 +1,33 @@
 """Workers of a Dask cluster: what is checked before they take tasks, and what travels to them."""
 
+import importlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
 
 import cloudpickle
+import dask
 import pandas as pd
 import psutil
 import pytest
 import yaml
-from distributed import Client, LocalCluster
+from distributed import CancelledError, Client, KilledWorker, LocalCluster, Security
+from prefect.events.worker import EventsWorker
 
 from foldproof.conf.compute import ComputeSpec
 from foldproof.flows.processes import dask_cluster, dask_worker
 from foldproof.flows.processes.dask_cluster import Cluster, checked, own_code, ticket_of
 from foldproof.flows.processes.dask_worker import Ticket, complaint, here, use
-from foldproof.flows.processes.workers import WorkerError
+from foldproof.flows.processes.workers import DiedError, WorkerError
 from foldproof.tasks.data import DataSpec, build, folder_of
 from foldproof.tasks.data.spec import SyntheticSpec
 from foldproof.tasks.storage import leave_note
@@ -106,11 +112,52 @@ def test_workers_are_checked_before_the_start(
     assert not [*tmp_path.iterdir()], "nothing is left in the storage"
 
 
+def flat(settings: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Settings of Dask by dotted name."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl makes the certificates")
+def test_a_cluster_with_tls_takes_only_holders_of_a_certificate(
+    ticket: Ticket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The settings are those of conf/README.md, which Dask reads from the environment."""
+    monkeypatch.setattr(dask_cluster, "CONNECT", 2.0)
+    key, own = str(tmp_path / "me.key"), str(tmp_path / "me.pem")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+         "-nodes", "-keyout", key, "-out", own, "-days", "2", "-subj", "/CN=own"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    tls = "DASK_DISTRIBUTED__COMM__TLS__"
+    variables = {f"{tls}CA_FILE": own, "DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "true"}
+    for role in ("SCHEDULER", "WORKER", "CLIENT"):
+        variables |= {f"{tls}{role}__CERT": own, f"{tls}{role}__KEY": key}
+    with dask.config.set(dict(flat(dask.config.collect_env(variables)))), LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None,
+        protocol="tls://", security=Security(),
+    ) as cluster, dask_cluster.connected(cluster.scheduler_address) as client:  # fmt: skip
+        assert cluster.scheduler_address.startswith("tls://127.0.0.1:")
+        assert checked(client, replace(COMPUTE, storage=str(tmp_path)), ticket, None) == 1
+        with (
+            dask.config.set({"distributed.comm.tls.client.cert": None}),
+            pytest.raises(WorkerError, match="needs a certificate: name it, its key"),
+            dask_cluster.connected(cluster.scheduler_address),
+        ):
+            pass
+
+
 @pytest.fixture
 def own_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Modules and their search path as before."""
     monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr(dask_worker, "USED", {"key": "", "folder": None, "modules": ()})
+    monkeypatch.setattr(
+        dask_worker, "USED", dict.fromkeys(dask_worker.USED) | {"key": "", "modules": ()}
+    )
     before = {*sys.modules}
     yield
     for name in {*sys.modules} - before:
@@ -191,6 +238,58 @@ def test_panels_travel_by_reference(ticket: Ticket, tmp_path: Path, monkeypatch)
         cluster.by_reference({"rows": tmp_path})
 
 
+def test_a_worker_notes_at_its_start_which_code_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every module that a key of a task asks for: its file may change while the worker runs."""
+    noted = set[tuple[str, ...]]()
+    monkeypatch.setattr(dask_worker, "code_version", lambda *modules: noted.add(modules))
+    dask_worker.dask_setup(None)
+    asked = set[tuple[str, ...]]()
+    for module in map(importlib.import_module, dask_worker.TASKS):
+        text = Path(module.__file__ or "").read_text()
+        names = re.findall(r"code_version\(([^)]*)\)", text)
+        asked |= {(module.__name__ if name == "__name__" else name.strip('"'),) for name in names}
+    assert len(asked) >= 4
+    assert noted >= asked | {("foldproof",), ("foldproof.tasks.train.train",)}
+
+
+def test_a_worker_reports_to_the_server_of_each_command(
+    own_modules: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prefect keeps its connections for the life of a process."""
+    dropped = list[float]()
+    monkeypatch.setattr(EventsWorker, "drain_all", lambda timeout: dropped.append(timeout))
+    counts = []
+    for api in ("http://127.0.0.1:1/api", "http://127.0.0.1:1/api", "http://127.0.0.1:2/api"):
+        dask_worker.report_to(api)
+        counts.append(len(dropped))
+    assert counts == [0, 0, 1]
+
+
+def test_a_worker_that_joins_later_and_differs_runs_nothing(ticket: Ticket) -> None:
+    with pytest.raises(WorkerError, match="that joined later cannot be used: it runs other code"):
+        dask_worker.run(changed(ticket, "code", "other"), None, b"nothing that can be unpickled")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (
+            KilledWorker("train-1", SimpleNamespace(address="tcp://10.0.0.2:4"), 3), DiedError,
+            "its worker died 4 times; the last was tcp://10.0.0.2:4",
+        ),
+        (CancelledError("train-1"), WorkerError, "the Dask scheduler stopped answering"),
+    ],
+)  # fmt: skip
+def test_what_became_of_the_workers_is_one_sentence(
+    error: Exception, kind: type[Exception], message: str
+) -> None:
+    def result(timeout: float | None = None) -> None:
+        raise error
+
+    with pytest.raises(kind, match=re.escape(message)):
+        dask_cluster.Future(uuid4(), SimpleNamespace(result=result)).result()
+
+
 MINE = """
 from foldproof.models.normalizers import VARIANTS, Variant
 from parts import PARTS
@@ -224,7 +323,7 @@ def of_workers(folder: Path) -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_cluster_gives_the_same_bits_although_a_worker_is_killed(tmp_path: Path) -> None:
     """Two workers in folders of their own, which share nothing with the command but a storage."""
     folders = {name: tmp_path / name for name in ("lead", "alone", "one", "two", "scheduler")}
@@ -262,16 +361,20 @@ def test_a_cluster_gives_the_same_bits_although_a_worker_is_killed(tmp_path: Pat
         ]
         assert {*listening} == {"127.0.0.1"}
         assert lead.wait(400) == 0, log.read_text()
+        found = forecasts(folders["lead"])
+        again = subprocess.run(
+            [*compare, *cluster, "variants=[none]", "seeds=[2]"],
+            cwd=folders["lead"], env=environment(), capture_output=True, text=True, timeout=400,
+        )  # fmt: skip
+        assert again.returncode == 0, "the same workers, another Prefect server: " + again.stderr
     alone = subprocess.run(
         [*compare, "compute.workers=1"], cwd=folders["alone"], env=environment(),
         capture_output=True, text=True,
     )  # fmt: skip
     assert alone.returncode == 0, alone.stdout + alone.stderr
-    pd.testing.assert_frame_equal(
-        forecasts(folders["lead"]), forecasts(folders["alone"]), check_exact=True
-    )
+    pd.testing.assert_frame_equal(found, forecasts(folders["alone"]), check_exact=True)
     names = [file.name for file in (shared / "results").iterdir()]
-    assert sum(name.startswith("train-") for name in names) == 6
+    assert sum(name.startswith("train-") for name in names) == 6 + 1
     assert not [*(folders["lead"] / ".foldproof" / "results").glob("*")]
     for name in ("one", "two"):
         assert [*(folders[name] / ".foldproof" / "panels").glob("panel-*")]

@@ -14,7 +14,7 @@ from foldproof.tasks.data import DataSpec, SyntheticSpec, TargetSpec, build
 from foldproof.tasks.diagnose import QUICK, LeakReport, Verdict, task
 from foldproof.tasks.diagnose import spec as audit_spec
 from foldproof.tasks.diagnose.spec import AuditSpec
-from foldproof.tasks.diagnose.variant import OwnForecaster
+from foldproof.tasks.diagnose.variant import OwnForecaster, OwnRows
 from foldproof.tasks.encoded import decode, encode
 from foldproof.tasks.split import Fold, WalkForward, plan_hash
 from foldproof.tasks.train import Unit, train_unit
@@ -160,8 +160,26 @@ def test_the_cache_keys_of_an_audit_depend_on_rows_fold_and_settings(folds, cach
         assert first == key(None, {**given, "panel": start.absolute()}), "wherever the panel lies"
         other = {name for name, one in changes.items() if key(None, given | {name: one}) != first}
         assert other == names
+    ranks = replace(mine.rows, target=TargetSpec(1, "cs_rank"))
+    assert task.panel_key(None, given | {"own": ranks}) != task.panel_key(None, given)
     without = {**given, "panel": None}
     assert task.variant_key(None, without) is task.panel_key(None, without) is None
+
+
+@pytest.mark.parametrize("kind", ["cs_rank_normal", "volatility_scaled"])
+def test_a_kind_of_target_is_audited_from_raw_rows(kind):
+    """A scale from earlier returns is honest; the label is known when it is declared to be."""
+    data = DataSpec(
+        source="noise", min_history=50, synthetic=SyntheticSpec(days=340, symbols=5, seed=2)
+    )
+    rows = OwnRows(data, TargetSpec(horizon=2, kind=kind), 3)
+    panel = build(rows.data, rows.target)
+    fold = WalkForward(40, 20, 20, keep=1).folds(panel.dates, panel.label_end)[0]
+    found, _ = task.audit_panel.fn(rows, fold, AuditSpec(), True)
+    verdicts = {(one.test, one.stage): one.verdict for one in found}
+    assert verdicts[("execution", "target")] is Verdict.CLEAN
+    assert verdicts[("purge", "target")] is Verdict.CLEAN
+    assert Verdict.LEAK not in verdicts.values()
 
 
 @pytest.mark.parametrize("quick", [False, True])

@@ -200,6 +200,14 @@ def test_the_key_depends_on_every_setting(unit: Unit) -> None:
     assert replace(unit).key == unit.key
 
 
+def test_the_engine_of_a_cell_that_runs_in_torch_is_torch(unit: Unit, panel: Panel) -> None:
+    short = replace(unit.training, epochs=1)
+    for variant in ("recurrent_batch_norm", "weight_norm"):
+        one = train_unit(replace(unit, variant=variant, training=short), panel)
+        native = lstm_engine(unit.network, unit.training)
+        assert one.engine == (native if variant == "weight_norm" else "torch")
+
+
 def test_units_of_another_engine_are_other_units(
     unit: Unit, panel: Panel, trained: TrainedUnit, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,7 +74,7 @@ def test_the_best_setting_has_the_highest_score_and_ties_go_to_the_first() -> No
     first, second, third = grid(TuningSpec(folds=1, hidden=(4, 8, 16)), DEFAULT)
     assert best_setting({first: 0.1, second: 0.3, third: 0.2}) == second
     assert best_setting({first: 0.3, second: 0.3, third: np.nan}) == first
-    with pytest.raises(ValueError, match=r"raise tuning.folds"):
+    with pytest.raises(ValueError, match=r"raise tuning\.folds"):
         best_setting({first: np.nan})
 
 

@@ -16,7 +16,6 @@ from foldproof.tasks.diagnose.findings.finding import Verdict
 from foldproof.tasks.operate.retraining.evidence import (
     CHAMPION,
     Champion,
-    business_days,
     challenger_of,
     champion_forecasts,
     incumbent_of,
@@ -184,19 +183,6 @@ def test_how_far_the_champion_is_behind_counts_trading_dates(
     assert incumbent_of(fresh, nothing, folds).behind == 0
     never = replace(fresh, tested_from=date(2100, 1, 1))
     assert incumbent_of(never, nothing, folds).behind == 0
-
-
-@pytest.mark.parametrize(
-    ("newest", "night", "days"),
-    [
-        (date(2024, 5, 31), date(2024, 5, 31), 0),
-        (date(2024, 5, 31), date(2024, 6, 2), 0),  # Friday to Sunday
-        (date(2024, 5, 31), date(2024, 6, 3), 1),
-        (date(2024, 6, 3), date(2024, 5, 31), 0),
-    ],
-)
-def test_staleness_counts_business_days(newest: date, night: date, days: int) -> None:
-    assert business_days(newest, night) == days
 
 
 def test_several_seeds_of_a_challenger_are_one_ensemble(

@@ -6,12 +6,20 @@ import pandas as pd
 import pytest
 
 from foldproof.models.network import Ensemble
-from foldproof.tasks.data import ColumnsSpec, DataSpec, SyntheticSpec, TargetSpec, build, load_raw
+from foldproof.tasks.data import (
+    ColumnsSpec,
+    DataError,
+    DataSpec,
+    SyntheticSpec,
+    TargetSpec,
+    build,
+    load_raw,
+)
 from foldproof.tasks.operate.monitoring.importance import importance_of_rows
 from foldproof.tasks.split import plan_hash
 from foldproof.tasks.train import Unit, network_of, train_unit
 from foldproof.tasks.train.serving.model import example_rows, read_served, write_served
-from foldproof.tasks.train.serving.record import served_of
+from foldproof.tasks.train.serving.record import background_of, served_of
 from tests.tasks.train.conftest import SPLIT
 from tests.variants import EVERY_VARIANT
 
@@ -127,3 +135,27 @@ def test_the_files_hold_no_pickle(unit: Unit, panel, tmp_path: Path) -> None:
     trained = train_unit(unit, panel)
     files = write_served(trained, panel.features, DataSpec(), tmp_path)
     assert sorted(file.suffix for file in files.values()) == [".json", ".safetensors"]
+
+
+def test_a_normalization_by_all_rows_so_far_needs_them_for_a_score(
+    unit: Unit, tmp_path: Path
+) -> None:
+    panel, raw = build(PRICES, TargetSpec()), load_raw(PRICES)
+    fold = SPLIT.folds(panel.dates, panel.label_end)[0]
+    one = replace(
+        unit, variant="expanding_zscore", fold=fold, panel=panel.fingerprint,
+        plan=plan_hash((fold,)), training=replace(unit.training, epochs=1),
+    )  # fmt: skip
+    trained = train_unit(one, panel)
+    served = served_of(trained, panel.features, PRICES)
+    background = background_of(served, served.inputs(raw), trained)
+    served = replace(served, background=background)
+    first = raw["date"].min()
+    assert background.since == first.date()
+    earlier = raw[raw["date"] == first].assign(date=first - pd.Timedelta(days=1), price=1e6)
+    whole, longer = (served.score(rows) for rows in (raw, pd.concat([earlier, raw])))
+    pd.testing.assert_frame_equal(whole, longer)
+    with pytest.raises(DataError, match=f"normalizes by all rows since {first.date()}"):
+        served.score(raw[raw["date"] > first])
+    written = write_served(trained, panel.features, PRICES, tmp_path, background)
+    assert read_served(*written.values()).background == background
