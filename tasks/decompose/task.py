@@ -79,6 +79,7 @@ def decompose_forecasts(
         folds,
         candidates_of(aligned, outside),
         target.horizon,
+        delisting_return=target.delisting_return,
         closes=closes_of(rows, data.fill_limit),
         industries=industries_of(rows),
         statistics=statistics,

@@ -23,12 +23,10 @@ class Head(NamedTuple):
 
 def heads(found: Portfolios) -> list[Head]:
     """The columns of the table."""
+    costs = dict.fromkeys(found.costs["cost"])
     ratios = [
-        Head(
-            f"Sharpe, {cost:g}{SPACE}bp",
-            "Annual return over volatility after this cost of a trade.",
-        )
-        for cost in dict.fromkeys(found.costs["cost"])
+        Head(f"Sharpe, {cost:g}{SPACE}bp", "Annual return over volatility after this cost.")
+        for cost in costs
     ]
     active = [
         Head(f"long-only, {cost:g}{SPACE}bp", "Information ratio of the top quantile against all "
