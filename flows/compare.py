@@ -49,7 +49,7 @@ def compare_on(
     fitted.require([experiment.statistics.base(experiment.variants)])
     with watch("statistics"), screen.busy("statistics"):
         comparison = compare_forecasts(
-            fitted.forecasts, experiment.target.horizon, experiment.statistics,
+            fitted.forecasts, fitted.key, experiment.target.horizon, experiment.statistics,
             fitted.leaking.union(experiment.controls),
         )  # fmt: skip
     results = assemble(experiment, panel, plan, fitted, comparison, watch.seconds)

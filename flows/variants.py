@@ -1,7 +1,7 @@
 """Train, attribute and audit every variant, with many units in parallel."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,18 @@ from foldproof.tasks.data import load
 from foldproof.tasks.diagnose import Finding, Verdict
 from foldproof.tasks.diagnose.findings.finding import overall
 from foldproof.tasks.diagnose.task import audit_folds, audit_panel_features, diagnose
+from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.split.task import Plan
 from foldproof.tasks.timing import Timed
-from foldproof.tasks.train import PREFIX, TrainedUnit, TrainingError, Unit
-from foldproof.tasks.train.task import forecast_reference, train
+from foldproof.tasks.train import PREFIX, TrainedUnit, TrainingError, Unit, digest
+from foldproof.tasks.train.task import (
+    forecast_reference,
+    reference_key,
+    reference_table,
+    train,
+    whole,
+    without_forecasts,
+)
 
 T = TypeVar("T")
 
@@ -33,8 +41,9 @@ class Fitted:
     """Results of the units, collected as they finish.
 
     Attributes:
-        trained: Units by variant, in the order of the plan and the seeds.
-        references: Forecasts of the reference forecasters, a frame per fold.
+        trained: Units by variant, in the order of the plan and the seeds, without their forecasts,
+            which stay in the results until they are read.
+        references: Keys of the kept forecasts of the reference forecasters, by name and fold.
         attributions: By variant, one per unit.
         findings: By variant.
         shared: Findings that concern every variant, by subject: features, folds.
@@ -45,7 +54,7 @@ class Fitted:
     """
 
     trained: dict[str, list[TrainedUnit]] = field(default_factory=dict)
-    references: list[pd.DataFrame] = field(default_factory=list)
+    references: dict[tuple[str, int], str] = field(default_factory=dict)
     attributions: dict[str, list[Attribution]] = field(default_factory=dict)
     findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     shared: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
@@ -65,15 +74,23 @@ class Fitted:
             for trained in self.complete.values()
         ]
 
+    def forecasts(self) -> Iterator[pd.DataFrame]:
+        """Tables of forecasts: variants first, then references, in a fixed order."""
+        for trained in self.complete.values():
+            yield from tables_of(trained)
+        yield from map(reference_table, self.reference_keys)
+
     @property
-    def forecasts(self) -> pd.DataFrame:
-        """One long table: variants first, then references, in a fixed order."""
-        units = [one.forecasts for trained in self.complete.values() for one in trained]
-        references = sorted(
-            (one for one in self.references if one["variant"].iloc[0] not in self.missing),
-            key=lambda one: tuple(one[["variant", "fold"]].iloc[0]),
-        )
-        return pd.concat([*units, *references], ignore_index=True)
+    def reference_keys(self) -> list[str]:
+        """Keys of the references that miss nothing, in the order of name and fold."""
+        present = [one for one in sorted(self.references) if one[0] not in self.missing]
+        return [self.references[one] for one in present]
+
+    @property
+    def key(self) -> str:
+        """Hash of everything that decides :meth:`forecasts`."""
+        units = [one.unit.key for trained in self.complete.values() for one in trained]
+        return digest(units, self.reference_keys)
 
     def findings_of(self, variant: str) -> tuple[Finding, ...]:
         """The variant's own findings, then those that concern every variant."""
@@ -120,6 +137,11 @@ class Fitted:
             return []
 
         return then
+
+
+def tables_of(trained: Iterable[TrainedUnit]) -> Iterator[pd.DataFrame]:
+    """The forecasts of units, read one after the other."""
+    return (whole(one).forecasts for one in trained)
 
 
 def first_line(error: Exception) -> str:
@@ -171,7 +193,7 @@ def variant_jobs(
         return fitted.lose(variant, part, screen)
 
     def keep(done: Timed[TrainedUnit]) -> list[Job]:
-        trained.append(done.value)
+        trained.append(without_forecasts(done.value))
         fitted.seconds["train"] += done.seconds
         if len(trained) < len(units):  # for ever, if one has failed
             return []
@@ -189,7 +211,7 @@ def variant_jobs(
 
     def keep_findings(found: tuple[Finding, ...]) -> None:
         fitted.findings[variant] = found
-        rank_ic = daily(pd.concat([one.forecasts for one in trained])).to_numpy().mean()
+        rank_ic = daily(partial(tables_of, trained)).to_numpy().mean()
         screen.variant(variant, rank_ic, str(overall(found)))
 
     return [
@@ -219,12 +241,15 @@ def reference_jobs(
 ) -> list[Job]:
     """One job per fold of a reference forecaster."""
     window, seed = experiment.network.window, experiment.seeds[0]
-    return [
-        Job(
+
+    def reference(fold: Fold) -> Job:
+        given = {"name": name, "fold": fold, "window": window, "seed": seed, "panel": panel}
+        place, key = (f"{PREFIX}{name}", fold.number), reference_key(None, given)
+        return Job(
             f"reference {name} fold {fold.number}",
-            partial(forecast_reference.submit, name, fold, window, seed, panel),
-            fitted.keep("references", fitted.references.append),
+            partial(forecast_reference.submit, **given),
+            fitted.keep("references", lambda _: fitted.references.update({place: key})),
             fitted.lose(f"{PREFIX}{name}", f"fold {fold.number}", screen),
         )
-        for fold in plan.folds
-    ]
+
+    return [reference(fold) for fold in plan.folds]

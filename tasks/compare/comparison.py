@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from foldproof.models.normalizers import VARIANTS
-from foldproof.tasks.compare.aligned import Aligned, align
+from foldproof.tasks.compare.aligned import Aligned, align, aligned_of
 from foldproof.tasks.compare.confidence_set import confidence_set
+from foldproof.tasks.compare.cube import Cube, Tables, cube_of
 from foldproof.tasks.compare.intervals import simultaneous_intervals
 from foldproof.tasks.compare.metrics import Scores, figures, scores_of
 from foldproof.tasks.compare.spec import StatisticsSpec
@@ -44,7 +45,7 @@ class Comparison:
 
 
 def compare(
-    forecasts: pd.DataFrame,
+    forecasts: pd.DataFrame | Tables,
     horizon: int,
     spec: StatisticsSpec = StatisticsSpec(),  # noqa: B008  # frozen
     outside: Collection[str] = CONTROLS,
@@ -59,7 +60,8 @@ def compare(
 
     Args:
         forecasts: Out of sample: date, symbol, fold, variant, seed, forecast, target; an optional
-            column plan must hold one value.
+            column plan must hold one value. One table, or a function that returns its parts each
+            time it is called, so that they need not be in memory together.
         horizon: Rows that a label spans, at least 1.
         spec: Reference variant, level, draws and seed; the same seed gives the same figures.
         outside: Variants that leak and so are no candidates; by default the leaky controls.
@@ -69,7 +71,8 @@ def compare(
             :func:`~foldproof.tasks.compare.aligned.align`), span too few dates or lack the
             reference.
     """
-    aligned = align(forecasts)
+    cube = cube_of(forecasts)
+    aligned = aligned_of(cube)
     own = [name for name in aligned.variants if not name.startswith(PREFIX)]
     base = spec.base(own or aligned.variants)
     if base not in aligned.variants:
@@ -92,20 +95,20 @@ def compare(
         gains = ic[rivals].sub(ic[base], axis=0)
         judged = verdicts(gains, horizon, margin=spec.margin, level=spec.level)
         ranking = ranking.join(judged[["against", "detectable"]])
-    ranking = ranking.join(single_seeds(forecasts, aligned))
+    ranking = ranking.join(single_seeds(cube, aligned))
     ranking["coverage"] = aligned.coverage
     ranking = ranking.rename_axis("variant").sort_values("rank_ic", ascending=False, kind="stable")
     return Comparison(ranking, by_fold_of(aligned, scored), ic[ranking.index])
 
 
-def single_seeds(forecasts: pd.DataFrame, aligned: Aligned) -> pd.DataFrame:
+def single_seeds(cube: Cube, aligned: Aligned) -> pd.DataFrame:
     """The rank IC that one network has, and how much it depends on its seed.
 
     A row of the ranking averages forecasts over seeds, so its rank IC is that of an ensemble, which
     is usually higher than that of the single network that is registered.
 
     Args:
-        forecasts: As in :func:`compare`.
+        cube: The forecasts of every seed.
         aligned: The same forecasts aligned; its cells are used for every seed.
 
     Returns:
@@ -113,16 +116,16 @@ def single_seeds(forecasts: pd.DataFrame, aligned: Aligned) -> pd.DataFrame:
         standard deviation over seeds (NaN for one seed). Both columns are missing where no variant
         has several seeds.
     """
-    if "seed" not in forecasts or forecasts.groupby("variant")["seed"].nunique().max() < 2:
+    if max(map(len, cube.seeds.values())) < 2:
         return pd.DataFrame(index=[*aligned.variants])
-    found: dict[str, list[float]] = {name: [] for name in aligned.variants}
-    for (name, _), own in forecasts.groupby(["variant", "seed"], sort=True):
-        row = pd.Index(aligned.dates).get_indexer(own["date"])
-        column = pd.Index(aligned.symbols).get_indexer(own["symbol"])
-        inside = (row >= 0) & (column >= 0)
-        wide = np.full(aligned.target.shape, np.nan)
-        wide[row[inside], column[inside]] = own["forecast"].to_numpy(np.float64)[inside]
-        found[str(name)].append(float(rank_correlation(wide, aligned.target).mean()))
+    keep = np.ix_(cube.dates.isin(aligned.dates), cube.symbols.isin(aligned.symbols))
+    found = {
+        str(name): [
+            float(rank_correlation(cube.cells[own[seed]][keep], aligned.target).mean())
+            for seed in sorted(own)
+        ]
+        for name, own in cube.seeds.items()
+    }
     return pd.DataFrame(
         {
             "rank_ic_seed": {name: np.mean(ics) for name, ics in found.items()},
@@ -133,7 +136,7 @@ def single_seeds(forecasts: pd.DataFrame, aligned: Aligned) -> pd.DataFrame:
     )
 
 
-def daily(forecasts: pd.DataFrame) -> pd.DataFrame:
+def daily(forecasts: pd.DataFrame | Tables) -> pd.DataFrame:
     """Rank IC of every variant (columns) on every date (rows) that all variants forecast."""
     aligned = align(forecasts)
     return daily_of(aligned, scores_of(aligned))

@@ -1,13 +1,12 @@
 """The Prefect task of this step. A comparison of the same forecasts is found by its key."""
 
 from dataclasses import asdict
-from hashlib import sha256
 from typing import Any
 
-import pandas as pd
 from prefect import task
 
 from foldproof.tasks.compare.comparison import Comparison, compare
+from foldproof.tasks.compare.cube import Tables
 from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.train import digest
 from foldproof.tasks.version import code_version
@@ -15,15 +14,21 @@ from foldproof.tasks.version import code_version
 
 def comparison_key(_: Any, parameters: dict[str, Any]) -> str:
     """Prefect's cache key of a comparison: forecasts, settings, candidates and code."""
-    table: pd.DataFrame = parameters["forecasts"]
-    rows = sha256(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes()).hexdigest()
     settings = parameters["horizon"], asdict(parameters["spec"]), sorted(parameters["outside"])
-    return f"compare-{digest(rows, [*table], settings, code_version(__name__))}"
+    return f"compare-{digest(parameters['key'], settings, code_version(__name__))}"
 
 
 @task(name="compare forecasts", persist_result=True, cache_key_fn=comparison_key)
 def compare_forecasts(
-    forecasts: pd.DataFrame, horizon: int, spec: StatisticsSpec, outside: set[str]
+    forecasts: Tables, key: str, horizon: int, spec: StatisticsSpec, outside: set[str]
 ) -> Comparison:
-    """Scores, joint intervals, paired differences and the confidence set without ``outside``."""
+    """Scores, joint intervals, paired differences and the confidence set without ``outside``.
+
+    Args:
+        forecasts: Tables of all units and references, in a fixed order.
+        key: Hash of everything that decides them.
+        horizon: Rows that a label spans.
+        spec: How they are compared.
+        outside: Variants that are no candidates.
+    """
     return compare(forecasts, horizon, spec, outside)

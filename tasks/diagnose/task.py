@@ -27,6 +27,7 @@ from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.task import ENCODED, kept_under
 from foldproof.tasks.timing import Timed, timed
 from foldproof.tasks.train import TrainedUnit, code_version, train_unit, units_key
+from foldproof.tasks.train.task import whole
 
 
 def diagnosis_key(_: Any, parameters: dict[str, Any]) -> str:
@@ -58,7 +59,7 @@ def diagnose(
 
     def findings() -> tuple[Finding, ...]:
         found: list[Finding] = []
-        for one in trained:
+        for one in map(whole, trained):
             if one.unit.seed != first_seed:
                 found.append(reproduction(one, content))
                 continue

@@ -40,6 +40,7 @@ from foldproof.tasks.operate.spec import GateSpec, OperationSpec
 from foldproof.tasks.split import Fold
 from foldproof.tasks.train import TrainedUnit
 from foldproof.tasks.train.serving.model import read_served
+from foldproof.tasks.train.task import whole
 
 EVENT = "foldproof.alert."
 """Prefix of an alert's event name; the key of the alarm follows."""
@@ -79,7 +80,7 @@ def decide_champion(
         incumbent = incumbent_of(champion, known, folds)
     challengers = [
         challenger_of(
-            variant, overall(findings[variant]), pd.concat([one.forecasts for one in units]),
+            variant, overall(findings[variant]), pd.concat([whole(one).forecasts for one in units]),
             known, content, folds,
         )
         for variant, units in trained.items()
