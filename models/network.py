@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from foldproof.models.native.kernel import last_hidden
+from foldproof.models.native.kernel import hidden_states
 from foldproof.models.normalizers.variant import HiddenNormalizer, Variant, WindowNormalizer
 from foldproof.models.spec import NetworkSpec
 
@@ -35,11 +35,23 @@ class Forecaster(nn.Module):
         context: tuple[Tensor, ...] = ()
         if self.window is not None:
             x, context = self.window(x)
-        last = last_hidden(self.lstm, x, self.native)
+        last = hidden_states(self.lstm, x, native=self.native).squeeze(1)
         if self.hidden is not None:
             last = self.hidden(last, dates)
         forecast = self.head(self.dropout(last)).squeeze(-1)
         return forecast if self.window is None else self.window.inverse(forecast, context)
+
+    def along(self, x: Tensor, dates: Tensor) -> Tensor:
+        """Forecasts (B, n) at the last n steps of stretches (B, T, F), with their dates (B, n).
+
+        Each is the forecast of a window that begins with the stretch. The network must have no
+        window normalizer, and a hidden normalizer that reads one sample at a time.
+        """
+        states = hidden_states(self.lstm, x, dates.shape[1], self.native)
+        if self.hidden is not None:
+            states = self.hidden(states.flatten(0, 1), dates.flatten()).view_as(states)
+        forecasts: Tensor = self.head(self.dropout(states)).squeeze(-1)
+        return forecasts
 
     def start_epoch(self) -> None:
         """Reset the hidden normalizer at the start of a pass over the training block."""

@@ -50,6 +50,7 @@ def train_unit(unit: Unit, panel: Panel) -> TrainedUnit:
     )
     try:
         engine.require_engine(unit.network, unit.training)
+        engine.require_samples(unit.variant, variant, unit.training)
         fit = engine.fit(
             network, windows, train, validation, unit.training, unit.seed, variant.batches
         )

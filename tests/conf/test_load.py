@@ -138,6 +138,14 @@ BAD_SETTINGS = {
     ),
     "a level of one": ("statistics.level=1", "level must lie in [0.5, 1); it is 1"),
     "a loss that needs whole dates": ("training.loss=rank_correlation", "whole dates"),
+    "chunks for a variant that needs windows": (
+        ["variants=[none, revin]", "training.samples=chunks"],
+        "training.samples chunks cannot train revin: it normalizes each window on its own",
+    ),
+    "chunks in an order of time": (
+        "training={samples: chunks, batches: chronological}",
+        "it needs loss mse and batches shuffled; they are 'mse' and 'chronological'",
+    ),
     "a folder as a store": ("tracking.uri=./mlruns", "a server or a database"),
     "negative workers": ("workers=-1", "workers must be at least 0"),
     "a value in place of a section": (
@@ -154,7 +162,7 @@ BAD_SETTINGS = {
 def test_a_bad_setting_gets_one_clear_message(case: str) -> None:
     override, message = BAD_SETTINGS[case]
     with pytest.raises(ConfigError, match=re.escape(message)):
-        load("quick", [override])
+        load("quick", override if isinstance(override, list) else [override])
 
 
 @pytest.mark.parametrize("source", ["query", "file", "noise"])
