@@ -50,7 +50,7 @@ class Experiment(Description):
     training: TrainingSpec = TrainingSpec()
     """How the LSTM is trained."""
     seeds: tuple[int, ...] = Field((0,), min_length=1)
-    """Seeds of the networks of each variant and fold; forecasts are averaged over them."""
+    """Seeds of the networks of each variant and fold; see statistics.ensemble."""
     attribution: AttributionSpec = AttributionSpec()
     """Attribution: which features carry the forecast."""
     audit: AuditSpec = AuditSpec()

@@ -1,12 +1,8 @@
 """Benchmark of the audit: leaks, controls and the power of each test, side by side in processes."""
 
 import json
-import multiprocessing
-import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from typing import TypeVar
+from collections.abc import Sequence
 
 import pandas as pd
 from rich.console import Console
@@ -14,7 +10,7 @@ from rich.table import Table
 
 from foldproof.flows.commands.shell import fail
 from foldproof.flows.paths import BENCHMARK
-from foldproof.flows.processes.workers import start_pool_worker
+from foldproof.flows.processes.side_by_side import side_by_side
 from foldproof.tasks.benchmark.cases import CASES
 from foldproof.tasks.benchmark.power.run import DIALS, Turn, chosen_dials, rates, smallest, turn
 from foldproof.tasks.benchmark.run import (
@@ -28,7 +24,6 @@ from foldproof.tasks.benchmark.run import (
 
 DRAWS = 20
 """Draws per dial of the power table."""
-Result = TypeVar("Result")
 
 
 def run_benchmark(seeds: int, keys: Sequence[str]) -> int:
@@ -92,22 +87,6 @@ def audited(key: str, seed: int) -> Outcome:
 def turned(key: str, seed: int) -> Turn:
     """One dial on one draw, in a worker."""
     return turn(DIALS[key], seed)
-
-
-def side_by_side(
-    run: Callable[[str, int], Result], arguments: Iterable[tuple[str, int]]
-) -> Iterator[Result]:
-    """Results of ``run`` as they finish, one process per core; an interrupt ends all of them."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count() or 1, context, start_pool_worker) as pool:
-        try:
-            for future in as_completed([pool.submit(run, *one) for one in arguments]):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in multiprocessing.active_children():
-                process.terminate()
-            raise
 
 
 def store(name: str, table: pd.DataFrame) -> None:

@@ -142,6 +142,14 @@ def audit(
         bool,
         typer.Option("--power", help="With --benchmark: the smallest leak that each test detects."),
     ] = False,
+    variants: Annotated[
+        bool,
+        typer.Option(
+            "--variants",
+            help="Measure every claim of all normalizations, or of the named ones; with --quick "
+            "without CPU times.",
+        ),
+    ] = False,
     seeds: Annotated[
         int,
         typer.Option(
@@ -153,13 +161,18 @@ def audit(
 ) -> None:
     """Test variants, or your own forecaster, for information from the future.
 
-    Exit status 0: clean, or a study that finished, 1: a leak, 2: inconclusive, or could not run.
+    Exit status 0: clean, or a study that finished, 1: a leak, or a claim that does not hold, 2:
+    inconclusive, or could not run.
     """
     with command(verbose, NOTHING_LEFT):
+        keys = [key for key in (subject, *(settings or [])) if key]
+        if variants:
+            if benchmark or power or seeds:
+                fail("--variants goes with --quick only, not with --benchmark, --power or --seeds")
+            raise typer.Exit(late("flows.certify:run_certify")(keys, quick))
         if benchmark:
             from foldproof.flows.benchmark import DRAWS, run_benchmark, run_power
 
-            keys = [key for key in (subject, *(settings or [])) if key]
             if power:
                 run_power(seeds or DRAWS, keys)
                 raise typer.Exit

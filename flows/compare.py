@@ -49,8 +49,8 @@ def compare_on(
     fitted.require([experiment.statistics.base(experiment.variants)])
     with watch("statistics"), screen.busy("statistics"):
         comparison = compare_forecasts(
-            fitted.forecasts, fitted.key, experiment.target.horizon, experiment.statistics,
-            fitted.leaking.union(experiment.controls),
+            fitted.forecasts, fitted.forecast_hashes, experiment.target.horizon,
+            experiment.statistics, fitted.leaking.union(experiment.controls),
         )  # fmt: skip
     results = assemble(experiment, panel, plan, fitted, comparison, watch.seconds)
     links = find_logged(experiment.tracking, results)

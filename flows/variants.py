@@ -16,6 +16,7 @@ from foldproof.models.engine import lstm_engine
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.attribute.task import attribute
 from foldproof.tasks.compare.comparison import daily
+from foldproof.tasks.compare.task import table_hash
 from foldproof.tasks.data import load
 from foldproof.tasks.diagnose import Finding, Verdict
 from foldproof.tasks.diagnose.findings.finding import overall
@@ -23,7 +24,7 @@ from foldproof.tasks.diagnose.task import audit_folds, audit_panel_features, dia
 from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.split.task import Plan
 from foldproof.tasks.timing import Timed
-from foldproof.tasks.train import PREFIX, TrainedUnit, TrainingError, Unit, digest
+from foldproof.tasks.train import PREFIX, TrainedUnit, TrainingError, Unit
 from foldproof.tasks.train.task import (
     forecast_reference,
     reference_key,
@@ -44,6 +45,7 @@ class Fitted:
         trained: Units by variant, in the order of the plan and the seeds, without their forecasts,
             which stay in the results until they are read.
         references: Keys of the kept forecasts of the reference forecasters, by name and fold.
+        hashes: Of the forecasts, by the key of their unit or reference.
         attributions: By variant, one per unit.
         findings: By variant.
         shared: Findings that concern every variant, by subject: features, folds.
@@ -55,6 +57,7 @@ class Fitted:
 
     trained: dict[str, list[TrainedUnit]] = field(default_factory=dict)
     references: dict[tuple[str, int], str] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
     attributions: dict[str, list[Attribution]] = field(default_factory=dict)
     findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     shared: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
@@ -87,10 +90,10 @@ class Fitted:
         return [self.references[one] for one in present]
 
     @property
-    def key(self) -> str:
-        """Hash of everything that decides :meth:`forecasts`."""
+    def forecast_hashes(self) -> list[str]:
+        """Hashes of the tables of :meth:`forecasts`."""
         units = [one.unit.key for trained in self.complete.values() for one in trained]
-        return digest(units, self.reference_keys)
+        return [self.hashes[key] for key in (*units, *self.reference_keys)]
 
     def findings_of(self, variant: str) -> tuple[Finding, ...]:
         """The variant's own findings, then those that concern every variant."""
@@ -194,6 +197,7 @@ def variant_jobs(
 
     def keep(done: Timed[TrainedUnit]) -> list[Job]:
         trained.append(without_forecasts(done.value))
+        fitted.hashes[done.value.unit.key] = table_hash(done.value.forecasts)
         fitted.seconds["train"] += done.seconds
         if len(trained) < len(units):  # for ever, if one has failed
             return []
@@ -244,11 +248,16 @@ def reference_jobs(
 
     def reference(fold: Fold) -> Job:
         given = {"name": name, "fold": fold, "window": window, "seed": seed, "panel": panel}
-        place, key = (f"{PREFIX}{name}", fold.number), reference_key(None, given)
+        key = reference_key(None, given)
+
+        def store(table: pd.DataFrame) -> None:
+            fitted.references[f"{PREFIX}{name}", fold.number] = key
+            fitted.hashes[key] = table_hash(table)
+
         return Job(
             f"reference {name} fold {fold.number}",
             partial(forecast_reference.submit, **given),
-            fitted.keep("references", lambda _: fitted.references.update({place: key})),
+            fitted.keep("references", store),
             fitted.lose(f"{PREFIX}{name}", f"fold {fold.number}", screen),
         )
 

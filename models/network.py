@@ -27,7 +27,7 @@ class Forecaster(nn.Module):
         self.lstm = nn.LSTM(n_features, spec.hidden, spec.layers, batch_first=True, dropout=between)
         self.head = nn.Linear(spec.hidden, 1)
         self.dropout = nn.Dropout(spec.dropout)
-        self.window: WindowNormalizer | None = variant.window and variant.window(n_features)
+        self.window: WindowNormalizer | None = variant.window_for(n_features, spec.window)
         self.hidden: HiddenNormalizer | None = variant.hidden and variant.hidden(spec.hidden)
 
     def forward(self, x: Tensor, dates: Tensor) -> Tensor:

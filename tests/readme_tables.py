@@ -31,11 +31,14 @@ def variants() -> str:
     rows = [
         (
             f"`{key}`", one.formula, one.statistics, one.coupling, one.training_coupling,
-            one.source, one.trap,
+            "yes" if one.causal_steps else "no", one.source, one.trap,
         )
         for key, one in VARIANTS.items()
     ]  # fmt: skip
-    columns = ("key", "formula", "statistics from", "couples", "in training", "source", "trap")
+    columns = (
+        "key", "formula", "statistics from", "couples", "in training", "causal steps", "source",
+        "trap",
+    )  # fmt: skip
     return markdown(columns, rows)
 
 

@@ -21,6 +21,7 @@ from foldproof.conf.outside import load_outside
 from foldproof.conf.schema import Experiment
 from foldproof.conf.study import load_study, study_of
 from foldproof.flows.cli import app
+from foldproof.models.normalizers import resolve
 from foldproof.tasks.data import build
 from foldproof.tasks.diagnose import AuditOptions, Verdict, audit_forecaster
 from foldproof.tasks.diagnose.imported import own_fold
@@ -120,6 +121,9 @@ def check_foldproof(arguments: list[str]) -> None:
     if name == "explain":
         model = given["model"]
         load_explanation(model, [*([model] if "=" in model else []), *settings])
+    elif given.get("variants"):
+        for one in (subject, *settings):
+            assert not one or ":" in one or resolve(one)
     elif given.get("benchmark") or not subject:
         return
     elif ":" in subject:

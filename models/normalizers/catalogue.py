@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from foldproof.models.imported import imported
+from foldproof.models.normalizers.adaptive import BIN, DAIN, EDAIN, DishTS
 from foldproof.models.normalizers.chained import Chained
 from foldproof.models.normalizers.combined import AT, combined, on_batches, split_name
 from foldproof.models.normalizers.cross_section import (
@@ -33,7 +34,13 @@ from foldproof.models.normalizers.pooled import (
     ZScore,
 )
 from foldproof.models.normalizers.variant import Variant
-from foldproof.models.normalizers.window import FeatureBatchNorm, InstanceNorm, RevIN
+from foldproof.models.normalizers.window import (
+    FeatureBatchNorm,
+    InstanceNorm,
+    PriceRelative,
+    RevIN,
+    RobustInstanceNorm,
+)
 from foldproof.models.spec import OWN, unknown
 
 VARIANTS: Mapping[str, Variant] = MappingProxyType({
@@ -117,14 +124,54 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
     "instance_norm": Variant(
         "Instance norm", "(z - mean_window) / sd_window, z = train z-score",
         "Ulyanov, Vedaldi & Lempitsky 2016", input=ZScore(), window=InstanceNorm,
+        causal_steps=False,
         statistics="training rows, then the window",
         trap="the level of the window is lost",
     ),
     "revin": Variant(
         "RevIN", "a (z - mean_window) / sd_window + b, undone on the forecast by feature 0",
         "Kim et al., ICLR 2022", input=ZScore(), window=RevIN,
+        causal_steps=False,
         statistics="training rows, then the window",
         trap="meant for a target that continues feature 0",
+    ),
+    "robust_instance_norm": Variant(
+        "Robust instance norm",
+        "(z - median_window) / (1.4826 MAD_window), z = train z-score",
+        "instance norm with median and MAD", input=ZScore(), window=RobustInstanceNorm,
+        statistics="training rows, then the window",
+        trap="a feature with one value in most steps has MAD 0, so the other steps become huge",
+        kinks="medians of the window switch cells",
+    ),
+    "price_relative": Variant(
+        "Price relative to the last", "a (x / x_last - 1) + b over the window", "qlib Alpha360",
+        window=PriceRelative, statistics="the window",
+        trap="for positive levels such as prices only; the last step is the same in every window",
+    ),
+    "dain": Variant(
+        "DAIN", "sigmoid(W_c mean(y) + d) y, y = (z - W_a mean_window) / (W_b sd_window)",
+        "Passalis et al. 2019", input=ZScore(), window=DAIN,
+        statistics="training rows, then the window",
+        trap="the authors' learning rates of shift and scale are smaller than those of the rest",
+    ),
+    "bin": Variant(
+        "Bilinear input norm", "u (a z_T + b) + v (c z_F + d), z-scored over steps and features",
+        "Tran et al. 2021", input=ZScore(), window=BIN,
+        statistics="training rows, then the window, then the features of a step",
+        trap="the z-score over features mixes their units; it needs several features",
+    ),
+    "edain": Variant(
+        "EDAIN, global", "YeoJohnson((tanh-damped z - m) / s), constants learned per feature",
+        "September et al., AISTATS 2024", input=ZScore(), window=EDAIN,
+        statistics="training rows, then none",
+        trap="it has no statistics of the window: a drifting level leaves the fitted range",
+    ),
+    "dish_ts": Variant(
+        "Dish-TS", "a (z - L(z)) / sd_L(z) + b, undone on the forecast by a second learned level",
+        "Fan et al., AAAI 2023", input=ZScore(), window=DishTS,
+        statistics="training rows, then the window",
+        trap="meant for a target that continues feature 0; for cross-sectional targets its level "
+        "is void",
     ),
     "batch_norm": Variant(
         "Batch norm of inputs",

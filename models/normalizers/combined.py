@@ -60,11 +60,13 @@ def combined(names: Sequence[str], variants: Sequence[Variant]) -> Variant:
         causal=all(one.causal for one in variants),
         coupling=max((one.coupling for one in variants), key=COUPLINGS.index),
         training_coupling=max((one.training_coupling for one in variants), key=COUPLINGS.index),
+        causal_steps=all(one.causal_steps for one in variants),
         control=any(one.control for one in variants),
         statistics=", then ".join(
             [first.statistics, *(one.statistics.removeprefix(TRAIN_FIRST) for one in others)]
         ),
         trap="; ".join(dict.fromkeys(one.trap for one in variants)),
+        kinks="; ".join(dict.fromkeys(one.kinks for one in variants if one.kinks)),
     )
 
 

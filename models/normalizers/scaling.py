@@ -88,6 +88,18 @@ def root(variance: Tensor) -> Tensor:
     return torch.where(positive, torch.where(positive, variance, 1.0).sqrt(), 0.0)
 
 
+def median(values: Tensor, dim: int) -> Tensor:
+    """Median of the cells that are not NaN along ``dim``, which stays with size 1.
+
+    Of an even number it is the mean of the middle two. NaN where there is no cell. Its derivative
+    is that by the middle cells.
+    """
+    ordered = values.sort(dim=dim).values  # NaN comes last
+    count = (~values.isnan()).sum(dim=dim, keepdim=True)
+    low = ordered.gather(dim, ((count - 1) // 2).clamp_min(0))
+    return (low + ordered.gather(dim, (count // 2).clamp_max(values.shape[dim] - 1))) / 2
+
+
 FITTED = 1 << 23
 """Cells that are fitted together; a larger training block is fitted feature by feature."""
 

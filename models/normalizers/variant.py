@@ -60,6 +60,12 @@ def independent(normalizer: InputNormalizer | None) -> Axis | None:
 class WindowNormalizer(nn.Module):
     """Normalizes windows inside the graph. It returns what its inverse needs and stores nothing."""
 
+    def set_length(self, length: int) -> None:
+        """Make parameters for each of the T rows of a window; called once, before the first pass.
+
+        By default there are none.
+        """
+
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """(B, T, F) -> normalized (B, T, F), context for :meth:`inverse`."""
         raise NotImplementedError
@@ -96,9 +102,14 @@ class Variant:
         coupling: Claim: the samples that share statistics with a sample at scoring: none, or those
             of its date.
         training_coupling: The same in training; batch means all samples of the batch.
+        causal_steps: Claim: at scoring, a normalized step of a window uses no later step of it. The
+            network reads the last step only, so this is no leak; a network with an output at each
+            step needs it.
         control: Whether it leaks on purpose, to prove that the audit detects it.
         statistics: The rows or samples that its statistics come from, in a few words.
         trap: The mistake that users make with it, in one line.
+        kinks: Where its slopes jump, so that integrated gradients may miss the tolerance; empty
+            where they add up. Attributions to raw rows are Shapley values then.
     """
 
     title: str
@@ -111,6 +122,16 @@ class Variant:
     causal: bool = True
     coupling: Literal["none", "date"] = "none"
     training_coupling: Literal["none", "date", "batch"] = "none"
+    causal_steps: bool = True
     control: bool = False
     statistics: str = ""
     trap: str = ""
+    kinks: str = ""
+
+    def window_for(self, n_features: int, length: int) -> WindowNormalizer | None:
+        """A new normalizer of windows (B, length, n_features), or None."""
+        if self.window is None:
+            return None
+        made = self.window(n_features)
+        made.set_length(length)
+        return made

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from foldproof.models.normalizers.scaling import MAD_TO_SD, median
 from foldproof.models.normalizers.variant import WindowNormalizer
 
 EPSILON = 1e-5
@@ -26,6 +27,41 @@ class InstanceNorm(WindowNormalizer):
         """(B, T, F) -> (B, T, F), empty context."""
         mean, spread = window_moments(x, self.epsilon)
         return (x - mean) / spread, ()
+
+
+class RobustInstanceNorm(InstanceNorm):
+    """(x - median) / (1.4826 MAD) over the steps of the window.
+
+    One outlier in the window moves neither. As in :class:`InstanceNorm`, epsilon is added to the
+    squared spread.
+    """
+
+    def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """(B, T, F) -> (B, T, F), empty context."""
+        apart = x - median(x, dim=1)
+        mad = MAD_TO_SD * median(apart.abs(), dim=1)
+        return apart / (mad.square() + self.epsilon).sqrt(), ()
+
+
+class PriceRelative(WindowNormalizer):
+    """a (x / x_last - 1) + b: each step as a return up to the window's last step (qlib Alpha360).
+
+    For features that are prices or other positive levels. A window whose last value is 0 becomes
+    the bias. The learned ``a`` begins as 10, because prices of a few weeks are within a few
+    percent of the last.
+    """
+
+    def __init__(self, n_features: int, gain: float = 10.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((n_features,), gain))
+        self.bias = nn.Parameter(torch.zeros(n_features))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """(B, T, F) -> (B, T, F), empty context."""
+        last = x[:, -1:]
+        known = last != 0
+        change = torch.where(known, (x - last) / torch.where(known, last, 1.0), 0.0)
+        return change * self.weight + self.bias, ()
 
 
 class RevIN(WindowNormalizer):

@@ -1,7 +1,7 @@
 """Which variant forecasts best, and how certain that is."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,11 +11,17 @@ from foldproof.tasks.compare.aligned import Aligned, align, aligned_of
 from foldproof.tasks.compare.confidence_set import confidence_set
 from foldproof.tasks.compare.cube import Cube, Tables, cube_of
 from foldproof.tasks.compare.intervals import simultaneous_intervals
-from foldproof.tasks.compare.metrics import Scores, figures, scores_of
+from foldproof.tasks.compare.metrics import METRICS, Scores, figures, scores_of
+from foldproof.tasks.compare.seeds import (
+    count_of_seeds,
+    networks,
+    rank_ic_of_ensembles,
+    rank_ic_of_networks,
+    side_by_side,
+)
 from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.compare.verdicts import verdicts
 from foldproof.tasks.statistics.mean_test import hac_t
-from foldproof.tasks.statistics.rank_ic import rank_correlation
 from foldproof.tasks.train import PREFIX
 
 CONTROLS = tuple(name for name, variant in VARIANTS.items() if variant.control)
@@ -24,7 +30,10 @@ CONTROLS = tuple(name for name, variant in VARIANTS.items() if variant.control)
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """All forecasts compared on the same dates and symbols, averaged over seeds.
+    """All forecasts compared on the same dates and symbols.
+
+    With several seeds a row is the ensemble, the mean forecast over seeds; or one network, whose
+    figures are means over seeds (``StatisticsSpec.ensemble``).
 
     Attributes:
         ranking: One row per variant or reference forecaster, highest rank IC first. Columns:
@@ -33,7 +42,7 @@ class Comparison:
             difference_low, difference_high (jointly over all rows); in_confidence_set (cannot be
             ruled out as the best variant; False if not a candidate); against and detectable (see
             :func:`~foldproof.tasks.compare.verdicts.verdicts`; missing unless a candidate other
-            than the reference); rank_ic_seed and seed_sd (see :func:`single_seeds`); coverage
+            than the reference); rank_ic_seed and seed_sd (see :func:`over_seeds`); coverage
             (share of the row's own forecasts compared).
         by_fold: variant, fold, every metric.
         daily: Rank IC, one row per date, one column per variant, in the order of the ranking.
@@ -52,7 +61,8 @@ def compare(
 ) -> Comparison:
     """Compare variants on the dates and symbols that all of them forecast.
 
-    The unit of inference is a date: its rank IC per variant, after averaging over seeds. The
+    Inference is over dates: the daily rank IC of each variant. With several seeds it is over seeds
+    as well, so intervals, confidence set and verdicts hold for other draws of the weights too. The
     intervals of the means hold jointly over all rows at the level of ``spec``, and so do the
     intervals of the differences. Both families include reference forecasters (``ref:...``), because
     a reader compares all rows. The confidence set asks which normalization is best: its candidates
@@ -68,8 +78,8 @@ def compare(
 
     Raises:
         ValueError: The forecasts cannot be compared (see
-            :func:`~foldproof.tasks.compare.aligned.align`), span too few dates or lack the
-            reference.
+            :func:`~foldproof.tasks.compare.aligned.align`), span too few dates, lack the reference,
+            or have different numbers of seeds.
     """
     cube = cube_of(forecasts)
     aligned = aligned_of(cube)
@@ -80,60 +90,86 @@ def compare(
             f"reference {base!r} is not among the forecasts' variants: "
             f"{', '.join(map(str, aligned.variants))}"
         )
+    seeds = count_of_seeds(cube)
+    single = rank_ic_of_networks(cube, aligned) if seeds > 1 else {}
     scored = scores_of(aligned)
-    ic = daily_of(aligned, scored)
-    ranking = pd.DataFrame({name: figures(one) for name, one in scored.items()}).T
-    ranking = ranking.join(inference(ic, horizon, base, spec))
-    candidates = [name for name in scored if not name.startswith(PREFIX) and name not in outside]
+    ic, metrics, by_fold = (
+        daily_of(aligned, scored),
+        figures_of(scored),
+        by_fold_of(aligned, scored),
+    )
+    if seeds == 1:
+        by_seed = ic.to_numpy()[None]
+    elif spec.ensemble:
+        ensembles = {name: one.rank_ic for name, one in scored.items()}
+        by_seed = side_by_side(rank_ic_of_ensembles(cube, aligned, ensembles), aligned.variants)
+    else:
+        by_seed = side_by_side(single, aligned.variants)
+        ic.loc[:] = by_seed.mean(axis=0)
+        metrics, by_fold = figures_of_networks(cube, aligned)
+    ranking = metrics.join(inference(by_seed, ic, horizon, base, spec))
+    column = {name: at for at, name in enumerate(aligned.variants)}
+    candidates = [name for name in column if not name.startswith(PREFIX) and name not in outside]
     ranking["in_confidence_set"] = False
     if candidates:
         ranking.loc[candidates, "in_confidence_set"] = confidence_set(
-            ic[candidates].to_numpy(), horizon, level=spec.level, draws=spec.draws, seed=spec.seed
-        )
+            by_seed[:, :, [column[name] for name in candidates]], horizon,
+            level=spec.level, draws=spec.draws, seed=spec.seed,
+        )  # fmt: skip
     rivals = [name for name in candidates if name != base]
     if rivals:
-        gains = ic[rivals].sub(ic[base], axis=0)
+        of_base = by_seed[:, :, column[base]]
+        gains = {name: by_seed[:, :, column[name]] - of_base for name in rivals}
         judged = verdicts(gains, horizon, margin=spec.margin, level=spec.level)
         ranking = ranking.join(judged[["against", "detectable"]])
-    ranking = ranking.join(single_seeds(cube, aligned))
+    ranking = ranking.join(over_seeds(single))
     ranking["coverage"] = aligned.coverage
     ranking = ranking.rename_axis("variant").sort_values("rank_ic", ascending=False, kind="stable")
-    return Comparison(ranking, by_fold_of(aligned, scored), ic[ranking.index])
+    return Comparison(ranking, by_fold, ic[ranking.index])
 
 
-def single_seeds(cube: Cube, aligned: Aligned) -> pd.DataFrame:
+def over_seeds(single: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """The rank IC that one network has, and how much it depends on its seed.
 
-    A row of the ranking averages forecasts over seeds, so its rank IC is that of an ensemble, which
-    is usually higher than that of the single network that is registered.
+    The rank IC of an ensemble is usually higher than that of one of its networks.
 
     Args:
-        cube: The forecasts of every seed.
-        aligned: The same forecasts aligned; its cells are used for every seed.
+        single: By variant, (N, D) daily rank IC of each seed's network; empty for one seed.
 
     Returns:
         By variant: rank_ic_seed, the mean over seeds of the mean daily rank IC, and seed_sd, its
-        standard deviation over seeds (NaN for one seed). Both columns are missing where no variant
-        has several seeds.
+        standard deviation over seeds (NaN for one seed). Both columns are missing for one seed.
     """
-    if max(map(len, cube.seeds.values())) < 2:
-        return pd.DataFrame(index=[*aligned.variants])
-    keep = np.ix_(cube.dates.isin(aligned.dates), cube.symbols.isin(aligned.symbols))
-    found = {
-        str(name): [
-            float(rank_correlation(cube.cells[own[seed]][keep], aligned.target).mean())
-            for seed in sorted(own)
-        ]
-        for name, own in cube.seeds.items()
-    }
+    if not single:
+        return pd.DataFrame()
+    means = {name: daily.mean(axis=1) for name, daily in single.items()}
     return pd.DataFrame(
         {
-            "rank_ic_seed": {name: np.mean(ics) for name, ics in found.items()},
+            "rank_ic_seed": {name: one.mean() for name, one in means.items()},
             "seed_sd": {
-                name: np.std(ics, ddof=1) if len(ics) > 1 else np.nan for name, ics in found.items()
+                name: one.std(ddof=1) if len(one) > 1 else np.nan for name, one in means.items()
             },
         }
     )
+
+
+def figures_of(scored: Mapping[str, Scores]) -> pd.DataFrame:
+    """Every metric (columns) of every variant (rows)."""
+    return pd.DataFrame({name: figures(one) for name, one in scored.items()}).T
+
+
+def figures_of_networks(cube: Cube, aligned: Aligned) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Every metric of one network, as its mean over seeds: of each variant, and by fold."""
+    overall, by_fold = [], []
+    for name, wide in networks(cube, aligned):
+        for one in wide:
+            alone = replace(aligned, variants=(name,), forecasts=one[None])
+            scored = scores_of(alone)
+            overall.append(figures_of(scored))
+            by_fold.append(by_fold_of(alone, scored))
+    mean = pd.concat(overall).groupby(level=0, sort=False)[[*METRICS]].mean()
+    parts = pd.concat(by_fold).groupby(["variant", "fold"], sort=False)[[*METRICS]].mean()
+    return mean.reindex([*aligned.variants]), parts.reset_index()
 
 
 def daily(forecasts: pd.DataFrame | Tables) -> pd.DataFrame:
@@ -158,22 +194,33 @@ def by_fold_of(aligned: Aligned, scored: Mapping[str, Scores]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def inference(ic: pd.DataFrame, horizon: int, base: str, spec: StatisticsSpec) -> pd.DataFrame:
-    """Interval and HAC t of the mean rank IC, interval of the difference to ``base``."""
-    mean = ic.to_numpy()
-    difference = mean - ic[[base]].to_numpy()
+def inference(
+    by_seed: np.ndarray, ic: pd.DataFrame, horizon: int, base: str, spec: StatisticsSpec
+) -> pd.DataFrame:
+    """Interval and HAC t of the mean rank IC, interval of the difference to ``base``.
+
+    Args:
+        by_seed: (N, D, V) daily rank ICs; their means over seeds are ``ic``.
+        ic: (D, V) with the variants as columns.
+        horizon: Rows that a label spans.
+        base: The variant that differences are taken to.
+        spec: Level, draws and seed.
+    """
+    place = list(ic.columns).index(base)
     columns = np.arange(2 * len(ic.columns)).reshape(2, -1)
+    difference = by_seed - by_seed[:, :, [place]]
     low, high = simultaneous_intervals(
-        np.hstack([mean, difference]), tuple(columns), horizon,
+        np.concatenate([by_seed, difference], axis=2), tuple(columns), horizon,
         level=spec.level, draws=spec.draws, seed=spec.seed,
     )  # fmt: skip
     of_mean, of_difference = columns
+    mean = ic.to_numpy()
     return pd.DataFrame(
         {
             "low": low[of_mean],
             "high": high[of_mean],
             "hac_t": hac_t(mean, horizon),
-            "difference": difference.mean(axis=0),
+            "difference": (mean - mean[:, [place]]).mean(axis=0),
             "difference_low": low[of_difference],
             "difference_high": high[of_difference],
         },

@@ -2,7 +2,13 @@
 
 import numpy as np
 
-from foldproof.tasks.compare.intervals import check_dates, drawn_dates
+from foldproof.tasks.compare.resampling import (
+    Sample,
+    check_dates,
+    resampled,
+    sample_of,
+    seed_variance,
+)
 from foldproof.tasks.statistics.mean_test import projections, ratio
 
 
@@ -17,15 +23,16 @@ def confidence_set(
 
     over the columns still in the set. While it exceeds the level quantile of its bootstrap
     distribution, the column with the largest deficit against another one is ruled out. The error
-    s is that of :func:`~foldproof.tasks.statistics.mean_test.mean_test`, computed again in every
-    draw. With one variance for all draws, as in the paper, the set rules out equal columns far too
-    often on short spans: 14 equal columns were all kept in half of the panels of 252 dates with
-    5-day labels instead of 95 % (``python -m tests.benchmarks.comparison_size``).
+    s is that of :func:`~foldproof.tasks.statistics.mean_test.mean_test` over dates, plus that over
+    seeds if there are several, computed again in every draw of dates and seeds. With one variance
+    for all draws, as in the paper, the set rules out equal columns far too often on short spans: 14
+    equal columns were all kept in half of the panels of 252 dates with 5-day labels instead of 95 %
+    (``python -m tests.benchmarks.comparison_size``).
 
     Equal columns are all in the set or all out.
 
     Args:
-        daily: (D, V) one row per date.
+        daily: (D, V) one row per date, or (N, D, V) by seed.
         horizon: Rows that a label spans.
         level: Probability that the best column is in the set.
         draws: Bootstrap draws.
@@ -34,22 +41,26 @@ def confidence_set(
     Raises:
         ValueError: Too few dates.
     """
-    check_dates(len(daily), horizon)
-    distinct, group = np.unique(daily, axis=1, return_inverse=True)
-    count = distinct.shape[1]
+    days, columns = daily.shape[-2:]
+    check_dates(days, horizon)
+    stacked, group = np.unique(daily.reshape(-1, columns), axis=1, return_inverse=True)
+    count = stacked.shape[1]
+    distinct = stacked.reshape(-1, days, count)
     first, second = np.triu_indices(count, 1)
 
-    def differences(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean difference of every pair of columns (D, V), and its error."""
-        mean, parts = columns.mean(axis=0), projections(columns, horizon)
+    def differences(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+        """Mean difference of every pair of columns, and its error."""
+        mean, parts = sample.daily.mean(axis=0), projections(sample.daily, horizon)
         apart = parts[:, first] - parts[:, second]
-        return mean[first] - mean[second], np.sqrt((apart**2).mean(axis=0) / len(columns))
+        of_dates = (apart**2).mean(axis=0) / days
+        of_seeds = seed_variance(sample.by_seed[:, first] - sample.by_seed[:, second])
+        return mean[first] - mean[second], np.sqrt(of_dates + of_seeds)
 
-    mean, error = differences(distinct)
+    mean, error = differences(sample_of(distinct))
     t = ratio(mean, error)
     drawn = np.empty((draws, len(first)))
-    for row, dates in enumerate(drawn_dates(distinct, horizon, draws=draws, seed=seed)):
-        drawn_mean, drawn_error = differences(distinct[dates])
+    for row, sample in enumerate(resampled(distinct, horizon, draws=draws, seed=seed)):
+        drawn_mean, drawn_error = differences(sample)
         drawn[row] = np.abs(ratio(drawn_mean - mean, drawn_error))
     kept = np.ones(count, dtype=bool)
     while kept.sum() > 1:

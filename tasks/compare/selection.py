@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from foldproof.tasks.compare.intervals import drawn_dates
+from foldproof.tasks.compare.resampling import drawn_dates
 from foldproof.tasks.statistics.mean_test import LEAST_DATES, hac_error, lags_for
 
 BLOCKS, LEAST_BLOCKS = 12, 6

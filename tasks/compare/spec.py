@@ -19,8 +19,11 @@ class StatisticsSpec(Spec):
     margin: float = 0.005
     """Largest difference in mean daily rank IC that does not matter: within it a variant is
     equivalent to the reference."""
+    ensemble: bool = True
+    """With several seeds: the forecaster is the mean forecast over seeds, and is registered as
+    such; false: it is one network, compared by means over seeds."""
     draws: int = 1000
-    """Stationary bootstrap draws."""
+    """Bootstrap draws of dates, and of seeds if there are several."""
     seed: int = 0
     """Seeds the bootstrap."""
 

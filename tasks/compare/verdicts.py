@@ -1,11 +1,13 @@
 """Each variant against the reference: better, worse, equivalent or undecided."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 import numpy as np
 import pandas as pd
 
-from foldproof.tasks.statistics.mean_test import MeanTest, mean_test
+from foldproof.tasks.compare.resampling import two_way_test, usual_seed_variance
+from foldproof.tasks.statistics.mean_test import MeanTest
 
 POWER = 0.8
 """Probability with which the detectable gain would be found."""
@@ -20,28 +22,32 @@ class Against(StrEnum):
     UNDECIDED = "undecided"
 
 
-def verdicts(gains: pd.DataFrame, horizon: int, *, margin: float, level: float) -> pd.DataFrame:
-    """The verdict on each column of ``gains``, and the gain that the data could show.
+def verdicts(
+    gains: Mapping[str, np.ndarray], horizon: int, *, margin: float, level: float
+) -> pd.DataFrame:
+    """The verdict on each entry of ``gains``, and the gain that the data could show.
 
-    Two statements are tested for each column with
-    :func:`~foldproof.tasks.statistics.mean_test.mean_test`: its mean differs from zero (two-sided),
-    and its mean lies within the margin (two one-sided tests, Schuirmann 1987, Journal of
+    Two statements are tested for each entry with
+    :func:`~foldproof.tasks.compare.resampling.two_way_test`: its mean differs from zero (two
+    sides), and its mean lies within the margin (two one-sided tests, Schuirmann 1987, Journal of
     Pharmacokinetics and Biopharmaceutics 15). Holm's step-down procedure (1979, Scandinavian
     Journal of Statistics 6) over all of these p-values keeps the probability of any false statement
     below 1 - ``level``. A difference that is significant but within the margin is equivalent.
 
     Args:
-        gains: (D, V) daily rank ICs less the reference's, in time order.
+        gains: By variant, (D,) daily rank ICs less the reference's in time order, or (N, D) by
+            seed.
         horizon: Rows that a label spans.
         margin: Largest difference in mean rank IC that does not matter.
         level: Joint level over all statements.
 
     Returns:
-        By column of ``gains``: against (a value of :class:`Against`), p of no difference and
+        By entry of ``gains``: against (a value of :class:`Against`), p of no difference and
         p_equivalent of a difference beyond the margin, both adjusted, and detectable: the gain that
-        a test of this column alone, at the level divided by V, finds with probability 0.8.
+        a test of this entry alone, at the level divided by V, finds with probability 0.8.
     """
-    tests = [mean_test(gains[name].to_numpy(np.float64), horizon) for name in gains]
+    least = usual_seed_variance(gains.values())
+    tests = [two_way_test(one, horizon, least) for one in gains.values()]
     different = np.array([one.p for one in tests])
     within = np.array([max(one.above(-margin), one.below(margin)) for one in tests])
     adjusted = holm(np.concatenate([different, within])).reshape(2, -1)
@@ -60,7 +66,7 @@ def verdicts(gains: pd.DataFrame, horizon: int, *, margin: float, level: float) 
             "p_equivalent": adjusted[1],
             "detectable": [detectable(one, alpha / max(1, len(tests))) for one in tests],
         },
-        index=gains.columns,
+        index=[*gains],
     )
 
 

@@ -154,6 +154,19 @@ class Results:
         return float(self.config.get("statistics", {}).get("margin", StatisticsSpec.margin))
 
     @property
+    def ensemble(self) -> bool:
+        """Whether a row is the mean forecast over seeds; otherwise it is one network."""
+        return bool(self.config.get("statistics", {}).get("ensemble", StatisticsSpec.ensemble))
+
+    @property
+    def drawn(self) -> str:
+        """What the intervals allow for."""
+        several = "rank_ic_seed" in self.ranking
+        what = "seeds and blocks of dates" if several else "blocks of dates"
+        alone = "" if several else "; one seed, so they hold for these weights only"
+        return f"bootstrap of {what}, which allows for overlapping labels{alone}"
+
+    @property
     def detectable(self) -> float:
         """Median over candidates of the gain over :attr:`base` that would be found; may be NaN."""
         known = self.ranking.reindex(columns=["detectable"])["detectable"].dropna()

@@ -33,7 +33,7 @@ class MeanTest(NamedTuple):
 
     mean: float
     error: float
-    freedom: int
+    freedom: float
     p: float
 
     def critical(self, level: float) -> float:
@@ -88,7 +88,7 @@ def mean_test(daily: np.ndarray, horizon: int, *, two_sided: bool = True) -> Mea
     return MeanTest(float(mean[0]), float(error[0]), freedom, float(p))
 
 
-def upper_tail(t: float, freedom: int) -> float:
+def upper_tail(t: float, freedom: float) -> float:
     """Probability that Student's t with ``freedom`` degrees exceeds ``t``."""
     from scipy.special import stdtr
 

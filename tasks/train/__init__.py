@@ -8,6 +8,7 @@ from foldproof.tasks.train.inputs import (
 )
 from foldproof.tasks.train.references import PREFIX, REFERENCES, Reference, reference_forecasts
 from foldproof.tasks.train.train import (
+    fit_unit,
     forecasts_of,
     network_of,
     score,
@@ -27,6 +28,7 @@ __all__ = [
     "code_version",
     "digest",
     "fit_statistics",
+    "fit_unit",
     "forecasts_of",
     "network_of",
     "normalized",

@@ -33,6 +33,19 @@ def train_unit(unit: Unit, panel: Panel) -> TrainedUnit:
     Raises:
         TrainingError: Too few complete windows with a known label, or the loss diverged.
     """
+    trained = fit_unit(unit, panel)[0]
+    return replace(trained, forecasts=forecasts_of(trained, panel))
+
+
+def fit_unit(unit: Unit, panel: Panel) -> tuple[TrainedUnit, Forecaster]:
+    """The unit without forecasts, and the network as training left it.
+
+    The network of a trained unit is built again from its weights, see :func:`network_of`. The two
+    forecast alike unless the network keeps state outside its parameters and buffers.
+
+    Raises:
+        TrainingError: Too few complete windows with a known label, or the loss diverged.
+    """
     variant, place = resolve(unit.variant), f"variant {unit.variant}, fold {unit.fold.number}"
     statistics = fit_statistics(unit, panel)
     scale = target_scale(panel, unit.fold.train)
@@ -69,7 +82,7 @@ def train_unit(unit: Unit, panel: Panel) -> TrainedUnit:
         forecasts=pd.DataFrame(),
         engine=engine.lstm_engine(unit.network, unit.training),
     )
-    return replace(trained, forecasts=forecasts_of(trained, panel))
+    return trained, network
 
 
 def forecasts_of(trained: TrainedUnit, panel: Panel) -> pd.DataFrame:

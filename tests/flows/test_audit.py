@@ -18,6 +18,7 @@ from mlflow import MlflowClient
 from foldproof.conf.outside import load_outside
 from foldproof.flows.audit import request_with_rows
 from foldproof.flows.benchmark import run_benchmark, run_power
+from foldproof.flows.certify import run_certify
 from tests.flows.conftest import SMALL, Place
 from tests.labelled import labelled_rows
 from tests.tasks.track.conftest import OTHERS_WARNINGS
@@ -244,3 +245,33 @@ def test_power_is_measured_for_a_named_test(
         run_power(2, ["T99"])
     assert ended.value.exit_code == 2
     assert "no dial of T99; there are T1, " in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_claims_of_named_variants_are_measured_and_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A combination holds its claims; a user's own variant that denies its coupling does not."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own_claims.py").write_text(
+        "from dataclasses import replace\n"
+        "from foldproof.models.normalizers import VARIANTS\n"
+        "DENIES = replace(VARIANTS['cs_rank'], coupling='none')\n"
+    )
+    assert run_certify(["cs_rank + layer_norm"], quick=False) == 0
+    kept = pd.read_parquet(tmp_path / ".foldproof/audits/variants/certificate.parquet")
+    assert kept["holds"].astype(bool).all()
+    capsys.readouterr()
+    assert run_certify(["cs_rank", "own_claims:DENIES"], quick=True) == 1
+    shown = capsys.readouterr().out
+    assert "date, claimed none / date" in shown
+    assert "own_claims:DENIES: coupling: date, claimed none" in shown
+    assert "2 variants: 1 with a claim that does not hold" in shown
+    folder = tmp_path / ".foldproof/audits/variants"
+    (first, second) = json.loads((folder / "certificate.json").read_text())
+    assert (first["broken"], second["broken"]) == ([], ["coupling"])
+    assert "own_claims:DENIES: coupling" in (folder / "certificate.md").read_text()
+    with pytest.raises(typer.Exit) as ended:
+        run_certify(["cs_rnk"], quick=True)
+    assert ended.value.exit_code == 2
+    assert "did you mean cs_rank?" in capsys.readouterr().err

@@ -64,6 +64,12 @@ def test_one_version_can_be_champion() -> None:
     assert "give one version to return to, not 2: 3, 4" in done.stderr
 
 
+def test_claims_and_benchmark_are_not_mixed() -> None:
+    done = CliRunner().invoke(app, ["audit", "--variants", "--benchmark"])
+    assert done.exit_code == 2
+    assert "--variants goes with --quick only" in done.stderr
+
+
 def test_a_port_in_use_is_reported_with_another_one() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -18,10 +18,11 @@ DAYS, SYMBOLS, FEATURES, LENGTH = 400, 6, 2, 12
 def degenerate(variant: str, baseline: str) -> str:
     """Why attributions of ``variant`` against ``baseline`` are meaningless; '' if they are not.
 
-    A window normalizer that divides by the window's spread returns the same window all along the
-    path from a baseline that is constant in time: f(0.01 x) = f(x). The whole forecast then arises
-    on the first steps of the path, where the slopes depend on epsilon and there are no data. The
-    function finds this by sending white noise along the path, not by the normalizer's name.
+    A window normalizer that divides by the window's spread or last value returns the same window
+    all along the path from a baseline that is constant in time: f(0.01 x) = f(x). The whole
+    forecast then arises on the first steps of the path, where the slopes depend on epsilon and
+    there are no data. The function finds this by sending white noise along the path, not by the
+    normalizer's name.
 
     Args:
         variant: Key of VARIANTS, or ``package.module:attribute``.
@@ -32,10 +33,10 @@ def degenerate(variant: str, baseline: str) -> str:
     """
     inputs = white_noise()
     start = baseline_of(baseline, inputs)
-    make = resolve(variant).window
-    if make is None:
+    normalizer = resolve(variant).window_for(FEATURES, LENGTH)
+    if normalizer is None:
         return ""
-    normalizer = make(FEATURES).to(start.dtype).eval()
+    normalizer.to(start.dtype).eval()
     windows = cut(inputs.values, inputs.samples, LENGTH)
     return reason(normalizer, windows, start)
 
@@ -50,7 +51,7 @@ def reason(normalizer: WindowNormalizer, windows: Tensor, start: Tensor) -> str:
     gone = float((early - before).norm() / (after - before).norm())
     if gone > SHARE:
         return (
-            f"the window is divided by its own spread, and the baseline hardly varies in time: "
+            f"the window is divided by its own scale, and the baseline hardly varies in time: "
             f"{gone:.0%} of the change falls on the first {FIRST:.0%} of the path, far from any "
             "data; use observed windows, such as train_draw or cs_median"
         )

@@ -32,7 +32,7 @@ def by_origin(
     seed: int,
     pairs: int = PAIRS,
 ) -> ByOrigin:
-    """Integrated gradients by origin; Shapley values where ranks leave no derivative.
+    """Integrated gradients by origin; Shapley values where ranks or kinks leave no smooth slope.
 
     Args:
         neighbourhood: The raw neighbourhood of the date.
@@ -81,8 +81,8 @@ def origins_of_unit(
 
     Returns:
         variant, fold, seed, date, symbol, feature, origin (of ORIGINS), attribution (sum over the
-        cells, in target units), absolute (sum of their absolute values; for ranks, which have no
-        derivative, the size of the Shapley value); and variant, fold, seed, date, symbol, change
+        cells, in target units), absolute (sum of their absolute values; for ranks and kinks,
+        the size of the Shapley value); and variant, fold, seed, date, symbol, change
         (of the forecast since the reference rows), gap (completeness error in spreads of the unit's
         forecasts), nodes, resolved (gap within the tolerance), method.
     """

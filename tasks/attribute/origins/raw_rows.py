@@ -34,6 +34,7 @@ class RawNeighbourhood:
         window: Rows of a window.
         symbols: (n,) int64 columns of the symbols that are forecast on that date.
         forecast: (R, S, F) -> (n,) forecasts in target units.
+        kinks: Where the slopes of the variant jump; empty where they do not.
     """
 
     values: Tensor
@@ -42,10 +43,13 @@ class RawNeighbourhood:
     window: int
     symbols: Tensor
     forecast: Callable[[Tensor], Tensor]
+    kinks: str = ""
 
     @property
     def differentiable(self) -> bool:
-        """Whether forecasts have derivatives by the cells; through ranks they have none."""
+        """Whether forecasts have smooth derivatives by the cells; through ranks they have none."""
+        if self.kinks:
+            return False
         with torch.enable_grad():
             return self.forecast(self.values.clone().requires_grad_()).requires_grad
 
@@ -152,7 +156,8 @@ def neighbourhood_of(
     days, window = len(values), model.window
     if not window <= date + 1 <= days:
         raise ValueError(f"a window of {window} rows must end within {days} rows, at row {date}")
-    normalizer, train = resolve(model.variant).input, model.train
+    variant, train = resolve(model.variant), model.train
+    normalizer = variant.input
     whole = train is not None and follows_later_rows(normalizer, values, member, train)
     first, last = date - window + 1, min(days, date + 1 + AFTER)
     before = max(0, first - CONTEXT)
@@ -173,7 +178,9 @@ def neighbourhood_of(
             scaled = normalizer.apply(region, member[first:last], state).values
         return model.network(cut(scaled, ends, window), dates) * model.scale
 
-    return RawNeighbourhood(values[first:last], first, date - first, window, symbols, forecast)
+    return RawNeighbourhood(
+        values[first:last], first, date - first, window, symbols, forecast, variant.kinks
+    )
 
 
 def follows_later_rows(
@@ -232,8 +239,13 @@ def supplied_attributions(
         nodes: Gauss-Legendre nodes, doubled up to 16-fold while completeness is missed.
 
     Raises:
-        ValueError: The forecast has no derivative by its cells, as with ranks.
+        ValueError: The forecast has no derivative by its cells, as with ranks; or slopes jump.
     """
+    if neighbourhood.kinks:
+        raise ValueError(
+            f"integrated gradients to raw rows do not add up, because {neighbourhood.kinks} along "
+            "the path, where the slope jumps; use Shapley values (shapley_of_origins)"
+        )
     values = neighbourhood.values
     moves, start = neighbourhood.start(reference)
 

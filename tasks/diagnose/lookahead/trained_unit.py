@@ -19,7 +19,7 @@ from foldproof.tasks.diagnose.findings.verdicts import exact_finding, unknown_fi
 from foldproof.tasks.diagnose.lookahead.forecasts import STATISTIC
 from foldproof.tasks.diagnose.network import calls
 from foldproof.tasks.diagnose.network.composition import composition_finding
-from foldproof.tasks.diagnose.network.coupling import coupling, some
+from foldproof.tasks.diagnose.network.coupling import Coupling, coupling, some
 from foldproof.tasks.diagnose.perturb.attempt import Attempt, after_cuts, changes_of
 from foldproof.tasks.diagnose.perturb.compare import (
     Difference,
@@ -66,10 +66,10 @@ def diagnose_unit(
         cuts: Dates in the test block after which everything changes.
         seed: Seed of cuts and perturbations.
     """
-    before = _scores(score(trained, panel, trained.unit.fold.test))
+    before = scores(score(trained, panel, trained.unit.fold.test))
     network = network_of(trained, len(panel.features))
     batch = sampled(trained.unit, panel, trained.statistics, SAMPLED_DATES, SAMPLED_SYMBOLS)
-    found = [_serve_invariance(trained, panel, before, cuts, seed)]
+    found = [serve_invariance(trained, panel, before, cuts, seed)]
     if retrain is not None:
         found.append(_train_invariance(trained, panel, retrain, seed))
     if len(batch[0]) > 1:
@@ -77,7 +77,7 @@ def diagnose_unit(
             _batch_composition(trained.unit, panel, network, batch, training, seed)
             for training in (False, True)
         ]
-        found.append(_state_purity(network, *batch))
+        found.append(state_purity(network, *batch))
     return [*found, _reproduction(trained, before)]
 
 
@@ -92,12 +92,12 @@ def sampled(
     return torch.cat(chosen) if chosen else samples, windows
 
 
-def _scores(frame: pd.DataFrame) -> pd.Series:
+def scores(frame: pd.DataFrame) -> pd.Series:
     """The forecasts of a table, indexed (date, symbol)."""
     return frame.set_index(["date", "symbol"])["forecast"].astype(np.float64)
 
 
-def _serve_invariance(
+def serve_invariance(
     trained: TrainedUnit, panel: Panel, before: pd.Series, cuts: int, seed: int
 ) -> Finding:
     """Change rows after a cut, fit the statistics again, score with the same weights."""
@@ -113,7 +113,7 @@ def _serve_invariance(
     def run(changed: tuple[int, Panel]) -> pd.Series:
         cut, other = changed
         past = range(unit.fold.test.start, cut + 1)
-        return _scores(score(trained, other, past, fit_statistics(unit, other)))
+        return scores(score(trained, other, past, fit_statistics(unit, other)))
 
     changes = changes_of(rows, tuple(PERTURBATIONS), 2, seed)
     for cut, after in after_cuts(run, change, changes, attempts):
@@ -175,10 +175,8 @@ def _batch_composition(
 ) -> Finding:
     """Coupling within the batch against the variant's claim; in training mode it only informs."""
     variant, (samples, windows) = resolve(unit.variant), batch
-    dates, values = windows.date(samples), windows.gather(samples)
-    module, values, tolerance = calls.precise(network, values, dates, seed)
-    calls.dropout_off(module).train(training)
-    found = coupling(lambda x, d: calls.fresh_call(module, x, d, seed), values, dates, seed)
+    dates = windows.date(samples)
+    found, tolerance = batch_coupling(network, batch, training, seed)
     texts = {row: day(panel.dates[row]) for row in dates.tolist()}
     symbols = [str(panel.symbols[column]) for column in windows.symbol(samples).tolist()]
     names = [(texts[row], symbol) for row, symbol in zip(dates.tolist(), symbols, strict=True)]
@@ -189,7 +187,22 @@ def _batch_composition(
     )
 
 
-def _state_purity(network: Forecaster, samples: Tensor, windows: Windows) -> Finding:
+def batch_coupling(
+    network: Forecaster, batch: Batch, training: bool, seed: int
+) -> tuple[Coupling, float]:
+    """How the forecasts of a batch depend on each other, and up to how many sd that is rounding.
+
+    The network runs in training mode with dropout off, or as it scores.
+    """
+    samples, windows = batch
+    dates, values = windows.date(samples), windows.gather(samples)
+    module, values, tolerance = calls.precise(network, values, dates, seed)
+    calls.dropout_off(module).train(training)
+    found = coupling(lambda x, d: calls.fresh_call(module, x, d, seed), values, dates, seed)
+    return found, tolerance
+
+
+def state_purity(network: Forecaster, samples: Tensor, windows: Windows) -> Finding:
     """Score as the comparison does; check the mode of every module and the state afterwards."""
     state, in_training = calls.state_of(network), set[str]()
 
@@ -215,12 +228,12 @@ def _state_purity(network: Forecaster, samples: Tensor, windows: Windows) -> Fin
 
 def reproduction(trained: TrainedUnit, panel: Panel) -> Finding:
     """Whether the stored forecasts of a unit are those of its network in eval mode."""
-    return _reproduction(trained, _scores(score(trained, panel, trained.unit.fold.test)))
+    return _reproduction(trained, scores(score(trained, panel, trained.unit.fold.test)))
 
 
 def _reproduction(trained: TrainedUnit, before: pd.Series) -> Finding:
     """Whether the stored forecasts are those of the trained network in eval mode."""
-    moves = difference(_scores(trained.forecasts), before, forecast_scale(before))
+    moves = difference(scores(trained.forecasts), before, forecast_scale(before))
     same = moves.count > 0 and moves.value <= REPRODUCED
     return Finding(
         "state_purity", "stored forecasts", Verdict.CLEAN if same else Verdict.UNKNOWN,

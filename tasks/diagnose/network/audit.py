@@ -22,7 +22,6 @@ from foldproof.tasks.diagnose.network.coupling import (
     as_numpy,
     coupling,
     perturbed,
-    some,
     worst,
 )
 from foldproof.tasks.diagnose.network.jacobian import jacobian
@@ -189,13 +188,7 @@ def _steps_finding(batch: TestBatch) -> Finding:
         raise ValueError(
             f"per_step needs outputs (B, {steps}, ...), one per step; they are {probe.before.shape}"
         )
-    moves = []
-    for last in some(torch.arange(steps - 1), STEPS).tolist():
-        changed = batch.windows.clone()
-        changed[:, last + 1 :] = probe.noisy[:, last + 1 :]
-        after = as_numpy(batch.forward(changed, batch.dates))
-        after[:, last + 1 :] = probe.before[:, last + 1 :]
-        moves.append(probe.move(after, torch.arange(len(after)), last + 1))
+    moves = list(probe.later_steps(STEPS))
     top = worst(moves)
     return exact_finding(
         "serve_invariance",

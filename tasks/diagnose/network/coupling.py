@@ -145,6 +145,19 @@ class Probe:
             half[torch.nonzero(members).flatten()[::2]] = True
             yield self.perturb(half, members & ~half)
 
+    def later_steps(self, count: int) -> Iterator[Move]:
+        """At some steps: the move of the outputs (B, T, ...) up to it when later steps change.
+
+        Steps of all windows are perturbed, after up to ``count`` of the steps.
+        """
+        steps = self.windows.shape[1]
+        for last in some(torch.arange(steps - 1), count).tolist():
+            changed = self.windows.clone()
+            changed[:, last + 1 :] = self.noisy[:, last + 1 :]
+            after = as_numpy(self.forward(changed, self.dates))
+            after[:, last + 1 :] = self.before[:, last + 1 :]
+            yield self.move(after, torch.arange(len(after)), last + 1)
+
     def reversed(self) -> Move:
         """The move when the batch is run in reverse order."""
         after = as_numpy(self.forward(self.windows.flip(0), self.dates.flip(0)))[::-1].copy()

@@ -61,11 +61,12 @@ def attribution_facts(results: Results) -> dict[str, str]:
     facts = {"Variant": label(best)}
     gap = own["gap"]
     if len(gap):
-        unresolved = gap["unresolved"].max()
+        unresolved, kinks = gap["unresolved"].max(), results.variants[best].kinks
         facts["Completeness error"] = (
             f"99% of samples: at most {gap['gap_p99'].max():.0e} of the forecasts' standard "
             "deviation"
             + (f"; {unresolved:.1%} of one fold exceed the tolerance" if unresolved > 0 else "")
+            + (f", because {kinks} along the path" if unresolved > 0 and kinks else "")
         )
     decided = [passed for passed in own["checks"]["passed"] if passed is not None]
     if decided:

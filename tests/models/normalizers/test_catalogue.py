@@ -1,62 +1,22 @@
-"""The contract that every variant keeps, and what it claims."""
+"""The catalogue and its input normalizers; the claims: tests/tasks/diagnose/certify."""
 
-from copy import deepcopy
 from dataclasses import FrozenInstanceError
 
 import pytest
 import torch
 
 from foldproof.models.batches import BATCHES
-from foldproof.models.engine import fit, predict
-from foldproof.models.network import build
 from foldproof.models.normalizers import VARIANTS, Variant, resolve
-from foldproof.models.spec import NetworkSpec, TrainingSpec
-from foldproof.models.windows import Windows, eligible
 
-NETWORK = NetworkSpec(window=5, hidden=6)
-TRAINING = TrainingSpec(epochs=2, batch_size=64)
-TRAIN, VALIDATION, TEST = range(290), range(290, 320), range(320, 400)
+TRAIN = range(290)
 EXPECTED = [
     "none", "zscore", "robust_zscore", "rolling_zscore", "ewm_zscore", "cs_zscore", "cs_rank",
     "min_max", "rolling_rank", "volatility_scaled",
     "cs_rank_normal", "rolling_cs_zscore", "cs_rolling_zscore",
-    "instance_norm", "revin", "batch_norm", "batch_norm_hidden", "batch_norm_date", "layer_norm",
+    "instance_norm", "revin", "robust_instance_norm", "price_relative", "dain", "bin", "edain",
+    "dish_ts", "batch_norm", "batch_norm_hidden", "batch_norm_date", "layer_norm",
     "rms_norm", "dynamic_tanh", "ghost_batch_norm", "causal_batch_norm", "full_sample_zscore",
 ]  # fmt: skip
-
-
-def normalized(variant, small, values=None, member=None):
-    values = small.values if values is None else values
-    member = small.member if member is None else member
-    if variant.input is None:
-        return values
-    state = variant.input.fit(values, member, TRAIN)
-    return variant.input.apply(values, member, state).values
-
-
-@pytest.fixture(scope="module")
-def trained(small):
-    """(network, windows, test samples, fit) of a variant trained on the small panel."""
-    done = {}
-
-    def train(name):
-        if name not in done:
-            variant = VARIANTS[name]
-            z = normalized(variant, small)
-            windows = Windows.of(z, small.target, 5)
-            blocks = (
-                eligible(z, small.member, rows, 5, small.target) for rows in (TRAIN, VALIDATION)
-            )
-            network = build(variant, 4, NETWORK, 0)
-            result = fit(network, windows, *blocks, TRAINING, 0, variant.batches)
-            done[name] = (network, windows, eligible(z, small.member, TEST, 5), result)
-        return done[name]
-
-    return train
-
-
-def same(one, other):
-    return torch.equal(one.nan_to_num(-99), other.nan_to_num(-99))
 
 
 def test_the_keys_are_fixed():
@@ -72,6 +32,12 @@ def test_the_keys_are_fixed():
     [
         ("instance_norm", "window", "InstanceNorm"),
         ("revin", "window", "RevIN"),
+        ("robust_instance_norm", "window", "RobustInstanceNorm"),
+        ("price_relative", "window", "PriceRelative"),
+        ("dain", "window", "DAIN"),
+        ("bin", "window", "BIN"),
+        ("edain", "window", "EDAIN"),
+        ("dish_ts", "window", "DishTS"),
         ("batch_norm", "window", "FeatureBatchNorm"),
         ("batch_norm_hidden", "hidden", "HiddenBatchNorm"),
         ("batch_norm_date", "hidden", "DateBatchNorm"),
@@ -83,11 +49,12 @@ def test_the_keys_are_fixed():
     ],
 )
 def test_learned_variants_differ_from_the_zscore_in_one_place_only(name, place, kind):
-    """Batch norm of inputs reads raw features instead: it is the input's only normalizer."""
+    """Some read raw features instead: they are the input's only normalizer."""
     variant = VARIANTS[name]
     parts = {"input": variant.input, "window": variant.window, "hidden": variant.hidden}
     assert parts.pop(place).__name__ == kind
-    assert parts.pop("input") == (None if name == "batch_norm" else VARIANTS["zscore"].input)
+    alone = name in ("batch_norm", "price_relative")
+    assert parts.pop("input") == (None if alone else VARIANTS["zscore"].input)
     assert set(parts.values()) == {None}
 
 
@@ -153,107 +120,6 @@ def test_the_slope_is_the_derivative_with_fixed_statistics(name, small):
     slope = result.slope.expand_as(gradient)
     known = small.values.isfinite()
     torch.testing.assert_close(gradient[known], slope[known], rtol=1e-6, atol=1e-9)
-
-
-@pytest.mark.parametrize("name", VARIANTS)
-def test_claim_of_causality_of_the_input(name, small):
-    """Later rows and later members change: earlier normalized rows do not, by a single bit."""
-    variant, cut = VARIANTS[name], 330
-    values, member = small.values.clone(), small.member.clone()
-    values[cut:] = values[cut:] * -3 + 1000
-    values[cut + 5] = torch.nan
-    member[cut:] = ~member[cut:]
-    before, after = normalized(variant, small), normalized(variant, small, values, member)
-    assert same(before[:cut], after[:cut]) == variant.causal
-    if variant.causal:
-        truncated = normalized(variant, small, small.values[:cut], small.member[:cut])
-        assert same(before[:cut], truncated)
-
-
-@pytest.mark.parametrize("name", VARIANTS)
-def test_it_trains_and_scores_finitely(name, trained):
-    network, windows, samples, result = trained(name)
-    assert len(result.curves) == 2
-    assert len(samples) > 100
-    forecast = predict(network, windows, samples)
-    assert forecast.isfinite().all()
-    assert forecast.std() > 0
-
-
-@pytest.mark.parametrize("name", VARIANTS)
-def test_weights_make_the_same_network_again(name, trained):
-    network, windows, samples, result = trained(name)
-    again = build(VARIANTS[name], 4, NETWORK, seed=99)
-    again.load_state_dict(result.weights)
-    assert torch.equal(predict(again, windows, samples), predict(network, windows, samples))
-
-
-@pytest.mark.parametrize("name", VARIANTS)
-def test_scoring_leaves_state_as_it_was(name, trained):
-    network, windows, samples, _ = trained(name)
-    state = deepcopy(network.state_dict())
-    network.train()
-    predict(network, windows, samples)
-    assert all(module.training for module in network.modules())
-    assert all(torch.equal(state[key], value) for key, value in network.state_dict().items())
-
-
-@pytest.mark.parametrize("name", VARIANTS)
-def test_claim_of_coupling_at_scoring(name, trained):
-    """Change one sample's window: who else's forecast moves in one forward pass?"""
-    network, windows, samples, _ = trained(name)
-    variant = VARIANTS[name]
-    x, dates = windows.gather(samples).clone(), windows.date(samples)
-    with torch.no_grad():
-        network.eval()
-        before = network(x, dates)
-        x[40, -1] += 1.0
-        moved = network(x, dates) != before
-    assert moved[40]
-    others = torch.arange(len(samples)) != 40
-    mates = (dates == dates[40]) & others
-    inside = variant.hidden is not None and variant.coupling == "date"
-    assert moved[mates].any() == inside
-    assert not moved[dates != dates[40]].any()
-
-
-@pytest.mark.parametrize("name", VARIANTS)
-def test_claim_of_coupling_in_training(name, trained, small):
-    """The same in training mode, the panel's normalizer included."""
-    network, windows, samples, _ = trained(name)
-    variant = VARIANTS[name]
-    x, dates = windows.gather(samples).clone(), windows.date(samples)
-    training = deepcopy(network).train()
-    before = deepcopy(training)(x, dates)
-    x[40, -1] += 1.0
-    moved = (deepcopy(training)(x, dates) - before).abs() > 0
-    coupled = "none"
-    if moved[dates != dates[40]].any():
-        coupled = "batch"
-    elif (moved & (torch.arange(len(samples)) != 40)).any():
-        coupled = "date"
-    across = variant.input is not None and date_coupled(variant.input, small)
-    assert variant.training_coupling == ("date" if across and coupled == "none" else coupled)
-
-
-def date_coupled(normalizer, small):
-    """Whether one member's cell moves another's of the same date."""
-    values = small.values.clone()
-    row = 380
-    one, other = small.member[row].nonzero().flatten()[:2].tolist()
-    values[row, :, 0] = torch.arange(9.0)
-    state = normalizer.fit(values, small.member, TRAIN)
-    before = normalizer.apply(values, small.member, state).values
-    values[row, one, 0] = 20.0
-    after = normalizer.apply(values, small.member, state).values
-    return bool(before[row, other, 0] != after[row, other, 0])
-
-
-@pytest.mark.parametrize("name", VARIANTS)
-def test_claim_of_coupling_of_the_input(name, small):
-    variant = VARIANTS[name]
-    if variant.input is not None and variant.hidden is None:
-        assert date_coupled(variant.input, small) == (variant.coupling == "date")
 
 
 @pytest.mark.parametrize("name", VARIANTS)

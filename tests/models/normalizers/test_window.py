@@ -1,8 +1,16 @@
+import numpy as np
 import pytest
 import torch
+from scipy.stats import median_abs_deviation
 from torch import nn
 
-from foldproof.models.normalizers.window import FeatureBatchNorm, InstanceNorm, RevIN
+from foldproof.models.normalizers.window import (
+    FeatureBatchNorm,
+    InstanceNorm,
+    PriceRelative,
+    RevIN,
+    RobustInstanceNorm,
+)
 
 
 @pytest.fixture
@@ -20,6 +28,39 @@ def test_instance_norm_by_hand():
     z, context = InstanceNorm(1, epsilon=0.0)(x)
     root = 1.5**0.5
     assert z.flatten().tolist() == pytest.approx([-root, 0, root], abs=1e-6)
+    assert context == ()
+
+
+@pytest.mark.parametrize("steps", [9, 10])
+def test_robust_instance_norm_equals_scipy(x, steps):
+    window = x[:, :steps].double().numpy()
+    apart = window - np.median(window, axis=1, keepdims=True)
+    spread = 1.4826 * median_abs_deviation(window, axis=1)[:, None]
+    expected = apart / np.sqrt(spread**2 + 1e-5)
+    found = RobustInstanceNorm(3)(torch.from_numpy(window))[0]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+
+
+def test_an_outlier_moves_no_other_step_of_the_robust_instance_norm(x):
+    spiked = x.clone()
+    spiked[:, 4] = 100
+    before = RobustInstanceNorm(3)(spiked)[0]
+    spiked[:, 4] += 1000
+    after = RobustInstanceNorm(3)(spiked)[0]
+    others = torch.arange(10) != 4
+    torch.testing.assert_close(after[:, others], before[:, others])
+
+
+def test_price_relative_is_the_return_up_to_the_last_step():
+    x = torch.tensor([[50.0, 2.0], [80.0, 3.0], [100.0, 0.0]]).unsqueeze(0)
+    relative = PriceRelative(2)
+    z, context = relative(x)
+    torch.testing.assert_close(z[0, :, 0], torch.tensor([-5.0, -2.0, 0.0]))
+    assert (z[0, :, 1] == 0).all()  # there is no return up to 0
+    nn.init.constant_(relative.weight, 2.0)
+    nn.init.constant_(relative.bias, 0.5)
+    torch.testing.assert_close(relative(x)[0][0, :, 0], torch.tensor([-0.5, 0.1, 0.5]))
+    torch.testing.assert_close(relative(7 * x)[0], relative(x)[0])  # a split changes nothing
     assert context == ()
 
 
@@ -57,7 +98,9 @@ def test_revin_forecast_moves_with_the_level_and_scale_of_its_feature(x):
     torch.testing.assert_close(there, 3 * here + 7)
 
 
-@pytest.mark.parametrize("make", [InstanceNorm, RevIN, FeatureBatchNorm])
+@pytest.mark.parametrize(
+    "make", [InstanceNorm, RobustInstanceNorm, PriceRelative, RevIN, FeatureBatchNorm]
+)
 def test_gradient_passes_through_the_statistics(make):
     normalizer = make(2).double()
     x = torch.randn(3, 4, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))

@@ -182,15 +182,57 @@ def test_folds_are_scored_apart(comparison: Comparison, table) -> None:
     pd.testing.assert_frame_equal(rows, second.loc[rows.index], check_exact=False)
 
 
-def test_seeds_are_averaged_before_anything_is_compared(table) -> None:
+def two_seeds(table) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Forecasts of two seeds, and their means as the forecasts of one."""
     given, target = forecasts()
     other, _ = forecasts(seed=1)
-    mean = {name: (given[name] + other[name]) / 2 for name in given}
     parts = [table(given, target, seed=0), table(other, target, seed=1)]
-    actual = compare(pd.concat(parts), horizon=1, spec=StatisticsSpec(draws=100)).ranking
-    expected = compare(table(mean, target), horizon=1, spec=StatisticsSpec(draws=100)).ranking
-    actual = actual.drop(columns=["rank_ic_seed", "seed_sd"])
-    pd.testing.assert_frame_equal(actual, expected)
+    mean = {name: (given[name] + other[name]) / 2 for name in given}
+    return pd.concat(parts), table(mean, target)
+
+
+def test_the_ensemble_averages_forecasts_over_seeds(table) -> None:
+    """Its figures are those of the mean forecast; only what depends on the seeds differs."""
+    several, mean = two_seeds(table)
+    actual = compare(several, horizon=1, spec=StatisticsSpec(draws=100)).ranking
+    expected = compare(mean, horizon=1, spec=StatisticsSpec(draws=100)).ranking
+    of_seeds = [
+        "low", "high", "difference_low", "difference_high", "in_confidence_set", "against",
+        "detectable",
+    ]  # fmt: skip
+    pd.testing.assert_frame_equal(
+        actual.drop(columns=["rank_ic_seed", "seed_sd", *of_seeds]), expected.drop(columns=of_seeds)
+    )
+    rows = [name for name in actual.index if name != "ref:zero"]
+    assert (actual.loc[rows, "low"] < expected.loc[rows, "low"]).all()
+    assert (actual.loc[rows, "high"] > expected.loc[rows, "high"]).all()
+
+
+def test_the_figures_of_one_network_are_means_over_seeds(table) -> None:
+    several, _ = two_seeds(table)
+    spec = StatisticsSpec(draws=100, ensemble=False)
+    found = compare(several, horizon=1, spec=spec)
+    alone = [
+        compare(own, horizon=1, spec=StatisticsSpec(draws=100))
+        for _, own in several.groupby("seed")
+    ]
+    columns, rows = [*METRICS, "difference"], found.ranking.index
+    mean = sum(one.ranking.loc[rows, columns] for one in alone) / 2
+    np.testing.assert_allclose(found.ranking[columns], mean, atol=1e-12)
+    np.testing.assert_allclose(found.daily, sum(one.daily[rows] for one in alone) / 2, atol=1e-12)
+    by_fold = sum(one.by_fold.set_index(["variant", "fold"])[[*METRICS]] for one in alone) / 2
+    pd.testing.assert_frame_equal(
+        found.by_fold.set_index(["variant", "fold"]), by_fold, check_exact=False
+    )
+    single = found.ranking.drop(index="ref:zero")
+    np.testing.assert_allclose(single["rank_ic"], single["rank_ic_seed"], atol=1e-12)
+
+
+def test_unequal_numbers_of_seeds_are_refused(table) -> None:
+    several, _ = two_seeds(table)
+    third = several[(several["variant"] == "revin") & (several["seed"] == 1)].assign(seed=2)
+    with pytest.raises(ValueError, match=r"different numbers of seeds: .*zscore 2, revin 3"):
+        compare(pd.concat([several, third]), horizon=1)
 
 
 def test_the_same_seed_gives_the_same_comparison(table) -> None:

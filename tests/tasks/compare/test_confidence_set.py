@@ -3,7 +3,7 @@ import pytest
 from arch.bootstrap import MCS
 
 from foldproof.tasks.compare.confidence_set import confidence_set
-from foldproof.tasks.compare.intervals import block_length, drawn_dates
+from foldproof.tasks.compare.resampling import block_length, drawn_dates
 from tests.tasks.compare.series import overlapping
 
 

@@ -5,7 +5,8 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from foldproof.tasks.compare.intervals import block_length, simultaneous_intervals
+from foldproof.tasks.compare.intervals import simultaneous_intervals
+from foldproof.tasks.compare.resampling import block_length
 from foldproof.tasks.statistics.mean_test import frequencies, hac_error, hac_t, mean_and_error
 from tests.tasks.compare.series import overlapping
 

@@ -25,20 +25,24 @@ def planted(dates: int = 2000, seed: int = 1) -> pd.DataFrame:
     return pd.DataFrame(noise, columns=["up", "down", "same", "wild"])
 
 
+def judged(gains: pd.DataFrame, horizon: int, **settings: float) -> pd.DataFrame:
+    return verdicts({str(k): one.to_numpy() for k, one in gains.items()}, horizon, **settings)
+
+
 def test_each_verdict_is_given_where_it_is_planted() -> None:
-    table = verdicts(planted(), 5, margin=0.01, level=0.95)
+    table = judged(planted(), 5, margin=0.01, level=0.95)
     expected = [Against.BETTER, Against.WORSE, Against.EQUIVALENT, Against.UNDECIDED]
     assert table["against"].tolist() == [str(one) for one in expected]
 
 
 def test_a_significant_difference_within_the_margin_is_equivalent() -> None:
-    table = verdicts(planted()[["up"]], 5, margin=0.2, level=0.95)
+    table = judged(planted()[["up"]], 5, margin=0.2, level=0.95)
     assert table.at["up", "p"] < 0.05
     assert table.at["up", "against"] == "equivalent"
 
 
 def test_too_few_dates_are_undecided() -> None:
-    table = verdicts(planted().head(12), 5, margin=0.01, level=0.95)
+    table = judged(planted().head(12), 5, margin=0.01, level=0.95)
     assert set(table["against"]) == {"undecided"}
     assert table["detectable"].isna().all()
 
@@ -59,6 +63,6 @@ def test_any_false_statement_is_rare(shift: float) -> None:
     rng, panels, false = np.random.default_rng(4), 300, 0
     for _ in range(panels):
         gains = pd.DataFrame(overlapping(400, 6, 5, rng) + shift)
-        said = set(verdicts(gains, 5, margin=0.5, level=0.95)["against"])
+        said = set(judged(gains, 5, margin=0.5, level=0.95)["against"])
         false += bool(said & {"better", "worse"} if shift == 0 else "equivalent" in said)
     assert false / panels <= 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / panels)

@@ -14,8 +14,15 @@ from foldproof.tasks.attribute.methods.integrated import integrated_gradients
 from foldproof.tasks.attribute.unit.inputs import feature_spread, unit_inputs
 from foldproof.tasks.attribute.unit.tables import COLUMNS
 from foldproof.tasks.data.panel import Panel
-from foldproof.tasks.train import TrainedUnit, fit_statistics, network_of, normalized, score
-from tests.variants import EVERY_VARIANT
+from foldproof.tasks.train import (
+    TrainedUnit,
+    fit_statistics,
+    network_of,
+    normalized,
+    score,
+    train_unit,
+)
+from tests.variants import EVERY_VARIANT, RESOLVED
 
 Units = Callable[[str], TrainedUnit]
 SAMPLES, NODES = 40, 20
@@ -23,7 +30,7 @@ OWN = ("lagged", "importance", "series", "gap", "periods")
 SOMETIMES = ("sign_consistency", "net_error")  # NaN where a method has none
 
 
-@pytest.mark.parametrize("variant", EVERY_VARIANT)
+@pytest.mark.parametrize("variant", RESOLVED)
 def test_every_variant_is_attributed_completely(variant: str, panel: Panel, trained: Units) -> None:
     attribution = attribute_unit(unit_inputs(trained(variant), panel), SAMPLES, NODES, seed=0)
     gap = attribution.gap.iloc[0]
@@ -37,6 +44,18 @@ def test_every_variant_is_attributed_completely(variant: str, panel: Panel, trai
         assert (table["variant"] == variant).all()
         numbers = table.select_dtypes("number").drop(columns=list(SOMETIMES), errors="ignore")
         assert np.isfinite(numbers.to_numpy()).all()
+
+
+@pytest.mark.slow
+def test_price_relative_is_attributed_completely_where_features_are_prices(
+    panel: Panel, trained: Units
+) -> None:
+    prices = replace(panel, values=np.exp(0.05 * panel.values / panel.values.std((0, 1))))
+    unit = replace(trained("none").unit, variant="price_relative")
+    attribution = attribute_unit(unit_inputs(train_unit(unit, prices), prices), SAMPLES, NODES, 0)
+    assert attribution.gap["unresolved"].item() == 0
+    on_returns = attribute_unit(unit_inputs(trained("price_relative"), panel), SAMPLES, NODES, 0)
+    assert on_returns.gap["unresolved"].item() > 0  # divided by values around 0
 
 
 @pytest.mark.parametrize("variant", ["none", "zscore", "cs_rank", "instance_norm", "layer_norm"])

@@ -1,0 +1,85 @@
+"""Certify normalizations: each claim against its measurement, side by side in processes."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rich.console import Console
+
+from foldproof.flows.benchmark import screen_table
+from foldproof.flows.commands.shell import fail
+from foldproof.flows.paths import AUDITS
+from foldproof.flows.processes.side_by_side import side_by_side
+from foldproof.models.normalizers import VARIANTS, resolve
+from foldproof.tasks.diagnose.certify.certificate import (
+    Certificate,
+    certify,
+    exit_status,
+    measurements_table,
+    summary_table,
+    to_json,
+    to_markdown,
+)
+from foldproof.tasks.diagnose.certify.cost import cpu_ratio
+from foldproof.tasks.files import draft_of, publish
+
+FOLDER = AUDITS / "variants"
+"""The newest certificates: certificate.md, .json and .parquet."""
+
+
+def run_certify(names: Sequence[str], quick: bool) -> int:
+    """Certify every variant, or the named ones; print and store the table.
+
+    Ends with exit status 2 for a name that no variant has.
+
+    Args:
+        names: Keys, combinations or ``package.module:attribute``; none for all keys.
+        quick: Leave out CPU times, which take most of the time.
+
+    Returns:
+        0 if every claim holds, 1 if one does not, 2 if something could not be measured.
+    """
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 170)
+    chosen = tuple(dict.fromkeys(names)) or tuple(VARIANTS)
+    try:
+        for name in chosen:
+            resolve(name)
+    except ValueError as error:
+        fail(error)
+    found = {}
+    for one in side_by_side(certified, [(name, int(not quick)) for name in chosen]):
+        found[one.variant] = one
+        if console.is_terminal:
+            console.print(f"{len(found)} of {len(chosen)} variants", end="\r")
+    certificates = [found[name] for name in chosen]
+    store(certificates)
+    console.print(screen_table("Claims of the normalizations", summary_table(certificates)))
+    for one in certificates:
+        for fault in one.faults:
+            console.print(f"{one.variant}: {fault}", markup=False)
+    broken = sum(bool(one.broken) for one in certificates)
+    unmeasured = sum(bool(one.failure or one.undecided) for one in certificates)
+    console.print(
+        f"{len(chosen)} variants: {broken} with a claim that does not hold, {unmeasured} not "
+        f"measured in full. Certificates: {FOLDER.resolve()}",
+        markup=False,
+    )
+    return exit_status(certificates)
+
+
+def certified(name: str, timed: int) -> Certificate:
+    """The certificate of one variant, in a worker; with its CPU time if ``timed``."""
+    one = certify(name)
+    return replace(one, cpu_ratio=cpu_ratio(name)) if timed and not one.failure else one
+
+
+def store(certificates: Sequence[Certificate]) -> None:
+    """Write the certificates as Markdown, JSON and Parquet; each file appears whole."""
+    texts = {"certificate.md": to_markdown(certificates), "certificate.json": to_json(certificates)}
+    for name, text in texts.items():
+        with draft_of(FOLDER / name) as draft:
+            draft.write_text(text, encoding="utf-8")
+            publish(draft, FOLDER / name)
+    with draft_of(FOLDER / "certificate.parquet") as draft:
+        measurements_table(certificates).to_parquet(draft, index=False)
+        publish(draft, FOLDER / "certificate.parquet")

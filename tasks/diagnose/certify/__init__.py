@@ -1,0 +1,1 @@
+"""Certificates of normalization variants: each claim of a variant against its measurement."""

@@ -1,0 +1,82 @@
+"""The small panel on which variants are certified, a degenerate copy of it, and its fold."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from foldproof.tasks.data.panel import Panel
+from foldproof.tasks.split.fold import Fold
+
+DATES, SYMBOLS, FEATURES = 400, 9, 4
+TRAIN, VALIDATION, TEST = range(290), range(290, 320), range(320, DATES)
+LONE_DATES = (100, 200, 350, 360)
+"""Dates of the degenerate panel with one member: two in the training block, two in the test."""
+LONE_SYMBOL, CONSTANT_FEATURE = 4, 2
+
+
+def certification_panel(seed: int = 7) -> Panel:
+    """A panel of noise, a price, tied values and a feature of small scale, the target from noise.
+
+    It has missing cells, a late listing, and members that come and go.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    values = torch.randn(DATES, SYMBOLS, FEATURES, generator=generator)
+    values[..., 1] = values[..., 1].cumsum(0) + 100  # a price
+    values[..., CONSTANT_FEATURE] = (values[..., CONSTANT_FEATURE] * 2).round()  # ties
+    values[..., 3] *= 1e-3
+    target = 0.4 * values[..., 0] + torch.randn(DATES, SYMBOLS, generator=generator)
+    values[torch.rand(values.shape, generator=generator) < 0.01] = torch.nan
+    values[:50, 3] = torch.nan  # a late listing
+    member = torch.rand(DATES, SYMBOLS, generator=generator) < 0.95
+    names = "noise", "price", "tied", "small"
+    arrays = values.numpy(), target.numpy(), member.numpy()
+    return made_panel(f"certification-{seed}", names, *arrays)
+
+
+def made_panel(
+    fingerprint: str,
+    features: tuple[str, ...],
+    values: np.ndarray,
+    target: np.ndarray,
+    member: np.ndarray,
+) -> Panel:
+    """A panel of business days from 2020 on, with labels known on the next day.
+
+    Args:
+        fingerprint: What stands for its content.
+        features: F names.
+        values: (D, S, F) float32.
+        target: (D, S) float32.
+        member: (D, S) bool.
+    """
+    days, symbols = member.shape
+    dates = np.busday_offset("2020-01-01", np.arange(days), roll="forward")
+    return Panel(
+        dates=dates,
+        symbols=np.array([f"S{number}" for number in range(symbols)]),
+        features=features,
+        values=values,
+        target=target,
+        label_end=np.append(dates[1:], np.datetime64("NaT")),
+        member=member,
+        fingerprint=fingerprint,
+    )
+
+
+def degenerate(panel: Panel) -> Panel:
+    """The panel with one feature constant and dates on which one stock is the only member."""
+    values, member = np.array(panel.values), np.array(panel.member)
+    lone = values[:, LONE_SYMBOL]
+    values[:, LONE_SYMBOL] = np.where(np.isnan(lone), np.nanmedian(lone, axis=0), lone)
+    values[..., CONSTANT_FEATURE] = 0.1
+    for row in LONE_DATES:
+        member[row] = False
+        member[row, LONE_SYMBOL] = True
+    fingerprint = f"{panel.fingerprint}-degenerate"
+    return replace(panel, values=values, member=member, fingerprint=fingerprint)
+
+
+def certification_fold(panel: Panel) -> Fold:
+    """The fold of the certification panel."""
+    return Fold(0, TRAIN, VALIDATION, TEST, panel.dates)

@@ -1,0 +1,111 @@
+"""The contract of every variant, and a planted fault for each probe of it."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from foldproof.models.normalizers import resolve
+from foldproof.tasks.diagnose.certify.certificate import (
+    COLUMNS,
+    PROBES,
+    Certificate,
+    certify,
+    exit_status,
+    measurements_table,
+    summary_table,
+    to_json,
+    to_markdown,
+)
+from foldproof.tasks.diagnose.certify.cost import cpu_ratio
+from tests.variants import EVERY_VARIANT
+
+COMBINATIONS = ["cs_rank + batch_norm_hidden", "revin + layer_norm @ date_block"]
+FAULTS = {
+    "READS_ALL_ROWS": {"causal", "day_by_day"},
+    "DENIES_DATE": {"coupling", "training_coupling"},
+    "DENIES_BATCH": {"training_coupling", "later_dates_training"},
+    "CLAIMS_TOO_MUCH": {"coupling", "training_coupling"},
+    "MIXES_DATES": {"causal", "coupling", "later_dates", "day_by_day", "completeness", "saved"},
+    "DENIES_STEPS": {"causal_steps", "causal_steps_training"},
+    "HARMLESS_CONTROL": {"causal"},
+    "DETACHED": {"completeness"},
+    "MOVES_A_BUFFER": {"purity"},
+    "DRAWS_WEIGHTS": {"saved"},
+    "FORGETS": {"saved"},
+    "UNGUARDED": {"survives"},
+}
+
+
+def planted(name: str) -> str:
+    return f"tests.tasks.diagnose.certify.planted:{name}"
+
+
+@pytest.mark.parametrize(
+    "name", [*EVERY_VARIANT, *(pytest.param(one, marks=pytest.mark.slow) for one in COMBINATIONS)]
+)
+def test_every_claim_of_a_variant_holds(name: str) -> None:
+    found, claims = certify(name), resolve(name)
+    assert list(found.measurements) == list(PROBES)
+    assert not found.faults
+    measured = {key: one.measured for key, one in found.measurements.items()}
+    assert measured["coupling"] == claims.coupling
+    assert measured["training_coupling"] == claims.training_coupling
+    assert (measured["causal"] == "yes") is claims.causal
+    assert measured["completeness"] == "complete"
+
+
+def test_the_faults_cover_every_probe() -> None:
+    assert set().union(*FAULTS.values()) == set(PROBES)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_false_claim_is_found(name: str) -> None:
+    found = certify(planted(name))
+    assert set(found.broken) == FAULTS[name]
+    assert exit_status([found]) == 1
+
+
+def test_a_refused_attribution_states_its_reason() -> None:
+    found = certify(planted("NO_DERIVATIVE"))
+    assert not found.faults
+    refused = found.measurements["completeness"]
+    assert (refused.measured, refused.holds) == ("refused", True)
+    assert "does not depend on the inputs through the autograd graph" in refused.detail
+
+
+def test_a_variant_that_cannot_be_trained_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = certify("tests.tasks.diagnose.certify.planted:UNTRAINABLE")
+    assert "cannot be trained" in found.faults[0]
+    assert exit_status([found]) == 2
+
+
+def test_tables_name_the_claim_that_does_not_hold() -> None:
+    honest, false = certify("none"), certify(planted("DENIES_BATCH"))
+    summary = summary_table([honest, false]).set_index("variant")
+    assert set(summary) == set(COLUMNS)
+    assert summary.loc["none", "couples"] == "none / none"
+    assert summary.loc[planted("DENIES_BATCH"), "couples"] == "none / batch, claimed none"
+    long = measurements_table([honest, false])
+    assert long.groupby("variant", sort=False).size().tolist() == [len(PROBES)] * 2
+    assert long.loc[~long["holds"].astype(bool), "probe"].tolist() == false.broken
+    text = to_markdown([honest, false])
+    assert "training_coupling: batch, claimed none (" in text
+    assert "Every claim holds." in to_markdown([honest])
+    (_, second) = json.loads(to_json([honest, false]))
+    assert second["broken"] == false.broken
+    assert second["measurements"]["coupling"]["measured"] == "none"
+    assert second["cpu_ratio"] is None
+    assert exit_status([honest]) == 0
+
+
+def test_an_empty_table_can_be_made() -> None:
+    unmeasured = Certificate("mine", control=False, failure="why")
+    assert isinstance(measurements_table([unmeasured]), pd.DataFrame)
+    assert "cannot be trained: why" in to_markdown([unmeasured])
+
+
+@pytest.mark.slow
+def test_a_rank_over_a_year_takes_longer_than_no_normalization() -> None:
+    assert 1.3 < cpu_ratio("rolling_rank") < 6
+    assert 0.7 < cpu_ratio("none") < 1.4
