@@ -1,9 +1,9 @@
 """An Experiment from a YAML file and ``key=value`` overrides, or errors that name the key."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -135,7 +135,12 @@ def describe(error: ValidationError, schema: type[BaseModel] = Experiment) -> It
         if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
             *path, last = (str(part) for part in fault["loc"])
             valid = keys_at(path, schema)
-            hint = nearest(last, valid, ".".join([*path, ""])) or f"; there are {', '.join(valid)}"
+            elsewhere = [".".join(place) for place in places_of(last, schema)]
+            hint = (
+                (f"; did you mean {elsewhere[0]}?" if len(elsewhere) == 1 else "")
+                or nearest(last, valid, ".".join([*path, ""]))
+                or f"; there are {', '.join(valid)}"
+            )
             yield f"{key}: no such key{hint}"
         elif fault["type"] in ("missing", "missing_argument"):
             yield f"{key}: is missing"
@@ -196,6 +201,16 @@ def keys_at(path: Sequence[str], schema: type[BaseModel] = Experiment) -> list[s
     if is_dataclass(section):
         return [field.name for field in fields(section)]
     return list(schema.model_fields) if section is schema else []
+
+
+def places_of(key: str, schema: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The paths of all settings called ``key`` in the sections below ``schema``."""
+    for name, hint in get_type_hints(schema).items():
+        if name == key and above:
+            yield (*above, name)
+        for kind in kinds_of(hint):
+            if is_section(kind):
+                yield from places_of(key, kind, (*above, name))
 
 
 def to_yaml(experiment: BaseModel) -> str:

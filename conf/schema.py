@@ -1,6 +1,5 @@
 """The typed description of an experiment, for presets, the command line and flow parameters."""
 
-import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -9,27 +8,31 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
+from foldproof.conf.compute import ComputeSpec
 from foldproof.conf.form import Description
 from foldproof.models.batches import BATCHES
 from foldproof.models.engine import require_samples
-from foldproof.models.normalizers import VARIANTS, resolve
+from foldproof.models.normalizers import CONTROLS, VARIANTS, resolve
 from foldproof.models.spec import OWN, NetworkSpec, TrainingSpec, at_least, require
 from foldproof.tasks.attribute.spec import AttributionSpec
 from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.data.spec import DataSpec, TargetSpec
+from foldproof.tasks.decompose.spec import DecompositionSpec
 from foldproof.tasks.diagnose.spec import AuditSpec
 from foldproof.tasks.operate.spec import OperationSpec
+from foldproof.tasks.portfolio.spec import PortfolioSpec
 from foldproof.tasks.split import WalkForward
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.train.references import REFERENCES
+from foldproof.tasks.train.tuning import TuningSpec
 
 
 class Experiment(Description):
     """All settings of a comparison. Unknown keys are errors."""
 
-    __bounds__: ClassVar = at_least(0, "workers", "seeds")
+    __bounds__: ClassVar = at_least(0, "seeds")
     __choices__: ClassVar = MappingProxyType(
-        {"variants": (*VARIANTS, OWN), "references": REFERENCES}
+        {"variants": (*VARIANTS, *CONTROLS, OWN), "references": REFERENCES}
     )
 
     name: str
@@ -42,13 +45,16 @@ class Experiment(Description):
     """Plan of the walk-forward folds."""
     variants: tuple[str, ...]
     """Keys of models.normalizers.VARIANTS, or package.module:attribute for your own. Several are
-    combined as cs_rank + layer_norm; zscore @ date_block trains on these batches."""
+    combined as cs_rank + layer_norm; zscore @ date_block trains on these batches, and
+    zscore -> cs_rank on this kind of target, whatever target.kind scores."""
     references: tuple[str, ...] = tuple(REFERENCES)
     """Forecasters to compare the LSTM with: keys of tasks.train.REFERENCES."""
     network: NetworkSpec = NetworkSpec()
     """The LSTM."""
     training: TrainingSpec = TrainingSpec()
     """How the LSTM is trained."""
+    tuning: TuningSpec = TuningSpec()
+    """Settings that are chosen for each variant on folds that are not scored."""
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     """Seeds of the networks of each variant and fold; see statistics.ensemble."""
     attribution: AttributionSpec = AttributionSpec()
@@ -57,12 +63,16 @@ class Experiment(Description):
     """Leak audit: does a forecast depend on the future."""
     statistics: StatisticsSpec = StatisticsSpec()
     """Statistics: which variant is best, and how certain that is."""
+    decomposition: DecompositionSpec = DecompositionSpec()
+    """Decomposition: what the forecasts are made of."""
+    portfolio: PortfolioSpec = PortfolioSpec()
+    """Portfolio: what books by forecast would have earned; a diagnostic, not a backtest."""
     tracking: TrackingSpec = TrackingSpec()
     """Where runs are logged."""
     operation: OperationSpec = OperationSpec()
     """Retraining, scoring and monitoring of a registered model."""
-    workers: int = 0
-    """Training processes, one thread each; 0 for one per core."""
+    compute: ComputeSpec = ComputeSpec()
+    """Workers, and where the results of units are kept."""
 
     @field_validator("variants")
     @classmethod
@@ -86,7 +96,13 @@ class Experiment(Description):
             f"({', '.join(self.variants)})",
         )
         for name in self.variants:
-            composition = resolve(name).batches or self.training.batches
+            variant = resolve(name)
+            require(
+                variant.native or self.training.engine != "native",
+                f"training.engine native does not run the LSTM's cell of variant {name}; set it "
+                "to auto, which runs this variant in torch",
+            )
+            composition = variant.batches or self.training.batches
             require(
                 self.training.loss != "rank_correlation" or BATCHES[composition].whole_dates,
                 f"training.loss rank_correlation needs whole dates in a batch; variant {name} "
@@ -109,12 +125,12 @@ class Experiment(Description):
         operation = replace(self.operation, as_of=night)
         return self.model_copy(update={"data": replace(self.data, end=end), "operation": operation})
 
+    def target_of(self, variant: str) -> TargetSpec:
+        """The target that a variant trains on; all are scored on ``target``."""
+        kind = resolve(variant).target
+        return self.target if kind is None else replace(self.target, kind=kind)
+
     @property
     def controls(self) -> tuple[str, ...]:
         """The variants that leak on purpose."""
         return tuple(name for name in self.variants if resolve(name).control)
-
-    @property
-    def processes(self) -> int:
-        """Number of worker processes; 0 becomes one per core."""
-        return self.workers or os.cpu_count() or 1

@@ -1,7 +1,6 @@
 """The typed description of a study of batch statistics, and how its YAML is loaded."""
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import ClassVar, Literal
 import yaml
 from pydantic import Field, field_validator, model_validator
 
+from foldproof.conf.compute import ComputeSpec
 from foldproof.conf.form import Description
 from foldproof.conf.load import find, load_as
 from foldproof.models.normalizers import resolve
@@ -57,7 +57,7 @@ class PanelSpec(Spec):
 class BatchStudy(Description):
     """Normalizations x batch compositions on several panels. Unknown keys are errors."""
 
-    __bounds__: ClassVar = at_least(0, "workers", "seeds") | within("[0.5, 1)", "level")
+    __bounds__: ClassVar = at_least(0, "seeds") | within("[0.5, 1)", "level")
 
     study: Literal["batch_norm"]
     """Marks the file as a study, not a comparison."""
@@ -85,15 +85,19 @@ class BatchStudy(Description):
     """Results of an earlier study, to confirm or correct."""
     tracking: TrackingSpec = TrackingSpec()
     """Where the run is logged."""
-    workers: int = 0
-    """Training processes, one thread each; 0 for one per core."""
+    compute: ComputeSpec = ComputeSpec()
+    """Workers, and where the results of cells are kept."""
 
     @field_validator("normalizations")
     @classmethod
     def known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         """Each can be imported."""
         for name in names:
-            resolve(name)
+            require(
+                resolve(name).target is None,
+                f"normalization {name!r} states a kind of target; a study trains on the target of "
+                "each panel: leave out -> and set sources.*.target.kind",
+            )
         return names
 
     @model_validator(mode="after")
@@ -114,11 +118,6 @@ class BatchStudy(Description):
             "a study of batches needs training.samples windows: chunks have no composition",
         )
         return self
-
-    @property
-    def processes(self) -> int:
-        """Number of worker processes; 0 becomes one per core."""
-        return self.workers or os.cpu_count() or 1
 
     @property
     def about(self) -> dict[str, StudySettings]:

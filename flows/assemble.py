@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from foldproof.conf.load import to_yaml
@@ -13,11 +14,13 @@ from foldproof.models.engine import lstm_engine
 from foldproof.models.normalizers import resolve
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.compare.comparison import Comparison
-from foldproof.tasks.data import load
+from foldproof.tasks.data import Panel, load
+from foldproof.tasks.decompose.decompose import Decomposition
 from foldproof.tasks.diagnose import LeakReport, Verdict
 from foldproof.tasks.diagnose.audited_rows import rows_fingerprint
 from foldproof.tasks.diagnose.findings.finding import overall
 from foldproof.tasks.diagnose.findings.joint_verdict import joint_verdict
+from foldproof.tasks.portfolio.portfolio import Portfolios
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.split import Fold
 from foldproof.tasks.split.task import Plan
@@ -28,9 +31,9 @@ from foldproof.tasks.train import HOUSE, TrainedUnit, code_version, digest, vari
 def comparison_id(experiment: Experiment, fingerprint: str, plan: str) -> str:
     """Hash of everything that decides a comparison.
 
-    The tracking store, the number of workers and the settings of the nightly commands do not.
+    The tracking store, where it is computed and the settings of the nightly commands do not.
     """
-    settings = experiment.model_dump(mode="json", exclude={"tracking", "operation", "workers"})
+    settings = experiment.model_dump(mode="json", exclude={"tracking", "operation", "compute"})
     versions = [variant_version(name) for name in experiment.variants]
     engine = lstm_engine(experiment.network, experiment.training)
     return digest(settings, fingerprint, plan, versions, engine, code_version(HOUSE))[:12]
@@ -42,6 +45,8 @@ def assemble(
     plan: Plan,
     fitted: Fitted,
     comparison: Comparison,
+    decomposition: Decomposition,
+    portfolios: Portfolios | None,
     seconds: Mapping[str, float],
 ) -> Results:
     """The results of a finished comparison.
@@ -68,6 +73,7 @@ def assemble(
             "first": str(content.dates[0]),
             "last": str(content.dates[-1]),
             "fingerprint": content.fingerprint,
+            "unlabelled": unlabelled(content),
         },
         dates=content.dates,
         folds=plan.folds,
@@ -92,8 +98,21 @@ def assemble(
         seconds=dict(seconds),
         code_version=code_version(HOUSE),
         missing=dict(fitted.missing),
+        tuning=fitted.tuned.table(experiment.tuning.tried),
         engine=", ".join(sorted({one.engine for one in units})),
+        decomposition=decomposition,
+        portfolios=portfolios,
     )
+
+
+def unlabelled(panel: Panel) -> int:
+    """Members' rows without a label although labels of their date are known.
+
+    The stock was delisted or had no price when the label began or ended. Such rows are neither
+    trained on nor scored.
+    """
+    known = ~np.isnat(panel.label_end)[:, None]
+    return int((panel.member & known & np.isnan(panel.target)).sum())
 
 
 def unit_columns(one: TrainedUnit) -> dict[str, str | int]:
@@ -121,7 +140,7 @@ def audit_of_variants(
 
     Its id hashes everything that decides the findings.
     """
-    settings = experiment.model_dump(mode="json", exclude={"tracking", "workers"})
+    settings = experiment.model_dump(mode="json", exclude={"tracking", "compute"})
     versions = [variant_version(name) for name in experiment.variants]
     code, ordered = code_version(HOUSE), tuple(reports[name] for name in experiment.variants)
     key = digest("audit", settings, load(panel).fingerprint, plan.hash, versions, quick, code)

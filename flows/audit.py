@@ -1,6 +1,6 @@
 """Audit variants, or a user's own forecaster, for information from the future."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
@@ -21,9 +21,11 @@ from foldproof.flows.processes.workers import Workers
 from foldproof.flows.screens.audit import AuditScreen
 from foldproof.flows.variants import first_line
 from foldproof.tasks.data.panel.read import own_function
+from foldproof.tasks.data.spec import TargetSpec
 from foldproof.tasks.data.task import load_panel
 from foldproof.tasks.diagnose import FULL, QUICK, AuditOptions, LeakReport
 from foldproof.tasks.diagnose.audited_rows import audited_fold, horizon_of
+from foldproof.tasks.diagnose.counted_runs import expected_runs
 from foldproof.tasks.diagnose.findings.finding import Finding
 from foldproof.tasks.diagnose.imported import (
     labels_named,
@@ -75,10 +77,12 @@ def audit_own(request: OutsideAudit, quick: bool) -> Audit:
     with watch("data and plan"):
         request, rows, fold = request_with_rows(request)
     screen.opening(f"audit of {request.forecaster}", (request.forecaster,), fold)
-    with watch("audits"), screen.busy(f"auditing {request.forecaster}, with many trainings"):
+    options = options_of(request, quick)
+    expected, step = expected_runs(options, traced=False), f"auditing {request.forecaster}"
+    with watch("audits"), screen.counting(step, expected, "runs of the forecaster") as advance:
         # called, not submitted: Ctrl-C reaches the user's code only in the main thread
         report = audit_outside(
-            request.forecaster, rows, fold, request.target, options_of(request, quick)
+            request.forecaster, rows, fold, request.target, options, advance
         ).value
     screen.report(report)
     audited = audit_of_forecaster(request, rows, fold, quick, report, watch.seconds)
@@ -103,7 +107,7 @@ def audit_variants(
     panel: Path,
     missing: dict[str, str] | None = None,
 ) -> tuple[dict[str, LeakReport], dict[str, float]]:
-    """Audit the panel once, then all variants side by side.
+    """Audit the panel once per kind of target, then all variants side by side.
 
     Args:
         experiment: What to audit.
@@ -121,9 +125,14 @@ def audit_variants(
     cpu: dict[str, float] = {}
     spec, embargo = experiment.audit, experiment.split.embargo
 
-    def start_variants(panel: Timed[tuple[Finding, ...]]) -> list[Job]:
-        cpu["panel"] = panel.seconds
-        return [variant_job(variant, panel.value) for variant in experiment.variants]
+    def panel_job(target: TargetSpec, variants: Sequence[str]) -> Job:
+        def start_variants(audited: Timed[tuple[Finding, ...]]) -> list[Job]:
+            cpu["panel"] = cpu.get("panel", 0.0) + audited.seconds
+            return [variant_job(variant, audited.value) for variant in variants]
+
+        own = OwnRows(experiment.data, target, experiment.network.window)
+        submit = partial(audit_panel.submit, own, fold, spec, quick, panel)
+        return Job(f"audit panel, target {target.kind}", submit, start_variants)
 
     def variant_job(variant: str, shared: tuple[Finding, ...]) -> Job:
         def keep(audited: Timed[LeakReport]) -> list[Job]:
@@ -132,8 +141,8 @@ def audit_variants(
             return []
 
         forecaster = OwnForecaster(
-            variant, experiment.data, experiment.target, experiment.network, experiment.training,
-            experiment.seeds[0],
+            variant, experiment.data, experiment.target_of(variant), experiment.network,
+            experiment.training, experiment.seeds[0],
         )  # fmt: skip
         submit = partial(
             audit_variant.submit, forecaster, fold, embargo, spec, quick, shared, panel
@@ -149,10 +158,11 @@ def audit_variants(
 
         return failed
 
-    own = OwnRows(experiment.data, experiment.target, experiment.network.window)
-    submit = partial(audit_panel.submit, own, fold, spec, quick, panel)
-    first = Job("audit panel", submit, start_variants)
-    screen.follow([first], width=2 * experiment.processes, later=len(experiment.variants))
+    by_target: dict[TargetSpec, list[str]] = {}
+    for variant in experiment.variants:
+        by_target.setdefault(experiment.target_of(variant), []).append(variant)
+    first = [panel_job(target, variants) for target, variants in by_target.items()]
+    screen.follow(first, later=len(experiment.variants))
     return reports, cpu
 
 

@@ -10,7 +10,7 @@ from prefect import flow
 
 from foldproof.conf.load import to_yaml
 from foldproof.conf.study import BatchStudy
-from foldproof.flows.checks import Checked, built, checked_panel, using
+from foldproof.flows.checks import Checked, built, checked_panel, require_compute, using
 from foldproof.flows.flow_runs.in_part import require_sent
 from foldproof.flows.paths import PANELS, STUDIES
 from foldproof.flows.processes.alone import alone
@@ -109,7 +109,7 @@ def score_cells(
 
     grid = product(study.panels, study.compositions, study.normalizations)
     jobs = [job(*one) for one in grid if why_not(one[2], one[1]) is None]
-    screen.follow(jobs, width=2 * study.processes)
+    screen.follow(jobs)
     if lost:
         raise TrainingError(
             f"{len(lost)} of {len(jobs)} cells failed: {'; '.join(lost)}. The same command again "
@@ -120,7 +120,7 @@ def score_cells(
 
 def study_id(study: BatchStudy, data: Mapping[str, list[DrawnData]]) -> str:
     """Hash of everything that decides a study."""
-    config = study.model_dump(mode="json", exclude={"tracking", "workers"})
+    config = study.model_dump(mode="json", exclude={"tracking", "compute"})
     panels = [one.unit.panel for drawn in data.values() for one in drawn]
     own = [variant_version(name) for name in study.normalizations]
     return digest(config, panels, own, code_version(HOUSE))[:12]
@@ -164,9 +164,12 @@ def check(study: BatchStudy) -> Iterator[None]:
     Raises:
         DataError: The data cannot be used.
         PlanError: The panel is too short for its fold.
+        StorageError: Results cannot be kept where ``compute.storage`` says.
+        WorkerError: A worker cannot be used.
         TrackingError: The tracking store cannot be reached.
     """
     open_store(study.tracking)
+    require_compute(study.compute, study)
     checked: Checked = {}
     for name in study.panels:
         source = study.sources[name]

@@ -10,7 +10,7 @@ from foldproof.flows.benchmark import screen_table
 from foldproof.flows.commands.shell import fail
 from foldproof.flows.paths import AUDITS
 from foldproof.flows.processes.side_by_side import side_by_side
-from foldproof.models.normalizers import VARIANTS, resolve
+from foldproof.models.normalizers import CONTROLS, VARIANTS, resolve
 from foldproof.tasks.diagnose.certify.certificate import (
     Certificate,
     certify,
@@ -28,7 +28,7 @@ FOLDER = AUDITS / "variants"
 
 
 def run_certify(names: Sequence[str], quick: bool) -> int:
-    """Certify every variant, or the named ones; print and store the table.
+    """Certify every variant and every leaky control, or the named ones; print and store the table.
 
     Ends with exit status 2 for a name that no variant has.
 
@@ -40,7 +40,7 @@ def run_certify(names: Sequence[str], quick: bool) -> int:
         0 if every claim holds, 1 if one does not, 2 if something could not be measured.
     """
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 170)
-    chosen = tuple(dict.fromkeys(names)) or tuple(VARIANTS)
+    chosen = tuple(dict.fromkeys(names)) or (*VARIANTS, *CONTROLS)
     try:
         for name in chosen:
             resolve(name)

@@ -7,23 +7,26 @@ from pathlib import Path
 
 import numpy as np
 
+from foldproof.conf.compute import ENGINES, ComputeSpec
 from foldproof.conf.schema import Experiment
+from foldproof.flows.commands.shell import late
 from foldproof.flows.paths import PANELS
 from foldproof.flows.processes.api import ServerError
-from foldproof.flows.processes.schedule import DiedError
+from foldproof.flows.processes.workers import DiedError, WorkerError
 from foldproof.models.engine import require_engine
 from foldproof.tasks.attribute.explain import ExplainError
 from foldproof.tasks.data import DataError, DataSpec, Panel, TargetSpec, build, folder_of
 from foldproof.tasks.operate.nightly_inputs import OperationError
-from foldproof.tasks.split import Fold, PlanError, WalkForward
+from foldproof.tasks.split import Fold, PlanError, WalkForward, scored_folds
 from foldproof.tasks.statistics.mean_test import dates_needed
+from foldproof.tasks.storage import StorageError, require_storage
 from foldproof.tasks.track.outage import STORE_ERRORS
 from foldproof.tasks.track.store import TrackingError, open_store
 from foldproof.tasks.train import TrainingError
 
 USER_ERRORS = (
     DataError, PlanError, TrainingError, TrackingError, ServerError, ExplainError, OperationError,
-    DiedError, *STORE_ERRORS,
+    DiedError, StorageError, WorkerError, *STORE_ERRORS,
 )  # fmt: skip
 """Printed as one message, without a traceback."""
 
@@ -68,21 +71,51 @@ def check_experiment(experiment: Experiment, compared: bool = False) -> Iterator
 
     Raises:
         TrackingError: There is no store to log to.
+        StorageError: Results cannot be kept where ``compute.storage`` says.
+        WorkerError: A worker cannot be used.
         TrainingError: The engine asked for cannot run here.
         DataError: The data cannot be used.
         PlanError: The panel is too short for the folds, or too few of its dates are tested.
     """
     open_store(experiment.tracking)
+    require_compute(experiment.compute, experiment)
     try:
         require_engine(experiment.network, experiment.training)
     except ValueError as error:
         raise TrainingError(str(error)) from error
     checked: Checked = {}
     panel, folds = built(experiment.data, experiment.target, experiment.split, checked)
+    for variant in experiment.variants:
+        target = experiment.target_of(variant)
+        if (experiment.data, target) not in checked:
+            built(experiment.data, target, experiment.split, checked)
     if compared:
-        require_scored(folds, panel, experiment.target.horizon)
+        scored = scored_folds(folds, experiment.tuning.folds)
+        require_scored(scored, panel, experiment.target.horizon)
+        require_styles(experiment, panel)
     with using(checked):
         yield
+
+
+def require_styles(experiment: Experiment, panel: Panel) -> None:
+    """Raise DataError unless every style of the decomposition is a feature of the panel."""
+    try:
+        experiment.decomposition.chosen(panel.features)
+    except ValueError as error:
+        raise DataError(str(error)) from error
+
+
+def require_compute(compute: ComputeSpec, given: object) -> None:
+    """Check where a flow with the parameter ``given`` is computed and keeps its results.
+
+    Raises:
+        StorageError: Results cannot be kept where ``compute`` says.
+        WorkerError: A worker cannot be used.
+    """
+    if compute.storage is not None:
+        require_storage(compute.storage)
+    if check := ENGINES[compute.engine].check:
+        late(check)(compute, given)
 
 
 def require_scored(folds: Iterable[Fold], panel: Panel, horizon: int) -> None:

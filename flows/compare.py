@@ -18,11 +18,13 @@ from foldproof.flows.variants import fit_variants
 from foldproof.tasks.compare.task import compare_forecasts
 from foldproof.tasks.data import load
 from foldproof.tasks.data.task import load_panel
+from foldproof.tasks.decompose.task import decompose_forecasts
+from foldproof.tasks.portfolio.task import simulate_portfolios
 from foldproof.tasks.report.task import draw_report, show_summary
 from foldproof.tasks.split.task import Plan, plan_folds
 from foldproof.tasks.timing import Stopwatch
 from foldproof.tasks.track.store import Links
-from foldproof.tasks.track.task import find_logged, find_store, log_results
+from foldproof.tasks.track.task import find_logged, find_store, log_results, with_earlier
 
 
 @flow(name="compare", flow_run_name=run_name, description=__doc__, task_runner=Workers())
@@ -33,7 +35,7 @@ def compare(experiment: Experiment) -> Links:
         find_store(experiment.tracking)
         source = experiment.data, experiment.target
         panel = load_panel(*source, PANELS.resolve(), checked_panel(*source))
-        plan = plan_folds(experiment.split, panel)
+        plan = plan_folds(experiment.split, panel, experiment.tuning.folds)
     screen.opening(experiment.name, panel, plan.folds)
     key = comparison_id(experiment, load(panel).fingerprint, plan.hash)
     with alone(experiment.tracking, "comparison", key, screen.say):
@@ -47,19 +49,37 @@ def compare_on(
     with watch("units"):
         fitted = fit_variants(experiment, panel, plan, screen)
     fitted.require([experiment.statistics.base(experiment.variants)])
+    forecasts, outside = fitted.forecasts, fitted.leaking.union(experiment.controls)
     with watch("statistics"), screen.busy("statistics"):
         comparison = compare_forecasts(
-            fitted.forecasts, fitted.forecast_hashes, experiment.target.horizon,
-            experiment.statistics, fitted.leaking.union(experiment.controls),
+            forecasts, experiment.target.horizon, experiment.statistics, outside
+        )
+    with watch("decomposition"), screen.busy("decomposition"):
+        decomposition = decompose_forecasts(
+            forecasts, panel, experiment.data, plan.folds, experiment.target.horizon,
+            experiment.statistics, experiment.decomposition, outside,
         )  # fmt: skip
-    results = assemble(experiment, panel, plan, fitted, comparison, watch.seconds)
+    with watch("portfolios"), screen.busy("portfolios"):
+        portfolios = simulate_portfolios(
+            forecasts, panel, experiment.data, plan.folds, experiment.target.horizon,
+            experiment.statistics, experiment.portfolio, outside,
+        )  # fmt: skip
+    results = assemble(
+        experiment, panel, plan, fitted, comparison, decomposition, portfolios, watch.seconds
+    )
     links = find_logged(experiment.tracking, results)
     if links is None:
+        results = with_earlier(experiment.tracking, results)
         with watch("report"), screen.busy("drawing the report"):
             report = draw_report(results)
         with watch("tracking"), screen.busy("logging to MLflow"):
             links = log_results(
-                experiment.tracking, results, report, fitted.newest, experiment.data, panel
+                experiment.tracking,
+                results,
+                report,
+                fitted.newest(experiment),
+                experiment.data,
+                panel,
             )
     show_summary(results, links.url)
     screen.closing(results, links, watch.seconds, fitted.seconds)

@@ -22,8 +22,9 @@ from foldproof.flows.variants import Fitted, fit_variants
 from foldproof.tasks.data import load
 from foldproof.tasks.data.task import load_panel
 from foldproof.tasks.diagnose.findings.finding import Finding
-from foldproof.tasks.operate.retraining.evidence import Champion, business_days
+from foldproof.tasks.operate.retraining.evidence import Champion
 from foldproof.tasks.operate.retraining.record import Retraining, Settled
+from foldproof.tasks.operate.sessions import sessions_after
 from foldproof.tasks.operate.task import (
     decide_champion,
     night_date,
@@ -42,6 +43,7 @@ from foldproof.tasks.track.task import (
     settle_retraining,
 )
 from foldproof.tasks.train import HOUSE, code_version, digest, variant_version
+from foldproof.tasks.train.tuning import TuningSpec
 
 Findings = dict[str, tuple[Finding, ...]]
 
@@ -73,8 +75,9 @@ def retrain(experiment: Experiment) -> Settled:
 def trial_of(night: Experiment, champion: Champion | None) -> Experiment:
     """What to train: the champion's variant and the challengers on the newest folds.
 
-    Only the first seed is trained: one network is registered, so its own forecasts are the
-    evidence, not a mean over seeds. A retraining has no reference forecasters and no attributions.
+    With ``statistics.ensemble`` all seeds are trained and their ensemble is registered; otherwise
+    only the first seed: one network is registered, so its own forecasts are the evidence. A
+    retraining has no reference forecasters, attributions or tuning.
     """
     own = [champion.variant] if champion else []
     return night.model_copy(
@@ -82,8 +85,9 @@ def trial_of(night: Experiment, champion: Champion | None) -> Experiment:
             "variants": tuple(dict.fromkeys([*own, *night.variants])),
             "split": replace(night.split, keep=night.operation.gate.folds, anchor="end"),
             "references": (),
-            "seeds": night.seeds[:1],
+            "seeds": night.seeds if night.statistics.ensemble else night.seeds[:1],
             "attribution": replace(night.attribution, samples=0),
+            "tuning": TuningSpec(),
         }
     )
 
@@ -94,9 +98,9 @@ def retraining_id(night: Experiment, panel: Path, plan: Plan) -> str:
     A night's retraining is therefore decided once, even if the champion has since been moved or
     rolled back.
     """
-    settings = night.model_dump(mode="json", exclude={"tracking", "workers", "operation"})
+    settings = night.model_dump(mode="json", exclude={"tracking", "compute", "operation"})
     operation = night.operation
-    rules = operation.model, str(operation.as_of), str(operation.gate)
+    rules = operation.model, str(operation.as_of), operation.calendar, str(operation.gate)
     own = [variant_version(name) for name in night.variants]
     fingerprint = load(panel).fingerprint
     code = code_version(HOUSE)
@@ -118,7 +122,8 @@ def new_retraining(
     """
     gate, fitted, findings = trial.operation.gate, Fitted(), Findings()
     screen.opening(trial.name, panel, plan.folds)
-    stale = business_days(load(panel).dates[-1].item(), night_date(trial.operation))
+    newest = load(panel).dates[-1].item()
+    stale = sessions_after(newest, night_date(trial.operation), trial.operation.calendar)
     if stale <= gate.max_age:
         with watch("units"):
             fitted = fit_variants(trial, panel, plan, screen)
@@ -127,12 +132,14 @@ def new_retraining(
             findings = audit_challengers(trial, plan, fitted, panel)
     with watch("comparison"):
         decision = decide_champion(
-            fitted.trained, findings, champion, trial.data, panel, plan.folds,
+            fitted.scored, findings, champion, trial.data, panel, plan.folds,
             gate, trial.target.horizon, stale, evidence_of(trial.tracking, trial.operation.model),
         )  # fmt: skip
     seconds = watch.seconds | {f"cpu/{step}": spent for step, spent in fitted.seconds.items()}
     content, night = load(panel), str(trial.operation.as_of)
-    chosen = next((one for one in fitted.newest if one.unit.variant == decision.variant), None)
+    chosen = next(
+        (one for one in fitted.newest(trial) if one.unit.variant == decision.variant), None
+    )
     record = Retraining(
         retraining_id=key,
         title=f"{trial.name}: retraining of {night}",

@@ -14,6 +14,7 @@ from foldproof.flows.screens.terminal import Terminal
 from foldproof.tasks.operate.nightly_inputs import required
 from foldproof.tasks.operate.nights.checks import Result
 from foldproof.tasks.operate.nights.scoring import Scoring, check_text, sentence
+from foldproof.tasks.operate.sessions import closed
 from foldproof.tasks.operate.task import keep_scores, score_rows, show_checks
 from foldproof.tasks.task import started
 from foldproof.tasks.track.store import open_store
@@ -40,6 +41,8 @@ def score_night(experiment: Experiment) -> Scoring:
     log_night(night.tracking, scoring, file)
     screen = Terminal()
     screen.say(sentence(scoring))
+    if holiday := closed(scoring.night, operation.calendar):
+        screen.say(f"{holiday}: these are the scores of {scoring.newest}")
     for one in scoring.beyond(Result.WARN):
         screen.say(f"warning: {check_text(one)}")
     if file is not None:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -12,12 +12,15 @@ import pandas as pd
 from foldproof.conf.schema import Experiment
 from foldproof.flows.processes.schedule import Job
 from foldproof.flows.screens.comparison import Screen
+from foldproof.flows.training_panel import training_panel
+from foldproof.flows.tuning import Tuned, tune
 from foldproof.models.engine import lstm_engine
+from foldproof.models.spec import NetworkSpec, TrainingSpec
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.attribute.task import attribute
 from foldproof.tasks.compare.comparison import daily
-from foldproof.tasks.compare.task import table_hash
-from foldproof.tasks.data import load
+from foldproof.tasks.compare.cube import Parts, table_hash
+from foldproof.tasks.data import Panel, load
 from foldproof.tasks.diagnose import Finding, Verdict
 from foldproof.tasks.diagnose.findings.finding import overall
 from foldproof.tasks.diagnose.task import audit_folds, audit_panel_features, diagnose
@@ -33,6 +36,8 @@ from foldproof.tasks.train.task import (
     whole,
     without_forecasts,
 )
+from foldproof.tasks.train.train import on_target
+from foldproof.tasks.train.tuning import Setting
 
 T = TypeVar("T")
 
@@ -42,6 +47,7 @@ class Fitted:
     """Results of the units, collected as they finish.
 
     Attributes:
+        common: The panel with the target that all variants are scored on; None before training.
         trained: Units by variant, in the order of the plan and the seeds, without their forecasts,
             which stay in the results until they are read.
         references: Keys of the kept forecasts of the reference forecasters, by name and fold.
@@ -53,8 +59,10 @@ class Fitted:
         missing: By variant or reference, which of its units, or its audit or attribution, failed,
             and why. It is left out of everything below: its mean over fewer folds or seeds would
             not be comparable.
+        tuned: The settings that were chosen for each variant.
     """
 
+    common: Panel | None = None
     trained: dict[str, list[TrainedUnit]] = field(default_factory=dict)
     references: dict[tuple[str, int], str] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
@@ -63,24 +71,36 @@ class Fitted:
     shared: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     missing: dict[str, str] = field(default_factory=dict)
+    tuned: Tuned = field(default_factory=lambda: Tuned(Setting(NetworkSpec(), TrainingSpec())))
 
     @property
     def complete(self) -> dict[str, list[TrainedUnit]]:
         """Units by variant, of the variants that miss nothing."""
         return {name: own for name, own in self.trained.items() if name not in self.missing}
 
-    @property
-    def newest(self) -> list[TrainedUnit]:
-        """One unit per variant, the newest fold with the first seed: logged as a model."""
-        return [
-            min(trained, key=lambda one: (-one.unit.fold.number, one.unit.seed))
-            for trained in self.complete.values()
-        ]
+    def newest(self, experiment: Experiment) -> list[TrainedUnit]:
+        """The model of each variant: the newest fold with the first seed, or with all of them.
 
-    def forecasts(self) -> Iterator[pd.DataFrame]:
-        """Tables of forecasts: variants first, then references, in a fixed order."""
+        It is the forecaster that is compared: the ensemble with ``statistics.ensemble``.
+        """
+        models = []
         for trained in self.complete.values():
-            yield from tables_of(trained)
+            newest = max(one.unit.fold.number for one in trained)
+            by_seed = {one.unit.seed: one for one in trained if one.unit.fold.number == newest}
+            first, *others = (by_seed[seed] for seed in sorted(by_seed))
+            kept = tuple(others) if experiment.statistics.ensemble else ()
+            models.append(replace(first, others=kept))
+        return models
+
+    def tables_of(self, trained: Iterable[TrainedUnit]) -> Iterator[pd.DataFrame]:
+        """The forecasts of units beside the common target, read one after the other."""
+        assert self.common is not None  # units have been trained
+        return (on_target(whole(one), self.common) for one in trained)
+
+    def tables(self) -> Iterator[pd.DataFrame]:
+        """Tables of all forecasts, in the order of :attr:`forecasts`."""
+        for trained in self.complete.values():
+            yield from self.tables_of(trained)
         yield from map(reference_table, self.reference_keys)
 
     @property
@@ -90,10 +110,17 @@ class Fitted:
         return [self.references[one] for one in present]
 
     @property
-    def forecast_hashes(self) -> list[str]:
-        """Hashes of the tables of :meth:`forecasts`."""
+    def forecasts(self) -> Parts:
+        """The forecasts: variants first, then references, in a fixed order."""
         units = [one.unit.key for trained in self.complete.values() for one in trained]
-        return [self.hashes[key] for key in (*units, *self.reference_keys)]
+        target = self.common.fingerprint if self.common else ""
+        hashes = [target, *(self.hashes[key] for key in (*units, *self.reference_keys))]
+        return Parts(self.tables, hashes)
+
+    @property
+    def scored(self) -> dict[str, pd.DataFrame]:
+        """Forecasts by variant, of those that miss nothing; for few units, as all are in memory."""
+        return {name: pd.concat(self.tables_of(own)) for name, own in self.complete.items()}
 
     def findings_of(self, variant: str) -> tuple[Finding, ...]:
         """The variant's own findings, then those that concern every variant."""
@@ -142,11 +169,6 @@ class Fitted:
         return then
 
 
-def tables_of(trained: Iterable[TrainedUnit]) -> Iterator[pd.DataFrame]:
-    """The forecasts of units, read one after the other."""
-    return (whole(one).forecasts for one in trained)
-
-
 def first_line(error: Exception) -> str:
     """The first line of an error, with its type unless it is one of ours."""
     lines = str(error).strip().splitlines()
@@ -160,33 +182,35 @@ def fit_variants(experiment: Experiment, panel: Path, plan: Plan, screen: Screen
 
     A unit that fails is noted, and the others go on.
     """
-    fitted, fingerprint = Fitted(), load(panel).fingerprint
+    fitted = Fitted(common=load(panel))
+    fitted.tuned = tune(experiment, panel, plan, screen)
+    fitted.seconds["tune"] += fitted.tuned.seconds
+    for name, why in fitted.tuned.failed.items():
+        fitted.missing[name] = f"tuning: {why}"
+        screen.say(f"{name:<22} failed, tuning: {why}")
     screen.engine(lstm_engine(experiment.network, experiment.training))
     jobs = [
         job
         for variant in experiment.variants
-        for job in variant_jobs(experiment, variant, panel, fingerprint, plan, fitted, screen)
+        if variant not in fitted.missing
+        for job in variant_jobs(experiment, variant, panel, plan, fitted, screen)
     ]
     jobs[1:1] = shared_jobs(experiment, panel, plan, fitted)
     for name in experiment.references:
         jobs += reference_jobs(experiment, name, panel, plan, fitted, screen)
     follow_ups = (1 + bool(experiment.attribution.samples)) * len(experiment.variants)
-    screen.follow(jobs, width=2 * experiment.processes, later=follow_ups)
+    screen.follow(jobs, later=follow_ups)
     return fitted
 
 
 def variant_jobs(
-    experiment: Experiment,
-    variant: str,
-    panel: Path,
-    fingerprint: str,
-    plan: Plan,
-    fitted: Fitted,
-    screen: Screen,
+    experiment: Experiment, variant: str, panel: Path, plan: Plan, fitted: Fitted, screen: Screen
 ) -> list[Job]:
     """One job per unit; the last one to finish returns the variant's audit and attribution."""
+    panel = training_panel(experiment, variant, panel)
+    fingerprint = load(panel).fingerprint
     units = [
-        Unit(variant, fold, seed, experiment.network, experiment.training, fingerprint, plan.hash)
+        Unit(variant, fold, seed, *fitted.tuned.setting(variant), fingerprint, plan.hash)
         for fold in plan.folds
         for seed in experiment.seeds
     ]
@@ -215,7 +239,7 @@ def variant_jobs(
 
     def keep_findings(found: tuple[Finding, ...]) -> None:
         fitted.findings[variant] = found
-        rank_ic = daily(partial(tables_of, trained)).to_numpy().mean()
+        rank_ic = daily(partial(fitted.tables_of, trained)).to_numpy().mean()
         screen.variant(variant, rank_ic, str(overall(found)))
 
     return [
@@ -232,7 +256,9 @@ def variant_jobs(
 def shared_jobs(experiment: Experiment, panel: Path, plan: Plan, fitted: Fitted) -> list[Job]:
     """The audits of the features and of the plan."""
     features = partial(audit_panel_features.submit, experiment.data, experiment.audit, panel)
-    folds = partial(audit_folds.submit, plan.folds, experiment.split.embargo, panel)
+    folds = partial(
+        audit_folds.submit, (*plan.tuning, *plan.folds), experiment.split.embargo, panel
+    )
     jobs = []
     for subject, submit in (("features", features), ("folds", folds)):
         store = partial(fitted.shared.__setitem__, subject)

@@ -33,6 +33,8 @@ def why_not(variant: Variant) -> str:
     """Why a variant cannot be trained on chunks; empty if it can."""
     if variant.window is not None:
         return "it normalizes each window on its own, and a chunk has no windows"
+    if variant.cell is not None:
+        return "it normalizes inside the LSTM at each step of a window"
     if variant.batches is not None:
         return f"it is trained on {variant.batches} batches, and a batch of chunks is none"
     if variant.training_coupling == "batch":

@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 from foldproof.models.adamw import AdamW
 from foldproof.models.batches import BATCHES
 from foldproof.models.chunks import batches_of, gathered, stretches, why_not
+from foldproof.models.leaky import scored_leaking
 from foldproof.models.losses import LOSSES, Loss
 from foldproof.models.native.kernel import kernel
 from foldproof.models.network import Forecaster
@@ -203,6 +204,7 @@ def _train(
         optimizer.step()
         total += value.detach() * len(samples)
         count += len(samples)
+    network.end_epoch(windows.gather(batch[batch >= 0]) for batch in order)
     return float(total / count)
 
 
@@ -213,13 +215,15 @@ def predict(network: Forecaster, windows: Windows, samples: Tensor) -> Tensor:
     rounding of a matrix product depends on its shape and on the position in it. So either a date
     has a forward pass to itself, or, with few symbols, each (date, symbol) has a fixed slot in a
     pass of fixed shape, and unused slots stay empty. The network's modes are restored, and its
-    buffers do not change.
+    buffers do not change. A control may be scored in a way that leaks, see ``Variant.scoring``.
     """
     samples = samples.to(windows.rows.device)
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
     try:
         with torch.no_grad():
+            if network.scoring is not None:
+                return scored_leaking(network, windows, samples, network.scoring)
             return _scored(network, windows, samples)
     finally:
         for module, mode in modes:

@@ -1,21 +1,31 @@
-"""The forecaster: an LSTM with normalizers of its windows and of its last hidden state."""
+"""The forecaster: an LSTM with normalizers of its windows, its cell and its last hidden state."""
+
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 
-from foldproof.models.native.kernel import hidden_states
-from foldproof.models.normalizers.variant import HiddenNormalizer, Variant, WindowNormalizer
+from foldproof.models.native.kernel import hidden_states, last_hidden
+from foldproof.models.normalizers.variant import (
+    CellNormalizer,
+    HiddenNormalizer,
+    Variant,
+    WindowNormalizer,
+)
 from foldproof.models.spec import NetworkSpec
 
 
 class Forecaster(nn.Module):
     """Window normalizer -> LSTM -> last step -> hidden normalizer -> dropout -> linear head.
 
+    A cell normalizer runs the LSTM in place of nn.LSTM, with the same weights.
+
     The LSTM and the head draw their weights first, so that all variants start from the same
     weights; see :func:`build`.
 
     Attributes:
         native: Whether the native LSTM may run.
+        scoring: How a leaky control is scored; None for all others.
     """
 
     def __init__(
@@ -23,11 +33,13 @@ class Forecaster(nn.Module):
     ) -> None:
         super().__init__()
         self.native = native
+        self.scoring = variant.scoring
         between = spec.dropout if spec.layers > 1 else 0.0
         self.lstm = nn.LSTM(n_features, spec.hidden, spec.layers, batch_first=True, dropout=between)
         self.head = nn.Linear(spec.hidden, 1)
         self.dropout = nn.Dropout(spec.dropout)
         self.window: WindowNormalizer | None = variant.window_for(n_features, spec.window)
+        self.cell: CellNormalizer | None = variant.cell and variant.cell(self.lstm, spec.window)
         self.hidden: HiddenNormalizer | None = variant.hidden and variant.hidden(spec.hidden)
 
     def forward(self, x: Tensor, dates: Tensor) -> Tensor:
@@ -35,7 +47,7 @@ class Forecaster(nn.Module):
         context: tuple[Tensor, ...] = ()
         if self.window is not None:
             x, context = self.window(x)
-        last = hidden_states(self.lstm, x, native=self.native).squeeze(1)
+        last = self._last(x)
         if self.hidden is not None:
             last = self.hidden(last, dates)
         forecast = self.head(self.dropout(last)).squeeze(-1)
@@ -45,7 +57,8 @@ class Forecaster(nn.Module):
         """Forecasts (B, n) at the last n steps of stretches (B, T, F), with their dates (B, n).
 
         Each is the forecast of a window that begins with the stretch. The network must have no
-        window normalizer, and a hidden normalizer that reads one sample at a time.
+        normalizer of windows or of the cell, and a hidden normalizer that reads one sample at a
+        time.
         """
         states = hidden_states(self.lstm, x, dates.shape[1], self.native)
         if self.hidden is not None:
@@ -53,10 +66,46 @@ class Forecaster(nn.Module):
         forecasts: Tensor = self.head(self.dropout(states)).squeeze(-1)
         return forecasts
 
+    def _last(self, x: Tensor) -> Tensor:
+        """The last hidden state (B, H) of normalized windows."""
+        if self.cell is not None:
+            return self.cell(self.lstm, x, self.native)
+        return last_hidden(self.lstm, x, self.native)
+
+    def states(self, x: Tensor) -> Tensor:
+        """The LSTM's hidden state after each step (B, T, H) of windows (B, T, F), by torch."""
+        normalized = x if self.window is None else self.window(x)[0]
+        if self.cell is not None:
+            return self.cell.states(self.lstm, normalized)
+        return self.lstm(normalized)[0]
+
     def start_epoch(self) -> None:
         """Reset the hidden normalizer at the start of a pass over the training block."""
         if self.hidden is not None:
             self.hidden.start_epoch()
+
+    def end_epoch(self, windows: Iterable[Tensor]) -> None:
+        """Let the hidden normalizer settle on the training windows (B, T, F), where it does so."""
+        if self.hidden is None or not self.hidden.settles:
+            return
+        self.eval()
+        with torch.no_grad():
+            self.hidden.settle(
+                self._last(x if self.window is None else self.window(x)[0]) for x in windows
+            )
+        self.train()
+
+
+class Ensemble(nn.Module):
+    """Networks of one variant that differ in their seeds; the forecast is the mean of theirs."""
+
+    def __init__(self, members: Iterable[Forecaster]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, x: Tensor, dates: Tensor) -> Tensor:
+        """(B, T, F) windows and the (B,) date rows at which they end -> (B,) forecasts."""
+        return torch.stack([member(x, dates) for member in self.members]).mean(dim=0)
 
 
 def build(
@@ -65,9 +114,10 @@ def build(
     """A new network; with the same seed, all variants have the same initial LSTM and head.
 
     The global random state is restored. ``engine`` torch keeps the native LSTM from running; so
-    does dropout between layers, which it lacks: scoring uses the engine of the training.
+    do dropout between layers and most normalizers of the cell, which it lacks: scoring uses the
+    engine of the training.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        native = engine != "torch" and not (spec.dropout and spec.layers > 1)
+        native = engine != "torch" and variant.native and not (spec.dropout and spec.layers > 1)
         return Forecaster(variant, n_features, spec, native)

@@ -20,6 +20,11 @@ STRICT = {"extra": "forbid", "use_attribute_docstrings": True}
 OWN = "package.module:attribute"
 """How users name a variant or a function of their own."""
 
+TargetName = Literal[
+    "return", "market_relative", "cs_zscore", "cs_rank", "cs_rank_normal", "volatility_scaled"
+]  # fmt: skip
+"""The kinds of target, which tasks.data computes; a variant may name the one that it trains on."""
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -109,8 +114,8 @@ def check_setting(spec: Any, name: str, value: Any) -> None:
         spec.__bounds__[name].check(name, value)
     choices = [*spec.__choices__.get(name, ())]
     for entry in (value if isinstance(value, tuple) else (value,)) if choices else ():
-        # users' own names and combinations such as "a + b @ batches" are checked when resolved
-        own = OWN in choices and (entry.count(":") == 1 or not {"+", "@"}.isdisjoint(entry))
+        # users' own names and combinations such as "a + b -> target" are checked when resolved
+        own = OWN in choices and (entry.count(":") == 1 or not set("+@>").isdisjoint(entry))
         hint = nearest(entry, choices) or f"; there are {', '.join(choices)}"
         require(own or entry in choices, f"{name} has no choice {clipped(entry)}{hint}")
 

@@ -1,7 +1,9 @@
 """Faults of the machine, found in an error or its causes."""
 
 import errno
+import os
 from collections.abc import Iterator
+from typing import Any
 
 FULL = (
     "disk is full", "No space left on device", "Disk quota exceeded", "disk I/O error",
@@ -34,3 +36,28 @@ def server_lost(error: BaseException) -> str:
         if kind.__module__.startswith("httpx") or kind.__name__ == "PrefectHTTPStatusError":
             return str(one).strip() or kind.__name__
     return ""
+
+
+def wrong_setting(error: BaseException) -> str:
+    """Prefect's settings with unusable values, and why; empty if the error is another one.
+
+    Prefect reads its environment variables, profile and ``prefect.toml`` when it is imported, and
+    raises one ValidationError of pydantic for all wrong values of a section.
+    """
+    for one in chain(error):
+        section = str(getattr(one, "title", ""))
+        if type(one).__name__ == "ValidationError" and section.endswith("Settings"):
+            found: list[dict[str, Any]] = one.errors()  # type: ignore[attr-defined]
+            said = [each for each in found if each["type"] != "default_factory_not_called"]
+            return "; ".join(f"{setting(each)}: {each['msg']}" for each in said)
+    return ""
+
+
+def setting(wrong: dict[str, Any]) -> str:
+    """The environment variable that holds a wrong value of Prefect, else the setting's name."""
+    name, value = ".".join(map(str, wrong["loc"])), str(wrong["input"])
+    for variable, given in os.environ.items():
+        ours = variable.startswith("PREFECT_") and variable.endswith(f"_{name.upper()}")
+        if ours and given.casefold() == value.casefold():
+            return f"the environment variable {variable} is {given[:100]!r}"
+    return f"the setting {name or 'of a profile'} of Prefect is {value[:100]!r}"

@@ -7,7 +7,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from prefect import Task
 from prefect.cache_policies import CachePolicy
 from prefect.context import FlowRunContext
-from prefect.filesystems import LocalFileSystem, WritableFileSystem
+from prefect.filesystems import LocalFileSystem, RemoteFileSystem, WritableFileSystem
 from prefect.results import ResultRecordMetadata, get_result_store
 from prefect.serializers import Serializer
 from pydantic import Field
@@ -15,6 +15,7 @@ from pydantic import Field
 from foldproof.tasks.direct import directly
 from foldproof.tasks.encoded import decode, encode, is_whole
 from foldproof.tasks.files import mark_used
+from foldproof.tasks.storage import located
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -83,8 +84,25 @@ class ResultKeys(WritableFileSystem):
         """As :meth:`write_path`."""
 
 
-def kept_under(key: Callable[[Any, dict[str, Any]], str]) -> CachePolicy:
-    """Results are kept under ``key(context, parameters)`` and found again by it."""
+def keep_results_in(storage: str) -> None:
+    """Keep the results of the running flow's tasks in a folder or at an address of fsspec.
+
+    The running flow's own result store changes, and travels with every task to its worker.
+    """
+    context = FlowRunContext.get()
+    assert context is not None, "there is no flow run, and so no results to keep"
+    context.result_store.result_storage = storage_at(storage)
+
+
+def storage_at(storage: str) -> WritableFileSystem:
+    """Where results are kept: in ``results`` below a folder or an address such as ``s3://...``."""
+    place = located(storage)
+    remote = "://" in place
+    return (RemoteFileSystem if remote else LocalFileSystem)(basepath=f"{place}/results")
+
+
+def kept_under(key: Callable[[Any, dict[str, Any]], str | None]) -> CachePolicy:
+    """Results are kept under ``key(context, parameters)`` and found by it; None keeps none."""
     return CachePolicy.from_cache_key_fn(key).configure(key_storage=ResultKeys())
 
 

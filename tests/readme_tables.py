@@ -13,7 +13,8 @@ import yaml
 
 from foldproof.conf.form import references
 from foldproof.conf.schema import Experiment
-from foldproof.models.normalizers import VARIANTS
+from foldproof.models.normalizers import CONTROLS, VARIANTS, Variant
+from foldproof.tasks.data.features.target import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -26,20 +27,26 @@ def markdown(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     )
 
 
-def variants() -> str:
-    """Every entry of the catalogue of normalizations."""
+def variants(catalogue: Mapping[str, Variant] = VARIANTS) -> str:
+    """Every entry of a catalogue of normalizations."""
     rows = [
         (
             f"`{key}`", one.formula, one.statistics, one.coupling, one.training_coupling,
             "yes" if one.causal_steps else "no", one.source, one.trap,
         )
-        for key, one in VARIANTS.items()
+        for key, one in catalogue.items()
     ]  # fmt: skip
     columns = (
         "key", "formula", "statistics from", "couples", "in training", "causal steps", "source",
         "trap",
     )  # fmt: skip
     return markdown(columns, rows)
+
+
+def targets() -> str:
+    """Every kind of target."""
+    rows = [(f"`{key}`", one.formula, one.statistics) for key, one in KINDS.items()]
+    return markdown(("kind", "formula", "statistics from"), rows)
 
 
 def settings() -> str:
@@ -72,7 +79,9 @@ def shown(field: Mapping[str, Any]) -> str:
 
 TABLES: Mapping[str, tuple[str, Callable[[], str]]] = MappingProxyType({
     "settings": ("conf/README.md", settings),
+    "targets": ("conf/README.md", targets),
     "variants": ("models/normalizers/README.md", variants),
+    "controls": ("models/normalizers/README.md", lambda: variants(CONTROLS)),
 })  # fmt: skip
 """Name of a table -> the README that holds it, and what makes it."""
 

@@ -124,7 +124,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (place / name).write_text(text)
     labelled_rows(10, 160).to_csv(place / "rows.csv", index=False)
     (place / "small.yaml").write_text(
-        yaml.safe_dump(SMALL | {"workers": 2, "variants": ["none", "mine:mine"]})
+        yaml.safe_dump(SMALL | {"compute": {"workers": 2}, "variants": ["none", "mine:mine"]})
     )
     return place
 

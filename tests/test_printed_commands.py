@@ -153,7 +153,10 @@ def test_the_commands_of_the_readme_run_one_after_the_other(tmp_path: Path) -> N
     (tmp_path / "conf").symlink_to(ROOT / "conf")
     prices = labelled_rows(8, 1200)[["date", "symbol", "close"]].assign(volume=1e6)
     prices.to_csv(tmp_path / "prices.csv", index=False)
-    quick = "'variants=[none]' training.epochs=1 'references=[]' attribution.samples=0 workers=1"
+    quick = (
+        "'variants=[none]' training.epochs=1 'references=[]' attribution.samples=0 "
+        "compute.workers=1"
+    )
     more = {"compare prices.yaml": quick}
     ran = 0
     for line in lines("README.md"):

@@ -338,8 +338,8 @@ def test_the_example_configuration_runs(tmp_path: Path) -> None:
     pd.DataFrame(rows).assign(volume=1e6).to_csv(tmp_path / "prices.csv", index=False)
     small = ["variants=[none]", "training.epochs=1", "references=[]", "attribution.samples=0"]
     done = subprocess.run(
-        [sys.executable, "-m", "foldproof.flows", "compare", "prices.yaml", *small, "workers=1",
-         "audit.cuts=1", "audit.retrain_folds=0"],
+        [sys.executable, "-m", "foldproof.flows", "compare", "prices.yaml", *small,
+         "compute.workers=1", "audit.cuts=1", "audit.retrain_folds=0"],
         cwd=tmp_path, capture_output=True, text=True, timeout=400,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -19,8 +19,23 @@ def parameters(names: Iterable[str]) -> list[object]:
 
 EVERY_VARIANT = parameters(VARIANTS)
 
-STEEP = ("price_relative",)
-"""Resolved for prices, but not on features around 0, which the tests have: it divides by them."""
+INPUTS = [
+    pytest.param(name, marks=pytest.mark.slow)
+    if name in ("rolling_robust_zscore", "score_driven")
+    else name
+    for name, one in VARIANTS.items()
+    if one.input
+]
+"""The variants with an input normalizer; those that take long are marked slow."""
+STEEP = tuple(name for name, one in VARIANTS.items() if one.positive)
+"""Resolved for prices, but not on features around 0, which the tests have: they divide by them."""
+
+BATCH = [
+    name
+    for name, one in VARIANTS.items()
+    if one.training_coupling == "batch" and name != "causal_batch_norm"
+]
+"""The variants that in training normalize by the later samples of the batch too."""
 
 RESOLVED = parameters(name for name, one in VARIANTS.items() if not one.kinks and name not in STEEP)
 """The variants whose integrated gradients add up on features of either sign."""

@@ -27,7 +27,7 @@ def in_use() -> Iterator[None]:
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def no_command() -> Iterator[None]:
     """While inside, no command runs in this folder.
 
     Raises:
@@ -54,7 +54,7 @@ def clean(older: str, dry_run: bool) -> str:
         OSError: Something cannot be deleted.
     """
     span = duration(older)
-    with alone():
+    with no_command():
         found = unused(HOME, span)
         if not dry_run:
             remove(found)

@@ -8,8 +8,10 @@ import socket
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from importlib import import_module
+from io import StringIO
+from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, NoReturn
 
@@ -17,7 +19,7 @@ import typer
 
 from foldproof.flows.commands.clean import in_use
 from foldproof.flows.paths import HOME, RESULTS
-from foldproof.tasks.faults import disk_full, server_lost
+from foldproof.tasks.faults import disk_full, server_lost, wrong_setting
 from foldproof.tasks.program import runnable
 
 HOST = "127.0.0.1"
@@ -87,6 +89,7 @@ def machine_fault(error: BaseException) -> str:
 
 def prepare(verbose: bool) -> None:
     """Set what Prefect, MLflow and torch read when they are imported."""
+    own = any(name.startswith("PREFECT_") for name in os.environ)
     if verbose:
         os.environ.setdefault("PREFECT_LOGGING_LEVEL", "INFO")
     for name, value in SETTINGS.items():
@@ -103,7 +106,25 @@ def prepare(verbose: bool) -> None:
     if "PREFECT_API_URL" not in os.environ:
         os.environ.setdefault("PREFECT_HOME", str((HOME / "prefect").resolve()))
     os.environ.setdefault(RESULTS_PATH, str(RESULTS.resolve()))
+    if own or Path("prefect.toml").exists():
+        require_prefect_settings()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def require_prefect_settings() -> None:
+    """End with exit status 2 where a setting of Prefect has a wrong value.
+
+    Prefect prints pages about it as soon as it is imported.
+    """
+    try:
+        with redirect_stderr(StringIO()):
+            from prefect.settings import get_current_settings
+
+            get_current_settings()
+    except Exception as error:
+        if text := wrong_setting(error):
+            fail(f"{text}; correct it, or unset it for its default")
+        raise
 
 
 def require_platform() -> None:

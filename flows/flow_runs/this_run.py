@@ -44,9 +44,9 @@ class Progress:
         self.artifact: UUID | None = None
         self.next = time.monotonic()
 
-    def advance(self, title: str) -> None:
-        """Count one more finished job; ``title`` is shown beside the bar."""
-        self.done += 1
+    def advance(self, title: str, total: int) -> None:
+        """Count one more finished job of ``total``; ``title`` is shown beside the bar."""
+        self.done, self.total = self.done + 1, max(1, total)
         last = self.done == self.total
         if not deployment.id or (time.monotonic() < self.next and not last):
             return

@@ -10,7 +10,7 @@ from typing import Any
 
 from prefect.futures import PrefectFuture, as_completed
 
-from foldproof.flows.processes.workers import WORKER_DIED, restart_workers
+from foldproof.flows.processes.workers import WORKER_DIED, DiedError, WorkerError, restart_workers
 from foldproof.tasks.faults import disk_full, server_lost
 
 
@@ -29,10 +29,6 @@ class Job:
     submit: Callable[[], PrefectFuture[Any]]
     then: Callable[[Any], Iterable["Job"]] = field(default=lambda _: ())
     failed: Callable[[Exception], Iterable["Job"]] | None = None
-
-
-class DiedError(RuntimeError):
-    """A worker process died twice with the same task."""
 
 
 def drive(
@@ -58,7 +54,8 @@ def drive(
 
     Raises:
         Exception: The error of a task whose job does not handle it, or one that would meet every
-            task: a full disk, a lost Prefect server. Jobs behind it in the queue are not started.
+            task: a full disk, a lost Prefect server, a worker that cannot be used. Jobs behind it
+            in the queue are not started.
     """
     queue, suspects = deque(jobs), deque[Job]()
     running: dict[PrefectFuture[Any], Job] = {}
@@ -100,7 +97,8 @@ def start(job: Job, running: dict[PrefectFuture[Any], Job]) -> None:
 
 def handled(job: Job, error: Exception) -> Iterable[Job]:
     """The jobs that follow a failed one; raises ``error`` if nobody handles it."""
-    if job.failed is None or disk_full(error) or server_lost(error):
+    meets_all = isinstance(error, WorkerError) or disk_full(error) or server_lost(error)
+    if job.failed is None or meets_all:
         raise error
     return job.failed(error)
 

@@ -131,7 +131,7 @@ def embedded(descriptor: int, full: bool) -> None:
     serve(socket.socket(fileno=descriptor), full, log_level="error")
 
 
-def alone(host: str, port: int) -> None:
+def standalone(host: str, port: int) -> None:
     """Serve until an interruption."""
     os.environ["PREFECT_SERVER_API_HOST"] = host
     try:
@@ -146,4 +146,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "embedded":
         embedded(int(sys.argv[2]), sys.argv[3:] == ["full"])
     else:
-        alone(sys.argv[1], int(sys.argv[2]))
+        standalone(sys.argv[1], int(sys.argv[2]))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import resource_tracker
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from prefect.context import FlowRunContext
@@ -15,7 +15,36 @@ from prefect.futures import PrefectFuture
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 from prefect.tasks import Task
 
+from foldproof.conf.compute import ENGINES, ComputeSpec
+from foldproof.flows.commands.shell import late
 from foldproof.models.memory import keep_activations_mapped
+from foldproof.tasks.task import keep_results_in
+
+
+class WorkerError(RuntimeError):
+    """A worker, or what a worker needs, cannot be used; the message says which and why."""
+
+
+class DiedError(RuntimeError):
+    """A worker process died again and again with the same task."""
+
+
+class Started(NamedTuple):
+    """Workers that take tasks.
+
+    Attributes:
+        runner: Prefect's task runner, entered.
+        threads: How many tasks they run at a time.
+    """
+
+    runner: TaskRunner[Any]
+    threads: int
+
+
+def start_processes(compute: ComputeSpec) -> Started:
+    """As many processes of this machine as ``compute`` asks for."""
+    count = compute.workers or os.cpu_count() or 1
+    return Started(task_runner(count).__enter__(), count)
 
 
 def task_runner(processes: int) -> TaskRunner[Any]:
@@ -36,7 +65,7 @@ WORKER_DIED = (BrokenProcessPool,)
 
 
 class Workers(TaskRunner[PrefectFuture[Any]]):
-    """As many processes as the flow's parameter asks for, started with the first task.
+    """The workers that the flow's parameter asks for, started with the first task.
 
     Prefect chooses the task runner of a deployed flow before it knows the flow's parameters. Its
     default runner has as many threads as there are tasks.
@@ -44,7 +73,7 @@ class Workers(TaskRunner[PrefectFuture[Any]]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._runner: TaskRunner[Any] | None = None
+        self._workers: Started | None = None
 
     def duplicate(self) -> "Workers":
         """Another one, not yet started."""
@@ -58,16 +87,24 @@ class Workers(TaskRunner[PrefectFuture[Any]]):
         dependencies: dict[str, set[Any]] | None = None,
     ) -> PrefectFuture[Any]:
         """Pass the task to the workers."""
-        if self._runner is None:
-            self._runner = task_runner(requested_processes()).__enter__()
-        future: PrefectFuture[Any] = self._runner.submit(task, parameters, wait_for, dependencies)
+        runner = self.running().runner
+        future: PrefectFuture[Any] = runner.submit(task, parameters, wait_for, dependencies)
         return future
+
+    def running(self) -> Started:
+        """The workers, started if they are not yet."""
+        if self._workers is None:
+            compute = requested_compute()
+            if compute.storage is not None:
+                keep_results_in(compute.storage)
+            self._workers = late(ENGINES[compute.engine].start)(compute)
+        return self._workers
 
     def restart(self) -> None:
         """Stop the workers; the next task starts new ones."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            runner.__exit__(None, None, None)
+        workers, self._workers = self._workers, None
+        if workers is not None:
+            workers.runner.__exit__(None, None, None)
 
     def __exit__(self, *error: Any) -> None:
         self.restart()
@@ -81,12 +118,20 @@ def restart_workers() -> None:
         context.task_runner.restart()
 
 
-def requested_processes() -> int:
-    """``processes`` of the running flow's first parameter that has this attribute, else 1."""
+def worker_count() -> int:
+    """How many workers the running flow has; they are started if they are not yet. Else 1."""
+    context = FlowRunContext.get()
+    if context is None or not isinstance(context.task_runner, Workers):
+        return 1
+    return context.task_runner.running().threads
+
+
+def requested_compute() -> ComputeSpec:
+    """``compute`` of the running flow's first parameter that has it, else one worker."""
     context = FlowRunContext.get()
     parameters = (context and context.parameters) or {}
-    found = (getattr(one, "processes", None) for one in parameters.values())
-    return next((processes for processes in found if processes is not None), 1)
+    found = (getattr(one, "compute", None) for one in parameters.values())
+    return next((compute for compute in found if compute is not None), ComputeSpec(workers=1))
 
 
 def start_tracker() -> None:

@@ -8,6 +8,7 @@ from rich.table import Table
 from foldproof.flows.screens.terminal import Terminal
 from foldproof.tasks.data import load
 from foldproof.tasks.report.comparison.answers import QUESTIONS, answers
+from foldproof.tasks.report.decomposition.rows import neutral
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.split import Fold
 from foldproof.tasks.track.store import Links
@@ -63,7 +64,10 @@ def ranking_table(results: Results) -> Table:
     """The closing table, best first; a star marks the model confidence set."""
     table = Table(title="Out of sample, all folds (* may be the best)")
     table.add_column("", no_wrap=True)
-    for column in ("rank IC", "joint interval", "rank ICIR", "MSE ratio", "leak audit"):
+    found = results.decomposition
+    shown = found is not None and "neutral" in found.table
+    heads = ["rank IC", "joint interval", *["neutral"] * shown, "rank ICIR", "MSE ratio"]
+    for column in (*heads, "leak audit"):
         table.add_column(column, justify="right", no_wrap=True)
     for name, row in results.ranking.iterrows():
         star = " *" if row["in_confidence_set"] else ""
@@ -71,6 +75,7 @@ def ranking_table(results: Results) -> Table:
             f"{name}{star}",
             number(row["rank_ic"], "+.4f"),
             f"{number(row['low'], '+.4f')} to {number(row['high'], '+.4f')}",
+            *([number(neutral(found, str(name)).value, "+.4f")] if found and shown else []),
             number(row["rank_icir"], "+.3f"),
             number(row["mse_ratio"], ".4f"),
             results.verdict(str(name)),

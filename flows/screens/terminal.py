@@ -11,6 +11,8 @@ from rich.progress import Progress as ProgressBar
 
 from foldproof.flows.flow_runs.this_run import Progress
 from foldproof.flows.processes.schedule import Job, drive
+from foldproof.flows.processes.workers import worker_count
+from foldproof.tasks.diagnose.counted_runs import Advance
 from foldproof.tasks.track.store import Links
 
 QUIET = 60.0
@@ -41,18 +43,34 @@ class Terminal:
         """Print one line."""
         self.console.print(text, markup=False)
 
-    def follow(self, jobs: Sequence[Job], width: int, later: int = 0) -> None:
+    def follow(self, jobs: Sequence[Job], later: int = 0, width: int | None = None) -> None:
         """Run jobs, at most ``width`` at a time, and show what is left.
-
-        A terminal gets a bar that disappears at the end; a log gets a line in every
-        :data:`QUIET` seconds.
-
-        A deployed run shows its progress in the Prefect UI.
 
         Args:
             jobs: The jobs.
-            width: Tasks in flight.
             later: Jobs that these jobs will add.
+            width: Tasks in flight; by default two for each worker.
+        """
+        total = len(jobs) + later
+        with self.counting("training", total, "tasks") as advance:
+            for done in drive(jobs, width or 2 * worker_count(), say=self.say):
+                advance(done.title, total)
+
+    @contextmanager
+    def counting(self, step: str, total: int, noun: str) -> Iterator[Advance]:
+        """Show how much is done and the time left, until the block ends.
+
+        A terminal gets a bar that disappears at the end; a log gets a line in every
+        :data:`QUIET` seconds. A deployed run shows its progress in the Prefect UI.
+
+        Args:
+            step: What is running at first.
+            total: How many parts there are.
+            noun: What the parts are, for the log.
+
+        Yields:
+            A function to call after each part with its title and the number of parts, which may
+            have changed.
         """
         progress = ProgressBar(
             TextColumn("{task.description}"),
@@ -66,17 +84,21 @@ class Terminal:
             speed_estimate_period=SPEED,
         )
         with progress:
-            bar = progress.add_task("training", total=len(jobs) + later, left="")
+            bar = progress.add_task(step, total=total, left="")
             task, last = progress.tasks[0], time.monotonic()
-            shown = Progress(len(jobs) + later)
-            for done in drive(jobs, width, say=self.say):
-                progress.update(bar, advance=1, description=done.title)
+            shown = Progress(total)
+
+            def advance(title: str, total: int) -> None:
+                nonlocal last
+                progress.update(bar, advance=1, description=title, total=total)
                 progress.update(bar, left=time_left(task.time_remaining))
-                shown.advance(done.title)
+                shown.advance(title, total)
                 if progress.disable and time.monotonic() - last >= QUIET:
                     last = time.monotonic()
-                    left = f"{task.completed:g} of {task.total:g} tasks done"
+                    left = f"{task.completed:g} of {total} {noun} done"
                     self.say(", ".join(filter(None, [left, time_left(task.time_remaining)])))
+
+            yield advance
 
     @contextmanager
     def busy(self, step: str) -> Iterator[None]:

@@ -7,6 +7,7 @@ nn.LSTM. The two engines agree to float32 rounding, not to the bit.
 
 import ctypes
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -128,7 +129,20 @@ def supports(lstm: nn.LSTM) -> bool:
     )
 
 
-def hidden_states(lstm: nn.LSTM, x: Tensor, steps: int = 1, native: bool = True) -> Tensor:
+def last_hidden(
+    lstm: nn.LSTM, x: Tensor, native: bool = True, weights: Sequence[Tensor] | None = None
+) -> Tensor:
+    """The top layer's hidden state after the last step, (B, H); see :func:`hidden_states`."""
+    return hidden_states(lstm, x, 1, native, weights).squeeze(1)
+
+
+def hidden_states(
+    lstm: nn.LSTM,
+    x: Tensor,
+    steps: int,
+    native: bool = True,
+    weights: Sequence[Tensor] | None = None,
+) -> Tensor:
     """The top layer's hidden states after the last ``steps`` steps, (B, steps, H), of (B, T, F).
 
     They are ``lstm(x)[0][:, -steps:]``, by the kernel where there is one that supports ``lstm`` and
@@ -139,15 +153,28 @@ def hidden_states(lstm: nn.LSTM, x: Tensor, steps: int = 1, native: bool = True)
         lstm: With ``batch_first``.
         x: Windows in any memory layout.
         steps: From 1 to T.
-        native: False always uses ``lstm`` itself.
+        native: False always uses torch's LSTM.
+        weights: Instead of those of ``lstm``, in the order of :func:`parameters_of`.
     """
+    used = parameters_of(lstm) if weights is None else [*weights]
     if native and x.dtype == torch.float32 and x.device.type == "cpu" and supports(lstm):
         found = kernel()
         if found is not None and x.dim() == 3 and x.shape[2] == lstm.input_size and x.numel():
-            return HiddenStates.apply(found, steps, x, *parameters_of(lstm))
-    if steps == 1:
-        return lstm(x)[1][0][-1].unsqueeze(1)
-    return lstm(x)[0][:, -steps:]
+            return HiddenStates.apply(found, steps, x, *used)
+    output, last = lstm(x) if weights is None else torch_lstm(lstm, x, used)[:2]
+    top = last[0] if weights is None else last
+    return top[-1].unsqueeze(1) if steps == 1 else output[:, -steps:]
+
+
+def torch_lstm(
+    lstm: nn.LSTM, x: Tensor, weights: Sequence[Tensor]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Output, last hidden states and last cell states of ``lstm`` with other weights, by torch."""
+    start = x.new_zeros(lstm.num_layers, len(x), lstm.hidden_size)
+    layers, dropout = lstm.num_layers, float(lstm.dropout)
+    return torch.lstm(
+        x, (start, start), [*weights], True, layers, dropout, lstm.training, False, True
+    )
 
 
 class HiddenStates(torch.autograd.Function):

@@ -2,20 +2,24 @@
 
 from foldproof.models.normalizers.catalogue import VARIANTS, resolve
 from foldproof.models.normalizers.combined import split_name
+from foldproof.models.normalizers.controls import CONTROLS
 from foldproof.models.normalizers.variant import (
     HiddenNormalizer,
     InputNormalizer,
     Scaled,
+    Scoring,
     Variant,
     WindowNormalizer,
     independent,
 )
 
 __all__ = [
+    "CONTROLS",
     "VARIANTS",
     "HiddenNormalizer",
     "InputNormalizer",
     "Scaled",
+    "Scoring",
     "Variant",
     "WindowNormalizer",
     "independent",

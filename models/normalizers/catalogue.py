@@ -5,14 +5,30 @@ from types import MappingProxyType
 
 from foldproof.models.imported import imported
 from foldproof.models.normalizers.adaptive import BIN, DAIN, EDAIN, DishTS
+from foldproof.models.normalizers.cell import (
+    InputToHiddenBatchNorm,
+    LayerNormCell,
+    RecurrentBatchNorm,
+    WeightNorm,
+)
 from foldproof.models.normalizers.chained import Chained
-from foldproof.models.normalizers.combined import AT, combined, on_batches, split_name
+from foldproof.models.normalizers.combined import (
+    AT,
+    TO,
+    combined,
+    on_batches,
+    split_name,
+    trained_on,
+)
+from foldproof.models.normalizers.controls import CONTROLS
 from foldproof.models.normalizers.cross_section import (
     CrossSectionRank,
     CrossSectionRankNormal,
+    CrossSectionRobustZScore,
     CrossSectionZScore,
 )
 from foldproof.models.normalizers.hidden import (
+    BatchRenorm,
     CausalBatchNorm,
     DateBatchNorm,
     DynamicTanh,
@@ -20,16 +36,21 @@ from foldproof.models.normalizers.hidden import (
     HiddenBatchNorm,
     HiddenLayerNorm,
     HiddenRMSNorm,
+    PreciseBatchNorm,
 )
 from foldproof.models.normalizers.history import (
     EwmZScore,
+    ExpandingZScore,
     RollingRank,
+    RollingRobustZScore,
     RollingZScore,
+    ScoreDrivenZScore,
     VolatilityScaled,
 )
 from foldproof.models.normalizers.pooled import (
     FullSampleZScore,
     MinMax,
+    QuantileNormal,
     RobustZScore,
     ZScore,
 )
@@ -121,6 +142,40 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
         statistics="the date's members, then the stock's last 252 rows",
         trap="a stock that always leads its peers looks like one that never does",
     ),
+    "cs_robust_zscore": Variant(
+        "Cross-sectional robust z-score",
+        "clip((x - median_date) / (1.4826 MAD_date), -3, 3) over the date's members",
+        "qlib CSZScoreNorm(method=robust), clipped", input=CrossSectionRobustZScore(),
+        coupling="date", training_coupling="date", statistics="the date's members",
+        trap="where more than half the members are equal, all become 0",
+        kinks="medians of the date switch cells",
+    ),
+    "expanding_zscore": Variant(
+        "Expanding z-score", "(x - mean) / sd over all of the stock's days so far, today included",
+        "practice", input=ExpandingZScore(), unbounded=True,
+        statistics="all of the stock's rows so far, today included",
+        trap="it never forgets: scoring needs every row since the first of the training panel",
+    ),
+    "rolling_robust_zscore": Variant(
+        "Rolling robust z-score",
+        "clip((x - median) / (1.4826 MAD), -3, 3) over the stock's last 252 days, today included",
+        "practice", input=RollingRobustZScore(),
+        statistics="the stock's last 252 rows, today included",
+        trap="slow; missing until 63 rows are known; MAD 0 where most rows are equal",
+    ),
+    "quantile_normal": Variant(
+        "Train quantile to normal", "Phi^-1(F_train(x)), linear between 1,000 quantiles",
+        "scikit-learn QuantileTransformer", input=QuantileNormal(),
+        statistics="training rows of all members",
+        trap="values outside the training range are all at the bounds, 5.2 from the median",
+        kinks="the distribution function bends at its quantiles and jumps at its bounds",
+    ),
+    "score_driven": Variant(
+        "Score-driven z-score", "(x - m) / s, m and s of Student's t filtered to yesterday",
+        "GAS-Norm, Urettini et al. 2024; Creal, Koopman & Lucas 2013", input=ScoreDrivenZScore(),
+        statistics="the stock's earlier rows, today excluded; the gain from training rows",
+        trap="filtered, never smoothed; missing until 21 earlier rows are known",
+    ),
     "instance_norm": Variant(
         "Instance norm", "(z - mean_window) / sd_window, z = train z-score",
         "Ulyanov, Vedaldi & Lempitsky 2016", input=ZScore(), window=InstanceNorm,
@@ -139,26 +194,31 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
         "Robust instance norm",
         "(z - median_window) / (1.4826 MAD_window), z = train z-score",
         "instance norm with median and MAD", input=ZScore(), window=RobustInstanceNorm,
+        causal_steps=False,
         statistics="training rows, then the window",
         trap="a feature with one value in most steps has MAD 0, so the other steps become huge",
         kinks="medians of the window switch cells",
     ),
     "price_relative": Variant(
         "Price relative to the last", "a (x / x_last - 1) + b over the window", "qlib Alpha360",
-        window=PriceRelative, statistics="the window",
+        window=PriceRelative, causal_steps=False, positive=True, statistics="the window",
         trap="for positive levels such as prices only; the last step is the same in every window",
     ),
     "dain": Variant(
         "DAIN", "sigmoid(W_c mean(y) + d) y, y = (z - W_a mean_window) / (W_b sd_window)",
         "Passalis et al. 2019", input=ZScore(), window=DAIN,
+        causal_steps=False,
         statistics="training rows, then the window",
         trap="the authors' learning rates of shift and scale are smaller than those of the rest",
+        kinks="a learned scale that is not positive becomes 1",
     ),
     "bin": Variant(
         "Bilinear input norm", "u (a z_T + b) + v (c z_F + d), z-scored over steps and features",
         "Tran et al. 2021", input=ZScore(), window=BIN,
+        causal_steps=False,
         statistics="training rows, then the window, then the features of a step",
         trap="the z-score over features mixes their units; it needs several features",
+        kinks="it is steep where all features of a step are nearly equal",
     ),
     "edain": Variant(
         "EDAIN, global", "YeoJohnson((tanh-damped z - m) / s), constants learned per feature",
@@ -169,6 +229,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
     "dish_ts": Variant(
         "Dish-TS", "a (z - L(z)) / sd_L(z) + b, undone on the forecast by a second learned level",
         "Fan et al., AAAI 2023", input=ZScore(), window=DishTS,
+        causal_steps=False,
         statistics="training rows, then the window",
         trap="meant for a target that continues feature 0; for cross-sectional targets its level "
         "is void",
@@ -219,6 +280,49 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
         training_coupling="batch", statistics="32 samples in training, running at scoring",
         trap="batches in time order make ghosts of a few dates",
     ),
+    "batch_renorm": Variant(
+        "Batch renormalization of the last hidden state",
+        "a (r (h - mean_batch) / sd_batch + d) + b, r and d towards the running statistics",
+        "Ioffe 2017", input=ZScore(), hidden=BatchRenorm,
+        training_coupling="batch", statistics="the batch in training, running at scoring",
+        trap="r and d get no gradient; before step 50 it is plain batch norm",
+    ),
+    "precise_batch_norm": Variant(
+        "Precise batch norm of the last hidden state",
+        "a (h - mean_batch) / sd_batch + b; statistics of all training samples at scoring",
+        "Wu & Johnson 2021", input=ZScore(), hidden=PreciseBatchNorm,
+        training_coupling="batch",
+        statistics="the batch in training, all training samples at scoring",
+        trap="to update the statistics on the samples that are scored is a leak",
+    ),
+    "layer_norm_cell": Variant(
+        "Layer norm in the LSTM's cell",
+        "gates LN(W_x x) + LN(W_h h) + b, h = sigmoid(o) tanh(LN(c))",
+        "Ba, Kiros & Hinton 2016, eq. 20 to 22", input=ZScore(), cell=LayerNormCell,
+        statistics="the units of the sample at each step",
+        trap="slow: it runs step by step in torch; the gains begin as 0.1, the paper's as 1",
+        kinks="it is steep where the sums of all gates are nearly equal",
+    ),
+    "recurrent_batch_norm": Variant(
+        "Recurrent batch norm", "gates BN_t(W_x x) + BN_t(W_h h) + b, h = sigmoid(o) tanh(BN_t(c))",
+        "Cooijmans et al., ICLR 2017", input=ZScore(), cell=RecurrentBatchNorm,
+        training_coupling="batch",
+        statistics="the batch at each step in training, running by step at scoring",
+        trap="slow; each step has running statistics of its own, which need many batches",
+    ),
+    "input_to_hidden_batch_norm": Variant(
+        "Input-to-hidden batch norm", "gates BN(W_x x) + W_h h + b, over batch and steps",
+        "Laurent et al. 2016", input=ZScore(), cell=InputToHiddenBatchNorm,
+        training_coupling="batch",
+        statistics="the batch and its steps in training, running at scoring",
+        trap="slow: it runs step by step in torch; over the steps, later rows enter earlier ones",
+    ),
+    "weight_norm": Variant(
+        "Weight norm of the LSTM", "rows of W_x and W_h are g v / |v|",
+        "Salimans & Kingma 2016", input=ZScore(), cell=WeightNorm,
+        statistics="training rows, then none",
+        trap="it changes how weights are learned, not the data: a negative control",
+    ),
     "causal_batch_norm": Variant(
         "Causal batch norm of the last hidden state",
         "a (h - mean_earlier) / sd_earlier + b over strictly earlier dates",
@@ -237,32 +341,36 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
 """Every variant by its key, in the order of the tables."""
 
 
-EXAMPLE = "cs_rank + layer_norm @ date_block"
-"""A combination on stated batches."""
+EXAMPLE = "cs_rank + layer_norm @ date_block -> cs_rank"
+"""A combination on stated batches and a stated kind of target."""
 
 
 def resolve(name: str) -> Variant:
     """The variant called ``name``.
 
     Args:
-        name: Key of :data:`VARIANTS`, or ``package.module:attribute`` for a variant of your own;
-            several of these joined by `` + ``, see :func:`~.combined.combined`; and after them
-            `` @ `` with a key of ``BATCHES`` to train on, see :func:`~.combined.on_batches`.
+        name: Key of :data:`VARIANTS` or of ``CONTROLS``, or ``package.module:attribute`` for a
+            variant of your own; several of these joined by `` + ``, see
+            :func:`~.combined.combined`; and after them `` @ `` with a key of ``BATCHES`` to train
+            on, see :func:`~.combined.on_batches`; and after these `` -> `` with a kind of target to
+            train on, see :func:`~.combined.trained_on`.
 
     Raises:
         ValueError: There is no such key, module or attribute, it is not a Variant, or the names do
             not combine.
     """
-    if name in VARIANTS:
-        return VARIANTS[name]
-    names, batches = split_name(name)
+    if name in VARIANTS or name in CONTROLS:
+        return VARIANTS.get(name) or CONTROLS[name]
+    names, batches, target = split_name(name)
+    if TO in name:
+        return trained_on(name, resolve(name.partition(TO)[0]), target)
     if batches:
         return on_batches(name, resolve(name.partition(AT)[0]), batches)
     if len(names) > 1:
         return combined(names, [resolve(one) for one in names])
     if ":" in name:
         return imported(name, "variant", Variant)
-    message = unknown("normalization variant", name, VARIANTS)
-    if set("+@") & set(name):
-        message = f"{message}; write + and @ between spaces: {EXAMPLE}"
+    message = unknown("normalization variant", name, {**VARIANTS, **CONTROLS})
+    if set("+@>") & set(name):
+        message = f"{message}; write +, @ and -> between spaces: {EXAMPLE}"
     raise ValueError(f"{message}; your own: {OWN}")

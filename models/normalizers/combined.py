@@ -1,28 +1,44 @@
-"""Combinations of variants by name: ``cs_rank + layer_norm``, ``zscore @ date_block``."""
+"""Variants by name: ``cs_rank + layer_norm``, ``zscore @ date_block``, ``zscore -> cs_rank``."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple, cast, get_args
 
 from foldproof.models.batches import BATCHES
 from foldproof.models.normalizers.variant import Variant
-from foldproof.models.spec import require, unknown
+from foldproof.models.spec import TargetName, require, unknown
 
-PLUS, AT = " + ", " @ "
-PLACES = {"window": "the windows", "hidden": "the last hidden state"}
+PLUS, AT, TO = " + ", " @ ", " -> "
+PLACES = {"window": "the windows", "cell": "the LSTM's cell", "hidden": "the last hidden state"}
 TRAIN_Z, TRAIN_FIRST = ", z = train z-score", "training rows, then "
 """How the formula and the statistics of a variant mention the z-score before it."""
 COUPLINGS = ("none", "date", "batch")
 """From the weakest to the strongest."""
 
 
-def split_name(name: str) -> tuple[list[str], str]:
-    """The variants that a name combines, and the batches after ``@``, empty without."""
-    parts, _, batches = name.partition(AT)
-    return parts.split(PLUS), batches
+class NameParts(NamedTuple):
+    """The parts of a variant's name.
+
+    Attributes:
+        names: The variants that it combines.
+        batches: The batches after ``@``; empty without.
+        target: The kind of target after ``->``; empty without.
+    """
+
+    names: list[str]
+    batches: str
+    target: str
+
+
+def split_name(name: str) -> NameParts:
+    """The parts of a variant's name."""
+    front, _, target = name.partition(TO)
+    parts, _, batches = front.partition(AT)
+    return NameParts(parts.split(PLUS), batches, target)
 
 
 def combined(names: Sequence[str], variants: Sequence[Variant]) -> Variant:
-    """The input normalizer of the first variant, and the window and hidden normalizers of all.
+    """The input normalizer of the first variant, and the other normalizers of all.
 
     The input normalizers of the others are left out: in ``cs_rank + layer_norm`` the rank takes the
     place of the z-score that ``layer_norm`` has.
@@ -34,7 +50,7 @@ def combined(names: Sequence[str], variants: Sequence[Variant]) -> Variant:
     title, (first, *others) = PLUS.join(names), variants
     for name, other in zip(names[1:], others, strict=True):
         require(
-            bool(other.window or other.hidden),
+            any(getattr(other, place) for place in PLACES),
             f"variant {title!r}: {name} normalizes nothing but the input, which is normalized by "
             "the first name of a combination only; put it first, or leave it out",
         )
@@ -44,6 +60,11 @@ def combined(names: Sequence[str], variants: Sequence[Variant]) -> Variant:
             len(holders) < 2,
             f"variant {title!r}: {' and '.join(holders)} both normalize {words}; keep one of them",
         )
+    targets = sorted({one.target for one in variants if one.target})
+    require(
+        len(targets) < 2,
+        f"variant {title!r} trains on the targets {' and '.join(targets)} at once; leave out one",
+    )
     batches = sorted({one.batches for one in variants if one.batches})
     require(
         len(batches) < 2,
@@ -55,17 +76,22 @@ def combined(names: Sequence[str], variants: Sequence[Variant]) -> Variant:
         source="; ".join(dict.fromkeys(one.source for one in variants)),
         input=first.input,
         window=next((one.window for one in variants if one.window), None),
+        cell=next((one.cell for one in variants if one.cell), None),
         hidden=next((one.hidden for one in variants if one.hidden), None),
         batches=batches[0] if batches else None,
+        target=targets[0] if targets else None,
         causal=all(one.causal for one in variants),
         coupling=max((one.coupling for one in variants), key=COUPLINGS.index),
         training_coupling=max((one.training_coupling for one in variants), key=COUPLINGS.index),
+        positive=any(one.positive for one in variants),
         causal_steps=all(one.causal_steps for one in variants),
         control=any(one.control for one in variants),
+        scoring=next((one.scoring for one in variants if one.scoring), None),
         statistics=", then ".join(
             [first.statistics, *(one.statistics.removeprefix(TRAIN_FIRST) for one in others)]
         ),
         trap="; ".join(dict.fromkeys(one.trap for one in variants)),
+        unbounded=first.unbounded,
         kinks="; ".join(dict.fromkeys(one.kinks for one in variants if one.kinks)),
     )
 
@@ -85,3 +111,21 @@ def on_batches(name: str, variant: Variant, batches: str) -> Variant:
         f"variant {name!r} needs {variant.batches} batches; leave out {AT.strip()} {batches}",
     )
     return replace(variant, title=f"{variant.title}, {batches} batches", batches=batches)
+
+
+def trained_on(name: str, variant: Variant, target: str) -> Variant:
+    """``variant`` trained on a stated kind of target, and scored on the kind of the settings.
+
+    Raises:
+        ValueError: There is no such kind of target, or the variant trains on another.
+    """
+    kinds = dict.fromkeys(get_args(TargetName))
+    order = f"; write {AT.strip()} before {TO.strip()}" if AT in target else ""
+    unknown_kind = unknown("kind of target", target, kinds)
+    require(target in kinds, f"variant {name!r}: {unknown_kind}{order}")
+    require(
+        variant.target in (None, target),
+        f"variant {name!r} trains on {variant.target}; leave out {TO.strip()} {target}",
+    )
+    title = f"{variant.title}, trained on {target}"
+    return replace(variant, title=title, target=cast(TargetName, target))

@@ -10,9 +10,12 @@ import torch
 from torch import Tensor
 
 from foldproof.models.normalizers.scaling import (
+    MAD_TO_SD,
     RANK_SCALE,
     NothingToFit,
+    clipped,
     in_blocks,
+    median,
     root,
     scaled,
 )
@@ -36,6 +39,30 @@ class CrossSectionZScore(NothingToFit):
         mean = torch.where(counted, wide, 0.0).sum(dim=1, keepdim=True) / count
         squares = torch.where(counted, wide - mean, 0.0).square().sum(dim=1, keepdim=True)
         return scaled(values, mean, root(squares / count))
+
+
+@dataclass(frozen=True)
+class CrossSectionRobustZScore(NothingToFit):
+    """(x - median) / (1.4826 MAD) over the members of the date, clipped.
+
+    qlib CSZScoreNorm(method="robust") with the clip of its RobustZScoreNorm. Trap: where more than
+    half the members are equal, the MAD is 0 and all become 0.
+    """
+
+    independent: ClassVar[Axis] = "dates"
+    clip: float = 3.0
+
+    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+        """Normalize (D, S, F); the slope is (D, S, F), 0 for a clipped cell."""
+        return in_blocks(self._normalized, values, member, dim=0)
+
+    def _normalized(self, values: Tensor, member: Tensor) -> Scaled:
+        wide = values.double()
+        counted = member.unsqueeze(-1) & values.isfinite()
+        cells = torch.where(counted, wide, torch.nan)
+        center = median(cells, dim=1)
+        spread = MAD_TO_SD * median((cells - center).abs(), dim=1)
+        return clipped(scaled(values, center, spread), self.clip)
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from foldproof.models.normalizers.scaling import (
     CELLS,
+    MAD_TO_SD,
     RANK_SCALE,
     NothingToFit,
+    clipped,
+    fitted_cells,
     in_blocks,
     root,
     scaled,
@@ -110,6 +114,66 @@ class RollingZScore(NothingToFit):
 
 
 @dataclass(frozen=True)
+class ExpandingZScore(NothingToFit):
+    """(x - mean) / sd over all of the stock's rows so far, today included.
+
+    NaN until ``minimum`` of them are finite. Equal to pandas' expanding with ddof=0. It never
+    forgets, so scoring needs every row since the first one of the training panel.
+    """
+
+    independent: ClassVar[Axis] = "symbols"
+    minimum: int = 63
+
+    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+        """Normalize (D, S, F); the slope is (D, S, F)."""
+        return in_blocks(self._normalized, values, member, dim=1)
+
+    def _normalized(self, values: Tensor, member: Tensor) -> Scaled:
+        past = Moments(*(moment[0] for moment in running(values.double().unsqueeze(0))))
+        center = torch.where(past.n >= self.minimum, past.mean, torch.nan)
+        return scaled(values, center, root(past.squares / past.n.clamp_min(1)))
+
+
+@dataclass(frozen=True)
+class RollingRobustZScore(RollingZScore):
+    """(x - median) / (1.4826 MAD) over the stock's last ``window`` rows, today included; clipped.
+
+    NaN until ``minimum`` of them are finite. The centre is equal to pandas' rolling median. It is
+    detached, as ranks are: medians have no smooth derivative.
+    """
+
+    clip: float = 3.0
+
+    def _normalized(self, values: Tensor, member: Tensor) -> Scaled:
+        still = values.detach()
+        wide = torch.where(still.isfinite(), still.double(), torch.nan)
+        centers, spreads = [], []
+        for past in last_rows(wide, self.window):
+            rows = past.flatten(0, -2).numpy(force=True)
+            center = medians(rows)
+            spreads.append(MAD_TO_SD * medians(np.abs(rows - center[:, None])))
+            centers.append(np.where(np.isfinite(rows).sum(1) >= self.minimum, center, np.nan))
+        center, spread = (
+            torch.from_numpy(np.concatenate(parts)).reshape(values.shape).to(values.device)
+            for parts in (centers, spreads)
+        )
+        return clipped(scaled(still, center, spread), self.clip)
+
+
+def medians(rows: np.ndarray) -> np.ndarray:
+    """Medians (N,) of the cells of rows (N, w) that are not NaN.
+
+    Rows with as many cells are partitioned together, which is several times faster than sorting.
+    """
+    counts = (~np.isnan(rows)).sum(axis=1)
+    found = np.full(len(rows), np.nan)
+    for count in np.unique(counts[counts > 0]):
+        own, middle = counts == count, [(count - 1) // 2, count // 2]
+        found[own] = np.partition(rows[own], middle, axis=1)[:, middle].mean(axis=1)
+    return found
+
+
+@dataclass(frozen=True)
 class EwmZScore(NothingToFit):
     """(x - m) / sqrt(v), m and v exponentially weighted over strictly earlier rows.
 
@@ -181,6 +245,76 @@ def last_rows(values: Tensor, window: int) -> Iterator[Tensor]:
     past = torch.cat([padding, values]).unfold(0, window, 1)
     rows = max(1, 8 * CELLS // max(1, past[0].numel()))
     yield from past.split(rows)
+
+
+@dataclass(frozen=True)
+class ScoreDrivenZScore:
+    """(x - m) / s with the location and scale of a score-driven filter (Urettini et al. 2024).
+
+    The filter of Creal, Koopman & Lucas (2013) for Student's t with ``dof`` degrees of freedom: of
+    a surprise e, today's location and squared scale move by the share ``gain`` of w e and of
+    w e^2 - s^2, w = (dof + 1) / (dof + e^2 / s^2), so outliers count less. Only strictly earlier
+    rows are used. The gain of each feature, 1 - 0.5^(1 / half-life), is the one of ``half_lives``
+    with the largest likelihood in the training rows. The first ``minimum`` rows give plain moments
+    to start from; the result is NaN for them.
+    """
+
+    independent: ClassVar[Axis] = "symbols"
+    half_lives: tuple[float, ...] = (11.0, 21.0, 42.0, 63.0)
+    dof: float = 5.0
+    minimum: int = 21
+
+    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+        """The gain (F,) float64 of each feature: that of the members' cells at ``rows``.
+
+        Raises:
+            ValueError: A feature has no such cell.
+        """
+        fitted_cells(values, member, rows)
+        block = slice(rows.start, rows.stop)
+        cells, counted = values[block].double(), member[block].unsqueeze(-1)
+        gains = 1 - 0.5 ** (1 / torch.tensor(self.half_lives, dtype=torch.float64))
+        found = []
+        for gain in gains:
+            center, variance = self._filtered(cells, gain)
+            known = counted & (cells - center).isfinite() & (variance > 0)
+            safe = torch.where(known, variance, 1.0)
+            surprise = torch.where(known, cells - center, 0.0).square() / safe
+            likelihood = -safe.log() / 2 - (self.dof + 1) / 2 * (surprise / self.dof).log1p()
+            found.append(torch.where(known, likelihood, 0.0).sum(dim=(0, 1)))
+        return {"gain": gains[torch.stack(found).argmax(dim=0)]}
+
+    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+        """Normalize (D, S, F); the slope is (D, S, F)."""
+
+        def normalized(block: Tensor, _: Tensor) -> Scaled:
+            center, variance = self._filtered(block.double(), state["gain"])
+            return scaled(block, center, root(variance))
+
+        # as in EwmZScore: fewer, larger blocks
+        return in_blocks(normalized, values, member, dim=1, cells=8 * CELLS)
+
+    def _filtered(self, values: Tensor, gain: Tensor) -> tuple[Tensor, Tensor]:
+        """Location and squared scale (D, S, F) before each row; ``gain`` () or (F,)."""
+        finite = values.isfinite()
+        filled = torch.where(finite, values, 0.0)
+        centers, variances = [], []
+        count, center, variance = (torch.zeros_like(values[0]) for _ in range(3))
+        for present, value in zip(finite, filled, strict=True):
+            centers.append(torch.where(count >= self.minimum, center, torch.nan))
+            variances.append(variance)
+            early = count < self.minimum
+            share = torch.where(early, 1 / (count + 1), gain) * present
+            gap = value - center
+            varies = variance > 0
+            surprise = gap.square() / torch.where(varies, variance, 1.0)
+            weight = (self.dof + 1) / (self.dof + surprise)
+            weight = torch.where(early | ~varies, 1.0, weight)
+            kept = torch.where(early, 1 - share, 1.0)  # plain moments: the mean moves as well
+            center = center + share * weight * gap
+            variance = variance + share * (weight * kept * gap.square() - variance)
+            count = count + present
+        return torch.stack(centers), torch.stack(variances)
 
 
 def earlier(values: Tensor, decay: float, minimum: int) -> tuple[Tensor, Tensor]:

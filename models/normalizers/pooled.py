@@ -1,5 +1,6 @@
 """Input normalizers with statistics over the training rows of all members."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -79,6 +80,66 @@ class MinMax(ZScore):
             ValueError: A feature has no such cell.
         """
         return by_feature(lowest_and_range, values, member, rows)
+
+
+@dataclass(frozen=True)
+class QuantileNormal:
+    """Phi^-1(F(x)), F the distribution of the training rows (scikit-learn QuantileTransformer).
+
+    F is linear between ``count`` quantiles, and in the middle of its jump at a tied value. All
+    training cells are used; scikit-learn's default draws 10,000 of them.
+
+    Trap: values outside the training range are at the bounds, 5.2 from the median.
+    """
+
+    independent: ClassVar[Axis] = "dates"
+    TAIL: ClassVar[float] = 1e-7
+    """The smallest probability, as in scikit-learn."""
+    count: int = 1000
+
+    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+        """Quantiles (F, count) float64, increasing, of the members' finite cells at ``rows``.
+
+        Raises:
+            ValueError: A feature has no such cell.
+        """
+        return by_feature(self._quantiles, values, member, rows)
+
+    def _quantiles(self, cells: Tensor) -> dict[str, Tensor]:
+        """Of the finite cells (N, F)."""
+        places, columns = np.linspace(0, 1, self.count), cells.numpy(force=True).T
+        found = np.stack([np.quantile(one[~np.isnan(one)], places) for one in columns])
+        # rounding may turn equal quantiles around
+        return {"quantiles": torch.from_numpy(np.maximum.accumulate(found, axis=1))}
+
+    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+        """Normalize (D, S, F); the slope is (D, S, F), 0 at the bounds."""
+        quantiles = state["quantiles"].contiguous()
+        return in_blocks(lambda block, _: self._normalized(block, quantiles), values, member, dim=0)
+
+    def _normalized(self, values: Tensor, quantiles: Tensor) -> Scaled:
+        x = values.double().flatten(0, 1).T.contiguous()  # (F, D * S)
+        lowest, highest = quantiles[:, :1], quantiles[:, -1:]
+        top = quantiles.shape[1] - 1
+        above = torch.searchsorted(quantiles, x.detach(), right=True).clamp(1, top)
+        below = torch.searchsorted(quantiles, x.detach()).clamp(1, top)
+        probability, slope = torch.zeros_like(x), torch.zeros_like(x)
+        for end in (above, below):  # the steps after and before a tied value
+            start = quantiles.gather(1, end - 1)
+            width = quantiles.gather(1, end) - start
+            rise = torch.where(width > 0, 1 / torch.where(width > 0, width, 1.0), 0.0) / top / 2
+            probability = probability + (end - 1).double() / top / 2 + (x - start) * rise
+            slope = slope + rise
+        constant = (highest <= lowest).expand_as(x)
+        probability = torch.where(x >= highest, 1.0, torch.where(x <= lowest, 0.0, probability))
+        probability = torch.where(constant, 0.5, probability)
+        inside = ~constant & (probability > self.TAIL) & (probability < 1 - self.TAIL)
+        z = torch.special.ndtri(probability.clamp(self.TAIL, 1 - self.TAIL))
+        density = torch.exp(-z.square() / 2) / math.sqrt(2 * math.pi)
+        slope = torch.where(inside, slope / density, 0.0)
+        z = torch.where(x.isnan(), torch.nan, z)
+        shape, kind = values.shape, values.dtype
+        return Scaled(*(each.T.reshape(shape).to(kind) for each in (z, slope)))
 
 
 @dataclass(frozen=True)

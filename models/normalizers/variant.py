@@ -1,10 +1,12 @@
-"""A normalization variant: up to three normalizers at three places, and its claims."""
+"""A normalization variant: up to four normalizers at four places, and its claims."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import ClassVar, Literal, NamedTuple, Protocol
 
 from torch import Tensor, nn
+
+from foldproof.models.spec import TargetName, require
 
 
 class Scaled(NamedTuple):
@@ -82,8 +84,53 @@ class HiddenNormalizer(nn.Module):
         """(B, H) hidden states and (B,) their date rows -> (B, H)."""
         raise NotImplementedError
 
+    settles: ClassVar[bool] = False
+    """Whether :meth:`settle` is called after each pass over the training block."""
+
     def start_epoch(self) -> None:
         """Called before each pass over the training block; by default it does nothing."""
+
+    def settle(self, states: Iterable[Tensor]) -> None:
+        """Estimate statistics from the hidden states (B, H) of all training samples, in batches."""
+
+
+class CellNormalizer(nn.Module):
+    """Runs the LSTM with a normalization inside its recurrence.
+
+    Attributes:
+        native: Whether the native LSTM can run it.
+    """
+
+    native: ClassVar[bool] = False
+
+    def forward(self, lstm: nn.LSTM, x: Tensor, native: bool = True) -> Tensor:
+        """The top layer's last hidden state (B, H) of windows (B, T, F), with the LSTM's weights.
+
+        ``native`` False keeps the native LSTM from running.
+        """
+        raise NotImplementedError
+
+    def states(self, lstm: nn.LSTM, x: Tensor) -> Tensor:
+        """The top layer's hidden state after each step, (B, T, H)."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """A way to score in which samples of several dates depend on each other: for controls only.
+
+    Attributes:
+        batches: Key of ``foldproof.models.batches.BATCHES``: the samples that share a pass.
+        size: Largest number of samples in a pass; for batches of whole dates, the number of dates
+            that can have as many samples.
+        training: Whether the normalizers run in training mode: a forgotten ``eval()``.
+        refreshed: Whether running statistics are first estimated again on the samples to score.
+    """
+
+    batches: str
+    size: int
+    training: bool = False
+    refreshed: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,19 +144,28 @@ class Variant:
         input: Normalizer of the panel, or None.
         window: Makes the normalizer of windows from the number of features, or None.
         hidden: Makes the normalizer of the last hidden state from its size, or None.
+        unbounded: Claim: values depend on all earlier rows, so scoring needs the rows since the
+            first one of the training panel.
+        cell: Makes what runs the LSTM from the LSTM and the rows of a window, or None.
         batches: The batch composition that the variant needs; None for any.
+        target: The kind of target that it trains on; None for the kind of the settings. Forecasts
+            are scored on the kind of the settings whatever they were trained on.
         causal: Claim: the forecast for a date uses no later row.
         coupling: Claim: the samples that share statistics with a sample at scoring: none, or those
-            of its date.
+            of its date; batch, all that are scored together, is for controls.
         training_coupling: The same in training; batch means all samples of the batch.
         causal_steps: Claim: at scoring, a normalized step of a window uses no later step of it. The
             network reads the last step only, so this is no leak; a network with an output at each
             step needs it.
         control: Whether it leaks on purpose, to prove that the audit detects it.
+        scoring: How a control is scored; None for eval mode, each date for itself.
         statistics: The rows or samples that its statistics come from, in a few words.
         trap: The mistake that users make with it, in one line.
-        kinks: Where its slopes jump, so that integrated gradients may miss the tolerance; empty
-            where they add up. Attributions to raw rows are Shapley values then.
+        kinks: Where its slopes jump or are steep, so that integrated gradients may miss the
+            tolerance; empty where they add up. Where they miss it, attributions to raw rows are
+            Shapley values.
+        positive: Whether it is meant for positive features only, such as prices, because it divides
+            by them. Its other claims hold for those.
     """
 
     title: str
@@ -119,14 +175,31 @@ class Variant:
     window: Callable[[int], WindowNormalizer] | None = None
     hidden: Callable[[int], HiddenNormalizer] | None = None
     batches: str | None = None
+    target: TargetName | None = None
     causal: bool = True
-    coupling: Literal["none", "date"] = "none"
+    coupling: Literal["none", "date", "batch"] = "none"
     training_coupling: Literal["none", "date", "batch"] = "none"
     causal_steps: bool = True
     control: bool = False
+    scoring: Scoring | None = None
     statistics: str = ""
     trap: str = ""
     kinks: str = ""
+    positive: bool = False
+    unbounded: bool = False
+    cell: Callable[[nn.LSTM, int], CellNormalizer] | None = None
+
+    def __post_init__(self) -> None:
+        require(
+            self.control or (self.scoring is None and self.coupling != "batch"),
+            f"variant {self.title!r}: only a control may set scoring, or claim coupling batch: its "
+            "forecasts depend on whatever shares a pass with them",
+        )
+
+    @property
+    def native(self) -> bool:
+        """Whether the native LSTM can run it: all but those with a cell that runs in torch only."""
+        return self.cell is None or bool(getattr(self.cell, "native", False))
 
     def window_for(self, n_features: int, length: int) -> WindowNormalizer | None:
         """A new normalizer of windows (B, length, n_features), or None."""

@@ -27,7 +27,7 @@ class AttributionSpec(Spec):
     """By which methods, and on how many windows, every unit's forecasts are attributed."""
 
     __bounds__ = (
-        at_least(0, "samples", "origins", "canaries", "permuted_labels")
+        at_least(0, "samples", "seeds", "origins", "canaries", "permuted_labels")
         | at_least(1, "nodes")
         | within("[0, 1]", "drift_alert")
     )
@@ -35,6 +35,9 @@ class AttributionSpec(Spec):
 
     samples: int = 400
     """Test windows attributed per unit, spread evenly over its dates; 0 for no attribution."""
+    seeds: int = 2
+    """Seeds whose units are attributed, the smallest ones, 0 for all; two show how stable the
+    rankings are over seeds."""
     nodes: int = 20
     """Gauss-Legendre nodes per path; doubled for samples whose completeness error is too large."""
     methods: tuple[str, ...] = DEFAULT

@@ -46,8 +46,9 @@ def attribution_key(_: Any, parameters: dict[str, Any]) -> str:
 def attribute(
     trained: list[TrainedUnit], spec: AttributionSpec, panel: Path, data: DataSpec
 ) -> Timed[list[Attribution]]:
-    """Attributions of every unit of one variant, by the methods of ``spec``."""
+    """Attributions of one variant in every fold, by the methods and for the seeds of ``spec``."""
     content = load(panel)
+    trained = of_first_seeds(trained, spec.seeds)
     last = max(trained, key=lambda one: (one.unit.fold.number, -one.unit.seed))
 
     def attributed(inputs: UnitInputs) -> Attribution:
@@ -64,6 +65,12 @@ def attribute(
         return found
 
     return timed(each)
+
+
+def of_first_seeds(trained: list[TrainedUnit], number: int) -> list[TrainedUnit]:
+    """The units of the ``number`` smallest seeds; all units if ``number`` is 0."""
+    seeds = sorted({one.unit.seed for one in trained})[: number or None]
+    return [one for one in trained if one.unit.seed in seeds]
 
 
 def newest_unit(

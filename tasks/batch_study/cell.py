@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from foldproof.models import engine
-from foldproof.models.batches import BATCHES
+from foldproof.models.leaky import batches_of, in_passes
 from foldproof.models.network import Forecaster
 from foldproof.models.windows import Windows
 from foldproof.tasks.data.panel import Panel
@@ -94,18 +94,8 @@ def in_train_mode(
     """
     moved = copy.deepcopy(network)
     dropout_off(moved).train()
-    order = BATCHES[batches].cut(
-        samples,
-        windows.date(samples),
-        windows.symbol(samples),
-        size,
-        torch.Generator().manual_seed(seed),
-    )
-    forecast = windows.target.new_full(windows.target.shape, torch.nan)  # (S * D,), by sample
-    with torch.no_grad():
-        for batch in order:
-            forecast[batch] = moved(windows.gather(batch), windows.date(batch))
-    return forecast[samples]
+    order = batches_of(windows, samples, batches, size, seed)
+    return in_passes(moved, windows, samples, order)
 
 
 def rank_ic(forecast: Tensor, target: Tensor, dates: Tensor) -> float:

@@ -1,11 +1,12 @@
 """Which variant forecasts best, and how certain that is."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from foldproof.models.normalizers import CONTROLS as LEAKY
 from foldproof.models.normalizers import VARIANTS
 from foldproof.tasks.compare.aligned import Aligned, align, aligned_of
 from foldproof.tasks.compare.confidence_set import confidence_set
@@ -20,11 +21,12 @@ from foldproof.tasks.compare.seeds import (
     side_by_side,
 )
 from foldproof.tasks.compare.spec import StatisticsSpec
+from foldproof.tasks.compare.superior import superior
 from foldproof.tasks.compare.verdicts import verdicts
 from foldproof.tasks.statistics.mean_test import hac_t
 from foldproof.tasks.train import PREFIX
 
-CONTROLS = tuple(name for name, variant in VARIANTS.items() if variant.control)
+CONTROLS = tuple(name for name, one in {**VARIANTS, **LEAKY}.items() if one.control)
 """Variants that leak on purpose: ranked, but not candidates for the best."""
 
 
@@ -46,11 +48,15 @@ class Comparison:
             (share of the row's own forecasts compared).
         by_fold: variant, fold, every metric.
         daily: Rank IC, one row per date, one column per variant, in the order of the ranking.
+        superior: By benchmark (the reference variant, the best reference forecaster): p of no
+            candidate with a gain over it, and better, the names of those that have one (see
+            :func:`~foldproof.tasks.compare.superior.superior`). It decides nothing.
     """
 
     ranking: pd.DataFrame
     by_fold: pd.DataFrame
     daily: pd.DataFrame
+    superior: pd.DataFrame
 
 
 def compare(
@@ -125,7 +131,47 @@ def compare(
     ranking = ranking.join(over_seeds(single))
     ranking["coverage"] = aligned.coverage
     ranking = ranking.rename_axis("variant").sort_values("rank_ic", ascending=False, kind="stable")
-    return Comparison(ranking, by_fold, ic[ranking.index])
+    forecasters = [name for name in ranking.index if name.startswith(PREFIX) and ic[name].any()]
+    benchmarks = superior_to(by_seed, column, candidates, [base, *forecasters[:1]], horizon, spec)
+    return Comparison(ranking, by_fold, ic[ranking.index], benchmarks)
+
+
+def superior_to(
+    by_seed: np.ndarray,
+    column: Mapping[str, int],
+    candidates: Sequence[str],
+    benchmarks: Sequence[str],
+    horizon: int,
+    spec: StatisticsSpec,
+) -> pd.DataFrame:
+    """P and better by benchmark; no row for a benchmark without another candidate.
+
+    Args:
+        by_seed: (N, D, V) daily rank ICs.
+        column: Column of each variant.
+        candidates: Variants that may be better.
+        benchmarks: Variants or reference forecasters.
+        horizon: Rows that a label spans.
+        spec: Level, draws and seed.
+    """
+    rivals = {one: [name for name in candidates if name != one] for one in benchmarks}
+    pairs = [(one, name) for one, names in rivals.items() for name in names]
+    if not pairs:
+        return pd.DataFrame(columns=["p", "better"])
+    places = np.array([[column[name], column[one]] for one, name in pairs])
+    owner = np.array([benchmarks.index(one) for one, _ in pairs])
+    present = [number for number in range(len(benchmarks)) if (owner == number).any()]
+    found = superior(
+        by_seed[:, :, places[:, 0]] - by_seed[:, :, places[:, 1]],
+        tuple(np.flatnonzero(owner == number) for number in present), horizon,
+        level=spec.level, draws=spec.draws, seed=spec.seed,
+    )  # fmt: skip
+    names = {
+        benchmarks[number]: np.array(rivals[benchmarks[number]])[one.better].tolist()
+        for number, one in zip(present, found, strict=True)
+    }
+    p = [one.p for one in found]
+    return pd.DataFrame({"p": p, "better": [", ".join(one) for one in names.values()]}, [*names])
 
 
 def over_seeds(single: Mapping[str, np.ndarray]) -> pd.DataFrame:

@@ -2,9 +2,10 @@
 
 import math
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,36 @@ LARGE = 1 << 30
 
 Tables = Callable[[], Iterable[pd.DataFrame]]
 """Returns the parts of one long table of forecasts, as often as it is called."""
+
+
+class Parts:
+    """A long table of forecasts in parts that are read when they are needed.
+
+    A plain class, because Prefect searches the fields of dataclasses for results of tasks.
+
+    Args:
+        read: Returns the parts, in a fixed order.
+        hashes: Everything that decides them.
+    """
+
+    def __init__(self, read: Tables, hashes: Sequence[str]) -> None:
+        self.read, self.hashes = read, tuple(hashes)
+
+    def __call__(self) -> Iterable[pd.DataFrame]:
+        """The parts."""
+        return self.read()
+
+
+def table_hash(table: pd.DataFrame) -> str:
+    """Hash of a table of forecasts: its rows in their order, and the names of its columns."""
+    rows = pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes()
+    return sha256(rows + repr([*table]).encode()).hexdigest()
+
+
+def forecasts_hash(forecasts: pd.DataFrame | Parts) -> str:
+    """Hash of a table of forecasts, in parts or whole."""
+    hashes = forecasts.hashes if isinstance(forecasts, Parts) else [table_hash(forecasts)]
+    return sha256(repr([*hashes]).encode()).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +76,11 @@ class Cube:
         return total / len(places)
 
 
+def tables_of(forecasts: pd.DataFrame | Tables) -> Iterable[pd.DataFrame]:
+    """The parts of a table, as they are; a whole table is its only part."""
+    return [forecasts] if isinstance(forecasts, pd.DataFrame) else forecasts()
+
+
 def parts_of(forecasts: pd.DataFrame | Tables) -> Iterator[pd.DataFrame]:
     """The tables, checked, without rows whose forecast is missing; fold and seed are 0 if absent.
 
@@ -52,7 +88,7 @@ def parts_of(forecasts: pd.DataFrame | Tables) -> Iterator[pd.DataFrame]:
         ValueError: A column is missing, a forecast is infinite, or there are no rows at all.
     """
     found = False
-    for part in [forecasts] if isinstance(forecasts, pd.DataFrame) else forecasts():
+    for part in tables_of(forecasts):
         check_columns(part)
         found |= len(part) > 0
         table = part[part["forecast"].notna()]

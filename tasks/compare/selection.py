@@ -20,21 +20,28 @@ class Selection(NamedTuple):
 
     Attributes:
         trials: Number of candidates from which the highest mean rank IC was selected.
+        earlier: Number of other configurations compared before, which the deflation counts too.
         overfitting: Share of splits in which the selected one is at or below the median on the
             other half.
         chance: The 5 % and 95 % quantiles of that share for equal candidates.
         deflated: Probability that the true ICIR of the best gain over the reference exceeds the
-            expected best of as many candidates without a gain.
+            expected best of as many trials without a gain, earlier ones included.
     """
 
     trials: int
+    earlier: int
     overfitting: float
     chance: tuple[float, float]
     deflated: float
 
 
 def selection(
-    daily: np.ndarray, horizon: int, reference: np.ndarray | None = None, *, seed: int = 0
+    daily: np.ndarray,
+    horizon: int,
+    reference: np.ndarray | None = None,
+    *,
+    earlier: int = 0,
+    seed: int = 0,
 ) -> Selection:
     """The figures of the best of V candidates.
 
@@ -43,14 +50,17 @@ def selection(
         horizon: Rows that a label spans.
         reference: (D,) daily rank ICs of the best forecaster without a network; the deflated ratio
             is that of the gain over it. None: over a rank IC of zero.
+        earlier: Other configurations compared before. A search that takes several comparisons has
+            as many trials as all of them.
         seed: Seeds the range that chance gives.
     """
     gain = daily if reference is None else daily - reference[:, None]
     return Selection(
         daily.shape[1],
+        earlier,
         overfitting(daily, horizon),
         overfitting_by_chance(daily, horizon, seed=seed),
-        deflated(gain, horizon),
+        deflated(gain, horizon, earlier=earlier),
     )
 
 
@@ -111,22 +121,17 @@ def overfitting(daily: np.ndarray, horizon: int) -> float:
     return float((rank / (daily.shape[1] + 1) <= 0.5).mean())
 
 
-def deflated(daily: np.ndarray, horizon: int) -> float:
-    r"""Deflated Sharpe ratio (Bailey & Lopez de Prado 2014) of the largest ratio of a column.
+def deflated(daily: np.ndarray, horizon: int, *, earlier: int = 0) -> float:
+    r"""Deflated Sharpe ratio of the largest ratio of a column: see :func:`deflated_ratio`.
 
-    .. math:: \Phi\left(\frac{(s - s_0) \sqrt{n - 1}}
-        {\sqrt{1 - \gamma_3 s + \frac{\gamma_4 - 1}{4} s^2}}\right), \quad
-        s_0 = \sigma_s \left((1 - \gamma) \Phi^{-1}(1 - \tfrac1V)
-        + \gamma \Phi^{-1}(1 - \tfrac1{V e})\right)
-
-    with s the largest daily ratio of a column (mean / standard deviation), sigma_s the standard
-    deviation of s over columns, gamma Euler's constant, and n the number of independent dates: the
-    number of dates times the ratio of the plain to the Newey-West variance of the mean, because
+    The ratio is that of a date (mean / standard deviation), and the number of independent dates is
+    the number of dates times the ratio of the plain to the Newey-West variance of the mean, because
     overlapping labels carry less information.
 
     Args:
         daily: (D, V).
         horizon: Rows that a label spans.
+        earlier: Trials beside the V columns. Their ratios are taken to spread as those of the V.
 
     Returns:
         NaN for fewer than two columns, fewer than ten dates or a constant column.
@@ -139,12 +144,46 @@ def deflated(daily: np.ndarray, horizon: int) -> float:
         return float("nan")
     ratios = daily.mean(axis=0) / spread
     best = int(ratios.argmax())
-    expected = (1 - np.euler_gamma) * stats.norm.ppf(1 - 1 / columns)
-    expected += np.euler_gamma * stats.norm.ppf(1 - 1 / (columns * e))
-    luck = ratios.std(ddof=1) * expected
     error = hac_error(daily[:, [best]], lags_for(count, horizon))[0]
-    independent = min(count, (spread[best] / error) ** 2)
-    skew, kurtosis = stats.skew(daily[:, best]), stats.kurtosis(daily[:, best], fisher=False)
-    s = ratios[best]
-    noise = np.sqrt(1 - skew * s + (kurtosis - 1) / 4 * s**2)
-    return float(stats.norm.cdf((s - luck) * np.sqrt(independent - 1) / noise))
+    return deflated_ratio(
+        float(ratios[best]),
+        luck=best_by_luck(float(ratios.std(ddof=1)), columns + earlier),
+        dates=min(count, (spread[best] / error) ** 2),
+        skewness=float(stats.skew(daily[:, best])),
+        kurtosis=float(stats.kurtosis(daily[:, best], fisher=False)),
+    )
+
+
+def best_by_luck(spread: float, trials: int) -> float:
+    r"""Expected largest of ``trials`` ratios whose true values are all zero.
+
+    .. math:: \sigma_s \left((1 - \gamma) \Phi^{-1}(1 - \tfrac1V)
+        + \gamma \Phi^{-1}(1 - \tfrac1{V e})\right)
+
+    with sigma_s the standard deviation of the ratios, ``spread``, and gamma Euler's constant.
+    """
+    from scipy.stats import norm
+
+    expected = (1 - np.euler_gamma) * norm.ppf(1 - 1 / trials)
+    return float(spread * (expected + np.euler_gamma * norm.ppf(1 - 1 / (trials * e))))
+
+
+def deflated_ratio(
+    ratio: float, *, luck: float, dates: float, skewness: float, kurtosis: float
+) -> float:
+    r"""Deflated Sharpe ratio (Bailey & Lopez de Prado 2014, Journal of Portfolio Management 40).
+
+    .. math:: \Phi\left(\frac{(s - s_0) \sqrt{n - 1}}
+        {\sqrt{1 - \gamma_3 s + \frac{\gamma_4 - 1}{4} s^2}}\right)
+
+    Args:
+        ratio: s, mean / standard deviation of one date, not annualized.
+        luck: s_0 of :func:`best_by_luck`.
+        dates: n, the number of independent dates.
+        skewness: Of the daily series.
+        kurtosis: Of the daily series; 3 for a normal one.
+    """
+    from scipy.stats import norm
+
+    noise = np.sqrt(1 - skewness * ratio + (kurtosis - 1) / 4 * ratio**2)
+    return float(norm.cdf((ratio - luck) * np.sqrt(dates - 1) / noise))

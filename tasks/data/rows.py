@@ -8,7 +8,9 @@ import pandas as pd
 
 LARGEST = 3.4028234e38
 """The largest number of a panel, whose cells have 32 bits."""
-ROLES = ("date", "symbol", "price", "volume", "member", "known", "target", "label_end")
+ROLES = (
+    "date", "symbol", "price", "volume", "member", "known", "target", "label_end", "industry",
+)  # fmt: skip
 """Column names with a meaning; all other columns belong to the user."""
 
 

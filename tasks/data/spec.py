@@ -5,15 +5,23 @@ from datetime import date
 from types import MappingProxyType
 from typing import Literal, get_args
 
-from foldproof.models.spec import OWN, Spec, at_least, require, require_distinct, within
+from foldproof.models.spec import (
+    OWN,
+    Spec,
+    TargetName,
+    at_least,
+    require,
+    require_distinct,
+    within,
+)
 from foldproof.tasks.data.address import holds_password, kind_of
+from foldproof.tasks.data.rows import ROLES
 from foldproof.tasks.data.sql import why_not_reading
 
 SourceName = Literal[
     "sp500", "file", "query", "noise", "linear", "lagged", "regime",
     "interaction", "sign_flip", "switching", "echo",
 ]  # fmt: skip
-Kind = Literal["return", "market_relative", "cs_zscore", "cs_rank"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,9 @@ class ColumnsSpec(Spec):
     """Ready-made target, instead of the forward return. It needs label_end."""
     label_end: str | None = None
     """Date on which the row's target becomes known."""
+    industry: str | None = None
+    """Industry or sector of the stock as it was known on that day, as text or a code. It is no
+    feature: the neutral rank IC of the decomposition is neutral to it."""
     features: tuple[str, ...] | None = None
     """Ready-made features; null for all other numeric columns."""
 
@@ -53,8 +64,7 @@ class ColumnsSpec(Spec):
     @property
     def roles(self) -> dict[str, str]:
         """Role -> name of its column, for the roles that are set."""
-        names = ("date", "symbol", "price", "volume", "member", "known", "target", "label_end")
-        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return {name: getattr(self, name) for name in ROLES if getattr(self, name) is not None}
 
 
 @dataclass(frozen=True)
@@ -193,11 +203,17 @@ class DataSpec(Spec):
 class TargetSpec(Spec):
     """The target at the close of day d: the return from close d+1 to close d+1+horizon."""
 
-    __bounds__ = at_least(1, "horizon")
-    __choices__ = MappingProxyType({"kind": get_args(Kind)})
+    __bounds__ = at_least(1, "horizon") | within("[-1, 1]", "delisting_return")
+    __choices__ = MappingProxyType({"kind": get_args(TargetName)})
 
     horizon: int = 5
     """Trading days from the next close to the close at which the return ends."""
-    kind: Kind = "cs_zscore"
+    kind: TargetName = "cs_zscore"
     """return: unchanged; market_relative: minus the mean over the date's members; cs_zscore: that,
-    divided by their standard deviation; cs_rank: rank among them, evenly from -0.5 to 0.5."""
+    divided by their standard deviation; cs_rank: rank among them, evenly from -0.5 to 0.5;
+    cs_rank_normal: normal quantile of that rank; volatility_scaled: divided by the volatility that
+    the stock's earlier returns forecast. Forecasts are scored on it; a variant trains on another
+    kind as zscore -> cs_rank."""
+    delisting_return: float | None = None
+    """Return after the last close of a stock that ends before its label, such as -0.3 (Shumway
+    1997); null: such rows have no label, and are neither trained on nor scored."""

@@ -15,6 +15,7 @@ from foldproof.tasks.data import DataError
 from foldproof.tasks.data.forms.recognize import form_named
 from foldproof.tasks.data.panel.read import own_function
 from foldproof.tasks.data.sources.files import read_table
+from foldproof.tasks.diagnose.counted_runs import Advance, CountedForecaster
 from foldproof.tasks.diagnose.findings.finding import LeakReport, Verdict
 from foldproof.tasks.diagnose.forecaster import audit_forecaster
 from foldproof.tasks.diagnose.lookahead.reads_its_rows import state_between_runs
@@ -26,7 +27,12 @@ from foldproof.tasks.split import Fold
 
 
 def audited(
-    forecaster: str, rows: pd.DataFrame, fold: Fold, target: str | None, options: AuditOptions
+    forecaster: str,
+    rows: pd.DataFrame,
+    fold: Fold,
+    target: str | None,
+    options: AuditOptions,
+    advance: Advance | None = None,
 ) -> LeakReport:
     """The audit of the function ``forecaster``.
 
@@ -36,6 +42,7 @@ def audited(
         fold: The fold to audit.
         target: A column, or package.module:function of the rows; None if it is unknown.
         options: Facts about the data, and how much to test.
+        advance: Called after each run of the forecaster.
 
     Raises:
         DataError: The forecaster, its target or the data fail: this is no leak.
@@ -43,6 +50,8 @@ def audited(
     try:
         options = replace(options, target=labels_named(target, rows))
         function = own_function(forecaster, "forecaster")
+        if advance is not None:
+            function = CountedForecaster(function, options, advance)
         report = audit_forecaster(function, rows, fold, options)
         found = report.findings
         if report.verdict is Verdict.CLEAN:

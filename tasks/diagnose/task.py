@@ -1,15 +1,19 @@
 """The Prefect tasks of this step: leak tests of the plan, the features and each variant."""
 
-from dataclasses import replace
+import hashlib
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from prefect import task
 
+from foldproof.models.engine import lstm_engine
 from foldproof.tasks.data import load
 from foldproof.tasks.data.panel.kept_rows import rows_of
+from foldproof.tasks.data.panel.read import features_version
 from foldproof.tasks.data.spec import DataSpec
+from foldproof.tasks.diagnose.counted_runs import Advance
 from foldproof.tasks.diagnose.data.plan import diagnose_plan
 from foldproof.tasks.diagnose.findings.finding import Finding, LeakReport
 from foldproof.tasks.diagnose.forecaster import audit_forecaster, data_findings
@@ -23,11 +27,20 @@ from foldproof.tasks.diagnose.variant import (
     diagnose_features,
     rows_for_fold,
 )
+from foldproof.tasks.encoded import encode
 from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.task import ENCODED, kept_under
 from foldproof.tasks.timing import Timed, timed
-from foldproof.tasks.train import TrainedUnit, code_version, train_unit, units_key
+from foldproof.tasks.train import (
+    TrainedUnit,
+    code_version,
+    digest,
+    train_unit,
+    units_key,
+    variant_version,
+)
 from foldproof.tasks.train.task import whole
+from foldproof.tasks.train.unit import file_name, ranges
 
 
 def diagnosis_key(_: Any, parameters: dict[str, Any]) -> str:
@@ -70,13 +83,69 @@ def diagnose(
     return timed(findings)
 
 
-@task(name="audit folds", tags=["audit"])
+def folds_key(_: Any, parameters: dict[str, Any]) -> str:
+    """Cache key of the findings on a plan."""
+    plan = [ranges(fold) for fold in parameters["folds"]]
+    decides = plan, parameters["embargo"], name_of(parameters), code_version(__name__)
+    return f"folds-{digest(*decides)}"
+
+
+def features_key(_: Any, parameters: dict[str, Any]) -> str | None:
+    """Cache key of the findings on features; None without the rows that the panel was made from."""
+    data, cuts = parameters["data"], parameters["spec"].feature_cuts
+    return rows_key("features", parameters, data, asdict(data), cuts)
+
+
+def panel_key(_: Any, parameters: dict[str, Any]) -> str | None:
+    """Cache key of the findings on raw rows, features and target."""
+    own, decides = parameters["own"], (asdict(parameters["spec"]), parameters["quick"])
+    return rows_key("panel", parameters, own.data, asdict(own), ranges(parameters["fold"]), decides)
+
+
+def variant_key(_: Any, parameters: dict[str, Any]) -> str | None:
+    """Cache key of the audit of a variant."""
+    own, spec = parameters["forecaster"], parameters["spec"]
+    shared = hashlib.sha256(encode(parameters["shared"])).hexdigest()
+    decides = (
+        asdict(own), ranges(parameters["fold"]), parameters["embargo"], asdict(spec),
+        parameters["quick"], shared, variant_version(own.variant),
+        lstm_engine(own.network, own.training),
+    )  # fmt: skip
+    return rows_key(f"audit-{file_name(own.variant)}", parameters, own.data, decides)
+
+
+def rows_key(step: str, parameters: dict[str, Any], data: DataSpec, *decides: object) -> str | None:
+    """Cache key of findings on the rows of a panel; None without a panel."""
+    if parameters["panel"] is None:
+        return None
+    version = features_version(data), code_version(__name__)
+    return f"{step}-{digest(name_of(parameters), decides, version)}"
+
+
+def name_of(parameters: dict[str, Any]) -> str:
+    """The name of the panel's folder: a hash of its rows and settings."""
+    return Path(parameters["panel"]).name
+
+
+@task(
+    name="audit folds",
+    tags=["audit"],
+    persist_result=True,
+    result_serializer=ENCODED,
+    cache_policy=kept_under(folds_key),
+)
 def audit_folds(folds: tuple[Fold, ...], embargo: int, panel: Path) -> Timed[tuple[Finding, ...]]:
     """Purge and order at every border of the plan."""
     return timed(lambda: tuple(diagnose_plan(folds, load(panel).label_end, embargo)))
 
 
-@task(name="audit features", tags=["audit"])
+@task(
+    name="audit features",
+    tags=["audit"],
+    persist_result=True,
+    result_serializer=ENCODED,
+    cache_policy=kept_under(features_key),
+)
 def audit_panel_features(
     data: DataSpec, spec: AuditSpec, panel: Path | None = None
 ) -> Timed[tuple[Finding, ...]]:
@@ -89,7 +158,13 @@ def audit_panel_features(
     return timed(findings)
 
 
-@task(name="audit panel", tags=["audit"])
+@task(
+    name="audit panel",
+    tags=["audit"],
+    persist_result=True,
+    result_serializer=ENCODED,
+    cache_policy=kept_under(panel_key),
+)
 def audit_panel(
     own: OwnRows, fold: Fold, spec: AuditSpec, quick: bool, panel: Path | None = None
 ) -> Timed[tuple[Finding, ...]]:
@@ -110,7 +185,14 @@ def audit_panel(
     return timed(findings)
 
 
-@task(name="audit variant", tags=["audit"], task_run_name="audit {forecaster.variant}")
+@task(
+    name="audit variant",
+    tags=["audit"],
+    task_run_name="audit {forecaster.variant}",
+    persist_result=True,
+    result_serializer=ENCODED,
+    cache_policy=kept_under(variant_key),
+)
 def audit_variant(
     forecaster: OwnForecaster,
     fold: Fold,
@@ -148,7 +230,12 @@ def _options(own: OwnRows, rows: pd.DataFrame, spec: AuditSpec, quick: bool) -> 
 
 @task(name="audit forecaster")
 def audit_outside(
-    forecaster: str, rows: pd.DataFrame, fold: Fold, target: str | None, options: AuditOptions
+    forecaster: str,
+    rows: pd.DataFrame,
+    fold: Fold,
+    target: str | None,
+    options: AuditOptions,
+    advance: Advance | None = None,
 ) -> Timed[LeakReport]:
-    """The audit of a user's own forecaster."""
-    return timed(audited, forecaster, rows, fold, target, options)
+    """The audit of a user's own forecaster; ``advance`` is called after each of its runs."""
+    return timed(audited, forecaster, rows, fold, target, options, advance)

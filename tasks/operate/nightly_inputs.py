@@ -32,6 +32,7 @@ class Night:
         rows: All rows up to the night.
         universe: (S,) bool, symbols that should get a score.
         when: The night.
+        calendar: Calendar of the exchange; None for Monday to Friday.
     """
 
     model: str
@@ -41,6 +42,7 @@ class Night:
     rows: ModelInputs
     universe: np.ndarray
     when: date
+    calendar: str | None = None
 
     @property
     def newest(self) -> date:
@@ -67,7 +69,9 @@ def required(champion: Champion | None, model: str) -> Champion:
     return champion
 
 
-def night_of(model: str, champion: Champion, raw: pd.DataFrame, when: date) -> Night:
+def night_of(
+    model: str, champion: Champion, raw: pd.DataFrame, when: date, calendar: str | None = None
+) -> Night:
     """The inputs of one night.
 
     Args:
@@ -75,6 +79,7 @@ def night_of(model: str, champion: Champion, raw: pd.DataFrame, when: date) -> N
         champion: The version that scores.
         raw: Rows of the source; rows after the night are dropped.
         when: The night.
+        calendar: Calendar of the exchange; None for Monday to Friday.
 
     Raises:
         OperationError: The champion was logged without statistics of its training rows.
@@ -90,7 +95,7 @@ def night_of(model: str, champion: Champion, raw: pd.DataFrame, when: date) -> N
     frame = frame[frame["date"] <= pd.Timestamp(when)]
     rows = served.inputs(frame)
     universe = universe_of(frame, rows)
-    return Night(model, champion, served, served.background, rows, universe, when)
+    return Night(model, champion, served, served.background, rows, universe, when, calendar)
 
 
 def universe_of(frame: pd.DataFrame, rows: ModelInputs) -> np.ndarray:

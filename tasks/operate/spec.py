@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from pydantic import BeforeValidator, ValidationInfo
 
 from foldproof.models.spec import Spec, at_least, clipped, nearest, require, within
+from foldproof.tasks.operate.sessions import why_no_calendar
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ class MonitorSpec(Spec):
     """Number of windows whose integrated gradients give the importance now."""
     most_missed: int | None = 2
     """Alert if more nights in a row than this have no score. A holiday after the newest row counts
-    as a night. None: never."""
+    as a night unless operation.calendar knows it. None: never."""
 
 
 def why_no_model_name(name: str) -> str:
@@ -168,6 +169,10 @@ class OperationSpec(Spec):
     the run was due to start, in timezone."""
     timezone: str = "America/New_York"
     """Time zone of the schedules and of the night's date, such as Europe/Berlin."""
+    calendar: str | None = None
+    """Calendar of the exchange, such as XNYS, XLON or XTKS: staleness and missed nights count its
+    sessions. Needs pip install 'foldproof[calendar]'. None: Monday to Friday, where a holiday
+    counts."""
     gate: GateSpec = field(default_factory=GateSpec)
     """When a new model replaces the champion."""
     score: ScoreSpec = field(default_factory=ScoreSpec)
@@ -178,6 +183,8 @@ class OperationSpec(Spec):
     def __post_init__(self) -> None:
         why = why_no_model_name(self.model)
         require(not why, f"operation.model {why}; it is {clipped(self.model)}")
+        why = why_no_calendar(self.calendar) if self.calendar is not None else ""
+        require(not why, f"operation.calendar {why}; it is {clipped(self.calendar)}")
         known = is_timezone(self.timezone)
         hint = "" if known else nearest(self.timezone, available_timezones())
         require(

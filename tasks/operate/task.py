@@ -38,9 +38,7 @@ from foldproof.tasks.operate.retraining.record import Settled
 from foldproof.tasks.operate.retraining.tested_dates import Evidence
 from foldproof.tasks.operate.spec import GateSpec, OperationSpec
 from foldproof.tasks.split import Fold
-from foldproof.tasks.train import TrainedUnit
 from foldproof.tasks.train.serving.model import read_served
-from foldproof.tasks.train.task import whole
 
 EVENT = "foldproof.alert."
 """Prefix of an alert's event name; the key of the alarm follows."""
@@ -48,7 +46,7 @@ EVENT = "foldproof.alert."
 
 @task(name="decide")
 def decide_champion(
-    trained: Mapping[str, Sequence[TrainedUnit]],
+    forecasts: Mapping[str, pd.DataFrame],
     findings: Mapping[str, Sequence[Finding]],
     champion: Champion | None,
     data: DataSpec,
@@ -62,7 +60,7 @@ def decide_champion(
     """Compare the challengers with the champion's own forecasts, and decide which one is champion.
 
     Args:
-        trained: The challengers' units, by variant.
+        forecasts: The challengers' forecasts of the test blocks, by variant.
         findings: Findings of their leak audits, by variant.
         champion: None where there is none.
         data: Source of the raw rows that the champion scores.
@@ -79,12 +77,9 @@ def decide_champion(
         known = champion_forecasts(served, rows_of(panel, data), content, champion, folds)
         incumbent = incumbent_of(champion, known, folds)
     challengers = [
-        challenger_of(
-            variant, overall(findings[variant]), pd.concat([whole(one).forecasts for one in units]),
-            known, content, folds,
-        )
-        for variant, units in trained.items()
-    ]  # fmt: skip
+        challenger_of(variant, overall(findings[variant]), table, known, content, folds)
+        for variant, table in forecasts.items()
+    ]
     newest = content.dates[-1].astype(date)
     return decide(challengers, incumbent, spec, horizon, stale, newest, past)
 
@@ -107,7 +102,8 @@ def score_rows(
 
     ``kept`` is the folder of the rows that ``data.incremental`` keeps.
     """
-    night = night_of(operation.model, champion, load_raw(data, kept), night_date(operation))
+    raw = load_raw(data, kept)
+    night = night_of(operation.model, champion, raw, night_date(operation), operation.calendar)
     return scoring_of(night, operation.score)
 
 
@@ -152,7 +148,8 @@ def monitor_champion(
         kept: Folder of the rows that ``data.incremental`` keeps.
     """
     rows = read(data, kept=kept)
-    night = night_of(operation.model, champion, rows.frame, night_date(operation))
+    when, calendar = night_date(operation), operation.calendar
+    night = night_of(operation.model, champion, rows.frame, when, calendar)
     panel = panel_of(rows, data, target, None)
     return monitoring_of(night, scores, panel, target.horizon, operation)
 

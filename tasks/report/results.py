@@ -15,7 +15,9 @@ from foldproof.tasks.compare.comparison import Comparison
 from foldproof.tasks.compare.cube import Tables
 from foldproof.tasks.compare.selection import Selection, selection
 from foldproof.tasks.compare.spec import StatisticsSpec
+from foldproof.tasks.decompose.decompose import Decomposition
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
+from foldproof.tasks.portfolio.portfolio import Portfolios
 from foldproof.tasks.report.text import is_reference, label, minus
 from foldproof.tasks.split.fold import Fold
 
@@ -49,7 +51,8 @@ class Results:
         config: The resolved configuration.
         config_yaml: The same as YAML; the file repeats this comparison.
         panel_about: Source title, notes, terms of use, warnings (list) of the data.
-        panel_summary: dates, symbols, features, first, last, fingerprint.
+        panel_summary: dates, symbols, features, first, last, fingerprint; unlabelled, the number of
+            members' rows that lack a label although labels of their date are known.
         dates: (D,) datetime64[D] calendar of the panel.
         folds: The plan, oldest first.
         plan: Hash of the plan.
@@ -69,6 +72,13 @@ class Results:
         missing: Variants and references that are left out because a part of them failed, with the
             part and the reason.
         engine: What ran the LSTM: torch, or native with instruction set and version.
+        earlier: Other configurations compared before in the same MLflow experiment; None if the
+            tracking store did not answer.
+        tuning: variant, the settings that were tried, rank_ic on the tuning folds, chosen; empty
+            without tuning.
+        decomposition: What the forecasts are made of; None if that was not computed.
+        portfolios: What portfolios by forecast would have earned; None without prices, or with too
+            few days.
     """
 
     title: str
@@ -94,6 +104,10 @@ class Results:
     code_version: str
     missing: Mapping[str, str] = field(default_factory=dict)
     engine: str = "torch"
+    earlier: int | None = None
+    tuning: pd.DataFrame = field(default_factory=pd.DataFrame)
+    decomposition: Decomposition | None = None
+    portfolios: Portfolios | None = None
 
     @property
     def ranking(self) -> pd.DataFrame:
@@ -105,6 +119,20 @@ class Results:
         """What is missing, in one sentence; empty if nothing is."""
         lost = ", ".join(f"{label(name)} ({why})" for name, why in self.missing.items())
         return f"Left out, because parts failed: {lost}." if lost else ""
+
+    @property
+    def other_targets(self) -> str:
+        """Which variants train on another target than the one scored, in one sentence; or empty."""
+        scored = str(self.config.get("target", {}).get("kind", ""))
+        own = {name: one.target for name, one in self.variants.items() if one.target}
+        other = ", ".join(f"{label(name)} ({kind})" for name, kind in own.items() if kind != scored)
+        return (
+            f"Trained on another kind of target: {other}. All forecasters are scored on {scored}; "
+            "these forecasts are first multiplied by the ratio of the standard deviations of both "
+            "targets in the training rows. Their attributions are in units of their own target."
+            if other
+            else ""
+        )
 
     @property
     def controls(self) -> list[str]:
@@ -140,7 +168,8 @@ class Results:
         best = self.references[:1]
         daily = self.comparison.daily[[*self.candidates, *best]].dropna().to_numpy()
         count = len(self.candidates)
-        return selection(daily[:, :count], horizon, daily[:, count] if best else None)
+        reference = daily[:, count] if best else None
+        return selection(daily[:, :count], horizon, reference, earlier=self.earlier or 0)
 
     @property
     def base(self) -> str:

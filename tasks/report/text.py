@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterable
 
+from foldproof.tasks.decompose.rows import ENSEMBLE
 from foldproof.tasks.train import PREFIX, REFERENCES
+from foldproof.tasks.train.single_features import FEATURE
 
 
 def is_reference(name: str) -> bool:
@@ -18,8 +20,20 @@ def label(name: str) -> str:
     """
     if is_reference(name):
         key = name.removeprefix(PREFIX)
+        if key.startswith(FEATURE):
+            return f"{key.removeprefix(FEATURE)} alone"
+        if name == ENSEMBLE:
+            return "ensemble of candidates"
         return REFERENCES[key].title if key in REFERENCES else key
     return "no normalization" if name == "none" else re.sub(r"[\w.]+:", "", name)
+
+
+def in_sentence(name: str) -> str:
+    """The readable name within a sentence: ``ref:zero`` -> the zero forecast.
+
+    The names of the other references are uncountable or plural and take no article.
+    """
+    return f"the {label(name)}" if name == f"{PREFIX}zero" else label(name)
 
 
 def listed(words: Iterable[str]) -> str:
@@ -30,7 +44,7 @@ def listed(words: Iterable[str]) -> str:
 
 def names(keys: Iterable[str]) -> str:
     """The readable names of variants or references, as a list within a sentence."""
-    return listed(map(label, keys))
+    return listed(map(in_sentence, keys))
 
 
 def counted(number: int, noun: str) -> str:

@@ -3,6 +3,6 @@
 from foldproof.tasks.split.audit import audit_plan
 from foldproof.tasks.split.cut import PlanError
 from foldproof.tasks.split.fold import Fold
-from foldproof.tasks.split.walk_forward import WalkForward, plan_hash
+from foldproof.tasks.split.walk_forward import WalkForward, plan_hash, scored_folds
 
-__all__ = ["Fold", "PlanError", "WalkForward", "audit_plan", "plan_hash"]
+__all__ = ["Fold", "PlanError", "WalkForward", "audit_plan", "plan_hash", "scored_folds"]

@@ -167,6 +167,16 @@ class WalkForward(Spec):
         return request
 
 
+def scored_folds(folds: tuple[Fold, ...], tuning: int) -> tuple[Fold, ...]:
+    """The folds without the oldest ``tuning`` ones; PlanError if none is left."""
+    if tuning >= len(folds):
+        raise PlanError(
+            f"tuning.folds {tuning} leaves no fold to score: the plan has {len(folds)}; lower "
+            "tuning.folds, raise split.keep or shorten the blocks"
+        )
+    return folds[tuning:]
+
+
 def plan_hash(folds: tuple[Fold, ...]) -> str:
     """Hash of the dates of every block; results are comparable only on the same plan."""
     digest = hashlib.sha256()

@@ -27,6 +27,8 @@ from foldproof.tasks.track.outage import is_outage
 from foldproof.tasks.track.outbox.task import linked, reading, store_errors, writing
 from foldproof.tasks.track.results.audit import Audit, log_leak_audit, write_audit
 from foldproof.tasks.track.results.comparison import find_comparison, log_comparison
+from foldproof.tasks.track.results.comparison_entries import variant_params
+from foldproof.tasks.track.results.listing import earlier_trials
 from foldproof.tasks.track.results.retraining import find_evidence, log_retraining
 from foldproof.tasks.track.results.scoring import log_monitoring_run, log_scoring, scores_of_model
 from foldproof.tasks.track.results.study import log_batch_study, write_study
@@ -129,6 +131,23 @@ def find_logged(spec: TrackingSpec, results: Results) -> Links | None:
         if not is_outage(error):
             raise
         return None
+
+
+@reading("count earlier trials")
+def trials_in(store: Store, results: Results) -> int:
+    """Other configurations compared before in the experiment of the store."""
+    own = [variant_params(results, name) for name in results.candidates]
+    return earlier_trials(store, results.comparison_id, own)
+
+
+def with_earlier(spec: TrackingSpec, results: Results) -> Results:
+    """The results with the number of earlier trials; without it if the store does not answer."""
+    try:
+        return replace(results, earlier=trials_in(replace(spec, patience=0.0), results))
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        return results
 
 
 @writing("log to mlflow", lambda results, *_: results.comparison_id)

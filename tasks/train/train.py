@@ -80,7 +80,7 @@ def fit_unit(unit: Unit, panel: Panel) -> tuple[TrainedUnit, Forecaster]:
         ),
         best_epoch=fit.best_epoch,
         forecasts=pd.DataFrame(),
-        engine=engine.lstm_engine(unit.network, unit.training),
+        engine=engine.lstm_engine(unit.network, unit.training) if variant.native else "torch",
     )
     return trained, network
 
@@ -134,6 +134,21 @@ def with_target(frame: pd.DataFrame, panel: Panel) -> pd.DataFrame:
     row = np.searchsorted(panel.dates, frame["date"].to_numpy().astype("datetime64[D]"))
     column = pd.Index(panel.symbols).get_indexer(frame["symbol"])
     return frame.assign(target=panel.target[row, column].astype(np.float64))
+
+
+def on_target(trained: TrainedUnit, panel: Panel) -> pd.DataFrame:
+    """The forecasts of a unit beside the target of ``panel``, in its units.
+
+    A unit may be trained on another kind of target than the one that all are scored on. Its
+    forecasts are then multiplied by the ratio of the standard deviations that both targets have in
+    the training rows. Rank IC, IC and confidence sets do not depend on it; the MSE does.
+    """
+    unit = trained.unit
+    if unit.panel == panel.fingerprint:
+        return trained.forecasts
+    factor = target_scale(panel, unit.fold.train) / trained.target_scale
+    forecasts = trained.forecasts.drop(columns="target")
+    return with_target(forecasts.assign(forecast=forecasts["forecast"] * factor), panel)
 
 
 def target_scale(panel: Panel, rows: range) -> float:

@@ -70,6 +70,7 @@ class TrainedUnit:
         forecasts: Out of sample: date, symbol, fold, variant, seed, forecast, target; a table
             without columns where they were left in the results.
         engine: What ran the LSTM: torch, or native with instruction set and version.
+        others: The same with other seeds, if the forecaster that is logged is their ensemble.
     """
 
     unit: Unit
@@ -80,6 +81,7 @@ class TrainedUnit:
     best_epoch: int
     forecasts: pd.DataFrame
     engine: str = "torch"
+    others: tuple["TrainedUnit", ...] = ()
 
 
 def ranges(fold: Fold) -> list[list[int]]:
@@ -93,7 +95,7 @@ def variant_version(name: str) -> str:
     Files that it imports do not count.
     """
     versions = []
-    for part in split_name(name)[0]:
+    for part in split_name(name).names:
         module, colon, _ = part.partition(":")
         if not colon:
             continue
@@ -104,8 +106,8 @@ def variant_version(name: str) -> str:
 
 
 def file_name(variant: str) -> str:
-    """The name of a variant with a dot for each run of colons, spaces, plus and at signs."""
-    return re.sub(r"[:+@\s]+", ".", variant)
+    """The name of a variant with a dot for each run of colons, spaces, +, @ and ->."""
+    return re.sub(r"(?:[:+@\s]|->)+", ".", variant)
 
 
 def units_key(step: str, trained: Sequence[TrainedUnit], *decides: object) -> str:

@@ -10,7 +10,9 @@ are equal. Rates, all nominally 5 %:
 - set: panels in which the confidence set rules out any of the equal forecasters, now and as arch
   computes it (Hansen, Lunde & Nason 2011, one variance for all draws);
 - mean, gain: panels in which a joint interval of the 14 means, or of the 13 differences to the
-  first, misses zero, now and with a Newey-West error.
+  first, misses zero, now and with a Newey-West error;
+- superior: panels in which the test of superior predictive ability finds any of 13 better than the
+  first, now and as arch computes it (Hansen 2005, one variance for all draws).
 
 ``--seeds`` prints the second table instead: N networks of each forecaster, whose true means differ
 by seed with a standard deviation of .03, about that of a mean over 504 dates. A statement is false
@@ -28,11 +30,12 @@ import argparse
 import time
 
 import numpy as np
-from arch.bootstrap import MCS
+from arch.bootstrap import MCS, SPA
 
 from foldproof.tasks.compare.confidence_set import confidence_set
 from foldproof.tasks.compare.intervals import simultaneous_intervals
 from foldproof.tasks.compare.resampling import block_length, drawn_dates
+from foldproof.tasks.compare.superior import superior
 from foldproof.tasks.compare.verdicts import verdicts
 from foldproof.tasks.statistics.mean_test import hac_error, lags_for
 from foldproof.tasks.statistics.rank_ic import rank_correlation
@@ -84,22 +87,26 @@ def misses(daily: np.ndarray, horizon: int, seed: int) -> bool:
 
 
 def rates(horizon: int, dates: int, panels: int) -> np.ndarray:
-    """(6,) the rates of one case: set now and arch, mean now and Newey-West, gain likewise."""
+    """(8,) the rates of one case: set now and arch, mean now and Newey-West, gain, superior."""
     rng, found = np.random.default_rng(1000 * horizon + dates), []
     for seed in range(panels):
         daily = panel(horizon, dates, rng)
         gains = daily - daily[:, :1]
         kept = confidence_set(daily, horizon, level=LEVEL, draws=DRAWS, seed=seed)
-        arch = MCS(
-            -daily, size=1 - LEVEL, reps=DRAWS, block_size=block_length(daily, horizon),
-            method="R", seed=seed,
-        )  # fmt: skip
+        block = block_length(daily, horizon)
+        arch = MCS(-daily, size=1 - LEVEL, reps=DRAWS, block_size=block, method="R", seed=seed)
         arch.compute()
+        spa = SPA(-daily[:, 0], -daily[:, 1:], block_size=block, reps=DRAWS, seed=seed)
+        spa.compute()
+        rivals = (np.arange(VARIANTS - 1),)
+        best = superior(gains[:, 1:], rivals, horizon, level=LEVEL, draws=DRAWS, seed=seed)[0]
         found.append(
             [
                 not kept.all(),
                 len(arch.included) < VARIANTS,
                 *(f(x, horizon, seed) for x in (daily, gains) for f in (misses, newey_west_misses)),
+                best.p < 1 - LEVEL,
+                spa.pvalues["consistent"] < 1 - LEVEL,
             ]
         )
     return np.mean(found, axis=0)
@@ -155,12 +162,12 @@ def main() -> None:
     if given.seeds:
         return print_seeds(given.panels)
     print(f"Rates over {given.panels} panels, nominal {1 - LEVEL:.2f}: now / before")
-    print("horizon dates |          set |        means |        gains | CPU s")
+    print("horizon dates |          set |        means |        gains |     superior | CPU s")
     for horizon, dates in CASES:
         if dates > given.most:
             continue
         start = time.process_time()
-        cells = rates(horizon, dates, given.panels).reshape(3, 2)
+        cells = rates(horizon, dates, given.panels).reshape(4, 2)
         text = " | ".join(f"{now:.3f} / {before:.3f}" for now, before in cells)
         print(f"{horizon:7} {dates:5} | {text} | {time.process_time() - start:.0f}", flush=True)
 

@@ -31,7 +31,7 @@ SETTINGS = (
     "operation.gate.folds=1",
     "operation.gate.refresh_after=126",
     "operation.gate.renewal_margin=0.15",
-    "workers=1",
+    "compute.workers=1",
 )
 """Overrides of the preset nightly: a short history and one challenger on one fold, for speed; a
 margin that 20 stocks can show in half a year, so that there are renewals."""

@@ -13,7 +13,7 @@ from foldproof.conf.load import PRESETS, load
 from foldproof.conf.outside import OutsideAudit
 from foldproof.conf.schema import Experiment
 from foldproof.conf.study import study_of
-from foldproof.models.normalizers import VARIANTS
+from foldproof.models.normalizers import CONTROLS, VARIANTS
 from foldproof.models.spec import NetworkSpec, TrainingSpec
 from foldproof.tasks.attribute.methods.catalogue import ATTRIBUTIONS
 from foldproof.tasks.attribute.spec import AttributionSpec
@@ -114,7 +114,7 @@ def test_missing_keys_and_names_of_users_own_are_accepted() -> None:
 def test_choices_are_the_mappings() -> None:
     schema = Experiment.model_json_schema()
     built_in, _ = schema["properties"]["variants"]["anyOf"]
-    assert built_in["items"]["enum"] == list(VARIANTS)
+    assert built_in["items"]["enum"] == [*VARIANTS, *CONTROLS]
     assert schema["properties"]["references"]["items"]["enum"] == list(REFERENCES)
     methods = schema["$defs"]["AttributionSpec"]["properties"]["methods"]
     assert methods["items"]["enum"] == list(ATTRIBUTIONS)

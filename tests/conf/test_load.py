@@ -143,7 +143,29 @@ BAD_SETTINGS = {
         "it needs loss mse and batches shuffled; they are 'mse' and 'chronological'",
     ),
     "a folder as a store": ("tracking.uri=./mlruns", "a server or a database"),
-    "negative workers": ("workers=-1", "workers must be at least 0"),
+    "a setting of another section": ("workers=2", "no such key; did you mean compute.workers?"),
+    "a password in the storage": (
+        "compute.storage=s3://key:s3cret@bucket/folder",
+        "storage contains a password, which would be logged",
+    ),
+    "a storage that ends with its process": (
+        "compute.storage=memory://x/y",
+        "ends with its process",
+    ),
+    "a cluster without an address": (
+        "compute.engine=dask",
+        "engine dask needs the address of its scheduler, such as compute.address=tcp://",
+    ),
+    "an address that nobody uses": (
+        "compute.address=tcp://127.0.0.1:8786",
+        "address is for engine dask: set compute.engine=dask, or leave the address out",
+    ),
+    "an address of another kind": (
+        "compute={engine: dask, address: 'http://127.0.0.1:8787'}",
+        "address must begin with tcp:// or tls://; it is 'http://127.0.0.1:8787'",
+    ),
+    "an engine that is not there": ("compute.engine=ray", "engine has no choice 'ray'"),
+    "negative workers": ("compute.workers=-1", "workers must be at least 0"),
     "a value in place of a section": (
         "training=5",
         "training is a section of settings, such as training.loss=...; it is 5",
@@ -152,6 +174,13 @@ BAD_SETTINGS = {
     "an override below a value": ("name.first=x", "name is a value, not a section"),
     "a broken value": ("variants=[none", "not readable as YAML"),
 }
+
+
+def test_a_cell_that_the_native_lstm_lacks_is_refused_with_that_engine_only() -> None:
+    cell = "variants=[layer_norm_cell, weight_norm]"
+    with pytest.raises(ValueError, match="native does not run the LSTM's cell of variant layer_no"):
+        load("quick", [cell, "training.engine=native", "statistics.reference=weight_norm"])
+    assert load("quick", [cell]).variants == ("layer_norm_cell", "weight_norm")
 
 
 @pytest.mark.parametrize("case", BAD_SETTINGS)

@@ -12,6 +12,7 @@ import httpx
 import pytest
 import yaml
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from foldproof.conf.load import load
 from tests.flows.served import ROOT, SMALL, Api, environment, free_port, running, until
@@ -43,9 +44,73 @@ def test_a_command_is_required(tmp_path):
     assert (done.returncode, "say what to run" in done.stderr) == (2, True)
 
 
+@pytest.mark.slow
+def test_mlflow_asks_for_a_password_that_its_first_start_makes(tmp_path, monkeypatch):
+    """On SQLite instead of PostgreSQL."""
+    port, log = free_port(), tmp_path / "log"
+    more = {"PYTHON": sys.executable, "FOLDPROOF_MLFLOW_PORT": str(port)}
+    more["FOLDPROOF_MLFLOW_STORE"] = f"sqlite:///{tmp_path}/mlflow.db"
+    address = f"http://127.0.0.1:{port}"
+    search = f"{address}/api/2.0/mlflow/experiments/search?max_results=5"
+    with running([RUN, "mlflow"], tmp_path, log, **more):
+        until(lambda: httpx.get(f"{address}/health").is_success, 240, log)
+        file = tmp_path / ".foldproof" / "mlflow.pass"
+        assert file.stat().st_mode & 0o077 == 0
+        user, _, secret = file.read_text().strip().partition(":")
+        assert len(secret) == 48
+        refused = [
+            httpx.get(address),
+            httpx.get(search),
+            httpx.get(search, auth=(user, "guess")),
+            httpx.post(f"{address}/api/2.0/mlflow/experiments/create", json={"name": "evil"}),
+            httpx.get(f"{address}/ajax-api/2.0/mlflow/experiments/search?max_results=5"),
+            httpx.post(f"{address}/health"),
+        ]
+        assert [one.status_code for one in refused] == [401] * len(refused)
+        assert refused[0].headers["www-authenticate"].startswith("Basic ")
+        assert httpx.get(search, auth=(user, secret)).status_code == 200
+        foreign = httpx.get(search, auth=(user, secret), headers={"Host": "evil.example"})
+        assert foreign.status_code == 403
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", user)
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", secret)
+        client = MlflowClient(address)
+        run = client.create_run(client.create_experiment("own"))
+        client.log_text(run.info.run_id, "kept", "note.txt")
+        kept = [one.path for one in client.list_artifacts(run.info.run_id)]
+        assert kept == ["note.txt"]
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "guess")
+        with pytest.raises(MlflowException, match="401"):
+            client.get_run(run.info.run_id)
+        processes = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit()]
+        lines = [read_command(process) for process in processes]
+        assert not [line for line in lines if secret in line]
+
+
+def read_command(process):
+    """The command line of a process, which every user of the machine can read."""
+    try:
+        return Path(f"/proc/{process}/cmdline").read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def test_a_shell_gets_addresses_and_passwords(tmp_path):
+    (tmp_path / ".foldproof").mkdir()
+    (tmp_path / ".foldproof" / "prefect.pass").write_text("me:a b'c\n")
+    (tmp_path / ".foldproof" / "mlflow.pass").write_text("you:d:e\n")
+    wanted = (
+        "PREFECT_API_URL PREFECT_API_AUTH_STRING MLFLOW_TRACKING_USERNAME MLFLOW_TRACKING_PASSWORD"
+    )
+    script = f'eval "$({RUN} shell)"; for name in {wanted}; do echo "${{!name}}"; done'
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, env=environment(), capture_output=True, text=True
+    )
+    assert done.stdout.splitlines() == ["http://127.0.0.1:4200/api", "me:a b'c", "you", "d:e"]
+
+
 @pytest.mark.long
 @pytest.mark.skipif(not BINARIES, reason="PostgreSQL's binaries are not there")
-def test_two_workers_lose_no_run_and_double_none():
+def test_two_workers_lose_no_run_and_double_none(monkeypatch):
     with TemporaryDirectory() as place, ExitStack() as stack:
         os.chmod(place, 0o755)  # PostgreSQL's user must be able to enter
         folder = Path(place)
@@ -70,6 +135,9 @@ def test_two_workers_lose_no_run_and_double_none():
         user, _, secret = password.read_text().strip().partition(":")
         api.auth = (user, secret)
         until(lambda: httpx.get(f"{tracking}/health").is_success, 120, mlflow)
+        user, _, secret = (folder / ".foldproof" / "mlflow.pass").read_text().strip().partition(":")
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", user)
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", secret)
         deployed = subprocess.run(
             [RUN, "deploy"], cwd=folder, env=environment(**more), capture_output=True, text=True
         )

@@ -71,7 +71,7 @@ def test_a_study_is_distinguished_from_a_comparison() -> None:
         ("normalizations=[batch_norm]", "reference 'none' must be one of"),
         ("seeds=[0]", "at least 2 items"),
         ("level=1", "level must lie in [0.5, 1); it is 1"),
-        ("workers=-1", "workers must be at least 0"),
+        ("compute.workers=-1", "workers must be at least 0"),
         ("study=layer_norm", "study"),
     ],
 )

@@ -41,7 +41,7 @@ TINY: dict[str, Any] = {
     "statistics": {"draws": 100},
     "operation": {"as_of": "2001-02-08", "gate": {"folds": 1, "min_dates": 30}},
     "tracking": {"patience": 20},
-    "workers": 2,
+    "compute": {"workers": 2},
 }  # fmt: skip
 """The smallest experiment that has all parts."""
 

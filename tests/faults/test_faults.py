@@ -43,7 +43,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
     """A folder with an own variant; ``right`` is the state after a run without a fault."""
     found = Ground(tmp_path_factory.mktemp("faults"))
     (found.work / "mine.py").write_text(FLAKY)
-    command = found.run("compare", *SETTINGS, "workers=1")
+    command = found.run("compare", *SETTINGS, "compute.workers=1")
     assert command.process.returncode == 0, command.output
     found.save("right")
     return found
@@ -85,7 +85,7 @@ def test_a_failed_unit_is_left_out_and_made_up_for(
     remove_runs(ground)
     (ground.work / fault).touch()
     try:
-        command = ground.run("compare", *SETTINGS, f"workers={workers}")
+        command = ground.run("compare", *SETTINGS, f"compute.workers={workers}")
     finally:
         (ground.work / fault).unlink()
     assert command.process.returncode == 3, command.output
@@ -100,7 +100,7 @@ def test_a_failed_unit_is_left_out_and_made_up_for(
     assert found["summary"]["missing"] == f"mine:flaky: fold 1 seed 0: {reason}"
     (file,) = re.findall(r"^Report: (.*)$", command.output, re.MULTILINE)
     assert "Left out, because parts failed" in Path(file).read_text()
-    again = ground.run("compare", *SETTINGS, f"workers={workers}")
+    again = ground.run("compare", *SETTINGS, f"compute.workers={workers}")
     assert again.process.returncode == 0, again.output
     assert compared(ground.results(RUNS), expected) == (0, 0, 0)
     assert "missing" not in tags(ground)["summary"]
@@ -114,7 +114,7 @@ def test_a_failed_unit_of_the_base_leaves_nothing_to_compare(ground: Ground) -> 
     try:
         command = ground.run(
             "compare", *LEAN, "variants=[mine:flaky]", "statistics.reference=mine:flaky",
-            "workers=1",
+            "compute.workers=1",
         )  # fmt: skip
     finally:
         (ground.work / "raises").unlink()
@@ -127,7 +127,7 @@ def test_a_killed_worker_costs_nothing(ground: Ground) -> None:
     ground.restore("right")
     expected = ground.results(RUNS)
     ground.restore("new")
-    command = ground.start("compare", *SETTINGS, "workers=2")
+    command = ground.start("compare", *SETTINGS, "compute.workers=2")
     wait_until(lambda: command.victims("worker"), command)
     time.sleep(3)
     assert kill(command.victims("worker")[-1])
@@ -140,7 +140,7 @@ def test_the_same_comparison_twice_at_once_in_a_new_folder(ground: Ground) -> No
     ground.restore("right")
     expected = ground.results(RUNS)
     ground.restore("new")
-    both = [ground.start("compare", *SETTINGS, "workers=1") for _ in range(2)]
+    both = [ground.start("compare", *SETTINGS, "compute.workers=1") for _ in range(2)]
     assert [one.wait() for one in both] == [0, 0], "\n".join(one.output for one in both)
     said = [one.output for one in both if " is running this comparison; waiting" in one.output]
     assert len(said) == 1
@@ -151,12 +151,12 @@ def test_a_full_disk_is_one_sentence_and_the_command_resumes(ground: Ground) -> 
     ground.restore("right")
     expected = ground.results(RUNS)
     ground.restore("new")
-    command = ground.start("compare", *SETTINGS, "workers=1", limit=300_000)
+    command = ground.start("compare", *SETTINGS, "compute.workers=1", limit=300_000)
     assert command.wait() == 2, command.output
     assert "Traceback" not in command.output
     # SQLite reports a file that may not grow as an input or output error
     assert " is full: make room" in command.output or "disk I/O error" in command.output
     shutil.rmtree(ground.work / ".foldproof" / "prefect", ignore_errors=True)
-    again = ground.run("compare", *SETTINGS, "workers=1")
+    again = ground.run("compare", *SETTINGS, "compute.workers=1")
     assert again.process.returncode == 0, again.output
     assert compared(ground.results(RUNS), expected) == (0, 0, 0)

@@ -20,14 +20,14 @@ SMALL: dict[str, Any] = {
     },
     "target": {"horizon": 1, "kind": "return"},
     "split": {"train": 200, "validation": 50, "test": 60, "embargo": 1, "keep": 2},
-    "variants": ["none", "cs_rank", "batch_norm_hidden", "full_sample_zscore"],
+    "variants": ["none -> cs_rank", "cs_rank", "batch_norm_hidden", "full_sample_zscore"],
     "references": ["zero", "ridge"],
     "network": {"window": 5, "hidden": 8, "dropout": 0.1},
     "training": {"epochs": 4, "batch_size": 256, "learning_rate": 0.01},
     "attribution": {"samples": 40, "nodes": 10},
     "audit": {"cuts": 2, "feature_cuts": 4},
     "statistics": {"draws": 200},
-    "workers": 1,
+    "compute": {"workers": 1},
 }
 
 

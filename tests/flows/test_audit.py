@@ -201,12 +201,14 @@ def test_the_planted_control_does_not_decide_the_verdict_on_the_variants(
     tmp_path: Path,
 ) -> None:
     place = Auditor(tmp_path)
-    small = SMALL | {"variants": ["none", "full_sample_zscore"], "training": {"epochs": 2}}
+    variants = ["none", "none -> cs_rank", "full_sample_zscore"]
+    small = SMALL | {"variants": variants, "training": {"epochs": 2}}
     place.config.write_text(yaml.safe_dump(small))
     done = place.run("small.yaml", "--quick")
     assert re.search(
         r"^CLEAN +no normalization: no dependence on the future", done.stdout, re.MULTILINE
     ), done.stdout
+    assert re.search(r"^CLEAN +none -> cs_rank: no dependence", done.stdout, re.MULTILINE)
     assert re.search(r"^LEAK +full_sample_zscore: leaks at", done.stdout, re.MULTILINE)
     assert "verdict: CLEAN" in done.stdout
     assert done.returncode == 0

@@ -17,7 +17,7 @@ SMALL = (
     "compositions=[{batches: symbol, size: 8}, {batches: date_block, dates: 5}]",
     "sources.noise.data.synthetic.symbols=10",
     "training.epochs=2",
-    "workers=1",
+    "compute.workers=1",
 )
 
 

@@ -1,9 +1,12 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from foldproof.flows.checks import require_scored
+from foldproof.flows.training_panel import require_same_rows
+from foldproof.tasks.data import DataError, DataSpec, Panel, SyntheticSpec, TargetSpec, build
 from foldproof.tasks.split import Fold, PlanError
 
 CALENDAR = np.arange("2020-01-01", "2020-04-10", dtype="datetime64[D]")
@@ -26,3 +29,16 @@ def test_test_blocks_that_are_too_short_for_intervals_are_refused_before_trainin
         "14 test dates have a label; intervals with a horizon of 5 need at least 20: lengthen "
         "split.test, or raise split.keep"
     )
+
+
+def test_panels_of_several_targets_must_hold_the_same_rows() -> None:
+    panel = from_rows(TargetSpec(1, "return"))
+    require_same_rows(from_rows(TargetSpec(1, "cs_rank")), panel)
+    for change in ({"dates": panel.dates + 1}, {"values": panel.values + 1}):
+        with pytest.raises(DataError, match="the source changed while it was read for several"):
+            require_same_rows(replace(panel, **change), panel)
+
+
+def from_rows(target: TargetSpec) -> Panel:
+    size = SyntheticSpec(days=60, symbols=4, n_features=4)
+    return build(DataSpec(source="linear", features="ready", min_history=1, synthetic=size), target)

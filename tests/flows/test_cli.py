@@ -58,6 +58,19 @@ def test_deployments_need_the_address_of_a_server(tmp_path: Path, monkeypatch) -
     assert done.stderr.startswith("error: set PREFECT_API_URL")
 
 
+@pytest.mark.slow
+def test_a_wrong_variable_of_prefect_gets_one_message(tmp_path: Path) -> None:
+    """Prefect prints pages about it wherever it is imported first."""
+    command = [sys.executable, "-m", "foldproof.flows", "list"]
+    done = subprocess.run(
+        command, env=environment(PREFECT_SERVER_API_PORT=""), cwd=tmp_path, capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: the environment variable PREFECT_SERVER_API_PORT is '': ")
+
+
 def test_one_version_can_be_champion() -> None:
     done = CliRunner().invoke(app, ["rollback", "nightly", "3", "4"])
     assert done.exit_code == 2

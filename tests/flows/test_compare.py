@@ -1,5 +1,6 @@
 """``foldproof compare`` as a user runs it."""
 
+import json
 import os
 import re
 import shlex
@@ -52,6 +53,27 @@ def test_the_screen_shows_variants_ranking_and_answers(finished: tuple[Place, st
     assert "may be the best" in output
     assert "ref:ridge" in output
     assert "The leak planted in full_sample_zscore shows" in output
+
+
+@pytest.mark.slow
+def test_each_variant_is_tuned_on_folds_that_are_not_scored(place: Place) -> None:
+    """Two seeds as well: the logged model is the ensemble that was compared."""
+    done = place.run(
+        "variants=[none, cs_rank]", "references=[zero]", "seeds=[0, 1]", "split.train=100",
+        "split.keep=3", "tuning.folds=1", "tuning.learning_rate=[0.01, 0.000000001]",
+        "training.epochs=1", "attribution.samples=0",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "cs_rank                tuned: learning_rate 0.01" in done.stdout
+    assert sorted(forecasts(place)["fold"].unique()) == [1, 2]
+    logged = runs(place)
+    assert logged["cs_rank"].data.params["tuned.learning_rate"] == "0.01"
+    table = pd.read_csv(next((place.folder / ".foldproof").rglob("tuning.csv")))
+    assert table.groupby("variant").size().to_dict() == {"none": 2, "cs_rank": 2}
+    best = table.loc[table.groupby("variant")["rank_ic"].idxmax()]
+    assert best["chosen"].all()
+    notes = [json.loads(one.read_text()) for one in place.folder.rglob("model.json")]
+    assert [one["other_seeds"] for one in notes] == [[1], [1]]
 
 
 def printed_command(output: str) -> str:
@@ -132,6 +154,26 @@ def test_each_variant_gets_a_run_beside_the_summary(finished: tuple[Place, str])
     assert all(found[name].data.metrics["oos/rank_ic"] > 0.05 for name in honest)
 
 
+def test_forecasts_trained_on_another_target_are_scored_on_the_common_one(
+    finished: tuple[Place, str],
+) -> None:
+    """On a panel without ties a rank IC is that for the raw return, whatever kind is scored."""
+    place = finished[0]
+    table = forecasts(place)
+    own = table[table["variant"] == "none -> cs_rank"].set_index(["date", "symbol"])
+    common = table[table["variant"] == "cs_rank"].set_index(["date", "symbol"])
+    pd.testing.assert_series_equal(own["target"], common["target"])
+    daily = own.dropna().groupby("date")[["forecast", "target"]].corr("spearman")
+    rank_ic = float(daily["target"].xs("forecast", level=1).mean())
+    run = runs(place)["none -> cs_rank"]
+    assert run.data.metrics["oos/rank_ic"] == pytest.approx(rank_ic)
+    assert run.data.params["variant.target"] == "cs_rank"
+    assert run.data.params["target.kind"] == runs(place)["cs_rank"].data.params["variant.target"]
+    page = next((place.folder / ".foldproof").rglob("report.html")).read_text()
+    assert "Trained on another kind of target: " in page
+    assert "All forecasters are scored on return;" in page
+
+
 def test_the_report_is_one_page_without_external_files(finished: tuple[Place, str]) -> None:
     place = finished[0]
     page = next((place.folder / ".foldproof").rglob("report.html")).read_text()
@@ -191,9 +233,14 @@ def test_a_variant_that_leaks_is_no_candidate(place: Place) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_same_bits_as_one(finished: tuple[Place, str], place: Place) -> None:
-    done = place.run("workers=2")
+def test_two_processes_and_another_storage_give_the_same_bits(
+    finished: tuple[Place, str], place: Place
+) -> None:
+    shared, own = place.folder / "shared" / "results", place.folder / ".foldproof" / "results"
+    done = place.run("compute.workers=2", f"compute.storage={shared.parent.as_uri()}")
     assert done.returncode == 0, done.stderr
+    assert {file.name.partition("-")[0] for file in shared.iterdir()} >= {"train", "diagnose"}
+    assert not own.exists() or not [*own.iterdir()], "results are kept in one place"
     assert table_of(done.stdout) == table_of(finished[1])
     pd.testing.assert_frame_equal(forecasts(place), forecasts(finished[0]), check_exact=True)
 

@@ -36,7 +36,7 @@ NIGHTLY = {
     "audit": {"cuts": 1, "feature_cuts": 2, "retrain_folds": 0},
     "statistics": {"reference": "cs_rank"},
     "operation": {"as_of": "2001-02-08", "gate": {"folds": 1, "min_dates": 30}},
-    "workers": 1,
+    "compute": {"workers": 1},
 }
 
 
@@ -150,4 +150,6 @@ def test_a_retraining_uses_the_newest_folds_and_one_seed() -> None:
     night = load("nightly", ["seeds=[3, 4]", "operation.gate.folds=3"]).tonight()
     trial = trial_of(night, None)
     assert trial.variants == night.variants
-    assert (trial.seeds, trial.split.keep, trial.references) == ((3,), 3, ())
+    assert (trial.seeds, trial.split.keep, trial.references) == ((3, 4), 3, ())
+    single = load("nightly", ["seeds=[3, 4]", "statistics.ensemble=false"]).tonight()
+    assert trial_of(single, None).seeds == (3,)

@@ -37,7 +37,7 @@ def settings(data: DataSpec) -> dict[str, object]:
         "split": {"train": SPLIT.train, "validation": SPLIT.validation, "test": SPLIT.test},
         "variants": ["none"],
         "operation": {"model": "stocks", "monitor": {"dates": 20, "samples": 40}},
-        "workers": 1,
+        "compute": {"workers": 1},
     }  # fmt: skip
 
 

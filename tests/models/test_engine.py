@@ -38,6 +38,19 @@ def equal(one, other):
     return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
 
 
+def test_precise_batch_norm_has_the_moments_of_the_training_samples(blocks):
+    """Those of the kept weights, not an average over the last batches."""
+    windows, train, _, _ = blocks
+    module, _ = trained(blocks, variant="precise_batch_norm")
+    states = module.lstm(windows.gather(train))[1][0][-1].double()
+    norm = module.hidden.norm
+    torch.testing.assert_close(norm.running_mean.double(), states.mean(0), rtol=0, atol=1e-6)
+    torch.testing.assert_close(
+        norm.running_var.double(), states.var(0, correction=0), rtol=1e-5, atol=1e-7
+    )
+    assert module.training
+
+
 @pytest.mark.parametrize("loss", ["mse", "rank_correlation"])
 def test_equals_a_loop_written_by_hand(blocks, loss):
     """Materialized windows, a bare LSTM and head, no class of ours but the loss and batch order."""

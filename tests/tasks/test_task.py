@@ -13,7 +13,7 @@ from prefect.results import ResultStore
 from prefect.settings import PREFECT_RESULTS_LOCAL_STORAGE_PATH, temporary_settings
 
 from foldproof.tasks.encoded import MAGIC
-from foldproof.tasks.task import ENCODED, ResultKeys, kept_under
+from foldproof.tasks.task import ENCODED, ResultKeys, kept_under, storage_at
 from foldproof.tasks.timing import Timed
 
 
@@ -66,6 +66,20 @@ def test_a_file_that_asks_to_be_unpickled_is_neither_read_nor_run(
         store.read("unit")
 
 
+@pytest.mark.parametrize("address", ["{folder}", "file://{folder}", "memory://shared{folder}"])
+def test_results_are_kept_in_a_folder_or_at_an_address(
+    address: str, store: ResultStore, tmp_path: Path
+) -> None:
+    store.result_storage = storage_at(address.format(folder=tmp_path / "shared"))
+    assert not store.exists("unit")
+    store.write(VALUE, key="unit")
+    store.cache.clear()
+    assert store.exists("unit")
+    assert store.read("unit").result == VALUE
+    on_disk = [file.name for file in (tmp_path / "shared").rglob("unit")]
+    assert on_disk == ([] if address.startswith("memory") else ["unit"])
+
+
 def test_half_a_result_does_not_count(store: ResultStore, tmp_path: Path) -> None:
     store.write(VALUE, key="unit")
     store.cache.clear()
@@ -79,10 +93,20 @@ def test_half_a_result_does_not_count(store: ResultStore, tmp_path: Path) -> Non
 def test_every_kept_result_of_a_task_is_kept_this_way() -> None:
     from foldproof.tasks.attribute.task import attribute
     from foldproof.tasks.batch_study.task import study_cell
-    from foldproof.tasks.diagnose.task import diagnose
+    from foldproof.tasks.compare.task import compare_forecasts
+    from foldproof.tasks.diagnose.task import (
+        audit_folds,
+        audit_panel,
+        audit_panel_features,
+        audit_variant,
+        diagnose,
+    )
     from foldproof.tasks.train.task import forecast_reference, train
 
-    for task in (attribute, study_cell, diagnose, forecast_reference, train):
+    for task in (
+        attribute, study_cell, diagnose, forecast_reference, train, compare_forecasts,
+        audit_folds, audit_panel, audit_panel_features, audit_variant,
+    ):  # fmt: skip
         assert task.persist_result
         assert task.result_serializer is ENCODED
         assert isinstance(task.cache_policy.key_storage, ResultKeys)  # type: ignore[union-attr]

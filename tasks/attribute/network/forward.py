@@ -1,11 +1,12 @@
 """A trained network as a function of one sample's window, with the other samples held fixed."""
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from foldproof.models.network import Forecaster
+from foldproof.models.network import Ensemble, Forecaster
 from foldproof.models.normalizers import HiddenNormalizer
 from foldproof.tasks.attribute.network.fast_lstm import use_fast_lstm
 from foldproof.tasks.attribute.network.gradients import CHUNK, ForwardOf
@@ -42,7 +43,7 @@ class FixedCompanions(HiddenNormalizer):
 
 
 def forward_of(
-    network: Forecaster,
+    network: Forecaster | Ensemble,
     coupled: bool,
     samples: Tensor,
     available: Tensor,
@@ -55,7 +56,8 @@ def forward_of(
     A network that couples the samples of a date keeps the companions of a point as observed.
 
     Args:
-        network: In eval mode; its hidden normalizer may be replaced, its weights get no gradient.
+        network: In eval mode, or an ensemble of such; its hidden normalizer may be replaced, its
+            weights get no gradient.
         coupled: Whether the variant couples the samples of a date.
         samples: (B,) samples s * ``days`` + d that the points belong to.
         available: (N,) all samples with a whole window, the companions among them.
@@ -63,6 +65,10 @@ def forward_of(
         windows: Samples (B,) -> their windows (B, T, F), of the network's type and device.
         scale: Target units per unit of the network.
     """
+    if isinstance(network, Ensemble):
+        shared = (coupled, samples, available, days, windows, scale)
+        each = [forward_of(cast("Forecaster", one), *shared) for one in network.members]
+        return lambda points, rows: torch.stack([one(points, rows) for one in each]).mean(dim=0)
     network.requires_grad_(False)
     device = next(network.parameters()).device
     if network.hidden is None or not coupled:

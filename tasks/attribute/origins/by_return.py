@@ -65,13 +65,13 @@ def price_attributions(
         columns: Places of the neighbourhood's symbols among those of ``quotes``; None for all.
 
     Raises:
-        StopsAtFeaturesError: The forecast has no derivative, as with ranks; its slopes jump; the
-            quotes do not reproduce these features; a feature is undefined on the reference.
+        StopsAtFeaturesError: The forecast has no derivative, as with ranks; the quotes do not
+            reproduce these features; a feature is undefined on the reference.
     """
-    if neighbourhood.kinks:
-        raise StopsAtFeaturesError(f"slopes jump, because {neighbourhood.kinks}")
     if not neighbourhood.differentiable:
-        raise StopsAtFeaturesError("the forecast uses ranks, which have no derivative")
+        raise StopsAtFeaturesError(
+            "the forecast uses rolling medians or ranks, which have no derivative"
+        )
     before, rows = reach(quotes.fill_limit), len(neighbourhood.values)
     here = quotes.rows(neighbourhood.first - before, before + rows)
     steps, other = here.steps, quotes.rows(reference - before, before + rows).steps

@@ -32,7 +32,9 @@ def by_origin(
     seed: int,
     pairs: int = PAIRS,
 ) -> ByOrigin:
-    """Integrated gradients by origin; Shapley values where ranks or kinks leave no smooth slope.
+    """Integrated gradients by origin; Shapley values where ranks leave no derivative.
+
+    Shapley values also where a variant with kinks leaves integrated gradients that do not add up.
 
     Args:
         neighbourhood: The raw neighbourhood of the date.
@@ -44,7 +46,9 @@ def by_origin(
         pairs: Orders of Shapley values, each used forwards and backwards.
     """
     if neighbourhood.differentiable:
-        return supplied_attributions(neighbourhood, reference, place, spread, nodes)
+        found = supplied_attributions(neighbourhood, reference, place, spread, nodes)
+        if found.resolved or not neighbourhood.kinks:
+            return found
     generator = torch.Generator().manual_seed(seed)
     values = shapley_of_origins(neighbourhood, reference, place, generator, pairs)
     return ByOrigin(values, values.abs(), float(values.sum()))

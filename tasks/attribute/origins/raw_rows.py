@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from foldproof.models.network import Forecaster
+from foldproof.models.network import Ensemble, Forecaster
 from foldproof.models.normalizers import InputNormalizer, resolve
 from foldproof.tasks.attribute.baselines.sampling import cut
 from foldproof.tasks.attribute.methods.adaptive import TOLERANCE, resolved_gradients
@@ -47,9 +47,7 @@ class RawNeighbourhood:
 
     @property
     def differentiable(self) -> bool:
-        """Whether forecasts have smooth derivatives by the cells; through ranks they have none."""
-        if self.kinks:
-            return False
+        """Whether forecasts have derivatives by the cells; through ranks they have none."""
         with torch.enable_grad():
             return self.forecast(self.values.clone().requires_grad_()).requires_grad
 
@@ -112,7 +110,7 @@ class FixedStatistics:
     """
 
     variant: str
-    network: Forecaster
+    network: Forecaster | Ensemble
     state: dict[str, Tensor]
     window: int
     scale: float
@@ -160,7 +158,7 @@ def neighbourhood_of(
     normalizer = variant.input
     whole = train is not None and follows_later_rows(normalizer, values, member, train)
     first, last = date - window + 1, min(days, date + 1 + AFTER)
-    before = max(0, first - CONTEXT)
+    before = 0 if variant.unbounded else max(0, first - CONTEXT)
     block = slice(before, last)
     if looks_back(normalizer, values[block], member[block], model.state, first - before):
         first = before
@@ -178,8 +176,9 @@ def neighbourhood_of(
             scaled = normalizer.apply(region, member[first:last], state).values
         return model.network(cut(scaled, ends, window), dates) * model.scale
 
+    kinks = variant.kinks or "it divides by values around 0" * variant.positive
     return RawNeighbourhood(
-        values[first:last], first, date - first, window, symbols, forecast, variant.kinks
+        values[first:last], first, date - first, window, symbols, forecast, kinks
     )
 
 
@@ -239,13 +238,8 @@ def supplied_attributions(
         nodes: Gauss-Legendre nodes, doubled up to 16-fold while completeness is missed.
 
     Raises:
-        ValueError: The forecast has no derivative by its cells, as with ranks; or slopes jump.
+        ValueError: The forecast has no derivative by its cells, as with ranks.
     """
-    if neighbourhood.kinks:
-        raise ValueError(
-            f"integrated gradients to raw rows do not add up, because {neighbourhood.kinks} along "
-            "the path, where the slope jumps; use Shapley values (shapley_of_origins)"
-        )
     values = neighbourhood.values
     moves, start = neighbourhood.start(reference)
 

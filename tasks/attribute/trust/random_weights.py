@@ -85,7 +85,7 @@ def against_random(name: str, rhos: np.ndarray, features: int, detail: str) -> C
 
 
 def layer(name: str) -> str:
-    """The layer that a weight of a forecaster belongs to: head, hidden, lstm 1, lstm 0, window."""
+    """The layer of a weight of a forecaster: head, hidden, cell, lstm 1, lstm 0, window."""
     module, _, rest = name.partition(".")
     return f"lstm {rest.rpartition('_l')[2]}" if module == "lstm" else module
 
@@ -93,7 +93,7 @@ def layer(name: str) -> str:
 def depth(layer_name: str) -> tuple[int, int]:
     """Sort key of layers, from the head down to the inputs."""
     module, _, number = layer_name.partition(" ")
-    order = ("head", "hidden", "lstm", "window")
+    order = ("head", "hidden", "cell", "lstm", "window")
     return (order.index(module) if module in order else len(order)), -int(number or 0)
 
 

@@ -1,24 +1,53 @@
 """The target: what is forecast at the close of day d, and the date on which it becomes known."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
 from foldproof.tasks.data.features.grid import Grid
+from foldproof.tasks.data.features.windows import lagged
+
+DECAY = 0.94
+"""Weight lost per row by the volatility that scales a target (RiskMetrics, daily data)."""
+LOOKBACK = 126
+"""Rows of this volatility; older ones would weigh less than 0.05 %."""
+MIN_RETURNS = 21
+"""Fewest returns among these rows for which there is a volatility."""
+LARGEST_SCALED = 10.0
+"""A return scaled by volatility is clipped here: after stale prices the volatility is near 0."""
 
 
-def forward_return(price: np.ndarray, horizon: int) -> np.ndarray:
+def forward_return(
+    price: np.ndarray, horizon: int, delisting_return: float | None = None
+) -> np.ndarray:
     """(D, S) closes -> (D, S) simple return from close d + 1 to close d + 1 + ``horizon``.
 
-    A forecast made at the close of d can be traded at the next close at the earliest.
-    NaN where either price is missing: a stock that is delisted before the end has no label.
+    A forecast made at the close of d can be traded at the next close at the earliest. NaN where
+    either price is missing. So a stock that is delisted before the end has no label, and forecasts
+    are scored on survivors (Shumway 1997, Journal of Finance 52), unless a delisting return is
+    given: then it is held to its last close, and earns this return from there.
+
+    Args:
+        price: (D, S) closes; NaN where there is none.
+        horizon: Rows that a label spans.
+        delisting_return: Return after the last close of a stock without a close on any later date;
+            None: no label. A stock that is only missing at the end of the data ends there too.
     """
     out = np.full(price.shape, np.nan)
     n = len(price) - 1 - horizon
-    if n > 0:
-        out[:n] = price[1 + horizon :] / price[1 : 1 + n] - 1
+    if n <= 0:
+        return out
+    start, end = price[1 : 1 + n], price[1 + horizon :]
+    out[:n] = end / start - 1
+    if delisting_return is not None:
+        observed = np.isfinite(price)
+        last = len(price) - 1 - observed[::-1].argmax(axis=0)
+        final = price[last, np.arange(price.shape[1])] * (1 + delisting_return)
+        over = np.arange(1 + horizon, len(price))[:, None] > last
+        out[:n] = np.where(over & ~np.isfinite(end), final / start - 1, out[:n])
     return out
 
 
@@ -61,11 +90,106 @@ def cs_rank(values: np.ndarray) -> np.ndarray:
     return np.divide(ranks - 1, number - 1, out=lone, where=number > 1) - 0.5
 
 
-KINDS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = MappingProxyType({
-    "return": np.asarray, "market_relative": market_relative, "cs_zscore": cs_zscore,
-    "cs_rank": cs_rank,
+def cs_rank_normal(values: np.ndarray) -> np.ndarray:
+    """(D, S) -> normal quantiles of (rank - 0.5) / n within each date; a lone value NaN.
+
+    Blom 1958, with Hazen's offset 0.5. Ties get the quantile of their mean rank.
+    """
+    from scipy.special import ndtri  # here: slow to import, and configurations load first
+
+    ranks = pd.DataFrame(values).rank(axis=1).to_numpy()
+    number = (~np.isnan(values)).sum(axis=1, keepdims=True)
+    lone = np.full(values.shape, np.nan)
+    return ndtri(np.divide(ranks - 0.5, number, out=lone, where=number > 1))
+
+
+def volatility(price: np.ndarray) -> np.ndarray:
+    """(D, S) closes -> (D, S) forecast at close d of the standard deviation of a day's return.
+
+    The square root of the exponentially weighted mean of squared simple returns up to row d, of
+    at most ``LOOKBACK`` rows (RiskMetrics, J.P. Morgan 1996: the mean return is taken as 0).
+    Missing returns have no weight. NaN where fewer than ``MIN_RETURNS`` are known, or all are 0.
+    """
+    squares = (price / lagged(price, 1) - 1) ** 2
+    known = np.isfinite(squares)
+    filled = np.where(known, squares, 0.0)
+    total, weight, count = np.zeros(price.shape), np.zeros(price.shape), np.zeros(price.shape, int)
+    rows = len(price)
+    for lag in range(min(LOOKBACK, rows)):  # in a fixed order, so that no earlier row has a bit
+        total[lag:] += DECAY**lag * filled[: rows - lag]
+        weight[lag:] += DECAY**lag * known[: rows - lag]
+        count[lag:] += known[: rows - lag]
+    usable = (count >= MIN_RETURNS) & (total > 0)
+    return np.sqrt(np.divide(total, weight, out=np.full(price.shape, np.nan), where=usable))
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """What a kind of target is computed from.
+
+    Attributes:
+        values: (D, S) returns to forecast of the members; NaN where unknown.
+        price: (D, S) closes; None if the table has no prices.
+        horizon: Trading days that a return spans.
+    """
+
+    values: np.ndarray
+    price: np.ndarray | None
+    horizon: int
+
+
+def volatility_scaled(labels: Labels) -> np.ndarray:
+    """(D, S) returns over the volatility of ``horizon`` days that was forecast at close d.
+
+    Raises:
+        ValueError: There are no prices to compute the volatility from.
+    """
+    if labels.price is None:
+        raise ValueError(
+            "target.kind volatility_scaled needs prices, from which the volatility is computed: "
+            "set data.columns.price, or use another kind"
+        )
+    expected = volatility(labels.price) * np.sqrt(labels.horizon)
+    return np.clip(labels.values / expected, -LARGEST_SCALED, LARGEST_SCALED)
+
+
+@dataclass(frozen=True)
+class TargetKind:
+    """A normalization of the target.
+
+    Attributes:
+        formula: One line; y the forward return, n the number of members with a return on the date.
+        statistics: The rows that its statistics are from.
+        compute: Labels -> (D, S); NaN stays NaN.
+        lookback: Rows of prices that it reads, that of its own date included.
+    """
+
+    formula: str
+    statistics: str
+    compute: Callable[[Labels], np.ndarray]
+    lookback: int = 1
+
+
+OWN_DATE = "returns of the date's members, known when the label is"
+KINDS: Mapping[str, TargetKind] = MappingProxyType({
+    "return": TargetKind("y", "none", lambda one: one.values),
+    "market_relative": TargetKind(
+        "y - mean_date", OWN_DATE, lambda one: market_relative(one.values)),
+    "cs_zscore": TargetKind(
+        "(y - mean_date) / sd_date", OWN_DATE, lambda one: cs_zscore(one.values)),
+    "cs_rank": TargetKind(
+        "(rank - 1) / (n - 1) - 0.5", OWN_DATE, lambda one: cs_rank(one.values)),
+    "cs_rank_normal": TargetKind(
+        "Phi^-1((rank - 0.5) / n)", OWN_DATE, lambda one: cs_rank_normal(one.values)),
+    "volatility_scaled": TargetKind(
+        "clip(y / (sd sqrt(horizon)), -10, 10), sd^2 the mean of the stock's squared returns, "
+        f"weights {DECAY}^k",
+        f"the stock's returns up to the forecast's date, {LOOKBACK} rows; none of the horizon",
+        volatility_scaled, LOOKBACK + 1),
 })  # fmt: skip
-"""Choices of target.kind. Each uses the members that have a label; NaN stays NaN."""
+"""Choices of target.kind. Cross-sectional statistics are part of a label's definition: they are
+known when the label is, and no feature reads them. Statistics of a stock's history end at the date
+of the forecast."""
 
 
 def row_mean(values: np.ndarray) -> np.ndarray:

@@ -10,13 +10,25 @@ import pandas as pd
 
 from foldproof.tasks.data.features.features import FEATURES
 from foldproof.tasks.data.features.grid import Grid, carried, grid_of, members
-from foldproof.tasks.data.features.target import KINDS, forward_return, given_label_ends, label_ends
+from foldproof.tasks.data.features.target import (
+    KINDS,
+    MIN_RETURNS,
+    Labels,
+    forward_return,
+    given_label_ends,
+    label_ends,
+)
 from foldproof.tasks.data.panel.read import features_of
 from foldproof.tasks.data.rows import DataError, Rows, free_columns
 from foldproof.tasks.data.spec import DataSpec, TargetSpec
 
 ARRAYS = ("dates", "symbols", "values", "target", "label_end", "member")
 """The arrays of a panel, in the order in which they are hashed."""
+NEEDED = {
+    "return": "a member with a return",
+    "volatility_scaled": f"a member with a return and {MIN_RETURNS} earlier ones, not all 0",
+}
+"""What a date needs for a label, by kind of target, unless it is cross-sectional."""
 Layout = tuple[tuple[str, ...], dict[str, np.ndarray]]
 """The names of a panel's features, and its arrays by name."""
 
@@ -66,15 +78,19 @@ def extended(
 
     Built-in features have a known look-back and a target its horizon, so earlier cells cannot
     have changed. A new or dropped symbol changes all of them, because the market is a mean over
-    all symbols. The look-back of a user's features is unknown, so those are never extended.
+    all symbols. The look-back of a user's features is unknown, so those are never extended; nor
+    are targets with a delisting return, because a stock that seemed to have ended may come back.
 
     Returns:
         None if the whole panel must be computed.
     """
+    if target.delisting_return is not None:
+        return None
     names, arrays = earlier
     known = len(arrays["dates"]) - 2 - target.horizon
     reach = {"price": max(one.lookback for one in FEATURES.values()), "ready": 1}
-    first = known - reach.get(spec.features, known) - 2 * spec.fill_limit
+    lookback = max(reach.get(spec.features, known), KINDS[target.kind].lookback)
+    first = known - lookback - 2 * spec.fill_limit
     if first <= 0 or not np.array_equal(grid.symbols, arrays["symbols"]):
         return None
     at = int(np.searchsorted(grid.row, first))
@@ -96,13 +112,27 @@ def dense_features(features: pd.DataFrame, grid: Grid, fill_limit: int) -> np.nd
 
 
 def labelled(frame: pd.DataFrame, grid: Grid, member: np.ndarray, target: TargetSpec) -> np.ndarray:
-    """(D, S) float32 target of the members."""
+    """(D, S) float32 target of the members.
+
+    Raises:
+        DataError: The kind of target needs prices, and there are none.
+    """
+    price = grid.dense(frame["price"]) if "price" in frame else None
     if "target" in frame:
+        if target.delisting_return is not None:
+            raise DataError(
+                "target.delisting_return needs prices, but the rows have a target of their own: "
+                "set it to null, or add the return to the target"
+            )
         values = grid.dense(frame["target"])
     else:
-        values = forward_return(grid.dense(frame["price"]), target.horizon)
-    values = np.where(member, values, np.nan)
-    return KINDS[target.kind](values).astype(np.float32)
+        assert price is not None  # checked with the columns: without a target there is a price
+        values = forward_return(price, target.horizon, target.delisting_return)
+    labels = Labels(np.where(member, values, np.nan), price, target.horizon)
+    try:
+        return KINDS[target.kind].compute(labels).astype(np.float32)
+    except ValueError as error:
+        raise DataError(str(error)) from error
 
 
 def ends_of(frame: pd.DataFrame, grid: Grid, target: TargetSpec) -> np.ndarray:
@@ -132,8 +162,8 @@ def require_enough(
     if np.isnan(labels).all():
         raise DataError(
             f"{rows.origin}: no target on any of {days} dates x {symbols} symbols; kind "
-            f"{target.kind} needs {'two members' if target.kind != 'return' else 'a member'} with "
-            "different returns on a date"
+            f"{target.kind} needs {NEEDED.get(target.kind, 'two members with different returns')} "
+            "on a date"
         )
 
 

@@ -42,6 +42,7 @@ def schema(frame: pd.DataFrame, today: date) -> pa.DataFrameSchema:
         "known": pa.Column(STAMP, nullable=True),
         "target": pa.Column(float, [FINITE, FITS], nullable=True),
         "label_end": pa.Column(STAMP, nullable=True),
+        "industry": pa.Column(),
     }
     free = [name for name in free_columns(frame) if frame[name].dtype.kind == "f"]
     columns |= {name: pa.Column(None, [FINITE, FITS], nullable=True) for name in free}

@@ -39,6 +39,9 @@ def parsed(rows: Rows, ready: bool) -> Rows:
     frame = rows.frame.drop(columns=[*other]).assign(symbol=symbols(rows))
     if "member" in frame:
         frame = frame.assign(member=truth(rows, "member"))
+    if "industry" in frame:
+        text = frame["industry"].astype("string").str.strip().fillna("")
+        frame = frame.assign(industry=text.astype(str))
     numeric = ["price", "volume", "target", *(free_columns(frame) if ready else [])]
     found = {name: numbers(rows, name) for name in numeric if name in frame}
     warnings = [

@@ -12,6 +12,7 @@ from foldproof.tasks.diagnose.certify.measurement import Measurement
 from foldproof.tasks.diagnose.certify.scored import (
     completeness,
     day_by_day,
+    in_parts,
     later_rows,
     saved,
     survives,
@@ -35,6 +36,7 @@ PROBES: Mapping[str, tuple[str, Callable[[Subject], Measurement]]] = MappingProx
     "later_dates_training": ("later dates", later_dates_probe(True)),
     "causal_steps": ("causal steps", steps_probe(False)),
     "causal_steps_training": ("causal steps", steps_probe(True)),
+    "in_parts": ("in parts", in_parts),
     "day_by_day": ("day by day", day_by_day),
     "completeness": ("attribution", completeness),
     "purity": ("scoring", unchanged_by_scoring),
@@ -49,6 +51,7 @@ COLUMNS: Mapping[str, str] = MappingProxyType({
     "later dates": "how far forecasts move when later samples of the batch change, at scoring / in "
     "training",
     "causal steps": "a normalized step of a window uses no later step, at scoring / in training",
+    "in parts": "rows of parts of the panel, along the axis on which the input is independent",
     "day by day": "each date alone, on the rows known on it, has the forecasts of the whole block",
     "attribution": "integrated gradients of each forecast add up, within 1e-4 of the forecasts' sd",
     "scoring": "parameters and buffers after scoring, which runs in eval mode",
@@ -103,7 +106,8 @@ def certify(name: str, seed: int = 0) -> Certificate:
 
     Args:
         name: A key of ``VARIANTS`` or ``CONTROLS``, a combination, or your own
-            ``package.module:attribute``.
+            ``package.module:attribute``. A kind of target after ``->`` is not measured: it is made
+            from the data of a comparison, and all are trained on the panel's own.
         seed: Seed of the training and of all perturbations.
 
     Returns:

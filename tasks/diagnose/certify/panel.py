@@ -64,6 +64,13 @@ def made_panel(
     )
 
 
+def with_positive_features(panel: Panel) -> Panel:
+    """The panel with positive features of about 1, a few percent apart, as prices of a window."""
+    apart = panel.values - np.nanmean(panel.values, axis=(0, 1))
+    values = np.exp(0.05 * apart / np.nanstd(apart, axis=(0, 1)))
+    return replace(panel, values=values, fingerprint=f"{panel.fingerprint}-positive")
+
+
 def degenerate(panel: Panel) -> Panel:
     """The panel with one feature constant and dates on which one stock is the only member."""
     values, member = np.array(panel.values), np.array(panel.member)

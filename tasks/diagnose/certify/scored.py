@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from foldproof.models import engine
+from foldproof.models.normalizers import independent
 from foldproof.models.windows import eligible
 from foldproof.tasks.attribute import resolved_gradients, unit_inputs
 from foldproof.tasks.attribute.baselines.sampling import draw, spread_samples
@@ -28,6 +29,8 @@ from foldproof.tasks.train.serving.model import ModelInputs, read_served, write_
 
 CUTS = 2
 """Dates after which all rows change."""
+PARTS = 3
+"""Parts of the panel that are normalized alone."""
 STREAMED = 5
 """Dates that are scored alone."""
 EXPLAINED = 24
@@ -61,6 +64,28 @@ def later_rows(subject: Subject) -> Measurement:
     return compared(yes(subject.variant.causal), yes(causal), finding.value, detail)
 
 
+def in_parts(subject: Subject) -> Measurement:
+    """Whether parts of the panel are normalized as in the whole, along the axis that is claimed.
+
+    A large panel is normalized in parts where the input normalizer claims to be ``independent``.
+    Values and slopes are compared to the last bit.
+    """
+    normalizer = subject.variant.input
+    axis = independent(normalizer)
+    if normalizer is None or axis is None:
+        return Measurement("", "not claimed", True)
+    state = {name: torch.from_numpy(array) for name, array in subject.trained.statistics.items()}
+    dim, panel = ("dates", "symbols").index(axis), tensors(subject.panel)
+    whole = normalizer.apply(*panel, state)
+    cut = ([part.clone() for part in array.tensor_split(PARTS, dim)] for array in panel)
+    parts = [normalizer.apply(one, its, state) for one, its in zip(*cut, strict=True)]
+    joined = torch.cat([part.values for part in parts], dim)
+    slopes = torch.cat([part.slope.expand_as(part.values) for part in parts], dim)
+    same = np.array_equal(joined.numpy(), whole.values.numpy(), equal_nan=True)
+    same = same and torch.equal(slopes, whole.slope.expand_as(whole.values))
+    return compared("same", "same" if same else "differs", float("nan"), f"{PARTS} parts by {axis}")
+
+
 def day_by_day(subject: Subject) -> Measurement:
     """Whether a date scored alone, on the rows known on it, has the forecasts of the whole block.
 
@@ -88,8 +113,8 @@ def day_by_day(subject: Subject) -> Measurement:
 def completeness(subject: Subject) -> Measurement:
     """Whether integrated gradients of each forecast add up to its change from the baseline.
 
-    Within 1e-4 of the spread of the forecasts. A variant that attribution refuses is complete in
-    nothing; the reason is stated.
+    Within 1e-4 of the spread of the forecasts, unless the variant states that it has kinks. If
+    attribution refuses the variant, the reason is stated.
     """
 
     def largest_error() -> float:
@@ -103,11 +128,14 @@ def completeness(subject: Subject) -> Measurement:
         return float(paths.error.max())
 
     error, reason = attempt(largest_error)
-    claim = "" if subject.variant.control else "complete"
+    variant = subject.variant
+    claim = "" if variant.control or variant.kinks else "complete"
     if error is None:
         return Measurement(claim, "refused", True, detail=reason)
     measured = "complete" if error <= TOLERANCE else "incomplete"
     detail = "largest completeness error of a forecast, in sd of the forecasts"
+    if variant.kinks and error > TOLERANCE:
+        detail += f": {variant.kinks}"
     return compared(claim, measured, error, detail)
 
 

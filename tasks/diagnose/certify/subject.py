@@ -9,7 +9,11 @@ from foldproof.models.network import Forecaster
 from foldproof.models.normalizers import Variant, resolve
 from foldproof.models.spec import NetworkSpec, TrainingSpec
 from foldproof.tasks.data.panel import Panel
-from foldproof.tasks.diagnose.certify.panel import certification_fold, certification_panel
+from foldproof.tasks.diagnose.certify.panel import (
+    certification_fold,
+    certification_panel,
+    with_positive_features,
+)
 from foldproof.tasks.diagnose.lookahead.trained_unit import Batch, batch_coupling, sampled, scores
 from foldproof.tasks.diagnose.network.coupling import Coupling
 from foldproof.tasks.train import TrainedUnit, Unit, fit_unit, forecasts_of, network_of
@@ -80,6 +84,7 @@ def subject_of(name: str, seed: int = 0, panel: Panel | None = None) -> Subject:
         TrainingError: It cannot be trained.
     """
     variant, panel = resolve(name), panel or certification_panel()
+    panel = with_positive_features(panel) if variant.positive else panel
     trained, fitted = fit_unit(unit_of(name, panel, seed), panel)
     trained = replace(trained, forecasts=forecasts_of(trained, panel))
     return Subject(variant, panel, trained, fitted, seed)

@@ -79,8 +79,7 @@ class StepStates(nn.Module):
 
     def forward(self, x: Tensor, dates: Tensor) -> Tensor:
         """(B, T, F) windows -> (B, T, H)."""
-        window = self.network.window
-        return self.network.lstm(x if window is None else window(x)[0])[0]
+        return self.network.states(x)
 
 
 def steps_probe(training: bool) -> Callable[[Subject], Measurement]:

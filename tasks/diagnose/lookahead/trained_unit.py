@@ -1,5 +1,6 @@
 """The exact tests of one trained unit: serving, training, batch composition, state."""
 
+import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.random import Generator
 from torch import Tensor, nn
 
 from foldproof.models import engine
+from foldproof.models.leaky import prepare
 from foldproof.models.network import Forecaster
 from foldproof.models.normalizers import resolve
 from foldproof.models.windows import Windows
@@ -192,14 +194,21 @@ def batch_coupling(
 ) -> tuple[Coupling, float]:
     """How the forecasts of a batch depend on each other, and up to how many sd that is rounding.
 
-    The network runs in training mode with dropout off, or as it scores.
+    The network runs in training mode with dropout off, or as it is scored.
     """
     samples, windows = batch
     dates, values = windows.date(samples), windows.gather(samples)
     module, values, tolerance = calls.precise(network, values, dates, seed)
-    calls.dropout_off(module).train(training)
-    found = coupling(lambda x, d: calls.fresh_call(module, x, d, seed), values, dates, seed)
-    return found, tolerance
+    calls.dropout_off(module).train()
+
+    def forward(x: Tensor, d: Tensor) -> Tensor:
+        one = copy.deepcopy(module)
+        assert isinstance(one, Forecaster)  # as network is
+        if not training:
+            prepare(one, [(x, d)])
+        return calls.call(one, x, d, seed)
+
+    return coupling(forward, values, dates, seed), tolerance
 
 
 def state_purity(network: Forecaster, samples: Tensor, windows: Windows) -> Finding:

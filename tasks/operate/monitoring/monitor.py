@@ -14,7 +14,7 @@ from foldproof.tasks.operate.feature_drift import stability_indices
 from foldproof.tasks.operate.monitoring.importance import agreement, importance_of_rows
 from foldproof.tasks.operate.monitoring.realised import RealisedMean, realised, realised_mean
 from foldproof.tasks.operate.nightly_inputs import Night
-from foldproof.tasks.operate.retraining.evidence import business_days
+from foldproof.tasks.operate.sessions import sessions_after
 from foldproof.tasks.operate.spec import OperationSpec
 
 
@@ -125,21 +125,25 @@ def missing_nights(found: Monitoring, spec: OperationSpec) -> str:
     )
 
 
-def missed_nights(scores: pd.DataFrame, dates: np.ndarray, night: date) -> float:
+def missed_nights(
+    scores: pd.DataFrame, dates: np.ndarray, night: date, calendar: str | None = None
+) -> float:
     """Nights in a row, up to ``night``, without a score of any version; NaN without any score.
 
-    Dates with rows count as nights, and so do business days after the newest row.
+    Dates with rows count as nights, and so do sessions after the newest row.
 
     Args:
         scores: Past scores, with their date.
         dates: (D,) dates with rows up to the night.
         night: The night.
+        calendar: Calendar of the exchange; None for Monday to Friday.
     """
     scored = scores.loc[scores["date"] <= pd.Timestamp(night), "date"]
     if scored.empty:
         return math.nan
     later = int((dates > np.datetime64(scored.max(), "D")).sum())
-    return float(later + business_days(dates[-1].astype("datetime64[D]").item(), night))
+    newest = dates[-1].astype("datetime64[D]").item()
+    return float(later + sessions_after(newest, night, calendar))
 
 
 def top(importance: Mapping[str, float]) -> str:
@@ -186,7 +190,7 @@ def monitoring_of(
         source=source,
         tau=agreement(now, then) if now and then else math.nan,
         alerts={},
-        missed=missed_nights(scores, night.rows.dates, night.when),
+        missed=missed_nights(scores, night.rows.dates, night.when, night.calendar),
     )
     texts = {name: alarm.text(found, spec) for name, alarm in ALARMS.items()}
     return replace(found, alerts={name: text for name, text in texts.items() if text})

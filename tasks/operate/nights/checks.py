@@ -11,7 +11,7 @@ import pandas as pd
 
 from foldproof.tasks.operate.feature_drift import share_outside, stability_indices
 from foldproof.tasks.operate.nightly_inputs import Night
-from foldproof.tasks.operate.retraining.evidence import business_days
+from foldproof.tasks.operate.sessions import closed, sessions_after
 from foldproof.tasks.operate.spec import LESS_IS_WORSE, Bound, ScoreSpec
 
 NAMED = 3
@@ -65,9 +65,11 @@ class Checked:
 
 
 def staleness(night: Night, scores: pd.DataFrame, spec: ScoreSpec) -> Measured:
-    """Business days from the newest row to the night; holidays count as business days."""
-    days = business_days(night.newest, night.when)
-    return days, f"the newest row is of {night.newest}, the night is {night.when}"
+    """Business days from the newest row to the night; holidays count without a calendar."""
+    days = sessions_after(night.newest, night.when, night.calendar)
+    holiday = closed(night.when, night.calendar)
+    nights = f"the newest row is of {night.newest}, the night is {night.when}"
+    return days, f"{nights}; {holiday}" if holiday else nights
 
 
 def missing(night: Night, scores: pd.DataFrame, spec: ScoreSpec) -> Measured:

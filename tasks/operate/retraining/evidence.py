@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -40,12 +40,6 @@ class Champion:
     unit: str
     weights: Path
     notes: Path
-
-
-def business_days(newest: date, night: date) -> int:
-    """Business days after the newest row, up to and including the night; Friday to Sunday is 0."""
-    day = timedelta(days=1)
-    return max(0, int(np.busday_count(newest + day, night + day)))
 
 
 def incumbent_of(champion: Champion, forecasts: pd.DataFrame, folds: Sequence[Fold]) -> Incumbent:
@@ -121,17 +115,26 @@ def challenger_of(
     Args:
         variant: Key of the variant.
         verdict: Verdict of its leak audit.
-        forecasts: Its forecasts of the test blocks: date, symbol, forecast, target.
+        forecasts: Its forecasts of the test blocks: date, symbol, forecast, target; with several
+            seeds those of the ensemble are compared.
         champion: The champion's forecasts; None without a champion.
         panel: Gives the universe.
         folds: The newest plan.
     """
-    forecasts = known_labels(forecasts, panel)
+    forecasts = known_labels(ensemble_of(forecasts), panel)
     own = rank_ic(forecasts.assign(variant=variant))
     rows = [row for fold in folds for row in fold.test]
     coverage = len(forecasts) / max(1, int(panel.member[rows].sum()))
     difference = None if champion is None else difference_of(forecasts, champion, panel)
     return Challenger(variant, verdict, coverage, mean_of(own), len(own), difference)
+
+
+def ensemble_of(forecasts: pd.DataFrame) -> pd.DataFrame:
+    """The mean forecast over seeds; unchanged with one seed."""
+    if "seed" not in forecasts or forecasts["seed"].nunique() < 2:
+        return forecasts
+    cells = forecasts.groupby(["date", "symbol"], as_index=False, sort=False)
+    return cells.agg({"forecast": "mean", "target": "first"})
 
 
 def difference_of(forecasts: pd.DataFrame, champion: pd.DataFrame, panel: Panel) -> pd.DataFrame:

@@ -12,8 +12,10 @@ from foldproof.tasks.markdown import escaped, markdown_table
 from foldproof.tasks.report.answer import Answer
 from foldproof.tasks.report.attribution.answer import which_features
 from foldproof.tasks.report.audit.text import most_telling, witness_text
+from foldproof.tasks.report.decomposition.rows import neutral_clause
+from foldproof.tasks.report.portfolio.table import pays_clause
 from foldproof.tasks.report.results import Results
-from foldproof.tasks.report.text import counted, label, names
+from foldproof.tasks.report.text import counted, in_sentence, label, names
 
 
 def answers(results: Results) -> list[Answer]:
@@ -127,23 +129,24 @@ def worth_it(results: Results) -> Answer:
     if not results.candidates:
         return Answer(
             "Not answered: every variant leaks.",
-            f"The best forecaster without an LSTM is {label(rival)}, with mean daily rank IC "
+            f"The best forecaster without an LSTM is {in_sentence(rival)}, with mean daily rank IC "
             f"{theirs}.",
         )
     best = results.candidates[0]
     ours = results.rank_ic(best)
     if ours.value <= theirs.value:
-        verdict = f"No: the LSTM does not beat {label(rival)}."
+        verdict = f"No: the LSTM does not beat {in_sentence(rival)}."
     elif not ours.low > 0:
         verdict = "No: the LSTM shows no skill."
     elif ours.low > theirs.high:
-        verdict = f"Yes: the LSTM beats {label(rival)}."
+        verdict = f"Yes: the LSTM beats {in_sentence(rival)}."
     else:
-        verdict = f"Not shown: the lead over {label(rival)} may be chance."
+        verdict = f"Not shown: the lead over {in_sentence(rival)} may be chance."
     return Answer(
         verdict,
         f"Mean daily rank IC is {ours} for the best LSTM ({label(best)}) and {theirs} for "
-        f"{label(rival)}, the best forecaster without an LSTM.",
+        f"{in_sentence(rival)}, the best forecaster without an LSTM{neutral_clause(results)}"
+        f"{pays_clause(results)}.",
     )
 
 
@@ -162,6 +165,7 @@ def summary_markdown(results: Results, link: str) -> str:
         for question, answer in zip(QUESTIONS, answers(results), strict=True)
     ]
     said += [f"{results.left_out}\n"] if results.missing else []
+    said += [f"{escaped(results.other_targets)}\n"] if results.other_targets else []
     kept = dict.fromkeys(results.kept, "yes")
     rows = [
         (label(name), str(results.rank_ic(name)), kept.get(name, ""), results.verdict(name))

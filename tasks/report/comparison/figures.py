@@ -29,6 +29,13 @@ from foldproof.tasks.report.comparison.ranking import (
     ranking_figure,
 )
 from foldproof.tasks.report.comparison.training import learning_curves
+from foldproof.tasks.report.decomposition.figures import (
+    decay_figure,
+    monthly_figure,
+    regimes_figure,
+    styles_figure,
+)
+from foldproof.tasks.report.portfolio.figures import profit_figure, quantiles_figure
 from foldproof.tasks.report.results import Results
 
 Applies = Callable[[Results], bool]
@@ -54,6 +61,18 @@ def _has_drift(results: Results) -> bool:
     return best_attributed(results) in set(results.attribution.newest.drift["variant"])
 
 
+def _neutral(results: Results) -> bool:
+    return results.decomposition is not None and "neutral" in results.decomposition.table
+
+
+def _decay(results: Results) -> bool:
+    return results.decomposition is not None and not results.decomposition.decay.empty
+
+
+def _books(results: Results) -> bool:
+    return results.decomposition is not None and results.portfolios is not None
+
+
 @dataclass(frozen=True)
 class ReportFigure:
     """A figure of the report.
@@ -72,6 +91,12 @@ FIGURES: Mapping[str, ReportFigure] = MappingProxyType(
         "ranking": ReportFigure(ranking_figure),
         "rank_ic_by_fold": ReportFigure(rank_ic_by_fold),
         "rank_ic_cumulated": ReportFigure(rank_ic_cumulated),
+        "styles": ReportFigure(styles_figure, _neutral),
+        "regimes": ReportFigure(regimes_figure, lambda results: results.decomposition is not None),
+        "decay": ReportFigure(decay_figure, _decay),
+        "monthly": ReportFigure(monthly_figure),
+        "quantiles": ReportFigure(quantiles_figure, _books),
+        "profit": ReportFigure(profit_figure, _books),
         "leak_matrix": ReportFigure(variant_matrix, lambda results: any(results.findings.values())),
         "attribution_heatmap": ReportFigure(attribution_heatmap, _attributed),
         "importance_by_method": ReportFigure(importance_by_method, _attributed),

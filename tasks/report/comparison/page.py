@@ -16,11 +16,15 @@ from foldproof.tasks.report.audit.text import grouped, witness_text
 from foldproof.tasks.report.comparison.answers import QUESTIONS, answers
 from foldproof.tasks.report.comparison.figures import figures_of
 from foldproof.tasks.report.comparison.ranking import kind_of
+from foldproof.tasks.report.decomposition.rows import decomposition_table, removed
+from foldproof.tasks.report.portfolio.table import heads, portfolio_table
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.template import Report, fill
 from foldproof.tasks.report.text import label, minus, plain
 from foldproof.tasks.report.vector import embedded, vector
 
+TITLES = {"unlabelled": "rows without a label (delisted or no price), not scored"}
+"""Titles of the panel's facts that need one."""
 FORMS = {
     "rank_ic_seed": "+.4f", "seed_sd": ".4f", "hac_t": "+.2f", "rank_icir": "+.3f", "ic": "+.4f",
     "mse_ratio": ".4f", "hit_rate": ".3f", "quantile_spread": "+.5f", "coverage": ".1%",
@@ -45,14 +49,21 @@ def page_of(results: Results, figures: Mapping[str, bytes]) -> str:
         embedded=embedded,
         ranking=[_row(results, str(name), entry) for name, entry in results.ranking.iterrows()],
         findings=not_clean(results),
+        decomposed=decomposition_table(results),
+        removed=removed,
+        books=portfolio_table(results),
+        book_heads=heads(results.portfolios) if results.portfolios else [],
         attribution=attribution_facts(results),
         checks=checks_table(results),
         label=label,
         plain=plain,
         title_of=title_of,
         witness_text=witness_text,
+        chosen_settings=Markup(_chosen(results).to_html(index=False, border=0)),
         plan_audit=Markup(plan.to_html(index=False, border=0)),
-        identity={key: _shortened(value) for key, value in results.panel_summary.items()}
+        identity={
+            TITLES.get(key, key): _shortened(value) for key, value in results.panel_summary.items()
+        }
         | {
             "plan": results.plan,
             "comparison": results.comparison_id,
@@ -61,6 +72,16 @@ def page_of(results: Results, figures: Mapping[str, bytes]) -> str:
         },
         slopes=[ATTRIBUTIONS[key].title for key in DEFAULT[1:]],
     )
+
+
+def _chosen(results: Results) -> pd.DataFrame:
+    """The chosen setting of each variant with its rank IC on the tuning folds."""
+    table = results.tuning
+    if table.empty:
+        return table
+    own = table[table["chosen"]].drop(columns="chosen")
+    own = own.assign(variant=own["variant"].map(label), rank_ic=own["rank_ic"].round(4))
+    return own.rename(columns=lambda column: str(column).replace("_", " "))
 
 
 def _row(results: Results, name: str, entry: pd.Series) -> dict[str, Any]:

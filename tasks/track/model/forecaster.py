@@ -50,7 +50,8 @@ def forecaster_files(
     served = served_of(trained, features, data)
     dense = served.inputs(raw) if dense is None else dense
     background = background_of(served, dense, trained, importance)
-    rows = example_rows(raw, data, features, background.history + EXAMPLE_DATES, EXAMPLE_SYMBOLS)
+    dates = len(dense.dates) if background.since else background.history + EXAMPLE_DATES
+    rows = example_rows(raw, data, features, dates, EXAMPLE_SYMBOLS)
     scores = served.table(served.inputs(rows))
     return ModelFiles(
         code=Path(__file__).with_name("served_model.py"),
@@ -99,8 +100,12 @@ def files_by_variant(
 
 
 def importance_of(table: pd.DataFrame, one: TrainedUnit) -> dict[str, float]:
-    """A unit's importance of features by integrated gradients; empty if not attributed."""
-    unit = one.unit
+    """A unit's importance of features by integrated gradients; empty if not attributed.
+
+    The importance of an ensemble is the mean over its networks.
+    """
+    unit, seeds = one.unit, [member.unit.seed for member in (one, *one.others)]
     known = (table["variant"] == unit.variant) & (table["method"] == MAIN)
-    own = table[known & (table["fold"] == unit.fold.number) & (table["seed"] == unit.seed)]
-    return dict(zip(own["feature"].astype(str), own["importance"].astype(float), strict=True))
+    own = table[known & (table["fold"] == unit.fold.number) & table["seed"].isin(seeds)]
+    mean = own.groupby("feature", sort=False)["importance"].mean()
+    return {str(name): float(value) for name, value in mean.items()}

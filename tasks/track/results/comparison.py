@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from mlflow.entities import Dataset
 
-from foldproof.tasks.compare.cube import Tables
+from foldproof.tasks.compare.cube import Tables, tables_of
 from foldproof.tasks.diagnose.findings.finding import Finding
 from foldproof.tasks.report.attribution.shares import ranked_features
 from foldproof.tasks.report.results import Results
@@ -181,8 +181,13 @@ def write_summary(results: Results, report: Report, folder: Path) -> None:
     ranking.to_csv(folder / "ranking.csv", index_label="variant")
     results.comparison.by_fold.to_csv(folder / "by_fold.csv", index=False)
     results.comparison.daily.to_csv(folder / "daily_rank_ic.csv", index_label="date")
+    if len(results.tuning):
+        results.tuning.to_csv(folder / "tuning.csv", index=False)
     results.plan_audit.to_csv(folder / "fold_plan.csv", index=False)
     write_forecasts(results.forecasts, folder / "forecasts.parquet")
+    for name, table in further_tables(results).items():
+        if len(table):
+            table.to_parquet(folder / f"{name}.parquet", index=False)
     shared = [finding for subject in SHARED for finding in results.findings.get(subject, ())]
     write_findings(shared, folder / "shared_findings.json")
 
@@ -191,12 +196,35 @@ def write_forecasts(forecasts: pd.DataFrame | Tables, file: Path) -> None:
     """Write tables of forecasts to one Parquet file, one after the other."""
     with ExitStack() as stack:
         writer: pq.ParquetWriter | None = None
-        for table in [forecasts] if isinstance(forecasts, pd.DataFrame) else forecasts():
+        for table in tables_of(forecasts):
             # those of references are float64, those of the LSTM float32
             numbers = table.astype({"forecast": np.float64})
             content = pa.Table.from_pandas(numbers, preserve_index=False)
             writer = writer or stack.enter_context(pq.ParquetWriter(file, content.schema))
             writer.write_table(content)
+
+
+def further_tables(results: Results) -> dict[str, pd.DataFrame]:
+    """The tables of the decomposition and of the portfolios, by the name of their file."""
+    made, held = results.decomposition, results.portfolios
+    tables: dict[str, pd.DataFrame] = {}
+    if made is not None:
+        tables |= {
+            "decomposition_by_row": made.table.reset_index(),
+            "decomposition_neutral_rank_ic": made.neutral.reset_index(),
+            "decomposition_by_regime": made.regimes,
+            "decomposition_by_horizon_and_delay": made.decay,
+        }
+    if held is not None:
+        tables |= {
+            "portfolio_by_row": held.table,
+            "portfolio_by_cost": held.costs,
+            "portfolio_quantiles": held.quantiles,
+            "portfolio_order": held.monotonic.reset_index(),
+            "portfolio_daily_profit": held.profits.reset_index(),
+            "portfolio_daily_trades": held.trades.reset_index(),
+        }
+    return tables
 
 
 def panel_of(results: Results) -> Dataset:

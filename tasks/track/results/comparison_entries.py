@@ -8,8 +8,10 @@ import pandas as pd
 
 from foldproof.tasks.diagnose.findings.finding import Verdict
 from foldproof.tasks.markdown import escaped
+from foldproof.tasks.portfolio.portfolio import LONG_SHORT
 from foldproof.tasks.report.attribution.shares import failed_checks
 from foldproof.tasks.report.comparison.answers import answers, summary_markdown
+from foldproof.tasks.report.portfolio.table import long_short
 from foldproof.tasks.report.results import Results, is_true
 from foldproof.tasks.track.entries import LONGEST, NOTE, Value, flat, seconds
 from foldproof.tasks.track.runs import MISSING
@@ -31,9 +33,25 @@ OVERALL: Mapping[str, str] = MappingProxyType({
 })  # fmt: skip
 """Metric of each column of the ranking that is one; the others are in ``overall.csv``. MLflow sorts
 sections and charts by name, so the charts of a comparison begin with the rank IC."""
+PORTFOLIO: Mapping[str, str] = MappingProxyType({
+    "sharpe": "oos/sharpe",
+    "turnover": "oos_secondary/turnover",
+    "break_even": "oos_secondary/break_even_bp",
+})  # fmt: skip
+"""Metric of each figure of the long-short portfolio that is one; the others are in the tables."""
 BY_FOLD = ("rank_ic", "mse_ratio")
 """Columns of the table by fold that are metrics; the others are in ``by_fold.csv``."""
-DECISIVE = ("name", "data", "target", "split", "network", "training", "seeds", "statistics")
+DECISIVE = (
+    "name",
+    "data",
+    "target",
+    "split",
+    "network",
+    "training",
+    "tuning",
+    "seeds",
+    "statistics",
+)
 """Sections of the configuration that are parameters: those that decide the ranking."""
 
 
@@ -44,10 +62,12 @@ def settings(config: Mapping[str, Any]) -> dict[str, str]:
     """
     found = flat({key: config[key] for key in DECISIVE if key in config})
     drawn = config.get("data", {}).get("source") not in ("sp500", "file", "query")
+    idle = [] if drawn else ["data.synthetic."]
+    idle += ["tuning."] if found.get("tuning.folds") == "0" else []
     return {
         key: value
         for key, value in found.items()
-        if value not in ("None", "") and (drawn or not key.startswith("data.synthetic."))
+        if value not in ("None", "") and not key.startswith(tuple(idle))
     }
 
 
@@ -90,7 +110,19 @@ def variant_params(results: Results, name: str) -> dict[str, str]:
     variant = results.variants[name]
     fields = ("title", "formula", "source", "causal", "coupling", "training_coupling", "control")
     about = {f"variant.{field}": str(getattr(variant, field)) for field in fields}
-    return {"variant": name} | about | settings(results.config)
+    target = variant.target or results.config.get("target", {}).get("kind", "")
+    trained_on = {"variant.target": str(target)} if target else {}
+    own = about | trained_on | tuned(results, name)
+    return {"variant": name} | own | settings(results.config)
+
+
+def tuned(results: Results, name: str) -> dict[str, str]:
+    """The settings that were chosen for a variant; empty without tuning."""
+    table = results.tuning
+    if table.empty:
+        return {}
+    row = table[(table["variant"] == name) & table["chosen"]].iloc[0]
+    return {f"tuned.{key}": f"{row[key]:g}" for key in table.columns[1:-2]}
 
 
 def model_tags(results: Results, name: str) -> dict[str, str]:
@@ -105,6 +137,29 @@ def overall_values(results: Results, name: str) -> Iterator[Value]:
         value: Any = entry.get(column)
         if not pd.isna(value):
             yield key, float(value), 0
+    yield from _decomposed(results, name)
+    yield from _portfolio(results, name)
+
+
+def _decomposed(results: Results, name: str) -> Iterator[Value]:
+    """The neutral rank IC of a variant; its interval and exposures are in the summary's tables."""
+    found = results.decomposition
+    if found is not None and "neutral" in found.table:
+        yield "oos/rank_ic_neutral", found.table.loc[[name], "neutral"].to_numpy(float)[0], 0
+
+
+def _portfolio(results: Results, name: str) -> Iterator[Value]:
+    """The long-short portfolio of a variant before costs, and its Sharpe ratio after the lowest."""
+    found = results.portfolios
+    if found is None:
+        return
+    own = long_short(found)
+    for column, key in PORTFOLIO.items():
+        yield key, own.loc[[name], column].to_numpy(float)[0], 0
+    costs = found.costs[(found.costs["row"] == name) & (found.costs["book"] == LONG_SHORT)]
+    paid = costs[costs["cost"] > 0].nsmallest(1, "cost")
+    for cost, left in zip(paid["cost"], paid["sharpe"], strict=True):
+        yield f"oos/sharpe_at_{cost:g}_bp", float(left), 0
 
 
 def variant_values(results: Results, name: str) -> Iterator[Value]:
@@ -183,7 +238,7 @@ def summary_values(results: Results) -> Iterator[Value]:
     yield "summary/candidates", float(len(results.candidates)), 0
     yield "summary/in_confidence_set", float(len(results.kept)), 0
     luck = results.selection
-    for part in ("trials", "overfitting", "deflated"):
+    for part in ("trials", "earlier", "overfitting", "deflated"):
         yield f"selection/{part}", float(getattr(luck, part)), 0
     yield "summary/leaking", float(len(leaks - set(results.controls))), 0
     yield from seconds(results.seconds)

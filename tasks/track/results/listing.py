@@ -1,5 +1,6 @@
 """The comparisons of a store, and the page of any run that has one."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,11 +9,13 @@ import mlflow.artifacts
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
+from foldproof.tasks.track.entries import params
 from foldproof.tasks.track.model.find_model import LATEST, NAMED, run_of
 from foldproof.tasks.track.store import Store, TrackingError, artifact_folder
 
 FINISHED = "attributes.status = 'FINISHED'"
 SUMMARIES = f"tags.kind = 'summary' and {FINISHED}"
+CANDIDATES = f"tags.kind = 'variant' and tags.control = 'false' and {FINISHED}"
 VERDICT = "verdict."
 """Prefix of a summary's tag with the verdict on a variant."""
 
@@ -52,6 +55,37 @@ def newest_summaries(store: Store, most: int) -> list[Run]:
         max_results=most, order_by=["attributes.start_time DESC"],
     )  # fmt: skip
     return found
+
+
+def earlier_trials(store: Store, comparison: str, own: Iterable[Mapping[str, str]]) -> int:
+    """Distinct configurations of candidates that other comparisons of the experiment have tried.
+
+    A configuration is a variant with the settings that decide its rank. What was compared twice, or
+    again under another title, counts once; controls do not count.
+
+    Args:
+        store: Where they were logged.
+        comparison: Id of the comparison that asks.
+        own: Parameters of its candidates; a configuration that it repeats does not count.
+    """
+    known = {as_trial(values) for values in own}
+    found: set[frozenset[tuple[str, str]]] = set()
+    token = None
+    while True:
+        page = store.client.search_runs(
+            [store.experiment_id], f"{CANDIDATES} and tags.comparison != '{comparison}'",
+            page_token=token,
+        )  # fmt: skip
+        found |= {as_trial(run.data.params) for run in page}
+        token = page.token
+        if not token:
+            return len(found - known)
+
+
+def as_trial(values: Mapping[str, str]) -> frozenset[tuple[str, str]]:
+    """The parameters of a variant's run without the title, as they are logged."""
+    logged = {entry.key: entry.value for entry in params(values)}
+    return frozenset((key, value) for key, value in logged.items() if key != "name")
 
 
 def compared_of(run: Run) -> Compared:

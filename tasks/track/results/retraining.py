@@ -86,7 +86,7 @@ def retraining_tags(record: Retraining) -> dict[str, str]:
 
 
 def lineage(record: Retraining) -> dict[str, str]:
-    """Tags of the registered network; empty if none is registered.
+    """Tags of the registered forecaster; empty if none is registered.
 
     The run has no tag ``variant``, because that marks the runs of a comparison's variants.
     """
@@ -95,7 +95,7 @@ def lineage(record: Retraining) -> dict[str, str]:
     unit = record.chosen.unit
     return {
         "challenger": unit.variant,
-        "seed": str(unit.seed),
+        "seed": ", ".join(str(one.unit.seed) for one in (record.chosen, *record.chosen.others)),
         "unit": unit.key,
         "verdict": str(record.decision.of(unit.variant).verdict),
         "tested_from": str(unit.fold.test_dates[0]),

@@ -15,7 +15,7 @@ def log_batch_study(store: Store, results: StudyResults, figures: Mapping[str, b
     """Write the run unless it exists; return where it is."""
     runs = finished_runs(store, results.study_id)
     if SUMMARY not in runs:
-        settings = flat(results.config, without=("tracking", "workers"))
+        settings = flat(results.config, without=("tracking", "compute"))
         content = study_tags(results), study_values(results), settings
         write = partial(write_study, results, figures)
         with logged_run(store, results.title, *content, write) as run_id:

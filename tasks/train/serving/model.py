@@ -12,7 +12,7 @@ import torch
 from pydantic import TypeAdapter
 from safetensors.numpy import load_file, save_file
 
-from foldproof.models.network import Forecaster, build
+from foldproof.models.network import Ensemble, Forecaster, build
 from foldproof.models.normalizers import resolve
 from foldproof.models.spec import NetworkSpec
 from foldproof.models.windows import Windows, eligible
@@ -20,7 +20,7 @@ from foldproof.tasks.data import DataSpec, features_of
 from foldproof.tasks.data.features.grid import Grid, grid_of, members
 from foldproof.tasks.data.panel.layout import dense_features
 from foldproof.tasks.data.rows import names_of
-from foldproof.tasks.train.serving.rows import inputs_of, is_read, short_history
+from foldproof.tasks.train.serving.rows import inputs_of, is_read, rows_since, short_history
 from foldproof.tasks.train.serving.training_values import BACKGROUND, Background
 from foldproof.tasks.train.unit import TrainedUnit
 
@@ -58,7 +58,7 @@ class Served:
     """A frozen forecaster that scores raw rows.
 
     Attributes:
-        network: In eval mode, on the CPU.
+        network: In eval mode, on the CPU; an ensemble if it was trained with several seeds.
         statistics: State of the input normalizer.
         variant: Key of the variant.
         data: How raw rows become features.
@@ -68,7 +68,7 @@ class Served:
         background: Facts about its training rows; None if it was written without them.
     """
 
-    network: Forecaster
+    network: Forecaster | Ensemble
     statistics: dict[str, torch.Tensor]
     variant: str
     data: DataSpec
@@ -90,9 +90,12 @@ class Served:
 
         Raises:
             DataError: What is wrong with which column, in which row; or no symbol has enough
-                history, and how much a score needs.
+                history, and how much a score needs; or the rows begin too late for a normalization
+                by all rows so far.
         """
         frame = inputs_of(rows, self.data, self.features)
+        if self.background and self.background.since:
+            frame = rows_since(frame, self.background.since)
         scores = self.table(self.inputs(frame))
         if scores["score"].isna().all():
             raise short_history(frame, self.background.history if self.background else None)
@@ -153,10 +156,13 @@ def write_served(
 ) -> dict[str, Path]:
     """Write a unit's files into ``folder``; the files by their artifact names.
 
-    A user's feature function or variant is stored by name, so its module must be importable where
-    the model is loaded.
+    The networks of an ensemble share everything but their weights. A user's feature function or
+    variant is stored by name, so its module must be importable where the model is loaded.
     """
     tensors = {f"network.{name}": array for name, array in trained.weights.items()}
+    for one in trained.others:
+        prefix = f"network {one.unit.seed}."
+        tensors |= {f"{prefix}{name}": array for name, array in one.weights.items()}
     tensors |= {f"statistics.{name}": array for name, array in trained.statistics.items()}
     save_file({name: np.ascontiguousarray(a) for name, a in tensors.items()}, folder / WEIGHTS)
     unit = trained.unit
@@ -164,6 +170,7 @@ def write_served(
         "variant": unit.variant,
         "fold": unit.fold.number,
         "seed": unit.seed,
+        "other_seeds": [one.unit.seed for one in trained.others],
         "network": asdict(unit.network),
         "engine": unit.training.engine,
         "data": DATA.dump_python(data, mode="json"),
@@ -185,10 +192,15 @@ def read_served(weights: Path, notes: Path) -> Served:
     tensors = {name: torch.from_numpy(array) for name, array in load_file(weights).items()}
     spec = NetworkSpec(**about["network"])
     engine = about.get("engine", "auto")
-    network = build(resolve(about["variant"]), len(about["features"]), spec, about["seed"], engine)
-    network.load_state_dict(within(tensors, "network."))
+    seeds = {"network.": about["seed"]}
+    seeds |= {f"network {seed}.": seed for seed in about.get("other_seeds", ())}
+    networks = []
+    for prefix, seed in seeds.items():
+        one = build(resolve(about["variant"]), len(about["features"]), spec, seed, engine)
+        one.load_state_dict(within(tensors, prefix))
+        networks.append(one.eval())
     return Served(
-        network=network.eval(),
+        network=Ensemble(networks) if len(networks) > 1 else networks[0],
         statistics=within(tensors, "statistics."),
         variant=about["variant"],
         data=DATA.validate_python(about["data"]),

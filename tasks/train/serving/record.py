@@ -1,11 +1,14 @@
 """Facts recorded beside a model's weights: its training rows and the history that it needs."""
 
 from collections.abc import Mapping
+from datetime import date
 from types import MappingProxyType
 
 import numpy as np
 import torch
 
+from foldproof.models.network import Ensemble
+from foldproof.models.normalizers import resolve
 from foldproof.models.windows import eligible
 from foldproof.tasks.data import DataSpec
 from foldproof.tasks.train.serving.model import ModelInputs, Served
@@ -22,10 +25,11 @@ NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 def served_of(trained: TrainedUnit, features: tuple[str, ...], data: DataSpec) -> Served:
-    """The forecaster of a trained unit, in memory."""
+    """The forecaster of a trained unit, or of its ensemble with other seeds, in memory."""
     unit = trained.unit
+    networks = [network_of(one, len(features)) for one in (trained, *trained.others)]
     return Served(
-        network=network_of(trained, len(features)),
+        network=Ensemble(networks) if trained.others else networks[0],
         statistics={name: torch.from_numpy(a) for name, a in trained.statistics.items()},
         variant=unit.variant,
         data=data,
@@ -49,7 +53,7 @@ def background_of(
         trained: The unit, which has the training block.
         importance: Importance of its features by integrated gradients; scaled to sum to 1.
     """
-    fold = trained.unit.fold
+    fold, unbounded = trained.unit.fold, resolve(served.variant).unbounded
     block = inputs.between(*trained_on(fold))
     cut = slice(block.start, block.stop)
     total = sum(importance.values())
@@ -57,6 +61,7 @@ def background_of(
         trained_on=trained_on(fold),
         fitted_to=fitted_to(fold),
         history=history_needed(served, inputs),
+        since=date.fromisoformat(str(inputs.dates[0])[:10]) if unbounded else None,
         reference=profiles(inputs.values[cut][inputs.member[cut]], inputs.features),
         importance={name: value / total for name, value in importance.items()} if total else {},
     )

@@ -1,5 +1,7 @@
 """The input rows of a served model, checked column by column before they are scored."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 
@@ -83,6 +85,21 @@ def is_read(name: str, data: DataSpec, features: tuple[str, ...]) -> bool:
     roles = ("date", "symbol", "price", "volume", "member")
     own = data.features not in ("price", "ready")
     return name in roles or name in features or (own and name not in LABELS)
+
+
+def rows_since(frame: pd.DataFrame, since: date) -> pd.DataFrame:
+    """The rows from ``since`` on, for a model whose normalization uses all rows from then on.
+
+    Raises:
+        DataError: They begin later.
+    """
+    first = frame["date"].min()
+    if first > pd.Timestamp(since):
+        raise DataError(
+            f"{GIVEN} begins on {first:%Y-%m-%d}, but the model normalizes by all rows since "
+            f"{since}; provide the rows from then on"
+        )
+    return frame[frame["date"] >= pd.Timestamp(since)].reset_index(drop=True)
 
 
 def short_history(frame: pd.DataFrame, history: int | None) -> DataError:

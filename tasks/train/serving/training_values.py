@@ -42,6 +42,8 @@ class Background:
         fitted_to: Last date used in fitting: the end of validation.
         history: Trading dates that a symbol needs for a score.
         reference: Profile of each feature over the training rows.
+        since: First date that a score needs the rows of, where the normalization uses all rows so
+            far; None where it forgets.
         importance: Share of each feature in the integrated gradients of the test block; sums to
             1. Empty if the unit was not attributed.
     """
@@ -51,6 +53,7 @@ class Background:
     history: int
     reference: Mapping[str, Profile]
     importance: Mapping[str, float] = field(default_factory=dict)
+    since: date | None = None
 
 
 BACKGROUND = TypeAdapter(Background)

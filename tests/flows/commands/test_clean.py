@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from foldproof.flows.commands.clean import InUseError, alone, in_use
+from foldproof.flows.commands.clean import InUseError, in_use, no_command
 from tests.flows.served import environment
 
 
@@ -41,7 +41,7 @@ def test_clean_says_what_it_frees(home: Path) -> None:
 def test_clean_waits_for_no_command_and_touches_none(home: Path) -> None:
     with in_use(), in_use():
         done = run("--older", "0h")
-        with pytest.raises(InUseError), alone():
+        with pytest.raises(InUseError), no_command():
             pass
     assert done.returncode == 2
     assert done.stderr == (

@@ -218,12 +218,12 @@ def test_progress_is_shown_for_deployed_runs_only_and_ends_at_100(monkeypatch):
         lambda artifact, percent, description: shown.append((percent, description)),
     )
     monkeypatch.setattr("foldproof.flows.flow_runs.this_run.deployment", SimpleNamespace(id=None))
-    Progress(1).advance("a unit")
+    Progress(1).advance("a unit", 1)
     assert not shown
     monkeypatch.setattr("foldproof.flows.flow_runs.this_run.deployment", SimpleNamespace(id="1234"))
     progress = Progress(4)
     for title in ("a", "b", "c", "d"):
-        progress.advance(title)
+        progress.advance(title, 4)
     assert shown == [
         (25.0, "1 of 4 jobs, last finished: a"),
         (100.0, "4 of 4 jobs, last finished: d"),

@@ -146,7 +146,7 @@ def test_the_configuration_runs(folder: Path) -> None:
     table.to_csv("kurse.csv", index=False, sep=";")
     foldproof = [sys.executable, "-m", "foldproof.flows"]
     small = ["variants=[none]", "training.epochs=1", "references=[zero]", "attribution.samples=0",
-             "workers=1", "audit.cuts=1", "audit.retrain_folds=0", "network.hidden=4",
+             "compute.workers=1", "audit.cuts=1", "audit.retrain_folds=0", "network.hidden=4",
              "network.window=5", "statistics.draws=100"]  # fmt: skip
     for command in (["init", "kurse.csv"], ["compare", "kurse.yaml", *small]):
         done = subprocess.run(

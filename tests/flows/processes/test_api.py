@@ -81,7 +81,7 @@ def test_a_stop_while_the_server_starts_leaves_no_process(
 
 @pytest.mark.slow
 def test_an_interruption_while_workers_start_prints_no_traceback(place: Place) -> None:
-    process = place.start("workers=2")
+    process = place.start("compute.workers=2")
     wait_for("spawn_main", place)
     time.sleep(2)  # in the middle of their imports
     os.killpg(process.pid, signal.SIGINT)

@@ -18,6 +18,7 @@ import pytest
 from prefect.futures import PrefectConcurrentFuture
 
 from foldproof.flows.processes.schedule import DiedError, Job, drive, interrupts_held
+from foldproof.flows.processes.workers import WorkerError
 
 
 @pytest.fixture(autouse=True)
@@ -144,7 +145,13 @@ def test_a_failed_task_is_handled_and_the_others_go_on() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("unhandled"), OSError(errno.ENOSPC, "full"), httpx.ConnectError("gone")]
+    "error",
+    [
+        ValueError("unhandled"),
+        OSError(errno.ENOSPC, "full"),
+        httpx.ConnectError("gone"),
+        WorkerError("other code"),
+    ],
 )
 def test_an_error_that_nobody_handles_or_that_would_meet_all_ends_it(error: Exception) -> None:
     pool = Pool()

@@ -7,15 +7,19 @@ import torch
 
 from foldproof.models.batches import BATCHES
 from foldproof.models.normalizers import VARIANTS, Variant, resolve
+from tests.variants import INPUTS
 
 TRAIN = range(290)
 EXPECTED = [
     "none", "zscore", "robust_zscore", "rolling_zscore", "ewm_zscore", "cs_zscore", "cs_rank",
     "min_max", "rolling_rank", "volatility_scaled",
-    "cs_rank_normal", "rolling_cs_zscore", "cs_rolling_zscore",
+    "cs_rank_normal", "rolling_cs_zscore", "cs_rolling_zscore", "cs_robust_zscore",
+    "expanding_zscore", "rolling_robust_zscore", "quantile_normal", "score_driven",
     "instance_norm", "revin", "robust_instance_norm", "price_relative", "dain", "bin", "edain",
     "dish_ts", "batch_norm", "batch_norm_hidden", "batch_norm_date", "layer_norm",
-    "rms_norm", "dynamic_tanh", "ghost_batch_norm", "causal_batch_norm", "full_sample_zscore",
+    "rms_norm", "dynamic_tanh", "ghost_batch_norm", "batch_renorm", "precise_batch_norm",
+    "layer_norm_cell", "recurrent_batch_norm", "input_to_hidden_batch_norm", "weight_norm",
+    "causal_batch_norm", "full_sample_zscore",
 ]  # fmt: skip
 
 
@@ -45,13 +49,19 @@ def test_the_keys_are_fixed():
         ("rms_norm", "hidden", "HiddenRMSNorm"),
         ("dynamic_tanh", "hidden", "DynamicTanh"),
         ("ghost_batch_norm", "hidden", "GhostBatchNorm"),
+        ("batch_renorm", "hidden", "BatchRenorm"),
+        ("precise_batch_norm", "hidden", "PreciseBatchNorm"),
+        ("layer_norm_cell", "cell", "LayerNormCell"),
+        ("recurrent_batch_norm", "cell", "RecurrentBatchNorm"),
+        ("input_to_hidden_batch_norm", "cell", "InputToHiddenBatchNorm"),
+        ("weight_norm", "cell", "WeightNorm"),
         ("causal_batch_norm", "hidden", "CausalBatchNorm"),
     ],
 )
 def test_learned_variants_differ_from_the_zscore_in_one_place_only(name, place, kind):
     """Some read raw features instead: they are the input's only normalizer."""
     variant = VARIANTS[name]
-    parts = {"input": variant.input, "window": variant.window, "hidden": variant.hidden}
+    parts = {one: getattr(variant, one) for one in ("input", "window", "cell", "hidden")}
     assert parts.pop(place).__name__ == kind
     alone = name in ("batch_norm", "price_relative")
     assert parts.pop("input") == (None if alone else VARIANTS["zscore"].input)
@@ -72,7 +82,7 @@ def test_it_has_title_formula_and_source(name):
     assert variant.batches is None or variant.batches in BATCHES
 
 
-@pytest.mark.parametrize("name", [name for name, v in VARIANTS.items() if v.input])
+@pytest.mark.parametrize("name", INPUTS)
 def test_normalized_values_keep_shape_and_missing_cells(name, small):
     normalizer = VARIANTS[name].input
     before = small.values.clone()
@@ -88,7 +98,7 @@ def test_normalized_values_keep_shape_and_missing_cells(name, small):
     assert result.slope.isfinite().all()
 
 
-@pytest.mark.parametrize("name", [name for name, v in VARIANTS.items() if v.input])
+@pytest.mark.parametrize("name", INPUTS)
 def test_a_constant_column_and_a_date_with_one_member_stay_finite(name, small):
     normalizer = VARIANTS[name].input
     values, member = small.values.clone(), small.member.clone()
@@ -107,12 +117,12 @@ def test_a_constant_column_and_a_date_with_one_member_stay_finite(name, small):
         assert (constant.abs() < 1e-6)[member[300:]].all()
 
 
-@pytest.mark.parametrize("name", [name for name, v in VARIANTS.items() if v.input])
+@pytest.mark.parametrize("name", INPUTS)
 def test_the_slope_is_the_derivative_with_fixed_statistics(name, small):
-    """Where statistics do not move with the cell; ranks have slope 1 instead."""
+    """Where no statistic moves with the cell; ranks have slope 1 instead."""
     normalizer = VARIANTS[name].input
     state = normalizer.fit(small.values, small.member, TRAIN)
-    if not state or "rank" in name:
+    if not state or "rank" in name or name == "score_driven":
         return
     values = small.values.double().requires_grad_()
     result = normalizer.apply(values, small.member, state)
@@ -139,7 +149,7 @@ def test_resolve_imports_a_user_s_variant(tmp_path, monkeypatch):
     [
         ("zscor", "did you mean zscore"),
         ("qqq", "there are none, zscore, robust_zscore"),
-        ("cs_rank+layer_norm", "write . and @ between spaces: cs_rank . layer_norm"),
+        ("cs_rank+layer_norm", "write ., @ and -> between spaces: cs_rank . layer_norm"),
         ("layer_norm + cs_rank", "cs_rank normalizes nothing but the input"),
         ("cs_rank + layer_norm + rms_norm", "layer_norm and rms_norm both normalize the last hid"),
         ("revin + instance_norm", "revin and instance_norm both normalize the windows"),

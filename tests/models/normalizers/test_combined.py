@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import pytest
@@ -6,7 +7,7 @@ import torch
 from foldproof.models.engine import fit, predict
 from foldproof.models.network import build
 from foldproof.models.normalizers import VARIANTS, Variant, resolve, split_name
-from foldproof.models.normalizers.combined import combined
+from foldproof.models.normalizers.combined import combined, trained_on
 from foldproof.models.normalizers.hidden import HiddenLayerNorm
 from foldproof.models.normalizers.window import InstanceNorm
 from foldproof.models.spec import NetworkSpec, TrainingSpec
@@ -56,8 +57,45 @@ def test_parts_that_need_different_batches_do_not_combine():
 
 
 def test_a_name_is_split_into_variants_and_batches():
-    assert split_name("zscore") == (["zscore"], "")
-    assert split_name("m:a + layer_norm @ date") == (["m:a", "layer_norm"], "date")
+    assert split_name("zscore") == (["zscore"], "", "")
+    assert split_name("m:a + layer_norm @ date") == (["m:a", "layer_norm"], "date", "")
+    assert split_name("a + b @ date -> cs_rank") == (["a", "b"], "date", "cs_rank")
+    assert split_name("a -> return") == (["a"], "", "return")
+
+
+def test_a_target_to_train_on_may_be_stated():
+    assert resolve("zscore -> cs_rank") == replace(
+        VARIANTS["zscore"], title="Train z-score, trained on cs_rank", target="cs_rank"
+    )
+    one = resolve("cs_rank + layer_norm @ date_block -> volatility_scaled")
+    assert (one.batches, one.target) == ("date_block", "volatility_scaled")
+    assert resolve("zscore").target is None
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("zscore -> rank", "no kind of target 'rank'"),
+        ("zscore -> ", "no kind of target ''"),
+        ("zscore -> cs_rank @ date_block", "write @ before ->"),
+        ("zscore->cs_rank", "write +, @ and -> between spaces: cs_rank"),
+        ("zscore -> cs_rank -> return", "no kind of target 'cs_rank -> return'"),
+        ("zscores -> cs_rank", "did you mean zscore"),
+    ],
+)
+def test_a_wrong_target_is_reported(name, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        resolve(name)
+
+
+def test_parts_with_different_targets_do_not_combine():
+    one = replace(VARIANTS["zscore"], target="cs_rank")
+    other = Variant("b", "x", "here", hidden=HiddenLayerNorm, target="return")
+    assert combined(["a", "b"], [one, replace(other, target=None)]).target == "cs_rank"
+    with pytest.raises(ValueError, match="trains on the targets cs_rank and return at once"):
+        combined(["a", "b"], [one, other])
+    with pytest.raises(ValueError, match="trains on cs_rank; leave out -> return"):
+        trained_on("a -> return", one, "return")
 
 
 def trained(name, small, composition):

@@ -7,11 +7,12 @@ from scipy.stats import norm
 from foldproof.models.normalizers.cross_section import (
     CrossSectionRank,
     CrossSectionRankNormal,
+    CrossSectionRobustZScore,
     CrossSectionZScore,
 )
 
 EVERY = [
-    CrossSectionZScore(), CrossSectionRank(), CrossSectionRankNormal(),
+    CrossSectionZScore(), CrossSectionRank(), CrossSectionRankNormal(), CrossSectionRobustZScore(),
 ]  # fmt: skip
 
 
@@ -27,7 +28,11 @@ def test_equal_to_pandas_over_members(small, feature):
     z = wide.sub(wide.mean(axis=1), axis=0).div(wide.std(axis=1, ddof=0), axis=0)
     rank = (wide.rank(axis=1, pct=True) - 0.5) * 3.46
     normal = norm.ppf((wide.rank(axis=1) - 0.5).div(wide.count(axis=1), axis=0))
-    expectations = zip(EVERY, (z, rank, normal), strict=True)
+    apart = wide.sub(wide.median(axis=1), axis=0)
+    mad = 1.4826 * apart.abs().median(axis=1)
+    robust = apart.div(mad.where(mad > 0), axis=0).clip(-3, 3)
+    robust = robust.mask(robust.isna() & wide.notna(), 0.0)  # all become 0 where the MAD is 0
+    expectations = zip(EVERY, (z, rank, normal, robust), strict=True)
     for normalizer, expected in expectations:
         result = normalizer.apply(small.values, small.member, {}).values[..., feature]
         inside = torch.where(small.member, result, torch.nan)

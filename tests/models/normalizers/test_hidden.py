@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from foldproof.models.normalizers.hidden import (
+    BatchRenorm,
     CausalBatchNorm,
     DateBatchNorm,
     DynamicTanh,
@@ -13,11 +14,12 @@ from foldproof.models.normalizers.hidden import (
     HiddenBatchNorm,
     HiddenLayerNorm,
     HiddenRMSNorm,
+    PreciseBatchNorm,
 )
 
 EVERY = [
     CausalBatchNorm, DateBatchNorm, DynamicTanh, GhostBatchNorm, HiddenBatchNorm, HiddenLayerNorm,
-    HiddenRMSNorm,
+    HiddenRMSNorm, PreciseBatchNorm,
 ]  # fmt: skip
 
 
@@ -74,6 +76,8 @@ def test_batch_norm_of_one_sample_says_what_to_do(hidden, dates):
         HiddenBatchNorm(4)(hidden[:1], dates[:1])
     with pytest.raises(ValueError, match="at least 2 samples"):
         GhostBatchNorm(4)(hidden[:1], dates[:1])
+    with pytest.raises(ValueError, match="at least 2 samples"):
+        BatchRenorm(4)(hidden[:1], dates[:1])
     HiddenBatchNorm(4).eval()(hidden[:1], dates[:1])
 
 
@@ -160,7 +164,49 @@ def test_gradient_passes_through_the_statistics(make, hidden, dates):
     assert torch.autograd.gradcheck(lambda h: deepcopy(norm)(h, dates), start)
 
 
-@pytest.mark.parametrize("make", EVERY)
+@pytest.mark.parametrize("step", [0, 10, 15, 20, 1000])
+def test_batch_renorm_is_the_formula_of_the_paper(hidden, dates, step):
+    norm = BatchRenorm(4, plain=10, full=20).double()
+    wide = hidden.double()
+    norm.norm.running_mean.copy_(torch.tensor([0.0, 0.4, 1.0, 30.0]))
+    norm.norm.running_var.copy_(torch.tensor([1.0, 0.9, 0.01, 25.0]))
+    norm.norm.num_batches_tracked.fill_(step)
+    mean, spread = wide.mean(0), (wide.var(0, correction=0) + 1e-5).sqrt()
+    running = (norm.norm.running_var + 1e-5).sqrt()
+    share = min(max((step - 10) / 10, 0), 1)
+    r = (spread / running).clamp(1 / (1 + 2 * share), 1 + 2 * share)
+    d = ((mean - norm.norm.running_mean) / running).clamp(-5 * share, 5 * share)
+    expected = (wide - mean) / spread * r + d
+    after = 0.9 * norm.norm.running_mean + 0.1 * mean
+    torch.testing.assert_close(norm(wide, dates), expected)
+    torch.testing.assert_close(norm.norm.running_mean, after)
+    assert norm.norm.num_batches_tracked == step + 1
+    oracle = nn.BatchNorm1d(4).double().eval()
+    oracle.load_state_dict(norm.norm.state_dict())
+    torch.testing.assert_close(norm.eval()(wide, dates), oracle(wide))
+
+
+def test_batch_renorm_keeps_r_and_d_out_of_the_gradient(hidden, dates):
+    norm = BatchRenorm(4, plain=0, full=1)
+    norm.norm.num_batches_tracked.fill_(5)
+    norm.norm.running_mean.fill_(0.3)
+    start = hidden.clone().requires_grad_()
+    (found,) = torch.autograd.grad(norm(start, dates).pow(3)[0].sum(), start)
+    mean, spread = start.mean(0), (start.var(0, correction=0) + 1e-5).sqrt()
+    r, d = (spread / (1 + 1e-5) ** 0.5).detach(), ((mean - 0.3) / (1 + 1e-5) ** 0.5).detach()
+    (expected,) = torch.autograd.grad(((start - mean) / spread * r + d).pow(3)[0].sum(), start)
+    torch.testing.assert_close(found, expected)
+
+
+def test_precise_batch_norm_settles_on_the_moments_of_all_samples(hidden, dates):
+    norm = PreciseBatchNorm(4)
+    norm.train()(hidden + 3, dates)
+    norm.settle(iter(hidden.split([5, 5, 2])))
+    expected = (hidden - hidden.mean(0)) / (hidden.var(0, correction=0) + 1e-5).sqrt()
+    torch.testing.assert_close(norm.eval()(hidden, dates), expected)
+
+
+@pytest.mark.parametrize("make", [*EVERY, BatchRenorm])
 def test_scoring_changes_no_buffer(make, hidden, dates):
     norm = make(4).eval()
     state = deepcopy(norm.state_dict())

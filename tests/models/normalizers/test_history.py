@@ -2,11 +2,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.stats import t
 
 from foldproof.models.normalizers.history import (
     EwmZScore,
+    ExpandingZScore,
     RollingRank,
+    RollingRobustZScore,
     RollingZScore,
+    ScoreDrivenZScore,
     VolatilityScaled,
     last_rows,
     rolling,
@@ -78,6 +82,90 @@ def test_rolling_rank_equals_pandas(small, window, minimum):
     assert found.slope == 1
 
 
+def test_expanding_equals_pandas(small):
+    wide = frame(small.values[..., :2])
+    past = wide.expanding(min_periods=63)
+    expected = ((wide - past.mean()) / past.std(ddof=0)).to_numpy()
+    found = ExpandingZScore().apply(small.values[..., :2], small.member, {})
+    np.testing.assert_allclose(found.values.flatten(1), expected, rtol=1e-5, atol=1e-5)
+    slope = found.slope.flatten(1).numpy()
+    known = np.isfinite(expected)
+    np.testing.assert_allclose(slope[known], (1 / past.std(ddof=0)).to_numpy()[known], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("window", "minimum"), [(2, 1), (62, 21), (63, 21)])
+def test_rolling_robust_equals_pandas(small, window, minimum):
+    values = small.values[:200, :3]
+    past = frame(values).rolling(window, min_periods=minimum)
+    center = past.median()
+    spread = 1.4826 * past.apply(
+        lambda one: np.nanmedian(np.abs(one - np.nanmedian(one))), raw=True
+    )
+    expected = ((frame(values) - center) / spread.where(spread > 0)).clip(-3, 3)
+    expected = expected.mask(expected.isna() & center.notna() & frame(values).notna(), 0.0)
+    found = RollingRobustZScore(window, minimum).apply(values, small.member[:200], {})
+    np.testing.assert_allclose(found.values.flatten(1), expected, rtol=0, atol=1e-5)
+    assert (found.slope[found.values.abs() == 3] == 0).all()
+
+
+def filtered(column, gain, dof=5.0, minimum=21):
+    """Location and scale before each row: the equations of the filter, one number at a time."""
+    before, start = [], []
+    location = squared = None
+    for value in column:
+        before.append((location, squared) if len(start) >= minimum else (np.nan, np.nan))
+        if np.isnan(value):
+            continue
+        if len(start) < minimum:
+            start.append(value)
+            location, squared = np.mean(start), np.var(start)
+            continue
+        surprise = value - location
+        weight = (dof + 1) / (dof + surprise**2 / squared)
+        location = location + gain * weight * surprise
+        squared = squared + gain * (weight * surprise**2 - squared)
+    return np.array(before).T
+
+
+def test_score_driven_is_the_filter_with_the_most_likely_gain(small):
+    values, normalizer = small.values[:, :3].double(), ScoreDrivenZScore()
+    member, rows = small.member[:, :3], range(60, 250)
+    state = normalizer.fit(values, member, rows)
+    gains = [1 - 0.5 ** (1 / half_life) for half_life in normalizer.half_lives]
+    for feature in range(4):
+        likelihoods = []
+        for gain in gains:
+            total = 0.0
+            for stock in range(3):
+                column = values[60:250, stock, feature].numpy()
+                location, squared = filtered(column, gain)
+                inside = member[60:250, stock].numpy() & np.isfinite(column - location)
+                scale = np.sqrt(squared[inside])
+                density = t.logpdf((column - location)[inside] / scale, 5) - np.log(scale)
+                total += density.sum()
+            likelihoods.append(total)
+        best = gains[int(np.argmax(likelihoods))]
+        assert state["gain"][feature].item() == pytest.approx(best, rel=1e-12)
+        found = normalizer.apply(values, member, state)
+        for stock in range(3):
+            column = values[:, stock, feature].numpy()
+            location, squared = filtered(column, best)
+            expected = (column - location) / np.sqrt(squared)
+            np.testing.assert_allclose(found.values[:, stock, feature], expected, atol=1e-8)
+
+
+def test_an_outlier_moves_the_score_driven_scale_less_than_the_exponential_one():
+    noise = torch.randn(300, 1, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    spiked, member = noise.clone(), torch.ones(300, 1, dtype=torch.bool)
+    spiked[200] = 50.0
+    state = {"gain": torch.tensor([1 - 0.5 ** (1 / 63)], dtype=torch.float64)}
+    shrunk = []
+    for normalizer, fitted in ((ScoreDrivenZScore(), state), (EwmZScore(), {})):
+        before, after = (normalizer.apply(x, member, fitted).slope for x in (noise, spiked))
+        shrunk.append(float(after[210] / before[210]))
+    assert shrunk[0] > 0.9 > 0.5 > shrunk[1]
+
+
 def test_last_rows_come_in_pieces_of_bounded_size():
     values = torch.arange(6000.0).reshape(300, 4, 5)
     pieces = list(last_rows(values, 1000))
@@ -124,7 +212,9 @@ def test_first_value_far_from_the_rest_costs_no_digits():
         )
 
 
-@pytest.mark.parametrize("normalizer", [RollingZScore(50, 10), EwmZScore(10.0, 5)])
+@pytest.mark.parametrize(
+    "normalizer", [RollingZScore(50, 10), EwmZScore(10.0, 5), RollingRobustZScore(50, 10)]
+)
 def test_constant_history_is_zero_not_infinite(normalizer):
     values = torch.full((200, 1, 1), 0.1)
     values[150:] = 0.2

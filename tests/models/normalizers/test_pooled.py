@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.preprocessing import MinMaxScaler
+from sklearn.preprocessing import MinMaxScaler, QuantileTransformer
 
 from foldproof.models.normalizers import scaling
 from foldproof.models.normalizers.pooled import (
     FullSampleZScore,
     MinMax,
+    QuantileNormal,
     RobustZScore,
     ZScore,
 )
@@ -59,6 +60,24 @@ def test_min_max_equals_scikit_learn(small):
     assert np.nanmin(expected) < 0 < 1 < np.nanmax(expected)  # later rows are not clipped
 
 
+@pytest.mark.parametrize("count", [20, 1000])
+def test_quantile_normal_equals_scikit_learn(small, count):
+    """Ties, offsets and values outside the training range among them."""
+    values = small.values.double()
+    values[..., 3] *= 1e3  # scikit-learn's bounds are wider by an absolute 1e-7
+    normalizer = QuantileNormal(count)
+    state = normalizer.fit(values, small.member, ROWS)
+    oracle = QuantileTransformer(
+        n_quantiles=count, output_distribution="normal", subsample=None
+    ).fit(values[60:250].numpy()[small.member[60:250].numpy()])
+    np.testing.assert_allclose(state["quantiles"].T, oracle.quantiles_, rtol=0, atol=1e-9)
+    result = normalizer.apply(values, small.member, state)
+    expected = oracle.transform(values.flatten(0, 1).numpy())
+    np.testing.assert_allclose(result.values.flatten(0, 1), expected, rtol=0, atol=1e-6)
+    assert (np.abs(expected) > 5).any()
+    assert (result.slope[result.values.abs() > 5.19] == 0).all()
+
+
 def test_five_cells_by_hand():
     values = torch.tensor([1.0, 2.0, 3.0, 4.0, 100.0]).reshape(5, 1, 1)
     member = torch.ones(5, 1, dtype=torch.bool)
@@ -73,7 +92,7 @@ def test_five_cells_by_hand():
 def test_constant_feature_is_zero_not_infinite():
     values = torch.full((10, 3, 1), 0.1)
     member = torch.ones(10, 3, dtype=torch.bool)
-    for normalizer in (ZScore(), RobustZScore(), MinMax()):
+    for normalizer in (ZScore(), RobustZScore(), MinMax(), QuantileNormal()):
         result = normalizer.apply(values, member, normalizer.fit(values, member, range(10)))
         assert (result.values == 0).all()
 

@@ -1,8 +1,12 @@
+import warnings
+
+import numpy as np
 import pytest
 import torch
 
 from foldproof.models.normalizers import VARIANTS, Scaled, cross_section, history, pooled
-from foldproof.models.normalizers.scaling import fitted_cells, in_blocks, scaled
+from foldproof.models.normalizers.scaling import fitted_cells, in_blocks, median, scaled
+from tests.variants import INPUTS
 
 
 def test_no_spread_gives_zero_and_missing_stays_missing():
@@ -46,7 +50,7 @@ def test_a_feature_without_a_value_is_named():
     fitted_cells(values, member, range(0, 4))
 
 
-@pytest.mark.parametrize("name", [name for name, variant in VARIANTS.items() if variant.input])
+@pytest.mark.parametrize("name", INPUTS)
 @pytest.mark.parametrize("cells", [1, 100, 1000])
 def test_blocks_change_no_bit(name, cells, small, monkeypatch):
     normalizer = VARIANTS[name].input
@@ -68,6 +72,18 @@ def test_blocks_change_no_bit(name, cells, small, monkeypatch):
     assert len(sizes) > 1
     for one, other in zip(whole, blocks, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize("steps", [1, 6, 7])
+def test_the_median_is_that_of_numpy_without_missing_cells(steps):
+    values = torch.randn(steps, 5, 4, generator=torch.Generator().manual_seed(0)).double()
+    values[values > 1] = torch.nan
+    values[:, 0, 0] = torch.nan
+    for dim in (0, 1):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of numpy, where all are missing
+            expected = np.nanmedian(values.numpy(), axis=dim, keepdims=True)
+        np.testing.assert_array_equal(median(values, dim=dim), expected)
 
 
 def test_blocks_are_no_larger_than_asked_for():

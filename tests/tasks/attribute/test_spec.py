@@ -6,7 +6,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from foldproof.tasks.attribute import ATTRIBUTIONS
 from foldproof.tasks.attribute.spec import AttributionSpec
-from foldproof.tasks.attribute.task import attribution_key
+from foldproof.tasks.attribute.task import attribution_key, of_first_seeds
 from foldproof.tasks.attribute.trust.spec import TrustSpec
 from foldproof.tasks.train import TrainedUnit
 
@@ -82,3 +82,14 @@ def test_every_setting_changes_the_cache_key(change: dict, trained: Units) -> No
     kept = attribution_key(None, {"trained": unit, "spec": spec})
     assert kept == attribution_key(None, {"trained": unit, "spec": AttributionSpec()})
     assert kept != attribution_key(None, {"trained": unit, "spec": replace(spec, **change)})
+
+
+@pytest.mark.parametrize(
+    ("number", "kept"), [(0, [7, 2, 5]), (1, [2]), (2, [2, 5]), (9, [7, 2, 5])]
+)
+def test_the_units_of_the_first_seeds_are_attributed(
+    trained: Units, number: int, kept: list[int]
+) -> None:
+    one = trained("none")
+    units = [replace(one, unit=replace(one.unit, seed=seed)) for seed in (7, 2, 5)]
+    assert [unit.unit.seed for unit in of_first_seeds(units, number)] == kept

@@ -7,30 +7,29 @@ import pandas as pd
 import pytest
 
 from foldproof.tasks.compare.spec import StatisticsSpec
-from foldproof.tasks.compare.task import comparison_key, table_hash
+from foldproof.tasks.compare.task import comparison_key
 
 FORECASTS = pd.DataFrame({
     "date": pd.to_datetime(["2020-01-01", "2020-01-02"]), "symbol": ["a", "b"], "fold": [0, 0],
     "variant": ["none", "zscore"], "seed": [0, 0], "forecast": [0.1, 0.2], "target": [0.3, 0.4],
 })  # fmt: skip
 GIVEN: dict[str, Any] = {
-    "hashes": [table_hash(FORECASTS)], "horizon": 5, "spec": StatisticsSpec(),
-    "outside": {"b", "a"},
+    "forecasts": FORECASTS, "horizon": 5, "spec": StatisticsSpec(), "outside": {"b", "a"},
 }  # fmt: skip
 
 
 def test_equal_inputs_have_one_key() -> None:
-    again = GIVEN | {"hashes": [table_hash(FORECASTS.copy())], "outside": {"a", "b"}}
+    again = GIVEN | {"forecasts": FORECASTS.copy(), "outside": {"a", "b"}}
     assert comparison_key(None, again) == comparison_key(None, GIVEN)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"hashes": [table_hash(FORECASTS.assign(forecast=[0.1, 0.2 + 1e-16 * 4]))]},
-        {"hashes": [table_hash(FORECASTS.assign(variant=["none", "none"]))]},
-        {"hashes": [table_hash(FORECASTS.iloc[::-1])]},
-        {"hashes": [table_hash(FORECASTS.rename(columns={"seed": "plan"}))]},
+        {"forecasts": FORECASTS.assign(forecast=[0.1, 0.2 + 1e-16 * 4])},
+        {"forecasts": FORECASTS.assign(variant=["none", "none"])},
+        {"forecasts": FORECASTS.iloc[::-1]},
+        {"forecasts": FORECASTS.rename(columns={"seed": "plan"})},
         {"horizon": 6},
         {"spec": replace(StatisticsSpec(), draws=StatisticsSpec().draws + 1)},
         {"outside": {"a"}},

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
+from foldproof.models.normalizers import CONTROLS as LEAKY
 from foldproof.tasks.compare.aligned import align
 from foldproof.tasks.compare.comparison import CONTROLS, Comparison, compare, daily
 from foldproof.tasks.compare.metrics import METRICS, figures, scores_of
@@ -79,7 +80,7 @@ def test_equal_variants_stay_in_the_set(table) -> None:
 
 def test_references_and_controls_are_not_candidates(table) -> None:
     long = table(*forecasts())
-    assert CONTROLS == ("full_sample_zscore",)
+    assert ("full_sample_zscore", *LEAKY) == CONTROLS
     everyone = compare(long, horizon=1, spec=StatisticsSpec(draws=200), outside=()).ranking
     assert everyone.index[everyone["in_confidence_set"]].tolist() == ["full_sample_zscore"]
     spec, every = StatisticsSpec(draws=200), list(everyone.index)

@@ -7,7 +7,15 @@ import pytest
 from scipy import stats
 from statsmodels.api import OLS
 
-from foldproof.tasks.compare.selection import BLOCKS, blocks_for, deflated, overfitting, selection
+from foldproof.tasks.compare.selection import (
+    BLOCKS,
+    best_by_luck,
+    blocks_for,
+    deflated,
+    deflated_ratio,
+    overfitting,
+    selection,
+)
 from foldproof.tasks.statistics.mean_test import lags_for
 from tests.benchmarks.comparison_size import panel
 
@@ -63,6 +71,38 @@ def test_the_deflated_ratio_by_hand():
         (one - luck) * np.sqrt(1249) / np.sqrt(1 - g3 * one + (g4 - 1) / 4 * one**2)
     )
     assert deflated(daily, 1) == pytest.approx(expected, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("trials", "skewness", "kurtosis", "published"),
+    [(100, -3, 10, 0.9004), (46, -3, 10, 0.9505), (88, 0, 3, 0.9505)],
+)
+def test_the_published_example_of_the_deflated_ratio(trials, skewness, kurtosis, published):
+    """Bailey & Lopez de Prado 2014, "A numerical example".
+
+    Annualized ratios of the trials have variance 1/2; the best has 2.5 over 5 years of 250 days.
+    """
+    luck = best_by_luck(np.sqrt(1 / (2 * 250)), trials)
+    if trials == 100:
+        assert luck == pytest.approx(0.1132, abs=5e-5)
+    found = deflated_ratio(
+        2.5 / np.sqrt(250), luck=luck, dates=1250, skewness=skewness, kurtosis=kurtosis
+    )
+    assert found == pytest.approx(published, abs=5e-5)
+
+
+def test_earlier_trials_raise_the_bar():
+    daily = noise(6, 800, 4) + np.linspace(0, 0.03, 6)
+    ratios = daily.mean(axis=0) / daily.std(axis=0)
+    now, later = selection(daily, 1), selection(daily, 1, earlier=94)
+    assert (later.trials, later.earlier) == (6, 94)
+    assert later.deflated < now.deflated
+    error = daily[:, ratios.argmax()]
+    expected = deflated_ratio(
+        ratios.max(), luck=best_by_luck(ratios.std(ddof=1), 100), dates=800,
+        skewness=stats.skew(error), kurtosis=stats.kurtosis(error, fisher=False),
+    )  # fmt: skip
+    assert later.deflated == pytest.approx(expected, abs=0.03)
 
 
 def test_the_deflated_ratio_recomputed_with_statsmodels():

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from foldproof.models.spec import TargetName
 from foldproof.tasks.data import DataSpec, TargetSpec, build
 from foldproof.tasks.data.features.grid import grid_of
 from foldproof.tasks.data.panel import layout
@@ -48,21 +49,22 @@ CASES = {
 }
 
 
+@pytest.mark.parametrize("kind", ["cs_rank", "volatility_scaled"])
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("nights", [1, 12, 33])
 def test_an_extended_panel_is_the_whole_one_to_the_last_bit(
-    nights: int, case: str, market: pd.DataFrame
+    nights: int, case: str, kind: TargetName, market: pd.DataFrame
 ) -> None:
     """Over the end of a listing, a halt, gaps and membership that changes."""
-    spec, table = CASES[case], with_features(market)
+    spec, table, target = CASES[case], with_features(market), TargetSpec(5, kind)
     if case == "ready":
         table = table.drop(columns=["y", "end"])
-    before = panel_arrays(rows_of(table, spec, 330 - nights), spec, TARGET)
+    before = panel_arrays(rows_of(table, spec, 330 - nights), spec, target)
     rows = rows_of(table, spec, 330)
     grid = grid_of(rows.frame)
-    assert extended(rows.frame, grid, spec, TARGET, before) is not None
+    assert extended(rows.frame, grid, spec, target, before) is not None
     (names, found), (same, whole) = (
-        panel_arrays(rows, spec, TARGET, before), panel_arrays(rows, spec, TARGET)
+        panel_arrays(rows, spec, target, before), panel_arrays(rows, spec, target)
     )  # fmt: skip
     assert names == same
     for name, array in whole.items():

@@ -3,14 +3,15 @@ from typing import Any, get_args
 
 import pytest
 
+from foldproof.models.spec import TargetName
 from foldproof.tasks.data import SOURCES, ColumnsSpec, DataSpec, SyntheticSpec, TargetSpec
 from foldproof.tasks.data.features.target import KINDS
-from foldproof.tasks.data.spec import Kind, SourceName
+from foldproof.tasks.data.spec import SourceName
 
 
 def test_choices_are_the_entries_of_their_mappings() -> None:
     assert list(get_args(SourceName)) == list(SOURCES)
-    assert list(get_args(Kind)) == list(KINDS)
+    assert list(get_args(TargetName)) == list(KINDS)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import sys
 import types
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,8 @@ from foldproof.tasks.data import DataSpec, SyntheticSpec, TargetSpec, build
 from foldproof.tasks.diagnose import QUICK, LeakReport, Verdict, task
 from foldproof.tasks.diagnose import spec as audit_spec
 from foldproof.tasks.diagnose.spec import AuditSpec
-from foldproof.tasks.diagnose.variant import OwnForecaster
+from foldproof.tasks.diagnose.variant import OwnForecaster, OwnRows
+from foldproof.tasks.encoded import decode, encode
 from foldproof.tasks.split import Fold, WalkForward, plan_hash
 from foldproof.tasks.train import Unit, train_unit
 
@@ -133,6 +135,51 @@ def test_a_variant_is_audited_from_raw_rows(folds, variant, verdict, stages):
     assert report.verdict is verdict, report.to_markdown()
     assert {f.stage for f in report.findings if f.verdict is Verdict.LEAK} == stages
     assert seconds > 0
+    assert decode(encode(report)).to_json() == report.to_json(), "it is kept and found again"
+
+
+def test_the_cache_keys_of_an_audit_depend_on_rows_fold_and_settings(folds, cached):
+    mine, start = own("zscore"), Path("panels/panel-one")
+    given = {
+        "forecaster": mine, "own": mine.rows, "data": mine.data, "fold": folds[-1], "embargo": 1,
+        "spec": AuditSpec(), "quick": True, "shared": (), "panel": start, "folds": folds,
+    }  # fmt: skip
+    changes = {
+        "panel": Path("panels/panel-two"), "fold": folds[0], "spec": AuditSpec(feature_cuts=7),
+        "quick": False, "embargo": 2, "folds": folds[:1], "forecaster": own("none"),
+        "shared": task.audit_folds.fn(folds, 1, cached[1]).value,
+    }  # fmt: skip
+    decides = {
+        task.variant_key: {"panel", "fold", "spec", "quick", "embargo", "forecaster", "shared"},
+        task.panel_key: {"panel", "fold", "spec", "quick"},
+        task.features_key: {"panel", "spec"},
+        task.folds_key: {"panel", "embargo", "folds"},
+    }
+    for key, names in decides.items():
+        first = key(None, given)
+        assert first == key(None, {**given, "panel": start.absolute()}), "wherever the panel lies"
+        other = {name for name, one in changes.items() if key(None, given | {name: one}) != first}
+        assert other == names
+    ranks = replace(mine.rows, target=TargetSpec(1, "cs_rank"))
+    assert task.panel_key(None, given | {"own": ranks}) != task.panel_key(None, given)
+    without = {**given, "panel": None}
+    assert task.variant_key(None, without) is task.panel_key(None, without) is None
+
+
+@pytest.mark.parametrize("kind", ["cs_rank_normal", "volatility_scaled"])
+def test_a_kind_of_target_is_audited_from_raw_rows(kind):
+    """A scale from earlier returns is honest; the label is known when it is declared to be."""
+    data = DataSpec(
+        source="noise", min_history=50, synthetic=SyntheticSpec(days=340, symbols=5, seed=2)
+    )
+    rows = OwnRows(data, TargetSpec(horizon=2, kind=kind), 3)
+    panel = build(rows.data, rows.target)
+    fold = WalkForward(40, 20, 20, keep=1).folds(panel.dates, panel.label_end)[0]
+    found, _ = task.audit_panel.fn(rows, fold, AuditSpec(), True)
+    verdicts = {(one.test, one.stage): one.verdict for one in found}
+    assert verdicts[("execution", "target")] is Verdict.CLEAN
+    assert verdicts[("purge", "target")] is Verdict.CLEAN
+    assert Verdict.LEAK not in verdicts.values()
 
 
 @pytest.mark.parametrize("quick", [False, True])

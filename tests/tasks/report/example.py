@@ -10,9 +10,17 @@ from foldproof.tasks.attribute import Attribution, NewestUnit
 from foldproof.tasks.attribute.origins.origins import ORIGINS
 from foldproof.tasks.attribute.trust.drift import drifts
 from foldproof.tasks.attribute.unit.tables import COLUMNS
+from foldproof.tasks.compare.aligned import align
 from foldproof.tasks.compare.comparison import compare
 from foldproof.tasks.compare.spec import StatisticsSpec
+from foldproof.tasks.data import Panel
+from foldproof.tasks.decompose.decompose import Decomposition, decompose
+from foldproof.tasks.decompose.prices import Closes
+from foldproof.tasks.decompose.rows import decomposed_rows, places
+from foldproof.tasks.decompose.spec import STYLES, DecompositionSpec
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict, Witness
+from foldproof.tasks.portfolio.portfolio import Portfolios, simulate
+from foldproof.tasks.portfolio.task import align_all
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.split.fold import Fold
 
@@ -22,6 +30,7 @@ SKILL = {
     "revin": 0.006, "batch_norm": 0.012, "batch_norm_hidden": 0.022, "batch_norm_date": 0.020,
     "layer_norm": 0.025, "causal_batch_norm": 0.018, "full_sample_zscore": 0.055,
 }  # fmt: skip
+CANDIDATES = tuple(name for name in SKILL if name != "full_sample_zscore")
 REFERENCES = {
     "ref:zero": 0.0, "ref:momentum": 0.008, "ref:ridge": 0.016, "ref:gradient_boosting": 0.02
 }  # fmt: skip
@@ -93,7 +102,47 @@ def example(
         seconds={"data": 1.3, "train": 512.4, "attribute": 61.0, "diagnose": 88.2, "compare": 4.1},
         code_version="ab12cd34ef56ab78",
         engine="native avx2 0a1b2c3d",
+        decomposition=decomposition_of(plan, forecasts, symbols),
+        portfolios=portfolios_of(plan, forecasts, symbols),
     )  # fmt: skip
+
+
+def panel_of(plan, symbols: int) -> tuple[Panel, Closes]:
+    """Random walks and features of noise on the plan's calendar."""
+    rng, calendar = np.random.default_rng(7), plan[0].calendar
+    shape = (len(calendar), symbols)
+    returns = 0.01 * rng.standard_normal(shape)
+    close = 100 * np.exp(np.cumsum(returns, axis=0))
+    volatility = np.abs(rng.standard_normal(len(calendar))).cumsum()
+    panel = Panel(
+        dates=calendar,
+        symbols=np.array([f"S{i:02d}" for i in range(symbols)]),
+        features=(*STYLES, "rise_252"),
+        values=rng.standard_normal((*shape, len(STYLES) + 1)).astype(np.float32),
+        target=rng.standard_normal(shape).astype(np.float32),
+        label_end=calendar,
+        member=np.ones(shape, bool),
+        fingerprint="9f3c" * 16,
+    )
+    return panel, Closes(close, close, volatility)
+
+
+def decomposition_of(plan, forecasts: pd.DataFrame, symbols: int) -> Decomposition:
+    """Four styles where there are enough symbols for them, else one."""
+    panel, closes = panel_of(plan, symbols)
+    return decompose(
+        align(forecasts), panel, plan, CANDIDATES, 1, closes=closes,
+        statistics=StatisticsSpec(draws=100),
+        spec=DecompositionSpec(styles=STYLES[: max(1, symbols - 4)]),
+    )  # fmt: skip
+
+
+def portfolios_of(plan, forecasts: pd.DataFrame, symbols: int) -> Portfolios | None:
+    panel, closes = panel_of(plan, symbols)
+    aligned = align_all(forecasts)
+    ranked = decomposed_rows(aligned, panel, plan, CANDIDATES)
+    spec = StatisticsSpec(draws=100)
+    return simulate(ranked, closes, *places(aligned, panel), panel.dates, 1, statistics=spec)
 
 
 def blind(results: Results) -> Results:

@@ -14,7 +14,7 @@ from foldproof.models import engine
 from foldproof.models.engine import lstm_engine
 from foldproof.models.native.kernel import Kernel
 from foldproof.models.spec import NetworkSpec
-from foldproof.tasks.data import Panel
+from foldproof.tasks.data import DataSpec, Panel, SyntheticSpec, TargetSpec, build
 from foldproof.tasks.split import Fold
 from foldproof.tasks.train import (
     TrainedUnit,
@@ -25,6 +25,7 @@ from foldproof.tasks.train import (
     score,
     train_unit,
 )
+from foldproof.tasks.train.train import on_target, target_scale
 from tests.tasks.train.conftest import changed
 from tests.variants import EVERY_VARIANT
 
@@ -85,6 +86,25 @@ def test_the_planted_signal_is_found(variant: str, unit: Unit, panel: Panel) -> 
     forecasts = train_unit(longer, panel).forecasts
     known = forecasts.dropna()
     assert known["forecast"].corr(known["target"], method="spearman") > 0.1
+
+
+def test_a_unit_trained_on_another_target_is_scored_on_the_common_one(
+    unit: Unit, panel: Panel, trained: TrainedUnit
+) -> None:
+    """Only the unit of its forecasts changes: their ranks and what was trained do not."""
+    synthetic = SyntheticSpec(days=420, symbols=16, n_features=5, signal=0.3, seed=3)
+    spec = DataSpec(source="linear", features="ready", min_history=50, synthetic=synthetic)
+    ranks = build(spec, TargetSpec(horizon=1, kind="cs_rank"))
+    own = train_unit(replace(unit, variant="zscore -> cs_rank", panel=ranks.fingerprint), ranks)
+    plain = train_unit(replace(unit, panel=ranks.fingerprint), ranks)
+    assert all(np.array_equal(own.weights[name], plain.weights[name]) for name in own.weights)
+    scored = on_target(own, panel)
+    assert scored["target"].equals(trained.forecasts["target"])
+    assert not scored["forecast"].equals(trained.forecasts["forecast"])
+    factor = target_scale(panel, unit.fold.train) / target_scale(ranks, unit.fold.train)
+    np.testing.assert_allclose(scored["forecast"], own.forecasts["forecast"] * factor)
+    assert (scored["variant"] == "zscore -> cs_rank").all()
+    assert on_target(trained, panel) is trained.forecasts
 
 
 def test_nothing_of_the_test_block_reaches_the_weights(
@@ -178,6 +198,14 @@ def test_the_key_depends_on_every_setting(unit: Unit) -> None:
     keys = {one.key for one in [unit, *others]}
     assert len(keys) == 1 + len(others)
     assert replace(unit).key == unit.key
+
+
+def test_the_engine_of_a_cell_that_runs_in_torch_is_torch(unit: Unit, panel: Panel) -> None:
+    short = replace(unit.training, epochs=1)
+    for variant in ("recurrent_batch_norm", "weight_norm"):
+        one = train_unit(replace(unit, variant=variant, training=short), panel)
+        native = lstm_engine(unit.network, unit.training)
+        assert one.engine == (native if variant == "weight_norm" else "torch")
 
 
 def test_units_of_another_engine_are_other_units(

@@ -27,7 +27,7 @@ from foldproof.tasks.attribute.origins.raw_rows import (
 )
 from foldproof.tasks.attribute.unit.inputs import unit_inputs
 from foldproof.tasks.train import train_unit
-from tests.variants import EVERY_VARIANT, STEEP
+from tests.variants import EVERY_VARIANT
 
 DATE = 140
 SHORT = RollingZScore(window=20, minimum=5)
@@ -82,15 +82,15 @@ def test_the_function_equals_the_score_and_its_origins_match_the_variants_claims
     made = neighbourhood.forecast(neighbourhood.values).detach().numpy()
     np.testing.assert_allclose(made, forecasts, atol=1e-4 * spread)
     if not neighbourhood.differentiable:
-        assert claims.kinks or variant in ("cs_rank", "cs_rank_normal", "rolling_rank")
-        why = f"do not add up, because {claims.kinks}" if claims.kinks else "autograd graph"
-        with pytest.raises(ValueError, match=why):
+        assert "rank" in variant or variant == "rolling_robust_zscore"
+        with pytest.raises(ValueError, match="autograd graph"):
             supplied_attributions(neighbourhood, neighbourhood.values + 1, 0, spread)
         return
     reference = rows_at(cells(panel), neighbourhood.first - 60, len(neighbourhood.values))
     for place in (0, 3):
         found = supplied_attributions(neighbourhood, reference, place, spread)
-        assert abs(found.gap) <= TOLERANCE or variant in STEEP, "of the forecasts' spread"
+        resolved = not claims.kinks and not claims.positive
+        assert abs(found.gap) <= TOLERANCE or not resolved, "of the forecasts' spread"
         assert found.cells.sum() == pytest.approx(
             found.change + found.gap * spread, abs=1e-9 * spread
         )
@@ -212,7 +212,10 @@ def test_a_window_must_lie_within_the_rows(unit, panel, date):
         neighbourhood_of(model, cells(panel), member, date, torch.tensor([0]))
 
 
-@pytest.mark.parametrize("variant", ["cs_zscore", "cs_rank", "none", "robust_instance_norm"])
+@pytest.mark.parametrize(
+    "variant",
+    ["cs_zscore", "cs_rank", "none", pytest.param("robust_instance_norm", marks=pytest.mark.slow)],
+)
 def test_a_units_forecasts_by_origin(unit, panel, variant):
     one = unit(variant)
     prepared = unit_inputs(one, panel)

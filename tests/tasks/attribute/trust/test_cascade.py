@@ -28,7 +28,8 @@ def test_weights_are_redrawn_from_the_head_down(variant: str, trained: Units) ->
     unit = deep(trained, variant)
     before = {name: weight.copy() for name, weight in unit.weights.items()}
     found = cascade(unit, 4, draws=2)
-    order = [name for name in ("head", "hidden", "lstm 1", "lstm 0", "window") if name in found]
+    layers = ("head", "hidden", "cell", "lstm 1", "lstm 0", "window")
+    order = [name for name in layers if name in found]
     assert list(found) == order
     assert {"head", "lstm 1", "lstm 0"} <= set(order)
     assert {layer(name) for name in unit.weights} == set(order)

@@ -1,14 +1,23 @@
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
-from foldproof.tasks.data import TargetSpec, from_frame
+from foldproof.tasks.data import DataError, TargetSpec, from_frame
 from foldproof.tasks.data.features.target import (
     KINDS,
+    LARGEST_SCALED,
+    LOOKBACK,
+    Labels,
     cs_rank,
+    cs_rank_normal,
     cs_zscore,
     forward_return,
     label_ends,
+    volatility,
 )
 from tests.tasks.data.conftest import ROLES
 
@@ -26,12 +35,37 @@ def test_forward_return_starts_at_the_next_close() -> None:
     assert not np.isnan(got[:7]).any()
 
 
+def test_a_stock_that_ends_within_the_horizon_earns_the_delisting_return() -> None:
+    """Closes 100, 110, ..., 150 and no more: -30 % from the last one. Another stock has a gap."""
+    price = np.full((12, 3), np.nan)
+    price[:6, 0] = 100.0 + 10 * np.arange(6)
+    price[:, 1] = 50.0
+    price[4, 1] = np.nan
+    price[:, 2] = np.nan  # no price at all
+    plain, got = forward_return(price, 3), forward_return(price, 3, -0.3)
+    last = 150 * 0.7
+    expected = [140 / 110, 150 / 120, last / 130, last / 140, last / 150]
+    np.testing.assert_allclose(got[:5, 0], np.array(expected) - 1)
+    assert np.isnan(plain[2:, 0]).all()
+    assert np.isnan(got[5:, 0]).all()  # nothing to buy at the next close
+    np.testing.assert_array_equal(got[:, 1:], plain[:, 1:])
+    assert np.isnan(got[[0, 3], 1]).all()  # a gap is no delisting
+    late = forward_return(price[:7], 3, -0.3)
+    assert np.isnan(late[3:]).all()  # labels that end after the data are not known
+
+
 def test_label_ends_are_the_dates_of_the_last_close() -> None:
     ends = label_ends(DATES, 2)
     np.testing.assert_array_equal(ends[:7], DATES[3:])
     assert np.isnat(ends[7:]).all()
     assert np.isnat(label_ends(DATES, 50)).all()
     assert np.isnan(forward_return(np.ones((10, 2)), 50)).all()
+
+
+def riskmetrics(returns: np.ndarray) -> float:
+    """The volatility after these daily returns, oldest first, by the recursion's weights."""
+    weights = np.where(np.isnan(returns), 0.0, 0.94 ** np.arange(len(returns))[::-1])
+    return float(np.sqrt(np.average(np.nan_to_num(returns) ** 2, weights=weights)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -46,6 +80,10 @@ def test_equals_pandas_on_members_with_a_label(kind: str, market: pd.DataFrame) 
         "cs_zscore": raw.sub(raw.mean(axis=1), axis=0).div(raw.std(axis=1, ddof=0), axis=0),
         "cs_rank": raw.rank(axis=1).sub(1).div(raw.count(axis=1) - 1, axis=0) - 0.5,
     }
+    by_date["cs_rank_normal"] = raw.rank(axis=1).sub(0.5).div(raw.count(axis=1), axis=0)
+    by_date["cs_rank_normal"] = by_date["cs_rank_normal"].map(norm.ppf)
+    sd = price.div(price.shift(1)).sub(1).rolling(126, min_periods=21).apply(riskmetrics, raw=True)
+    by_date["volatility_scaled"] = raw.div(sd * 5**0.5)
     assert set(by_date) == set(KINDS)
     np.testing.assert_allclose(panel.target, by_date[kind], rtol=2e-6, atol=1e-7)
     assert panel.target.dtype == np.float32
@@ -53,12 +91,14 @@ def test_equals_pandas_on_members_with_a_label(kind: str, market: pd.DataFrame) 
 
 def test_a_date_with_equal_returns_has_no_label() -> None:
     values = np.array([[1.0, 1.0, 1.0], [np.nan, 2.0, np.nan], [0.1, 0.1, 0.1], [1.0, 2.0, 3.0]])
-    z, rank = cs_zscore(values), cs_rank(values)
+    z, rank, normal = cs_zscore(values), cs_rank(values), cs_rank_normal(values)
     assert np.isnan(z[:3]).all()
     np.testing.assert_allclose(z[3], [-(1.5**0.5), 0, 1.5**0.5])
     np.testing.assert_array_equal(rank[0], 0.0)
     assert np.isnan(rank[1]).all()
     np.testing.assert_array_equal(rank[3], [-0.5, 0, 0.5])
+    np.testing.assert_array_equal(np.isnan(normal), np.isnan(rank))
+    np.testing.assert_allclose(normal[[0, 3]], [[0, 0, 0], norm.ppf([1 / 6, 1 / 2, 5 / 6])])
 
 
 def test_the_label_of_a_day_reads_no_close_up_to_that_day(market: pd.DataFrame) -> None:
@@ -88,3 +128,63 @@ def test_the_labels_of_a_day_are_complete_at_their_label_end(market: pd.DataFram
         TargetSpec(5, "return"),
     )
     assert (on.target[200] != full.target[200]).any()
+
+
+def closes(days: int = 200, symbols: int = 3) -> np.ndarray:
+    steps = np.random.default_rng(1).normal(0, 0.02, (days, symbols))
+    return 50 * np.exp(steps.cumsum(axis=0))
+
+
+def scaled(price: np.ndarray) -> np.ndarray:
+    labels = Labels(forward_return(price, 5), price, 5)
+    return KINDS["volatility_scaled"].compute(labels)
+
+
+def scaled_by_the_horizon(price: np.ndarray) -> np.ndarray:
+    """Planted fault: the volatility is that after the horizon, which has read its returns."""
+    after = np.full(price.shape, np.nan)
+    after[:-6] = volatility(price)[6:]
+    return forward_return(price, 5) / after
+
+
+def reads_the_horizon(target: Callable[[np.ndarray], np.ndarray], row: int = 150) -> bool:
+    """Whether the labels of ``row`` depend on its horizon beyond the two closes of the return."""
+    price = closes()
+    between = price.copy()
+    between[row + 2 : row + 6] *= np.linspace(1.1, 1.4, 4)[:, None]
+    return not np.array_equal(target(price)[row], target(between)[row])
+
+
+def test_the_volatility_of_a_target_reads_no_row_of_the_horizon() -> None:
+    assert not reads_the_horizon(scaled)
+    assert reads_the_horizon(scaled_by_the_horizon)
+    later = closes()
+    later[151:] *= 3
+    np.testing.assert_array_equal(volatility(closes())[:151], volatility(later)[:151])
+
+
+def test_the_volatility_of_a_target_reads_its_look_back_and_no_more() -> None:
+    """Otherwise a night that extends a panel would differ from a complete reading."""
+    full, row = volatility(closes()), 180
+    for first, same in ((row - LOOKBACK, True), (row - LOOKBACK + 1, False)):
+        part = volatility(closes()[first:])[row - first]
+        assert np.array_equal(part, full[row]) is same
+
+
+def test_stale_prices_give_no_label_and_no_extreme_one() -> None:
+    price = closes(300)
+    price[30:, 0] = price[30, 0]
+    price[140:, 1] = 3 * price[30:140, 1].max()
+    price[30:140, 1] = price[30, 1]
+    found = scaled(price)
+    assert np.isfinite(found[21:-6, 2]).all()
+    assert np.isnan(found[30 + LOOKBACK :, 0]).all()
+    assert np.nanmax(np.abs(found)) == found[135, 1] == LARGEST_SCALED
+
+
+def test_a_target_scaled_by_volatility_needs_prices(market: pd.DataFrame) -> None:
+    frame = market.rename(columns={"price": "x"}).assign(end=market["date"] + pd.Timedelta(days=9))
+    roles = replace(ROLES, price=None, target="y", label_end="end")
+    frame["y"] = np.arange(len(frame)) % 7
+    with pytest.raises(DataError, match=r"volatility_scaled needs prices.*data\.columns\.price"):
+        from_frame(frame, roles, TargetSpec(5, "volatility_scaled"), features="ready")

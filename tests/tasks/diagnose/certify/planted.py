@@ -86,6 +86,12 @@ class Unguarded(ZScore):
         return Scaled((values - state["center"].to(values.dtype)) * slope, slope)
 
 
+class WrongAxis(CrossSectionZScore):
+    """A cross-sectional z-score that claims to read one symbol at a time."""
+
+    independent = "symbols"
+
+
 def planted(**claims):
     return Variant("planted", "planted", "test", **({"input": ZScore()} | claims))
 
@@ -97,6 +103,7 @@ CLAIMS_TOO_MUCH = planted(hidden=HiddenLayerNorm, coupling="date", training_coup
 MIXES_DATES = planted(hidden=BatchMean, training_coupling="batch")
 DENIES_STEPS = planted(window=InstanceNorm)
 HARMLESS_CONTROL = planted(causal=False, control=True)
+WRONG_AXIS = planted(input=WrongAxis(), coupling="date", training_coupling="date")
 DETACHED = planted(window=DetachedInstanceNorm, causal_steps=False)
 NO_DERIVATIVE = planted(hidden=Ranked)
 MOVES_A_BUFFER = planted(hidden=MovingBuffer)

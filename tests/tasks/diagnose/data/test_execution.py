@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from foldproof.tasks.data.features.grid import grid_of
-from foldproof.tasks.data.features.target import KINDS, forward_return
+from foldproof.tasks.data.features.target import KINDS, Labels, forward_return
 from foldproof.tasks.diagnose import Verdict
 from foldproof.tasks.diagnose.data.execution import execution
 
@@ -67,14 +67,14 @@ def barrier(f, values):
 def own(kind):
     def target(f):
         grid = grid_of(f)
-        return pd.Series(
-            grid.long(KINDS[kind](forward_return(grid.dense(f["close"]), 3))), index=f.index
-        )
+        close = grid.dense(f["close"])
+        labels = Labels(forward_return(close, 3), close, 3)
+        return pd.Series(grid.long(KINDS[kind].compute(labels)), index=f.index)
 
     return target
 
 
-CLEAN = {f"own_{kind}": own(kind) for kind in KINDS} | {
+CLEAN = {f"own_{kind}": own(kind) for kind in KINDS if kind != "volatility_scaled"} | {
     "next_close": honest,
     "next_open": lambda f: lead(f, "close", 3) / lead(f, "open", 1) - 1,
     "next_intraday": lambda f: lead(f, "close", 1) / lead(f, "open", 1) - 1,
@@ -87,6 +87,7 @@ CLEAN = {f"own_{kind}": own(kind) for kind in KINDS} | {
     ),
 }
 SCALED = {
+    "own_volatility_scaled": own("volatility_scaled"),
     "by_volatility": lambda f: honest(f) / volatility(f),
     "by_volatility_relative": lambda f: relative(f, honest(f) / volatility(f)),
     "intraday_by_volatility": lambda f: CLEAN["next_intraday"](f) / volatility(f),

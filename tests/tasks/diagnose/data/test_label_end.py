@@ -7,7 +7,12 @@ import pandas as pd
 import pytest
 
 from foldproof.tasks.data.features.grid import grid_of
-from foldproof.tasks.data.features.target import KINDS, forward_return
+from foldproof.tasks.data.features.target import (
+    KINDS,
+    Labels,
+    forward_return,
+    volatility,
+)
 from foldproof.tasks.data.features.target import label_ends as stated_ends
 from foldproof.tasks.diagnose import Verdict
 from foldproof.tasks.diagnose.data.label_end import declared_against_measured, label_ends
@@ -28,8 +33,9 @@ def of_panel(kind, horizon):
 
     def target(f):
         grid = grid_of(f)
-        values = KINDS[kind](forward_return(grid.dense(f["close"]), horizon))
-        return pd.Series(grid.long(values), index=f.index)
+        close = grid.dense(f["close"])
+        labels = Labels(forward_return(close, horizon), close, horizon)
+        return pd.Series(grid.long(KINDS[kind].compute(labels)), index=f.index)
 
     return target
 
@@ -72,6 +78,19 @@ def test_the_built_in_targets_end_as_declared(frame, kind):
     short = declared_against_measured(5, measured)
     assert (short.verdict, short.value, short.ahead) == (Verdict.LEAK, 1.0, 1)
     assert "6 to 6 trading days" in short.detail
+
+
+def test_a_volatility_of_rows_after_the_label_is_a_leak(frame):
+    """The label is declared known after 6 days; its scale is that of 8 days later."""
+
+    def target(f):
+        close = grid_of(f).dense(f["close"])
+        later = np.full(close.shape, np.nan)
+        later[:-8] = volatility(close)[8:]
+        return pd.Series(grid_of(f).long(forward_return(close, 5) / later), index=f.index)
+
+    found = declared_against_measured(6, label_ends(target, frame, dates=3))
+    assert (found.verdict, found.value) == (Verdict.LEAK, 2.0)
 
 
 def test_label_ends_agree_with_every_single_cut(frame):

@@ -13,7 +13,15 @@ from foldproof.tasks.diagnose import Verdict
 from foldproof.tasks.diagnose.findings.finding import overall
 from foldproof.tasks.diagnose.lookahead.trained_unit import diagnose_unit, different
 from foldproof.tasks.train import forecasts_of, train_unit
-from tests.variants import EVERY_VARIANT
+
+SOME_VARIANTS = (
+    "cs_rank",
+    "batch_norm",
+    "batch_norm_date",
+    "causal_batch_norm",
+    "full_sample_zscore",
+)
+"""One of each kind of coupling, and a control; every variant: tests/tasks/diagnose/certify."""
 
 
 class BatchMean(HiddenNormalizer):
@@ -92,7 +100,7 @@ def named(findings, test, stage=None):
     return found
 
 
-@pytest.mark.parametrize("name", EVERY_VARIANT)
+@pytest.mark.parametrize("name", SOME_VARIANTS)
 def test_controls_leak_and_all_other_variants_are_clean(name, trained, panel):
     findings = diagnose_unit(trained(name), panel, None, 2, 0)
     verdict = Verdict.LEAK if VARIANTS[name].control else Verdict.CLEAN

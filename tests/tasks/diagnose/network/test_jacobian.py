@@ -11,10 +11,9 @@ from foldproof.tasks.diagnose import Verdict
 from foldproof.tasks.diagnose.network.batch import FiniteDifferences
 from foldproof.tasks.diagnose.network.jacobian import jacobian
 from tests.tasks.diagnose.modules import Dated, Layer, Reader, Stepper, built, module_batch, rank
-from tests.variants import EVERY_VARIANT
+from tests.variants import BATCH, EVERY_VARIANT
 
 DATES = torch.arange(6).repeat_interleave(3)
-BATCH = ("batch_norm", "batch_norm_hidden", "ghost_batch_norm")
 
 
 def windows(dtype=torch.float64, features=3):

@@ -16,7 +16,6 @@ from foldproof.tasks.diagnose.findings.finding import Verdict
 from foldproof.tasks.operate.retraining.evidence import (
     CHAMPION,
     Champion,
-    business_days,
     challenger_of,
     champion_forecasts,
     incumbent_of,
@@ -186,14 +185,16 @@ def test_how_far_the_champion_is_behind_counts_trading_dates(
     assert incumbent_of(never, nothing, folds).behind == 0
 
 
-@pytest.mark.parametrize(
-    ("newest", "night", "days"),
-    [
-        (date(2024, 5, 31), date(2024, 5, 31), 0),
-        (date(2024, 5, 31), date(2024, 6, 2), 0),  # Friday to Sunday
-        (date(2024, 5, 31), date(2024, 6, 3), 1),
-        (date(2024, 6, 3), date(2024, 5, 31), 0),
-    ],
-)
-def test_staleness_counts_business_days(newest: date, night: date, days: int) -> None:
-    assert business_days(newest, night) == days
+def test_several_seeds_of_a_challenger_are_one_ensemble(
+    trained: list[TrainedUnit], panel: Panel, folds: tuple[Fold, ...]
+) -> None:
+    first = pd.concat([one.forecasts for one in trained])
+    other = first.assign(seed=1, forecast=-3 * first["forecast"])
+    mean = first.assign(forecast=-first["forecast"])
+    champion = first.assign(variant=CHAMPION)
+    expected = challenger_of("none", Verdict.CLEAN, mean, champion, panel, folds)
+    both = pd.concat([first, other])
+    found = challenger_of("none", Verdict.CLEAN, both, champion, panel, folds)
+    assert (found.coverage, found.rank_ic) == (expected.coverage, expected.rank_ic)
+    assert found.rank_ic != 0
+    pd.testing.assert_frame_equal(found.difference, expected.difference)

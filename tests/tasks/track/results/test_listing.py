@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from foldproof.tasks.track.results.comparison import log_comparison
-from foldproof.tasks.track.results.listing import comparisons, page_file
+from foldproof.tasks.track.results.comparison_entries import variant_params
+from foldproof.tasks.track.results.listing import comparisons, earlier_trials, page_file
 from foldproof.tasks.track.store import Links, Store, TrackingError
 
 
@@ -28,6 +29,22 @@ def test_comparisons_are_listed_newest_first(store: Store, logged: list[Links], 
     assert newest.verdict == lean.verdict(newest.best)
     assert timedelta(0) <= datetime.now(UTC) - newest.finished < timedelta(hours=1)
     assert comparisons(store, 1) == [newest]
+
+
+def test_trials_of_other_comparisons_count_once_and_controls_do_not(
+    store: Store, logged: list[Links], lean
+) -> None:
+    """Both comparisons tried the same two candidates; a third one trains them for longer."""
+
+    def trials(config) -> int:
+        asking = replace(lean, comparison_id="third", config=config)
+        own = [variant_params(asking, name) for name in asking.candidates]
+        return earlier_trials(store, asking.comparison_id, own)
+
+    longer = {**lean.config, "training": {**lean.config.get("training", {}), "epochs": 99}}
+    assert len(lean.candidates) == 2
+    assert trials(longer) == 2
+    assert trials({**lean.config, "name": "another title"}) == 0
 
 
 def test_a_comparison_without_a_candidate_has_no_best(store: Store, logged: list[Links]) -> None:

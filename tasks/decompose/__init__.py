@@ -1,0 +1,1 @@
+"""Decompose the rank IC of forecasts: by style, single feature, market regime, horizon, delay."""

@@ -1,0 +1,85 @@
+"""The Prefect task of this step. A decomposition of the same forecasts is found by its key."""
+
+from collections.abc import Collection
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from prefect import task
+
+from foldproof.tasks.compare.aligned import Aligned, align
+from foldproof.tasks.compare.cube import Parts, forecasts_hash
+from foldproof.tasks.compare.spec import StatisticsSpec
+from foldproof.tasks.data import load
+from foldproof.tasks.data.panel.kept_rows import rows_of
+from foldproof.tasks.data.spec import DataSpec
+from foldproof.tasks.decompose.decompose import Decomposition, decompose
+from foldproof.tasks.decompose.prices import closes_of, industries_of
+from foldproof.tasks.decompose.spec import DecompositionSpec
+from foldproof.tasks.split.fold import Fold
+from foldproof.tasks.task import ENCODED, kept_under
+from foldproof.tasks.train import PREFIX, digest
+from foldproof.tasks.train.unit import ranges
+from foldproof.tasks.version import code_version
+
+
+def forecasts_key(step: str, parameters: dict[str, Any], code: str) -> str:
+    """Cache key of an analysis of all forecasts.
+
+    Args:
+        step: Its name.
+        parameters: forecasts, panel, data, folds, horizon, statistics, spec and outside: what
+            decides it.
+        code: Version of its code.
+    """
+    settings = [asdict(parameters[name]) for name in ("statistics", "spec")]
+    decides = [
+        forecasts_hash(parameters["forecasts"]), Path(parameters["panel"]).name,
+        parameters["data"].fill_limit,
+        [ranges(fold) for fold in parameters["folds"]], parameters["horizon"], settings,
+        sorted(parameters["outside"]), code,
+    ]  # fmt: skip
+    return f"{step}-{digest(*decides)}"
+
+
+def decomposition_key(_: Any, parameters: dict[str, Any]) -> str:
+    """Cache key of a decomposition."""
+    return forecasts_key("decompose", parameters, code_version(__name__))
+
+
+def candidates_of(aligned: Aligned, outside: Collection[str]) -> list[str]:
+    """The variants that may be the best: neither references nor ``outside``."""
+    own = [name for name in aligned.variants if not name.startswith(PREFIX)]
+    return [name for name in own if name not in outside]
+
+
+@task(
+    name="decompose rank IC",
+    persist_result=True,
+    result_serializer=ENCODED,
+    cache_policy=kept_under(decomposition_key),
+)
+def decompose_forecasts(
+    forecasts: pd.DataFrame | Parts,
+    panel: Path,
+    data: DataSpec,
+    folds: tuple[Fold, ...],
+    horizon: int,
+    statistics: StatisticsSpec,
+    spec: DecompositionSpec,
+    outside: Collection[str],
+) -> Decomposition:
+    """Styles, single features, regimes, horizons and delays; ``outside`` are no candidates."""
+    aligned, rows = align(forecasts), rows_of(panel, data)
+    return decompose(
+        aligned,
+        load(panel),
+        folds,
+        candidates_of(aligned, outside),
+        horizon,
+        closes=closes_of(rows, data.fill_limit),
+        industries=industries_of(rows),
+        statistics=statistics,
+        spec=spec,
+    )

@@ -1,0 +1,77 @@
+"""The Prefect task of this step. Portfolios of the same forecasts are found by their key."""
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from prefect import task
+
+from foldproof.tasks.compare.aligned import Aligned, align
+from foldproof.tasks.compare.cube import Parts, Tables, tables_of
+from foldproof.tasks.compare.spec import StatisticsSpec
+from foldproof.tasks.data import load
+from foldproof.tasks.data.panel.kept_rows import rows_of
+from foldproof.tasks.data.spec import DataSpec
+from foldproof.tasks.decompose.prices import closes_of
+from foldproof.tasks.decompose.rows import decomposed_rows, places
+from foldproof.tasks.decompose.task import candidates_of, forecasts_key
+from foldproof.tasks.portfolio.portfolio import Portfolios, simulate
+from foldproof.tasks.portfolio.spec import PortfolioSpec
+from foldproof.tasks.split.fold import Fold
+from foldproof.tasks.task import ENCODED, kept_under
+from foldproof.tasks.version import code_version
+
+
+def portfolio_key(_: Any, parameters: dict[str, Any]) -> str:
+    """Cache key of the portfolios."""
+    return forecasts_key("portfolio", parameters, code_version(__name__))
+
+
+def align_all(forecasts: pd.DataFrame | Tables) -> Aligned:
+    """Forecasts on common cells, labelled or not.
+
+    A portfolio buys a stock before anybody knows whether it will have a label: stocks that are
+    delisted within the horizon count. In place of the target stands the number of the stock.
+    """
+    numbers: dict[str, float] = {}
+
+    def numbered() -> Iterator[pd.DataFrame]:
+        for table in tables_of(forecasts):
+            for symbol in table["symbol"].unique():
+                numbers.setdefault(symbol, float(len(numbers)))
+            yield table.assign(target=table["symbol"].map(numbers).astype(float))
+
+    return align(numbered)
+
+
+@task(
+    name="simulate portfolios",
+    persist_result=True,
+    result_serializer=ENCODED,
+    cache_policy=kept_under(portfolio_key),
+)
+def simulate_portfolios(
+    forecasts: pd.DataFrame | Parts,
+    panel: Path,
+    data: DataSpec,
+    folds: tuple[Fold, ...],
+    horizon: int,
+    statistics: StatisticsSpec,
+    spec: PortfolioSpec,
+    outside: Collection[str],
+) -> Portfolios | None:
+    """Books of every row of the decomposition; None without prices or with too few days."""
+    closes = closes_of(rows_of(panel, data), data.fill_limit)
+    if closes is None:
+        return None
+    content, aligned = load(panel), align_all(forecasts)
+    return simulate(
+        decomposed_rows(aligned, content, folds, candidates_of(aligned, outside)),
+        closes,
+        *places(aligned, content),
+        content.dates,
+        horizon,
+        statistics=statistics,
+        spec=spec,
+    )

@@ -1,0 +1,1 @@
+"""What the forecasts are made of, in the comparison report."""

@@ -1,0 +1,1 @@
+"""What portfolios by forecast would have earned, in the comparison report."""

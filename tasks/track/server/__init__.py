@@ -1,0 +1,1 @@
+"""MLflow's server for a set-up of your own, behind a password."""
