@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from foldproof.conf.compute import ComputeSpec
 from foldproof.conf.form import Description
 from foldproof.models.batches import BATCHES
+from foldproof.models.engine import require_samples
 from foldproof.models.normalizers import CONTROLS, VARIANTS, grouped_name, resolve
 from foldproof.models.spec import OWN, NetworkSpec, TrainingSpec, at_least, require
 from foldproof.tasks.attribute.spec import AttributionSpec
@@ -117,6 +118,7 @@ class Experiment(Description):
                 f"training.loss rank_correlation needs whole dates in a batch; variant {name} "
                 f"trains on {composition!r}",
             )
+            require_samples(name, resolve(name), self.training)
         return self
 
     def tonight(self, start: datetime | None = None) -> "Experiment":

@@ -113,6 +113,10 @@ class BatchStudy(Description):
             f"reference {self.reference!r} must be one of the normalizations "
             f"({', '.join(self.normalizations)})",
         )
+        require(
+            self.training.samples == "windows",
+            "a study of batches needs training.samples windows: chunks have no composition",
+        )
         return self
 
     @property

@@ -1,7 +1,7 @@
 """Train, attribute and audit every variant, with many units in parallel."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,14 +19,23 @@ from foldproof.models.spec import NetworkSpec, TrainingSpec
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.attribute.task import attribute
 from foldproof.tasks.compare.comparison import daily
-from foldproof.tasks.data import load
+from foldproof.tasks.compare.cube import Parts, table_hash
+from foldproof.tasks.data import Panel, load
 from foldproof.tasks.diagnose import Finding, Verdict
 from foldproof.tasks.diagnose.findings.finding import overall
 from foldproof.tasks.diagnose.task import audit_folds, audit_panel_features, diagnose
+from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.split.task import Plan
 from foldproof.tasks.timing import Timed
 from foldproof.tasks.train import PREFIX, TrainedUnit, TrainingError, Unit
-from foldproof.tasks.train.task import forecast_reference, train
+from foldproof.tasks.train.task import (
+    forecast_reference,
+    reference_key,
+    reference_table,
+    train,
+    whole,
+    without_forecasts,
+)
 from foldproof.tasks.train.train import on_target
 from foldproof.tasks.train.tuning import Setting
 
@@ -38,10 +47,11 @@ class Fitted:
     """Results of the units, collected as they finish.
 
     Attributes:
-        trained: Units by variant, in the order of the plan and the seeds.
-        scored: Forecasts by variant beside the target that all variants are scored on; only of
-            variants whose units are all trained.
-        references: Forecasts of the reference forecasters, a frame per fold.
+        common: The panel with the target that all variants are scored on; None before training.
+        trained: Units by variant, in the order of the plan and the seeds, without their forecasts,
+            which stay in the results until they are read.
+        references: Keys of the kept forecasts of the reference forecasters, by name and fold.
+        hashes: Of the forecasts, by the key of their unit or reference.
         attributions: By variant, one per unit.
         findings: By variant.
         shared: Findings that concern every variant, by subject: features, folds.
@@ -52,9 +62,10 @@ class Fitted:
         tuned: The settings that were chosen for each variant.
     """
 
+    common: Panel | None = None
     trained: dict[str, list[TrainedUnit]] = field(default_factory=dict)
-    scored: dict[str, pd.DataFrame] = field(default_factory=dict)
-    references: list[pd.DataFrame] = field(default_factory=list)
+    references: dict[tuple[str, int], str] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
     attributions: dict[str, list[Attribution]] = field(default_factory=dict)
     findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
     shared: dict[str, tuple[Finding, ...]] = field(default_factory=dict)
@@ -81,15 +92,35 @@ class Fitted:
             models.append(replace(first, others=kept))
         return models
 
+    def tables_of(self, trained: Iterable[TrainedUnit]) -> Iterator[pd.DataFrame]:
+        """The forecasts of units beside the common target, read one after the other."""
+        assert self.common is not None  # units have been trained
+        return (on_target(whole(one), self.common) for one in trained)
+
+    def tables(self) -> Iterator[pd.DataFrame]:
+        """Tables of all forecasts, in the order of :attr:`forecasts`."""
+        for trained in self.complete.values():
+            yield from self.tables_of(trained)
+        yield from map(reference_table, self.reference_keys)
+
     @property
-    def forecasts(self) -> pd.DataFrame:
-        """One long table: variants first, then references, in a fixed order."""
-        units = [self.scored[name] for name in self.complete]
-        references = sorted(
-            (one for one in self.references if one["variant"].iloc[0] not in self.missing),
-            key=lambda one: tuple(one[["variant", "fold"]].iloc[0]),
-        )
-        return pd.concat([*units, *references], ignore_index=True)
+    def reference_keys(self) -> list[str]:
+        """Keys of the references that miss nothing, in the order of name and fold."""
+        present = [one for one in sorted(self.references) if one[0] not in self.missing]
+        return [self.references[one] for one in present]
+
+    @property
+    def forecasts(self) -> Parts:
+        """The forecasts: variants first, then references, in a fixed order."""
+        units = [one.unit.key for trained in self.complete.values() for one in trained]
+        target = self.common.fingerprint if self.common else ""
+        hashes = [target, *(self.hashes[key] for key in (*units, *self.reference_keys))]
+        return Parts(self.tables, hashes)
+
+    @property
+    def scored(self) -> dict[str, pd.DataFrame]:
+        """Forecasts by variant, of those that miss nothing; for few units, as all are in memory."""
+        return {name: pd.concat(self.tables_of(own)) for name, own in self.complete.items()}
 
     def findings_of(self, variant: str) -> tuple[Finding, ...]:
         """The variant's own findings, then those that concern every variant."""
@@ -151,7 +182,7 @@ def fit_variants(experiment: Experiment, panel: Path, plan: Plan, screen: Screen
 
     A unit that fails is noted, and the others go on.
     """
-    fitted = Fitted()
+    fitted = Fitted(common=load(panel))
     fitted.tuned = tune(experiment, panel, plan, screen)
     fitted.seconds["tune"] += fitted.tuned.seconds
     for name, why in fitted.tuned.failed.items():
@@ -176,7 +207,7 @@ def variant_jobs(
     experiment: Experiment, variant: str, panel: Path, plan: Plan, fitted: Fitted, screen: Screen
 ) -> list[Job]:
     """One job per unit; the last one to finish returns the variant's audit and attribution."""
-    common, panel = load(panel), training_panel(experiment, variant, panel)
+    panel = training_panel(experiment, variant, panel)
     fingerprint = load(panel).fingerprint
     units = [
         Unit(variant, fold, seed, *fitted.tuned.setting(variant), fingerprint, plan.hash)
@@ -189,12 +220,12 @@ def variant_jobs(
         return fitted.lose(variant, part, screen)
 
     def keep(done: Timed[TrainedUnit]) -> list[Job]:
-        trained.append(done.value)
+        trained.append(without_forecasts(done.value))
+        fitted.hashes[done.value.unit.key] = table_hash(done.value.forecasts)
         fitted.seconds["train"] += done.seconds
         if len(trained) < len(units):  # for ever, if one has failed
             return []
         trained.sort(key=lambda one: (one.unit.fold.number, one.unit.seed))
-        fitted.scored[variant] = pd.concat([on_target(one, common) for one in trained])
         audit = partial(diagnose.submit, trained, experiment.audit, panel)
         store_findings = fitted.keep("diagnose", keep_findings)
         jobs = [Job(f"audit {variant}", audit, store_findings, lose("leak audit"))]
@@ -208,7 +239,7 @@ def variant_jobs(
 
     def keep_findings(found: tuple[Finding, ...]) -> None:
         fitted.findings[variant] = found
-        rank_ic = daily(fitted.scored[variant]).to_numpy().mean()
+        rank_ic = daily(partial(fitted.tables_of, trained)).to_numpy().mean()
         screen.variant(variant, rank_ic, str(overall(found)))
 
     return [
@@ -240,12 +271,20 @@ def reference_jobs(
 ) -> list[Job]:
     """One job per fold of a reference forecaster."""
     window, seed = experiment.network.window, experiment.seeds[0]
-    return [
-        Job(
+
+    def reference(fold: Fold) -> Job:
+        given = {"name": name, "fold": fold, "window": window, "seed": seed, "panel": panel}
+        key = reference_key(None, given)
+
+        def store(table: pd.DataFrame) -> None:
+            fitted.references[f"{PREFIX}{name}", fold.number] = key
+            fitted.hashes[key] = table_hash(table)
+
+        return Job(
             f"reference {name} fold {fold.number}",
-            partial(forecast_reference.submit, name, fold, window, seed, panel),
-            fitted.keep("references", fitted.references.append),
+            partial(forecast_reference.submit, **given),
+            fitted.keep("references", store),
             fitted.lose(f"{PREFIX}{name}", f"fold {fold.number}", screen),
         )
-        for fold in plan.folds
-    ]
+
+    return [reference(fold) for fold in plan.folds]

@@ -1,6 +1,7 @@
 """Training with early stopping, and scoring in which each date is independent of the others."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -8,10 +9,12 @@ from torch import Generator, Tensor
 
 from foldproof.models.adamw import AdamW
 from foldproof.models.batches import BATCHES
+from foldproof.models.chunks import batches_of, gathered, stretches, why_not
 from foldproof.models.leaky import scored_leaking
 from foldproof.models.losses import LOSSES, Loss
 from foldproof.models.native.kernel import kernel
 from foldproof.models.network import Forecaster
+from foldproof.models.normalizers.variant import Variant
 from foldproof.models.spec import NetworkSpec, TrainingSpec, require
 from foldproof.models.windows import Windows
 
@@ -81,6 +84,19 @@ def require_engine(network: NetworkSpec, training: TrainingSpec) -> None:
     require(not why, f"training.engine: native {why}, or training.engine to auto")
 
 
+def require_samples(name: str, variant: Variant, training: TrainingSpec) -> None:
+    """Raise ValueError if ``variant`` cannot be trained on what ``training`` learns from.
+
+    A comparison of variants trained on windows with others trained on chunks would be confounded.
+    """
+    why = training.samples == "chunks" and why_not(variant)
+    require(
+        not why,
+        f"training.samples chunks cannot train {name}: {why}; leave it out, or set "
+        "training.samples to windows",
+    )
+
+
 def fit(
     network: Forecaster,
     windows: Windows,
@@ -117,7 +133,10 @@ def fit(
     network.to(where)
     train, validation = train.to(where), validation.to(where)
     dates, symbols = windows.date(train), windows.symbol(train)
-    composition, generator = BATCHES[batches or spec.batches], Generator().manual_seed(seed)
+    generator, draw = Generator().manual_seed(seed), BATCHES[batches or spec.batches].cut
+    chunks = spec.samples == "chunks"
+    answers = _on_chunks if chunks else _on_windows
+    runs = stretches(train, windows.dates, spec.chunk) if chunks else []
     optimizer = AdamW(network.parameters(), spec.learning_rate, spec.weight_decay, spec.clip_norm)
     curves: list[Epoch] = []
     weights: dict[str, Tensor] = {}
@@ -125,8 +144,12 @@ def fit(
     with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
         torch.manual_seed(seed)
         while len(curves) < min(spec.epochs, best + spec.patience if best else spec.epochs):
-            order = composition.cut(train, dates, symbols, spec.batch_size, generator)
-            train_loss = _train(network, windows, order, loss, optimizer)
+            order = (
+                batches_of(runs, spec.batch_size, generator)
+                if chunks
+                else draw(train, dates, symbols, spec.batch_size, generator)
+            )
+            train_loss = _train(network, windows, order, answers, loss, optimizer)
             forecast = predict(network, windows, validation)
             reached = loss(forecast, windows.target[validation], windows.date(validation))
             curves.append(Epoch(train_loss, float(reached)))
@@ -146,26 +169,43 @@ def fit(
     return Fit(weights, curves, best)
 
 
+Answers = tuple[Tensor, Tensor]
+"""Forecasts (N,) with gradients, and their samples (N,)."""
+
+
+def _on_windows(network: Forecaster, windows: Windows, samples: Tensor) -> Answers:
+    """The forecasts of windows; samples (B,)."""
+    return network(windows.gather(samples), windows.date(samples)), samples
+
+
+def _on_chunks(network: Forecaster, windows: Windows, batch: Tensor) -> Answers:
+    """The forecasts along chunks on the days that count; batch (B, n)."""
+    x, samples, counts = gathered(windows, batch)
+    return network.along(x, windows.date(samples))[counts], samples[counts]
+
+
 def _train(
     network: Forecaster,
     windows: Windows,
     order: list[Tensor],
+    answers: Callable[[Forecaster, Windows, Tensor], Answers],
     loss: Loss,
     optimizer: AdamW,
 ) -> float:
     """One pass in the given order; the mean loss over samples."""
     network.train()
     network.start_epoch()
-    total = torch.zeros((), dtype=torch.float64, device=windows.rows.device)
-    for samples in order:
-        dates = windows.date(samples)
+    total, count = torch.zeros((), dtype=torch.float64, device=windows.rows.device), 0
+    for batch in order:
         optimizer.zero_grad()
-        value = loss(network(windows.gather(samples), dates), windows.target[samples], dates)
+        forecasts, samples = answers(network, windows, batch)
+        value = loss(forecasts, windows.target[samples], windows.date(samples))
         value.backward()
         optimizer.step()
         total += value.detach() * len(samples)
-    network.end_epoch(windows.gather(samples) for samples in order)
-    return float(total / sum(map(len, order)))
+        count += len(samples)
+    network.end_epoch(windows.gather(batch[batch >= 0]) for batch in order)
+    return float(total / count)
 
 
 def predict(network: Forecaster, windows: Windows, samples: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from foldproof.models.native.kernel import last_hidden
+from foldproof.models.native.kernel import hidden_states, last_hidden
 from foldproof.models.normalizers.variant import (
     CellNormalizer,
     HiddenNormalizer,
@@ -52,6 +52,19 @@ class Forecaster(nn.Module):
             last = self.hidden(last, dates)
         forecast = self.head(self.dropout(last)).squeeze(-1)
         return forecast if self.window is None else self.window.inverse(forecast, context)
+
+    def along(self, x: Tensor, dates: Tensor) -> Tensor:
+        """Forecasts (B, n) at the last n steps of stretches (B, T, F), with their dates (B, n).
+
+        Each is the forecast of a window that begins with the stretch. The network must have no
+        normalizer of windows or of the cell, and a hidden normalizer that reads one sample at a
+        time.
+        """
+        states = hidden_states(self.lstm, x, dates.shape[1], self.native)
+        if self.hidden is not None:
+            states = self.hidden(states.flatten(0, 1), dates.flatten()).view_as(states)
+        forecasts: Tensor = self.head(self.dropout(states)).squeeze(-1)
+        return forecasts
 
     def _last(self, x: Tensor) -> Tensor:
         """The last hidden state (B, H) of normalized windows."""

@@ -198,7 +198,7 @@ class TrainingSpec(Spec):
     """How a network is fitted: loss, batch composition, AdamW, early stopping."""
 
     __bounds__ = (
-        at_least(1, "batch_size", "epochs", "patience")
+        at_least(1, "batch_size", "chunk", "epochs", "patience")
         | at_least(0, "weight_decay")
         | within("(0, inf)", "learning_rate", "clip_norm")
     )
@@ -207,6 +207,11 @@ class TrainingSpec(Spec):
     """mse, or rank_correlation: minus the correlation of forecasts and target ranks by date."""
     batches: Literal["shuffled", "date", "date_block", "symbol", "chronological"] = "shuffled"
     """The samples that share a batch; see models.batches. A variant may prescribe it."""
+    samples: Literal["windows", "chunks"] = "windows"
+    """What is learned from: windows, each with one label, or chunks, which carry the LSTM along a
+    stock's days with a label on each: several times faster, not the same training."""
+    chunk: int = 60
+    """Days with a label in a chunk, after network.window - 1 days of burn-in; for chunks only."""
     batch_size: int = 512
     """Samples in a batch; an upper bound if a batch consists of whole dates or of one symbol."""
     epochs: int = 12
@@ -230,4 +235,9 @@ class TrainingSpec(Spec):
             self.loss != "rank_correlation" or self.batches not in ("shuffled", "symbol"),
             f"loss rank_correlation needs whole dates in a batch; batches is {self.batches!r}: "
             "set it to date, date_block or chronological",
+        )
+        require(
+            self.samples == "windows" or (self.loss == "mse" and self.batches == "shuffled"),
+            "training.samples chunks averages the loss over chunks drawn at random: it needs loss "
+            f"mse and batches shuffled; they are {self.loss!r} and {self.batches!r}",
         )

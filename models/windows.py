@@ -68,12 +68,23 @@ class Windows:
     def gather(self, samples: Tensor) -> Tensor:
         """(B,) samples -> (B, T, F), oldest row first; time-major in memory, as the LSTM reads."""
         steps = torch.arange(1 - self.length, 1, device=samples.device).unsqueeze(1)
-        ends = samples
+        return self.features(steps + samples).transpose(0, 1)
+
+    def features(self, cells: Tensor) -> Tensor:
+        """The features (..., F) of cells (...), numbered like the samples."""
+        places = cells
         if len(self.rows) < len(self.target):
             held = len(self.rows) // self.symbols
-            ends = self.symbol(samples) * held + self.date(samples) - self.first
-        picked = self.rows.index_select(0, (steps + ends).flatten())  # (T * B, F)
-        return picked.unflatten(0, (self.length, -1)).transpose(0, 1)
+            places = self.symbol(cells) * held + self.date(cells) - self.first
+        return self.rows.index_select(0, places.flatten()).unflatten(0, places.shape)
+
+    def date(self, samples: Tensor) -> Tensor:
+        """(B,) samples -> (B,) date rows."""
+        return samples % self.dates
+
+    def symbol(self, samples: Tensor) -> Tensor:
+        """(B,) samples -> (B,) symbol columns."""
+        return samples // self.dates
 
     def eligible(self, member: Tensor, rows: range, labelled: bool = False) -> Tensor:
         """Samples (N,) at the date rows ``rows`` that can be forecast, see :func:`eligible`.
@@ -87,14 +98,6 @@ class Windows:
         return eligible(
             self.values.cpu(), member, rows, self.length, target if labelled else None, self.first
         )
-
-    def date(self, samples: Tensor) -> Tensor:
-        """(B,) samples -> (B,) date rows."""
-        return samples % self.dates
-
-    def symbol(self, samples: Tensor) -> Tensor:
-        """(B,) samples -> (B,) symbol columns."""
-        return samples // self.dates
 
 
 CELLS = 1 << 24

@@ -104,3 +104,19 @@ def storage_at(storage: str) -> WritableFileSystem:
 def kept_under(key: Callable[[Any, dict[str, Any]], str | None]) -> CachePolicy:
     """Results are kept under ``key(context, parameters)`` and found by it; None keeps none."""
     return CachePolicy.from_cache_key_fn(key).configure(key_storage=ResultKeys())
+
+
+def kept(key: str) -> Any:
+    """The result that a task of the running flow has kept under ``key``, read from its storage.
+
+    Raises:
+        ValueError: It is not there, or not complete.
+    """
+    storage: Any = get_result_store().result_storage  # that of the flow or task that asks
+    try:
+        return decode(storage.read_path(key, _sync=True))
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"the result {key} of this flow cannot be read again ({error}): run the same command "
+            "again, and it is made anew"
+        ) from error

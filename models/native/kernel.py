@@ -21,8 +21,8 @@ AGREEMENT = 1e-5
 """The largest difference from nn.LSTM, values and gradients, that passes the test at loading."""
 
 INT, LONG, POINTER = ctypes.c_int, ctypes.c_int64, ctypes.c_void_p
-INPUT = (INT, LONG, INT, INT, INT, POINTER, LONG, LONG, POINTER)
-"""Arguments that both passes share: T, B, F, H, L, x, its two strides, weights."""
+INPUT = (INT, LONG, INT, INT, INT, POINTER, LONG, LONG, POINTER, INT)
+"""Arguments that both passes share: T, B, F, H, L, x, its two strides, weights, N."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,9 @@ def largest_difference(found: Kernel) -> float:
         x = torch.randn(17, 5, 3, dtype=torch.float32, requires_grad=True)
         weights = torch.randn(21, dtype=torch.float32)
         results = []
-        for last in (lstm(x)[1][0][-1], LastHidden.apply(found, x, *parameters_of(lstm))):
-            slopes = torch.autograd.grad((last.tanh() @ weights).mean(), [x, *lstm.parameters()])
-            results.append([last, *slopes])
+        for states in (lstm(x)[0][:, -3:], HiddenStates.apply(found, 3, x, *parameters_of(lstm))):
+            slopes = torch.autograd.grad((states.tanh() @ weights).mean(), [x, *lstm.parameters()])
+            results.append([states, *slopes])
         return max(float((a - b).detach().abs().max()) for a, b in zip(*results, strict=True))
 
 
@@ -132,15 +132,27 @@ def supports(lstm: nn.LSTM) -> bool:
 def last_hidden(
     lstm: nn.LSTM, x: Tensor, native: bool = True, weights: Sequence[Tensor] | None = None
 ) -> Tensor:
-    """The top layer's hidden state after the last step, (B, H), of windows (B, T, F).
+    """The top layer's hidden state after the last step, (B, H); see :func:`hidden_states`."""
+    return hidden_states(lstm, x, 1, native, weights).squeeze(1)
 
-    It is ``lstm(x)[1][0][-1]``, by the kernel where there is one that supports ``lstm`` and ``x``.
-    A sample's result then does not depend on the other samples of the batch, not in the last bit.
-    The kernel has first derivatives only, by weights and by ``x``.
+
+def hidden_states(
+    lstm: nn.LSTM,
+    x: Tensor,
+    steps: int,
+    native: bool = True,
+    weights: Sequence[Tensor] | None = None,
+) -> Tensor:
+    """The top layer's hidden states after the last ``steps`` steps, (B, steps, H), of (B, T, F).
+
+    They are ``lstm(x)[0][:, -steps:]``, by the kernel where there is one that supports ``lstm`` and
+    ``x``. A sample's result then does not depend on the other samples of the batch, not in the last
+    bit. The kernel has first derivatives only, by weights and by ``x``.
 
     Args:
         lstm: With ``batch_first``.
         x: Windows in any memory layout.
+        steps: From 1 to T.
         native: False always uses torch's LSTM.
         weights: Instead of those of ``lstm``, in the order of :func:`parameters_of`.
     """
@@ -148,10 +160,10 @@ def last_hidden(
     if native and x.dtype == torch.float32 and x.device.type == "cpu" and supports(lstm):
         found = kernel()
         if found is not None and x.dim() == 3 and x.shape[2] == lstm.input_size and x.numel():
-            return LastHidden.apply(found, x, *used)
-    if weights is None:
-        return lstm(x)[1][0][-1]
-    return torch_lstm(lstm, x, used)[1][-1]
+            return HiddenStates.apply(found, steps, x, *used)
+    output, last = lstm(x) if weights is None else torch_lstm(lstm, x, used)[:2]
+    top = last[0] if weights is None else last
+    return top[-1].unsqueeze(1) if steps == 1 else output[:, -steps:]
 
 
 def torch_lstm(
@@ -165,22 +177,22 @@ def torch_lstm(
     )
 
 
-class LastHidden(torch.autograd.Function):
+class HiddenStates(torch.autograd.Function):
     """The two passes of the kernel over windows (B, T, F)."""
 
     @staticmethod
-    def forward(ctx: Any, found: Kernel, x: Tensor, *weights: Tensor) -> Tensor:
-        """The last hidden state (B, H), given w_ih, w_hh, b_ih, b_hh of each layer."""
+    def forward(ctx: Any, found: Kernel, steps: int, x: Tensor, *weights: Tensor) -> Tensor:
+        """The last hidden states (B, steps, H), given w_ih, w_hh, b_ih, b_hh of each layer."""
         x = x if x.stride(2) == 1 else x.contiguous()
         weights = tuple(weight.contiguous() for weight in weights)
-        samples, steps, _ = x.shape
+        samples, length, _ = x.shape
         hidden, layers = weights[1].shape[1], len(weights) // 4
-        last, kept = x.new_empty(samples, hidden), None
+        last, kept = x.new_empty(samples, steps, hidden), None
         if any(ctx.needs_input_grad):
-            kept = x.new_empty(found.library.lstm_kept(steps, samples, hidden, layers))
+            kept = x.new_empty(found.library.lstm_kept(length, samples, hidden, layers))
             ctx.save_for_backward(x, kept, *weights)
-            ctx.kernel = found
-        run(found.library.lstm_forward, x, weights, address(kept), address(last))
+            ctx.kernel, ctx.steps = found, steps
+        run(found.library.lstm_forward, x, weights, steps, address(kept), address(last))
         return last
 
     @staticmethod
@@ -189,14 +201,14 @@ class LastHidden(torch.autograd.Function):
         """Gradients by ``x`` and by the weights."""
         x, kept, *weights = ctx.saved_tensors
         by_last = by_last.contiguous()  # kept by name: an address does not keep a tensor alive
-        by_x = torch.empty_like(x) if ctx.needs_input_grad[1] else None
+        by_x = torch.empty_like(x) if ctx.needs_input_grad[2] else None
         by_weights: list[Tensor] = []
-        if any(ctx.needs_input_grad[2:]):
+        if any(ctx.needs_input_grad[3:]):
             by_weights = [torch.empty_like(w) for n, w in enumerate(weights) if n % 4 < 3]
         if by_x is not None and by_x.stride() != x.stride():
             x, by_x = x.contiguous(), by_x.contiguous()  # a view that overlaps itself
         run(
-            ctx.kernel.library.lstm_backward, x, weights, address(kept),
+            ctx.kernel.library.lstm_backward, x, weights, ctx.steps, address(kept),
             address(by_last), address(by_x),
             addresses(by_weights) if by_weights else None,
         )  # fmt: skip
@@ -205,7 +217,7 @@ class LastHidden(torch.autograd.Function):
             slopes[n // 3 * 4 + n % 3] = slope
             if n % 3 == 2:  # both biases have the same gradient
                 slopes[n // 3 * 4 + 3] = slope.clone()
-        return None, by_x, *slopes
+        return None, None, by_x, *slopes
 
 
 def run(function: Any, x: Tensor, weights: Any, *rest: Any) -> None:

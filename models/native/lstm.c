@@ -1,4 +1,4 @@
-/* The LSTM of torch.nn.LSTM on the CPU in float32: its last hidden state and its gradients.
+/* The LSTM of torch.nn.LSTM on the CPU in float32: its last hidden states and their gradients.
  *
  * The forward pass takes NB samples (a tile) through all steps and layers while weights and states
  * stay in the cache. For training it keeps the four gates and tanh(c) of each step; the backward
@@ -91,7 +91,7 @@ typedef struct {
 } Layer;
 
 typedef struct {
-    int T, F, H, L;
+    int T, F, H, L, N; /* N: hidden states of the top layer that are wanted, the last ones */
     long P, J, Q; /* H up to whole vectors, vectors of it, 4 P */
     Layer layer[];
 } Net;
@@ -108,10 +108,11 @@ static void discard(Net *net) {
 }
 
 /* Weights (w_ih, w_hh, b_ih, b_hh of each layer) packed for one pass; NULL without memory. */
-static Net *packed(int T, int F, int H, int L, const float *const *weights, int back, int dx) {
+static Net *packed(int T, int F, int H, int L, int N, const float *const *weights, int back,
+                   int dx) {
     Net *net = calloc(1, sizeof(Net) + (size_t)L * sizeof(Layer));
     if (!net) return NULL;
-    net->T = T, net->F = F, net->H = H, net->L = L;
+    net->T = T, net->F = F, net->H = H, net->L = L, net->N = N;
     net->P = up(H, VL), net->J = net->P / VL, net->Q = 4 * net->P;
     for (int l = 0; l < L; l++) {
         Layer *a = &net->layer[l];
@@ -221,10 +222,11 @@ static long forward_floats(const Net *net) {
     return floats;
 }
 
-/* The m samples of a tile from sample s on through all steps: `last` (m, H). `kept` may be NULL. */
+/* The m samples of a tile from sample s on through all steps: `last` (m, N, H). `kept` may be
+ * NULL. */
 static void forward_tile(const Net *net, const Input *in, long s, long m, float *work, float *kept,
                          float *last) {
-    long P = net->P, H = net->H, T = net->T;
+    long P = net->P, H = net->H, T = net->T, N = net->N;
     memset(work, 0, (size_t)forward_floats(net) * sizeof(float));
     for (long t = 0; t < T; t++) {
         float *at = work;
@@ -250,9 +252,9 @@ static void forward_tile(const Net *net, const Input *in, long s, long m, float 
                 float *above = at + t % 2 * NB * row + 1;
                 for (long i = 0; i < m; i++)
                     memcpy(above + i * row, h + i * a->row, (size_t)H * 4);
-            } else if (t == T - 1)
+            } else if (t >= T - N)
                 for (long i = 0; i < m; i++)
-                    memcpy(last + i * H, h + i * a->row, (size_t)H * 4);
+                    memcpy(last + (i * N + t - T + N) * H, h + i * a->row, (size_t)H * 4);
         }
     }
 }
@@ -289,10 +291,10 @@ static void flush(Gradient *to, long floats) {
     to->sums = 0;
 }
 
-/* Gradients of a tile from `dlast` (m, H): added to `sum`, and by the inputs in `dx` if given. */
+/* Gradients of a tile from `dlast` (m, N, H): added to `sum`, and by the inputs in `dx` if given. */
 static void backward_tile(const Net *net, const Input *in, long s, long m, const Work *work,
                           const float *kept, const float *dlast, Gradient *sum, float *dx) {
-    long P = net->P, Q = net->Q, H = net->H, T = net->T;
+    long P = net->P, Q = net->Q, H = net->H, T = net->T, N = net->N;
     long most = ROWS / NB < T ? ROWS / NB : T; /* steps in one sum */
     for (int l = net->L - 1; l >= 0; l--) {
         const Layer *a = &net->layer[l];
@@ -334,7 +336,7 @@ static void backward_tile(const Net *net, const Input *in, long s, long m, const
         }
         if (l == net->L - 1)
             for (long i = 0; i < m; i++)
-                memcpy(dh + i * a->out, dlast + i * H, (size_t)H * 4);
+                memcpy(dh + i * a->out, dlast + (i * N + N - 1) * H, (size_t)H * 4);
         for (long t = T - 1, steps = 0; t >= 0; t--) {
             const float *gates = own + t * NB * 5 * P, *tanhs = gates + NB * Q;
             const float *c = work->c + t * NB * P;
@@ -373,6 +375,10 @@ static void backward_tile(const Net *net, const Input *in, long s, long m, const
                 for (long i = 0; i < m; i++)
                     memcpy(dx + t * in->step + (s + i) * in->sample, dh + i * a->out + P,
                            (size_t)a->I * 4);
+            if (l == net->L - 1 && t && t > T - N)
+                for (long i = 0; i < m; i++)
+                    for (long k = 0; k < H; k++)
+                        dh[i * a->out + k] += dlast[(i * N + t - 1 - T + N) * H + k];
         }
     }
 }
@@ -399,19 +405,20 @@ int64_t lstm_kept(int T, int64_t B, int H, int L) {
     return up(B, NB) * T * 5 * up(H, VL) * L;
 }
 
-/* The top layer's hidden state after the last step: `last` (B, H). Returns 0, or 1 without memory.
+/* The top layer's hidden states after the last N steps: `last` (B, N, H). Returns 0, or 1 without
+ * memory.
  *
  * x: windows with strides in floats (step, sample), a row's F floats side by side.
  * weights: w_ih (4H, I), w_hh (4H, H), b_ih, b_hh (4H) of each layer, gates in torch's order.
  * kept: lstm_kept floats for the backward pass, or NULL. */
 int lstm_forward(int T, int64_t B, int F, int H, int L, const float *x, int64_t step,
-                 int64_t sample, const float *const *weights, float *kept, float *last) {
+                 int64_t sample, const float *const *weights, int N, float *kept, float *last) {
     Input in = {x, step, sample};
-    Net *net = packed(T, F, H, L, weights, 0, 0);
+    Net *net = packed(T, F, H, L, N, weights, 0, 0);
     float *work = net ? space(forward_floats(net)) : NULL;
     if (work)
         for (int64_t s = 0; s < B; s += NB) {
-            forward_tile(net, &in, s, B - s < NB ? B - s : NB, work, kept, last + s * H);
+            forward_tile(net, &in, s, B - s < NB ? B - s : NB, work, kept, last + s * N * H);
             if (kept) kept += kept_floats(net);
         }
     free(work);
@@ -419,14 +426,14 @@ int lstm_forward(int T, int64_t B, int F, int H, int L, const float *x, int64_t 
     return !work;
 }
 
-/* Gradients from dlast (B, H): dx with the strides of x, or NULL; gradients:
+/* Gradients from dlast (B, N, H): dx with the strides of x, or NULL; gradients:
  * w_ih, w_hh and bias (both biases have the same) of each layer, or NULL. Returns 0, or 1 without
  * memory. */
 int lstm_backward(int T, int64_t B, int F, int H, int L, const float *x, int64_t step,
-                  int64_t sample, const float *const *weights, const float *kept,
+                  int64_t sample, const float *const *weights, int N, const float *kept,
                   const float *dlast, float *dx, float *const *gradients) {
     Input in = {x, step, sample};
-    Net *net = packed(T, F, H, L, weights, 1, dx != NULL);
+    Net *net = packed(T, F, H, L, N, weights, 1, dx != NULL);
     Work work = {0};
     Gradient *sum = gradients ? calloc((size_t)L, sizeof(Gradient)) : NULL;
     int got = net && backward_space(net, &work) && (sum || !gradients);
@@ -438,7 +445,8 @@ int lstm_backward(int T, int64_t B, int F, int H, int L, const float *x, int64_t
     }
     if (got)
         for (int64_t s = 0; s < B; s += NB, kept += kept_floats(net))
-            backward_tile(net, &in, s, B - s < NB ? B - s : NB, &work, kept, dlast + s * H, sum, dx);
+            backward_tile(net, &in, s, B - s < NB ? B - s : NB, &work, kept, dlast + s * N * H, sum,
+                          dx);
     for (int l = 0; sum && l < L; l++) {
         if (got) {
             flush(&sum[l], net->layer[l].row * net->Q);

@@ -109,12 +109,19 @@ def ranks(values: Tensor, member: Tensor) -> tuple[Tensor, Tensor]:
     """
     finite = values.isfinite()
     counted = member.unsqueeze(-1) & finite
-    cells = values.transpose(1, 2).contiguous()  # (D, F, S)
-    peers = torch.where(counted.transpose(1, 2), cells, torch.inf).sort(dim=-1).values
-    peers = peers.contiguous()
-    below = torch.searchsorted(peers, cells)
-    upto = torch.searchsorted(peers, cells, right=True)
+    cells = torch.where(finite, values, torch.inf).transpose(1, 2).contiguous()  # (D, F, S)
+    ordered, order = cells.sort(dim=-1)
+    inside = counted.transpose(1, 2).gather(-1, order)
+    upto = inside.cumsum(dim=-1, dtype=torch.int32)
+    below = upto - inside.int()
+    # equal cells follow one another: the first has the right number below, the last that up to it
+    equal = ordered[..., 1:] == ordered[..., :-1]
+    later, earlier = torch.zeros_like(inside), torch.zeros_like(inside)
+    later[..., 1:], earlier[..., :-1] = equal, equal
+    below = below.masked_fill(later, -1).cummax(dim=-1).values
+    upto = upto.masked_fill(earlier, len(member[0]) + 1).flip(-1).cummin(dim=-1).values.flip(-1)
     # a cell's rank is the middle of the places from below + 1 to upto, all equal to it
-    rank = ((below + upto + 1).double() / 2).transpose(1, 2)
+    middle = (below + upto + 1).double() / 2
+    rank = torch.empty_like(middle).scatter_(-1, order, middle).transpose(1, 2)
     count = counted.sum(dim=1, keepdim=True)
     return torch.where(finite & (count > 0), rank, torch.nan), count

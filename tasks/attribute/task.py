@@ -26,6 +26,7 @@ from foldproof.tasks.task import ENCODED, kept_under
 from foldproof.tasks.timing import Timed, timed
 from foldproof.tasks.train import TrainedUnit, code_version, units_key
 from foldproof.tasks.train.serving.model import read_served
+from foldproof.tasks.train.task import whole
 
 
 def attribution_key(_: Any, parameters: dict[str, Any]) -> str:
@@ -55,9 +56,10 @@ def attribute(
         return attribute_unit(inputs, spec.samples, spec.nodes, seed, spec.methods, spec.groups)
 
     def each() -> list[Attribution]:
-        newest, place = unit_inputs(last, content), trained.index(last)
+        newest, place = unit_inputs(whole(last), content), trained.index(last)
         found = [
-            attributed(newest if one is last else unit_inputs(one, content)) for one in trained
+            attributed(newest if one is last else unit_inputs(whole(one), content))
+            for one in trained
         ]
         found[place] = replace(found[place], newest=newest_unit(newest, found, spec, data, panel))
         return found

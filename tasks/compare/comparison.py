@@ -8,8 +8,9 @@ import pandas as pd
 
 from foldproof.models.normalizers import CONTROLS as LEAKY
 from foldproof.models.normalizers import VARIANTS
-from foldproof.tasks.compare.aligned import Aligned, align
+from foldproof.tasks.compare.aligned import Aligned, align, aligned_of
 from foldproof.tasks.compare.confidence_set import confidence_set
+from foldproof.tasks.compare.cube import Cube, Tables, cube_of
 from foldproof.tasks.compare.intervals import simultaneous_intervals
 from foldproof.tasks.compare.metrics import METRICS, Scores, figures, scores_of
 from foldproof.tasks.compare.seeds import (
@@ -59,7 +60,7 @@ class Comparison:
 
 
 def compare(
-    forecasts: pd.DataFrame,
+    forecasts: pd.DataFrame | Tables,
     horizon: int,
     spec: StatisticsSpec = StatisticsSpec(),  # noqa: B008  # frozen
     outside: Collection[str] = CONTROLS,
@@ -75,7 +76,8 @@ def compare(
 
     Args:
         forecasts: Out of sample: date, symbol, fold, variant, seed, forecast, target; an optional
-            column plan must hold one value.
+            column plan must hold one value. One table, or a function that returns its parts each
+            time it is called, so that they need not be in memory together.
         horizon: Rows that a label spans, at least 1.
         spec: Reference variant, level, draws and seed; the same seed gives the same figures.
         outside: Variants that leak and so are no candidates; by default the leaky controls.
@@ -85,7 +87,8 @@ def compare(
             :func:`~foldproof.tasks.compare.aligned.align`), span too few dates, lack the reference,
             or have different numbers of seeds.
     """
-    aligned = align(forecasts)
+    cube = cube_of(forecasts)
+    aligned = aligned_of(cube)
     own = [name for name in aligned.variants if not name.startswith(PREFIX)]
     base = spec.base(own or aligned.variants)
     if base not in aligned.variants:
@@ -93,8 +96,8 @@ def compare(
             f"reference {base!r} is not among the forecasts' variants: "
             f"{', '.join(map(str, aligned.variants))}"
         )
-    seeds = count_of_seeds(forecasts)
-    single = rank_ic_of_networks(forecasts, aligned) if seeds > 1 else {}
+    seeds = count_of_seeds(cube)
+    single = rank_ic_of_networks(cube, aligned) if seeds > 1 else {}
     scored = scores_of(aligned)
     ic, metrics, by_fold = (
         daily_of(aligned, scored),
@@ -105,13 +108,11 @@ def compare(
         by_seed = ic.to_numpy()[None]
     elif spec.ensemble:
         ensembles = {name: one.rank_ic for name, one in scored.items()}
-        by_seed = side_by_side(
-            rank_ic_of_ensembles(forecasts, aligned, ensembles), aligned.variants
-        )
+        by_seed = side_by_side(rank_ic_of_ensembles(cube, aligned, ensembles), aligned.variants)
     else:
         by_seed = side_by_side(single, aligned.variants)
         ic.loc[:] = by_seed.mean(axis=0)
-        metrics, by_fold = figures_of_networks(forecasts, aligned)
+        metrics, by_fold = figures_of_networks(cube, aligned)
     ranking = metrics.join(inference(by_seed, ic, horizon, base, spec))
     column = {name: at for at, name in enumerate(aligned.variants)}
     candidates = [name for name in column if not name.startswith(PREFIX) and name not in outside]
@@ -203,12 +204,10 @@ def figures_of(scored: Mapping[str, Scores]) -> pd.DataFrame:
     return pd.DataFrame({name: figures(one) for name, one in scored.items()}).T
 
 
-def figures_of_networks(
-    forecasts: pd.DataFrame, aligned: Aligned
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def figures_of_networks(cube: Cube, aligned: Aligned) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Every metric of one network, as its mean over seeds: of each variant, and by fold."""
     overall, by_fold = [], []
-    for name, wide in networks(forecasts, aligned):
+    for name, wide in networks(cube, aligned):
         for one in wide:
             alone = replace(aligned, variants=(name,), forecasts=one[None])
             scored = scores_of(alone)
@@ -219,7 +218,7 @@ def figures_of_networks(
     return mean.reindex([*aligned.variants]), parts.reset_index()
 
 
-def daily(forecasts: pd.DataFrame) -> pd.DataFrame:
+def daily(forecasts: pd.DataFrame | Tables) -> pd.DataFrame:
     """Rank IC of every variant (columns) on every date (rows) that all variants forecast."""
     aligned = align(forecasts)
     return daily_of(aligned, scores_of(aligned))

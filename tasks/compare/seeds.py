@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-import pandas as pd
 
 from foldproof.tasks.compare.aligned import Aligned
+from foldproof.tasks.compare.cube import Cube
 from foldproof.tasks.statistics.rank_ic import rank_correlation
 
 
@@ -13,56 +13,46 @@ class UnequalSeeds(ValueError):
     """Variants have different numbers of seeds, so their seeds cannot be drawn together."""
 
 
-def count_of_seeds(forecasts: pd.DataFrame) -> int:
+def count_of_seeds(cube: Cube) -> int:
     """The number of seeds of every variant; a variant with one seed is deterministic.
 
     Raises:
         UnequalSeeds: Two variants have different numbers of seeds, both above one.
     """
-    if "seed" not in forecasts:
-        return 1
-    counts = forecasts.groupby("variant", sort=False)["seed"].nunique()
-    several = counts[counts > 1]
-    if several.nunique() > 1:
+    several = {name: len(own) for name, own in cube.seeds.items() if len(own) > 1}
+    if len(set(several.values())) > 1:
         found = ", ".join(f"{name} {count}" for name, count in several.items())
         raise UnequalSeeds(
             f"variants have different numbers of seeds: {found}. Forecast with the same seeds for "
             "every variant, or leave the others out"
         )
-    return int(several.iloc[0]) if len(several) else 1
+    return next(iter(several.values()), 1)
 
 
-def networks(forecasts: pd.DataFrame, aligned: Aligned) -> Iterator[tuple[str, np.ndarray]]:
+def networks(cube: Cube, aligned: Aligned) -> Iterator[tuple[str, np.ndarray]]:
     """The name and the forecasts (N, D, S) of each variant's N seeds on the cells of ``aligned``.
 
     Args:
-        forecasts: date, symbol, variant, forecast; seed is optional.
+        cube: The forecasts of every seed.
         aligned: The same forecasts aligned.
     """
-    table = forecasts if "seed" in forecasts else forecasts.assign(seed=0)
-    row = pd.Index(aligned.dates).get_indexer(table["date"])
-    column = pd.Index(aligned.symbols).get_indexer(table["symbol"])
-    inside = (row >= 0) & (column >= 0)
-    table, row, column = table[inside], row[inside], column[inside]
-    values = table["forecast"].to_numpy(np.float64)
+    keep = np.ix_(cube.dates.isin(aligned.dates), cube.symbols.isin(aligned.symbols))
     common = np.isfinite(aligned.target)
-    for name, places in table.groupby("variant", sort=False).indices.items():
-        number, seeds = pd.factorize(table["seed"].to_numpy()[places], sort=True)
-        wide = np.full((len(seeds), *aligned.target.shape), np.nan)
-        wide[number, row[places], column[places]] = values[places]
+    for name, own in cube.seeds.items():
+        wide = np.stack([cube.cells[own[seed]][keep] for seed in sorted(own)])
         yield str(name), np.where(common, wide, np.nan)
 
 
-def rank_ic_of_networks(forecasts: pd.DataFrame, aligned: Aligned) -> dict[str, np.ndarray]:
+def rank_ic_of_networks(cube: Cube, aligned: Aligned) -> dict[str, np.ndarray]:
     """By variant, (N, D) daily rank IC of each of its N networks."""
     return {
         name: np.stack([rank_correlation(one, aligned.target) for one in wide])
-        for name, wide in networks(forecasts, aligned)
+        for name, wide in networks(cube, aligned)
     }
 
 
 def rank_ic_of_ensembles(
-    forecasts: pd.DataFrame, aligned: Aligned, daily: Mapping[str, np.ndarray]
+    cube: Cube, aligned: Aligned, daily: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
     r"""By variant, (N, D) values with the ensemble's rank IC as mean, and its variance over seeds.
 
@@ -73,12 +63,12 @@ def rank_ic_of_ensembles(
     N, is the jackknife variance of e: how much the ensemble depends on which seeds it holds.
 
     Args:
-        forecasts: As in :func:`networks`.
+        cube: The forecasts of every seed.
         aligned: The same forecasts aligned.
         daily: By variant, (D,) rank IC of the ensemble.
     """
     found = {}
-    for name, wide in networks(forecasts, aligned):
+    for name, wide in networks(cube, aligned):
         count = len(wide)
         if count == 1:
             found[name] = daily[name][None]

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from dataclasses import asdict
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pandas as pd
 from prefect import task
 
 from foldproof.tasks.compare.aligned import Aligned, align
+from foldproof.tasks.compare.cube import Parts, forecasts_hash
 from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.data import load
 from foldproof.tasks.data.panel.kept_rows import rows_of
@@ -33,12 +33,10 @@ def forecasts_key(step: str, parameters: dict[str, Any], code: str) -> str:
             decides it.
         code: Version of its code.
     """
-    table: pd.DataFrame = parameters["forecasts"]
-    rows = sha256(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes()).hexdigest()
     settings = [asdict(parameters[name]) for name in ("target", "statistics", "spec")]
     decides = [
-        rows, [*table], Path(parameters["panel"]).name, parameters["data"].fill_limit,
-        [ranges(fold) for fold in parameters["folds"]], settings,
+        forecasts_hash(parameters["forecasts"]), Path(parameters["panel"]).name,
+        parameters["data"].fill_limit, [ranges(fold) for fold in parameters["folds"]], settings,
         sorted(parameters["outside"]), code,
     ]  # fmt: skip
     return f"{step}-{digest(*decides)}"
@@ -62,7 +60,7 @@ def candidates_of(aligned: Aligned, outside: Collection[str]) -> list[str]:
     cache_policy=kept_under(decomposition_key),
 )
 def decompose_forecasts(
-    forecasts: pd.DataFrame,
+    forecasts: pd.DataFrame | Parts,
     panel: Path,
     data: DataSpec,
     folds: tuple[Fold, ...],

@@ -39,6 +39,7 @@ from foldproof.tasks.train import (
     units_key,
     variant_version,
 )
+from foldproof.tasks.train.task import whole
 from foldproof.tasks.train.unit import file_name, ranges
 
 
@@ -71,7 +72,7 @@ def diagnose(
 
     def findings() -> tuple[Finding, ...]:
         found: list[Finding] = []
-        for one in trained:
+        for one in map(whole, trained):
             if one.unit.seed != first_seed:
                 found.append(reproduction(one, content))
                 continue

@@ -1,6 +1,6 @@
 """The Prefect task of this step. Portfolios of the same forecasts are found by their key."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import pandas as pd
 from prefect import task
 
 from foldproof.tasks.compare.aligned import Aligned, align
+from foldproof.tasks.compare.cube import Parts, Tables, tables_of
 from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.data import load
 from foldproof.tasks.data.panel.kept_rows import rows_of
@@ -27,14 +28,21 @@ def portfolio_key(_: Any, parameters: dict[str, Any]) -> str:
     return forecasts_key("portfolio", parameters, code_version(__name__))
 
 
-def align_all(forecasts: pd.DataFrame) -> Aligned:
+def align_all(forecasts: pd.DataFrame | Tables) -> Aligned:
     """Forecasts on common cells, labelled or not.
 
     A portfolio buys a stock before anybody knows whether it will have a label: stocks that are
     delisted within the horizon count. In place of the target stands the number of the stock.
     """
-    number = pd.factorize(forecasts["symbol"])[0].astype(float)
-    return align(forecasts.assign(target=number))
+    numbers: dict[str, float] = {}
+
+    def numbered() -> Iterator[pd.DataFrame]:
+        for table in tables_of(forecasts):
+            for symbol in table["symbol"].unique():
+                numbers.setdefault(symbol, float(len(numbers)))
+            yield table.assign(target=table["symbol"].map(numbers).astype(float))
+
+    return align(numbered)
 
 
 @task(
@@ -44,7 +52,7 @@ def align_all(forecasts: pd.DataFrame) -> Aligned:
     cache_policy=kept_under(portfolio_key),
 )
 def simulate_portfolios(
-    forecasts: pd.DataFrame,
+    forecasts: pd.DataFrame | Parts,
     panel: Path,
     data: DataSpec,
     folds: tuple[Fold, ...],

@@ -12,6 +12,7 @@ import pandas as pd
 from foldproof.models.normalizers.variant import Variant
 from foldproof.tasks.attribute import Attribution
 from foldproof.tasks.compare.comparison import Comparison
+from foldproof.tasks.compare.cube import Tables
 from foldproof.tasks.compare.selection import Selection, selection
 from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.decompose.decompose import Decomposition
@@ -58,7 +59,8 @@ class Results:
         plan_audit: One row per fold and border, recomputed independently of the splitter.
         variants: The compared variants by key, without the references.
         comparison: Ranking, by fold, daily rank IC; references appear as ``ref:...``.
-        forecasts: date, symbol, fold, variant, seed, forecast, target; out of sample.
+        forecasts: date, symbol, fold, variant, seed, forecast, target; out of sample. One table, or
+            a function that returns its parts each time it is called.
         curves: variant, fold, seed, epoch, train_loss, validation_loss.
         best_epochs: variant, fold, seed, best_epoch.
         attribution: Tables of attributions of all units; empty without attribution.
@@ -91,7 +93,7 @@ class Results:
     plan_audit: pd.DataFrame
     variants: Mapping[str, Variant]
     comparison: Comparison
-    forecasts: pd.DataFrame
+    forecasts: pd.DataFrame | Tables
     curves: pd.DataFrame
     best_epochs: pd.DataFrame
     attribution: Attribution

@@ -1,5 +1,6 @@
 """The Prefect tasks of this step. Finished units are found by their key and not trained again."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from prefect import task
 
 from foldproof.tasks.data import load
 from foldproof.tasks.split.fold import Fold
-from foldproof.tasks.task import ENCODED, kept_under
+from foldproof.tasks.task import ENCODED, kept, kept_under
 from foldproof.tasks.timing import Timed, timed
 from foldproof.tasks.train.references import reference_forecasts
 from foldproof.tasks.train.train import train_unit
@@ -54,3 +55,22 @@ def forecast_reference(
 ) -> Timed[pd.DataFrame]:
     """Forecast the fold's test block with a reference forecaster."""
     return timed(reference_forecasts, name, load(panel), fold, window, seed)
+
+
+def without_forecasts(trained: TrainedUnit) -> TrainedUnit:
+    """The unit as a flow holds it: all forecasts of a large comparison do not fit in memory."""
+    return replace(trained, forecasts=pd.DataFrame())
+
+
+def whole(trained: TrainedUnit) -> TrainedUnit:
+    """The unit with its forecasts, which are read again if the flow holds it without them."""
+    if len(trained.forecasts.columns):
+        return trained
+    found: Timed[TrainedUnit] = kept(f"train-{trained.unit.key}")
+    return found.value
+
+
+def reference_table(key: str) -> pd.DataFrame:
+    """The forecasts that :func:`forecast_reference` has kept under ``key``."""
+    found: Timed[pd.DataFrame] = kept(key)
+    return found.value

@@ -65,6 +65,7 @@ def fit_unit(unit: Unit, panel: Panel) -> tuple[TrainedUnit, Forecaster]:
     )
     try:
         engine.require_engine(unit.network, unit.training)
+        engine.require_samples(unit.variant, variant, unit.training)
         fit = engine.fit(
             network, windows, train, validation, unit.training, unit.seed, variant.batches
         )

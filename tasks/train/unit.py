@@ -67,7 +67,8 @@ class TrainedUnit:
         target_scale: Standard deviation of the training targets; forecasts are in target units.
         curves: One row per epoch: epoch, train_loss, validation_loss.
         best_epoch: The epoch whose weights were kept, from 1.
-        forecasts: Out of sample: date, symbol, fold, variant, seed, forecast, target.
+        forecasts: Out of sample: date, symbol, fold, variant, seed, forecast, target; a table
+            without columns where they were left in the results.
         engine: What ran the LSTM: torch, or native with instruction set and version.
         others: The same with other seeds, if the forecaster that is logged is their ensemble.
     """

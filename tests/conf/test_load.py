@@ -138,6 +138,10 @@ BAD_SETTINGS = {
     ),
     "a level of one": ("statistics.level=1", "level must lie in [0.5, 1); it is 1"),
     "a loss that needs whole dates": ("training.loss=rank_correlation", "whole dates"),
+    "chunks in an order of time": (
+        "training={samples: chunks, batches: chronological}",
+        "it needs loss mse and batches shuffled; they are 'mse' and 'chronological'",
+    ),
     "a folder as a store": ("tracking.uri=./mlruns", "a server or a database"),
     "a setting of another section": ("workers=2", "no such key; did you mean compute.workers?"),
     "a password in the storage": (
@@ -197,6 +201,12 @@ def test_a_bad_setting_gets_one_clear_message(case: str) -> None:
     override, message = BAD_SETTINGS[case]
     with pytest.raises(ConfigError, match=re.escape(message)):
         load("quick", [override])
+
+
+def test_chunks_are_refused_for_a_variant_that_needs_windows() -> None:
+    message = "training.samples chunks cannot train revin: it normalizes each window on its own"
+    with pytest.raises(ConfigError, match=message):
+        load("quick", ["variants=[none, revin]", "training.samples=chunks"])
 
 
 @pytest.mark.parametrize("source", ["query", "file", "noise"])

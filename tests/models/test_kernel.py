@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from foldproof.models import engine
 from foldproof.models.engine import lstm_engine, native_refusal, require_engine
 from foldproof.models.native import kernel as native
-from foldproof.models.native.kernel import Kernel, LastHidden, last_hidden, parameters_of
+from foldproof.models.native.kernel import HiddenStates, Kernel, last_hidden, parameters_of
 from foldproof.models.network import build
 from foldproof.models.normalizers import VARIANTS
 from foldproof.models.spec import NetworkSpec, TrainingSpec
@@ -67,6 +67,14 @@ def windows_of(samples: int, steps: int, features: int, seed: int = 0) -> Tensor
     return torch.randn(samples, steps, features, generator=torch.Generator().manual_seed(seed))
 
 
+def hidden_states_of(kernel: Kernel, x: Tensor, lstm: nn.LSTM, steps: int) -> Tensor:
+    return HiddenStates.apply(kernel, steps, x, *parameters_of(lstm))
+
+
+def last_state(kernel: Kernel, x: Tensor, lstm: nn.LSTM) -> Tensor:
+    return hidden_states_of(kernel, x, lstm, 1).squeeze(1)
+
+
 def slopes(forward, lstm: nn.LSTM, x: Tensor, weights: Tensor) -> list[Tensor]:
     """Last hidden state, and the gradients of its weighted sum by x and by each parameter."""
     x = x.clone(memory_format=torch.preserve_format).requires_grad_()
@@ -94,7 +102,7 @@ def test_errors_are_those_of_float32(kernel: Kernel, shape: tuple[int, ...]) -> 
     plain = slopes(lambda x: lstm(x)[1][0][-1], lstm, x, weights)
 
     def ours(x: Tensor) -> Tensor:
-        return LastHidden.apply(kernel, x, *parameters_of(lstm))
+        return last_state(kernel, x, lstm)
 
     found = slopes(ours, lstm, x, weights)
     for place, (mine, theirs) in enumerate(
@@ -108,24 +116,37 @@ def test_errors_are_those_of_float32(kernel: Kernel, shape: tuple[int, ...]) -> 
     assert all(torch.equal(a, b) for a, b in zip(found, other_layout, strict=True))
 
 
+@pytest.mark.parametrize("shape", [(9, 3, 21, 14, 1), (7, 4, 16, 5, 2), (5, 2, 8, 3, 1)], ids=str)
+def test_states_of_the_last_steps_are_those_of_torch(
+    kernel: Kernel, shape: tuple[int, ...]
+) -> None:
+    length, features, hidden, samples, layers = shape
+    lstm, x = lstm_of(features, hidden, layers), windows_of(samples, length, features)
+    for steps in (1, 2, length):
+        weights = windows_of(samples, steps, hidden, 1)
+        expected = slopes(lambda x, n=steps: lstm(x)[0][:, -n:], lstm, x, weights)
+        found = slopes(lambda x, n=steps: hidden_states_of(kernel, x, lstm, n), lstm, x, weights)
+        assert max(errors(found, expected)) < 1e-5
+
+
 def test_a_forecast_and_its_slope_do_not_depend_on_batch_mates(kernel: Kernel) -> None:
     lstm, x = lstm_of(5, 21, 2), windows_of(40, 6, 5).requires_grad_()
-    whole = LastHidden.apply(kernel, x, *parameters_of(lstm))
+    whole = last_state(kernel, x, lstm)
     (by_x,) = torch.autograd.grad(whole.sum(), x)
     for chosen in ([3], [39, 0, 17], list(range(39, -1, -1)), [7] * 13, list(range(5, 30))):
         part = x.detach()[chosen].requires_grad_()
-        last = LastHidden.apply(kernel, part, *parameters_of(lstm))
+        last = last_state(kernel, part, lstm)
         assert torch.equal(last, whole[chosen])
         assert torch.equal(torch.autograd.grad(last.sum(), part)[0], by_x[chosen])
         with torch.no_grad():  # without kept activations
-            assert torch.equal(LastHidden.apply(kernel, part, *parameters_of(lstm)), whole[chosen])
+            assert torch.equal(last_state(kernel, part, lstm), whole[chosen])
 
 
 def test_missing_and_infinite_cells_do_as_in_torch(kernel: Kernel) -> None:
     lstm, x = lstm_of(4, 19, 1), windows_of(30, 6, 4)
     x[3, 2, 1], x[8, 0, 0], x[20, 5, 2], x[21, 3, 3] = torch.nan, torch.inf, -torch.inf, 1e30
     with torch.no_grad():
-        found = LastHidden.apply(kernel, x, *parameters_of(lstm))
+        found = last_state(kernel, x, lstm)
         expected = lstm(x)[1][0][-1]
     assert found[3].isnan().all()
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6, equal_nan=True)
@@ -137,7 +158,7 @@ def test_large_weights_saturate_as_in_torch(kernel: Kernel) -> None:
     with torch.no_grad():
         for weight in lstm.parameters():
             weight.mul_(20)
-        found, plain = LastHidden.apply(kernel, x, *parameters_of(lstm)), lstm(x)[1][0][-1]
+        found, plain = last_state(kernel, x, lstm), lstm(x)[1][0][-1]
         exact = lstm.double()(x.double())[1][0][-1]
     assert (found - exact).abs().max() <= CLOSE * (plain - exact).abs().max()
 
@@ -147,7 +168,7 @@ def test_only_the_gradients_asked_for_are_made(kernel: Kernel, wanted: str) -> N
     lstm, x = lstm_of(4, 8, 2).requires_grad_(wanted == "weights"), windows_of(14, 5, 4)
     x.requires_grad_(wanted == "x")
     leaves = [x] if wanted == "x" else list(lstm.parameters())
-    found = torch.autograd.grad(LastHidden.apply(kernel, x, *parameters_of(lstm)).sum(), leaves)
+    found = torch.autograd.grad(last_state(kernel, x, lstm).sum(), leaves)
     expected = torch.autograd.grad(lstm(x)[1][0][-1].sum(), leaves)
     for mine, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
@@ -156,13 +177,13 @@ def test_only_the_gradients_asked_for_are_made(kernel: Kernel, wanted: str) -> N
 def test_an_input_that_overlaps_itself_gets_its_gradient(kernel: Kernel) -> None:
     lstm, row = lstm_of(4, 8, 1), windows_of(1, 6, 4).requires_grad_()
     (expected,) = torch.autograd.grad(lstm(row.expand(15, 6, 4))[1][0][-1].sum(), row)
-    last = LastHidden.apply(kernel, row.expand(15, 6, 4), *parameters_of(lstm))
+    last = last_state(kernel, row.expand(15, 6, 4), lstm)
     torch.testing.assert_close(torch.autograd.grad(last.sum(), row)[0], expected)
 
 
 def test_the_second_derivative_is_refused(kernel: Kernel) -> None:
     lstm, x = lstm_of(4, 8, 1), windows_of(3, 5, 4).requires_grad_()
-    last = LastHidden.apply(kernel, x, *parameters_of(lstm))
+    last = last_state(kernel, x, lstm)
     (slope,) = torch.autograd.grad(last.square().sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         slope.sum().backward()

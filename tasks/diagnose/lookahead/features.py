@@ -23,10 +23,10 @@ from foldproof.tasks.diagnose.perturb.compare import (
     NOISE_MARGIN,
     day,
     in_spreads,
-    largest_ordinary,
     numbers,
+    ordinary,
     resolution_of,
-    spread,
+    size_of,
     tolerance_of,
 )
 from foldproof.tasks.diagnose.perturb.cuts import choose_cuts
@@ -81,11 +81,11 @@ class FeatureMoves:
     def of(cls, first: pd.Series, second: pd.Series, tolerance: float | None) -> "FeatureMoves":
         """A feature from two runs on the same data."""
         values = numbers(first)
-        scale = spread(values)
-        top = largest_ordinary(values)
+        usual = ordinary(values)
+        scale, top = size_of(usual), float(np.abs(usual).max(initial=0.0))
         moves = in_spreads(values, numbers(second), scale, top)
         rerun = float(np.max(moves, initial=0.0))
-        rounding = tolerance_of(first) if tolerance is None else tolerance
+        rounding = tolerance_of(first, usual=usual) if tolerance is None else tolerance
         limit = max(rounding, NOISE_MARGIN * rerun)
         unit = resolution_of(first)
         return cls(str(first.name), values, scale, top, limit, unit, rerun <= rounding)
@@ -215,7 +215,7 @@ def audit_features(
     checked_data(data, cuts, known_at)
     first, second = run(transform, data), run(transform, data)
     keys = data[list(KEYS)].reset_index(drop=True)
-    keys["day"] = np.unique(data["date"].to_numpy(), return_inverse=True)[1]
+    keys["day"] = pd.factorize(data["date"], sort=True)[0]
     features = [FeatureMoves.of(first[name], second[name], tolerance) for name in first]
     dates = choose_cuts(data, cuts, seed)
     attempts = Attempt(dates)

@@ -62,7 +62,11 @@ def ordinary(values: np.ndarray) -> np.ndarray:
 
 def spread(values: np.ndarray) -> float:
     """Standard deviation of the ordinary values; if they are constant, their size, or 1 for 0."""
-    usual = ordinary(values)
+    return size_of(ordinary(values))
+
+
+def size_of(usual: np.ndarray) -> float:
+    """The spread of ordinary values, see :func:`spread`."""
     for size in (usual.std(), np.abs(usual).max()) if usual.size else ():
         if np.isfinite(size) and size > 0:
             return float(size)
@@ -102,7 +106,9 @@ def largest(sizes: np.ndarray, rounding: float = FLOAT32) -> float:
     return float("inf") if top <= rounding and np.isinf(sizes).any() else top
 
 
-def tolerance_of(values: pd.Series, scale: float | None = None) -> float:
+def tolerance_of(
+    values: pd.Series, scale: float | None = None, usual: np.ndarray | None = None
+) -> float:
     """Rounding to allow for, in units of ``scale``, by default the spread of the values.
 
     Whole numbers, flags, texts and dates are exact. Values that all fit float32 are treated as
@@ -110,13 +116,15 @@ def tolerance_of(values: pd.Series, scale: float | None = None) -> float:
     1e-6 within a date, summing a batch in another order moves them by more than a fixed share of
     the spread: the tolerance then grows. Cells that exploded do not count, since :func:`in_spreads`
     allows each of them its own rounding.
+
+    ``usual`` are the :func:`ordinary` values if they are known: their medians take time.
     """
     unit = resolution_of(values)
     if unit == 0:
         return 0.0
-    finite = numbers(values)
-    finite = finite[np.isfinite(finite)]
-    resolved = unit * largest_ordinary(finite) / (spread(finite) if scale is None else scale)
+    usual = ordinary(numbers(values)) if usual is None else usual
+    largest_usual = float(np.abs(usual).max(initial=0.0))
+    resolved = unit * largest_usual / (size_of(usual) if scale is None else scale)
     return max(FLOAT32 if unit > SINGLE_UNIT / 2 else FLOAT64, resolved)
 
 

@@ -28,8 +28,9 @@ def choose_cuts(frame: pd.DataFrame, count: int, seed: int) -> np.ndarray:
     Returns:
         (K,) datetime64, ascending, K <= count.
     """
-    dates, date_codes = np.unique(frame["date"].to_numpy(), return_inverse=True)
-    symbols, symbol_codes = np.unique(frame["symbol"].to_numpy(), return_inverse=True)
+    date_codes, stamps = pd.factorize(frame["date"], sort=True)
+    symbol_codes, symbols = pd.factorize(frame["symbol"], sort=True)
+    dates = stamps.to_numpy()
     generator = np.random.default_rng(seed)
     listed = np.zeros((len(dates), len(symbols)), dtype=bool)
     listed[date_codes, symbol_codes] = True

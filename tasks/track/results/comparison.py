@@ -5,14 +5,19 @@ Figures are imported where they are drawn: nightly commands import this file and
 
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from mlflow.entities import Dataset
 
+from foldproof.tasks.compare.cube import Tables, tables_of
 from foldproof.tasks.diagnose.findings.finding import Finding
 from foldproof.tasks.report.attribution.shares import ranked_features
 from foldproof.tasks.report.results import Results
@@ -179,12 +184,24 @@ def write_summary(results: Results, report: Report, folder: Path) -> None:
     if len(results.tuning):
         results.tuning.to_csv(folder / "tuning.csv", index=False)
     results.plan_audit.to_csv(folder / "fold_plan.csv", index=False)
-    results.forecasts.to_parquet(folder / "forecasts.parquet", index=False)
+    write_forecasts(results.forecasts, folder / "forecasts.parquet")
     for name, table in further_tables(results).items():
         if len(table):
             table.to_parquet(folder / f"{name}.parquet", index=False)
     shared = [finding for subject in SHARED for finding in results.findings.get(subject, ())]
     write_findings(shared, folder / "shared_findings.json")
+
+
+def write_forecasts(forecasts: pd.DataFrame | Tables, file: Path) -> None:
+    """Write tables of forecasts to one Parquet file, one after the other."""
+    with ExitStack() as stack:
+        writer: pq.ParquetWriter | None = None
+        for table in tables_of(forecasts):
+            # those of references are float64, those of the LSTM float32
+            numbers = table.astype({"forecast": np.float64})
+            content = pa.Table.from_pandas(numbers, preserve_index=False)
+            writer = writer or stack.enter_context(pq.ParquetWriter(file, content.schema))
+            writer.write_table(content)
 
 
 def further_tables(results: Results) -> dict[str, pd.DataFrame]:

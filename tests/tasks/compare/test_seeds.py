@@ -6,6 +6,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from foldproof.tasks.compare.aligned import align
+from foldproof.tasks.compare.cube import cube_of
 from foldproof.tasks.compare.intervals import simultaneous_intervals
 from foldproof.tasks.compare.metrics import scores_of
 from foldproof.tasks.compare.resampling import (
@@ -37,7 +38,7 @@ def several(table) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
 
 def test_each_network_has_its_own_rank_ic(several) -> None:
     long, drawn, target = several
-    found = rank_ic_of_networks(long, align(long))["none"]
+    found = rank_ic_of_networks(cube_of(long), align(long))["none"]
     np.testing.assert_allclose(found, [spearman(one, target) for one in drawn], atol=1e-12)
 
 
@@ -45,7 +46,7 @@ def test_an_ensemble_varies_over_seeds_as_its_jackknife_does(several) -> None:
     long, drawn, target = several
     aligned = align(long)
     daily = {name: one.rank_ic for name, one in scores_of(aligned).items()}
-    found = rank_ic_of_ensembles(long, aligned, daily)["none"]
+    found = rank_ic_of_ensembles(cube_of(long), aligned, daily)["none"]
     np.testing.assert_allclose(found.mean(axis=0), spearman(drawn.mean(axis=0), target), atol=1e-12)
     without = [
         spearman(drawn[[k for k in range(3) if k != s]].mean(axis=0), target).mean()

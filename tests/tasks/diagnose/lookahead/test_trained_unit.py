@@ -119,6 +119,17 @@ def test_controls_leak_and_all_other_variants_are_clean(name, trained, panel):
     assert ("measured in the network: batch" in training.detail) == couples
 
 
+@pytest.mark.parametrize("name", ["cs_rank", "full_sample_zscore"])
+def test_training_on_chunks_is_audited_like_training_on_windows(name, trained, panel):
+    unit = trained(name).unit
+    training = replace(unit.training, samples="chunks", chunk=20, epochs=1)
+    chunked = train_unit(replace(unit, training=training), panel)
+    findings = diagnose_unit(chunked, panel, train_unit, 1, 0)
+    verdict = Verdict.LEAK if VARIANTS[name].control else Verdict.CLEAN
+    assert overall(findings) is verdict
+    assert named(findings, "train_invariance").verdict is verdict
+
+
 @pytest.mark.parametrize("name", ["zscore", "full_sample_zscore"])
 def test_train_invariance_retrains_once_and_again_to_confirm_a_leak(name, trained, panel):
     calls = []
