@@ -112,7 +112,10 @@ def offer(field: JsonSchema, names: list[str]) -> None:
     titles = "built in", f"your own{', too' * many}: {OWN}"
     if many:
         one = f"({'|'.join(built_in['enum'])}|{OWN_PATTERN[1:-1]})"
-        own["pattern"] = rf"^{one}( \+ {one})*( @ \w+)?( -> \w+)?$"  # combinations, batches, target
+        groups = rf"{one}\([^()&]+\)( & {one}\([^()&]+\))*"
+        first = rf"({one}|{groups})"
+        # combinations, groups of features, batches, target
+        own["pattern"] = rf"^{first}( \+ {one})*( @ \w+)?( -> \w+)?$"
         built_in, own = ({"type": "array", "items": one} for one in (built_in, own))
         del field["items"]
     del field["type"]

@@ -1,5 +1,6 @@
 """The typed description of an experiment, for presets, the command line and flow parameters."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -12,7 +13,7 @@ from foldproof.conf.compute import ComputeSpec
 from foldproof.conf.form import Description
 from foldproof.models.batches import BATCHES
 from foldproof.models.engine import require_samples
-from foldproof.models.normalizers import CONTROLS, VARIANTS, resolve
+from foldproof.models.normalizers import CONTROLS, VARIANTS, grouped_name, resolve
 from foldproof.models.spec import OWN, NetworkSpec, TrainingSpec, at_least, require
 from foldproof.tasks.attribute.spec import AttributionSpec
 from foldproof.tasks.compare.spec import StatisticsSpec
@@ -46,7 +47,8 @@ class Experiment(Description):
     variants: tuple[str, ...]
     """Keys of models.normalizers.VARIANTS, or package.module:attribute for your own. Several are
     combined as cs_rank + layer_norm; zscore @ date_block trains on these batches, and
-    zscore -> cs_rank on this kind of target, whatever target.kind scores."""
+    zscore -> cs_rank on this kind of target, whatever target.kind scores. A mapping of features to
+    variants, such as {close: price_relative, "*": cs_rank}, normalizes groups of features."""
     references: tuple[str, ...] = tuple(REFERENCES)
     """Forecasters to compare the LSTM with: keys of tasks.train.REFERENCES."""
     network: NetworkSpec = NetworkSpec()
@@ -73,6 +75,14 @@ class Experiment(Description):
     """Retraining, scoring and monitoring of a registered model."""
     compute: ComputeSpec = ComputeSpec()
     """Workers, and where the results of units are kept."""
+
+    @field_validator("variants", mode="before")
+    @classmethod
+    def named_groups(cls, names: object) -> object:
+        """A mapping of features to variants becomes the name of one variant."""
+        if not isinstance(names, list | tuple):
+            return names
+        return tuple(grouped_name(one) if isinstance(one, Mapping) else one for one in names)
 
     @field_validator("variants")
     @classmethod

@@ -14,6 +14,7 @@ from foldproof.flows.paths import PANELS
 from foldproof.flows.processes.api import ServerError
 from foldproof.flows.processes.workers import DiedError, WorkerError
 from foldproof.models.engine import require_engine
+from foldproof.models.normalizers import resolve, with_features
 from foldproof.tasks.attribute.explain import ExplainError
 from foldproof.tasks.data import DataError, DataSpec, Panel, TargetSpec, build, folder_of
 from foldproof.tasks.operate.nightly_inputs import OperationError
@@ -73,7 +74,8 @@ def check_experiment(experiment: Experiment, compared: bool = False) -> Iterator
         TrackingError: There is no store to log to.
         StorageError: Results cannot be kept where ``compute.storage`` says.
         WorkerError: A worker cannot be used.
-        TrainingError: The engine asked for cannot run here.
+        TrainingError: The engine asked for cannot run here, or a variant's groups of features are
+            not those of the panel.
         DataError: The data cannot be used.
         PlanError: The panel is too short for the folds, or too few of its dates are tested.
     """
@@ -86,6 +88,7 @@ def check_experiment(experiment: Experiment, compared: bool = False) -> Iterator
     checked: Checked = {}
     panel, folds = built(experiment.data, experiment.target, experiment.split, checked)
     for variant in experiment.variants:
+        require_groups(variant, panel)
         target = experiment.target_of(variant)
         if (experiment.data, target) not in checked:
             built(experiment.data, target, experiment.split, checked)
@@ -116,6 +119,14 @@ def require_compute(compute: ComputeSpec, given: object) -> None:
         require_storage(compute.storage)
     if check := ENGINES[compute.engine].check:
         late(check)(compute, given)
+
+
+def require_groups(variant: str, panel: Panel) -> None:
+    """Raise TrainingError unless the groups of features in ``variant`` are those of the panel."""
+    try:
+        with_features(resolve(variant), panel.features)
+    except ValueError as error:
+        raise TrainingError(str(error)) from error
 
 
 def require_scored(folds: Iterable[Fold], panel: Panel, horizon: int) -> None:

@@ -56,12 +56,12 @@ def compare_on(
         )
     with watch("decomposition"), screen.busy("decomposition"):
         decomposition = decompose_forecasts(
-            forecasts, panel, experiment.data, plan.folds, experiment.target.horizon,
+            forecasts, panel, experiment.data, plan.folds, experiment.target,
             experiment.statistics, experiment.decomposition, outside,
         )  # fmt: skip
     with watch("portfolios"), screen.busy("portfolios"):
         portfolios = simulate_portfolios(
-            forecasts, panel, experiment.data, plan.folds, experiment.target.horizon,
+            forecasts, panel, experiment.data, plan.folds, experiment.target,
             experiment.statistics, experiment.portfolio, outside,
         )  # fmt: skip
     results = assemble(

@@ -100,6 +100,6 @@ def _refresh(network: Forecaster, passes: Iterable[tuple[Tensor, Tensor]]) -> No
 
 def _normalizers_train(network: Forecaster, training: bool) -> None:
     """Set the mode of the normalizers; dropout stays off."""
-    for part in (network.window, network.hidden):
+    for part in (network.window, network.cell, network.hidden):
         if part is not None:
             part.train(training)

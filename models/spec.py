@@ -115,7 +115,7 @@ def check_setting(spec: Any, name: str, value: Any) -> None:
     choices = [*spec.__choices__.get(name, ())]
     for entry in (value if isinstance(value, tuple) else (value,)) if choices else ():
         # users' own names and combinations such as "a + b -> target" are checked when resolved
-        own = OWN in choices and (entry.count(":") == 1 or not set("+@>").isdisjoint(entry))
+        own = OWN in choices and (entry.count(":") == 1 or not set("+@>&(").isdisjoint(entry))
         hint = nearest(entry, choices) or f"; there are {', '.join(choices)}"
         require(own or entry in choices, f"{name} has no choice {clipped(entry)}{hint}")
 

@@ -50,7 +50,7 @@ def listing(found: list[Compared]) -> Table:
             str(one.variants),
             one.best or "- (all leak)",
             "-" if one.rank_ic is None else f"{one.rank_ic:+.4f}",
-            one.verdict or "LEAK",
+            one.verdict if one.best else "LEAK",
             one.run_id[:8],
         )
     return table

@@ -1,6 +1,7 @@
 """Workers of a Dask cluster, on this machine or on others."""
 
 import hashlib
+import logging
 import os
 import socket
 import sys
@@ -26,11 +27,19 @@ from foldproof.flows.processes.workers import DiedError, Started, WorkerError
 from foldproof.models.imported import NOT_THEIRS, imported
 from foldproof.models.normalizers import split_name
 from foldproof.models.spec import NetworkSpec, TrainingSpec
+from foldproof.tasks.data.panel.kept_rows import FILE as ROWS
 from foldproof.tasks.data.panel.reference import PanelRef, is_panel, stored
 from foldproof.tasks.storage import leave_note, located, remove_note
 
 try:
-    from distributed import CancelledError, Client, KilledWorker, Security, TimeoutError
+    from distributed import (
+        CancelledError,
+        Client,
+        KilledWorker,
+        Security,
+        TimeoutError,
+    )
+    from distributed.comm import CommClosedError
     from prefect_dask.task_runners import PrefectDaskFuture
 except ImportError as error:
     raise WorkerError(
@@ -85,6 +94,8 @@ def connected(address: str) -> Iterator[Client]:
         WorkerError: None answers.
     """
     require_certificate(address)
+    for name in ("distributed", "distributed.client"):  # it logs what it raises, with a traceback
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     parts = urlsplit(address)
     try:  # a client that fails to connect would keep trying, and complain when it is collected
         socket.create_connection((parts.hostname, parts.port or PORT), timeout=CONNECT).close()
@@ -228,7 +239,7 @@ class Future(PrefectDaskFuture[Any]):
                 f"its worker died {error.allowed_failures + 1} times; the last was "
                 f"{error.last_worker.address}"
             ) from error
-        except CancelledError as error:
+        except (CancelledError, CommClosedError) as error:
             raise WorkerError(
                 "the Dask scheduler stopped answering: start it again and repeat the command, "
                 "which resumes"
@@ -306,6 +317,11 @@ class Cluster(TaskRunner[Future]):
         if isinstance(value, Path):
             if not is_panel(value):
                 raise WorkerError(f"{value} is no panel, and other machines do not have it")
+            if not (value / ROWS).is_file():
+                raise WorkerError(
+                    "the rows of this panel hold a value that Arrow has no type for, so they "
+                    "cannot travel to the workers: leave out compute.engine=dask, or such columns"
+                )
             if value not in self.refs:
                 self.refs[value] = stored(value, self.storage)
             return self.refs[value]

@@ -3,6 +3,13 @@
 from foldproof.models.normalizers.catalogue import VARIANTS, resolve
 from foldproof.models.normalizers.combined import split_name
 from foldproof.models.normalizers.controls import CONTROLS
+from foldproof.models.normalizers.grouped import (
+    grouped_name,
+    variant_names,
+    window_variants,
+    with_features,
+    with_state,
+)
 from foldproof.models.normalizers.variant import (
     HiddenNormalizer,
     InputNormalizer,
@@ -22,7 +29,12 @@ __all__ = [
     "Scoring",
     "Variant",
     "WindowNormalizer",
+    "grouped_name",
     "independent",
     "resolve",
     "split_name",
+    "variant_names",
+    "window_variants",
+    "with_features",
+    "with_state",
 ]

@@ -27,6 +27,7 @@ from foldproof.models.normalizers.cross_section import (
     CrossSectionRobustZScore,
     CrossSectionZScore,
 )
+from foldproof.models.normalizers.grouped import grouped, is_grouped, split_groups
 from foldproof.models.normalizers.hidden import (
     BatchRenorm,
     CausalBatchNorm,
@@ -353,7 +354,8 @@ def resolve(name: str) -> Variant:
             variant of your own; several of these joined by `` + ``, see
             :func:`~.combined.combined`; and after them `` @ `` with a key of ``BATCHES`` to train
             on, see :func:`~.combined.on_batches`; and after these `` -> `` with a kind of target to
-            train on, see :func:`~.combined.trained_on`.
+            train on, see :func:`~.combined.trained_on`. In place of the first name, a normalization
+            for each group of features, see :mod:`~.grouped`.
 
     Raises:
         ValueError: There is no such key, module or attribute, it is not a Variant, or the names do
@@ -368,6 +370,9 @@ def resolve(name: str) -> Variant:
         return on_batches(name, resolve(name.partition(AT)[0]), batches)
     if len(names) > 1:
         return combined(names, [resolve(one) for one in names])
+    if is_grouped(name):
+        groups = split_groups(name)
+        return grouped(name, groups, [resolve(one) for one, _ in groups])
     if ":" in name:
         return imported(name, "variant", Variant)
     message = unknown("normalization variant", name, {**VARIANTS, **CONTROLS})

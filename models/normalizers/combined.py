@@ -92,6 +92,7 @@ def combined(names: Sequence[str], variants: Sequence[Variant]) -> Variant:
         ),
         trap="; ".join(dict.fromkeys(one.trap for one in variants)),
         unbounded=first.unbounded,
+        groups=first.groups,
         kinks="; ".join(dict.fromkeys(one.kinks for one in variants if one.kinks)),
     )
 

@@ -153,11 +153,11 @@ class RollingRobustZScore(RollingZScore):
             center = medians(rows)
             spreads.append(MAD_TO_SD * medians(np.abs(rows - center[:, None])))
             centers.append(np.where(np.isfinite(rows).sum(1) >= self.minimum, center, np.nan))
-        center, spread = (
+        location, scale = (
             torch.from_numpy(np.concatenate(parts)).reshape(values.shape).to(values.device)
             for parts in (centers, spreads)
         )
-        return clipped(scaled(still, center, spread), self.clip)
+        return clipped(scaled(still, location, scale), self.clip)
 
 
 def medians(rows: np.ndarray) -> np.ndarray:

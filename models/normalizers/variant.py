@@ -161,6 +161,8 @@ class Variant:
         scoring: How a control is scored; None for eval mode, each date for itself.
         statistics: The rows or samples that its statistics come from, in a few words.
         trap: The mistake that users make with it, in one line.
+        groups: The features of each group, as written, where it normalizes groups of features
+            differently.
         kinks: Where its slopes jump or are steep, so that integrated gradients may miss the
             tolerance; empty where they add up. Where they miss it, attributions to raw rows are
             Shapley values.
@@ -187,6 +189,7 @@ class Variant:
     kinks: str = ""
     positive: bool = False
     unbounded: bool = False
+    groups: tuple[str, ...] = ()
     cell: Callable[[nn.LSTM, int], CellNormalizer] | None = None
 
     def __post_init__(self) -> None:

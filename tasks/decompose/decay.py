@@ -9,18 +9,20 @@ from foldproof.tasks.decompose.estimates import estimates
 from foldproof.tasks.decompose.ranked import Ranked
 
 
-def later_return(price: np.ndarray, horizon: int, delay: int = 0) -> np.ndarray:
+def later_return(
+    price: np.ndarray, horizon: int, delay: int = 0, delisting_return: float | None = None
+) -> np.ndarray:
     """(D, S) simple return from close d + 1 + ``delay`` over ``horizon`` trading days.
 
     With no delay it is the return behind the target; the delay moves its start and its end.
     """
-    found = forward_return(price, horizon)
+    found = forward_return(price, horizon, delisting_return)
     return lagged(found[::-1], delay)[::-1]
 
 
 def by_horizon(
     ranked: Ranked, price: np.ndarray, rows: np.ndarray, columns: np.ndarray,
-    pairs: list[tuple[int, int]], level: float,
+    pairs: list[tuple[int, int]], level: float, delisting_return: float | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Mean rank IC of every row on returns over other horizons and after delays.
 
@@ -33,13 +35,14 @@ def by_horizon(
         columns: Columns of the panel with its symbols.
         pairs: Horizon and delay of each return.
         level: Level of each interval.
+        delisting_return: As in the target's setting.
 
     Returns:
         row, horizon, delay, dates, rank_ic, low, high.
     """
     parts = []
     for horizon, delay in pairs:
-        target = later_return(price, horizon, delay)[np.ix_(rows, columns)]
+        target = later_return(price, horizon, delay, delisting_return)[np.ix_(rows, columns)]
         daily = ranked.rank_ics(target)
         known = np.isfinite(daily).all(axis=1)
         found = estimates(daily[known], horizon, level)

@@ -59,6 +59,7 @@ def decompose(
     candidates: Sequence[str],
     horizon: int,
     *,
+    delisting_return: float | None = None,
     closes: Closes | None = None,
     industries: np.ndarray | None = None,
     statistics: StatisticsSpec = StatisticsSpec(),  # noqa: B008  # frozen
@@ -75,6 +76,7 @@ def decompose(
         folds: The plan.
         candidates: Variants that the ensemble averages.
         horizon: Rows that a label spans.
+        delisting_return: Return of a stock that ends before its label; None for no label.
         closes: Prices of the panel's dates; None leaves out horizons, delays and volatility.
         industries: (D, S) int, the panel's industries by number, -1 where unknown; None without.
         statistics: Level, draws and seed.
@@ -104,7 +106,9 @@ def decompose(
         pairs = [(one, 0) for one in spec.horizons] + [(horizon, one) for one in spec.delays]
         distinct = list(dict.fromkeys(pairs))
         if distinct:
-            decay = by_horizon(ranked, closes.quoted, rows, columns, distinct, level)
+            decay = by_horizon(
+                ranked, closes.quoted, rows, columns, distinct, level, delisting_return
+            )
     return Decomposition(
         table=table,
         neutral=neutral,

@@ -13,7 +13,7 @@ from foldproof.tasks.compare.cube import Parts, forecasts_hash
 from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.data import load
 from foldproof.tasks.data.panel.kept_rows import rows_of
-from foldproof.tasks.data.spec import DataSpec
+from foldproof.tasks.data.spec import DataSpec, TargetSpec
 from foldproof.tasks.decompose.decompose import Decomposition, decompose
 from foldproof.tasks.decompose.prices import closes_of, industries_of
 from foldproof.tasks.decompose.spec import DecompositionSpec
@@ -29,15 +29,15 @@ def forecasts_key(step: str, parameters: dict[str, Any], code: str) -> str:
 
     Args:
         step: Its name.
-        parameters: forecasts, panel, data, folds, horizon, statistics, spec and outside: what
+        parameters: forecasts, panel, data, folds, target, statistics, spec and outside: what
             decides it.
         code: Version of its code.
     """
-    settings = [asdict(parameters[name]) for name in ("statistics", "spec")]
+    settings = [asdict(parameters[name]) for name in ("target", "statistics", "spec")]
     decides = [
         forecasts_hash(parameters["forecasts"]), Path(parameters["panel"]).name,
         parameters["data"].fill_limit,
-        [ranges(fold) for fold in parameters["folds"]], parameters["horizon"], settings,
+        [ranges(fold) for fold in parameters["folds"]], settings,
         sorted(parameters["outside"]), code,
     ]  # fmt: skip
     return f"{step}-{digest(*decides)}"
@@ -65,7 +65,7 @@ def decompose_forecasts(
     panel: Path,
     data: DataSpec,
     folds: tuple[Fold, ...],
-    horizon: int,
+    target: TargetSpec,
     statistics: StatisticsSpec,
     spec: DecompositionSpec,
     outside: Collection[str],
@@ -77,7 +77,8 @@ def decompose_forecasts(
         load(panel),
         folds,
         candidates_of(aligned, outside),
-        horizon,
+        target.horizon,
+        delisting_return=target.delisting_return,
         closes=closes_of(rows, data.fill_limit),
         industries=industries_of(rows),
         statistics=statistics,

@@ -12,7 +12,7 @@ from foldproof.tasks.compare.cube import Parts, Tables, tables_of
 from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.data import load
 from foldproof.tasks.data.panel.kept_rows import rows_of
-from foldproof.tasks.data.spec import DataSpec
+from foldproof.tasks.data.spec import DataSpec, TargetSpec
 from foldproof.tasks.decompose.prices import closes_of
 from foldproof.tasks.decompose.rows import decomposed_rows, places
 from foldproof.tasks.decompose.task import candidates_of, forecasts_key
@@ -56,7 +56,7 @@ def simulate_portfolios(
     panel: Path,
     data: DataSpec,
     folds: tuple[Fold, ...],
-    horizon: int,
+    target: TargetSpec,
     statistics: StatisticsSpec,
     spec: PortfolioSpec,
     outside: Collection[str],
@@ -71,7 +71,8 @@ def simulate_portfolios(
         closes,
         *places(aligned, content),
         content.dates,
-        horizon,
+        target.horizon,
+        delisting_return=target.delisting_return or 0.0,
         statistics=statistics,
         spec=spec,
     )

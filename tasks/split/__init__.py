@@ -1,8 +1,18 @@
-"""Walk-forward plans: cut into folds, purged, hashed and audited."""
+"""Plans: walk-forward and combinatorial, purged, hashed and audited."""
 
 from foldproof.tasks.split.audit import audit_plan
+from foldproof.tasks.split.combinatorial import CombinatorialFold, CombinatorialPurged
 from foldproof.tasks.split.cut import PlanError
 from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.split.walk_forward import WalkForward, plan_hash, scored_folds
 
-__all__ = ["Fold", "PlanError", "WalkForward", "audit_plan", "plan_hash", "scored_folds"]
+__all__ = [
+    "CombinatorialFold",
+    "CombinatorialPurged",
+    "Fold",
+    "PlanError",
+    "WalkForward",
+    "audit_plan",
+    "plan_hash",
+    "scored_folds",
+]

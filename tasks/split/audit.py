@@ -1,17 +1,19 @@
 """Audit of a plan from its dates alone, independent of the code that cut it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
+from foldproof.tasks.split.combinatorial import CombinatorialFold
 from foldproof.tasks.split.fold import Fold
 
-BORDERS = (("train", "validation"), ("validation", "test"), ("train", "test"))
-"""Pairs of blocks of a fold, the earlier one first."""
+Rows = Sequence[int] | np.ndarray
 
 
-def audit_plan(folds: Iterable[Fold], label_end: np.ndarray, embargo: int = 0) -> pd.DataFrame:
+def audit_plan(
+    folds: Iterable[Fold | CombinatorialFold], label_end: np.ndarray, embargo: int = 0
+) -> pd.DataFrame:
     """Gap and label overlap at every border of every fold.
 
     Args:
@@ -20,36 +22,37 @@ def audit_plan(folds: Iterable[Fold], label_end: np.ndarray, embargo: int = 0) -
         embargo: Trading days required between the last label and the later block.
 
     Returns:
-        One row per fold and border (``train|validation``, ``validation|test``, ``train|test``;
-        borders of an empty block are left out): ``earlier_rows``, ``earlier_first``,
-        ``earlier_last``, ``later_rows``, ``later_first``, ``later_last``; ``gap``, trading days
-        between the blocks; ``overlap``, earlier rows whose [date, label end] reaches into the
-        later block or beyond; ``label_gap``, trading days between the last known label end and the
-        later block (negative if it reaches in); ``short``, trading days that the gap lacks to
-        ``embargo``. In a valid plan ``overlap`` and ``short`` are 0 in every row.
+        One row per fold and border (``train|validation``, ``validation|test``, ``train|test``, and
+        ``test|train`` where rows after a test block are trained on; borders of an empty block are
+        left out): ``earlier_rows``, ``earlier_first``, ``earlier_last``, ``later_rows``,
+        ``later_first``, ``later_last``; ``gap``, trading days between the blocks; ``overlap``,
+        earlier rows whose [date, label end] reaches into the later block or beyond; ``label_gap``,
+        trading days between the last known label end and the later block (negative if it reaches
+        in); ``short``, trading days that the gap lacks to ``embargo``. In a valid plan ``overlap``
+        and ``short`` are 0 in every row.
     """
     return pd.DataFrame(
         [
-            _border(fold, f"{first}|{second}", label_end, embargo)
+            {"fold": fold.number, "border": name}
+            | _border(fold.calendar, earlier, later, label_end, embargo if between else 0)
             for fold in folds
-            for first, second in BORDERS
-            if getattr(fold, first) and getattr(fold, second)
+            for name, earlier, later, between in fold.borders()
+            if len(earlier) and len(later)
         ]
     )
 
 
-def _border(fold: Fold, border: str, label_end: np.ndarray, embargo: int) -> dict[str, object]:
+def _border(
+    dates: np.ndarray, earlier: Rows, later: Rows, label_end: np.ndarray, embargo: int
+) -> dict[str, object]:
     """One row of the table, computed by comparing dates."""
-    earlier, later = (list(getattr(fold, name)) for name in border.split("|"))
-    calendar = fold.calendar.astype("datetime64[D]")
-    before, after = calendar[earlier], calendar[later]
-    ends = label_end.astype("datetime64[D]")[earlier]
+    calendar = dates.astype("datetime64[D]")
+    before, after = calendar[list(earlier)], calendar[list(later)]
+    ends = label_end.astype("datetime64[D]")[list(earlier)]
     reaches = (before <= after.max()) & (np.isnat(ends) | (ends >= after.min()))
     known = ends[~np.isnat(ends)]
     label_gap = _days_between(calendar, known.max(), after.min()) if len(known) else None
     return {
-        "fold": fold.number,
-        "border": border,
         "earlier_rows": len(before),
         "earlier_first": before.min(),
         "earlier_last": before.max(),

@@ -1,8 +1,12 @@
 """A fold: three date ranges in time order, train | validation | test."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+
+BORDERS = (("train", "validation"), ("validation", "test"), ("train", "test"))
+"""Pairs of blocks of a fold, the earlier one first."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,11 @@ class Fold:
     validation: range
     test: range
     calendar: np.ndarray = field(repr=False, compare=False)
+
+    def borders(self) -> Iterator[tuple[str, range, range, bool]]:
+        """Name, earlier rows, later rows and whether an embargo lies between, at each border."""
+        for first, second in BORDERS:
+            yield f"{first}|{second}", getattr(self, first), getattr(self, second), True
 
     @property
     def train_dates(self) -> np.ndarray:

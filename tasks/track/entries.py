@@ -41,9 +41,18 @@ def keys_of(names: Iterable[str]) -> dict[str, str]:
     keys = {name: key_of(name) for name in names}
     uses = Counter(keys.values())
     return {
-        name: key if uses[key] == 1 or key == name else f"{key[: LONGEST['key'] - 9]}_{mark(name)}"
-        for name, key in keys.items()
+        name: key if uses[key] == 1 or key == name else marked(name) for name, key in keys.items()
     }
+
+
+def marked(name: str) -> str:
+    """The key of a name whose plain key another name has."""
+    return f"{key_of(name)[: LONGEST['key'] - 9]}_{mark(name)}"
+
+
+def value_of(entries: Mapping[str, str], name: str) -> str:
+    """The value logged under ``name``, whatever key it got from :func:`keys_of`; empty if none."""
+    return entries.get(marked(name), entries.get(key_of(name), ""))
 
 
 def mark(name: str) -> str:

@@ -8,7 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from foldproof.models.normalizers import InputNormalizer, Scaled, independent, resolve
+from foldproof.models.normalizers import (
+    InputNormalizer,
+    Scaled,
+    independent,
+    resolve,
+    with_features,
+)
 from foldproof.models.windows import Windows
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.train.unit import Unit
@@ -42,7 +48,10 @@ def fit_statistics(unit: Unit, panel: Panel) -> dict[str, np.ndarray]:
     Raises:
         TrainingError: A feature has no value in the training rows.
     """
-    normalizer = resolve(unit.variant).input
+    try:
+        normalizer = with_features(resolve(unit.variant), panel.features).input
+    except ValueError as error:
+        raise TrainingError(str(error)) from error
     if normalizer is None:
         return {}
     values, member = tensors(panel) if independent(normalizer) is None else (

@@ -8,7 +8,7 @@ import torch
 
 from foldproof.models import engine
 from foldproof.models.network import Forecaster, build
-from foldproof.models.normalizers import resolve
+from foldproof.models.normalizers import resolve, with_state
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.train.inputs import TrainingError, fit_statistics, unit_windows
@@ -18,7 +18,8 @@ from foldproof.tasks.train.unit import TrainedUnit, Unit
 def network_of(trained: TrainedUnit, n_features: int) -> Forecaster:
     """The trained network in eval mode."""
     unit = trained.unit
-    variant, runs = resolve(unit.variant), unit.training.engine
+    variant = with_state(resolve(unit.variant), trained.statistics)
+    runs = unit.training.engine
     network = build(variant, n_features, unit.network, unit.seed, runs)
     weights = {name: torch.from_numpy(np.array(w)) for name, w in trained.weights.items()}
     network.load_state_dict(weights)
@@ -46,8 +47,9 @@ def fit_unit(unit: Unit, panel: Panel) -> tuple[TrainedUnit, Forecaster]:
     Raises:
         TrainingError: Too few complete windows with a known label, or the loss diverged.
     """
-    variant, place = resolve(unit.variant), f"variant {unit.variant}, fold {unit.fold.number}"
+    place = f"variant {unit.variant}, fold {unit.fold.number}"
     statistics = fit_statistics(unit, panel)
+    variant = with_state(resolve(unit.variant), statistics)
     scale = target_scale(panel, unit.fold.train)
     rows = range(unit.fold.train.start, unit.fold.validation.stop)
     windows = unit_windows(unit, panel, statistics, rows, panel.target / np.float32(scale))

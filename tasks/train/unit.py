@@ -13,7 +13,7 @@ import pandas as pd
 
 from foldproof.models.engine import lstm_engine
 from foldproof.models.imported import imported
-from foldproof.models.normalizers import Variant, split_name
+from foldproof.models.normalizers import Variant, split_name, variant_names
 from foldproof.models.spec import NetworkSpec, TrainingSpec
 from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.version import code_version
@@ -95,7 +95,7 @@ def variant_version(name: str) -> str:
     Files that it imports do not count.
     """
     versions = []
-    for part in split_name(name).names:
+    for part in (one for whole in split_name(name).names for one in variant_names(whole)):
         module, colon, _ = part.partition(":")
         if not colon:
             continue
@@ -106,8 +106,8 @@ def variant_version(name: str) -> str:
 
 
 def file_name(variant: str) -> str:
-    """The name of a variant with a dot for each run of colons, spaces, +, @ and ->."""
-    return re.sub(r"(?:[:+@\s]|->)+", ".", variant)
+    """The name of a variant with a dot for each run of characters that file names should lack."""
+    return re.sub(r"(?:[^\w.-]|->)+", ".", variant).strip(".")
 
 
 def units_key(step: str, trained: Sequence[TrainedUnit], *decides: object) -> str:

@@ -108,6 +108,7 @@ def test_missing_keys_and_names_of_users_own_are_accepted() -> None:
     assert not errors({})
     assert not errors({"variants": ["none", "my.package:variant"]})
     assert not errors({"variants": ["cs_rank + layer_norm", "my:own + rms_norm @ date_block"]})
+    assert not errors({"variants": ["price_relative(close) & my:own(a b_*) & cs_rank(*) + revin"]})
     assert not errors({"data": {"features": "my.package:features"}})
 
 

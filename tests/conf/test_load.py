@@ -176,6 +176,19 @@ BAD_SETTINGS = {
 }
 
 
+def test_groups_of_features_are_written_as_a_mapping_or_as_a_name() -> None:
+    groups = "variants=[{close volume: price_relative, '*': cs_rank}]"
+    names = "variants=['price_relative(close volume) & cs_rank(*)']"
+    assert load("quick", [groups]).variants == ("price_relative(close volume) & cs_rank(*)",)
+    assert load("quick", [groups]) == load("quick", [names])
+    for broken, says in {
+        "variants=[{close: zscor, '*': cs_rank}]": "did you mean zscore",
+        "variants=[{close: layer_norm, '*': cs_rank}]": "join it to all groups with",
+    }.items():
+        with pytest.raises(ConfigError, match=says):
+            load("quick", [broken])
+
+
 def test_a_cell_that_the_native_lstm_lacks_is_refused_with_that_engine_only() -> None:
     cell = "variants=[layer_norm_cell, weight_norm]"
     with pytest.raises(ValueError, match="native does not run the LSTM's cell of variant layer_no"):

@@ -4,9 +4,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from foldproof.flows.checks import require_scored
+from foldproof.flows.checks import require_scored, require_styles
 from foldproof.flows.training_panel import require_same_rows
 from foldproof.tasks.data import DataError, DataSpec, Panel, SyntheticSpec, TargetSpec, build
+from foldproof.tasks.decompose.spec import DecompositionSpec
 from foldproof.tasks.split import Fold, PlanError
 
 CALENDAR = np.arange("2020-01-01", "2020-04-10", dtype="datetime64[D]")
@@ -29,6 +30,14 @@ def test_test_blocks_that_are_too_short_for_intervals_are_refused_before_trainin
         "14 test dates have a label; intervals with a horizon of 5 need at least 20: lengthen "
         "split.test, or raise split.keep"
     )
+
+
+def test_a_style_that_is_no_feature_is_refused_before_training() -> None:
+    experiment = SimpleNamespace(decomposition=DecompositionSpec(styles=("size",)))
+    panel = SimpleNamespace(features=("value", "size"))
+    require_styles(experiment, panel)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"names 'size', which is no feature of the panel"):
+        require_styles(experiment, SimpleNamespace(features=("value",)))  # type: ignore[arg-type]
 
 
 def test_panels_of_several_targets_must_hold_the_same_rows() -> None:

@@ -68,6 +68,7 @@ def test_each_variant_is_tuned_on_folds_that_are_not_scored(place: Place) -> Non
     assert sorted(forecasts(place)["fold"].unique()) == [1, 2]
     logged = runs(place)
     assert logged["cs_rank"].data.params["tuned.learning_rate"] == "0.01"
+    assert logged["summary"].data.metrics["selection/earlier"] == 0
     table = pd.read_csv(next((place.folder / ".foldproof").rglob("tuning.csv")))
     assert table.groupby("variant").size().to_dict() == {"none": 2, "cs_rank": 2}
     best = table.loc[table.groupby("variant")["rank_ic"].idxmax()]

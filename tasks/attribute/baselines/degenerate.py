@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from foldproof.models.normalizers import WindowNormalizer, resolve
+from foldproof.models.normalizers import WindowNormalizer, resolve, window_variants
 from foldproof.tasks.attribute.baselines.catalogue import BaselineInputs, baseline_of
 from foldproof.tasks.attribute.baselines.sampling import cut
 
@@ -33,12 +33,14 @@ def degenerate(variant: str, baseline: str) -> str:
     """
     inputs = white_noise()
     start = baseline_of(baseline, inputs)
-    normalizer = resolve(variant).window_for(FEATURES, LENGTH)
-    if normalizer is None:
-        return ""
-    normalizer.to(start.dtype).eval()
     windows = cut(inputs.values, inputs.samples, LENGTH)
-    return reason(normalizer, windows, start)
+    for one in window_variants(resolve(variant)):
+        normalizer = one.window_for(FEATURES, LENGTH)
+        if normalizer is not None:
+            why = reason(normalizer.to(start.dtype).eval(), windows, start)
+            if why:
+                return why
+    return ""
 
 
 def reason(normalizer: WindowNormalizer, windows: Tensor, start: Tensor) -> str:

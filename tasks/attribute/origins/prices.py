@@ -5,7 +5,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from foldproof.models.normalizers import resolve
+from foldproof.models.normalizers import resolve, with_state
 from foldproof.tasks.attribute.origins.by_return import (
     StopsAtFeaturesError,
     price_attributions,
@@ -50,7 +50,7 @@ def prices_of_unit(
     """
     panel, unit, days = inputs.panel, inputs.trained.unit, len(inputs.panel.dates)
     values, model = torch.from_numpy(np.array(panel.values)), FixedStatistics.of(inputs.trained)
-    normalizer = resolve(unit.variant).input
+    normalizer = with_state(resolve(unit.variant), inputs.trained.statistics).input
     whole = follows_later_rows(normalizer, values, inputs.member, unit.fold.train)
     rows, lines = [], []
     for sample, reference in chosen_forecasts(inputs, forecasts):

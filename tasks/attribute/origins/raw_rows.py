@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from foldproof.models.network import Ensemble, Forecaster
-from foldproof.models.normalizers import InputNormalizer, resolve
+from foldproof.models.normalizers import InputNormalizer, resolve, with_state
 from foldproof.tasks.attribute.baselines.sampling import cut
 from foldproof.tasks.attribute.methods.adaptive import TOLERANCE, resolved_gradients
 from foldproof.tasks.train import TrainedUnit, network_of
@@ -154,7 +154,7 @@ def neighbourhood_of(
     days, window = len(values), model.window
     if not window <= date + 1 <= days:
         raise ValueError(f"a window of {window} rows must end within {days} rows, at row {date}")
-    variant, train = resolve(model.variant), model.train
+    variant, train = with_state(resolve(model.variant), model.state), model.train
     normalizer = variant.input
     whole = train is not None and follows_later_rows(normalizer, values, member, train)
     first, last = date - window + 1, min(days, date + 1 + AFTER)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from foldproof.models.network import build
-from foldproof.models.normalizers import resolve
+from foldproof.models.normalizers import resolve, with_state
 from foldproof.tasks.attribute.trust.catalogue import Check, check
 from foldproof.tasks.attribute.trust.random_rankings import INSIDE, random_band
 from foldproof.tasks.statistics.agreement import spearman
@@ -114,7 +114,8 @@ def new_weights(trained: TrainedUnit, features: int, draw: int) -> dict[str, np.
     """Weights and buffers of the unit's network before any training, from another seed."""
     unit = trained.unit
     seed = unit.seed + SEEDS_APART * (draw + 1)
-    network = build(resolve(unit.variant), features, unit.network, seed)
+    variant = with_state(resolve(unit.variant), trained.statistics)
+    network = build(variant, features, unit.network, seed)
     return {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
 
 

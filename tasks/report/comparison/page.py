@@ -15,8 +15,8 @@ from foldproof.tasks.report.audit.matrices import subjects_of
 from foldproof.tasks.report.audit.text import grouped, witness_text
 from foldproof.tasks.report.comparison.answers import QUESTIONS, answers
 from foldproof.tasks.report.comparison.figures import figures_of
-from foldproof.tasks.report.comparison.ranking import kind_of
 from foldproof.tasks.report.decomposition.rows import decomposition_table, removed
+from foldproof.tasks.report.kinds import kind_of
 from foldproof.tasks.report.portfolio.table import heads, portfolio_table
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.template import Report, fill

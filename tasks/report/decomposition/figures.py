@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from foldproof.tasks.decompose.decompose import Decomposition
 from foldproof.tasks.report import style
-from foldproof.tasks.report.comparison.ranking import KINDS, kind_of
 from foldproof.tasks.report.decomposition.rows import front_rows, neutral, shown_rows
+from foldproof.tasks.report.kinds import KINDS, kind_of
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.text import is_reference, label
 

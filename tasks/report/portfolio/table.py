@@ -11,6 +11,8 @@ from foldproof.tasks.report.decomposition.rows import entries, shown_rows
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.text import minus
 
+SPACE = "\N{NO-BREAK SPACE}"
+
 
 class Head(NamedTuple):
     """Title of a column and its meaning."""
@@ -21,13 +23,14 @@ class Head(NamedTuple):
 
 def heads(found: Portfolios) -> list[Head]:
     """The columns of the table."""
+    costs = dict.fromkeys(found.costs["cost"])
     ratios = [
-        Head(f"Sharpe, {cost:g} bp", "Annual return over volatility after this cost of a trade.")
-        for cost in dict.fromkeys(found.costs["cost"])
+        Head(f"Sharpe, {cost:g}{SPACE}bp", "Annual return over volatility after this cost.")
+        for cost in costs
     ]
     active = [
-        Head(f"long-only, {cost:g} bp", "Information ratio of the top quantile against all stocks "
-             "with equal weights, after this cost of a trade.")
+        Head(f"long-only, {cost:g}{SPACE}bp", "Information ratio of the top quantile against all "
+             "stocks with equal weights, after this cost of a trade.")
         for cost in long_only_costs(found)
     ]  # fmt: skip
     return [

@@ -9,7 +9,7 @@ import mlflow.artifacts
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from foldproof.tasks.track.entries import params
+from foldproof.tasks.track.entries import params, value_of
 from foldproof.tasks.track.model.find_model import LATEST, NAMED, run_of
 from foldproof.tasks.track.store import Store, TrackingError, artifact_folder
 
@@ -98,7 +98,7 @@ def compared_of(run: Run) -> Compared:
         variants=sum(key.startswith(VERDICT) for key in tags),
         best=best,
         rank_ic=run.data.metrics.get("summary/best_rank_ic") if best else None,
-        verdict=tags.get(f"{VERDICT}{best}", "") if best else "",
+        verdict=value_of(tags, f"{VERDICT}{best}") if best else "",
     )
 
 

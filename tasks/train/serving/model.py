@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from safetensors.numpy import load_file, save_file
 
 from foldproof.models.network import Ensemble, Forecaster, build
-from foldproof.models.normalizers import resolve
+from foldproof.models.normalizers import resolve, with_state
 from foldproof.models.spec import NetworkSpec
 from foldproof.models.windows import Windows, eligible
 from foldproof.tasks.data import DataSpec, features_of
@@ -194,9 +194,10 @@ def read_served(weights: Path, notes: Path) -> Served:
     engine = about.get("engine", "auto")
     seeds = {"network.": about["seed"]}
     seeds |= {f"network {seed}.": seed for seed in about.get("other_seeds", ())}
+    variant = with_state(resolve(about["variant"]), within(tensors, "statistics."))
     networks = []
     for prefix, seed in seeds.items():
-        one = build(resolve(about["variant"]), len(about["features"]), spec, seed, engine)
+        one = build(variant, len(about["features"]), spec, seed, engine)
         one.load_state_dict(within(tensors, prefix))
         networks.append(one.eval())
     return Served(

@@ -20,7 +20,14 @@ import pandas as pd
 import psutil
 import pytest
 import yaml
-from distributed import CancelledError, Client, KilledWorker, LocalCluster, Security
+from distributed import (
+    CancelledError,
+    Client,
+    KilledWorker,
+    LocalCluster,
+    Security,
+)
+from distributed.comm import CommClosedError
 from prefect.events.worker import EventsWorker
 
 from foldproof.conf.compute import ComputeSpec
@@ -236,6 +243,9 @@ def test_panels_travel_by_reference(ticket: Ticket, tmp_path: Path, monkeypatch)
     assert (found / "values.npy").read_bytes() == (panel / "values.npy").read_bytes()
     with pytest.raises(WorkerError, match="is no panel"):
         cluster.by_reference({"rows": tmp_path})
+    (panel / "rows.arrow").unlink()  # else a worker would read a source of its own
+    with pytest.raises(WorkerError, match="so they cannot travel to the workers"):
+        cluster.by_reference({"panel": panel})
 
 
 def test_a_worker_notes_at_its_start_which_code_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,6 +288,7 @@ def test_a_worker_that_joins_later_and_differs_runs_nothing(ticket: Ticket) -> N
             "its worker died 4 times; the last was tcp://10.0.0.2:4",
         ),
         (CancelledError("train-1"), WorkerError, "the Dask scheduler stopped answering"),
+        (CommClosedError("gather"), WorkerError, "the Dask scheduler stopped answering"),
     ],
 )  # fmt: skip
 def test_what_became_of_the_workers_is_one_sentence(

@@ -18,6 +18,7 @@ from foldproof.tasks.compare.resampling import (
     two_way_test,
 )
 from foldproof.tasks.compare.seeds import rank_ic_of_ensembles, rank_ic_of_networks
+from foldproof.tasks.compare.verdicts import holm, verdicts
 from foldproof.tasks.statistics.mean_test import mean_and_error, mean_test
 from tests.tasks.compare.series import overlapping
 
@@ -100,3 +101,16 @@ def test_intervals_over_seeds_hold_where_those_over_dates_do_not() -> None:
             missed[row] += bool(((low > 0) | (high < 0)).any())
     assert missed[0] / panels <= 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / panels)
     assert missed[1] / panels > 0.3
+
+
+def test_verdicts_over_three_seeds_are_seldom_wrong_where_own_variances_would_mislead() -> None:
+    """Networks differ by seed far more than dates do; of 13 variances one is small by chance."""
+    rng, panels, wrong = np.random.default_rng(5), 60, np.zeros(2)
+    for _ in range(panels):
+        daily = 0.5 * rng.standard_normal((3, 1, 14)) + rng.standard_normal((1, 120, 14))
+        gains = {str(k): daily[..., k] - daily[..., 0] for k in range(1, 14)}
+        said = verdicts(gains, 1, margin=1e-4, level=0.95)["against"]
+        alone = [two_way_test(one, 1).p for one in gains.values()]
+        wrong += [bool(set(said) & {"better", "worse"}), holm(np.array(alone)).min() < 0.05]
+    assert wrong[0] / panels <= 0.05
+    assert wrong[1] / panels > 0.1

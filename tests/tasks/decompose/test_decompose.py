@@ -125,6 +125,13 @@ def test_a_delay_moves_the_return_into_the_future() -> None:
     assert np.isnan(later_return(price, 1, 2)[4:]).all()
 
 
+def test_a_delisted_stock_has_the_return_of_the_target() -> None:
+    price = np.array([[1.0, 1], [2, 2], [4, 2], [8, np.nan], [9, np.nan], [9, np.nan]])
+    assert np.isnan(later_return(price, 2)[1, 1])
+    assert later_return(price, 2, 0, -0.3)[1, 1] == pytest.approx(-0.3)  # held at 2 from row 2
+    assert later_return(price, 2, 1, -0.3)[0, 1] == pytest.approx(-0.3)  # the same, a day later
+
+
 def test_regimes_partition_the_dates(case: Case, found: Decomposition) -> None:
     mine = found.regimes[found.regimes["row"] == "mine"]
     for _, kind in mine.groupby("kind"):

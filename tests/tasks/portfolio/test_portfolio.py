@@ -93,6 +93,26 @@ def test_rank_autocorrelation(found: Portfolios) -> None:
         assert found.monotonic.at["noise", column] == pytest.approx(expected)
 
 
+def test_a_delisted_stock_costs_its_delisting_return() -> None:
+    close = CLOSE.copy()
+    close[90:, 3] = np.nan
+    closes = Closes(close, close, np.ones(D))
+    alone = Ranked.of({"up": np.where(np.arange(S) == 3, 1.0, 0.0) + FORECASTS[0] / 100})
+    profits = []
+    for loss in (0.0, -0.3):
+        found = simulate(
+            alone, closes, ROWS, np.arange(S), DATES, H, delisting_return=loss,
+            statistics=STATISTICS,
+        )  # fmt: skip
+        assert found is not None
+        assert found.paid_out > 0
+        profits.append(found.profits["up"])
+    differ = (profits[0] != profits[1]).to_numpy()
+    assert profits[0].index[differ].tolist() == [DATES[90]]
+    held = CLOSE[89, 3] / CLOSE[86:90, 3] / 2 / H  # four tranches, half of the top quantile
+    assert (profits[1] - profits[0])[DATES[90]] == pytest.approx(-0.3 * held.sum())
+
+
 def test_too_few_days_give_no_portfolios() -> None:
     closes = Closes(CLOSE, CLOSE, np.ones(D))
     ranked = Ranked.of(dict(zip(NAMES, FORECASTS[:, :8], strict=True)))
@@ -102,7 +122,7 @@ def test_too_few_days_give_no_portfolios() -> None:
 def test_forecasts_without_a_label_are_held() -> None:
     """A stock that ends within the horizon has no label, but a portfolio has bought it."""
     table = pd.DataFrame({
-        "date": np.repeat(DATES[:2], 3), "symbol": ["a", "b", "c"] * 2, "variant": "x",
-        "forecast": [1.0, 2, 3, 4, 5, 6], "target": [0.1, 0.2, np.nan, 0.3, 0.1, 0.2],
+        "date": np.repeat(DATES[:2], 4), "symbol": ["a", "b", "c", "d"] * 2, "variant": "x",
+        "forecast": np.arange(8.0), "target": [0.1, 0.2, 0.4, np.nan, 0.3, 0.1, 0.2, 0.0],
     })  # fmt: skip
-    assert np.isfinite(align_all(table).forecasts).all()
+    np.testing.assert_array_equal(align_all(table).forecasts[0], np.arange(8.0).reshape(2, 4))

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mlflow.utils.validation import _validate_metric_name, _validate_param_name, _validate_tag_name
 
-from foldproof.tasks.track.entries import key_of, keys_of, metrics, params, tags
+from foldproof.tasks.track.entries import key_of, keys_of, metrics, params, tags, value_of
 from tests.tasks.names import NASTY
 
 any_text = st.text(max_size=300)
@@ -38,6 +38,9 @@ def test_different_names_have_different_keys(names: list[str]) -> None:
     assert len(set(keys.values())) == len(names)
     for key in keys.values():
         _validate_metric_name(key)
+    entries = {key: f"of {name}" for name, key in keys.items()}
+    assert all(value_of(entries, name) == f"of {name}" for name in names)
+    assert value_of({}, "a") == ""
 
 
 def test_a_suffix_depends_on_the_name_alone() -> None:

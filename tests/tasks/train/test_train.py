@@ -25,6 +25,7 @@ from foldproof.tasks.train import (
     score,
     train_unit,
 )
+from foldproof.tasks.train.serving.model import ModelInputs, read_served, write_served
 from foldproof.tasks.train.train import on_target, target_scale
 from tests.tasks.train.conftest import changed
 from tests.variants import EVERY_VARIANT
@@ -198,6 +199,32 @@ def test_the_key_depends_on_every_setting(unit: Unit) -> None:
     keys = {one.key for one in [unit, *others]}
     assert len(keys) == 1 + len(others)
     assert replace(unit).key == unit.key
+
+
+def test_groups_of_features_train_and_score_from_their_state(
+    unit: Unit, panel: Panel, tmp_path: Path
+) -> None:
+    first, *others = panel.features
+    one = replace(
+        unit, variant=f"instance_norm({first}) & cs_rank(*)",
+        training=replace(unit.training, epochs=1),
+    )  # fmt: skip
+    trained = train_unit(one, panel)
+    assert trained.statistics["columns"].tolist() == [0] + [1] * len(others)
+    assert np.isfinite(trained.forecasts["forecast"]).all()
+    data = DataSpec(source="linear", features="ready", min_history=50)
+    served = read_served(*write_served(trained, panel.features, data, tmp_path).values())
+    inputs = ModelInputs(
+        panel.dates, panel.symbols, panel.features, np.array(panel.values), np.array(panel.member)
+    )
+    row = one.fold.test.start
+    known = trained.forecasts[trained.forecasts["date"] == panel.dates[row]]
+    scores = pd.Series(served.scores(inputs, row), panel.symbols)[known["symbol"]]
+    np.testing.assert_allclose(scores, known["forecast"], rtol=1e-5, atol=1e-6)
+    wrong = replace(one, variant=f"cs_rank({first}) & zscore(nothing)")
+    with pytest.raises(TrainingError, match=f"leaves out the feature {others[0]!r}"):
+        train_unit(wrong, panel)
+    assert re.fullmatch(r"[\w.-]+", one.key)
 
 
 def test_the_engine_of_a_cell_that_runs_in_torch_is_torch(unit: Unit, panel: Panel) -> None:

@@ -60,6 +60,12 @@ def test_a_custom_normalizer_is_tested_like_any_other(baseline: str) -> None:
     assert degenerate(f"{__name__}:HALVED", baseline) == ""
 
 
+def test_a_group_with_a_degenerate_window_makes_the_whole_degenerate() -> None:
+    name = "instance_norm(a) & zscore(*)"
+    assert "of the change falls on the first 1%" in degenerate(name, "zero")
+    assert degenerate(name, "train_draw") == degenerate("zscore(a) & none(*)", "zero") == ""
+
+
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(ValueError, match="no normalization variant 'instance'"):
         degenerate("instance", "zero")

@@ -99,7 +99,9 @@ def test_the_function_equals_the_score_and_its_origins_match_the_variants_claims
         assert claims.causal or claims.control
         if not claims.control:
             assert (size["other symbols"] > 0) == (claims.coupling == "date")
-            history = variant.startswith(("rolling", "ewm", "volatility", "cs_rolling"))
+            history = variant.startswith(
+                ("rolling", "expanding", "score", "ewm", "volatility", "cs_rolling")
+            )
             assert (size["own earlier rows"] > 0) == history
 
 

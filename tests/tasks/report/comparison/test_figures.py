@@ -21,7 +21,8 @@ from foldproof.tasks.report.attribution.origins import origins_figure
 from foldproof.tasks.report.attribution.shares import best_attributed, ranked_features
 from foldproof.tasks.report.audit.matrices import cell_of, variant_matrix
 from foldproof.tasks.report.comparison.figures import FIGURES, figures_of
-from foldproof.tasks.report.comparison.ranking import KINDS, kind_of, ranking_figure
+from foldproof.tasks.report.comparison.ranking import ranking_figure
+from foldproof.tasks.report.kinds import KINDS, kind_of
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.style import render
 from foldproof.tasks.report.template import Report

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from foldproof.tasks.track.entries import tags
 from foldproof.tasks.track.results.comparison import log_comparison
 from foldproof.tasks.track.results.comparison_entries import variant_params
 from foldproof.tasks.track.results.listing import comparisons, earlier_trials, page_file
@@ -51,6 +52,16 @@ def test_a_comparison_without_a_candidate_has_no_best(store: Store, logged: list
     store.client.set_tag(logged[1].summary_run_id, "best", "")
     newest = comparisons(store, 1)[0]
     assert (newest.best, newest.rank_ic, newest.verdict) == ("", None, "")
+
+
+def test_the_verdict_of_a_combined_variant_is_found(store: Store, logged: list[Links]) -> None:
+    """MLflow's keys hold no @ and no >."""
+    run, best = logged[1].summary_run_id, "zscore @ date_block -> cs_rank"
+    (tag,) = tags({f"verdict.{best}": "UNKNOWN"})
+    store.client.set_tag(run, "best", best)
+    store.client.set_tag(run, tag.key, tag.value)
+    newest = comparisons(store, 1)[0]
+    assert (newest.best, newest.verdict) == (best, "UNKNOWN")
 
 
 def test_an_unfinished_comparison_is_not_listed(store: Store, logged: list[Links]) -> None:
