@@ -65,7 +65,7 @@ def commands() -> Iterator[tuple[str, str]]:
 def words(line: str) -> list[str]:
     """The words of a shell command, without a comment and leading VARIABLE=value."""
     found = shlex.split(line, comments=True)
-    while found and re.match(r"[A-Z_]+=", found[0]):
+    while found and re.match(r"[A-Za-z_]+=", found[0]):
         found.pop(0)
     return found
 
@@ -88,12 +88,20 @@ def check(line: str) -> None:
     elif program == "prefect":
         check_prefect(arguments)
     elif program == "conf/server/run":
-        labels = re.findall(r"^  ([a-z| ]+)\)", (ROOT / program).read_text(), re.MULTILINE)
-        assert arguments[0] in re.findall(r"[a-z]+", " ".join(labels))
+        labels = re.findall(r"^  ([a-z| -]+)\)", (ROOT / program).read_text(), re.MULTILINE)
+        assert arguments[0] in re.findall(r"[a-z-]+", " ".join(labels))
     else:
-        assert program in ("pip", "apt", "apt-get", "curl", "export", "docker", "source", "cd"), (
-            f"a program that this test does not know: {program}"
-        )
+        assert program in (
+            "pip",
+            "apt",
+            "apt-get",
+            "curl",
+            "export",
+            "docker",
+            "source",
+            "cd",
+            "eval",
+        ), f"a program that this test does not know: {program}"
 
 
 def parsed(group: Any, arguments: list[str]) -> tuple[str, dict[str, Any]]:
@@ -138,7 +146,7 @@ def check_foldproof(arguments: list[str]) -> None:
 
 def overrides(settings: list[str]) -> list[str]:
     """Without a version to return to, and without variants of the reader's own module."""
-    return [one for one in settings if "=" in one and ":" not in one]
+    return [one for one in settings if "=" in one and not re.search(r"[a-z]:[a-z]", one)]
 
 
 def is_own(config: str) -> bool:

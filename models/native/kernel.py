@@ -10,6 +10,7 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
@@ -73,14 +74,19 @@ def loaded(instructions: str) -> Kernel:
     """The library built for ``instructions``, not tested yet.
 
     Raises:
-        OSError: There is no such library, or it cannot be loaded.
+        OSError: There is no such library, it cannot be loaded, or it was built from another source,
+            whose functions may take other arguments.
     """
-    library = ctypes.CDLL(str(files("foldproof.models.native") / f"lstm_{instructions}.so"))
+    folder = files("foldproof.models.native")
+    library = ctypes.CDLL(str(folder / f"lstm_{instructions}.so"))
+    library.lstm_source.restype = ctypes.c_char_p
+    built, source = library.lstm_source().decode(), folder / "lstm.c"
+    if source.is_file() and built != sha256(source.read_bytes()).hexdigest()[:16]:
+        raise OSError(f"lstm_{instructions}.so was built from another lstm.c: install again")
     library.lstm_kept.restype, library.lstm_kept.argtypes = LONG, (INT, LONG, INT, INT)
     library.lstm_forward.argtypes = (*INPUT, POINTER, POINTER)
     library.lstm_backward.argtypes = (*INPUT, POINTER, POINTER, POINTER, POINTER)
-    library.lstm_source.restype = ctypes.c_char_p
-    return Kernel(instructions, library.lstm_source().decode(), library)
+    return Kernel(instructions, built, library)
 
 
 def largest_difference(found: Kernel) -> float:

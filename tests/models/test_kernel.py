@@ -257,6 +257,15 @@ def test_the_library_is_built_from_the_present_source(kernel: Kernel) -> None:
     assert kernel.source == hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]
 
 
+@pytest.mark.skipif(not BUILDS, reason="not built")
+def test_a_library_of_another_source_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its functions may take other arguments."""
+    monkeypatch.setattr(native, "sha256", lambda _: hashlib.sha256(b"int main;"))
+    with pytest.raises(OSError, match="built from another"):
+        native.loaded(BUILDS[0])
+    assert native.kernel.__wrapped__() is None
+
+
 def test_the_engine_is_named_and_refused_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     network, training = NetworkSpec(), TrainingSpec(device="cpu")
     deep = NetworkSpec(layers=2, dropout=0.1)
