@@ -34,7 +34,7 @@ def test_the_presets_and_files_of_the_folder_are_listed() -> None:
 
 
 def test_the_configuration_for_your_own_data_is_valid(tmp_path) -> None:
-    (text,) = re.findall(r"```yaml\n(.*?)```", CONF, re.DOTALL)
+    (text,) = re.findall(r"^```yaml\n(.*?)```", CONF, re.DOTALL | re.MULTILINE)
     (tmp_path / "mine.yaml").write_text(text)
     experiment = load_as(Experiment, tmp_path / "mine.yaml")
     assert experiment.data.source == "file"

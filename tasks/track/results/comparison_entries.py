@@ -58,12 +58,14 @@ DECISIVE = (
 def settings(config: Mapping[str, Any]) -> dict[str, str]:
     """The settings that decide a ranking and are set; ``config.yaml`` holds all of them.
 
-    The size of the synthetic sources counts only where one is used.
+    Settings of what is not used are left out: a synthetic source, tuning, chunks, an ensemble.
     """
     found = flat({key: config[key] for key in DECISIVE if key in config})
     drawn = config.get("data", {}).get("source") not in ("sp500", "file", "query")
     idle = [] if drawn else ["data.synthetic."]
     idle += ["tuning."] if found.get("tuning.folds") == "0" else []
+    idle += ["training.chunk"] if found.get("training.samples") == "windows" else []
+    idle += ["statistics.ensemble"] if len(config.get("seeds", ())) == 1 else []
     return {
         key: value
         for key, value in found.items()

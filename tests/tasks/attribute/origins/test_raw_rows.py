@@ -40,6 +40,7 @@ def unit(trained, panel, monkeypatch):
     rolling = replace(VARIANTS["rolling_zscore"], input=SHORT)
     shorter = {**VARIANTS, "rolling_zscore": rolling}
     for module in (
+        "foldproof.tasks.train.inputs",
         "foldproof.tasks.train.train",
         "foldproof.tasks.attribute.origins.raw_rows",
     ):

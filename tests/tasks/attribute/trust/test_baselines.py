@@ -25,7 +25,7 @@ def test_a_degenerate_baseline_is_refused(trained, panel):
         unit_inputs(trained("instance_norm"), panel), ("train_draw", "zero"), 30, 8
     )
     assert found["tau"].isna().tolist() == [False, True]
-    assert "divided by its own spread" in found["reason"].iloc[1]
+    assert "divided by its own scale" in found["reason"].iloc[1]
 
 
 def test_names_of_baselines_are_checked_in_the_spec():

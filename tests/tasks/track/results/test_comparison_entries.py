@@ -60,6 +60,8 @@ def test_parameters_are_the_settings_that_decide_a_ranking() -> None:
     assert sections == {*DECISIVE} - {"tuning"}  # there is none by default
     tried = {"folds": 1, "hidden": [8, 16]}
     assert settings(config | {"tuning": tried})["tuning.hidden"] == "8, 16"
+    assert not {"training.chunk", "statistics.ensemble"} & {*kept}
+    assert settings(config | {"seeds": [0, 1]})["statistics.ensemble"] == "True"
     assert not [key for key, value in kept.items() if value in ("", "None")]
     assert not [key for key in kept if key.startswith("data.synthetic")]
     assert len(kept) <= 45
