@@ -124,6 +124,7 @@ def test_a_make_target_of_a_readme_starts_in_a_new_terminal(command: str) -> Non
     assert ".venv/bin/foldproof" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_command_in_an_error_runs_in_the_same_folder(tmp_path: Path) -> None:
     """``open`` without results says which command makes some."""
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")

@@ -316,9 +316,12 @@ def verdict_and_leaks(code: str) -> tuple[Verdict, list[str]]:
     [
         ("README.md", "(1, 5, 21)", "(-1, 5, 21)", "features"),
         ("README.md", "dates.isin(fold.train_dates) & y", "y", "folds"),
-        ("tests/torch_forecaster.py", "return net.eval()", "return net", "network"),
+        pytest.param(
+            "tests/torch_forecaster.py", "return net.eval()", "return net", "network",
+            marks=pytest.mark.slow,
+        ),
     ],
-)
+)  # fmt: skip
 def test_an_example_forecaster_is_clean_and_leaks_with_one_change(
     file: str, honest: str, leaky: str, stage: str
 ) -> None:

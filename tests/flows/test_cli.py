@@ -50,6 +50,7 @@ def test_the_help_names_presets_that_fit(name: str, presets: tuple[str, ...]) ->
     assert ("nightly" in help_of(name)) is ("nightly" in presets)
 
 
+@pytest.mark.slow
 def test_deployments_need_the_address_of_a_server(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     command = [sys.executable, "-m", "foldproof.flows", "deploy"]

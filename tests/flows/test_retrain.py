@@ -97,6 +97,7 @@ def test_the_first_night_makes_a_champion_and_the_same_again_is_the_same(nights)
     assert list((place.folder / ".foldproof/results").glob("train-*")) == units
 
 
+@pytest.mark.slow
 def test_the_registered_model_holds_its_feature_importance(nights, tmp_path: Path) -> None:
     place, _ = nights
     champion = find_champion(place.store, "foldproof", tmp_path)

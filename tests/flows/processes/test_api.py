@@ -53,6 +53,7 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_wrong_setting_is_reported_and_leaves_no_server(
     place: Place,
 ) -> None:
@@ -131,6 +132,7 @@ def test_a_server_that_cannot_start_reports_the_reason_at_once(
     assert server.process.poll() is not None
 
 
+@pytest.mark.slow
 def test_a_second_server_of_a_folder_waits_until_the_first_answers(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -184,6 +186,7 @@ with one_api() as api, api:
 """
 
 
+@pytest.mark.slow
 def test_a_command_ends_if_its_server_is_killed(tmp_path: Path) -> None:
     """Prefect's client would wait for the server for good."""
     script = tmp_path / "waiting.py"

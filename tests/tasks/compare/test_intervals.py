@@ -81,6 +81,7 @@ def test_one_multiple_of_the_error_for_a_family_and_a_larger_one_for_more_column
     assert small[0] < small[2] < critical[0]
 
 
+@pytest.mark.slow
 def test_on_white_noise_the_critical_value_is_that_of_the_largest_of_five_t() -> None:
     daily = np.random.default_rng(6).standard_normal((3000, 5))
     interval = intervals(daily, draws=2000)

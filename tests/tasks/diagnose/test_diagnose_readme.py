@@ -37,6 +37,7 @@ def test_every_file_and_folder_is_listed():
     assert listed == there - {"__init__"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("honest", "leaky"), [("(1, 5, 21)", "(-1, 5, 21)")])
 def test_the_examples_run_and_one_changed_line_leaks(honest, leaky):
     names: dict[str, object] = {}

@@ -106,6 +106,7 @@ def test_a_figure_shows_any_name_as_it_is_written(names: list[str]) -> None:
         assert image.size[0] > 400
 
 
+@pytest.mark.slow
 def test_a_picture_of_an_explanation_shows_nasty_names() -> None:
     for name in NASTY:
         names = {"small": name, "large": f"{name}2"}

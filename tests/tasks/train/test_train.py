@@ -55,6 +55,7 @@ def test_the_same_unit_twice_is_the_same_to_the_bit(
     assert not same_bits(train_unit(replace(unit, seed=1), panel), trained)
 
 
+@pytest.mark.slow
 def test_a_worker_process_gives_the_same_bits(
     unit: Unit, panel: Panel, trained: TrainedUnit
 ) -> None:

@@ -30,6 +30,7 @@ def asked(results: Results, *methods: str) -> Results:
     return replace(results, attribution=replace(results.attribution, importance=kept))
 
 
+@pytest.mark.slow
 def test_only_computed_methods_are_drawn(results: Results) -> None:
     optional = {"methods", "permutation", "shapley"}
     usual = asked(results, "integrated_gradients", "mean_partial", "mean_abs_partial")

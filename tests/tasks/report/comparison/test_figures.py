@@ -36,6 +36,7 @@ def texts(figure: Figure) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_every_figure_is_a_picture_with_content(results: Results, report: Report) -> None:
     assert set(report.figures) == set(FIGURES)
     for key, figure in figures_of(results).items():

@@ -297,6 +297,7 @@ settle(open_store(TrackingSpec(uri=uri, experiment="test")), run_id)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "call", "registered"),
     [
