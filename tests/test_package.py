@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from foldproof.models.normalizers import VARIANTS
 from tests.flows.served import SMALL, Api, environment, free_port, running, until
 from tests.flows.test_compare import printed_command
 from tests.labelled import labelled_rows
@@ -71,6 +72,10 @@ assert models.Net.__module__ == "models.net"
 print(len(scores), scores["score"].notna().all())
 """
 """Load and call a logged model after the user's own ``models``."""
+
+
+BOTH = f"models.net the user ('load', 'train') 3 {len(VARIANTS)}"
+"""What the script prints that imports modules of the user and of the package."""
 
 
 @pytest.fixture(scope="module")
@@ -157,14 +162,14 @@ def test_the_wheel_holds_one_package_with_its_files(wheel: Path) -> None:
 def test_a_script_imports_both_sets_of_modules(python: Path, folder: Path) -> None:
     (folder / "script.py").write_text(EVERY_NAME)
     first, *files = run(folder, str(python), "script.py").splitlines()
-    assert first.startswith("models.net the user ('load', 'train') 3 24")
+    assert first.startswith(BOTH)
     assert len(files) == 4
     assert all(Path(file).is_relative_to(python.parents[1]) for file in files), files
 
 
 def test_a_session_imports_both_sets_of_modules(python: Path, folder: Path) -> None:
     shown = run(folder, str(python), "-i", text=EVERY_NAME.replace("(\n    ", "("))
-    assert "models.net the user ('load', 'train') 3 24" in shown
+    assert BOTH in shown
 
 
 def test_the_users_forecaster_is_audited(python: Path, folder: Path) -> None:
@@ -194,11 +199,13 @@ def test_a_server_set_up_deploys_from_the_wheel(python: Path, folder: Path) -> N
     script = str(packages / "foldproof" / "conf" / "server" / "run")
     assert os.access(script, os.X_OK)
     port, log, password = free_port(), folder / "prefect.log", "foldproof:s3cret"
-    (folder / "prefect.pass").write_text(password)
+    for name in ("prefect", "mlflow"):
+        (folder / f"{name}.pass").write_text(password)
     more = {
         "PYTHON": str(python),
         "FOLDPROOF_PREFECT_PORT": str(port),
         "FOLDPROOF_PREFECT_PASS": str(folder / "prefect.pass"),
+        "FOLDPROOF_MLFLOW_PASS": str(folder / "mlflow.pass"),
         "PREFECT_HOME": str(folder / "prefect"),
     }
     server = [str(python), "-P", str(packages / "foldproof/flows/processes/server.py")]
