@@ -18,6 +18,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from foldproof.flows.commands.shell import SETTINGS
 from foldproof.flows.processes.api import Server
 from foldproof.flows.processes.mlflow_ui import mlflow_ui
 from foldproof.flows.processes.server import MORE_HOSTS, OwnPagesOnly, own_hosts, own_origins
@@ -237,3 +238,16 @@ def test_a_port_in_use_is_reported(tmp_path: Path):
             cwd=tmp_path, env=os.environ, capture_output=True, text=True,
         )  # fmt: skip
     assert (done.returncode, "cannot listen on" in done.stderr) == (1, True)
+
+
+@pytest.mark.slow
+def test_no_command_starts_prefects_own_server(tmp_path: Path) -> None:
+    """It has no guard and outlives the command: a killed server was once replaced by it."""
+    own = {key: value for key, value in os.environ.items() if key != "PREFECT_API_URL"}
+    done = subprocess.run(
+        [sys.executable, "-c", "import prefect; prefect.get_client(sync_client=True)"],
+        cwd=tmp_path, env=own | SETTINGS | {"PREFECT_HOME": str(tmp_path)},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "No Prefect API URL provided" in done.stderr
