@@ -241,8 +241,8 @@ def test_a_port_in_use_is_reported(tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_no_command_starts_prefects_own_server(tmp_path: Path) -> None:
-    """It has no guard and outlives the command: a killed server was once replaced by it."""
+def test_a_client_without_an_address_starts_no_server(tmp_path: Path) -> None:
+    """Prefect's own has no guard against foreign pages."""
     own = {key: value for key, value in os.environ.items() if key != "PREFECT_API_URL"}
     done = subprocess.run(
         [sys.executable, "-c", "import prefect; prefect.get_client(sync_client=True)"],
