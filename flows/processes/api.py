@@ -12,6 +12,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from prefect.client.orchestration import get_client
+from prefect.events.clients import NullEventsClient, PrefectEventsClient
+from prefect.events.worker import EventsWorker
 from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_CLIENT_MAX_RETRIES,
@@ -217,8 +219,16 @@ def watched(server: Server) -> Iterator[None]:
 
 @contextmanager
 def answering(server: Server) -> Iterator[None]:
-    """Wait until ``server`` answers; inside the block it is the Prefect API."""
+    """Wait until ``server`` answers; inside the block it is the Prefect API.
+
+    Threads that Prefect starts may not inherit the address. Its worker for events would start a
+    second server there, without a guard, so the worker gets the address by itself.
+    """
     server.wait(PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS.value())
     address = f"http://{HOST}:{server.port}/api"
-    with temporary_settings({PREFECT_API_URL: address, PREFECT_SERVER_UI_ENABLED: server.full}):
-        yield
+    EventsWorker.set_client_override(PrefectEventsClient, api_url=address)
+    try:
+        with temporary_settings({PREFECT_API_URL: address, PREFECT_SERVER_UI_ENABLED: server.full}):
+            yield
+    finally:
+        EventsWorker.set_client_override(NullEventsClient)  # what still runs has no server

@@ -210,3 +210,31 @@ def test_a_command_ends_if_its_server_is_killed(tmp_path: Path) -> None:
     assert "the embedded Prefect server ended with status -9" in said
     assert "Run the command again: it resumes" in said
     assert "Traceback" not in said
+
+
+EVENT = """
+import os, subprocess, threading
+from foldproof.flows.processes.api import one_api
+with one_api() as api, api:
+    from prefect.events import emit_event
+    sent = threading.Thread(target=emit_event, args=("done", {"prefect.resource.id": "one"}))
+    sent.start()
+    sent.join()
+    subprocess.run(["pgrep", "-a", "-P", str(os.getpid())])
+"""
+
+
+@pytest.mark.slow
+def test_a_thread_without_the_address_starts_no_second_server(tmp_path: Path) -> None:
+    """Prefect's own server has no guard against foreign pages, and outlives a killed command."""
+    script = tmp_path / "event.py"
+    script.write_text(EVENT)
+    environment = {key: value for key, value in os.environ.items() if key != "PREFECT_API_URL"}
+    done = subprocess.run(
+        [sys.executable, script], cwd=tmp_path, capture_output=True, text=True,
+        env=environment | {"PREFECT_HOME": str(tmp_path / "prefect")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    started = [line for line in done.stdout.splitlines() if "pgrep" not in line]
+    assert len(started) == 1, started
+    assert "server.py" in started[0]
