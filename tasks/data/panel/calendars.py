@@ -169,7 +169,8 @@ def lost_labels(member: np.ndarray, target: np.ndarray, label_end: np.ndarray) -
     symbols = lost.any(axis=0).sum()
     return [
         f"{int(lost.sum())} labels of {symbols} symbols ({lost.sum() / listed.sum():.1%} of those "
-        "possible) are missing, because a price is missing on the next date or at the label's end: "
+        "possible) are missing, because a price is missing on the next date or at the label's end, "
+        "or on more than data.fill_limit dates in between: "
         "if exchanges keep other holidays or weekends, data.checks.min_quoted=0.9 keeps common "
         "dates only"
     ]
