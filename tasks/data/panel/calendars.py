@@ -88,10 +88,10 @@ def weekends(rows: Rows) -> Iterator[str]:
     rest = off & ~(early | late)[code]
     if rest.any():
         yield (
-            f"{named(symbols[np.unique(code[rest])])} have {int(rest.sum())} rows on "
-            f"{len(np.unique(days[rest]))} Saturdays or Sundays, first "
-            f"{days[rest].astype('datetime64[D]')[0]}: remove them, or set data.checks.min_quoted "
-            "if the other symbols do not trade then"
+            f"rows on Saturdays or Sundays: {int(rest.sum())}, of "
+            f"{named(symbols[np.unique(code[rest])])}, on {len(np.unique(days[rest]))} dates, "
+            f"first {days[rest].astype('datetime64[D]')[0]}: remove them, or set "
+            "data.checks.min_quoted if the other symbols do not trade then"
         )
 
 
