@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -53,20 +52,16 @@ HIGHEST = 10.0
 LARGE = 1 / 3
 """Moves that are no split are listed if the price fell by more than this share, or rose by as much
 as makes up for such a fall."""
-
-
-class TradingDays(AbstractHolidayCalendar):
-    """Holidays of the New York Stock Exchange from 2003 to 2007."""
-
-    rules: ClassVar = [
-        Holiday("New Year's Day", month=1, day=1, observance=sunday_to_monday),
-        USMartinLutherKingJr, USPresidentsDay, GoodFriday, USMemorialDay,
-        Holiday("Independence Day", month=7, day=4, observance=nearest_workday),
-        USLaborDay, USThanksgivingDay,
-        Holiday("Christmas", month=12, day=25, observance=nearest_workday),
-        Holiday("funeral of President Reagan", year=2004, month=6, day=11),
-        Holiday("funeral of President Ford", year=2007, month=1, day=2),
-    ]  # fmt: skip
+HOLIDAYS = (
+    Holiday("New Year's Day", month=1, day=1, observance=sunday_to_monday),
+    USMartinLutherKingJr, USPresidentsDay, GoodFriday, USMemorialDay,
+    Holiday("Independence Day", month=7, day=4, observance=nearest_workday),
+    USLaborDay, USThanksgivingDay,
+    Holiday("Christmas", month=12, day=25, observance=nearest_workday),
+    Holiday("funeral of President Reagan", year=2004, month=6, day=11),
+    Holiday("funeral of President Ford", year=2007, month=1, day=2),
+)  # fmt: skip
+"""Holidays of the New York Stock Exchange from 2003 to 2007."""
 
 
 def load_stockdata(spec: DataSpec) -> Rows:
@@ -170,7 +165,7 @@ def read_stockdata(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def trading_days() -> pd.DatetimeIndex:
     """The days on which the New York Stock Exchange was open from ``FIRST`` to ``LAST``."""
-    closed = TradingDays().holidays(FIRST, LAST)
+    closed = AbstractHolidayCalendar("NYSE", [*HOLIDAYS]).holidays(FIRST, LAST)
     return pd.bdate_range(FIRST, LAST, name="date").difference(closed).as_unit("us")
 
 
