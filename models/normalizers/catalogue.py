@@ -67,7 +67,7 @@ from foldproof.models.spec import OWN, unknown
 
 VARIANTS: Mapping[str, Variant] = MappingProxyType({
     "none": Variant(
-        "No normalization", "x", "control without treatment",
+        "No normalization", "x", "no treatment",
         statistics="none",
         trap="features of different scale enter the LSTM as they are",
     ),
@@ -322,7 +322,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
         "Weight norm of the LSTM", "rows of W_x and W_h are g v / |v|",
         "Salimans & Kingma 2016", input=ZScore(), cell=WeightNorm,
         statistics="training rows, then none",
-        trap="it changes how weights are learned, not the data: a negative control",
+        trap="it changes how weights are learned, not the data",
     ),
     "causal_batch_norm": Variant(
         "Causal batch norm of the last hidden state",
