@@ -11,13 +11,16 @@ TORCH ?=
 CPU_WHEELS := --extra-index-url https://download.pytorch.org/whl/cpu
 WHEELS := $(if $(filter cpu,$(TORCH)),$(CPU_WHEELS),$(if $(TORCH),$(error TORCH=$(TORCH): use TORCH=cpu or leave it out)))
 
-.PHONY: compare quick noise truth ui test torch slow long fuzz replay faults audit-deps check bench bench-truth clean
+.PHONY: compare quick noise truth study ui test torch slow long fuzz replay faults audit-deps check bench bench-truth clean
 
 compare: $(READY)  ## the main job on the bundled real panel; SET="training.epochs=5" changes settings
 	$(BIN)/foldproof compare conf/sp500.yaml $(SET)
 
 quick noise truth: $(READY)  ## the smaller presets
 	$(BIN)/foldproof compare conf/$@.yaml $(SET)
+
+study: $(READY)  ## the study on several panels, hours; SET='seeds=[0,1]' runs a part, later runs go on
+	$(BIN)/foldproof compare conf/study.yaml $(SET)
 
 ui: $(READY)  ## the MLflow UI on 127.0.0.1:5000
 	$(BIN)/foldproof ui

@@ -22,7 +22,7 @@ from foldproof.flows.commands.shell import (
 )
 
 Config = Annotated[
-    str, typer.Argument(help="A YAML file, or a preset: sp500, quick, noise or truth.")
+    str, typer.Argument(help="A YAML file, or a preset: sp500, quick, noise, truth or study.")
 ]
 NightlyConfig = Annotated[str, typer.Argument(help="A YAML file, or the preset nightly.")]
 Overrides = Annotated[
