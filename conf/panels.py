@@ -6,11 +6,9 @@ from dataclasses import dataclass, replace
 
 from foldproof.models.spec import Spec, require
 from foldproof.tasks.batch_study.answer import StudySettings
+from foldproof.tasks.data import DRAWN
 from foldproof.tasks.data.spec import DataSpec, TargetSpec
 from foldproof.tasks.split import WalkForward
-
-DRAWN = ("noise", "linear", "lagged", "regime", "echo")
-"""Sources that are drawn again for each seed; others have one panel for all seeds."""
 
 
 @dataclass(frozen=True)
