@@ -26,7 +26,11 @@ study: $(READY)  ## the study on several panels, hours; SET='seeds=[0,1]' runs a
 	$(BIN)/foldproof compare conf/study.yaml $(SET)
 
 panels: $(READY)  ## panels of other packages, which are read where they lie: conf/README.md
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[panels]'
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target .foldproof/sources $(PORTFOLIOS)
+	command -v dpkg-deb >/dev/null || { echo "no Debian: set data.path to stockdata.rda of R's huge"; exit 1; }
+	cd .foldproof/sources && apt-get download r-cran-huge && \
+	  dpkg-deb --extract r-cran-huge_*.deb huge && rm r-cran-huge_*.deb
 
 ui: $(READY)  ## the MLflow UI on 127.0.0.1:5000
 	$(BIN)/foldproof ui
