@@ -18,8 +18,9 @@ from foldproof.flows.paths import STUDIES
 from foldproof.flows.processes.alone import alone
 from foldproof.flows.processes.workers import Workers, worker_count
 from foldproof.flows.screens.panel_study import PanelStudyScreen
+from foldproof.models.normalizers import resolve
 from foldproof.tasks.data import DataError, load
-from foldproof.tasks.panel_study.cost import expected_seconds
+from foldproof.tasks.panel_study.cost import IN_TORCH, expected_seconds
 from foldproof.tasks.panel_study.tables import PanelOutcome
 from foldproof.tasks.panel_study.task import score_networks
 from foldproof.tasks.report.panel_study.results import PanelStudyResults, study_results
@@ -173,7 +174,8 @@ def expected_cpu(experiment: Experiment, checked: Checked) -> float:
     settings = len(grid(experiment.tuning, Setting(experiment.network, experiment.training)))
     tuned = experiment.tuning.folds * settings if experiment.tuning.tried else 0
     audited = min(experiment.audit.retrain_folds, scored)
-    units = len(experiment.variants) * (scored * len(experiment.seeds) + tuned + audited)
+    counted = sum(1.0 if resolve(name).native else IN_TORCH for name in experiment.variants)
+    units = counted * (scored * len(experiment.seeds) + tuned + audited)
     return expected_seconds(
         units, len(panel.symbols), len(folds[-1].train), window=experiment.network.window,
         hidden=experiment.network.hidden, epochs=experiment.training.epochs,

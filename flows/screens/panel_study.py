@@ -12,7 +12,7 @@ from foldproof.flows.screens.comparison import number
 from foldproof.flows.screens.terminal import Terminal
 from foldproof.tasks.panel_study.networks import MEASURES
 from foldproof.tasks.report.panel_study.answer import HEADS, study_answers
-from foldproof.tasks.report.panel_study.results import PanelStudyResults
+from foldproof.tasks.report.panel_study.results import PanelStudyResults, ordered
 from foldproof.tasks.track.store import Links
 
 
@@ -73,8 +73,7 @@ def pooled_screen(results: PanelStudyResults) -> Table:
     table.add_column("", no_wrap=True)
     for head in ("measure", "gain", "interval", "on a new panel", "sd between", "against"):
         table.add_column(head, justify="right", no_wrap=True)
-    ordered = results.pooled.sort_values(["measure", "gain"], ascending=False)
-    for _, row in ordered.iterrows():
+    for _, row in ordered(results.pooled).iterrows():
         table.add_row(
             str(row["variant"]), MEASURES[row["measure"]], number(row["gain"], "+.4f"),
             span(row, "low", "high"), span(row, "predicted_low", "predicted_high"),

@@ -70,7 +70,7 @@ def precision(results: PanelStudyResults) -> str:
         pooled = plain["detectable"].median()
         parts.append(
             f"all of them together one of {pooled:.3f}, with a standard deviation of "
-            f"{plain['tau'].median():.3f} between panels for the median variant"
+            f"{plain['tau'].median():.4f} between panels for the median variant"
         )
     shares = gain_shares(results)
     if len(shares):

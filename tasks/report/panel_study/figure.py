@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from foldproof.tasks.panel_study.networks import MEASURES
 from foldproof.tasks.report import style
 from foldproof.tasks.report.panel_study.results import PanelStudyResults
-from foldproof.tasks.report.text import label
+from foldproof.tasks.report.text import label, minus
 
 LOOKS = {"rank_ic": (style.BLUE, "o", -0.16), "neutral": (style.ORANGE, "D", 0.16)}
 """Colour, marker and place within the row of each measure."""
@@ -32,7 +32,7 @@ def forest_figure(results: PanelStudyResults) -> Figure:
     )  # fmt: skip
     for axis, column in zip(axes[0], columns, strict=True):
         if column == "pooled":
-            rows = results.pooled
+            rows = results.pooled.assign(leak="")
             title = f"Pooled over {len(results.real)} panels"
         else:
             rows = results.table[results.table["panel"] == column]
@@ -45,7 +45,7 @@ def forest_figure(results: PanelStudyResults) -> Figure:
         color=style.MUTED,
     )  # fmt: skip
     figure.legend(
-        handles=marks(results), loc="outside upper left", ncols=4, fontsize=style.SMALL,
+        handles=marks(results), loc="outside upper left", ncols=5, fontsize=style.SMALL,
         frameon=False, labelcolor=style.INK,
     )  # fmt: skip
     return figure
@@ -55,11 +55,13 @@ def gains(axis: Axes, rows: pd.DataFrame, names: list[str], margin: float) -> No
     """The gains of one panel, or the pooled ones with their prediction intervals."""
     axis.axvspan(-margin, margin, color=style.FAINT, alpha=0.7, linewidth=0, zorder=0)
     axis.axvline(0, color=style.INK, linewidth=0.8, zorder=1)
-    ends = [margin]
-    for measure, (color, marker, shift) in LOOKS.items():
+    ends, leaking = [margin], set(rows.loc[rows["leak"] == "LEAK", "variant"])
+    for measure, (usual, marker, shift) in LOOKS.items():
         own = rows[(rows["measure"] == measure) & rows["variant"].isin(names)]
         for _, row in own.iterrows():
             place = names.index(row["variant"]) + shift
+            leaks = row["variant"] in leaking
+            color = style.VERMILLION if leaks else usual
             if "predicted_low" in row and np.isfinite(row["predicted_low"]):
                 wide = [row["predicted_low"], row["predicted_high"]]
                 axis.plot(wide, [place, place], color=color, linewidth=0.8, alpha=0.5, zorder=2)
@@ -69,15 +71,23 @@ def gains(axis: Axes, rows: pd.DataFrame, names: list[str], margin: float) -> No
             )  # fmt: skip
             decided = row["against"] in ("better", "worse")
             axis.plot(
-                row["gain"], place, color=color, marker=marker, markersize=4.5,
+                row["gain"], place, color=color, marker="X" if leaks else marker, markersize=4.5,
                 markerfacecolor=color if decided else style.PAPER, linestyle="none", zorder=4,
             )  # fmt: skip
-        ends += own[["low", "high"]].abs().to_numpy(float).ravel().tolist()
+        honest = own[~own["variant"].isin(leaking)]
+        ends += honest[["low", "high"]].abs().to_numpy(float).ravel().tolist()
     known = [end for end in ends if np.isfinite(end)]
     reach = 1.1 * float(np.quantile(known, QUANTILE))
     axis.set_xlim(-reach, reach)
-    axis.locator_params(axis="x", nbins=3)
+    tick = rounded_down(0.8 * reach)
+    axis.set_xticks([-tick, 0, tick], [minus(f"{-tick:g}"), "0", f"{tick:g}"])
     style.grid(axis)
+
+
+def rounded_down(value: float) -> float:
+    """The largest number of one digit that is at most ``value``, which is above zero."""
+    unit = 10.0 ** np.floor(np.log10(value))
+    return float(f"{np.floor(value / unit) * unit:.12g}")
 
 
 def marks(results: PanelStudyResults) -> list[Line2D | Patch]:
@@ -92,5 +102,10 @@ def marks(results: PanelStudyResults) -> list[Line2D | Patch]:
         Line2D([], [], color=style.MUTED, marker="o", markersize=5, linestyle="none",
                label="filled: better or worse (Holm)")
     )  # fmt: skip
+    if (results.table["leak"] == "LEAK").any():
+        found.append(
+            Line2D([], [], color=style.VERMILLION, marker="X", markersize=5, linestyle="none",
+                   label="leaks on this panel")
+        )  # fmt: skip
     found.append(Patch(color=style.FAINT, label=f"margin ±{results.statistics.margin:g}"))
     return found

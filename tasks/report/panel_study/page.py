@@ -9,7 +9,7 @@ from foldproof.tasks.panel_study.networks import MEASURES
 from foldproof.tasks.panel_study.variance import COMPONENTS
 from foldproof.tasks.report.panel_study.answer import HEADS, study_answers
 from foldproof.tasks.report.panel_study.figure import forest_figure
-from foldproof.tasks.report.panel_study.results import PanelStudyResults
+from foldproof.tasks.report.panel_study.results import PanelStudyResults, ordered
 from foldproof.tasks.report.template import Report, fill
 from foldproof.tasks.report.text import label, minus
 from foldproof.tasks.report.vector import embedded, vector
@@ -36,7 +36,7 @@ def study_report(results: PanelStudyResults) -> Report:
         forest=picture,
         embedded=embedded,
         measures=MEASURES,
-        pooled=[pooled_row(row) for _, row in results.pooled.iterrows()],
+        pooled=[pooled_row(row) for _, row in ordered(results.pooled).iterrows()],
         controls=[control_row(row) for _, row in results.controls.iterrows()],
         panels=[panel_section(results, name) for name in results.titles],
         components=component_rows(results),

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from foldproof.tasks.compare.spec import StatisticsSpec
+from foldproof.tasks.panel_study.networks import MEASURES
 from foldproof.tasks.panel_study.tables import (
     PanelOutcome,
     Role,
@@ -118,3 +119,11 @@ def study_results(
         components=pd.concat(components, names=["panel"]).reset_index(),
         **facts,
     )
+
+
+def ordered(pooled: pd.DataFrame) -> pd.DataFrame:
+    """The pooled table by measure, highest gain first."""
+    place = [[*MEASURES].index(measure) for measure in pooled["measure"]]
+    if not place:
+        return pooled
+    return pooled.assign(place=place, down=-pooled["gain"]).sort_values(["place", "down"])
