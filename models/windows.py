@@ -78,6 +78,23 @@ class Windows:
             places = self.symbol(cells) * held + self.date(cells) - self.first
         return self.rows.index_select(0, places.flatten()).unflatten(0, places.shape)
 
+    @property
+    def last(self) -> int:
+        """The date row of the last features."""
+        return self.first + len(self.rows) // self.symbols - 1
+
+    def followed(self, samples: Tensor, count: int, last: int) -> Tensor:
+        """The samples (n,) of (N,) whose next ``count`` rows are complete and end at row ``last``.
+
+        ``last`` must not be later than :attr:`last`; rows may end before it.
+        """
+        inside = samples[self.date(samples) + count <= last]
+        complete = self.rows.isfinite().all(dim=1)
+        held = len(self.rows) // self.symbols
+        place = self.symbol(inside) * held + self.date(inside) - self.first
+        steps = torch.arange(1, count + 1, device=samples.device)
+        return inside[complete[place.unsqueeze(1) + steps].all(dim=1)]
+
     def date(self, samples: Tensor) -> Tensor:
         """(B,) samples -> (B,) date rows."""
         return samples % self.dates
