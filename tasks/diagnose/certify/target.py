@@ -39,7 +39,7 @@ def own_date_only(kind: TargetName | None, panel: Panel, seed: int) -> Measureme
     compared to the last bit.
     """
     if kind is None:
-        return Measurement("", "of the settings", True)
+        return Measurement("", "settings", True)
     returns = np.where(panel.member, panel.target, np.nan).astype(np.float64)
     price = panel.values[..., PRICE].astype(np.float64)
     before, draw, moved = labels_of(kind, returns, price), np.random.default_rng(seed), 0
