@@ -73,6 +73,7 @@ def example(
             "notes": "The 20 names are survivors picked from the index of 2022: every IC is "
             "flattered by that choice.",
             "terms": "Provided for testing and example purposes only.",
+            "splits_repaired": ["2003-02-18 MSFT 48.30 to 24.96", "2003-06-10 DF 45.63 to 30.42"],
             "warnings": ["RRC: 11 % of daily returns are exactly zero"],
         },
         panel_summary={
