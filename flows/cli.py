@@ -14,7 +14,7 @@ from foldproof.flows.command_line.arguments import LOAD, NOTHING_LEFT, Overrides
 from foldproof.flows.commands.shell import command, fail, fewer_collections, late, run_flow
 
 Config = Annotated[
-    str, typer.Argument(help="A YAML file, or a preset: sp500, quick, noise or truth.")
+    str, typer.Argument(help="A YAML file, or a preset: sp500, quick, noise, truth or study.")
 ]
 UNITS_KEPT = "finished units are kept; run the same command again to resume"
 
@@ -39,13 +39,17 @@ app.command()(store.init)
 
 @app.command()
 def compare(config: Config, overrides: Overrides = None, verbose: Verbose = False) -> None:
-    """Compare normalization variants on one plan of walk-forward folds.
+    """Compare normalization variants on one plan of walk-forward folds, or a study on many panels.
 
     The same command again trains nothing twice. Exit status 0: finished, 2: could not run, 3:
     finished in part: units are missing, or the results wait in the outbox.
     """
     with command(verbose, UNITS_KEPT):
-        run_flow(LOAD, (config, overrides or []), "flows.compare:run_compare")
+        given = config, overrides or []
+        if study_asked(config, "compare"):
+            run_flow("conf.study:load_plan", given, "flows.panel_study:run_study")
+        else:
+            run_flow(LOAD, given, "flows.compare:run_compare")
 
 
 @app.command()
@@ -116,24 +120,35 @@ def run_audit(subject: str, settings: list[str], quick: bool) -> int:
         fail(
             "say what to audit: a YAML file, a preset, or module:function and the file of its rows"
         )
-    with fewer_collections():
-        from foldproof.conf.load import ConfigError
-        from foldproof.conf.study import study_of
     if ":" in subject:
         if not settings or "=" in settings[0]:
             fail(f"{subject} needs the file of its rows: audit {subject} rows.parquet")
         given = subject, settings[0], settings[1:]
         found = run_flow("conf.outside:load_outside", given, "flows.audit:run_outside", quick)
         return EXIT_STATUS[found.verdict]
-    try:
-        study = study_of(subject) is not None
-    except ConfigError as error:
-        fail(error)
-    if study:
+    if study_asked(subject, "audit"):
         run_flow("conf.study:load_study", (subject, settings), "flows.batch_norm:run_study")
         return 0
     found = run_flow(LOAD, (subject, settings), "flows.audit:run_audit", quick)
     return EXIT_STATUS[found.verdict]
+
+
+STUDY_COMMANDS = {"batch_norm": "audit", "normalization": "compare"}
+"""The command that runs each kind of study."""
+
+
+def study_asked(subject: str, own: str) -> bool:
+    """Whether ``subject`` is a study that the command ``own`` runs; ends if another one does."""
+    with fewer_collections():
+        from foldproof.conf.load import ConfigError, study_of
+    try:
+        kind = study_of(subject)
+    except ConfigError as error:
+        fail(error)
+    right = STUDY_COMMANDS.get(kind or "", own)
+    if right != own:
+        fail(f"{subject} is a study of another command: foldproof {right} {subject}")
+    return kind is not None
 
 
 @app.command()
