@@ -337,7 +337,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
         "Zhu et al., CVPR 2025", input=ZScore(), hidden=DynamicTanh,
         statistics="training rows, then none",
         trap="an LSTM's state is in (-1, 1) already, so there is little to squash",
-        good_for="a comparison: what is left of a norm without its statistics",
+        good_for="comparing with what is left of a norm without its statistics",
     ),
     "ghost_batch_norm": Variant(
         "Ghost batch norm of the last hidden state",
@@ -394,7 +394,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
         "Salimans & Kingma 2016", input=ZScore(), cell=WeightNorm,
         statistics="training rows, then none",
         trap="it changes how weights are learned, not the data",
-        good_for="a comparison: conditioning without statistics",
+        good_for="comparing with conditioning without statistics",
     ),
     "causal_batch_norm": Variant(
         "Causal batch norm of the last hidden state",
