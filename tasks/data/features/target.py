@@ -161,31 +161,50 @@ class TargetKind:
         formula: One line; y the forward return, n the number of members with a return on the date.
         statistics: The rows that its statistics are from.
         compute: Labels -> (D, S); NaN stays NaN.
+        source: Paper, library or practice that it comes from.
+        good_for: What it suits, in one line.
+        trap: The mistake that users make with it, in one line.
         lookback: Rows of prices that it reads, that of its own date included.
     """
 
     formula: str
     statistics: str
     compute: Callable[[Labels], np.ndarray]
+    source: str
+    good_for: str
+    trap: str
     lookback: int = 1
 
 
 OWN_DATE = "returns of the date's members, known when the label is"
 KINDS: Mapping[str, TargetKind] = MappingProxyType({
-    "return": TargetKind("y", "none", lambda one: one.values),
+    "return": TargetKind(
+        "y", "none", lambda one: one.values, "practice",
+        "forecasts of the size of a return, market included",
+        "the market's moves are most of its variance"),
     "market_relative": TargetKind(
-        "y - mean_date", OWN_DATE, lambda one: market_relative(one.values)),
+        "y - mean_date", OWN_DATE, lambda one: market_relative(one.values),
+        "Gu, Kelly & Xiu 2020", "long-short books, which do not hold the market",
+        "stocks of high beta still move with the market"),
     "cs_zscore": TargetKind(
-        "(y - mean_date) / sd_date", OWN_DATE, lambda one: cs_zscore(one.values)),
+        "(y - mean_date) / sd_date", OWN_DATE, lambda one: cs_zscore(one.values),
+        "qlib CSZScoreNorm of the label", "ranking stocks, each date with equal weight",
+        "one jump takes most of a date's variance"),
     "cs_rank": TargetKind(
-        "(rank - 1) / (n - 1) - 0.5", OWN_DATE, lambda one: cs_rank(one.values)),
+        "(rank - 1) / (n - 1) - 0.5", OWN_DATE, lambda one: cs_rank(one.values),
+        "qlib CSRankNorm of the label", "rank IC, heavy-tailed returns",
+        "the largest gains count as much as those in the middle"),
     "cs_rank_normal": TargetKind(
-        "Phi^-1((rank - 0.5) / n)", OWN_DATE, lambda one: cs_rank_normal(one.values)),
+        "Phi^-1((rank - 0.5) / n)", OWN_DATE, lambda one: cs_rank_normal(one.values),
+        "Blom 1958, with Hazen's offset 0.5", "rank IC, with more weight on both ends",
+        "the largest value grows with the number of members"),
     "volatility_scaled": TargetKind(
         "clip(y / (sd sqrt(horizon)), -10, 10), sd^2 the mean of the stock's squared returns, "
         f"weights {DECAY}^k",
         f"the stock's returns up to the forecast's date, {LOOKBACK} rows; none of the horizon",
-        volatility_scaled, LOOKBACK + 1),
+        volatility_scaled, "Lim, Zohren & Roberts 2019; RiskMetrics (J.P. Morgan 1996)",
+        "positions of equal risk", "another task: calm stocks count as much as wild ones",
+        LOOKBACK + 1),
 })  # fmt: skip
 """Choices of target.kind. Cross-sectional statistics are part of a label's definition: they are
 known when the label is, and no feature reads them. Statistics of a stock's history end at the date
