@@ -138,6 +138,7 @@ def fit(
     chunks = spec.samples == "chunks"
     answers = _on_chunks if chunks else _on_windows
     runs = stretches(train, windows.dates, spec.chunk) if chunks else []
+    _fit_ahead(network, windows, train, validation, spec, seed)
     optimizer = AdamW(network.parameters(), spec.learning_rate, spec.weight_decay, spec.clip_norm)
     step = _step(network, windows, answers, loss, optimizer)
     if not chunks and spec.loss == "mse":
@@ -171,6 +172,53 @@ def fit(
                 }
     network.load_state_dict(weights)
     return Fit(weights, curves, best)
+
+
+AHEAD_EPOCHS = 5
+"""Passes over the training block by a normalizer that learns the rows after each window: those of
+the authors of SAN."""
+
+
+def _fit_ahead(
+    network: Forecaster,
+    windows: Windows,
+    train: Tensor,
+    validation: Tensor,
+    spec: TrainingSpec,
+    seed: int,
+) -> None:
+    """Train a window normalizer that learns the rows after each window, then keep it fixed.
+
+    Its target reaches ``ahead`` rows beyond the window, so windows near the end of the training
+    block are purged. A leaky control purges none, and learns from the validation block too.
+    """
+    normalizer = network.window
+    if normalizer is None or not normalizer.ahead:
+        return
+    last = int(windows.date(train).max())
+    if not normalizer.purged:
+        train, last = torch.cat([train, validation]), windows.last
+    samples = windows.followed(train, normalizer.ahead, last)
+    require(
+        len(samples) >= 2,
+        f"{type(normalizer).__name__} learns from windows and the {normalizer.ahead} rows after "
+        f"them; {len(samples)} windows have these rows in the training block: lengthen "
+        "split.train, or leave out this variant",
+    )
+    generator = Generator().manual_seed(seed)
+    steps = torch.arange(1, normalizer.ahead + 1, device=samples.device)
+    optimizer = AdamW(
+        normalizer.parameters(), spec.learning_rate, spec.weight_decay, spec.clip_norm
+    )
+    normalizer.train()
+    for _ in range(AHEAD_EPOCHS):
+        order = torch.randperm(len(samples), generator=generator).to(samples.device)
+        for batch in samples[order].split(spec.batch_size):
+            optimizer.zero_grad()
+            later = windows.features(batch.unsqueeze(1) + steps)
+            normalizer.ahead_loss(windows.gather(batch), later).backward()
+            optimizer.step()
+    normalizer.requires_grad_(False)
 
 
 Answers = tuple[Tensor, Tensor]

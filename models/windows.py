@@ -86,6 +86,22 @@ class Windows:
         """Which of ``rows`` is the first of each window; samples (B,)."""
         return self.places(samples) - (self.length - 1)
 
+    @property
+    def last(self) -> int:
+        """The date row of the last features."""
+        return self.first + len(self.rows) // self.symbols - 1
+
+    def followed(self, samples: Tensor, count: int, last: int) -> Tensor:
+        """The samples (n,) of (N,) whose next ``count`` rows are complete and end at row ``last``.
+
+        ``last`` must not be later than :attr:`last`; rows may end before it.
+        """
+        inside = samples[self.date(samples) + count <= last]
+        complete = self.rows.isfinite().all(dim=1)
+        place = self.places(inside)
+        steps = torch.arange(1, count + 1, device=samples.device)
+        return inside[complete[place.unsqueeze(1) + steps].all(dim=1)]
+
     def date(self, samples: Tensor) -> Tensor:
         """(B,) samples -> (B,) date rows."""
         return samples % self.dates
