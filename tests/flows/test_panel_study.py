@@ -66,7 +66,7 @@ def test_a_study_pools_its_panels_and_goes_on_where_a_part_ended(tmp_path: Path)
     done = study(place)
     assert done.returncode == 3, done.stdout + done.stderr
     assert "no.csv" in done.stderr
-    assert "Over 2 real panels, against zscore with a margin of 0.005" in done.stdout
+    assert "Over 2 real panels, against zscore: in rank IC" in done.stdout
     assert "leaks are in full_sample_zscore" in done.stdout
     assert {file: file.stat().st_mtime_ns for file in kept} == kept
     table = newest(tmp_path, "panels.parquet")
