@@ -58,7 +58,7 @@ audit-deps: $(READY)  ## known vulnerabilities of the pinned packages; asks pypi
 	$(BIN)/python -m pip_audit --requirement constraints.txt --no-deps --disable-pip
 
 faults: $(READY)  ## kill, lock, fill and double a tiny experiment at random moments, hours
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults --kills 20 --outages 20 --disks 20 --pairs 20
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults --grounds 2 --kills 20 --outages 20 --disks 20 --pairs 20
 
 check: $(READY)  ## lint, format and types
 	$(BIN)/ruff check .

@@ -102,9 +102,7 @@ def decompose(
         pairs = [(one, 0) for one in spec.horizons] + [(horizon, one) for one in spec.delays]
         distinct = list(dict.fromkeys(pairs))
         if distinct:
-            decay = by_horizon(
-                ranked, closes.quoted, rows, columns, distinct, level, delisting_return
-            )
+            decay = by_horizon(ranked, closes, rows, columns, distinct, level, delisting_return)
     return Decomposition(
         table=table,
         neutral=neutral,
