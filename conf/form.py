@@ -61,6 +61,8 @@ def fill_in(schema: JsonSchema, spec: Any, resolve: Callable[[JsonSchema], JsonS
     for name, names in spec.__choices__.items():
         offer(fields[name], [*names])
     for name, field in fields.items():
+        if "oneOf" in field:  # Prefect's form offers the alternatives of anyOf
+            field["anyOf"] = field.pop("oneOf")
         below = {part.__name__: part for part in parts_of(kinds[name]) if is_dataclass(part)}
         for reference in references(field):
             target = resolve(reference)

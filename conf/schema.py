@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from foldproof.conf.compute import ComputeSpec
 from foldproof.conf.form import Description
@@ -22,10 +22,24 @@ from foldproof.tasks.decompose.spec import DecompositionSpec
 from foldproof.tasks.diagnose.spec import AuditSpec
 from foldproof.tasks.operate.spec import OperationSpec
 from foldproof.tasks.portfolio.spec import PortfolioSpec
-from foldproof.tasks.split import WalkForward
+from foldproof.tasks.split import CombinatorialPurged, WalkForward
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.train.references import REFERENCES
 from foldproof.tasks.train.tuning import TuningSpec
+
+
+def kind_of_plan(split: object) -> object:
+    """The value of ``split.plan``; walk_forward where none is set."""
+    named = split.get("plan") if isinstance(split, Mapping) else getattr(split, "plan", None)
+    return "walk_forward" if named is None else named
+
+
+AnyPlan = Annotated[
+    Annotated[WalkForward, Tag("walk_forward")]
+    | Annotated[CombinatorialPurged, Tag("combinatorial")],
+    Discriminator(kind_of_plan),
+]
+"""A plan as the settings describe it: ``plan`` says which."""
 
 
 class Experiment(Description):
@@ -42,8 +56,8 @@ class Experiment(Description):
     """Source and features of the panel."""
     target: TargetSpec = TargetSpec()
     """Target of the forecasts."""
-    split: WalkForward
-    """Plan of the walk-forward folds."""
+    split: AnyPlan
+    """Plan of the folds: walk-forward, or combinatorial with the paths of a cross-validation."""
     variants: tuple[str, ...]
     """Keys of models.normalizers.VARIANTS, or package.module:attribute for your own. Several are
     combined as cs_rank + layer_norm; zscore @ date_block trains on these batches, and
@@ -100,6 +114,8 @@ class Experiment(Description):
             self.split.validation != 0,
             "split.validation must not be 0: early stopping and the references need it",
         )
+        if isinstance(self.split, CombinatorialPurged):
+            self._suits_paths(self.split)
         require(
             self.statistics.base(self.variants) in self.variants,
             f"statistics.reference {self.statistics.reference!r} must be one of the variants "
@@ -120,6 +136,26 @@ class Experiment(Description):
             )
             require_samples(name, resolve(name), self.training)
         return self
+
+    def _suits_paths(self, split: CombinatorialPurged) -> None:
+        """Conditions on the other specs where each date is forecast on several paths."""
+        least = self.network.window - 1 - self.target.horizon
+        require(
+            split.embargo >= least,
+            f"split.embargo must be at least {least} with windows of {self.network.window} rows "
+            f"and a horizon of {self.target.horizon}: otherwise windows that are trained on read "
+            f"dates of the test groups before them; it is {split.embargo}",
+        )
+        require(
+            len(self.seeds) == 1 or not self.statistics.ensemble,
+            "statistics.ensemble must be false with several seeds and split.plan combinatorial: "
+            "the figures of a path are those of single networks",
+        )
+        require(
+            not self.tuning.folds,
+            "tuning.folds must be 0 with split.plan combinatorial: its folds are in no order, so "
+            "none is older than all that are scored",
+        )
 
     def tonight(self, start: datetime | None = None) -> "Experiment":
         """This experiment without rows after its night.

@@ -18,7 +18,7 @@ from foldproof.models.normalizers import resolve, with_features
 from foldproof.tasks.attribute.explain import ExplainError
 from foldproof.tasks.data import DataError, DataSpec, Panel, TargetSpec, build, folder_of
 from foldproof.tasks.operate.nightly_inputs import OperationError
-from foldproof.tasks.split import Fold, PlanError, WalkForward, scored_folds
+from foldproof.tasks.split import Fold, PlanError, SplitPlan, scored_folds, walk_forward_of
 from foldproof.tasks.statistics.mean_test import dates_needed
 from foldproof.tasks.storage import StorageError, require_storage
 from foldproof.tasks.track.outage import STORE_ERRORS
@@ -53,7 +53,7 @@ def using(checked: Checked) -> Iterator[None]:
 
 
 def built(
-    data: DataSpec, target: TargetSpec, split: WalkForward, checked: Checked
+    data: DataSpec, target: TargetSpec, split: SplitPlan, checked: Checked
 ) -> tuple[Panel, tuple[Fold, ...]]:
     """Build a panel, cut its folds, and note its folder in ``checked``; the panel and the folds."""
     cache = PANELS.resolve()
@@ -77,7 +77,8 @@ def check_experiment(experiment: Experiment, compared: bool = False) -> Iterator
         TrainingError: The engine asked for cannot run here, or a variant's groups of features are
             not those of the panel.
         DataError: The data cannot be used.
-        PlanError: The panel is too short for the folds, or too few of its dates are tested.
+        PlanError: The panel is too short for the folds, too few of its dates are tested, or the
+            plan only suits a comparison.
     """
     open_store(experiment.tracking)
     require_compute(experiment.compute, experiment)
@@ -85,6 +86,8 @@ def check_experiment(experiment: Experiment, compared: bool = False) -> Iterator
         require_engine(experiment.network, experiment.training)
     except ValueError as error:
         raise TrainingError(str(error)) from error
+    if not compared:
+        walk_forward_of(experiment.split, "an audit from raw rows or a retraining")
     checked: Checked = {}
     panel, folds = built(experiment.data, experiment.target, experiment.split, checked)
     for variant in experiment.variants:

@@ -19,7 +19,8 @@ def count_of_seeds(cube: Cube) -> int:
     Raises:
         UnequalSeeds: Two variants have different numbers of seeds, both above one.
     """
-    several = {name: len(own) for name, own in cube.seeds.items() if len(own) > 1}
+    counts = {name: len(own) // cube.paths for name, own in cube.seeds.items()}
+    several = {name: count for name, count in counts.items() if count > 1}
     if len(set(several.values())) > 1:
         found = ", ".join(f"{name} {count}" for name, count in several.items())
         raise UnequalSeeds(
@@ -31,6 +32,8 @@ def count_of_seeds(cube: Cube) -> int:
 
 def networks(cube: Cube, aligned: Aligned) -> Iterator[tuple[str, np.ndarray]]:
     """The name and the forecasts (N, D, S) of each variant's N seeds on the cells of ``aligned``.
+
+    With P paths there are N * P, those of a seed in succession.
 
     Args:
         cube: The forecasts of every seed.
@@ -44,7 +47,7 @@ def networks(cube: Cube, aligned: Aligned) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def rank_ic_of_networks(cube: Cube, aligned: Aligned) -> dict[str, np.ndarray]:
-    """By variant, (N, D) daily rank IC of each of its N networks."""
+    """By variant, (N, D) daily rank IC of each of its N networks; (N * P, D) with P paths."""
     return {
         name: np.stack([rank_correlation(one, aligned.target) for one in wide])
         for name, wide in networks(cube, aligned)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from foldproof.models.date_rows import at
 from foldproof.tasks.compare.aligned import Aligned
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.decompose.ranked import Ranked, centred_ranks
@@ -38,9 +39,7 @@ def strongest(daily: np.ndarray, folds: Sequence[Fold]) -> np.ndarray:
 
     Either sign counts. Only training blocks decide, so the choice sees no tested label.
     """
-    blocks = [
-        np.nan_to_num(daily[fold.train.start : fold.train.stop]).mean(axis=0) for fold in folds
-    ]
+    blocks = [np.nan_to_num(daily[at(fold.train)]).mean(axis=0) for fold in folds]
     strength = np.abs(blocks).mean(axis=0)
     return np.sort(np.argsort(-strength, kind="stable")[:MOST_FEATURES])
 

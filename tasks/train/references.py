@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from foldproof.models.date_rows import Rows, hull
 from foldproof.models.normalizers import VARIANTS
 from foldproof.models.windows import Windows
 from foldproof.tasks.data.panel import Panel
@@ -177,10 +178,10 @@ def blocks_of(panel: Panel, fold: Fold, window: int, scale: float, seed: int) ->
     member = torch.from_numpy(np.array(panel.member))
     state = normalizer.fit(shared(panel.values), member, fold.train)
     target = torch.from_numpy(panel.target / np.float32(scale))
-    rows = range(fold.train.start, fold.test.stop)
+    rows = hull(fold.train, fold.validation, fold.test)
     windows = windows_of(panel, normalizer, state, rows, target, window)
 
-    def block(rows: range, labelled: bool) -> Block:
+    def block(rows: Rows, labelled: bool) -> Block:
         samples = windows.eligible(member, rows, labelled)
         if not len(samples):
             raise TrainingError(

@@ -7,6 +7,7 @@ import pandas as pd
 import torch
 
 from foldproof.models import engine
+from foldproof.models.date_rows import Rows, at, hull
 from foldproof.models.network import Forecaster, build
 from foldproof.models.normalizers import resolve, with_state
 from foldproof.tasks.data.panel import Panel
@@ -51,7 +52,7 @@ def fit_unit(unit: Unit, panel: Panel) -> tuple[TrainedUnit, Forecaster]:
     statistics = fit_statistics(unit, panel)
     variant = with_state(resolve(unit.variant), statistics)
     scale = target_scale(panel, unit.fold.train)
-    rows = range(unit.fold.train.start, unit.fold.validation.stop)
+    rows = hull(unit.fold.train, unit.fold.validation)
     windows = unit_windows(unit, panel, statistics, rows, panel.target / np.float32(scale))
     member = torch.from_numpy(np.array(panel.member))
     train, validation = (
@@ -104,7 +105,7 @@ def with_unit(
 
 
 def score(
-    trained: TrainedUnit, panel: Panel, rows: range, statistics: dict[str, np.ndarray] | None = None
+    trained: TrainedUnit, panel: Panel, rows: Rows, statistics: dict[str, np.ndarray] | None = None
 ) -> pd.DataFrame:
     """Forecasts for ``rows`` in eval mode: date, symbol, forecast in target units.
 
@@ -153,9 +154,9 @@ def on_target(trained: TrainedUnit, panel: Panel) -> pd.DataFrame:
     return with_target(forecasts.assign(forecast=forecasts["forecast"] * factor), panel)
 
 
-def target_scale(panel: Panel, rows: range) -> float:
+def target_scale(panel: Panel, rows: Rows) -> float:
     """Standard deviation of the members' known targets in ``rows``; it scales losses to about 1."""
-    block = slice(rows.start, rows.stop)
+    block = at(rows)
     known = panel.target[block][panel.member[block]].astype(np.float64)
     known = known[np.isfinite(known)]
     spread = float(known.std()) if known.size else 0.0

@@ -22,12 +22,12 @@ from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.data.spec import DataSpec, SyntheticSpec, TargetSpec
 from foldproof.tasks.diagnose.spec import AuditSpec
 from foldproof.tasks.operate.spec import GateSpec, MonitorSpec, ScoreSpec
-from foldproof.tasks.split import WalkForward
+from foldproof.tasks.split import CombinatorialPurged, WalkForward
 from foldproof.tasks.train.references import REFERENCES
 
 SPECS = (
     NetworkSpec, TrainingSpec, SyntheticSpec, DataSpec, TargetSpec, AttributionSpec, AuditSpec,
-    StatisticsSpec, TrustSpec, WalkForward, GateSpec, ScoreSpec, MonitorSpec,
+    StatisticsSpec, TrustSpec, WalkForward, CombinatorialPurged, GateSpec, ScoreSpec, MonitorSpec,
     ExplainRequest, OutsideAudit,
 )  # fmt: skip
 NEEDED: dict[type, dict[str, Any]] = {
