@@ -16,12 +16,10 @@ from foldproof.models.normalizers import resolve
 from foldproof.models.spec import NetworkSpec, Spec, TrainingSpec, at_least, require, within
 from foldproof.tasks.batch_study import Composition
 from foldproof.tasks.batch_study.answer import ExpectedSize, StudySettings
+from foldproof.tasks.data import DRAWN
 from foldproof.tasks.data.spec import DataSpec, TargetSpec
 from foldproof.tasks.split import WalkForward
 from foldproof.tasks.track.spec import TrackingSpec
-
-DRAWN = ("noise", "linear", "lagged", "regime", "echo")
-"""Sources that are drawn again for each seed; others have one panel for all seeds."""
 
 
 @dataclass(frozen=True)

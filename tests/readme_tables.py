@@ -14,6 +14,7 @@ import yaml
 from foldproof.conf.form import references
 from foldproof.conf.schema import Experiment
 from foldproof.models.normalizers import CONTROLS, VARIANTS, Variant
+from foldproof.tasks.data import DRAWN, SOURCES
 from foldproof.tasks.data.features.target import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,6 +48,22 @@ def targets() -> str:
     """Every kind of target."""
     rows = [(f"`{key}`", one.formula, one.statistics) for key, one in KINDS.items()]
     return markdown(("kind", "formula", "statistics from"), rows)
+
+
+def sources() -> str:
+    """Every source of rows that brings its data, with what its reader must know and its terms."""
+    rows = [
+        (f"`{key}`", one.title, one.notes, one.terms)
+        for key, one in SOURCES.items()
+        if key not in DRAWN | {"file", "query"}
+    ]
+    return markdown(("`data.source`", "panel", "what its reader must know", "terms"), rows)
+
+
+def synthetic() -> str:
+    """Every source of rows that is drawn."""
+    rows = [(f"`{key}`", one.notes) for key, one in SOURCES.items() if key in DRAWN]
+    return markdown(("`data.source`", "what is planted"), rows)
 
 
 def settings() -> str:
@@ -84,6 +101,8 @@ def shown(field: Mapping[str, Any]) -> str:
 TABLES: Mapping[str, tuple[str, Callable[[], str]]] = MappingProxyType({
     "settings": ("conf/README.md", settings),
     "targets": ("conf/README.md", targets),
+    "sources": ("conf/README.md", sources),
+    "synthetic": ("conf/README.md", synthetic),
     "variants": ("models/normalizers/README.md", variants),
     "controls": ("models/normalizers/README.md", lambda: variants(CONTROLS)),
 })  # fmt: skip

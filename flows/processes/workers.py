@@ -1,9 +1,9 @@
 """Worker processes: one torch thread each; none outlives the flow."""
 
+import multiprocessing
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterable
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import resource_tracker
@@ -159,12 +159,16 @@ def start_pool_worker() -> None:
 
 
 def end_with_parent() -> None:
-    """End this process soon after its parent: a killed flow leaves no orphans."""
-    parent = os.getppid()
+    """End this process with its parent, at once if that is gone already: no orphans are left.
+
+    The parent is the one that multiprocessing names. ``os.getppid()`` is another process if the
+    parent was killed during this one's imports.
+    """
+    parent = multiprocessing.parent_process()
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
+        if parent is not None:
+            parent.join()
+            os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

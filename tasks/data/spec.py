@@ -19,8 +19,8 @@ from foldproof.tasks.data.rows import ROLES
 from foldproof.tasks.data.sql import why_not_reading
 
 SourceName = Literal[
-    "sp500", "file", "query", "noise", "linear", "lagged", "regime",
-    "interaction", "sign_flip", "switching", "echo",
+    "sp500", "nyse_old", "nyse_new", "toronto", "file", "query", "noise", "linear", "lagged",
+    "regime", "interaction", "sign_flip", "switching", "levels", "ranks", "shocks", "echo",
 ]  # fmt: skip
 
 
@@ -154,7 +154,7 @@ class DataSpec(Spec):
     checks: ChecksSpec = field(default_factory=ChecksSpec)
     """Bounds beyond which values and dates of the table get a warning."""
     synthetic: SyntheticSpec = field(default_factory=SyntheticSpec)
-    """Size of the synthetic sources: all except sp500, file and query."""
+    """Size of the synthetic sources, noise to echo; the others have their own size."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

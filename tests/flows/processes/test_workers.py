@@ -1,0 +1,68 @@
+"""A worker process ends with its parent, whenever that is killed."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SCRIPT = """
+import multiprocessing, os, sys, time
+from pathlib import Path
+
+def late_worker(parent, note):
+    while os.getppid() == parent:  # such as during the seconds of imports
+        time.sleep(0.01)
+    work(note)
+
+def work(note):
+    from foldproof.flows.processes.workers import end_with_parent
+    end_with_parent()
+    Path(note).write_text(str(os.getpid()))
+    time.sleep(60)
+
+if __name__ == "__main__":
+    when, note = sys.argv[1:]
+    target, given = {"late": (late_worker, (os.getpid(), note)), "early": (work, (note,))}[when]
+    multiprocessing.get_context("spawn").Process(target=target, args=given).start()
+    print("started", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["early", "late"])
+def test_a_worker_ends_whether_its_parent_is_killed_before_or_after_its_start(
+    when: str, tmp_path: Path
+) -> None:
+    script, note = tmp_path / "script.py", tmp_path / "note"
+    script.write_text(SCRIPT)
+    command = [sys.executable, str(script), when, str(note)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == "started\n"
+        if when == "early":
+            wait_until(note.exists)
+        else:
+            time.sleep(1)
+        parent.send_signal(signal.SIGKILL)
+    wait_until(note.exists)
+    worker = int(wait_until(note.read_text))
+    wait_until(lambda: not runs(worker))
+
+
+def wait_until(condition):
+    """The value of ``condition`` once it is true; fails after a minute."""
+    end = time.monotonic() + 60
+    while not (value := condition()):
+        assert time.monotonic() < end, "it did not happen within a minute"
+        time.sleep(0.1)
+    return value
+
+
+def runs(pid: int) -> bool:
+    """Whether a process with this number runs; one that ended and is not yet collected does not."""
+    shown = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
+    return shown.stdout.strip()[:1] not in ("", "Z")
