@@ -24,7 +24,7 @@ from foldproof.tasks.operate.spec import OperationSpec
 from foldproof.tasks.portfolio.spec import PortfolioSpec
 from foldproof.tasks.split import CombinatorialPurged, WalkForward
 from foldproof.tasks.track.spec import TrackingSpec
-from foldproof.tasks.train.references import REFERENCES
+from foldproof.tasks.train.references import FEATURE_REFERENCE, REFERENCES, reference_of
 from foldproof.tasks.train.tuning import TuningSpec
 
 
@@ -47,7 +47,10 @@ class Experiment(Description):
 
     __bounds__: ClassVar = at_least(0, "seeds")
     __choices__: ClassVar = MappingProxyType(
-        {"variants": (*VARIANTS, *CONTROLS, OWN), "references": REFERENCES}
+        {
+            "variants": (*VARIANTS, *CONTROLS, OWN),
+            "references": (*REFERENCES, FEATURE_REFERENCE),
+        }
     )
 
     name: str
@@ -64,7 +67,8 @@ class Experiment(Description):
     zscore -> cs_rank on this kind of target, whatever target.kind scores. A mapping of features to
     variants, such as {close: price_relative, "*": cs_rank}, normalizes groups of features."""
     references: tuple[str, ...] = tuple(REFERENCES)
-    """Forecasters to compare the LSTM with: keys of tasks.train.REFERENCES."""
+    """Forecasters to compare the LSTM with: keys of tasks.train.REFERENCES, or feature:<name>, such
+    as feature:momentum_252_21, for one feature alone with the sign of the training block."""
     network: NetworkSpec = NetworkSpec()
     """The LSTM."""
     training: TrainingSpec = TrainingSpec()
@@ -105,6 +109,14 @@ class Experiment(Description):
         require(bool(names), "at least one variant is needed; 'none' is the plain LSTM")
         for name in names:
             resolve(name)
+        return names
+
+    @field_validator("references")
+    @classmethod
+    def known_references(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Each is built in, or one feature; whether the panel has it is known later."""
+        for name in names:
+            reference_of(name)
         return names
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ from foldproof.flows.processes.api import ServerError
 from foldproof.flows.processes.workers import DiedError, WorkerError
 from foldproof.models.engine import require_engine
 from foldproof.models.normalizers import resolve, with_features
+from foldproof.models.spec import unknown
 from foldproof.tasks.attribute.explain import ExplainError
 from foldproof.tasks.data import DataError, DataSpec, Panel, TargetSpec, build, folder_of
 from foldproof.tasks.operate.nightly_inputs import OperationError
@@ -24,6 +25,7 @@ from foldproof.tasks.storage import StorageError, require_storage
 from foldproof.tasks.track.outage import STORE_ERRORS
 from foldproof.tasks.track.store import TrackingError, open_store
 from foldproof.tasks.train import TrainingError
+from foldproof.tasks.train.single_features import FEATURE
 
 USER_ERRORS = (
     DataError, PlanError, TrainingError, TrackingError, ServerError, ExplainError, OperationError,
@@ -99,6 +101,7 @@ def check_experiment(experiment: Experiment, compared: bool = False) -> Iterator
         scored = scored_folds(folds, experiment.tuning.folds)
         require_scored(scored, panel, experiment.target.horizon)
         require_styles(experiment, panel)
+        require_features(experiment.references, panel)
     with using(checked):
         yield
 
@@ -109,6 +112,15 @@ def require_styles(experiment: Experiment, panel: Panel) -> None:
         experiment.decomposition.chosen(panel.features)
     except ValueError as error:
         raise DataError(str(error)) from error
+
+
+def require_features(references: Iterable[str], panel: Panel) -> None:
+    """Raise DataError unless every feature that is a reference is one of the panel."""
+    for name in references:
+        feature = name.removeprefix(FEATURE)
+        if feature != name and feature not in panel.features:
+            known = dict.fromkeys(panel.features)
+            raise DataError(f"references: {name}: {unknown('feature', feature, known)}")
 
 
 def require_compute(compute: ComputeSpec, given: object) -> None:

@@ -93,7 +93,7 @@ def test_every_preset_fills_the_form_without_a_fault(preset: str) -> None:
         ({"network": {"dropout": 1}}, "network.dropout"),
         ({"variants": ["zscor"]}, "variants"),
         ({"variants": ["cs_rank+layer_norm"]}, "variants"),
-        ({"references": ["lasso"]}, "references.0"),
+        ({"references": ["lasso"]}, "references"),
         ({"attribution": {"methods": ["saliency"]}}, "attribution.methods.0"),
         ({"data": {"features": "prices"}}, "data.features"),
         ({"seeds": []}, "seeds"),
@@ -116,7 +116,10 @@ def test_choices_are_the_mappings() -> None:
     schema = Experiment.model_json_schema()
     built_in, _ = schema["properties"]["variants"]["anyOf"]
     assert built_in["items"]["enum"] == [*VARIANTS, *CONTROLS]
-    assert schema["properties"]["references"]["items"]["enum"] == list(REFERENCES)
+    built_in, own = schema["properties"]["references"]["anyOf"]
+    assert built_in["items"]["enum"] == list(REFERENCES)
+    assert own["title"] == "your own, too: feature:name"
+    assert not errors({"references": ["ridge", "feature:return_1"]})
     methods = schema["$defs"]["AttributionSpec"]["properties"]["methods"]
     assert methods["items"]["enum"] == list(ATTRIBUTIONS)
 

@@ -341,3 +341,12 @@ def test_a_plan_that_does_not_fit_gets_one_clear_message(overrides, message) -> 
         load("quick", overrides)
     assert message in str(caught.value)
     assert "walk_forward.t" not in str(caught.value)
+
+
+def test_a_reference_may_be_one_feature() -> None:
+    assert (
+        load("quick", ["references=[ridge, feature:return_1]"]).references[1] == "feature:return_1"
+    )
+    for wrong in ("momentum_252_21", "features:return_1", "feature:"):
+        with pytest.raises(ConfigError, match="references"):
+            load("quick", [f"references=['{wrong}']"])
