@@ -17,6 +17,7 @@ from foldproof.models.normalizers import CONTROLS, VARIANTS, grouped_name, resol
 from foldproof.models.spec import OWN, NetworkSpec, TrainingSpec, at_least, require
 from foldproof.tasks.attribute.spec import AttributionSpec
 from foldproof.tasks.compare.spec import StatisticsSpec
+from foldproof.tasks.data.features.target import KINDS
 from foldproof.tasks.data.spec import DataSpec, TargetSpec
 from foldproof.tasks.decompose.spec import DecompositionSpec
 from foldproof.tasks.diagnose.spec import AuditSpec
@@ -187,6 +188,17 @@ class Experiment(Description):
         """The target that a variant trains on; all are scored on ``target``."""
         kind = resolve(variant).target
         return self.target if kind is None else replace(self.target, kind=kind)
+
+    def network_of(self, variant: str, network: NetworkSpec | None = None) -> NetworkSpec:
+        """The network of a variant, by default ``network`` of the settings, for its target.
+
+        RevIN and Dish-TS undo the normalization of a window on the forecast, by the level and
+        spread of one feature. A target that compares the stocks of a date has neither, so there the
+        forecast would begin with an error that training has to unlearn.
+        """
+        given = network or self.network
+        across = KINDS[self.target_of(variant).kind].cross_sectional
+        return replace(given, denormalize=False) if across else given
 
     @property
     def controls(self) -> tuple[str, ...]:

@@ -141,7 +141,7 @@ def audit_variants(
             return []
 
         forecaster = OwnForecaster(
-            variant, experiment.data, experiment.target_of(variant), experiment.network,
+            variant, experiment.data, experiment.target_of(variant), experiment.network_of(variant),
             experiment.training, experiment.seeds[0],
         )  # fmt: skip
         submit = partial(

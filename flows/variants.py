@@ -216,8 +216,10 @@ def variant_jobs(
     """One job per unit; the last one to finish returns the variant's audit and attribution."""
     panel = training_panel(experiment, variant, panel)
     fingerprint = load(panel).fingerprint
+    tuned = fitted.tuned.setting(variant)
+    network = experiment.network_of(variant, tuned.network)
     units = [
-        Unit(variant, fold, seed, *fitted.tuned.setting(variant), fingerprint, plan.hash)
+        Unit(variant, fold, seed, network, tuned.training, fingerprint, plan.hash)
         for fold in plan.folds
         for seed in experiment.seeds
     ]

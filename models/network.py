@@ -38,6 +38,7 @@ class Forecaster(nn.Module):
         self.lstm = nn.LSTM(n_features, spec.hidden, spec.layers, batch_first=True, dropout=between)
         self.head = nn.Linear(spec.hidden, 1)
         self.dropout = nn.Dropout(spec.dropout)
+        self.denormalizes = spec.denormalize
         self.window: WindowNormalizer | None = variant.window_for(n_features, spec.window)
         self.cell: CellNormalizer | None = variant.cell and variant.cell(self.lstm, spec.window)
         self.hidden: HiddenNormalizer | None = variant.hidden and variant.hidden(spec.hidden)
@@ -51,7 +52,9 @@ class Forecaster(nn.Module):
         if self.hidden is not None:
             last = self.hidden(last, dates)
         forecast = self.head(self.dropout(last)).squeeze(-1)
-        return forecast if self.window is None else self.window.inverse(forecast, context)
+        if self.window is None or not self.denormalizes:
+            return forecast
+        return self.window.inverse(forecast, context)
 
     def along(self, x: Tensor, dates: Tensor) -> Tensor:
         """Forecasts (B, n) at the last n steps of stretches (B, T, F), with their dates (B, n).

@@ -196,6 +196,9 @@ class NetworkSpec(Spec):
     """Stacked LSTM layers."""
     dropout: float = 0.0
     """Dropout between layers and before the head, in [0, 1)."""
+    denormalize: bool = True
+    """Undo the normalization of a window on the forecast, where the variant does (revin, dish_ts).
+    A comparison never does for a cross-sectional target, which continues no feature."""
 
 
 @dataclass(frozen=True)

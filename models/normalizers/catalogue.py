@@ -189,7 +189,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
         "Kim et al., ICLR 2022", input=ZScore(), window=RevIN,
         causal_steps=False,
         statistics="training rows, then the window",
-        trap="meant for a target that continues feature 0",
+        trap="meant for a target that continues feature 0; not undone for a cross-sectional target",
     ),
     "robust_instance_norm": Variant(
         "Robust instance norm",
@@ -232,8 +232,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
         "Fan et al., AAAI 2023", input=ZScore(), window=DishTS,
         causal_steps=False,
         statistics="training rows, then the window",
-        trap="meant for a target that continues feature 0; for cross-sectional targets its level "
-        "is void",
+        trap="meant for a target that continues feature 0; not undone for a cross-sectional target",
     ),
     "batch_norm": Variant(
         "Batch norm of inputs",

@@ -350,3 +350,13 @@ def test_a_reference_may_be_one_feature() -> None:
     for wrong in ("momentum_252_21", "features:return_1", "feature:"):
         with pytest.raises(ConfigError, match="references"):
             load("quick", [f"references=['{wrong}']"])
+
+
+def test_a_normalized_window_is_not_undone_for_a_cross_sectional_target() -> None:
+    experiment = load("quick", ["variants=[zscore, revin, revin -> return]"])
+    assert experiment.target.kind == "cs_zscore"
+    undone = [experiment.network_of(one).denormalize for one in experiment.variants]
+    assert undone == [False, False, True]
+    assert load("quick", ["target.kind=return"]).network_of("revin").denormalize
+    kept = load("quick", ["target.kind=return", "network.denormalize=false"])
+    assert not kept.network_of("revin").denormalize

@@ -68,6 +68,7 @@ def settings(config: Mapping[str, Any]) -> dict[str, str]:
     drawn = config.get("data", {}).get("source") in DRAWN
     idle = [] if drawn else ["data.synthetic."]
     idle += ["tuning."] if found.get("tuning.folds") == "0" else []
+    idle += ["network.denormalize"] if found.get("network.denormalize") == "True" else []
     idle += ["split.plan"] if found.get("split.plan") == "walk_forward" else []
     idle += ["training.chunk"] if found.get("training.samples") == "windows" else []
     idle += ["statistics.ensemble"] if len(config.get("seeds", ())) == 1 else []
