@@ -164,6 +164,12 @@ class Experiment(Description):
             "statistics.ensemble must be false with several seeds and split.plan combinatorial: "
             "the figures of a path are those of single networks",
         )
+        for name in self.variants:
+            require(
+                not getattr(resolve(name).window, "ahead", 0),
+                f"variant {name} learns from the rows after its windows, which may be tested with "
+                "split.plan combinatorial: leave it out, or use walk_forward",
+            )
         require(
             not self.tuning.folds,
             "tuning.folds must be 0 with split.plan combinatorial: its folds are in no order, so "

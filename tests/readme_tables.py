@@ -28,20 +28,38 @@ def markdown(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     )
 
 
-def variants(catalogue: Mapping[str, Variant] = VARIANTS) -> str:
+def by_place() -> str:
+    """The catalogue of normalizations, a table for each place."""
+    parts = []
+    for place in dict.fromkeys(one.place for one in VARIANTS.values()):
+        own = {key: one for key, one in VARIANTS.items() if one.place == place}
+        parts.append(f"#### {place.capitalize()}\n\n{variants(own)}")
+    return "\n\n".join(parts)
+
+
+def variants(catalogue: Mapping[str, Variant]) -> str:
     """Every entry of a catalogue of normalizations."""
     rows = [
         (
             f"`{key}`", one.formula, one.statistics, one.coupling, one.training_coupling,
-            "yes" if one.causal_steps else "no", one.source, one.trap,
+            "yes" if one.causal_steps else "no", one.good_for, one.source, one.trap,
         )
         for key, one in catalogue.items()
     ]  # fmt: skip
     columns = (
-        "key", "formula", "statistics from", "couples", "in training", "causal steps", "source",
-        "trap",
+        "key", "formula", "statistics from", "couples", "in training", "causal steps", "good for",
+        "source", "trap",
     )  # fmt: skip
     return markdown(columns, rows)
+
+
+def kinds() -> str:
+    """Every kind of target, as the catalogue has its entries."""
+    rows = [
+        (f"`{key}`", one.formula, one.statistics, one.good_for, one.source, one.trap)
+        for key, one in KINDS.items()
+    ]
+    return markdown(("kind", "formula", "statistics from", "good for", "source", "trap"), rows)
 
 
 def targets() -> str:
@@ -103,7 +121,8 @@ TABLES: Mapping[str, tuple[str, Callable[[], str]]] = MappingProxyType({
     "targets": ("conf/README.md", targets),
     "sources": ("conf/README.md", sources),
     "synthetic": ("conf/README.md", synthetic),
-    "variants": ("models/normalizers/README.md", variants),
+    "variants": ("models/normalizers/README.md", by_place),
+    "kinds": ("models/normalizers/README.md", kinds),
     "controls": ("models/normalizers/README.md", lambda: variants(CONTROLS)),
 })  # fmt: skip
 """Name of a table -> the README that holds it, and what makes it."""

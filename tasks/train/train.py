@@ -52,7 +52,9 @@ def fit_unit(unit: Unit, panel: Panel) -> tuple[TrainedUnit, Forecaster]:
     statistics = fit_statistics(unit, panel)
     variant = with_state(resolve(unit.variant), statistics)
     scale = target_scale(panel, unit.fold.train)
-    rows = hull(unit.fold.train, unit.fold.validation)
+    network = build(variant, len(panel.features), unit.network, unit.seed, unit.training.engine)
+    fitted = hull(unit.fold.train, unit.fold.validation)
+    rows = range(fitted.start, min(fitted.stop + beyond(network), len(panel.dates)))
     windows = unit_windows(unit, panel, statistics, rows, panel.target / np.float32(scale))
     member = torch.from_numpy(np.array(panel.member))
     train, validation = (
@@ -60,10 +62,7 @@ def fit_unit(unit: Unit, panel: Panel) -> tuple[TrainedUnit, Forecaster]:
         for block in (unit.fold.train, unit.fold.validation)
     )
     device = engine.device(unit.training)
-    windows = windows.on(device)
-    network = build(variant, len(panel.features), unit.network, unit.seed, unit.training.engine).to(
-        device
-    )
+    windows, network = windows.on(device), network.to(device)
     try:
         engine.require_engine(unit.network, unit.training)
         engine.require_samples(unit.variant, variant, unit.training)
@@ -86,6 +85,12 @@ def fit_unit(unit: Unit, panel: Panel) -> tuple[TrainedUnit, Forecaster]:
         engine=engine.lstm_engine(unit.network, unit.training) if variant.native else "torch",
     )
     return trained, network
+
+
+def beyond(network: Forecaster) -> int:
+    """Rows after training and validation that training reads: none, but for leaky controls."""
+    normalizer = network.window
+    return 0 if normalizer is None or normalizer.purged else normalizer.ahead
 
 
 def forecasts_of(trained: TrainedUnit, panel: Panel) -> pd.DataFrame:

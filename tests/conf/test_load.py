@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from foldproof.conf.load import PRESETS, ConfigError, load, to_yaml
+from foldproof.conf.load import PRESETS, ConfigError, load, study_of, to_yaml
 from foldproof.conf.schema import Experiment
-from foldproof.conf.study import study_of
 from foldproof.tasks.split import CombinatorialPurged, WalkForward
 
 FILES = sorted(file for file in PRESETS.glob("*.yaml") if study_of(file) is None)
@@ -333,6 +332,7 @@ def test_a_combinatorial_plan_is_one_of_the_kinds_of_split() -> None:
             [PATHS, "tuning.folds=1", "tuning.learning_rate=[0.1]"],
             "tuning.folds must be 0 with split.plan combinatorial",
         ),
+        ([PATHS, "variants=[zscore, san]"], "variant san learns from the rows after its windows"),
         (["split.trian=5"], "split.trian: no such key; did you mean split.train?"),
     ],
 )

@@ -14,6 +14,7 @@ from foldproof.tasks.data.rows import DataError, Rows
 from foldproof.tasks.data.sources.databases import read_query
 from foldproof.tasks.data.sources.files import read_file
 from foldproof.tasks.data.sources.portfolios import load_portfolio
+from foldproof.tasks.data.sources.stockdata import load_stockdata
 from foldproof.tasks.data.spec import DataSpec
 from foldproof.tasks.data.synthetic.conditional import INTERACTION, SIGN_FLIP, SWITCHING, polynomial
 from foldproof.tasks.data.synthetic.echo import echo
@@ -82,6 +83,18 @@ SOURCES: Mapping[str, Source] = MappingProxyType({
         "only: stale, not accurate market prices, not for investment, trading or commercial use.",
         load_sp500,
         "2000-01-03",
+    ),
+    "sp500_2003": Source(
+        "452 stocks of the S&P 500, 2003-2007, daily",
+        "Survivors: stocks with a close on every day of the window, picked with hindsight, so "
+        "returns are too high. Closes without volume, not adjusted for dividends: on an ex-day the "
+        "return is too low by the dividend. Splits are repaired by the closes around them and "
+        "listed; splits smaller than 3 for 2, spin-offs and special dividends are not. Sectors "
+        "(GICS) are those of the download, and so are tickers. The file has no dates: its rows are "
+        "as many as the trading days of the New York Stock Exchange in those years.",
+        "The data set stockdata of R's package huge (GPL-2), read where you installed it; its "
+        "authors took the closes from Yahoo Finance, whose terms apply to them.",
+        load_stockdata,
     ),
     "nyse_old": Source(
         "36 stocks of the NYSE, 1962-1984, daily",
