@@ -63,6 +63,14 @@ def single_features(
         yield f"{PREFIX}{FEATURE}{panel.features[place]}", signed
 
 
+def variant_rows(aligned: Aligned, candidates: Sequence[str]) -> dict[str, np.ndarray]:
+    """Everything compared, then the ensemble of ``candidates``; two make an ensemble."""
+    forecasts = dict(zip(aligned.variants, aligned.forecasts, strict=True))
+    if len(candidates) > 1:
+        forecasts[ENSEMBLE] = ensemble([forecasts[name] for name in candidates])
+    return forecasts
+
+
 def decomposed_rows(
     aligned: Aligned, panel: Panel, folds: Sequence[Fold], candidates: Sequence[str]
 ) -> Ranked:
@@ -70,7 +78,5 @@ def decomposed_rows(
 
     A feature is written ``ref:feature:<name>``. Two candidates make an ensemble.
     """
-    forecasts = dict(zip(aligned.variants, aligned.forecasts, strict=True))
-    if len(candidates) > 1:
-        forecasts[ENSEMBLE] = ensemble([forecasts[name] for name in candidates])
+    forecasts = variant_rows(aligned, candidates)
     return Ranked.of(forecasts | dict(single_features(aligned, panel, folds)))

@@ -59,7 +59,7 @@ def test_the_screen_shows_variants_ranking_and_answers(finished: tuple[Place, st
 def test_a_combinatorial_plan_is_compared_over_its_paths_and_not_retrained(place: Place) -> None:
     split = "split={plan: combinatorial, groups: 4, tested: 2, validation: 1, embargo: 3}"
     variants = "variants=[cs_rank, rolling_rank, full_sample_zscore]"
-    done = place.run(split, variants, "statistics.reference=cs_rank", "portfolio.costs=[5]")
+    done = place.run(split, variants, "statistics.reference=cs_rank", timeout=900)
     assert done.returncode == 0, done.stderr
     assert "combinatorial: 6 splits, 3 paths" in done.stdout
     table, folder = forecasts(place), place.folder / ".foldproof"
