@@ -98,6 +98,11 @@ class WindowNormalizer(nn.Module):
         """(B,) forecast in normalized units -> (B,) forecast in the target's units."""
         return forecast
 
+    def only_reads(self) -> bool:
+        """Whether it learns nothing, keeps nothing and leaves the forecast as it is."""
+        state = [*self.parameters(), *self.buffers()]
+        return not state and type(self).inverse is WindowNormalizer.inverse
+
 
 class HiddenNormalizer(nn.Module):
     """Normalizes the last hidden state inside the network."""
