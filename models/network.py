@@ -46,6 +46,7 @@ class Forecaster(nn.Module):
         self.lstm = nn.LSTM(n_features, spec.hidden, spec.layers, batch_first=True, dropout=between)
         self.head = nn.Linear(spec.hidden, 1)
         self.dropout = nn.Dropout(spec.dropout)
+        self.denormalizes = spec.denormalize
         self.window: WindowNormalizer | None = variant.window_for(n_features, spec.window)
         self.cell: CellNormalizer | None = variant.cell and variant.cell(self.lstm, spec.window)
         self.hidden: HiddenNormalizer | None = variant.hidden and variant.hidden(spec.hidden)
@@ -56,7 +57,9 @@ class Forecaster(nn.Module):
         if self.window is not None:
             x, context = self.window(x)
         forecast = self.answer(self._last(x), dates)
-        return forecast if self.window is None else self.window.inverse(forecast, context)
+        if self.window is None or not self.denormalizes:
+            return forecast
+        return self.window.inverse(forecast, context)
 
     def answer(self, last: Tensor, dates: Tensor) -> Tensor:
         """The forecasts (B,) of last hidden states (B, H), before a window normalizer undoes."""

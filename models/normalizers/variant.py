@@ -6,6 +6,7 @@ from typing import ClassVar, Literal, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
+from foldproof.models.date_rows import Rows
 from foldproof.models.spec import TargetName, require
 
 
@@ -37,7 +38,7 @@ class InputNormalizer(Protocol):
     normalizer to fit. Its state keeps what it needs of them.
     """
 
-    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+    def fit(self, values: Tensor, member: Tensor, rows: Rows) -> dict[str, Tensor]:
         """Statistics of ``values`` (D, S, F) and ``member`` (D, S) at ``rows`` only."""
         ...
 

@@ -75,7 +75,9 @@ class RevIN(WindowNormalizer):
     """Instance norm with a learned affine map, undone on the forecast (Kim et al., ICLR 2022).
 
     The forecast is denormalized with the window's statistics of one feature, ``index``, which is
-    meant for a target that continues this feature.
+    meant for a target that continues this feature. A comparison leaves that out for cross-sectional
+    targets (``NetworkSpec.denormalize``): their forecasts would begin with the level of the
+    feature, which the target lacks.
 
     Trap: the authors' code detaches mean and sd. Values stay the same, but attributions are wrong;
     here the gradient passes through them.
