@@ -14,13 +14,16 @@ WHEELS := $(if $(filter cpu,$(TORCH)),$(CPU_WHEELS),$(if $(TORCH),$(error TORCH=
 # Dependencies of universal-portfolios exclude pandas 3, and only its files are needed.
 PORTFOLIOS := universal-portfolios==0.4.17
 
-.PHONY: compare quick noise truth panels ui test torch slow long fuzz replay faults audit-deps check bench bench-truth clean
+.PHONY: compare quick noise truth study panels ui test torch slow long fuzz replay faults audit-deps check bench bench-truth clean
 
 compare: $(READY)  ## the main job on the bundled real panel; SET="training.epochs=5" changes settings
 	$(BIN)/foldproof compare conf/sp500.yaml $(SET)
 
 quick noise truth: $(READY)  ## the smaller presets
 	$(BIN)/foldproof compare conf/$@.yaml $(SET)
+
+study: $(READY)  ## the study on several panels, hours; SET='seeds=[0,1]' runs a part, later runs go on
+	$(BIN)/foldproof compare conf/study.yaml $(SET)
 
 panels: $(READY)  ## panels of other packages, which are read where they lie: conf/README.md
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[panels]'
@@ -55,7 +58,7 @@ audit-deps: $(READY)  ## known vulnerabilities of the pinned packages; asks pypi
 	$(BIN)/python -m pip_audit --requirement constraints.txt --no-deps --disable-pip
 
 faults: $(READY)  ## kill, lock, fill and double a tiny experiment at random moments, hours
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults --kills 20 --outages 20 --disks 20 --pairs 20
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.faults --grounds 2 --kills 20 --outages 20 --disks 20 --pairs 20
 
 check: $(READY)  ## lint, format and types
 	$(BIN)/ruff check .

@@ -1,15 +1,17 @@
 """Worker processes: one torch thread each; none outlives the flow."""
 
-import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterable
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import resource_tracker
+from contextlib import AbstractContextManager, nullcontext
+from multiprocessing import parent_process, resource_tracker
 from typing import Any, NamedTuple
 
 import torch
+from prefect import Flow
 from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
@@ -88,7 +90,8 @@ class Workers(TaskRunner[PrefectFuture[Any]]):
     ) -> PrefectFuture[Any]:
         """Pass the task to the workers."""
         runner = self.running().runner
-        future: PrefectFuture[Any] = runner.submit(task, parameters, wait_for, dependencies)
+        with flow_by_name():
+            future: PrefectFuture[Any] = runner.submit(task, parameters, wait_for, dependencies)
         return future
 
     def running(self) -> Started:
@@ -109,6 +112,24 @@ class Workers(TaskRunner[PrefectFuture[Any]]):
     def __exit__(self, *error: Any) -> None:
         self.restart()
         super().__exit__(*error)
+
+
+def flow_by_name() -> AbstractContextManager[object]:
+    """A context in which the running flow is a flow of the same name that does nothing.
+
+    Prefect sends the flow with every task. Each worker would import what the flow imports (MLflow,
+    the figures), which takes as long as all that a task needs.
+    """
+    context = FlowRunContext.get()
+    if context is None or context.flow is None:
+        return nullcontext()
+    flow = context.flow
+    named = Flow(nothing, name=flow.name, version=flow.version, task_runner=Workers())
+    return context.model_copy(update={"flow": named})
+
+
+def nothing() -> None:
+    """What the flow does that stands for the running one in a worker."""
 
 
 def restart_workers() -> None:
@@ -161,14 +182,17 @@ def start_pool_worker() -> None:
 def end_with_parent() -> None:
     """End this process with its parent, at once if that is gone already: no orphans are left.
 
-    The parent is the one that multiprocessing names. ``os.getppid()`` is another process if the
-    parent was killed during this one's imports.
+    The parent of a worker is the one that multiprocessing names. ``os.getppid()`` is another
+    process if the parent was killed during this one's imports. A run of ``foldproof serve`` is not
+    started by multiprocessing, and has only that.
     """
-    parent = multiprocessing.parent_process()
+    named, parent = parent_process(), os.getppid()
 
     def watch() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
+        if named is not None:
+            named.join()
+        while named is None and os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -70,7 +70,7 @@ from foldproof.models.spec import OWN, unknown
 
 VARIANTS: Mapping[str, Variant] = MappingProxyType({
     "none": Variant(
-        "No normalization", "x", "control without treatment",
+        "No normalization", "x", "no treatment",
         statistics="none",
         trap="features of different scale enter the LSTM as they are",
         good_for="measuring what any normalization adds",
@@ -337,7 +337,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
         "Zhu et al., CVPR 2025", input=ZScore(), hidden=DynamicTanh,
         statistics="training rows, then none",
         trap="an LSTM's state is in (-1, 1) already, so there is little to squash",
-        good_for="a control: what is left of a norm without its statistics",
+        good_for="comparing with what is left of a norm without its statistics",
     ),
     "ghost_batch_norm": Variant(
         "Ghost batch norm of the last hidden state",
@@ -393,8 +393,8 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
         "Weight norm of the LSTM", "rows of W_x and W_h are g v / |v|",
         "Salimans & Kingma 2016", input=ZScore(), cell=WeightNorm,
         statistics="training rows, then none",
-        trap="it changes how weights are learned, not the data: a negative control",
-        good_for="a control: conditioning without statistics",
+        trap="it changes how weights are learned, not the data",
+        good_for="comparing with conditioning without statistics",
     ),
     "causal_batch_norm": Variant(
         "Causal batch norm of the last hidden state",

@@ -149,7 +149,8 @@ class DataSpec(Spec):
     The function takes the long rows under the names that data.columns gives them (also as date,
     symbol, price, volume and member) and returns features on the same rows."""
     fill_limit: int = 5
-    """Trading days for which the last known value of a feature is carried forward."""
+    """Trading days for which the last known value of a feature is carried forward. After a longer
+    gap the symbol may be another company: its history starts anew, and no label runs over it."""
     min_history: int = 252
     """Symbols with fewer observed rows are dropped. The whole history counts, so a stock that was
     listed for a shorter time is never in the panel."""

@@ -6,21 +6,21 @@ Each fault hits a tiny experiment at a random moment; then the command runs agai
 well, and its MLflow runs are compared with those of an uninterrupted run: lost, doubled, wrong (any
 tag, metric, parameter or table that differs in a bit). The outcomes go to ``outcomes.jsonl`` in
 ``--folder``; the same command goes on where it stopped. The table goes to ``table.md`` beside it.
+``--grounds 2`` injects two at a time, each in a folder of its own: as many as there are cores.
 """
 
 import argparse
 import json
 import os
-import random
 from collections.abc import Sequence
+from multiprocessing import get_context
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
-from tests.faults.ground import Ground
-from tests.faults.injections import Injector, as_row
+from tests.faults.injections import FAULTS, inject
 
 COUNTS = ("lost", "doubled", "wrong", "traces", "left")
-FAULTS = ("kills", "outages", "disks", "pairs")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -29,25 +29,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for fault in FAULTS:
         parser.add_argument(f"--{fault}", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--grounds", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=Path(".faults"))
     options = parser.parse_args(arguments)
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+    options.folder.mkdir(parents=True, exist_ok=True)
     file = options.folder / "outcomes.jsonl"
-    injector = Injector(Ground(options.folder))
-    injector.prepare()
     done = {(row["set"], row["number"], row["seed"]) for row in rows(file)}
+    processes = get_context("spawn")
+    jobs: Queue[tuple[str, int] | None] = processes.Queue()  # type: ignore[assignment]
     for fault in FAULTS:
         for number in range(getattr(options, fault)):
-            if (fault, number, options.seed) in done:
-                continue
-            outcome = getattr(injector, fault)(random.Random(f"{fault} {number} {options.seed}"))
-            row = {"set": fault, "number": number, "seed": options.seed, **as_row(outcome)}
-            with file.open("a", encoding="utf-8") as out:
-                out.write(json.dumps(row) + "\n")
-            print(json.dumps(row), flush=True)
+            if (fault, number, options.seed) not in done:
+                jobs.put((fault, number))
+    at_work = []
+    for number in range(options.grounds):
+        jobs.put(None)
+        given = options.folder / f"ground{number}", options.seed, jobs, file
+        at_work.append(processes.Process(target=inject, args=given))
+        at_work[-1].start()
+    for process in at_work:
+        process.join()
     text = table(rows(file))
     (options.folder / "table.md").write_text(text, encoding="utf-8")
     print(text)
+    if any(process.exitcode for process in at_work):
+        raise SystemExit("a ground has failed: see above; the same command goes on")
 
 
 def rows(file: Path) -> list[dict[str, Any]]:
@@ -67,9 +74,7 @@ def table(outcomes: list[dict[str, Any]]) -> str:
     for fault in sorted({row["fault"] for row in outcomes}):
         own = [row for row in outcomes if row["fault"] == fault and row["injected"]]
         if own:
-            sums = [
-                sum(row[k] for row in own) for k in ("lost", "doubled", "wrong", "traces", "left")
-            ]
+            sums = [sum(row[k] for row in own) for k in COUNTS]
             seconds = sorted(row["seconds"] for row in own)
             cells = [fault, len(own), *sums]
             cells.append(f"{seconds[len(seconds) // 2]:.0f}, {seconds[-1]:.0f}")

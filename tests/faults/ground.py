@@ -41,9 +41,9 @@ TINY: dict[str, Any] = {
     "statistics": {"draws": 100},
     "operation": {"as_of": "2001-02-08", "gate": {"folds": 1, "min_dates": 30}},
     "tracking": {"patience": 20},
-    "compute": {"workers": 2},
+    "compute": {"workers": 1},
 }  # fmt: skip
-"""The smallest experiment that has all parts."""
+"""The smallest experiment that has all parts. A second worker would take longer than all units."""
 
 ALWAYS = {"OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"}
 """Environment of the commands."""
@@ -203,16 +203,16 @@ class Ground:
         units = Counter(one.tags["unit"] for one in client.search_model_versions())
         return {"units": dict(units), "aliases": [dict(one.aliases) for one in found]}
 
-    def processes(self) -> list[str]:
-        """Command lines of processes that work in the folder."""
+    def processes(self) -> list[int]:
+        """Ids of the processes that work in the folder."""
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
             try:
                 if Path(os.readlink(entry / "cwd")) == self.work:
-                    found.append(command_line(int(entry.name)))
+                    found.append(int(entry.name))
             except OSError:
                 continue
-        return [line for line in found if line]
+        return [pid for pid in found if command_line(pid)]
 
 
 def results(

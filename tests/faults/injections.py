@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 from mlflow import MlflowClient
@@ -20,6 +21,8 @@ from mlflow import MlflowClient
 from tests.faults.ground import KINDS, Command, Ground, compared, kill
 from tests.flows.served import free_port
 
+FAULTS = ("kills", "outages", "disks", "pairs")
+"""What can be injected: the methods of an Injector."""
 VICTIMS = ("parent", "worker", "server")
 KILLED = ("compare", "audit", "retrain", "score", "sync")
 PAIRS = (
@@ -29,10 +32,11 @@ PAIRS = (
 )  # fmt: skip
 """Two commands, and the state in which they start."""
 BEFORE = {
-    "compare": "new", "audit": "compared", "retrain": "compared", "score": "retrained",
+    "compare": "begun", "audit": "compared", "retrain": "compared", "score": "retrained",
     "sync": "kept",
 }  # fmt: skip
-"""The state in which a command is interrupted."""
+"""The state in which a command is interrupted; every fourth comparison starts in a new folder."""
+TWO = ("compute.workers=2",)
 OUTAGES = ("database for a while", "database for good", "server for a while", "server for good",
            "server slow")  # fmt: skip
 STEPS = (("compare", "compared"), ("retrain", "retrained"), ("score", "scored"),
@@ -41,6 +45,8 @@ STEPS = (("compare", "compared"), ("retrain", "retrained"), ("score", "scored"),
 SECONDS = "seconds.json"
 AGAIN = 4
 """Times that a command is repeated until it ends well."""
+MISSES = 3
+"""Times that a kill is tried whose command has ended before it."""
 
 
 @dataclass
@@ -98,6 +104,13 @@ class Injector:
                 status = command.wait()
             assert status == 3, (status, command.output)
             ground.save("kept")
+        if not ground.has("begun"):
+            ground.restore("new")
+            command = ground.start("compare")
+            wait_until(lambda: "folds, tested" in command.output, command)
+            command.kill_all()
+            command.wait()
+            ground.save("begun")  # both databases, and nothing in them
         self.wall = json.loads((ground.place / SECONDS).read_text())
         ground.restore("finished")
         for name, kinds in KINDS.items():
@@ -128,9 +141,22 @@ class Injector:
         name, kind = rng.choice(KILLED), rng.choice(VICTIMS)
         if (kind == "worker" and name in ("score", "sync")) or (name, kind) == ("sync", "server"):
             kind = "parent"  # the only process
+        state = "new" if name == "compare" and not rng.randrange(4) else BEFORE[name]
+        settings = TWO if kind == "worker" else ()
         moment = rng.uniform(0.05, 0.95) * self.wall.get(name, 10.0)
-        self.ground.restore(BEFORE[name])
-        command = self.ground.start(name)
+        for _ in range(MISSES):
+            self.ground.restore(state)
+            command = self.ground.start(name, *settings)
+            if killed := self.killed(command, kind, moment, rng):
+                break
+            moment /= 2
+        return self.judged(
+            f"kill -9 {kind}, {name}", killed, [command], name, f"{state}, at {moment:.1f} s",
+            settings=settings,
+        )  # fmt: skip
+
+    def killed(self, command: Command, kind: str, moment: float, rng: random.Random) -> bool:
+        """Kill a process of a command after ``moment`` seconds, or as soon as there is one."""
         killed, end = False, time.monotonic() + moment
         while time.monotonic() < end and command.process.poll() is None:
             time.sleep(0.1)
@@ -138,7 +164,7 @@ class Injector:
             victims = command.victims(kind)
             killed = bool(victims) and kill(rng.choice(victims))
             time.sleep(0.05)
-        return self.judged(f"kill -9 {kind}, {name}", killed, [command], name, f"at {moment:.0f} s")
+        return killed
 
     def outages(self, rng: random.Random) -> Outcome:
         """The tracking store goes away while a comparison is logged."""
@@ -272,11 +298,11 @@ class Injector:
         return Outcome(fault, hit, lost, doubled, wrong, traces, left, seconds, detail)
 
     def left(self) -> int:
-        """Processes that are still there 15 seconds after their command."""
+        """Processes that are still there 15 seconds after their command; then they are killed."""
         end = time.monotonic() + 15
         while self.ground.processes() and time.monotonic() < end:
             time.sleep(0.2)
-        return len(self.ground.processes())
+        return sum(kill(pid) for pid in self.ground.processes())
 
 
 class TrackingServer:
@@ -362,6 +388,14 @@ def mount(place: Path, options: str) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)], check=True)
 
 
-def as_row(outcome: Outcome) -> dict[str, Any]:
-    """The outcome as JSON."""
-    return asdict(outcome)
+def inject(place: Path, seed: int, jobs: "Queue[tuple[str, int] | None]", file: Path) -> None:
+    """Take jobs until there are none, and append what came of each to ``file``."""
+    injector = Injector(Ground(place))
+    injector.prepare()
+    while job := jobs.get():
+        fault, number = job
+        outcome = getattr(injector, fault)(random.Random(f"{fault} {number} {seed}"))
+        line = json.dumps({"set": fault, "number": number, "seed": seed, **asdict(outcome)})
+        with file.open("a", encoding="utf-8") as out:
+            out.write(line + "\n")
+        print(line, flush=True)

@@ -36,11 +36,14 @@ PLACES = (
 )
 """Where ``make panels`` and Debian's package r-cran-huge place the file."""
 FIRST, LAST = "2003-01-02", "2007-12-31"
-SPLITS: Mapping[float, float] = MappingProxyType({1.5: 0.04, 2.0: 0.07, 3.0: 0.07, 4.0: 0.07})
+SPLITS: Mapping[float, float] = MappingProxyType({
+    1.5: 0.04, 2.0: 0.07, 3.0: 0.07, 4.0: 0.07, 5.0: 0.14,
+})  # fmt: skip
 """New shares for an old one -> largest relative distance from it of the ratio of the closes.
 
-Smaller splits, such as 5 for 4, cannot be distinguished from a fall. Around 1.5 the range is
-narrow, because a stock that falls by 29 % is no rarity (Lexmark on 2005-10-04).
+The rarer a fall of that size is, the wider the range: a stock that falls by 29 % is no rarity
+(Lexmark on 2005-10-04), one that falls by 77 % has split 5 for 1 and gained (Titanium Metals on
+2004-08-27). Splits smaller than 3 for 2, such as 5 for 4, cannot be distinguished from a fall.
 """
 LOWEST = 20.0
 """Lowest close, in dollars, before a split. Companies split shares that are dear: below, a fall by

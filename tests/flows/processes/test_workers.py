@@ -1,15 +1,22 @@
-"""A worker process ends with its parent, whenever that is killed."""
+"""A worker process ends with its parent, and imports no more than its tasks need."""
 
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
+import cloudpickle
 import pytest
+from prefect import Flow
+from prefect.context import FlowRunContext, serialize_context
+from prefect.results import ResultStore
+
+from foldproof.flows.processes.workers import Workers, flow_by_name
 
 SCRIPT = """
-import multiprocessing, os, sys, time
+import multiprocessing, os, subprocess, sys, time
 from pathlib import Path
 
 def late_worker(parent, note):
@@ -19,12 +26,19 @@ def late_worker(parent, note):
 
 def work(note):
     from foldproof.flows.processes.workers import end_with_parent
+    Path(note).write_text(str(os.getpid()))  # before it may end
     end_with_parent()
-    Path(note).write_text(str(os.getpid()))
+    Path(note + " watches").touch()
     time.sleep(60)
 
 if __name__ == "__main__":
     when, note = sys.argv[1:]
+    if when == "work":
+        work(note)
+    if when == "not by multiprocessing":
+        subprocess.Popen([sys.executable, __file__, "work", note])
+        print("started", flush=True)
+        time.sleep(60)
     target, given = {"late": (late_worker, (os.getpid(), note)), "early": (work, (note,))}[when]
     multiprocessing.get_context("spawn").Process(target=target, args=given).start()
     print("started", flush=True)
@@ -33,7 +47,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("when", ["early", "late"])
+@pytest.mark.parametrize("when", ["early", "late", "not by multiprocessing"])
 def test_a_worker_ends_whether_its_parent_is_killed_before_or_after_its_start(
     when: str, tmp_path: Path
 ) -> None:
@@ -43,14 +57,29 @@ def test_a_worker_ends_whether_its_parent_is_killed_before_or_after_its_start(
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == "started\n"
-        if when == "early":
-            wait_until(note.exists)
-        else:
+        if when == "late":
             time.sleep(1)
+        else:
+            wait_until(Path(f"{note} watches").exists)
         parent.send_signal(signal.SIGKILL)
     wait_until(note.exists)
     worker = int(wait_until(note.read_text))
     wait_until(lambda: not runs(worker))
+
+
+def test_a_worker_imports_nothing_of_the_flow_but_knows_its_name() -> None:
+    flow = Flow(textwrap.dedent, name="compare", version="3")
+    context = FlowRunContext.model_construct(
+        flow=flow, task_runner=Workers(), result_store=ResultStore(), client=None
+    )
+    with context:
+        assert b"textwrap" in cloudpickle.dumps(serialize_context())
+        with flow_by_name():
+            sent = cloudpickle.dumps(serialize_context())
+        assert FlowRunContext.get() is context
+    assert b"textwrap" not in sent
+    found = cloudpickle.loads(sent)["flow_run_context"]["flow"]
+    assert (found.name, found.version) == ("compare", "3")
 
 
 def wait_until(condition):

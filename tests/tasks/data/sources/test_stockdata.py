@@ -21,6 +21,7 @@ DAYS = 1258
         (45.63, 30.42, 1.5),  # DF 2003-06-10
         (168.05, 56.06, 3),  # CI 2007-06-05
         (102.65, 25.67, 4),  # IGT 2003-07-03
+        (105.66, 24.48, 5),  # TIE 2004-08-27, and 16 % up
         (7.49, 14.64, 1 / 2),  # ISRG 2003-07-01
         (1.90, 18.77, 1 / 10),  # TIE 2003-02-18
         (45.07, 33.00, 1),  # MRK 2004-09-30 withdrew Vioxx
@@ -139,7 +140,7 @@ def test_the_real_file() -> None:
     wide = made.frame.pivot(index="date", columns="symbol", values="price")
     assert wide.shape == (DAYS, 452)
     assert made.frame["industry"].nunique() == 10
-    assert (len(made.about["splits_repaired"]), len(made.about["large_moves_kept"])) == (202, 9)
+    assert (len(made.about["splits_repaired"]), len(made.about["large_moves_kept"])) == (203, 8)
     moves = wide.pct_change()
     assert moves.loc["2003-02-18", "MSFT"] == pytest.approx(0.0335, abs=1e-3)
     assert moves.loc["2004-09-30", "MRK"] == pytest.approx(-0.268, abs=1e-3)

@@ -62,10 +62,9 @@ def rank_ic(panel: Panel, variant: str) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("source", WINNERS)
-def test_the_stated_family_wins(source: str, seed: int) -> None:
-    panel = build(spec(source, 1000, 40, seed=seed), TargetSpec(1))
+def test_the_stated_family_wins(source: str) -> None:
+    panel = build(spec(source, 1000, 40), TargetSpec(1))
     variants = ("none", "zscore", "cs_rank", "rolling_zscore")
     found = {name: rank_ic(panel, name) for name in variants}
     worst = min(found[name] for name in WINNERS[source])
