@@ -11,13 +11,26 @@ TORCH ?=
 CPU_WHEELS := --extra-index-url https://download.pytorch.org/whl/cpu
 WHEELS := $(if $(filter cpu,$(TORCH)),$(CPU_WHEELS),$(if $(TORCH),$(error TORCH=$(TORCH): use TORCH=cpu or leave it out)))
 
-.PHONY: compare quick noise truth ui test torch slow long fuzz replay faults audit-deps check bench bench-truth clean
+# Dependencies of universal-portfolios exclude pandas 3, and only its files are needed.
+PORTFOLIOS := universal-portfolios==0.4.17
+
+.PHONY: compare quick noise truth study panels ui test torch slow long fuzz replay faults audit-deps check bench bench-truth clean
 
 compare: $(READY)  ## the main job on the bundled real panel; SET="training.epochs=5" changes settings
 	$(BIN)/foldproof compare conf/sp500.yaml $(SET)
 
 quick noise truth: $(READY)  ## the smaller presets
 	$(BIN)/foldproof compare conf/$@.yaml $(SET)
+
+study: $(READY)  ## the study on several panels, hours; SET='seeds=[0,1]' runs a part, later runs go on
+	$(BIN)/foldproof compare conf/study.yaml $(SET)
+
+panels: $(READY)  ## panels of other packages, which are read where they lie: conf/README.md
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[panels]'
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target .foldproof/sources $(PORTFOLIOS)
+	command -v dpkg-deb >/dev/null || { echo "no Debian: set data.path to stockdata.rda of R's huge"; exit 1; }
+	cd .foldproof/sources && apt-get download r-cran-huge && \
+	  dpkg-deb --extract r-cran-huge_*.deb huge && rm r-cran-huge_*.deb
 
 ui: $(READY)  ## the MLflow UI on 127.0.0.1:5000
 	$(BIN)/foldproof ui

@@ -98,6 +98,21 @@ def find(source: str | Path) -> Path:
     raise ConfigError(f"{source}: no such file or preset{hint} Presets: {', '.join(presets)}")
 
 
+def study_of(source: str | Path) -> str | None:
+    """The kind of study that a file describes; None for a comparison or a file that is not YAML.
+
+    Raises:
+        ConfigError: No such file or preset.
+    """
+    file = find(source)
+    try:
+        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError):
+        return None  # loading it reports what is wrong
+    kind = tree.get("study") if isinstance(tree, dict) else None
+    return None if kind is None else str(kind)
+
+
 def apply_override(tree: dict[str, Any], text: str, schema: type[BaseModel]) -> None:
     """Set ``a.b=value`` in ``tree``; the value is YAML, or text where ``schema`` has a name."""
     key, equals, value = text.partition("=")

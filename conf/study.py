@@ -1,57 +1,23 @@
-"""The typed description of a study of batch statistics, and how its YAML is loaded."""
+"""The typed description of a study of batch statistics, and how the YAML of any study is loaded."""
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar, Literal
 
-import yaml
 from pydantic import Field, field_validator, model_validator
 
 from foldproof.conf.compute import ComputeSpec
 from foldproof.conf.form import Description
-from foldproof.conf.load import find, load_as
+from foldproof.conf.load import ConfigError, find, load_as, study_of
+from foldproof.conf.panel_study import PanelStudy
+from foldproof.conf.panels import PanelSpec, require_sources
+from foldproof.conf.registration import Planned, registration
 from foldproof.models.normalizers import resolve
-from foldproof.models.spec import NetworkSpec, Spec, TrainingSpec, at_least, require, within
+from foldproof.models.spec import NetworkSpec, TrainingSpec, at_least, require, unknown, within
 from foldproof.tasks.batch_study import Composition
 from foldproof.tasks.batch_study.answer import ExpectedSize, StudySettings
-from foldproof.tasks.data.spec import DataSpec, TargetSpec
-from foldproof.tasks.split import WalkForward
 from foldproof.tasks.track.spec import TrackingSpec
-
-DRAWN = ("noise", "linear", "lagged", "regime", "echo")
-"""Sources that are drawn again for each seed; others have one panel for all seeds."""
-
-
-@dataclass(frozen=True)
-class PanelSpec(Spec):
-    """A panel of the study, with the plan whose newest fold is trained and tested."""
-
-    title: str
-    """A few words for tables and figures."""
-    split: WalkForward
-    """Plan of the newest fold."""
-    data: DataSpec = DataSpec()  # noqa: RUF009  # frozen
-    """Source of the rows. Synthetic panels are drawn again for each seed of the study."""
-    target: TargetSpec = TargetSpec()  # noqa: RUF009  # frozen
-    """Target of the forecasts."""
-
-    def drawn(self, seed: int) -> DataSpec:
-        """The data for one seed of the study."""
-        if self.data.source not in DRAWN:
-            return self.data
-        size = self.data.synthetic
-        return replace(self.data, synthetic=replace(size, seed=size.seed + seed))
-
-    @property
-    def about(self) -> StudySettings:
-        """Title and the best possible rank IC, which is known for jointly normal draws."""
-        if self.data.source == "noise":
-            return StudySettings(self.title, 0.0)
-        if self.data.source != "echo":
-            return StudySettings(self.title, None)
-        return StudySettings(self.title, 6 / math.pi * math.asin(self.data.synthetic.signal / 2))
 
 
 class BatchStudy(Description):
@@ -103,11 +69,7 @@ class BatchStudy(Description):
     @model_validator(mode="after")
     def fits_together(self) -> "BatchStudy":
         """Conditions on several fields together."""
-        unknown = [name for name in self.panels if name not in self.sources]
-        require(
-            not unknown,
-            f"panels has {', '.join(unknown)}, but sources has only {', '.join(self.sources)}",
-        )
+        require_sources(self.panels, self.sources)
         require(
             self.reference in self.normalizations,
             f"reference {self.reference!r} must be one of the normalizations "
@@ -125,25 +87,30 @@ class BatchStudy(Description):
         return {name: self.sources[name].about for name in self.panels}
 
 
-def study_of(source: str | Path) -> str | None:
-    """The kind of study that a file describes; None for a comparison or a file that is not YAML.
-
-    Raises:
-        ConfigError: No such file or preset.
-    """
-    file = find(source)
-    try:
-        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError):
-        return None  # loading it reports what is wrong
-    kind = tree.get("study") if isinstance(tree, dict) else None
-    return None if kind is None else str(kind)
+STUDIES: Mapping[str, type[BatchStudy] | type[PanelStudy]] = MappingProxyType(
+    {"batch_norm": BatchStudy, "normalization": PanelStudy}
+)
+"""Kinds of studies with their descriptions."""
 
 
-def load_study(source: str | Path, overrides: Sequence[str] = ()) -> BatchStudy:
+def load_study(source: str | Path, overrides: Sequence[str] = ()) -> BatchStudy | PanelStudy:
     """The study in ``source`` with ``overrides`` such as ``seeds=[0,1]``.
 
     Raises:
-        ConfigError: No such file or preset, broken YAML, an unknown key, or a value out of bounds.
+        ConfigError: No such file or preset, broken YAML, an unknown kind of study, an unknown key,
+            or a value out of bounds.
     """
-    return load_as(BatchStudy, source, overrides)
+    kind = study_of(source) or "batch_norm"  # whose loading reports what is wrong
+    if kind not in STUDIES:
+        raise ConfigError(f"{find(source)}: {unknown('kind of study', kind, STUDIES)}")
+    return load_as(STUDIES[kind], source, overrides)
+
+
+def load_plan(source: str | Path, overrides: Sequence[str] = ()) -> Planned:
+    """A study of normalizations with its plan: the file without ``overrides``.
+
+    Raises:
+        ConfigError: As for :func:`load_study`.
+    """
+    study, plan = load_as(PanelStudy, source, overrides), load_as(PanelStudy, source)
+    return Planned(study, registration(find(source), plan, study))

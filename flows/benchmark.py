@@ -1,4 +1,4 @@
-"""Benchmark of the audit: leaks, controls and the power of each test, side by side in processes."""
+"""Benchmark of the audit: leaks, honest pipelines, power of each test, in parallel processes."""
 
 import json
 import sys
@@ -29,11 +29,11 @@ DRAWS = 20
 def run_benchmark(seeds: int, keys: Sequence[str]) -> int:
     """Audit every case, or the named ones, on ``seeds`` markets; print and store the tables.
 
-    ``catalogue`` means the 28 leaks and 14 controls of the catalogue. Ends with exit status 2
+    ``catalogue`` means its 28 leaks and 14 honest pipelines. Ends with exit status 2
     for an unknown case.
 
     Returns:
-        0 if every leak is caught at its stage and no control is flagged, else 1.
+        0 if every leak is caught at its stage and no honest pipeline is flagged, else 1.
     """
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 150)
     try:

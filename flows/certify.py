@@ -11,6 +11,7 @@ from foldproof.flows.commands.shell import fail
 from foldproof.flows.paths import AUDITS
 from foldproof.flows.processes.side_by_side import side_by_side
 from foldproof.models.normalizers import CONTROLS, VARIANTS, resolve
+from foldproof.tasks.data.features.target import KINDS
 from foldproof.tasks.diagnose.certify.certificate import (
     Certificate,
     certify,
@@ -22,29 +23,47 @@ from foldproof.tasks.diagnose.certify.certificate import (
 )
 from foldproof.tasks.diagnose.certify.cost import cpu_ratio
 from foldproof.tasks.files import draft_of, publish
+from foldproof.tasks.track.results.certificates import log_certificates
+from foldproof.tasks.track.spec import TrackingSpec
+from foldproof.tasks.track.store import TrackingError, open_store
+from foldproof.tasks.train.unit import digest, variant_version
+from foldproof.tasks.version import HOUSE, code_version
 
 FOLDER = AUDITS / "variants"
 """The newest certificates: certificate.md, .json and .parquet."""
+COMBINATIONS = (
+    "cs_rank + layer_norm @ date_block",
+    "rolling_zscore + batch_norm_hidden -> cs_rank",
+    "zscore + st_norm",
+    "neutral_zscore ~ small tied + rms_norm",
+    "instance_norm(noise) & robust_zscore(price) & cs_rank(*) + weight_norm",
+)
+"""Combinations of every kind, on the features of the certification panel."""
+TARGETS = tuple(f"zscore -> {kind}" for kind in KINDS)
+EVERYTHING = (*VARIANTS, *CONTROLS, *TARGETS, *COMBINATIONS)
+"""What is certified without names."""
 
 
 def run_certify(names: Sequence[str], quick: bool) -> int:
-    """Certify every variant and every leaky control, or the named ones; print and store the table.
+    """Certify every variant, control, target and some combinations, or the named variants.
 
-    Ends with exit status 2 for a name that no variant has.
+    Prints the table, stores it and logs it as one run to the tracking store. Ends with exit status
+    2 for a name that no variant has, or if there is no store.
 
     Args:
-        names: Keys, combinations or ``package.module:attribute``; none for all keys.
+        names: Keys, combinations or ``package.module:attribute``; none for :data:`EVERYTHING`.
         quick: Leave out CPU times, which take most of the time.
 
     Returns:
         0 if every claim holds, 1 if one does not, 2 if something could not be measured.
     """
-    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 170)
-    chosen = tuple(dict.fromkeys(names)) or (*VARIANTS, *CONTROLS)
+    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
+    chosen = tuple(dict.fromkeys(names)) or EVERYTHING
     try:
         for name in chosen:
             resolve(name)
-    except ValueError as error:
+        kept = open_store(TrackingSpec())
+    except (ValueError, TrackingError) as error:
         fail(error)
     found = {}
     for one in side_by_side(certified, [(name, int(not quick)) for name in chosen]):
@@ -53,6 +72,9 @@ def run_certify(names: Sequence[str], quick: bool) -> int:
             console.print(f"{len(found)} of {len(chosen)} variants", end="\r")
     certificates = [found[name] for name in chosen]
     store(certificates)
+    settings = {"variants": ", ".join(chosen), "quick": quick, "code_version": code_version(HOUSE)}
+    audit_id = digest("certificates", settings, [variant_version(name) for name in chosen])
+    links = log_certificates(kept, certificates, audit_id, FOLDER, settings)
     console.print(screen_table("Claims of the normalizations", summary_table(certificates)))
     for one in certificates:
         for fault in one.faults:
@@ -64,6 +86,9 @@ def run_certify(names: Sequence[str], quick: bool) -> int:
         f"measured in full. Certificates: {FOLDER.resolve()}",
         markup=False,
     )
+    console.print(f"MLflow: {links.report}", markup=False)
+    if links.command:
+        console.print(f"  {links.command}", markup=False)
     return exit_status(certificates)
 
 

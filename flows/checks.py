@@ -65,10 +65,22 @@ def built(
 
 @contextmanager
 def check_experiment(experiment: Experiment, compared: bool = False) -> Iterator[None]:
-    """Open the store, build the panel and cut the folds, while an embedded server starts.
+    """Check an experiment, while an embedded server starts; the flow inside uses its panel.
 
-    The flow inside uses the panel that was checked. With ``compared`` the test blocks must be long
-    enough for the statistics of a comparison.
+    Args:
+        experiment: What the flow inside runs.
+        compared: See :func:`checked_experiment`, which says what is raised, too.
+    """
+    with using(checked_experiment(experiment, compared)):
+        yield
+
+
+def checked_experiment(experiment: Experiment, compared: bool) -> Checked:
+    """Open the store, build the panel and cut the folds; the folders of the panel's targets.
+
+    Args:
+        experiment: What is to be run.
+        compared: Whether the test blocks must be long enough for the statistics of a comparison.
 
     Raises:
         TrackingError: There is no store to log to.
@@ -96,8 +108,7 @@ def check_experiment(experiment: Experiment, compared: bool = False) -> Iterator
         scored = scored_folds(folds, experiment.tuning.folds)
         require_scored(scored, panel, experiment.target.horizon)
         require_styles(experiment, panel)
-    with using(checked):
-        yield
+    return checked
 
 
 def require_styles(experiment: Experiment, panel: Panel) -> None:

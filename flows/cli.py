@@ -4,53 +4,18 @@ import atexit
 import os
 import sys
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-from foldproof.flows.commands.shell import (
-    HOST,
-    command,
-    fail,
-    fewer_collections,
-    late,
-    port_in_use,
-    prepare,
-    run_flow,
-)
+from foldproof.flows.command_line import nightly, servers, store
+from foldproof.flows.command_line.arguments import LOAD, NOTHING_LEFT, Overrides, Verbose
+from foldproof.flows.commands.shell import command, fail, fewer_collections, late, run_flow
 
 Config = Annotated[
-    str, typer.Argument(help="A YAML file, or a preset: sp500, quick, noise or truth.")
+    str, typer.Argument(help="A YAML file, or a preset: sp500, quick, noise, truth or study.")
 ]
-NightlyConfig = Annotated[str, typer.Argument(help="A YAML file, or the preset nightly.")]
-Overrides = Annotated[
-    list[str] | None, typer.Argument(help="Settings as key=value, such as training.epochs=5.")
-]
-AllConfig = Annotated[
-    str,
-    typer.Argument(
-        help="A YAML file or preset for all flows; by default nightly for scheduled flows, "
-        "sp500 for the others."
-    ),
-]
-STORE_HELP = "A YAML file or preset that names another tracking store."
-StoreConfig = Annotated[str, typer.Argument(help=STORE_HELP)]
-Most = Annotated[int, typer.Option(help="Comparisons to list at most.", min=1, max=1000)]
-Timezone = Annotated[
-    str,
-    typer.Option(
-        help="Time zone of the schedules and nights; by default operation.timezone.",
-        show_default=False,
-    ),
-]
-Verbose = Annotated[bool, typer.Option("--verbose", help="Show Prefect's log.")]
-
-LOAD = "conf.load:load"
-"""Reads the experiment of a file or preset with its overrides."""
-
-NOTHING_LEFT = "no result is half-written; run the same command again"
 UNITS_KEPT = "finished units are kept; run the same command again to resume"
 
 EXIT_STATUS = {"CLEAN": 0, "LEAK": 1, "UNKNOWN": 2}
@@ -68,54 +33,23 @@ def foldproof() -> None:
     """
 
 
-@app.command()
-def clean(
-    older: Annotated[
-        str, typer.Option(help="Time since the last use, in hours, days or weeks: 12h, 30d, 2w.")
-    ] = "30d",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
-) -> None:
-    """Remove panels and results from .foldproof that no command has used for a while.
-
-    Whatever goes can be made again; runs, models, reports and scores stay. Exit status 0: done,
-    2: could not run, for instance because another command is running in this folder.
-    """
-    prepare(verbose=False)
-    from foldproof.flows.commands.clean import InUseError
-    from foldproof.flows.commands.clean import clean as removed
-
-    try:
-        typer.echo(removed(older, dry_run))
-    except (InUseError, ValueError, OSError) as error:
-        fail(error)
-
-
-@app.command()
-def init(
-    table: Annotated[
-        str,
-        typer.Argument(help="A file of prices, or a folder with a file for each symbol."),
-    ],
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
-) -> None:
-    """Look at a file of prices and write a configuration that compare runs.
-
-    A file that compare cannot read (semicolons, a column per symbol, two header lines, other dates)
-    is converted to a long table beside it. Exit status 0: written, 2: could not run.
-    """
-    with command(verbose=False, left="no file is half-written; run the same command again"):
-        late("flows.commands.init:write_configuration")(table, force)
+app.command()(store.clean)
+app.command()(store.init)
 
 
 @app.command()
 def compare(config: Config, overrides: Overrides = None, verbose: Verbose = False) -> None:
-    """Compare normalization variants on one plan of walk-forward folds.
+    """Compare normalization variants on one plan of walk-forward folds, or a study on many panels.
 
     The same command again trains nothing twice. Exit status 0: finished, 2: could not run, 3:
     finished in part: units are missing, or the results wait in the outbox.
     """
     with command(verbose, UNITS_KEPT):
-        run_flow(LOAD, (config, overrides or []), "flows.compare:run_compare")
+        given = config, overrides or []
+        if study_asked(config, "compare"):
+            run_flow("conf.study:load_plan", given, "flows.panel_study:run_study")
+        else:
+            run_flow(LOAD, given, "flows.compare:run_compare")
 
 
 @app.command()
@@ -186,24 +120,35 @@ def run_audit(subject: str, settings: list[str], quick: bool) -> int:
         fail(
             "say what to audit: a YAML file, a preset, or module:function and the file of its rows"
         )
-    with fewer_collections():
-        from foldproof.conf.load import ConfigError
-        from foldproof.conf.study import study_of
     if ":" in subject:
         if not settings or "=" in settings[0]:
             fail(f"{subject} needs the file of its rows: audit {subject} rows.parquet")
         given = subject, settings[0], settings[1:]
         found = run_flow("conf.outside:load_outside", given, "flows.audit:run_outside", quick)
         return EXIT_STATUS[found.verdict]
-    try:
-        study = study_of(subject) is not None
-    except ConfigError as error:
-        fail(error)
-    if study:
+    if study_asked(subject, "audit"):
         run_flow("conf.study:load_study", (subject, settings), "flows.batch_norm:run_study")
         return 0
     found = run_flow(LOAD, (subject, settings), "flows.audit:run_audit", quick)
     return EXIT_STATUS[found.verdict]
+
+
+STUDY_COMMANDS = {"batch_norm": "audit", "normalization": "compare"}
+"""The command that runs each kind of study."""
+
+
+def study_asked(subject: str, own: str) -> bool:
+    """Whether ``subject`` is a study that the command ``own`` runs; ends if another one does."""
+    with fewer_collections():
+        from foldproof.conf.load import ConfigError, study_of
+    try:
+        kind = study_of(subject)
+    except ConfigError as error:
+        fail(error)
+    right = STUDY_COMMANDS.get(kind or "", own)
+    if right != own:
+        fail(f"{subject} is a study of another command: foldproof {right} {subject}")
+    return kind is not None
 
 
 @app.command()
@@ -230,173 +175,13 @@ def explain(
         run_flow(reader, (model, given), "flows.explain:run_explain", server=False)
 
 
-def run_nightly(
-    config: str,
-    overrides: list[str] | None,
-    runner: str,
-    verbose: bool,
-    failed: Callable[[Any], bool] = lambda _: False,
-    left: str = NOTHING_LEFT,
-    server: bool = True,
-) -> None:
-    """Run a nightly flow; the exit status is 1 where its result ``failed``."""
-    with command(verbose, left):
-        given = config, overrides or []
-        result = run_flow(LOAD, given, f"flows.{runner}", server=server)
-        raise typer.Exit(int(failed(result)))
-
-
-@app.command("list")
-def list_(config: StoreConfig = "", most: Most = 20) -> None:
-    """List the comparisons in the tracking store, newest first.
-
-    Exit status 0: listed, also if there is none, 2: could not run.
-    """
-    with command(verbose=False, left=NOTHING_LEFT):
-        from foldproof.flows.commands.results import list_comparisons
-
-        list_comparisons(config, most)
-
-
-@app.command("open")
-def open_(
-    run: Annotated[
-        str,
-        typer.Argument(help="latest, or the id of a comparison's or an audit's MLflow run."),
-    ] = "latest",
-    config: Annotated[str, typer.Option(help=STORE_HELP)] = "",
-    browser: Annotated[bool, typer.Option("--browser", help="Open it in the browser too.")] = False,
-) -> None:
-    """Print the path of the report of a comparison, by default the newest, or of an audit.
-
-    Exit status 0: there is one, 2: could not run.
-    """
-    with command(verbose=False, left=NOTHING_LEFT):
-        from foldproof.flows.commands.results import open_report
-
-        open_report(run, config, browser)
-
-
-@app.command()
-def retrain(config: NightlyConfig, overrides: Overrides = None, verbose: Verbose = False) -> None:
-    """Train new models on the newest rows; a gate decides whether the champion changes.
-
-    Exit status 0: decided, even if the champion stays, 2: could not run.
-    """
-    left = "finished units are kept, the champion is unchanged; run the command again to resume"
-    run_nightly(config, overrides, "retrain:run_retrain", verbose, left=left)
-
-
-@app.command()
-def rollback(
-    config: NightlyConfig,
-    settings: Annotated[
-        list[str] | None,
-        typer.Argument(help="The version to return to; settings as key=value."),
-    ] = None,
-) -> None:
-    """Move the champion alias back to the previous version, or to the given one.
-
-    Exit status 0: moved, 2: could not run.
-    """
-    given = settings or []
-    versions = [one for one in given if "=" not in one]
-    if len(versions) > 1:
-        fail(f"give one version to return to, not {len(versions)}: {', '.join(versions)}")
-    overrides = [one for one in given if "=" in one]
-    with command(verbose=False, left="the champion is unchanged"):
-        run_flow(LOAD, (config, overrides), "flows.retrain:run_rollback", "".join(versions))
-
-
-@app.command()
-def score(config: NightlyConfig, overrides: Overrides = None, verbose: Verbose = False) -> None:
-    """Score the newest rows with the champion.
-
-    Exit status 0: scored, 1: a check refused the night, 2: could not run.
-    """
-    run_nightly(config, overrides, "score:run_score", verbose, lambda it: it.refused, server=False)
-
-
-@app.command()
-def monitor(config: NightlyConfig, overrides: Overrides = None, verbose: Verbose = False) -> None:
-    """Compare past scores with realised returns; test features and importance for drift.
-
-    Exit status 0: no alert, 1: an alert, 2: could not run.
-    """
-    run_nightly(config, overrides, "monitor:run_monitor", verbose, lambda it: bool(it.alerts))
-
-
-@app.command()
-def sync() -> None:
-    """Send the results that wait in .foldproof/outbox to the tracking store that did not answer.
-
-    A retraining's decision is then applied to the registry. Nothing is sent twice. Exit status 0:
-    nothing waits any more, 2: could not run, or not send everything.
-    """
-    with command(verbose=False, left="what was not sent still waits; run the same command again"):
-        from foldproof.flows.commands.sync import run_sync
-
-        run_sync()
-
-
-@app.command()
-def ui(
-    config: Annotated[
-        str, typer.Argument(help="A YAML file or preset, whose tracking store is opened.")
-    ] = "sp500",
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 5000,
-) -> None:
-    """Open the MLflow UI on the results, until Ctrl-C.
-
-    Exit status 2: could not run, 130: ended by Ctrl-C.
-    """
-    if port_in_use(port):
-        fail(
-            f"port {port} of {HOST} is in use, perhaps by this UI already. "
-            f"If not, use another port: --port {port + 1}"
-        )
-    with command(verbose=False, left="the MLflow UI has ended"):
-        from foldproof.flows.commands.serve import show_ui
-
-        show_ui(config, port)
-
-
-@app.command()
-def serve(
-    config: AllConfig = "",
-    overrides: Overrides = None,
-    timezone: Timezone = "",
-    port: Annotated[int, typer.Option(help="Port of the Prefect server on 127.0.0.1.")] = 4200,
-    mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow UI on 127.0.0.1.")] = 5000,
-) -> None:
-    """Run Prefect, MLflow and every flow, on schedule or on demand, on this machine until Ctrl-C.
-
-    Exit status 2: could not run, 130: ended by Ctrl-C.
-    """
-    with command(
-        verbose=True,
-        left="all servers and runs have ended; run the same command again to resume",
-    ):
-        from foldproof.flows.commands.serve import serve_config
-
-        serve_config(config, overrides or [], timezone, port, mlflow_port)
-
-
-@app.command()
-def deploy(
-    config: AllConfig = "",
-    overrides: Overrides = None,
-    timezone: Timezone = "",
-    pool: Annotated[str, typer.Option(help="A Prefect work pool of type process.")] = "foldproof",
-) -> None:
-    """Register every flow with the Prefect server at PREFECT_API_URL, for workers in this folder.
-
-    Exit status 0: registered, 2: could not run.
-    """
-    with command(verbose=False, left="run the same command again"):
-        from foldproof.flows.commands.serve import deploy_config
-
-        deploy_config(config, overrides or [], timezone, pool)
+app.command("list")(store.list_)
+app.command("open")(store.open_)
+for one in (
+    nightly.retrain, nightly.rollback, nightly.score, nightly.monitor, store.sync,
+    servers.ui, servers.serve, servers.deploy,
+):  # fmt: skip
+    app.command()(one)
 
 
 def main() -> NoReturn:

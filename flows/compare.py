@@ -1,7 +1,9 @@
 """Compare normalization variants on one plan of walk-forward folds; the answer goes to MLflow."""
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import NamedTuple
 
 from prefect import flow
 
@@ -15,11 +17,13 @@ from foldproof.flows.processes.alone import alone
 from foldproof.flows.processes.workers import Workers
 from foldproof.flows.screens.comparison import Screen
 from foldproof.flows.variants import fit_variants
+from foldproof.tasks.compare.cube import Parts
 from foldproof.tasks.compare.task import compare_forecasts
 from foldproof.tasks.data import load
 from foldproof.tasks.data.task import load_panel
 from foldproof.tasks.decompose.task import decompose_forecasts
 from foldproof.tasks.portfolio.task import simulate_portfolios
+from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.task import draw_report, show_summary
 from foldproof.tasks.split.task import Plan, plan_folds
 from foldproof.tasks.timing import Stopwatch
@@ -27,9 +31,35 @@ from foldproof.tasks.track.store import Links
 from foldproof.tasks.track.task import find_logged, find_store, log_results, with_earlier
 
 
+class Compared(NamedTuple):
+    """A finished comparison.
+
+    Attributes:
+        results: Everything that was logged.
+        links: Where.
+        panel: Folder of the panel.
+        forecasts: Those of the results, with their hashes.
+        seconds: CPU seconds in units, by step.
+    """
+
+    results: Results
+    links: Links
+    panel: Path
+    forecasts: Parts
+    seconds: Mapping[str, float]
+
+
 @flow(name="compare", flow_run_name=run_name, description=__doc__, task_runner=Workers())
 def compare(experiment: Experiment) -> Links:
     """Train, attribute and audit every variant, compare them, draw and log the report."""
+    done = compared(experiment)
+    require_complete(done.results.missing)
+    require_sent()
+    return done.links
+
+
+def compared(experiment: Experiment) -> Compared:
+    """The comparison, within the running flow and its workers."""
     screen, watch = Screen(), Stopwatch()
     with watch("data and plan"):
         find_store(experiment.tracking)
@@ -44,7 +74,7 @@ def compare(experiment: Experiment) -> Links:
 
 def compare_on(
     experiment: Experiment, panel: Path, plan: Plan, screen: Screen, watch: Stopwatch
-) -> Links:
+) -> Compared:
     """The comparison on a panel and its plan of folds."""
     with watch("units"):
         fitted = fit_variants(experiment, panel, plan, screen)
@@ -83,9 +113,7 @@ def compare_on(
             )
     show_summary(results, links.url)
     screen.closing(results, links, watch.seconds, fitted.seconds)
-    require_complete(fitted.missing)
-    require_sent()
-    return links
+    return Compared(results, links, panel, forecasts, fitted.seconds)
 
 
 def run_compare(experiment: Experiment, api: AbstractContextManager[None]) -> Links:

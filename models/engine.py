@@ -12,7 +12,8 @@ from foldproof.models.batches import BATCHES
 from foldproof.models.chunks import batches_of, gathered, stretches, why_not
 from foldproof.models.leaky import scored_leaking
 from foldproof.models.losses import LOSSES, Loss
-from foldproof.models.native.kernel import kernel
+from foldproof.models.native.kernel import Place, kernel, parameters_of
+from foldproof.models.native.step import TrainingStep
 from foldproof.models.network import Forecaster
 from foldproof.models.normalizers.variant import Variant
 from foldproof.models.spec import NetworkSpec, TrainingSpec, require
@@ -137,7 +138,11 @@ def fit(
     chunks = spec.samples == "chunks"
     answers = _on_chunks if chunks else _on_windows
     runs = stretches(train, windows.dates, spec.chunk) if chunks else []
+    _fit_ahead(network, windows, train, validation, spec, seed)
     optimizer = AdamW(network.parameters(), spec.learning_rate, spec.weight_decay, spec.clip_norm)
+    step = _step(network, windows, answers, loss, optimizer)
+    if not chunks and spec.loss == "mse":
+        step = _native_step(network, windows, optimizer) or step
     curves: list[Epoch] = []
     weights: dict[str, Tensor] = {}
     best = 0
@@ -149,7 +154,7 @@ def fit(
                 if chunks
                 else draw(train, dates, symbols, spec.batch_size, generator)
             )
-            train_loss = _train(network, windows, order, answers, loss, optimizer)
+            train_loss = _train(network, windows, order, step)
             forecast = predict(network, windows, validation)
             reached = loss(forecast, windows.target[validation], windows.date(validation))
             curves.append(Epoch(train_loss, float(reached)))
@@ -169,13 +174,60 @@ def fit(
     return Fit(weights, curves, best)
 
 
+AHEAD_EPOCHS = 5
+"""Passes over the training block by a normalizer that learns the rows after each window: those of
+the authors of SAN."""
+
+
+def _fit_ahead(
+    network: Forecaster,
+    windows: Windows,
+    train: Tensor,
+    validation: Tensor,
+    spec: TrainingSpec,
+    seed: int,
+) -> None:
+    """Train a window normalizer that learns the rows after each window, then keep it fixed.
+
+    Its target reaches ``ahead`` rows beyond the window, so windows near the end of the training
+    block are purged. A leaky control purges none, and learns from the validation block too.
+    """
+    normalizer = network.window
+    if normalizer is None or not normalizer.ahead:
+        return
+    last = int(windows.date(train).max())
+    if not normalizer.purged:
+        train, last = torch.cat([train, validation]), windows.last
+    samples = windows.followed(train, normalizer.ahead, last)
+    require(
+        len(samples) >= 2,
+        f"{type(normalizer).__name__} learns from windows and the {normalizer.ahead} rows after "
+        f"them; {len(samples)} windows have these rows in the training block: lengthen "
+        "split.train, or leave out this variant",
+    )
+    generator = Generator().manual_seed(seed)
+    steps = torch.arange(1, normalizer.ahead + 1, device=samples.device)
+    optimizer = AdamW(
+        normalizer.parameters(), spec.learning_rate, spec.weight_decay, spec.clip_norm
+    )
+    normalizer.train()
+    for _ in range(AHEAD_EPOCHS):
+        order = torch.randperm(len(samples), generator=generator).to(samples.device)
+        for batch in samples[order].split(spec.batch_size):
+            optimizer.zero_grad()
+            later = windows.features(batch.unsqueeze(1) + steps)
+            normalizer.ahead_loss(windows.gather(batch), later).backward()
+            optimizer.step()
+    normalizer.requires_grad_(False)
+
+
 Answers = tuple[Tensor, Tensor]
 """Forecasts (N,) with gradients, and their samples (N,)."""
 
 
 def _on_windows(network: Forecaster, windows: Windows, samples: Tensor) -> Answers:
     """The forecasts of windows; samples (B,)."""
-    return network(windows.gather(samples), windows.date(samples)), samples
+    return network.at(windows, samples), samples
 
 
 def _on_chunks(network: Forecaster, windows: Windows, batch: Tensor) -> Answers:
@@ -184,26 +236,60 @@ def _on_chunks(network: Forecaster, windows: Windows, batch: Tensor) -> Answers:
     return network.along(x, windows.date(samples))[counts], samples[counts]
 
 
-def _train(
+Step = Callable[[Tensor], tuple[Tensor | float, int]]
+"""Train on a batch: the mean loss before the step, and the number of samples."""
+
+
+def _step(
     network: Forecaster,
     windows: Windows,
-    order: list[Tensor],
     answers: Callable[[Forecaster, Windows, Tensor], Answers],
     loss: Loss,
     optimizer: AdamW,
-) -> float:
-    """One pass in the given order; the mean loss over samples."""
-    network.train()
-    network.start_epoch()
-    total, count = torch.zeros((), dtype=torch.float64, device=windows.rows.device), 0
-    for batch in order:
+) -> Step:
+    """A step by autograd."""
+
+    def step(batch: Tensor) -> tuple[Tensor, int]:
         optimizer.zero_grad()
         forecasts, samples = answers(network, windows, batch)
         value = loss(forecasts, windows.target[samples], windows.date(samples))
         value.backward()
         optimizer.step()
-        total += value.detach() * len(samples)
-        count += len(samples)
+        return value.detach(), len(samples)
+
+    return step
+
+
+def _native_step(network: Forecaster, windows: Windows, optimizer: AdamW) -> Step | None:
+    """A step of the loss mse in C, for a network that consists of the LSTM and the head."""
+    found = network.kernel_for(windows)
+    own = [*parameters_of(network.lstm), *network.head.parameters()]
+    if (
+        found is None
+        or network.hidden is not None
+        or [*map(id, own)] != [*map(id, optimizer.parameters)]
+    ):
+        return None
+    train = TrainingStep(found, network.lstm, network.head, optimizer)
+    dropout, hidden = network.dropout, network.lstm.hidden_size
+
+    def step(batch: Tensor) -> tuple[float, int]:
+        mask = dropout(windows.rows.new_ones(len(batch), hidden)) if dropout.p else None
+        place = Place(windows.starts(batch), windows.length)
+        return train(windows.rows, place, windows.target[batch], mask), len(batch)
+
+    return step
+
+
+def _train(network: Forecaster, windows: Windows, order: list[Tensor], step: Step) -> float:
+    """One pass in the given order; the mean loss over samples."""
+    network.train()
+    network.start_epoch()
+    total, count = torch.zeros((), dtype=torch.float64, device=windows.rows.device), 0
+    for batch in order:
+        value, samples = step(batch)
+        total += value * samples
+        count += samples
     network.end_epoch(windows.gather(batch[batch >= 0]) for batch in order)
     return float(total / count)
 
@@ -238,15 +324,22 @@ def _scored(network: Forecaster, windows: Windows, samples: Tensor) -> Tensor:
     place = windows.date(samples) * windows.symbols + windows.symbol(samples)
     order = place.argsort()
     counts = (place[order] // size).unique_consecutive(return_counts=True)[1]
+    found = network.kernel_for(windows)
+    answer = network if found is None else network.answer
     for chosen in order.split(counts.tolist()):
-        x, dates = windows.gather(samples[chosen]), windows.date(samples[chosen])
+        dates = windows.date(samples[chosen])
+        if found is None:
+            x = windows.gather(samples[chosen])
+        else:  # which reads the windows where they are, each without regard to the others
+            x = network.last_at(found, windows, samples[chosen])
         if together > 1:
             slots = place[chosen] % size
-            filled = x.new_zeros(windows.length, size, x.shape[2]).transpose(0, 1)
+            filled = x.new_zeros(*x.shape[1:-1], size, x.shape[-1])
+            filled = filled if x.dim() == 2 else filled.transpose(0, 1)
             filled[slots] = x
             numbers = dates.new_full((size,), NO_DATE)
             numbers[slots] = dates
-            forecast[chosen] = network(filled, numbers)[slots]
+            forecast[chosen] = answer(filled, numbers)[slots]
         else:
-            forecast[chosen] = network(x, dates)
+            forecast[chosen] = answer(x, dates)
     return forecast

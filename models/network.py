@@ -5,7 +5,14 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from foldproof.models.native.kernel import hidden_states, last_hidden
+from foldproof.models.native.kernel import (
+    Kernel,
+    Place,
+    hidden_states,
+    kernel_for_rows,
+    last_hidden,
+    last_hidden_at,
+)
 from foldproof.models.normalizers.variant import (
     CellNormalizer,
     HiddenNormalizer,
@@ -13,6 +20,7 @@ from foldproof.models.normalizers.variant import (
     WindowNormalizer,
 )
 from foldproof.models.spec import NetworkSpec
+from foldproof.models.windows import Windows
 
 
 class Forecaster(nn.Module):
@@ -47,11 +55,42 @@ class Forecaster(nn.Module):
         context: tuple[Tensor, ...] = ()
         if self.window is not None:
             x, context = self.window(x)
-        last = self._last(x)
+        forecast = self.answer(self._last(x), dates)
+        return forecast if self.window is None else self.window.inverse(forecast, context)
+
+    def answer(self, last: Tensor, dates: Tensor) -> Tensor:
+        """The forecasts (B,) of last hidden states (B, H), before a window normalizer undoes."""
         if self.hidden is not None:
             last = self.hidden(last, dates)
-        forecast = self.head(self.dropout(last)).squeeze(-1)
-        return forecast if self.window is None else self.window.inverse(forecast, context)
+        forecast: Tensor = self.head(self.dropout(last)).squeeze(-1)
+        return forecast
+
+    def kernel_for(self, windows: Windows) -> Kernel | None:
+        """The kernel if it can read the windows where they are, which saves a copy of each.
+
+        It needs a network that reads them as they are, and nothing that listens to its parts.
+        """
+        if not self.native or self.window is not None or self.cell is not None:
+            return None
+        watched = any(
+            part._forward_hooks or part._forward_pre_hooks or "forward" in vars(part)
+            for part in self.modules()
+        )
+        plain = type(self).forward is Forecaster.forward and not watched
+        return kernel_for_rows(self.lstm, windows.rows) if plain else None
+
+    def at(self, windows: Windows, samples: Tensor) -> Tensor:
+        """The forecasts (B,) of ``samples`` (B,): :meth:`forward` of their windows."""
+        dates = windows.date(samples)
+        found = self.kernel_for(windows)
+        if found is None:
+            return self(windows.gather(samples), dates)
+        return self.answer(self.last_at(found, windows, samples), dates)
+
+    def last_at(self, found: Kernel, windows: Windows, samples: Tensor) -> Tensor:
+        """The last hidden states (B, H) of ``samples`` (B,), by the kernel of the windows."""
+        place = Place(windows.starts(samples), windows.length)
+        return last_hidden_at(found, self.lstm, windows.rows, place)
 
     def along(self, x: Tensor, dates: Tensor) -> Tensor:
         """Forecasts (B, n) at the last n steps of stretches (B, T, F), with their dates (B, n).

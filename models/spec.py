@@ -26,6 +26,11 @@ TargetName = Literal[
 """The kinds of target, which tasks.data computes; a variant may name the one that it trains on."""
 
 
+STYLES = ("momentum_252_21", "volatility_63", "return_5", "beta_63")
+"""Features that are styles of risk models: momentum, volatility, short-term reversal (the sign of
+return_5 turned) and market beta."""
+
+
 @dataclass(frozen=True)
 class Interval:
     """The values that a number may take.
@@ -115,7 +120,7 @@ def check_setting(spec: Any, name: str, value: Any) -> None:
     choices = [*spec.__choices__.get(name, ())]
     for entry in (value if isinstance(value, tuple) else (value,)) if choices else ():
         # users' own names and combinations such as "a + b -> target" are checked when resolved
-        own = OWN in choices and (entry.count(":") == 1 or not set("+@>&(").isdisjoint(entry))
+        own = OWN in choices and (entry.count(":") == 1 or not set("+@>&(~").isdisjoint(entry))
         hint = nearest(entry, choices) or f"; there are {', '.join(choices)}"
         require(own or entry in choices, f"{name} has no choice {clipped(entry)}{hint}")
 

@@ -72,11 +72,35 @@ class Windows:
 
     def features(self, cells: Tensor) -> Tensor:
         """The features (..., F) of cells (...), numbered like the samples."""
-        places = cells
-        if len(self.rows) < len(self.target):
-            held = len(self.rows) // self.symbols
-            places = self.symbol(cells) * held + self.date(cells) - self.first
+        places = self.places(cells)
         return self.rows.index_select(0, places.flatten()).unflatten(0, places.shape)
+
+    def places(self, cells: Tensor) -> Tensor:
+        """Which of ``rows`` has the features of each cell (...), numbered like the samples."""
+        if len(self.rows) == len(self.target):
+            return cells
+        held = len(self.rows) // self.symbols
+        return self.symbol(cells) * held + self.date(cells) - self.first
+
+    def starts(self, samples: Tensor) -> Tensor:
+        """Which of ``rows`` is the first of each window; samples (B,)."""
+        return self.places(samples) - (self.length - 1)
+
+    @property
+    def last(self) -> int:
+        """The date row of the last features."""
+        return self.first + len(self.rows) // self.symbols - 1
+
+    def followed(self, samples: Tensor, count: int, last: int) -> Tensor:
+        """The samples (n,) of (N,) whose next ``count`` rows are complete and end at row ``last``.
+
+        ``last`` must not be later than :attr:`last`; rows may end before it.
+        """
+        inside = samples[self.date(samples) + count <= last]
+        complete = self.rows.isfinite().all(dim=1)
+        place = self.places(inside)
+        steps = torch.arange(1, count + 1, device=samples.device)
+        return inside[complete[place.unsqueeze(1) + steps].all(dim=1)]
 
     def date(self, samples: Tensor) -> Tensor:
         """(B,) samples -> (B,) date rows."""

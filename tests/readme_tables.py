@@ -14,6 +14,7 @@ import yaml
 from foldproof.conf.form import references
 from foldproof.conf.schema import Experiment
 from foldproof.models.normalizers import CONTROLS, VARIANTS, Variant
+from foldproof.tasks.data import DRAWN, SOURCES
 from foldproof.tasks.data.features.target import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,26 +28,60 @@ def markdown(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     )
 
 
-def variants(catalogue: Mapping[str, Variant] = VARIANTS) -> str:
+def by_place() -> str:
+    """The catalogue of normalizations, a table for each place."""
+    parts = []
+    for place in dict.fromkeys(one.place for one in VARIANTS.values()):
+        own = {key: one for key, one in VARIANTS.items() if one.place == place}
+        parts.append(f"#### {place.capitalize()}\n\n{variants(own)}")
+    return "\n\n".join(parts)
+
+
+def variants(catalogue: Mapping[str, Variant]) -> str:
     """Every entry of a catalogue of normalizations."""
     rows = [
         (
             f"`{key}`", one.formula, one.statistics, one.coupling, one.training_coupling,
-            "yes" if one.causal_steps else "no", one.source, one.trap,
+            "yes" if one.causal_steps else "no", one.good_for, one.source, one.trap,
         )
         for key, one in catalogue.items()
     ]  # fmt: skip
     columns = (
-        "key", "formula", "statistics from", "couples", "in training", "causal steps", "source",
-        "trap",
+        "key", "formula", "statistics from", "couples", "in training", "causal steps", "good for",
+        "source", "trap",
     )  # fmt: skip
     return markdown(columns, rows)
+
+
+def kinds() -> str:
+    """Every kind of target, as the catalogue has its entries."""
+    rows = [
+        (f"`{key}`", one.formula, one.statistics, one.good_for, one.source, one.trap)
+        for key, one in KINDS.items()
+    ]
+    return markdown(("kind", "formula", "statistics from", "good for", "source", "trap"), rows)
 
 
 def targets() -> str:
     """Every kind of target."""
     rows = [(f"`{key}`", one.formula, one.statistics) for key, one in KINDS.items()]
     return markdown(("kind", "formula", "statistics from"), rows)
+
+
+def sources() -> str:
+    """Every source of rows that brings its data, with what its reader must know and its terms."""
+    rows = [
+        (f"`{key}`", one.title, one.notes, one.terms)
+        for key, one in SOURCES.items()
+        if key not in DRAWN | {"file", "query"}
+    ]
+    return markdown(("`data.source`", "panel", "what its reader must know", "terms"), rows)
+
+
+def synthetic() -> str:
+    """Every source of rows that is drawn."""
+    rows = [(f"`{key}`", one.notes) for key, one in SOURCES.items() if key in DRAWN]
+    return markdown(("`data.source`", "what is planted"), rows)
 
 
 def settings() -> str:
@@ -80,7 +115,10 @@ def shown(field: Mapping[str, Any]) -> str:
 TABLES: Mapping[str, tuple[str, Callable[[], str]]] = MappingProxyType({
     "settings": ("conf/README.md", settings),
     "targets": ("conf/README.md", targets),
-    "variants": ("models/normalizers/README.md", variants),
+    "sources": ("conf/README.md", sources),
+    "synthetic": ("conf/README.md", synthetic),
+    "variants": ("models/normalizers/README.md", by_place),
+    "kinds": ("models/normalizers/README.md", kinds),
     "controls": ("models/normalizers/README.md", lambda: variants(CONTROLS)),
 })  # fmt: skip
 """Name of a table -> the README that holds it, and what makes it."""

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = (
     "statistics", "data", "split", "train", "attribute", "diagnose", "batch_study", "benchmark",
-    "compare", "decompose", "portfolio", "operate", "report", "track",
+    "compare", "decompose", "portfolio", "panel_study", "operate", "report", "track",
 )  # fmt: skip
 ROOMS = ("flows", "tasks", "models", "conf")
 FILES = sorted(file for room in ROOMS for file in (ROOT / room).rglob("*.py"))

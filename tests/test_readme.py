@@ -16,10 +16,10 @@ import typer.main
 import yaml
 
 from foldproof.conf.explanation import load_explanation
-from foldproof.conf.load import PRESETS, ConfigError, load
+from foldproof.conf.load import PRESETS, ConfigError, load, study_of
 from foldproof.conf.outside import load_outside
 from foldproof.conf.schema import Experiment
-from foldproof.conf.study import load_study, study_of
+from foldproof.conf.study import load_study
 from foldproof.flows.cli import app
 from foldproof.models.normalizers import resolve
 from foldproof.tasks.data import build

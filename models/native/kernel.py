@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,8 +22,24 @@ AGREEMENT = 1e-5
 """The largest difference from nn.LSTM, values and gradients, that passes the test at loading."""
 
 INT, LONG, POINTER = ctypes.c_int, ctypes.c_int64, ctypes.c_void_p
-INPUT = (INT, LONG, INT, INT, INT, POINTER, LONG, LONG, POINTER, INT)
-"""Arguments that both passes share: T, B, F, H, L, x, its two strides, weights, N."""
+REAL, DOUBLE = ctypes.c_float, ctypes.c_double
+INPUT = (INT, LONG, INT, INT, INT, POINTER, LONG, LONG, POINTER, LONG, POINTER)
+"""Arguments that all passes share: T, B, F, H, L, x, its two strides, starts, rows, weights."""
+
+OUTSIDE = 2
+"""What a pass returns if a window reaches outside the rows; 1 if there is no memory."""
+
+
+class Place(NamedTuple):
+    """Where windows are in the rows (R, F) of a panel.
+
+    Attributes:
+        starts: (B,) int64, the first row of each window.
+        length: T, the rows of a window.
+    """
+
+    starts: Tensor
+    length: int
 
 
 @dataclass(frozen=True)
@@ -84,8 +100,11 @@ def loaded(instructions: str) -> Kernel:
     if source.is_file() and built != sha256(source.read_bytes()).hexdigest()[:16]:
         raise OSError(f"lstm_{instructions}.so was built from another lstm.c: install again")
     library.lstm_kept.restype, library.lstm_kept.argtypes = LONG, (INT, LONG, INT, INT)
-    library.lstm_forward.argtypes = (*INPUT, POINTER, POINTER)
-    library.lstm_backward.argtypes = (*INPUT, POINTER, POINTER, POINTER, POINTER)
+    library.lstm_forward.argtypes = (*INPUT, INT, POINTER, POINTER)
+    library.lstm_backward.argtypes = (*INPUT, INT, POINTER, POINTER, POINTER, POINTER)
+    library.lstm_loss.argtypes = (*INPUT, *[POINTER] * 6)
+    library.adamw_step.restype = None
+    library.adamw_step.argtypes = (INT, *[POINTER] * 5, DOUBLE, *[REAL] * 6)
     return Kernel(instructions, built, library)
 
 
@@ -102,7 +121,10 @@ def largest_difference(found: Kernel) -> float:
         x = torch.randn(17, 5, 3, dtype=torch.float32, requires_grad=True)
         weights = torch.randn(21, dtype=torch.float32)
         results = []
-        for states in (lstm(x)[0][:, -3:], HiddenStates.apply(found, 3, x, *parameters_of(lstm))):
+        for states in (
+            lstm(x)[0][:, -3:],
+            HiddenStates.apply(found, 3, None, x, *parameters_of(lstm)),
+        ):
             slopes = torch.autograd.grad((states.tanh() @ weights).mean(), [x, *lstm.parameters()])
             results.append([states, *slopes])
         return max(float((a - b).detach().abs().max()) for a, b in zip(*results, strict=True))
@@ -166,10 +188,32 @@ def hidden_states(
     if native and x.dtype == torch.float32 and x.device.type == "cpu" and supports(lstm):
         found = kernel()
         if found is not None and x.dim() == 3 and x.shape[2] == lstm.input_size and x.numel():
-            return HiddenStates.apply(found, steps, x, *used)
+            return HiddenStates.apply(found, steps, None, x, *used)
     output, last = lstm(x) if weights is None else torch_lstm(lstm, x, used)[:2]
     top = last[0] if weights is None else last
     return top[-1].unsqueeze(1) if steps == 1 else output[:, -steps:]
+
+
+def kernel_for_rows(lstm: nn.LSTM, rows: Tensor) -> Kernel | None:
+    """The kernel if it can read windows of the rows (R, F) where they are."""
+    fits = (
+        rows.dtype == torch.float32
+        and rows.device.type == "cpu"
+        and rows.is_contiguous()
+        and rows.shape[1] == lstm.input_size
+        and supports(lstm)
+    )
+    return kernel() if fits else None
+
+
+def last_hidden_at(found: Kernel, lstm: nn.LSTM, rows: Tensor, place: Place) -> Tensor:
+    """:func:`last_hidden` of windows that are read from ``rows`` (R, F) without a copy.
+
+    Raises:
+        IndexError: A window reaches outside the rows.
+    """
+    states: Tensor = HiddenStates.apply(found, 1, place, rows, *parameters_of(lstm))
+    return states.squeeze(1)
 
 
 def torch_lstm(
@@ -184,21 +228,23 @@ def torch_lstm(
 
 
 class HiddenStates(torch.autograd.Function):
-    """The two passes of the kernel over windows (B, T, F)."""
+    """The two passes of the kernel over windows (B, T, F), or over rows (R, F) with a place."""
 
     @staticmethod
-    def forward(ctx: Any, found: Kernel, steps: int, x: Tensor, *weights: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, found: Kernel, steps: int, place: Place | None, x: Tensor, *weights: Tensor
+    ) -> Tensor:
         """The last hidden states (B, steps, H), given w_ih, w_hh, b_ih, b_hh of each layer."""
-        x = x if x.stride(2) == 1 else x.contiguous()
+        x = x if x.stride(-1) == 1 else x.contiguous()
         weights = tuple(weight.contiguous() for weight in weights)
-        samples, length, _ = x.shape
+        samples, length = x.shape[:2] if place is None else (len(place.starts), place.length)
         hidden, layers = weights[1].shape[1], len(weights) // 4
         last, kept = x.new_empty(samples, steps, hidden), None
         if any(ctx.needs_input_grad):
             kept = x.new_empty(found.library.lstm_kept(length, samples, hidden, layers))
             ctx.save_for_backward(x, kept, *weights)
-            ctx.kernel, ctx.steps = found, steps
-        run(found.library.lstm_forward, x, weights, steps, address(kept), address(last))
+            ctx.kernel, ctx.steps, ctx.place = found, steps, place
+        run(found.library.lstm_forward, x, place, weights, steps, address(kept), address(last))
         return last
 
     @staticmethod
@@ -207,14 +253,16 @@ class HiddenStates(torch.autograd.Function):
         """Gradients by ``x`` and by the weights."""
         x, kept, *weights = ctx.saved_tensors
         by_last = by_last.contiguous()  # kept by name: an address does not keep a tensor alive
-        by_x = torch.empty_like(x) if ctx.needs_input_grad[2] else None
+        by_x = torch.empty_like(x) if ctx.needs_input_grad[3] else None
+        if by_x is not None and ctx.place is not None:
+            raise NotImplementedError("there is no gradient by rows that windows share")
         by_weights: list[Tensor] = []
-        if any(ctx.needs_input_grad[3:]):
+        if any(ctx.needs_input_grad[4:]):
             by_weights = [torch.empty_like(w) for n, w in enumerate(weights) if n % 4 < 3]
         if by_x is not None and by_x.stride() != x.stride():
             x, by_x = x.contiguous(), by_x.contiguous()  # a view that overlaps itself
         run(
-            ctx.kernel.library.lstm_backward, x, weights, ctx.steps, address(kept),
+            ctx.kernel.library.lstm_backward, x, ctx.place, weights, ctx.steps, address(kept),
             address(by_last), address(by_x),
             addresses(by_weights) if by_weights else None,
         )  # fmt: skip
@@ -223,20 +271,30 @@ class HiddenStates(torch.autograd.Function):
             slopes[n // 3 * 4 + n % 3] = slope
             if n % 3 == 2:  # both biases have the same gradient
                 slopes[n // 3 * 4 + 3] = slope.clone()
-        return None, None, by_x, *slopes
+        return None, None, None, by_x, *slopes
 
 
-def run(function: Any, x: Tensor, weights: Any, *rest: Any) -> None:
-    """Call a pass of the library on windows (B, T, F).
+def run(
+    function: Any, x: Tensor, place: Place | None, weights: Sequence[Tensor], *rest: Any
+) -> None:
+    """Call a pass of the library on windows (B, T, F), or on rows (R, F) with a place.
 
     Raises:
         MemoryError: There is no memory for its work space.
+        IndexError: A window reaches outside the rows.
     """
-    samples, steps, features = x.shape
+    if place is None:
+        (samples, steps, features), starts, rows = x.shape, None, 0
+        strides = x.stride(1), x.stride(0)
+    else:
+        (rows, features), (starts, steps) = x.shape, place
+        samples, strides = len(starts), (x.stride(0), 0)
     failed = function(
-        steps, samples, features, weights[1].shape[1], len(weights) // 4, address(x),
-        x.stride(1), x.stride(0), addresses(weights), *rest,
+        steps, samples, features, weights[1].shape[1], len(weights) // 4, address(x), *strides,
+        address(starts), rows, addresses(weights), *rest,
     )  # fmt: skip
+    if failed == OUTSIDE:
+        raise IndexError(f"windows of {steps} rows must lie within the {rows} rows of the panel")
     if failed:
         raise MemoryError(
             f"the LSTM kernel got no memory for {samples} windows of {steps} rows; "

@@ -1,14 +1,16 @@
-/* The LSTM of torch.nn.LSTM on the CPU in float32: its last hidden states and their gradients.
+/* The LSTM of torch.nn.LSTM on the CPU in float32: its last hidden states and their gradients, and
+ * a whole training step with a linear head, mean squared error and AdamW.
  *
  * The forward pass takes NB samples (a tile) through all steps and layers while weights and states
  * stay in the cache. For training it keeps the four gates and tanh(c) of each step; the backward
- * pass computes c and h from them again. One thread, and no state between calls, so results repeat
+ * pass computes c and h from them again, unless it follows tile by tile. One thread, and no state between calls, so results repeat
  * bit by bit. A sample's arithmetic does not depend on its place in a tile, so its hidden state
  * does not depend on the other samples of the batch.
  *
  * One source for all instruction sets: GCC vector extensions with VL floats, compiled once for
  * AVX-512, once for AVX2, and with 4 floats for NEON and anything else.
  */
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,11 +78,22 @@ static long up(long a, long b) { return (a + b - 1) / b * b; }
 /* Where the windows are: the row of sample b at step t is F floats, side by side. */
 typedef struct {
     const float *x;
-    long step, sample; /* floats from a step to the next, and from a sample to the next */
+    long step, sample;     /* floats from a step to the next, and from a sample to the next */
+    const int64_t *starts; /* instead of `sample`: the step at which each sample begins, or NULL */
 } Input;
 
+enum { NO_MEMORY = 1, OUTSIDE = 2 };
+
+/* Whether all B windows of T rows lie within `rows` rows. */
+static int inside(const int64_t *starts, int64_t rows, int T, int64_t B) {
+    for (int64_t b = 0; starts && b < B; b++)
+        if (starts[b] < 0 || starts[b] > rows - T) return 0;
+    return 1;
+}
+
 INLINE const float *input_row(const Input *in, long t, long b) {
-    return in->x + t * in->step + b * in->sample;
+    return in->starts ? in->x + (in->starts[b] + t) * in->step
+                      : in->x + t * in->step + b * in->sample;
 }
 
 /* One layer. A row of it is [1 | x | h], K floats long, in space for `row` floats. */
@@ -101,14 +114,26 @@ static void *space(long floats) {
     return posix_memalign(&got, 64, (size_t)(floats + 64) * sizeof(float)) ? NULL : got;
 }
 
+static float *zeros(long floats) {
+    float *got = space(floats);
+    return got ? memset(got, 0, (size_t)floats * sizeof(float)) : NULL;
+}
+
+/* The rows [1 | x | h] and cells of a layer at the start of each step, for one tile. */
+typedef struct {
+    float *rows, *c; /* (depth, NB, row) and (depth, NB, P): step t is at t % depth */
+} Track;
+
 static void discard(Net *net) {
     if (!net) return;
     for (int l = 0; l < net->L; l++) free(net->layer[l].forth), free(net->layer[l].back);
     free(net);
 }
 
-/* Weights (w_ih, w_hh, b_ih, b_hh of each layer) packed for one pass; NULL without memory. */
-static Net *packed(int T, int F, int H, int L, int N, const float *const *weights, int back,
+enum { FORTH = 1, BACK = 2 };
+
+/* Weights (w_ih, w_hh, b_ih, b_hh of each layer) packed for `passes`; NULL without memory. */
+static Net *packed(int T, int F, int H, int L, int N, const float *const *weights, int passes,
                    int dx) {
     Net *net = calloc(1, sizeof(Net) + (size_t)L * sizeof(Layer));
     if (!net) return NULL;
@@ -120,20 +145,20 @@ static Net *packed(int T, int F, int H, int L, int N, const float *const *weight
         const float *bi = weights[4 * l + 2], *bh = weights[4 * l + 3];
         a->I = l ? H : F, a->K = 1 + a->I + H, a->row = up(1 + a->I + net->P, MR);
         a->out = net->P + (dx || l ? up(a->I, VL) : 0);
-        long size = back ? net->Q * a->out : net->J * a->K * 4 * VL;
-        float *to = space(size);
-        *(back ? &a->back : &a->forth) = to;
-        if (!to) return discard(net), NULL;
-        memset(to, 0, (size_t)size * sizeof(float));
+        long forth = net->J * a->K * 4 * VL, back = net->Q * a->out;
+        if (passes & FORTH) a->forth = zeros(forth);
+        if (passes & BACK) a->back = zeros(back);
+        if ((passes & FORTH && !a->forth) || (passes & BACK && !a->back)) return discard(net), NULL;
         for (long h = 0; h < H; h++)
             for (long g = 0; g < 4; g++) {
                 long r = g * H + h, j = h / VL, u = h % VL;
-                if (back) {
-                    float *d = to + (j * 4 * VL + g * VL + u) * a->out;
+                if (passes & BACK) {
+                    float *d = a->back + (j * 4 * VL + g * VL + u) * a->out;
                     memcpy(d, wh + r * H, (size_t)H * sizeof(float));
                     if (dx || l) memcpy(d + net->P, wi + r * a->I, (size_t)a->I * sizeof(float));
-                } else { /* sigmoid(z) = tanh(z / 2) / 2 + 1 / 2 */
-                    float s = g == 2 ? 1.f : .5f, *d = to + j * a->K * 4 * VL + g * VL + u;
+                }
+                if (passes & FORTH) { /* sigmoid(z) = tanh(z / 2) / 2 + 1 / 2 */
+                    float s = g == 2 ? 1.f : .5f, *d = a->forth + j * a->K * 4 * VL + g * VL + u;
                     d[0] = s * (bi[r] + bh[r]);
                     for (long k = 0; k < a->I; k++) d[(1 + k) * 4 * VL] = s * wi[r * a->I + k];
                     for (long k = 0; k < H; k++) d[(1 + a->I + k) * 4 * VL] = s * wh[r * H + k];
@@ -145,8 +170,8 @@ static Net *packed(int T, int F, int H, int L, int N, const float *const *weight
 
 /* A step of MR samples and VL units: sums of the four gates, then gates, c and h. */
 static __attribute__((noinline)) void cell(const float *x, long row, const float *w, long K,
-                                           float *c, float *h, float *gates, float *tanhs,
-                                           long P) {
+                                           const float *c, float *next, float *h, float *gates,
+                                           float *tanhs, long P) {
     V sum[MR][4];
     UNROLL for (int g = 0; g < 4; g++) {
         V bias = load(w + g * VL);
@@ -165,7 +190,7 @@ static __attribute__((noinline)) void cell(const float *x, long row, const float
         V in = hyperbolic(sum[i][0]) * .5f + .5f, keep = hyperbolic(sum[i][1]) * .5f + .5f;
         V new = hyperbolic(sum[i][2]), out = hyperbolic(sum[i][3]) * .5f + .5f;
         V state = keep * load(c + i * P) + in * new, squashed = hyperbolic(state);
-        store(c + i * P, state);
+        store(next + i * P, state);
         store(h + i * row, out * squashed);
         if (gates) {
             float *g = gates + i * 4 * P;
@@ -215,67 +240,125 @@ static void multiply(float *C, long ldc, int more, const float *A, long ai, long
 
 static long kept_floats(const Net *net) { return (long)net->L * net->T * NB * 5 * net->P; }
 
-/* Rows and states of all layers for the forward pass of one tile. */
-static long forward_floats(const Net *net) {
-    long floats = 0;
-    for (int l = 0; l < net->L; l++) floats += NB * (2 * net->layer[l].row + net->P);
-    return floats;
+static void forget(Track *track, int layers) {
+    for (int l = 0; track && l < layers; l++) free(track[l].rows), free(track[l].c);
+    free(track);
+}
+
+/* A track for each layer; NULL without memory. The ends of rows stay 0. */
+static Track *tracks(const Net *net, long depth) {
+    Track *track = calloc((size_t)net->L, sizeof(Track));
+    for (int l = 0; track && l < net->L; l++) {
+        track[l].rows = zeros(depth * NB * net->layer[l].row);
+        track[l].c = zeros(depth * NB * net->P);
+        if (!track[l].rows || !track[l].c) return forget(track, net->L), NULL;
+    }
+    return track;
+}
+
+/* The inputs of a tile's row at step t; samples from m on are 0. */
+INLINE void read_inputs(const Input *in, float *rows, long row, long I, long t, long s, long m) {
+    for (long i = 0; i < NB; i++) {
+        rows[i * row] = 1.f;
+        if (i < m)
+            memcpy(rows + i * row + 1, input_row(in, t, s + i), (size_t)I * 4);
+        else
+            memset(rows + i * row + 1, 0, (size_t)I * 4);
+    }
 }
 
 /* The m samples of a tile from sample s on through all steps: `last` (m, N, H). `kept` may be
- * NULL. */
-static void forward_tile(const Net *net, const Input *in, long s, long m, float *work, float *kept,
-                         float *last) {
+ * NULL. A depth of T + 1 leaves all of the track to the backward pass, 2 is enough without one. */
+static void forward_tile(const Net *net, const Input *in, long s, long m, Track *track, long depth,
+                         float *kept, float *last) {
     long P = net->P, H = net->H, T = net->T, N = net->N;
-    memset(work, 0, (size_t)forward_floats(net) * sizeof(float));
-    for (long t = 0; t < T; t++) {
-        float *at = work;
+    for (int l = 0; l < net->L; l++) {
+        memset(track[l].rows, 0, (size_t)(NB * net->layer[l].row) * 4);
+        memset(track[l].c, 0, (size_t)(NB * P) * 4);
+    }
+    for (long t = 0; t < T; t++)
         for (int l = 0; l < net->L; l++) {
             const Layer *a = &net->layer[l];
-            float *one = at, *two = one + NB * a->row, *c = two + NB * a->row;
-            float *now = t % 2 ? two : one, *next = t % 2 ? one : two;
-            at = c + NB * P; /* the next layer's rows */
-            if (!l)
-                for (long i = 0; i < m; i++)
-                    memcpy(now + i * a->row + 1, input_row(in, t, s + i), (size_t)a->I * 4);
+            float *now = track[l].rows + t % depth * NB * a->row;
+            float *next = track[l].rows + (t + 1) % depth * NB * a->row;
+            const float *c = track[l].c + t % depth * NB * P;
+            float *cells = track[l].c + (t + 1) % depth * NB * P;
+            if (!l) read_inputs(in, now, a->row, a->I, t, s, m);
             float *gates = kept ? kept + (l * T + t) * NB * 5 * P : NULL;
             for (long j = 0; j < net->J; j++)
                 for (long i = 0; i < NB; i += MR)
                     cell(now + i * a->row, a->row, a->forth + j * a->K * 4 * VL,
                          t ? a->K : 1 + a->I, /* h is 0 at the first step */
-                         c + i * P + j * VL, next + i * a->row + 1 + a->I + j * VL,
+                         c + i * P + j * VL, cells + i * P + j * VL,
+                         next + i * a->row + 1 + a->I + j * VL,
                          gates ? gates + i * 4 * P + j * 4 * VL : NULL,
                          gates ? gates + NB * 4 * P + i * P + j * VL : NULL, P);
             float *h = next + 1 + a->I;
             if (l + 1 < net->L) {
                 long row = net->layer[l + 1].row;
-                float *above = at + t % 2 * NB * row + 1;
-                for (long i = 0; i < m; i++)
-                    memcpy(above + i * row, h + i * a->row, (size_t)H * 4);
+                float *above = track[l + 1].rows + t % depth * NB * row;
+                for (long i = 0; i < NB; i++) {
+                    above[i * row] = 1.f;
+                    memcpy(above + i * row + 1, h + i * a->row, (size_t)H * 4);
+                }
             } else if (t >= T - N)
                 for (long i = 0; i < m; i++)
                     memcpy(last + (i * N + t - T + N) * H, h + i * a->row, (size_t)H * 4);
         }
-    }
 }
 
 /* What the backward pass of one tile works with. */
 typedef struct {
-    float *rows, *c, *dg, *dh, *dc, *dseq; /* dseq: gradient by the inputs of a layer, all steps */
+    float *dg, *dh, *dc, *dseq; /* dseq: gradient by the inputs of a layer, all steps */
 } Work;
 
 static Work *backward_space(const Net *net, Work *work) {
-    long row = 0, out = 0, T = net->T, P = net->P;
-    for (int l = 0; l < net->L; l++) {
-        if (net->layer[l].row > row) row = net->layer[l].row;
+    long out = 0, T = net->T, P = net->P;
+    for (int l = 0; l < net->L; l++)
         if (net->layer[l].out > out) out = net->layer[l].out;
-    }
-    work->rows = space((T + 1) * NB * row), work->c = space((T + 1) * NB * P);
     work->dg = space(ROWS * net->Q), work->dh = space(NB * out), work->dc = space(NB * P);
     work->dseq = space(net->L > 1 ? T * NB * P : 1);
-    if (!(work->rows && work->c && work->dg && work->dh && work->dc && work->dseq)) return NULL;
-    memset(work->rows, 0, (size_t)((T + 1) * NB * row) * 4); /* the ends of rows stay 0 */
-    return work;
+    return work->dg && work->dh && work->dc && work->dseq ? work : NULL;
+}
+
+static void free_work(Work *work) {
+    free(work->dg), free(work->dh), free(work->dc), free(work->dseq);
+}
+
+/* The track of layer l again, from what the forward pass kept of this layer and the one below. */
+static void retrace(const Net *net, const Input *in, long s, long m, const Track *track,
+                    const float *kept, int l) {
+    const Layer *a = &net->layer[l];
+    long P = net->P, Q = net->Q, T = net->T;
+    const float *own = kept + l * T * NB * 5 * P, *below = own - T * NB * 5 * P;
+    memset(track[l].rows, 0, (size_t)(NB * a->row) * 4);
+    memset(track[l].c, 0, (size_t)(NB * P) * 4);
+    for (long t = 0; t < T; t++) {
+        const float *gates = own + t * NB * 5 * P, *tanhs = gates + NB * Q;
+        const float *lower = below + t * NB * 5 * P, *lower_tanhs = lower + NB * Q;
+        float *now = track[l].rows + t * NB * a->row, *next = now + NB * a->row;
+        float *c = track[l].c + t * NB * P;
+        if (!l)
+            read_inputs(in, now, a->row, a->I, t, s, m);
+        else
+            for (long i = 0; i < NB; i++) { /* whole vectors: what is behind is written next */
+                float h[P], *row = now + i * a->row;
+                for (long j = 0; j < net->J; j++)
+                    store(h + j * VL, load(lower + i * Q + j * 4 * VL + 3 * VL) *
+                                          load(lower_tanhs + i * P + j * VL));
+                row[0] = 1.f;
+                memcpy(row + 1, h, (size_t)net->H * 4);
+            }
+        if (t < T - 1)
+            for (long i = 0; i < NB; i++)
+                for (long j = 0; j < net->J; j++) {
+                    const float *g = gates + i * Q + j * 4 * VL;
+                    long o = i * P + j * VL;
+                    store(c + NB * P + o, load(g + VL) * load(c + o) + load(g) * load(g + 2 * VL));
+                    store(next + i * a->row + 1 + a->I + j * VL,
+                          load(g + 3 * VL) * load(tanhs + o));
+                }
+    }
 }
 
 /* Sums of a layer's weight gradients: [row of weights][unit block][gate][VL]. In blocks, since a
@@ -291,55 +374,26 @@ static void flush(Gradient *to, long floats) {
     to->sums = 0;
 }
 
-/* Gradients of a tile from `dlast` (m, N, H): added to `sum`, and by the inputs in `dx` if given. */
+/* Gradients of a tile from `dlast` (m, N, H): added to `sum`, and by the inputs in `dx` if given.
+ * Without `ready` the track is made again from `kept`. */
 static void backward_tile(const Net *net, const Input *in, long s, long m, const Work *work,
-                          const float *kept, const float *dlast, Gradient *sum, float *dx) {
+                          const Track *track, int ready, const float *kept, const float *dlast,
+                          Gradient *sum, float *dx) {
     long P = net->P, Q = net->Q, H = net->H, T = net->T, N = net->N;
     long most = ROWS / NB < T ? ROWS / NB : T; /* steps in one sum */
     for (int l = net->L - 1; l >= 0; l--) {
         const Layer *a = &net->layer[l];
-        const float *own = kept + l * T * NB * 5 * P, *below = own - T * NB * 5 * P;
-        float *rows = work->rows, *dh = work->dh, *dc = work->dc;
-        memset(rows, 0, (size_t)(NB * a->row) * 4);
-        memset(work->c, 0, (size_t)(NB * P) * 4);
+        const float *own = kept + l * T * NB * 5 * P;
+        float *rows = track[l].rows, *dh = work->dh, *dc = work->dc;
+        if (!ready) retrace(net, in, s, m, track, kept, l);
         memset(dh, 0, (size_t)(NB * a->out) * 4);
         memset(dc, 0, (size_t)(NB * P) * 4);
-        for (long t = 0; t < T; t++) {
-            const float *gates = own + t * NB * 5 * P, *tanhs = gates + NB * Q;
-            const float *lower = below + t * NB * 5 * P, *lower_tanhs = lower + NB * Q;
-            float *now = rows + t * NB * a->row, *next = now + NB * a->row;
-            float *c = work->c + t * NB * P;
-            for (long i = 0; i < NB; i++) {
-                float *row = now + i * a->row;
-                if (l) { /* whole vectors: what lies beyond the inputs is written next */
-                    float h[P];
-                    for (long j = 0; j < net->J; j++)
-                        store(h + j * VL, load(lower + i * Q + j * 4 * VL + 3 * VL) *
-                                              load(lower_tanhs + i * P + j * VL));
-                    memcpy(row + 1, h, (size_t)H * 4);
-                } else if (i < m)
-                    memcpy(row + 1, input_row(in, t, s + i), (size_t)a->I * 4);
-                else
-                    memset(row + 1, 0, (size_t)a->I * 4);
-                row[0] = 1.f;
-            }
-            if (t < T - 1)
-                for (long i = 0; i < NB; i++)
-                    for (long j = 0; j < net->J; j++) {
-                        const float *g = gates + i * Q + j * 4 * VL;
-                        long o = i * P + j * VL;
-                        store(c + NB * P + o,
-                              load(g + VL) * load(c + o) + load(g) * load(g + 2 * VL));
-                        store(next + i * a->row + 1 + a->I + j * VL,
-                              load(g + 3 * VL) * load(tanhs + o));
-                    }
-        }
         if (l == net->L - 1)
             for (long i = 0; i < m; i++)
                 memcpy(dh + i * a->out, dlast + (i * N + N - 1) * H, (size_t)H * 4);
         for (long t = T - 1, steps = 0; t >= 0; t--) {
             const float *gates = own + t * NB * 5 * P, *tanhs = gates + NB * Q;
-            const float *c = work->c + t * NB * P;
+            const float *c = track[l].c + t * NB * P;
             float *dg = work->dg + (most - 1 - steps) * NB * Q;
             for (long i = 0; i < NB; i++)
                 for (long j = 0; j < net->J; j++) {
@@ -405,50 +459,49 @@ int64_t lstm_kept(int T, int64_t B, int H, int L) {
     return up(B, NB) * T * 5 * up(H, VL) * L;
 }
 
-/* The top layer's hidden states after the last N steps: `last` (B, N, H). Returns 0, or 1 without
- * memory.
+/* The top layer's hidden states after the last N steps: `last` (B, N, H). Returns 0, NO_MEMORY or
+ * OUTSIDE.
  *
- * x: windows with strides in floats (step, sample), a row's F floats side by side.
+ * x: windows with strides in floats (step, sample), a row's F floats side by side. With `starts`,
+ * window b begins at row starts[b] of the `rows` rows of x, and `sample` is not read.
  * weights: w_ih (4H, I), w_hh (4H, H), b_ih, b_hh (4H) of each layer, gates in torch's order.
  * kept: lstm_kept floats for the backward pass, or NULL. */
 int lstm_forward(int T, int64_t B, int F, int H, int L, const float *x, int64_t step,
-                 int64_t sample, const float *const *weights, int N, float *kept, float *last) {
-    Input in = {x, step, sample};
-    Net *net = packed(T, F, H, L, N, weights, 0, 0);
-    float *work = net ? space(forward_floats(net)) : NULL;
-    if (work)
+                 int64_t sample, const int64_t *starts, int64_t rows, const float *const *weights, int N,
+                 float *kept, float *last) {
+    if (!inside(starts, rows, T, B)) return OUTSIDE;
+    Input in = {x, step, sample, starts};
+    Net *net = packed(T, F, H, L, N, weights, FORTH, 0);
+    Track *track = net ? tracks(net, 2) : NULL;
+    if (track)
         for (int64_t s = 0; s < B; s += NB) {
-            forward_tile(net, &in, s, B - s < NB ? B - s : NB, work, kept, last + s * N * H);
+            forward_tile(net, &in, s, B - s < NB ? B - s : NB, track, 2, kept, last + s * N * H);
             if (kept) kept += kept_floats(net);
         }
-    free(work);
+    forget(track, L);
     discard(net);
-    return !work;
+    return track ? 0 : NO_MEMORY;
 }
 
-/* Gradients from dlast (B, N, H): dx with the strides of x, or NULL; gradients:
- * w_ih, w_hh and bias (both biases have the same) of each layer, or NULL. Returns 0, or 1 without
- * memory. */
-int lstm_backward(int T, int64_t B, int F, int H, int L, const float *x, int64_t step,
-                  int64_t sample, const float *const *weights, int N, const float *kept,
-                  const float *dlast, float *dx, float *const *gradients) {
-    Input in = {x, step, sample};
-    Net *net = packed(T, F, H, L, N, weights, 1, dx != NULL);
-    Work work = {0};
-    Gradient *sum = gradients ? calloc((size_t)L, sizeof(Gradient)) : NULL;
-    int got = net && backward_space(net, &work) && (sum || !gradients);
-    for (int l = 0; got && sum && l < L; l++) {
+static Gradient *gradient_sums(const Net *net) {
+    Gradient *sum = calloc((size_t)net->L, sizeof(Gradient));
+    for (int l = 0; sum && l < net->L; l++) {
         long floats = net->layer[l].row * net->Q;
-        sum[l].part = space(floats), sum[l].total = space(floats);
-        got = sum[l].part && sum[l].total;
-        if (got) memset(sum[l].part, 0, (size_t)floats * 4), memset(sum[l].total, 0, (size_t)floats * 4);
+        sum[l].part = zeros(floats), sum[l].total = zeros(floats);
     }
-    if (got)
-        for (int64_t s = 0; s < B; s += NB, kept += kept_floats(net))
-            backward_tile(net, &in, s, B - s < NB ? B - s : NB, &work, kept, dlast + s * N * H, sum,
-                          dx);
-    for (int l = 0; sum && l < L; l++) {
-        if (got) {
+    return sum;
+}
+
+static int has_memory(const Gradient *sum, int layers) {
+    for (int l = 0; sum && l < layers; l++)
+        if (!sum[l].part || !sum[l].total) return 0;
+    return sum != NULL;
+}
+
+/* Write the sums to `gradients` if given (w_ih, w_hh and bias of each layer), and free them. */
+static void settle(const Net *net, Gradient *sum, float *const *gradients) {
+    for (int l = 0; sum && l < net->L; l++) {
+        if (gradients) {
             flush(&sum[l], net->layer[l].row * net->Q);
             unpack(net, l, sum[l].total, gradients[3 * l], gradients[3 * l + 1],
                    gradients[3 * l + 2]);
@@ -456,7 +509,123 @@ int lstm_backward(int T, int64_t B, int F, int H, int L, const float *x, int64_t
         free(sum[l].part), free(sum[l].total);
     }
     free(sum);
-    free(work.rows), free(work.c), free(work.dg), free(work.dh), free(work.dc), free(work.dseq);
+}
+
+/* Gradients from dlast (B, N, H): dx with the strides of x, or NULL; gradients:
+ * w_ih, w_hh and bias (both biases have the same) of each layer, or NULL. dx needs windows without
+ * `starts`. Returns as lstm_forward does. */
+int lstm_backward(int T, int64_t B, int F, int H, int L, const float *x, int64_t step,
+                  int64_t sample, const int64_t *starts, int64_t rows, const float *const *weights, int N,
+                  const float *kept, const float *dlast, float *dx, float *const *gradients) {
+    if (!inside(starts, rows, T, B)) return OUTSIDE;
+    Input in = {x, step, sample, starts};
+    Net *net = packed(T, F, H, L, N, weights, BACK, dx != NULL);
+    Track *track = net ? tracks(net, T + 1) : NULL;
+    Work work = {0};
+    Gradient *sum = net && gradients ? gradient_sums(net) : NULL;
+    int got = track && backward_space(net, &work) && (!gradients || has_memory(sum, L));
+    if (got)
+        for (int64_t s = 0; s < B; s += NB, kept += kept_floats(net))
+            backward_tile(net, &in, s, B - s < NB ? B - s : NB, &work, track, 0, kept,
+                          dlast + s * N * H, sum, dx);
+    if (net) settle(net, sum, got ? gradients : NULL);
+    free_work(&work);
+    forget(track, L);
     discard(net);
-    return !got;
+    return got ? 0 : NO_MEMORY;
+}
+
+/* A linear head on the last hidden state: its weights (H), its bias, and their gradients. `mask`
+ * (B, H) multiplies the hidden states first (dropout), or is NULL. */
+typedef struct {
+    const float *weights, *bias, *mask, *target; /* target (B) */
+    double *by_weights, by_bias, squares;
+} Head;
+
+/* Squared errors of a tile's forecasts, and dlast (NB, H) of their mean over B samples. */
+static void head_tile(Head *head, long H, int64_t B, long s, long m, const float *last,
+                      float *dlast) {
+    for (long i = 0; i < m; i++) {
+        const float *h = last + i * H, *mask = head->mask ? head->mask + (s + i) * H : NULL;
+        double forecast = *head->bias;
+        for (long k = 0; k < H; k++)
+            forecast += (double)head->weights[k] * (mask ? h[k] * mask[k] : h[k]);
+        double error = (double)(float)forecast - head->target[s + i];
+        double slope = 2 * error / (double)B;
+        head->squares += error * error;
+        head->by_bias += slope;
+        for (long k = 0; k < H; k++) {
+            head->by_weights[k] += slope * (mask ? h[k] * mask[k] : h[k]);
+            dlast[i * H + k] = (float)slope * head->weights[k] * (mask ? mask[k] : 1.f);
+        }
+    }
+}
+
+/* Mean squared error of a batch and its gradients: forward pass, head, loss and backward pass, tile
+ * by tile, so that what the backward pass needs is still in the cache.
+ *
+ * head, bias: of the linear layer on the last hidden state, (H) and (1).
+ * mask: (B, H), multiplies the hidden states, or NULL. target: (B).
+ * gradients: w_ih, w_hh and bias of each layer, then those of head and bias.
+ * loss: the mean squared error. Returns as lstm_forward does. */
+int lstm_loss(int T, int64_t B, int F, int H, int L, const float *x, int64_t step, int64_t sample,
+              const int64_t *starts, int64_t rows, const float *const *weights, const float *head,
+              const float *bias, const float *mask, const float *target, float *const *gradients,
+              double *loss) {
+    if (!inside(starts, rows, T, B)) return OUTSIDE;
+    Input in = {x, step, sample, starts};
+    Net *net = packed(T, F, H, L, 1, weights, FORTH | BACK, 0);
+    Track *track = net ? tracks(net, T + 1) : NULL;
+    Work work = {0};
+    Gradient *sum = net ? gradient_sums(net) : NULL;
+    Head top = {head, bias, mask, target, calloc((size_t)H, sizeof(double)), 0, 0};
+    float *kept = net ? space(kept_floats(net)) : NULL, *last = space(2L * NB * H);
+    int got = track && backward_space(net, &work) && has_memory(sum, L) && top.by_weights &&
+              kept && last;
+    if (got) {
+        for (int64_t s = 0; s < B; s += NB) {
+            long m = B - s < NB ? B - s : NB;
+            forward_tile(net, &in, s, m, track, T + 1, kept, last);
+            head_tile(&top, H, B, s, m, last, last + NB * H);
+            backward_tile(net, &in, s, m, &work, track, 1, kept, last + NB * H, sum, NULL);
+        }
+        for (long k = 0; k < H; k++) gradients[3 * L][k] = (float)top.by_weights[k];
+        *gradients[3 * L + 1] = (float)top.by_bias;
+        *loss = top.squares / (double)B;
+    }
+    if (net) settle(net, sum, got ? gradients : NULL);
+    free(top.by_weights), free(kept), free(last);
+    free_work(&work);
+    forget(track, L);
+    discard(net);
+    return got ? 0 : NO_MEMORY;
+}
+
+/* A step of AdamW on n parameters of `sizes` entries each, after the gradients are scaled down to
+ * the norm `clip`.
+ *
+ * mean, mean_square: averages of all parameters, one after the other; `fresh` and `fresh_square`
+ * are the weights of the new entries. root: square root of the share of mean_square that is not its
+ * start. rate: step size by the same share of mean. held: what weight decay leaves of a weight. */
+void adamw_step(int n, const int64_t *sizes, float *const *parameters,
+                const float *const *gradients, float *mean, float *mean_square, double clip,
+                float fresh, float fresh_square, float root, float rate, float held,
+                float epsilon) {
+    double squares = 0;
+    for (int p = 0; p < n; p++)
+        for (int64_t k = 0; k < sizes[p]; k++)
+            squares += (double)gradients[p][k] * gradients[p][k];
+    double most = clip / (sqrt(squares) + 1e-6);
+    float scale = most > 1 ? 1.f : (float)most; /* NaN stays NaN */
+    for (int p = 0; p < n; p++) {
+        float *w = parameters[p];
+        const float *g = gradients[p];
+        for (int64_t k = 0; k < sizes[p]; k++) {
+            float slope = g[k] * scale;
+            mean[k] += (slope - mean[k]) * fresh;
+            mean_square[k] += (slope * slope - mean_square[k]) * fresh_square;
+            w[k] = w[k] * held - rate * mean[k] / (sqrtf(mean_square[k]) / root + epsilon);
+        }
+        mean += sizes[p], mean_square += sizes[p];
+    }
 }

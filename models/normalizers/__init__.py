@@ -10,6 +10,7 @@ from foldproof.models.normalizers.grouped import (
     with_features,
     with_state,
 )
+from foldproof.models.normalizers.neutral import styles_of
 from foldproof.models.normalizers.variant import (
     HiddenNormalizer,
     InputNormalizer,
@@ -33,6 +34,7 @@ __all__ = [
     "independent",
     "resolve",
     "split_name",
+    "styles_of",
     "variant_names",
     "window_variants",
     "with_features",

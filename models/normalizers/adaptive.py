@@ -66,6 +66,34 @@ class BIN(WindowNormalizer):
         return time_share * over_time + feature_share * over_features, ()
 
 
+class STNorm(WindowNormalizer):
+    """Spatial and temporal normalization (Deng et al., KDD 2021), each with a learned affine map.
+
+    It gets features that are normalized across the members of each date: the spatial part. The
+    temporal part normalizes these over the steps of the window. The two are added, with learned
+    weights that begin as 0.5.
+
+    The authors concatenate raw values and both parts as channels before every convolution; here
+    each feature has one channel, a weighted sum. Their temporal part has statistics and an affine
+    map of its own for each series, over all batches (in their code by default) or the window; here
+    those of the window, and one map for all stocks, as stocks come and go. Their variances are over
+    n - 1 cells in the spatial part, here over n.
+    """
+
+    def __init__(self, n_features: int, epsilon: float = EPSILON) -> None:
+        super().__init__()
+        self.epsilon = epsilon
+        self.spatial_weight = nn.Parameter(torch.full((n_features,), 0.5))
+        self.temporal_weight = nn.Parameter(torch.full((n_features,), 0.5))
+        self.bias = nn.Parameter(torch.zeros(n_features))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """(B, T, F) -> (B, T, F), empty context."""
+        mean, spread = window_moments(x, self.epsilon)
+        temporal = (x - mean) / spread * self.temporal_weight
+        return x * self.spatial_weight + temporal + self.bias, ()
+
+
 class EDAIN(WindowNormalizer):
     """Outlier damping, shift, scale and power, all learned (September et al. 2024, global EDAIN).
 

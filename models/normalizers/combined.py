@@ -1,8 +1,9 @@
 """Variants by name: ``cs_rank + layer_norm``, ``zscore @ date_block``, ``zscore -> cs_rank``."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple, cast, get_args
+from typing import Literal, NamedTuple, cast, get_args
 
 from foldproof.models.batches import BATCHES
 from foldproof.models.normalizers.variant import Variant
@@ -10,7 +11,7 @@ from foldproof.models.spec import TargetName, require, unknown
 
 PLUS, AT, TO = " + ", " @ ", " -> "
 PLACES = {"window": "the windows", "cell": "the LSTM's cell", "hidden": "the last hidden state"}
-TRAIN_Z, TRAIN_FIRST = ", z = train z-score", "training rows, then "
+Z, THEN = re.compile(", z(_date)? = .*"), ", then "
 """How the formula and the statistics of a variant mention the z-score before it."""
 COUPLINGS = ("none", "date", "batch")
 """From the weakest to the strongest."""
@@ -72,7 +73,7 @@ def combined(names: Sequence[str], variants: Sequence[Variant]) -> Variant:
     )
     return Variant(
         title=PLUS.join(one.title for one in variants),
-        formula=", then ".join(one.formula.removesuffix(TRAIN_Z) for one in variants),
+        formula=THEN.join(Z.sub("", one.formula) for one in variants),
         source="; ".join(dict.fromkeys(one.source for one in variants)),
         input=first.input,
         window=next((one.window for one in variants if one.window), None),
@@ -81,20 +82,36 @@ def combined(names: Sequence[str], variants: Sequence[Variant]) -> Variant:
         batches=batches[0] if batches else None,
         target=targets[0] if targets else None,
         causal=all(one.causal for one in variants),
-        coupling=max((one.coupling for one in variants), key=COUPLINGS.index),
-        training_coupling=max((one.training_coupling for one in variants), key=COUPLINGS.index),
+        coupling=strongest(first.coupling, others, "coupling"),
+        training_coupling=strongest(first.training_coupling, others, "training_coupling"),
         positive=any(one.positive for one in variants),
         causal_steps=all(one.causal_steps for one in variants),
         control=any(one.control for one in variants),
         scoring=next((one.scoring for one in variants if one.scoring), None),
-        statistics=", then ".join(
-            [first.statistics, *(one.statistics.removeprefix(TRAIN_FIRST) for one in others)]
+        statistics=THEN.join(
+            [
+                first.statistics,
+                *(one.statistics.partition(THEN)[2] or one.statistics for one in others),
+            ]
         ),
+        good_for="; ".join(dict.fromkeys(one.good_for for one in variants if one.good_for)),
         trap="; ".join(dict.fromkeys(one.trap for one in variants)),
         unbounded=first.unbounded,
         groups=first.groups,
         kinks="; ".join(dict.fromkeys(one.kinks for one in variants if one.kinks)),
     )
+
+
+def strongest(
+    first: str, others: Sequence[Variant], claim: str
+) -> Literal["none", "date", "batch"]:
+    """The strongest coupling of variants of which all but the first lose their input normalizer.
+
+    Of these, only a normalizer of the hidden state can couple the samples of a date.
+    """
+    kept = [getattr(one, claim) for one in others]
+    kept = [own for own, one in zip(kept, others, strict=True) if own != "date" or one.hidden]
+    return max((first, *kept), key=COUPLINGS.index)  # type: ignore[return-value]  # as claimed
 
 
 def on_batches(name: str, variant: Variant, batches: str) -> Variant:

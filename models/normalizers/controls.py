@@ -14,6 +14,7 @@ from foldproof.models.normalizers.hidden import EPSILON, GhostBatchNorm, HiddenB
 from foldproof.models.normalizers.history import Moments, RollingZScore, rolling
 from foldproof.models.normalizers.pooled import ZScore
 from foldproof.models.normalizers.scaling import root, scaled
+from foldproof.models.normalizers.slices import UnpurgedSAN
 from foldproof.models.normalizers.variant import Scaled, Scoring, Variant
 
 
@@ -47,6 +48,7 @@ def _batch_norm(title: str, formula: str, source: str, trap: str, scoring: Scori
         f"{title} (control)", formula, source, input=ZScore(), hidden=hidden, batches=batches,
         causal=False, coupling="batch", training_coupling="batch", control=True, scoring=scoring,
         statistics="the samples scored together, those of later dates included", trap=trap,
+        good_for="proving that the audit finds statistics of the scored batch",
     )  # fmt: skip
 
 
@@ -56,6 +58,7 @@ CONTROLS: Mapping[str, Variant] = MappingProxyType({
         "(x - mean) / sd over the stock's 10 days before and 10 days after", "a centred window",
         input=AheadZScore(window=21, minimum=10, ahead=10), causal=False, control=True,
         statistics="the stock's rows 10 before and 10 after",
+        good_for="a plot of the past, where the future is known",
         trap="center=True, or smoothing before the split",
     ),
     "horizon_zscore": Variant(
@@ -63,6 +66,7 @@ CONTROLS: Mapping[str, Variant] = MappingProxyType({
         "(x - mean) / sd over the stock's last 20 days and the next 5", "Kronos issue 227",
         input=AheadZScore(window=25, minimum=10, ahead=5), causal=False, control=True,
         statistics="the stock's last 20 rows and the 5 of the horizon",
+        good_for="proving that the audit finds a scaler of whole samples",
         trap="samples of window and target are normalized before they are split",
     ),
     "prediction_time_batch_norm": _batch_norm(
@@ -94,6 +98,15 @@ CONTROLS: Mapping[str, Variant] = MappingProxyType({
         "a (h - mean_test) / sd_test + b, running statistics estimated again before scoring",
         "update_bn on the test loader; Wu & Johnson 2021", "moments of the whole test block",
         Scoring("date", 1, refreshed=True),
+    ),
+    "san_unpurged": Variant(
+        "SAN without a purge (control)",
+        "as san on slices of 10 rows, trained on the 10 rows after each window up to the test "
+        "block", "Liu et al., NeurIPS 2023, windows cut by their last row",
+        input=ZScore(), window=UnpurgedSAN, causal=False, causal_steps=False, control=True,
+        statistics="training rows; in training, 10 rows of the test block",
+        good_for="proving that the audit trains again",
+        trap="the label is purged, but the auxiliary target is not",
     ),
 })  # fmt: skip
 """Leaky controls by key. They can be compared and certified by name, and are never candidates."""

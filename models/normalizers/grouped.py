@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from foldproof.models.normalizers.combined import COUPLINGS
+from foldproof.models.normalizers.neutral import ON, NeutralZScore
 from foldproof.models.normalizers.variant import (
     Axis,
     InputNormalizer,
@@ -50,8 +51,9 @@ def split_groups(name: str) -> list[tuple[str, str]]:
 
 
 def variant_names(part: str) -> list[str]:
-    """The variants in a part of a name: those of its groups, or itself."""
-    return [one for one, _ in split_groups(part)] if is_grouped(part) else [part]
+    """The variants in a part of a name: those of its groups, or itself without its styles."""
+    own = part.partition(ON)[0]
+    return [one for one, _ in split_groups(own)] if is_grouped(own) else [own]
 
 
 def grouped_name(groups: Mapping[str, str]) -> str:
@@ -208,6 +210,11 @@ def grouped(name: str, groups: Sequence[tuple[str, str]], variants: Sequence[Var
             "state, the LSTM's cell, batches, the target or the forecast); join it to all groups "
             f"with +, such as {EXAMPLE} + layer_norm",
         )
+        require(
+            not isinstance(one.input, NeutralZScore),
+            f"variant {name!r}: {part} reads style columns, which may be in another group; use it "
+            "for all features",
+        )
     patterns = tuple(columns for _, columns in groups)
     pairs = list(zip(patterns, variants, strict=True))
     return Variant(
@@ -224,6 +231,7 @@ def grouped(name: str, groups: Sequence[tuple[str, str]], variants: Sequence[Var
         causal_steps=all(one.causal_steps for one in variants),
         control=any(one.control for one in variants),
         statistics="; ".join(f"{columns}: {one.statistics}" for columns, one in pairs),
+        good_for="; ".join(dict.fromkeys(one.good_for for one in variants if one.good_for)),
         trap="; ".join(dict.fromkeys(one.trap for one in variants)),
         kinks="; ".join(dict.fromkeys(one.kinks for one in variants if one.kinks)),
         positive=any(one.positive for one in variants),
@@ -233,13 +241,14 @@ def grouped(name: str, groups: Sequence[tuple[str, str]], variants: Sequence[Var
 
 
 def with_features(variant: Variant, features: Sequence[str]) -> Variant:
-    """``variant`` with its groups of features found among the names ``features``.
+    """``variant`` with its groups of features or styles found among the names ``features``.
 
     Raises:
-        ValueError: A feature is in no group, or a group has a name that is no feature.
+        ValueError: A feature is in no group, or a group or style has a name that is no feature.
     """
     if not variant.groups:
-        return variant
+        named = getattr(variant.input, "named", None)
+        return replace(variant, input=named(features)) if named else variant
     assert isinstance(variant.input, Grouped)  # as grouped made it
     return _with_columns(variant, assigned(variant.input.name, variant.groups, features))
 

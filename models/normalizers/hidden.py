@@ -48,7 +48,7 @@ class HiddenRMSNorm(HiddenNormalizer):
 class DynamicTanh(HiddenNormalizer):
     """a tanh(s h) + b with one learned s, 0.5 at first (Zhu et al. 2025).
 
-    It has the shape of a normalization but no statistics: a negative control.
+    It has the shape of a normalization but no statistics, so it shows what the shape alone does.
     """
 
     def __init__(self, size: int) -> None:

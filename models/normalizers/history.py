@@ -1,10 +1,11 @@
 """Input normalizers that compare each cell with its own past, regardless of membership.
 
+The past begins anew after a symbol's dates without a row or value: it may be another company then.
 No value may depend on later rows, not even in its last bit: sums restart in fixed blocks of rows,
 and each shift against cancellation is a value from the summed rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -25,6 +26,84 @@ from foldproof.models.normalizers.scaling import (
 )
 from foldproof.models.normalizers.variant import Axis, Scaled
 from foldproof.models.spec import Interval
+
+
+def stretches(values: Tensor, member: Tensor) -> Tensor:
+    """(D, S) number of the stretch of each row of a symbol, from 0 on.
+
+    A stretch ends where a symbol is no member and has no value of any feature. The features of a
+    panel are carried over short gaps, so such a gap is a long one.
+
+    Args:
+        values: (D, S, F).
+        member: (D, S).
+    """
+    present = member.clone()
+    for one in values.unbind(dim=2):  # in turn, so that no mask of all features is in memory
+        present |= one.isfinite()
+    began = present.clone()
+    began[1:] &= ~present[:-1]
+    return (began.cumsum(dim=0) - 1).clamp_min(0)
+
+
+def by_stretch(
+    apply: Callable[[Tensor, Tensor], Scaled], values: Tensor, member: Tensor, cells: int = CELLS
+) -> Scaled:
+    """``apply`` on every stretch of every symbol as if it were a symbol of its own.
+
+    Args:
+        apply: (D, S, F) values and (D, S) membership -> normalized values and slope.
+        values: (D, S, F).
+        member: (D, S).
+        cells: About as many are normalized together.
+    """
+
+    def apart(block: Tensor, members: Tensor) -> Scaled:
+        parts = Apart.of(block, members)
+        if parts is None:
+            return apply(block, members)
+        found = apply(parts.split(block, torch.nan), parts.split(members, False))
+        whole = found.slope.dim() == block.dim()
+        slope = parts.joined(found.slope) if whole else found.slope
+        return Scaled(parts.joined(found.values), slope)
+
+    return in_blocks(apart, values, member, dim=1, cells=cells)
+
+
+class Apart(NamedTuple):
+    """Symbols in L columns, one for each stretch of a symbol.
+
+    Attributes:
+        symbol: (L,) the symbol of each column.
+        own: (D, L) the rows of its stretch.
+        column: (D, S) the column of each row of a symbol.
+    """
+
+    symbol: Tensor
+    own: Tensor
+    column: Tensor
+
+    @classmethod
+    def of(cls, values: Tensor, member: Tensor) -> "Apart | None":
+        """The columns of a panel; None if no symbol has more than one stretch."""
+        number = stretches(values, member)
+        if not number.any():
+            return None
+        count = number[-1] + 1
+        first = count.cumsum(dim=0) - count
+        symbol = torch.arange(len(count), device=values.device).repeat_interleave(count)
+        column = first + number
+        places = torch.arange(len(symbol), device=values.device)
+        return cls(symbol, column[:, symbol] == places, column)
+
+    def split(self, x: Tensor, missing: float) -> Tensor:
+        """(D, S, ...) -> (D, L, ...), ``missing`` outside of each column's stretch."""
+        own = self.own if x.dim() == 2 else self.own.unsqueeze(-1)
+        return torch.where(own, x[:, self.symbol], missing)
+
+    def joined(self, x: Tensor) -> Tensor:
+        """(D, L, F) -> (D, S, F)."""
+        return x.gather(1, self.column.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
 
 
 class Moments(NamedTuple):
@@ -105,7 +184,7 @@ class RollingZScore(NothingToFit):
 
     def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Normalize (D, S, F); the slope is (D, S, F)."""
-        return in_blocks(self._normalized, values, member, dim=1)
+        return by_stretch(self._normalized, values, member)
 
     def _normalized(self, values: Tensor, member: Tensor) -> Scaled:
         past = rolling(values.double(), self.window)
@@ -126,7 +205,7 @@ class ExpandingZScore(NothingToFit):
 
     def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Normalize (D, S, F); the slope is (D, S, F)."""
-        return in_blocks(self._normalized, values, member, dim=1)
+        return by_stretch(self._normalized, values, member)
 
     def _normalized(self, values: Tensor, member: Tensor) -> Scaled:
         past = Moments(*(moment[0] for moment in running(values.double().unsqueeze(0))))
@@ -191,7 +270,7 @@ class EwmZScore(NothingToFit):
     def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Normalize (D, S, F); the slope is (D, S, F)."""
         # the recursion walks the rows of each block: fewer, larger blocks
-        return in_blocks(self._normalized, values, member, dim=1, cells=8 * CELLS)
+        return by_stretch(self._normalized, values, member, cells=8 * CELLS)
 
     def _normalized(self, values: Tensor, member: Tensor) -> Scaled:
         center, variance = earlier(values.double(), 0.5 ** (1 / self.half_life), self.minimum)
@@ -272,12 +351,15 @@ class ScoreDrivenZScore:
         """
         fitted_cells(values, member, rows)
         block = slice(rows.start, rows.stop)
-        cells, counted = values[block].double(), member[block].unsqueeze(-1)
+        cells, counted = values[block].double(), member[block]
+        parts = Apart.of(cells, counted)
+        if parts is not None:
+            cells, counted = parts.split(cells, torch.nan), parts.split(counted, False)
         gains = 1 - 0.5 ** (1 / torch.tensor(self.half_lives, dtype=torch.float64))
         found = []
         for gain in gains:
             center, variance = self._filtered(cells, gain)
-            known = counted & (cells - center).isfinite() & (variance > 0)
+            known = counted.unsqueeze(-1) & (cells - center).isfinite() & (variance > 0)
             safe = torch.where(known, variance, 1.0)
             surprise = torch.where(known, cells - center, 0.0).square() / safe
             likelihood = -safe.log() / 2 - (self.dof + 1) / 2 * (surprise / self.dof).log1p()
@@ -292,7 +374,7 @@ class ScoreDrivenZScore:
             return scaled(block, center, root(variance))
 
         # as in EwmZScore: fewer, larger blocks
-        return in_blocks(normalized, values, member, dim=1, cells=8 * CELLS)
+        return by_stretch(normalized, values, member, cells=8 * CELLS)
 
     def _filtered(self, values: Tensor, gain: Tensor) -> tuple[Tensor, Tensor]:
         """Location and squared scale (D, S, F) before each row; ``gain`` () or (F,)."""

@@ -83,6 +83,26 @@ class MinMax(ZScore):
 
 
 @dataclass(frozen=True)
+class Arcsinh(ZScore):
+    """asinh((x - mean) / sd), fitted on the training rows (Johnson 1949; Burbidge et al. 1988).
+
+    It is linear near the mean and logarithmic in the tails, so outliers of both signs are damped
+    and keep their order: 10 sd become 3.
+    """
+
+    independent: ClassVar[Axis] = "dates"
+
+    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+        """Normalize (D, S, F); the slope is (D, S, F)."""
+
+        def normalized(block: Tensor, _: Tensor) -> Scaled:
+            z = scaled(block, state["center"], state["spread"])
+            return Scaled(z.values.asinh(), z.slope / (z.values.square() + 1).sqrt().nan_to_num(1))
+
+        return in_blocks(normalized, values, member, dim=0)
+
+
+@dataclass(frozen=True)
 class QuantileNormal:
     """Phi^-1(F(x)), F the distribution of the training rows (scikit-learn QuantileTransformer).
 

@@ -32,6 +32,9 @@ class InputNormalizer(Protocol):
     One that normalizes each date, or each symbol, without reading the others may say so with an
     attribute ``independent``: "dates" or "symbols". It then gets parts of a large panel, and must
     not write to what it gets.
+
+    One that needs the names of the features has a method ``named``, which gets them and returns the
+    normalizer to fit. Its state keeps what it needs of them.
     """
 
     def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
@@ -60,7 +63,25 @@ def independent(normalizer: InputNormalizer | None) -> Axis | None:
 
 
 class WindowNormalizer(nn.Module):
-    """Normalizes windows inside the graph. It returns what its inverse needs and stores nothing."""
+    """Normalizes windows inside the graph. It returns what its inverse needs and stores nothing.
+
+    Attributes:
+        ahead: The rows after a window that :meth:`ahead_loss` reads; 0 if there is no such loss.
+        purged: Whether only windows whose ``ahead`` rows are in the training block count; all but
+            leaky controls need it.
+    """
+
+    ahead: ClassVar[int] = 0
+    purged: ClassVar[bool] = True
+
+    def ahead_loss(self, x: Tensor, later: Tensor) -> Tensor:
+        """The loss () that trains all parameters of the normalizer before the network's training.
+
+        Args:
+            x: (B, T, F) windows.
+            later: (B, ahead, F) the rows that follow them.
+        """
+        raise NotImplementedError
 
     def set_length(self, length: int) -> None:
         """Make parameters for each of the T rows of a window; called once, before the first pass.
@@ -160,6 +181,7 @@ class Variant:
         control: Whether it leaks on purpose, to prove that the audit detects it.
         scoring: How a control is scored; None for eval mode, each date for itself.
         statistics: The rows or samples that its statistics come from, in a few words.
+        good_for: The data or the question that it suits, in one line.
         trap: The mistake that users make with it, in one line.
         groups: The features of each group, as written, where it normalizes groups of features
             differently.
@@ -185,6 +207,7 @@ class Variant:
     control: bool = False
     scoring: Scoring | None = None
     statistics: str = ""
+    good_for: str = ""
     trap: str = ""
     kinks: str = ""
     positive: bool = False
@@ -203,6 +226,15 @@ class Variant:
     def native(self) -> bool:
         """Whether the native LSTM can run it: all but those with a cell that runs in torch only."""
         return self.cell is None or bool(getattr(self.cell, "native", False))
+
+    @property
+    def place(self) -> Literal["input", "window", "cell", "hidden"]:
+        """The last place that it normalizes, by which the catalogue is sorted."""
+        if self.hidden is not None:
+            return "hidden"
+        if self.cell is not None:
+            return "cell"
+        return "input" if self.window is None else "window"
 
     def window_for(self, n_features: int, length: int) -> WindowNormalizer | None:
         """A new normalizer of windows (B, length, n_features), or None."""

@@ -1,1 +1,1 @@
-"""Benchmark of the audit: planted leaks and clean controls."""
+"""Benchmark of the audit: planted leaks and honest pipelines."""

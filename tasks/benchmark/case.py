@@ -26,13 +26,13 @@ from foldproof.tasks.diagnose.trace.run import Forecast
 
 @dataclass(frozen=True)
 class Case:
-    """A planted leak or a clean control.
+    """A planted leak or an honest pipeline.
 
     Attributes:
         key: Its name.
         title: One line for readers.
         forecast: The forecaster.
-        stages: Where the leak enters: a finding must name one of these. Empty for a control.
+        stages: Where the leak enters: a finding must name one of these. Empty for an honest one.
         market: The market it runs on.
         options: Facts about the data that a user would pass to ``audit_forecaster``.
     """
@@ -72,7 +72,7 @@ def pipeline_case(
     Args:
         key: Its name.
         title: One line for readers.
-        stages: Where the leak enters; none for a control.
+        stages: Where the leak enters; none for an honest one.
         base: The pipeline whose parts are replaced.
         added: One more feature.
         rescoring: A change of the scores of the linear model, given the targets.

@@ -1,4 +1,4 @@
-"""The cases of the benchmark: 28 leaks and 14 controls of the catalogue, and further ones."""
+"""The cases of the benchmark: the catalogue of 28 leaks and 14 honest pipelines, and others."""
 
 from dataclasses import replace
 from functools import partial
@@ -14,7 +14,7 @@ from foldproof.tasks.benchmark.honest.networks import Scoring, lstm, network_par
 from foldproof.tasks.benchmark.leaks import features as made
 from foldproof.tasks.benchmark.leaks import networks, rows, training
 from foldproof.tasks.benchmark.more_cases import EVERYDAY_LEAKS, LOOK_ALIKES
-from foldproof.tasks.benchmark.notebook_cases import NOTEBOOK_CONTROLS, NOTEBOOK_LEAKS
+from foldproof.tasks.benchmark.notebook_cases import NOTEBOOK_HONEST, NOTEBOOK_LEAKS
 from foldproof.tasks.diagnose.findings.catalogue import by_key
 
 WEEK = Market(horizon=5)
@@ -140,7 +140,7 @@ MORE_LEAKS = by_key(
 )  # fmt: skip
 """Leaks beyond the catalogue, added until no more were missed."""
 
-CONTROLS = by_key(
+HONEST = by_key(
     pipeline_case("c01", "rolling z-score", features=partial(
         honest.standardized, over="rolling", window=20, min_periods=5)),
     pipeline_case("c02", "exponential z-score of earlier days", features=partial(
@@ -162,10 +162,10 @@ CONTROLS = by_key(
     pipeline_case("c14", "gaps filled forwards, reports once known", added=made.as_reported,
                   options=REPORTED),
 )  # fmt: skip
-"""The 14 clean controls of the catalogue."""
+"""The 14 honest pipelines of the catalogue."""
 
-MORE_CONTROLS = by_key(*LOOK_ALIKES.values(), *NOTEBOOK_CONTROLS.values())
+MORE_HONEST = by_key(*LOOK_ALIKES.values(), *NOTEBOOK_HONEST.values())
 """Honest pipelines that look leaky."""
 
-CASES = by_key(*LEAKS.values(), *MORE_LEAKS.values(), *CONTROLS.values(), *MORE_CONTROLS.values())
+CASES = by_key(*LEAKS.values(), *MORE_LEAKS.values(), *HONEST.values(), *MORE_HONEST.values())
 """Every case."""

@@ -101,7 +101,7 @@ NOTEBOOK_LEAKS = by_key(
 )  # fmt: skip
 """Leaks of public notebooks."""
 
-NOTEBOOK_CONTROLS = by_key(
+NOTEBOOK_HONEST = by_key(
     box("train scaler", "min-max scaling fitted on train", forecast=honest.scaled_on_train),
     box("scaler reused", "a pipeline with its training scaler", forecast=honest.scaler_reused),
     box("train label scaler", "the label scaled by train", forecast=honest.target_scaled_on_train),

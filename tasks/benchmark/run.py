@@ -1,4 +1,4 @@
-"""Accuracy of the audit: recall on leaks, false alarms on controls, each test alone."""
+"""Accuracy of the audit: recall on leaks, false alarms on honest pipelines, each test alone."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from foldproof.tasks.benchmark.case import Case
-from foldproof.tasks.benchmark.cases import CASES, CONTROLS, LEAKS
+from foldproof.tasks.benchmark.cases import CASES, HONEST, LEAKS
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
 from foldproof.tasks.diagnose.findings.finding import Size, Verdict
 
@@ -43,7 +43,7 @@ class Outcome:
 
     @property
     def right(self) -> bool:
-        """Whether a leak is caught by a test that names its stage, or a control is not flagged."""
+        """Whether a leak is caught at its stage, or an honest pipeline is not flagged."""
         case = CASES[self.case]
         if not case.leaks:
             return self.verdict is not Verdict.LEAK
@@ -56,7 +56,7 @@ def chosen_cases(names: Sequence[str]) -> list[str]:
     Raises:
         ValueError: There is no such case.
     """
-    catalogue = (*LEAKS, *CONTROLS)
+    catalogue = (*LEAKS, *HONEST)
     keys = [
         key for name in names or CASES for key in (catalogue if name == "catalogue" else [name])
     ]
@@ -110,8 +110,8 @@ def by_case(found: Iterable[Outcome]) -> pd.DataFrame:
 
 
 def by_test(found: Sequence[Outcome]) -> pd.DataFrame:
-    """One row per test: how many leaks it detects alone, and how many controls it flags."""
-    leaks, clean = _leaks_and_controls(found)
+    """One row per test: how many leaks it detects alone, and how many honest pipelines it flags."""
+    leaks, clean = _leaks_and_honest(found)
     rows = []
     for key, entry in DIAGNOSTICS.items():
         caught, flagged = (sum(key in one.alone for one in some) for some in (leaks, clean))
@@ -120,7 +120,7 @@ def by_test(found: Sequence[Outcome]) -> pd.DataFrame:
                 {
                     "test": entry.title,
                     "leaks caught alone": f"{caught}/{len(leaks)}",
-                    "controls flagged": f"{flagged}/{len(clean)}",
+                    "honest flagged": f"{flagged}/{len(clean)}",
                 }
             )
     return pd.DataFrame(rows)
@@ -134,7 +134,7 @@ def grouped(found: Iterable[Outcome]) -> dict[str, list[Outcome]]:
 
 def summary(found: Sequence[Outcome]) -> str:
     """Recall, false alarms and CPU time, one sentence each."""
-    leaks, clean = _leaks_and_controls(found)
+    leaks, clean = _leaks_and_honest(found)
     kinds = {
         "catalogue": [one for one in leaks if one.case in LEAKS],
         "further": [one for one in leaks if one.case not in LEAKS],
@@ -147,7 +147,7 @@ def summary(found: Sequence[Outcome]) -> str:
     ]
     if clean:
         lines.append(
-            f"{sum(not one.right for one in clean)} of {len(clean)} audits of clean controls "
+            f"{sum(not one.right for one in clean)} of {len(clean)} audits of honest pipelines "
             f"flagged; in {sum(bool(one.rounding) for one in clean)} of them results moved by "
             "rounding, which was reported as rounding"
         )
@@ -155,7 +155,7 @@ def summary(found: Sequence[Outcome]) -> str:
     return "\n".join([*lines, f"{seconds:.0f} CPU seconds, {seconds / len(found):.1f} per audit"])
 
 
-def _leaks_and_controls(found: Sequence[Outcome]) -> tuple[list[Outcome], list[Outcome]]:
-    """The outcomes of leaks, and the outcomes of controls."""
+def _leaks_and_honest(found: Sequence[Outcome]) -> tuple[list[Outcome], list[Outcome]]:
+    """The outcomes of leaks, and the outcomes of honest pipelines."""
     leaks = [one for one in found if CASES[one.case].leaks]
     return leaks, [one for one in found if not CASES[one.case].leaks]

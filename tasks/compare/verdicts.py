@@ -46,8 +46,18 @@ def verdicts(
         p_equivalent of a difference beyond the margin, both adjusted, and detectable: the gain that
         a test of this entry alone, at the level divided by V, finds with probability 0.8.
     """
+    return verdicts_of(gain_tests(gains, horizon), margin=margin, level=level)
+
+
+def gain_tests(gains: Mapping[str, np.ndarray], horizon: int) -> dict[str, MeanTest]:
+    """The test of each entry of ``gains``, (D,) or (N, D) by seed, as in :func:`verdicts`."""
     least = usual_seed_variance(gains.values())
-    tests = [two_way_test(one, horizon, least) for one in gains.values()]
+    return {name: two_way_test(one, horizon, least) for name, one in gains.items()}
+
+
+def verdicts_of(found: Mapping[str, MeanTest], *, margin: float, level: float) -> pd.DataFrame:
+    """The table of :func:`verdicts` from a test of each mean; undecided without freedom."""
+    tests = [*found.values()]
     different = np.array([one.p for one in tests])
     within = np.array([max(one.above(-margin), one.below(margin)) for one in tests])
     adjusted = holm(np.concatenate([different, within])).reshape(2, -1)
@@ -66,7 +76,7 @@ def verdicts(
             "p_equivalent": adjusted[1],
             "detectable": [detectable(one, alpha / max(1, len(tests))) for one in tests],
         },
-        index=[*gains],
+        index=[*found],
     )
 
 

@@ -19,8 +19,9 @@ from foldproof.tasks.data.rows import ROLES
 from foldproof.tasks.data.sql import why_not_reading
 
 SourceName = Literal[
-    "sp500", "file", "query", "noise", "linear", "lagged", "regime",
-    "interaction", "sign_flip", "switching", "echo",
+    "sp500", "sp500_2003", "nyse_old", "nyse_new", "toronto", "file", "query", "noise", "linear",
+    "lagged", "regime", "interaction", "sign_flip", "switching", "levels", "ranks", "shocks",
+    "echo",
 ]  # fmt: skip
 
 
@@ -127,7 +128,8 @@ class DataSpec(Spec):
     """For source file, a Parquet or CSV file. For source query, a database: sqlite:///prices.db,
     postgresql+psycopg://reader:${PRICES_PASSWORD}@host/prices with the name of an environment
     variable instead of the password, or a .duckdb file; null for DuckDB over the files that the
-    query names, in the working directory or in the folders of FOLDPROOF_DATA."""
+    query names, in the working directory or in the folders of FOLDPROOF_DATA. For source
+    sp500_2003, the file stockdata.rda; null where make panels or Debian places it."""
     query: str | None = None
     """The SELECT of source query. Its rows are long; columns gives their roles."""
     incremental: bool = False
@@ -147,14 +149,15 @@ class DataSpec(Spec):
     The function takes the long rows under the names that data.columns gives them (also as date,
     symbol, price, volume and member) and returns features on the same rows."""
     fill_limit: int = 5
-    """Trading days for which the last known value of a feature is carried forward."""
+    """Trading days for which the last known value of a feature is carried forward. After a longer
+    gap the symbol may be another company: its history starts anew, and no label runs over it."""
     min_history: int = 252
     """Symbols with fewer observed rows are dropped. The whole history counts, so a stock that was
     listed for a shorter time is never in the panel."""
     checks: ChecksSpec = field(default_factory=ChecksSpec)
     """Bounds beyond which values and dates of the table get a warning."""
     synthetic: SyntheticSpec = field(default_factory=SyntheticSpec)
-    """Size of the synthetic sources: all except sp500, file and query."""
+    """Size of the synthetic sources, noise to echo; the others have their own size."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -183,10 +186,11 @@ class DataSpec(Spec):
                 "the name of an environment variable instead, such as "
                 "postgresql+psycopg://reader:${PRICES_PASSWORD}@host/prices",
             )
+        free = self.source in ("query", "sp500_2003")
         require(
-            self.source == "query" or (self.source == "file") == (self.path is not None),
-            "path is required for source 'file', optional for 'query' and not allowed otherwise; "
-            f"source is {self.source!r} and path is {self.path!r}",
+            free or (self.source == "file") == (self.path is not None),
+            "path is required for source 'file', optional for 'query' and 'sp500_2003', and not "
+            f"allowed otherwise; source is {self.source!r} and path is {self.path!r}",
         )
         require(
             (self.source == "query") == (self.query is not None),

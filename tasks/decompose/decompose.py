@@ -89,11 +89,7 @@ def decompose(
     rows, columns = places(aligned, panel)
     ranked = decomposed_rows(aligned, panel, folds, candidates)
     daily = table_of(aligned, ranked, ranked.rank_ics(aligned.target))
-    values = panel.values[np.ix_(rows, columns)][..., [panel.features.index(s) for s in styles]]
-    given = style_ranks(values, ranked.cells)
-    dummies = np.zeros((*ranked.cells.shape, 0))
-    if industries is not None:
-        dummies = industry_dummies(industries[np.ix_(rows, columns)], ranked.cells)
+    given, dummies = neutral_columns(aligned, panel, styles, industries)
     neutral = neutral_of(aligned, ranked, np.concatenate([given, dummies], axis=-1), horizon)
     exposures = {
         f"exposure:{name}": ranked.correlations(given[..., k]).mean(axis=0)
@@ -106,9 +102,7 @@ def decompose(
         pairs = [(one, 0) for one in spec.horizons] + [(horizon, one) for one in spec.delays]
         distinct = list(dict.fromkeys(pairs))
         if distinct:
-            decay = by_horizon(
-                ranked, closes.quoted, rows, columns, distinct, level, delisting_return
-            )
+            decay = by_horizon(ranked, closes, rows, columns, distinct, level, delisting_return)
     return Decomposition(
         table=table,
         neutral=neutral,
@@ -118,6 +112,26 @@ def decompose(
         industries=dummies.shape[2],
         dropped=len(daily) - len(neutral) if styles or dummies.shape[2] else 0,
     )
+
+
+def neutral_columns(
+    aligned: Aligned, panel: Panel, styles: Sequence[str], industries: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a forecast is neutral to: (D, S, K) ranks of styles, (D, S, G) industry indicators.
+
+    Args:
+        aligned: Forecasts on common cells.
+        panel: The panel that they were made from.
+        styles: K of its features.
+        industries: (D, S) int, the panel's industries by number, -1 where unknown; None without.
+    """
+    rows, columns = places(aligned, panel)
+    cells = np.isfinite(aligned.forecasts[0])
+    values = panel.values[np.ix_(rows, columns)][..., [panel.features.index(s) for s in styles]]
+    dummies = np.zeros((*cells.shape, 0))
+    if industries is not None:
+        dummies = industry_dummies(industries[np.ix_(rows, columns)], cells)
+    return style_ranks(values, cells), dummies
 
 
 def table_of(aligned: Aligned, ranked: Ranked, daily: np.ndarray) -> pd.DataFrame:

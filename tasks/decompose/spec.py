@@ -2,10 +2,7 @@
 
 from dataclasses import dataclass
 
-from foldproof.models.spec import Spec, at_least, require_distinct
-
-STYLES = ("momentum_252_21", "volatility_63", "return_5", "beta_63")
-"""Momentum, volatility, short-term reversal (the sign of return_5 turned) and market beta."""
+from foldproof.models.spec import STYLES, Spec, at_least, require_distinct
 
 
 @dataclass(frozen=True)

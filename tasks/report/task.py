@@ -15,6 +15,7 @@ from foldproof.tasks.operate.monitoring.monitor import Monitoring
 from foldproof.tasks.operate.monitoring.monitor_text import page
 from foldproof.tasks.report.batch_study.results import StudyResults
 from foldproof.tasks.report.comparison.answers import summary_markdown
+from foldproof.tasks.report.panel_study.results import PanelStudyResults
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.template import Report
 
@@ -52,6 +53,14 @@ def draw_study(results: StudyResults) -> dict[str, bytes]:
     from foldproof.tasks.report.style import render
 
     return {"batch_norm": render(batch_norm_figure(results))}
+
+
+@task(name="draw study of panels")
+def draw_panel_study(results: PanelStudyResults) -> Report:
+    """The page of a study on several panels and its figure."""
+    from foldproof.tasks.report.panel_study.page import study_report
+
+    return study_report(results)
 
 
 @task(name="draw explanation")

@@ -36,9 +36,25 @@ def user() -> str:
 
 def commit_of(folder: Path) -> str:
     """The commit that is checked out in ``folder``; empty outside a repository or without Git."""
-    command = ["git", "-C", str(folder), "rev-parse", "--verify", "--quiet", "HEAD"]
+    return git(folder, "rev-parse", "--verify", "--quiet", "HEAD") or ""
+
+
+def last_commit_of(file: Path) -> tuple[str, bool]:
+    """The last commit that changed a file, and whether the file still is as committed.
+
+    The commit is empty for a file that is in no repository or was never committed.
+    """
+    place = file.resolve()
+    commit = git(place.parent, "log", "-1", "--format=%H", "--", place.name) or ""
+    changed = git(place.parent, "status", "--porcelain", "--", place.name)
+    return commit, bool(commit) and changed == ""
+
+
+def git(folder: Path, *arguments: str) -> str | None:
+    """What Git prints in ``folder``, without surrounding blanks; None if it fails."""
+    command = ["git", "-C", str(folder), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

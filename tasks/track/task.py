@@ -18,6 +18,7 @@ from foldproof.tasks.operate.retraining.record import Retraining, Settled
 from foldproof.tasks.operate.retraining.tested_dates import Evidence
 from foldproof.tasks.program import program
 from foldproof.tasks.report.batch_study.results import StudyResults
+from foldproof.tasks.report.panel_study.results import PanelStudyResults
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.template import Report
 from foldproof.tasks.track.model.find_model import ModelPlace, fetch_model
@@ -29,6 +30,7 @@ from foldproof.tasks.track.results.audit import Audit, log_leak_audit, write_aud
 from foldproof.tasks.track.results.comparison import find_comparison, log_comparison
 from foldproof.tasks.track.results.comparison_entries import variant_params
 from foldproof.tasks.track.results.listing import earlier_trials
+from foldproof.tasks.track.results.panel_study import log_study_of_panels, write_panel_study
 from foldproof.tasks.track.results.retraining import find_evidence, log_retraining
 from foldproof.tasks.track.results.scoring import log_monitoring_run, log_scoring, scores_of_model
 from foldproof.tasks.track.results.study import log_batch_study, write_study
@@ -179,6 +181,17 @@ def log_study(
     """One run with all results; the same files in ``folder``."""
     write_study(results, figures, folder)
     links = log_batch_study(store, results, figures)
+    linked(store, links.summary_run_id, "study")
+    return links
+
+
+@writing("log study to mlflow", lambda results, *_: results.study_id)
+def log_panel_study(
+    store: Store, results: PanelStudyResults, report: Report, folder: Path
+) -> Links:
+    """One run with all results, linked to the runs of the panels; the same files in ``folder``."""
+    write_panel_study(results, report, folder)
+    links = log_study_of_panels(store, results, report)
     linked(store, links.summary_run_id, "study")
     return links
 

@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 
 from foldproof.models.normalizers import VARIANTS
+from foldproof.models.normalizers.history import stretches
 from foldproof.models.windows import Windows
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.split.fold import Fold
@@ -83,7 +84,8 @@ class Reference:
 def momentum(blocks: Blocks) -> np.ndarray:
     """Trailing mean of the symbol's targets that were known on the forecast's date.
 
-    A target counts from its label end on, so the newest targets are still left out.
+    A target counts from its label end on, so the newest targets are still left out. Targets from
+    before a long gap are left out too: the symbol may have been another company.
     """
     panel = blocks.panel
     known = np.where(panel.member, panel.target, np.nan).astype(np.float64)
@@ -93,9 +95,18 @@ def momentum(blocks: Blocks) -> np.ndarray:
     columns, rows = np.divmod(blocks.test.samples, len(panel.dates))
     ends = np.where(np.isnat(panel.label_end), np.datetime64("9999-12-31"), panel.label_end)
     stop = np.searchsorted(np.maximum.accumulate(ends), panel.dates[rows], side="right")
-    start = np.maximum(stop - MOMENTUM_ROWS, 0)
+    began = first_rows(panel)[rows, columns]
+    start = np.minimum(np.maximum(stop - MOMENTUM_ROWS, began), stop)
     n = count[stop, columns] - count[start, columns]
     return (total[stop, columns] - total[start, columns]) / np.maximum(n, 1) / blocks.scale
+
+
+def first_rows(panel: Panel) -> np.ndarray:
+    """(D, S) the first row of the stretch of each row."""
+    number = stretches(shared(panel.values), shared(panel.member)).numpy()
+    began = np.zeros(number.shape, int)
+    began[1:] = np.where(number[1:] > number[:-1], np.arange(1, len(number))[:, None], 0)
+    return np.maximum.accumulate(began, axis=0)
 
 
 def ridge(blocks: Blocks) -> np.ndarray:

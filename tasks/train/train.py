@@ -51,7 +51,8 @@ def fit_unit(unit: Unit, panel: Panel) -> tuple[TrainedUnit, Forecaster]:
     statistics = fit_statistics(unit, panel)
     variant = with_state(resolve(unit.variant), statistics)
     scale = target_scale(panel, unit.fold.train)
-    rows = range(unit.fold.train.start, unit.fold.validation.stop)
+    network = build(variant, len(panel.features), unit.network, unit.seed, unit.training.engine)
+    rows = range(unit.fold.train.start, min(last_row(unit, network), len(panel.dates)))
     windows = unit_windows(unit, panel, statistics, rows, panel.target / np.float32(scale))
     member = torch.from_numpy(np.array(panel.member))
     train, validation = (
@@ -59,10 +60,7 @@ def fit_unit(unit: Unit, panel: Panel) -> tuple[TrainedUnit, Forecaster]:
         for block in (unit.fold.train, unit.fold.validation)
     )
     device = engine.device(unit.training)
-    windows = windows.on(device)
-    network = build(variant, len(panel.features), unit.network, unit.seed, unit.training.engine).to(
-        device
-    )
+    windows, network = windows.on(device), network.to(device)
     try:
         engine.require_engine(unit.network, unit.training)
         engine.require_samples(unit.variant, variant, unit.training)
@@ -85,6 +83,13 @@ def fit_unit(unit: Unit, panel: Panel) -> tuple[TrainedUnit, Forecaster]:
         engine=engine.lstm_engine(unit.network, unit.training) if variant.native else "torch",
     )
     return trained, network
+
+
+def last_row(unit: Unit, network: Forecaster) -> int:
+    """The end of the rows that training reads: of the validation block, but for leaky controls."""
+    normalizer = network.window
+    beyond = 0 if normalizer is None or normalizer.purged else normalizer.ahead
+    return unit.fold.validation.stop + beyond
 
 
 def forecasts_of(trained: TrainedUnit, panel: Panel) -> pd.DataFrame:

@@ -9,10 +9,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from foldproof.conf.explanation import ExplainRequest
 from foldproof.conf.form import limits, parts_of
-from foldproof.conf.load import PRESETS, load
+from foldproof.conf.load import PRESETS, load, study_of
 from foldproof.conf.outside import OutsideAudit
 from foldproof.conf.schema import Experiment
-from foldproof.conf.study import study_of
 from foldproof.models.normalizers import CONTROLS, VARIANTS
 from foldproof.models.spec import NetworkSpec, TrainingSpec
 from foldproof.tasks.attribute.methods.catalogue import ATTRIBUTIONS

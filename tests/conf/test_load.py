@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from foldproof.conf.load import PRESETS, ConfigError, load, to_yaml
+from foldproof.conf.load import PRESETS, ConfigError, load, study_of, to_yaml
 from foldproof.conf.schema import Experiment
-from foldproof.conf.study import study_of
 
 FILES = sorted(file for file in PRESETS.glob("*.yaml") if study_of(file) is None)
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from foldproof.conf.load import ConfigError, to_yaml
-from foldproof.conf.study import BatchStudy, load_study, study_of
+from foldproof.conf.load import ConfigError, study_of, to_yaml
+from foldproof.conf.study import BatchStudy, load_study
 from foldproof.tasks.batch_study import Composition, why_not
 
 

@@ -4,7 +4,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from foldproof.models.native import kernel as native
+from foldproof.models.native.kernel import Kernel
 from foldproof.tasks.diagnose.certify.panel import certification_panel
+from tests.models.kernels import BUILDS
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -24,3 +27,9 @@ class Small(NamedTuple):
 def small() -> Small:
     panel = certification_panel()
     return Small(*(torch.tensor(one) for one in (panel.values, panel.member, panel.target)))
+
+
+@pytest.fixture(params=BUILDS or [pytest.param("", marks=pytest.mark.skip(reason="not built"))])
+def kernel(request: pytest.FixtureRequest) -> Kernel:
+    """Each library of the native LSTM."""
+    return native.loaded(request.param)

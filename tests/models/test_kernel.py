@@ -12,10 +12,18 @@ from torch import Tensor, nn
 from foldproof.models import engine
 from foldproof.models.engine import lstm_engine, native_refusal, require_engine
 from foldproof.models.native import kernel as native
-from foldproof.models.native.kernel import HiddenStates, Kernel, last_hidden, parameters_of
+from foldproof.models.native.kernel import (
+    HiddenStates,
+    Kernel,
+    Place,
+    last_hidden,
+    last_hidden_at,
+    parameters_of,
+)
 from foldproof.models.network import build
 from foldproof.models.normalizers import VARIANTS
 from foldproof.models.spec import NetworkSpec, TrainingSpec
+from tests.models.kernels import BUILDS
 
 SOURCE = Path(native.__file__).with_name("lstm.c")
 SHAPES = [
@@ -37,26 +45,6 @@ ROUNDING = 1e-7
 """Errors below this share of the largest entry count as equal: a unit in the last place is 6e-8."""
 
 
-def builds() -> list[str]:
-    """The libraries that this machine has and can run."""
-    found = []
-    for name in native.instruction_sets():
-        try:
-            native.loaded(name)
-        except OSError:
-            continue
-        found.append(name)
-    return found
-
-
-BUILDS = builds()
-
-
-@pytest.fixture(params=BUILDS or [pytest.param("", marks=pytest.mark.skip(reason="not built"))])
-def kernel(request: pytest.FixtureRequest) -> Kernel:
-    return native.loaded(request.param)
-
-
 def lstm_of(features: int, hidden: int, layers: int, seed: int = 0) -> nn.LSTM:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -68,7 +56,7 @@ def windows_of(samples: int, steps: int, features: int, seed: int = 0) -> Tensor
 
 
 def hidden_states_of(kernel: Kernel, x: Tensor, lstm: nn.LSTM, steps: int) -> Tensor:
-    return HiddenStates.apply(kernel, steps, x, *parameters_of(lstm))
+    return HiddenStates.apply(kernel, steps, None, x, *parameters_of(lstm))
 
 
 def last_state(kernel: Kernel, x: Tensor, lstm: nn.LSTM) -> Tensor:
@@ -140,6 +128,35 @@ def test_a_forecast_and_its_slope_do_not_depend_on_batch_mates(kernel: Kernel) -
         assert torch.equal(torch.autograd.grad(last.sum(), part)[0], by_x[chosen])
         with torch.no_grad():  # without kept activations
             assert torch.equal(last_state(kernel, part, lstm), whole[chosen])
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_windows_read_from_rows_are_those_cut_from_them(kernel: Kernel, layers: int) -> None:
+    lstm, rows = lstm_of(3, 11, layers), windows_of(1, 60, 3)[0]
+    starts = torch.tensor([4, 0, 53, 4, *range(30)])
+    cut = rows.unfold(0, 7, 1).transpose(1, 2)[starts]
+    weights = windows_of(len(starts), 11, 1, 1)[..., 0]
+    found = []
+    for x, place in ((cut, None), (rows, Place(starts, 7))):
+        last = HiddenStates.apply(kernel, 1, place, x, *parameters_of(lstm)).squeeze(1)
+        by_weights = torch.autograd.grad((last * weights).sum(), [*lstm.parameters()])
+        found.append([last, *by_weights])
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("start", [-1, 54])
+def test_a_window_beyond_the_rows_is_refused(kernel: Kernel, start: int) -> None:
+    lstm, rows = lstm_of(3, 5, 1), windows_of(1, 60, 3)[0]
+    place = Place(torch.tensor([3, start]), 7)
+    with pytest.raises(IndexError, match=r"windows of 7 rows must lie within the 60 rows"):
+        last_hidden_at(kernel, lstm, rows, place)
+
+
+def test_rows_that_windows_share_have_no_gradient(kernel: Kernel) -> None:
+    lstm, rows = lstm_of(3, 5, 1), windows_of(1, 60, 3)[0].requires_grad_()
+    last = last_hidden_at(kernel, lstm, rows, Place(torch.tensor([3]), 7))
+    with pytest.raises(NotImplementedError, match="rows that windows share"):
+        last.sum().backward()
 
 
 def test_missing_and_infinite_cells_do_as_in_torch(kernel: Kernel) -> None:

@@ -562,7 +562,7 @@ KEN_FRENCH = (
 
 REFUSED: Mapping[str, Export] = MappingProxyType({
     "pickle": Export("p.pkl", text(b"\x80\x04N."), "a pickle runs code when it is opened"),
-    "workbook": Export("p.xlsx", text(b"PK"), "a workbook is not read; save the sheet as CSV"),
+    "workbook": Export("p.xlsx", text(b"PK"), "a workbook is not read: save it as CSV, or"),
     "JSON of Alpha Vantage": Export(
         "p.json", text(json.dumps({"Time Series (Daily)": {}})), "JSON is not read"
     ),

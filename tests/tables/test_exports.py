@@ -11,8 +11,8 @@ import pytest
 
 from foldproof.flows.commands.init import save
 from foldproof.tasks.data import ColumnsSpec, DataError, DataSpec, Panel, TargetSpec, build
-from foldproof.tasks.data.forms.recognize import recognized
-from tests.tables.exports import CONVERTED, READ, REFUSED, Export
+from foldproof.tasks.data.forms.recognize import BY_PANDAS, recognized
+from tests.tables.exports import CONVERTED, READ, REFUSED, VOLUME, Export, long, text
 from tests.tables.market import expected
 
 TARGET = TargetSpec(1, "return")
@@ -109,6 +109,29 @@ def test_a_table_without_a_panel_is_refused_with_its_cause(name: str, folder: Pa
     assert re.search(export.says, said), said
     assert "\n" not in said
     assert export.file in said
+
+
+WRITTEN_BY_PANDAS = {
+    ".json": lambda table, name: table.to_json(name, orient="records", date_format="iso"),
+    ".dta": lambda table, name: table.to_stata(name, write_index=False),
+    ".h5": lambda table, name: table.to_hdf(name, key="prices"),
+    ".xlsx": lambda table, name: table.to_excel(name, index=False),
+}
+
+
+@pytest.mark.parametrize("suffix", WRITTEN_BY_PANDAS)
+def test_the_line_for_a_file_that_only_pandas_reads_makes_the_panel(
+    suffix: str, folder: Path
+) -> None:
+    needed = BY_PANDAS[suffix][2]
+    if needed:
+        pytest.importorskip(needed)
+    name = f"p{suffix}"
+    WRITTEN_BY_PANDAS[suffix](long(), name)
+    with pytest.raises(DataError) as error:
+        made(name, VOLUME)
+    exec(str(error.value).partition("(import pandas as pd) ")[2], {"pd": pd})
+    agrees(made("p_long.parquet", VOLUME), Export(name, text(b""), ""))
 
 
 def test_there_are_at_least_sixty_tables() -> None:

@@ -30,19 +30,23 @@ from foldproof.tasks.data.rows import DataError
 REFUSED: Mapping[str, str] = {
     ".pkl": "a pickle runs code when it is opened; write the table with to_parquet instead",
     ".pickle": "a pickle runs code when it is opened; write the table with to_parquet instead",
-    ".xlsx": "a workbook is not read; save the sheet as CSV",
-    ".xls": "a workbook is not read; save the sheet as CSV",
-    ".ods": "a workbook is not read; save the sheet as CSV",
-    ".json": "JSON is not read; write the table with pd.json_normalize(...).to_parquet(...)",
-    ".h5": "HDF5 is not read; write the table with pd.read_hdf(...).to_parquet(...)",
-    ".hdf5": "HDF5 is not read; write the table with pd.read_hdf(...).to_parquet(...)",
-    ".sas7bdat": "a SAS file is not read; write the table with pd.read_sas(...).to_parquet(...)",
-    ".dta": "a Stata file is not read; write the table with pd.read_stata(...).to_parquet(...)",
-    ".rds": "an R file is not read; write the table with arrow::write_parquet(...)",
+    ".rds": "an R file is not read; in R, write it with arrow::write_parquet(readRDS(...), ...)",
     ".duckdb": "a database is read by a query; set data.source: query",
     ".db": "a database is read by a query; set data.source: query and path: sqlite:///...",
     ".sqlite": "a database is read by a query; set data.source: query and path: sqlite:///...",
 }
+BY_PANDAS: Mapping[str, tuple[str, str, str]] = {
+    ".xlsx": ("a workbook", "pd.read_excel({})", "openpyxl"),
+    ".xls": ("a workbook", "pd.read_excel({})", "xlrd"),
+    ".ods": ("a workbook", "pd.read_excel({})", "odfpy"),
+    ".json": ("JSON", "pd.read_json({}, dtype=False)", ""),
+    ".h5": ("HDF5", "pd.read_hdf({})", "tables"),
+    ".hdf5": ("HDF5", "pd.read_hdf({})", "tables"),
+    ".sas7bdat": ("a SAS file", "pd.read_sas({}, encoding='latin-1')", ""),
+    ".dta": ("a Stata file", "pd.read_stata({})", ""),
+}
+"""Suffix -> form of a file that only pandas reads, the call, and the package that the call needs.
+"""
 MOST = 100_000
 """Rows from which the form is recognized."""
 
@@ -62,9 +66,26 @@ def recognized(name: str) -> Form:
     suffix = path.suffix.lower()
     if suffix in REFUSED:
         raise UnreadableError(REFUSED[suffix])
+    if suffix in BY_PANDAS:
+        raise UnreadableError(through_pandas(name, *BY_PANDAS[suffix]))
     if suffix in BINARY:
         return binary_form(name, path)
     return text_table(name, path, text_form(path))
+
+
+def through_pandas(name: str, form: str, call: str, package: str) -> str:
+    """What to do with a file that only pandas reads. Its index is kept, as it may hold the dates.
+
+    Args:
+        name: The file.
+        form: What it is.
+        call: The call of pandas, with a place for the name.
+        package: The package that the call needs; empty if none.
+    """
+    written = str(Path(name).with_name(f"{Path(name).stem}_long.parquet"))
+    needed = f" after pip install {package}" if package else ""
+    line = f"{call.format(repr(name))}.to_parquet({written!r})"
+    return f"{form} is not read: save it as CSV, or{needed} in Python (import pandas as pd) {line}"
 
 
 @contextmanager

@@ -88,10 +88,10 @@ def weekends(rows: Rows) -> Iterator[str]:
     rest = off & ~(early | late)[code]
     if rest.any():
         yield (
-            f"{named(symbols[np.unique(code[rest])])} have {int(rest.sum())} rows on "
-            f"{len(np.unique(days[rest]))} Saturdays or Sundays, first "
-            f"{days[rest].astype('datetime64[D]')[0]}: remove them, or set data.checks.min_quoted "
-            "if the other symbols do not trade then"
+            f"rows on Saturdays or Sundays: {int(rest.sum())}, of "
+            f"{named(symbols[np.unique(code[rest])])}, on {len(np.unique(days[rest]))} dates, "
+            f"first {days[rest].astype('datetime64[D]')[0]}: remove them, or set "
+            "data.checks.min_quoted if the other symbols do not trade then"
         )
 
 
@@ -169,7 +169,8 @@ def lost_labels(member: np.ndarray, target: np.ndarray, label_end: np.ndarray) -
     symbols = lost.any(axis=0).sum()
     return [
         f"{int(lost.sum())} labels of {symbols} symbols ({lost.sum() / listed.sum():.1%} of those "
-        "possible) are missing, because a price is missing on the next date or at the label's end: "
+        "possible) are missing, because a price is missing on the next date or at the label's end, "
+        "or on more than data.fill_limit dates in between: "
         "if exchanges keep other holidays or weekends, data.checks.min_quoted=0.9 keeps common "
         "dates only"
     ]

@@ -67,7 +67,7 @@ def cells_of(frame: pd.DataFrame, grid: Grid, spec: DataSpec, target: TargetSpec
     features = frame[free_columns(frame)] if transform is None else transform(frame)
     values = dense_features(features, grid, spec.fill_limit)
     names = tuple(str(name) for name in features.columns)
-    labels = labelled(frame, grid, member, target)
+    labels = labelled(frame, grid, member, target, spec.fill_limit)
     return names, {"values": values, "target": labels, "member": member}
 
 
@@ -111,13 +111,16 @@ def dense_features(features: pd.DataFrame, grid: Grid, fill_limit: int) -> np.nd
     return out
 
 
-def labelled(frame: pd.DataFrame, grid: Grid, member: np.ndarray, target: TargetSpec) -> np.ndarray:
+def labelled(
+    frame: pd.DataFrame, grid: Grid, member: np.ndarray, target: TargetSpec, fill_limit: int
+) -> np.ndarray:
     """(D, S) float32 target of the members.
 
     Raises:
         DataError: The kind of target needs prices, and there are none.
     """
     price = grid.dense(frame["price"]) if "price" in frame else None
+    kept = None if price is None else carried(price, fill_limit)
     if "target" in frame:
         if target.delisting_return is not None:
             raise DataError(
@@ -127,8 +130,8 @@ def labelled(frame: pd.DataFrame, grid: Grid, member: np.ndarray, target: Target
         values = grid.dense(frame["target"])
     else:
         assert price is not None  # checked with the columns: without a target there is a price
-        values = forward_return(price, target.horizon, target.delisting_return)
-    labels = Labels(np.where(member, values, np.nan), price, target.horizon)
+        values = forward_return(price, target.horizon, target.delisting_return, kept)
+    labels = Labels(np.where(member, values, np.nan), price, target.horizon, kept)
     try:
         return KINDS[target.kind].compute(labels).astype(np.float32)
     except ValueError as error:

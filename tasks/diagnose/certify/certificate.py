@@ -14,8 +14,10 @@ from foldproof.tasks.diagnose.certify.scored import (
     day_by_day,
     in_parts,
     later_rows,
+    rows_needed,
     saved,
     survives,
+    target_rows,
     unchanged_by_scoring,
 )
 from foldproof.tasks.diagnose.certify.subject import Subject, subject_of
@@ -36,6 +38,8 @@ PROBES: Mapping[str, tuple[str, Callable[[Subject], Measurement]]] = MappingProx
     "later_dates_training": ("later dates", later_dates_probe(True)),
     "causal_steps": ("causal steps", steps_probe(False)),
     "causal_steps_training": ("causal steps", steps_probe(True)),
+    "rows_needed": ("rows needed", rows_needed),
+    "target": ("target", target_rows),
     "in_parts": ("in parts", in_parts),
     "day_by_day": ("day by day", day_by_day),
     "completeness": ("attribution", completeness),
@@ -46,11 +50,13 @@ PROBES: Mapping[str, tuple[str, Callable[[Subject], Measurement]]] = MappingProx
 """Key of a probe -> its column and the measurement, in the order of the table. A column of two
 probes has the network as it scores, then in training mode."""
 COLUMNS: Mapping[str, str] = MappingProxyType({
-    "causal": "forecasts and normalized rows stay as they are when all later rows change",
+    "causal": "weights, forecasts and normalized rows stay as they are when all later rows change",
     "couples": "the samples that share statistics with a sample, at scoring / in training",
     "later dates": "how far forecasts move when later samples of the batch change, at scoring / in "
     "training",
     "causal steps": "a normalized step of a window uses no later step, at scoring / in training",
+    "rows needed": "earlier rows that the input normalizer needs to score a date",
+    "target": "the labels that it trains on read returns of their own date, and no later price",
     "in parts": "rows of parts of the panel, along the axis on which the input is independent",
     "day by day": "each date alone, on the rows known on it, has the forecasts of the whole block",
     "attribution": "integrated gradients of each forecast add up, within 1e-4 of the forecasts' sd",
@@ -106,8 +112,8 @@ def certify(name: str, seed: int = 0) -> Certificate:
 
     Args:
         name: A key of ``VARIANTS`` or ``CONTROLS``, a combination, or your own
-            ``package.module:attribute``. A kind of target after ``->`` is not measured: it is made
-            from the data of a comparison, and all are trained on the panel's own.
+            ``package.module:attribute``; with a kind of target after ``->``, that of the panel is
+            made so.
         seed: Seed of the training and of all perturbations.
 
     Returns:

@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from foldproof.models.normalizers import resolve, styles_of
 from foldproof.models.spec import NetworkSpec, TrainingSpec
 from foldproof.tasks.data.panel import Panel
-from foldproof.tasks.diagnose.certify.panel import made_panel
+from foldproof.tasks.diagnose.certify.panel import made_panel, with_styles
 from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.timing import timed
 from foldproof.tasks.train import Unit, train_unit
@@ -23,7 +24,8 @@ def cpu_ratio(name: str, seed: int = 0) -> float:
     Raises:
         TrainingError: It cannot be trained.
     """
-    panel = noise_panel(seed)
+    styles, panel = styles_of(resolve(name)), noise_panel(seed)
+    panel = with_styles(panel, styles) if styles else panel
     units = unit_of(name, panel, seed), unit_of("none", panel, seed)
     seconds = np.array([
         [timed(train_unit, unit, panel).seconds for unit in units] for _ in range(REPEATS)

@@ -1,5 +1,6 @@
 """The small panel on which variants are certified, a degenerate copy of it, and its fold."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,10 +10,11 @@ from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.split.fold import Fold
 
 DATES, SYMBOLS, FEATURES = 400, 9, 4
-TRAIN, VALIDATION, TEST = range(290), range(290, 320), range(320, DATES)
+TRAIN, VALIDATION, TEST = range(289), range(290, 319), range(320, DATES)
+"""Purged: the label of a row is known on the next one."""
 LONE_DATES = (100, 200, 350, 360)
 """Dates of the degenerate panel with one member: two in the training block, two in the test."""
-LONE_SYMBOL, CONSTANT_FEATURE = 4, 2
+LONE_SYMBOL, CONSTANT_FEATURE, PRICE = 4, 2, 1
 
 
 def certification_panel(seed: int = 7) -> Panel:
@@ -22,7 +24,7 @@ def certification_panel(seed: int = 7) -> Panel:
     """
     generator = torch.Generator().manual_seed(seed)
     values = torch.randn(DATES, SYMBOLS, FEATURES, generator=generator)
-    values[..., 1] = values[..., 1].cumsum(0) + 100  # a price
+    values[..., PRICE] = values[..., PRICE].cumsum(0) + 100
     values[..., CONSTANT_FEATURE] = (values[..., CONSTANT_FEATURE] * 2).round()  # ties
     values[..., 3] *= 1e-3
     target = 0.4 * values[..., 0] + torch.randn(DATES, SYMBOLS, generator=generator)
@@ -69,6 +71,15 @@ def with_positive_features(panel: Panel) -> Panel:
     apart = panel.values - np.nanmean(panel.values, axis=(0, 1))
     values = np.exp(0.05 * apart / np.nanstd(apart, axis=(0, 1)))
     return replace(panel, values=values, fingerprint=f"{panel.fingerprint}-positive")
+
+
+def with_styles(panel: Panel, styles: Sequence[str], seed: int = 0) -> Panel:
+    """The panel with features of noise behind its own, called as the ``styles`` that it lacks."""
+    styles = [name for name in styles if name not in panel.features]
+    draw = np.random.default_rng(seed).standard_normal((*panel.member.shape, len(styles)))
+    values = np.concatenate([panel.values, draw.astype(np.float32)], axis=-1)
+    name = f"{panel.fingerprint}-{'-'.join(styles)}"
+    return replace(panel, values=values, features=(*panel.features, *styles), fingerprint=name)
 
 
 def degenerate(panel: Panel) -> Panel:

@@ -14,21 +14,33 @@ from foldproof.models.windows import eligible
 from foldproof.tasks.attribute import resolved_gradients, unit_inputs
 from foldproof.tasks.attribute.baselines.sampling import draw, spread_samples
 from foldproof.tasks.attribute.methods.adaptive import TOLERANCE
+from foldproof.tasks.attribute.origins.raw_rows import CONTEXT
 from foldproof.tasks.data import DataSpec
 from foldproof.tasks.diagnose.certify.measurement import Measurement, compared, yes
-from foldproof.tasks.diagnose.certify.panel import degenerate
+from foldproof.tasks.diagnose.certify.panel import certification_panel, degenerate
 from foldproof.tasks.diagnose.certify.subject import Subject, unit_of
-from foldproof.tasks.diagnose.lookahead.trained_unit import scores, serve_invariance, state_purity
+from foldproof.tasks.diagnose.certify.target import own_date_only
+from foldproof.tasks.diagnose.findings.finding import Verdict
+from foldproof.tasks.diagnose.lookahead.trained_unit import (
+    scores,
+    serve_invariance,
+    state_purity,
+    train_invariance,
+)
 from foldproof.tasks.diagnose.network.coupling import some
 from foldproof.tasks.diagnose.perturb.attempt import attempt
 from foldproof.tasks.diagnose.perturb.compare import day, difference, forecast_scale
 from foldproof.tasks.diagnose.perturb.panels import change_panel
 from foldproof.tasks.train import fit_statistics, normalized, score, train_unit
-from foldproof.tasks.train.inputs import tensors
+from foldproof.tasks.train.inputs import state_of, tensors
 from foldproof.tasks.train.serving.model import ModelInputs, read_served, write_served
 
 CUTS = 2
 """Dates after which all rows change."""
+COPIES, LAST = 4, 20
+"""Copies of the panel that are normalized at a stretch, and their newest rows to compare."""
+FORGOTTEN = 1e-3
+"""Rows that move normalized cells by less than this share of their sd are not needed."""
 PARTS = 3
 """Parts of the panel that are normalized alone."""
 STREAMED = 5
@@ -43,9 +55,10 @@ DATA = DataSpec(source="linear", features="ready")
 
 
 def later_rows(subject: Subject) -> Measurement:
-    """Whether forecasts and normalized rows stay the same when all later rows change.
+    """Whether weights, forecasts and normalized rows stay as they are when all later rows change.
 
-    Statistics are fitted again on the changed panel. Normalized rows are compared to the last bit.
+    The network is trained again with noise in place of the test block; statistics are fitted again
+    on changed panels. Weights and normalized rows are compared to the last bit.
     """
     trained, panel = subject.trained, subject.panel
     finding = serve_invariance(trained, panel, subject.forecasts, CUTS, subject.seed)
@@ -59,9 +72,39 @@ def later_rows(subject: Subject) -> Measurement:
         for one in (panel, *changed)
     )
     same = all(np.array_equal(before, rows, equal_nan=True) for rows in after)
+    trained_again = train_invariance(trained, panel, train_unit, subject.seed)
     causal = same and not finding.value > finding.threshold
     detail = f"{finding.statistic}; {finding.witness or finding.detail}"
+    if trained_again.verdict is not Verdict.CLEAN:
+        causal, detail = False, f"trained again without the test block: {trained_again.detail}"
     return compared(yes(subject.variant.causal), yes(causal), finding.value, detail)
+
+
+def rows_needed(subject: Subject) -> Measurement:
+    """How many earlier rows the input normalizer needs: the ``CONTEXT`` newest, or all.
+
+    On four copies of the panel one after the other, with and without the rows before these.
+    """
+    normalizer, panel = subject.variant.input, subject.panel
+    claim, measured, move = "all" if subject.variant.unbounded else str(CONTEXT), "0", 0.0
+    if normalizer is not None:
+        values, member = (torch.cat([one] * COPIES) for one in tensors(panel))
+        state = state_of(subject.trained.statistics)
+        first = len(values) - CONTEXT - LAST
+        whole, cut = (
+            normalizer.apply(values[begin:], member[begin:], state).values[-LAST:].numpy()
+            for begin in (0, first)
+        )
+        moved = np.where(np.isnan(whole) != np.isnan(cut), np.inf, np.abs(whole - cut))
+        move = float(np.nanmax(moved) / np.nanstd(whole))
+        measured = "all" if move > FORGOTTEN else str(CONTEXT)
+    detail = f"largest move of a normalized cell without the rows before the {CONTEXT} newest [sd]"
+    return compared(claim if normalizer is not None else "", measured, move, detail)
+
+
+def target_rows(subject: Subject) -> Measurement:
+    """Whether the labels that the variant trains on read no later row."""
+    return own_date_only(subject.variant.target, certification_panel(), subject.seed)
 
 
 def in_parts(subject: Subject) -> Measurement:

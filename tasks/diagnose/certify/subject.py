@@ -6,14 +6,16 @@ from functools import cached_property
 import pandas as pd
 
 from foldproof.models.network import Forecaster
-from foldproof.models.normalizers import Variant, resolve
+from foldproof.models.normalizers import Variant, resolve, styles_of
 from foldproof.models.spec import NetworkSpec, TrainingSpec
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.diagnose.certify.panel import (
     certification_fold,
     certification_panel,
     with_positive_features,
+    with_styles,
 )
+from foldproof.tasks.diagnose.certify.target import with_target
 from foldproof.tasks.diagnose.lookahead.trained_unit import Batch, batch_coupling, sampled, scores
 from foldproof.tasks.diagnose.network.coupling import Coupling
 from foldproof.tasks.train import TrainedUnit, Unit, fit_unit, forecasts_of, network_of
@@ -70,6 +72,15 @@ class Subject:
         return scores(self.trained.forecasts)
 
 
+def panel_for(variant: Variant, panel: Panel) -> Panel:
+    """The panel with the kind of target that the variant names, and with features that suit it."""
+    panel = with_target(panel, variant.target)
+    if variant.positive:
+        panel = with_positive_features(panel)
+    styles = styles_of(variant)
+    return with_styles(panel, styles) if styles else panel
+
+
 def unit_of(name: str, panel: Panel, seed: int) -> Unit:
     """The unit that certifies the variant called ``name``."""
     fold = certification_fold(panel)
@@ -83,8 +94,8 @@ def subject_of(name: str, seed: int = 0, panel: Panel | None = None) -> Subject:
         ValueError: There is no such variant.
         TrainingError: It cannot be trained.
     """
-    variant, panel = resolve(name), panel or certification_panel()
-    panel = with_positive_features(panel) if variant.positive else panel
+    variant = resolve(name)
+    panel = panel_for(variant, panel or certification_panel())
     trained, fitted = fit_unit(unit_of(name, panel, seed), panel)
     trained = replace(trained, forecasts=forecasts_of(trained, panel))
     return Subject(variant, panel, trained, fitted, seed)

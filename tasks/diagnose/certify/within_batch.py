@@ -45,8 +45,10 @@ def input_coupling(subject: Subject) -> str:
         return "none"
     values, member = tensors(subject.panel)
     member[PROBED_ROW] = True
-    ladder = torch.arange(len(subject.panel.symbols), dtype=values.dtype)
-    values[PROBED_ROW] = ladder.unsqueeze(1)
+    steps = torch.arange(len(subject.panel.symbols), dtype=values.dtype)
+    # a power of its own for each feature, so that no feature is explained by others
+    ladder = steps.unsqueeze(1) ** (1 + torch.arange(values.shape[-1]) / 2)
+    values[PROBED_ROW] = ladder
     state = {name: torch.from_numpy(array) for name, array in subject.trained.statistics.items()}
     before = normalizer.apply(values, member, state).values
     values[PROBED_ROW, PROBED_SYMBOL] = 2 * ladder[-1] + 1  # from the middle to the top

@@ -1,4 +1,4 @@
-"""Builders of findings, and the control of false alarms over all findings of an audit.
+"""Builders of findings, and the correction for many tests over all findings of an audit.
 
 Every builder takes the key of a test and reads its statistic and threshold from the catalogue.
 """

@@ -73,7 +73,7 @@ def diagnose_unit(
     batch = sampled(trained.unit, panel, trained.statistics, SAMPLED_DATES, SAMPLED_SYMBOLS)
     found = [serve_invariance(trained, panel, before, cuts, seed)]
     if retrain is not None:
-        found.append(_train_invariance(trained, panel, retrain, seed))
+        found.append(train_invariance(trained, panel, retrain, seed))
     if len(batch[0]) > 1:
         found += [
             _batch_composition(trained.unit, panel, network, batch, training, seed)
@@ -134,7 +134,7 @@ def serve_invariance(
     )  # fmt: skip
 
 
-def _train_invariance(trained: TrainedUnit, panel: Panel, retrain: Retrain, seed: int) -> Finding:
+def train_invariance(trained: TrainedUnit, panel: Panel, retrain: Retrain, seed: int) -> Finding:
     """Change everything not known when the test block begins, train again, compare the bytes."""
     cut = trained.unit.fold.test.start - 1
     date = day(panel.dates[cut])

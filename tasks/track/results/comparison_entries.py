@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from foldproof.tasks.data import DRAWN
 from foldproof.tasks.diagnose.findings.finding import Verdict
 from foldproof.tasks.markdown import escaped
 from foldproof.tasks.portfolio.portfolio import LONG_SHORT
@@ -61,7 +62,7 @@ def settings(config: Mapping[str, Any]) -> dict[str, str]:
     Settings of what is not used are left out: a synthetic source, tuning, chunks, an ensemble.
     """
     found = flat({key: config[key] for key in DECISIVE if key in config})
-    drawn = config.get("data", {}).get("source") not in ("sp500", "file", "query")
+    drawn = config.get("data", {}).get("source") in DRAWN
     idle = [] if drawn else ["data.synthetic."]
     idle += ["tuning."] if found.get("tuning.folds") == "0" else []
     idle += ["training.chunk"] if found.get("training.samples") == "windows" else []

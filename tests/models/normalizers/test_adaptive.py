@@ -7,9 +7,9 @@ from scipy.special import erf, expit
 from scipy.stats import yeojohnson
 from torch import nn
 
-from foldproof.models.normalizers.adaptive import BIN, DAIN, EDAIN, DishTS, yeo_johnson
+from foldproof.models.normalizers.adaptive import BIN, DAIN, EDAIN, DishTS, STNorm, yeo_johnson
 
-EVERY = [BIN, DAIN, EDAIN, DishTS]
+EVERY = [BIN, DAIN, EDAIN, DishTS, STNorm]
 B, T, F = 6, 10, 3
 
 
@@ -54,6 +54,16 @@ def test_dain_divides_by_no_scale_that_is_not_positive(x):
     nn.init.constant_(normalizer.gate.weight, 0.0)
     nn.init.constant_(normalizer.gate.bias, 100.0)
     close(normalizer(x)[0], (x - x.mean(1, keepdim=True) @ normalizer.shift.T).detach().numpy())
+
+
+def test_st_norm_adds_the_cross_section_and_its_z_score_over_the_window(x):
+    normalizer, p = drawn(STNorm)
+    found, context = normalizer(x)
+    for b, window in enumerate(x.numpy()):
+        temporal = (window - window.mean(0)) / np.sqrt(window.var(0) + 1e-5)
+        expected = p["spatial_weight"] * window + p["temporal_weight"] * temporal + p["bias"]
+        close(found[b], expected)
+    assert context == ()
 
 
 def test_bin_adds_the_z_scores_over_time_and_over_features(x):

@@ -6,17 +6,18 @@ import pytest
 import torch
 
 from foldproof.models.batches import BATCHES
-from foldproof.models.normalizers import VARIANTS, Variant, resolve
-from tests.variants import INPUTS
+from foldproof.models.normalizers import CONTROLS, VARIANTS, Variant, resolve
+from tests.variants import INPUTS, input_of
 
 TRAIN = range(290)
 EXPECTED = [
     "none", "zscore", "robust_zscore", "rolling_zscore", "ewm_zscore", "cs_zscore", "cs_rank",
     "min_max", "rolling_rank", "volatility_scaled",
     "cs_rank_normal", "rolling_cs_zscore", "cs_rolling_zscore", "cs_robust_zscore",
-    "expanding_zscore", "rolling_robust_zscore", "quantile_normal", "score_driven",
-    "instance_norm", "revin", "robust_instance_norm", "price_relative", "dain", "bin", "edain",
-    "dish_ts", "batch_norm", "batch_norm_hidden", "batch_norm_date", "layer_norm",
+    "neutral_zscore",
+    "expanding_zscore", "rolling_robust_zscore", "quantile_normal", "arcsinh", "score_driven",
+    "instance_norm", "revin", "robust_instance_norm", "price_relative", "dain", "bin", "st_norm",
+    "edain", "dish_ts", "san", "batch_norm", "batch_norm_hidden", "batch_norm_date", "layer_norm",
     "rms_norm", "dynamic_tanh", "ghost_batch_norm", "batch_renorm", "precise_batch_norm",
     "layer_norm_cell", "recurrent_batch_norm", "input_to_hidden_batch_norm", "weight_norm",
     "causal_batch_norm", "full_sample_zscore",
@@ -41,7 +42,9 @@ def test_the_keys_are_fixed():
         ("dain", "window", "DAIN"),
         ("bin", "window", "BIN"),
         ("edain", "window", "EDAIN"),
+        ("st_norm", "window", "STNorm"),
         ("dish_ts", "window", "DishTS"),
+        ("san", "window", "SAN"),
         ("batch_norm", "window", "FeatureBatchNorm"),
         ("batch_norm_hidden", "hidden", "HiddenBatchNorm"),
         ("batch_norm_date", "hidden", "DateBatchNorm"),
@@ -59,12 +62,13 @@ def test_the_keys_are_fixed():
     ],
 )
 def test_learned_variants_differ_from_the_zscore_in_one_place_only(name, place, kind):
-    """Some read raw features instead: they are the input's only normalizer."""
+    """Some read raw features instead: they are the input's only normalizer. One reads cs_zscore."""
     variant = VARIANTS[name]
     parts = {one: getattr(variant, one) for one in ("input", "window", "cell", "hidden")}
     assert parts.pop(place).__name__ == kind
     alone = name in ("batch_norm", "price_relative")
-    assert parts.pop("input") == (None if alone else VARIANTS["zscore"].input)
+    before = "cs_zscore" if name == "st_norm" else "zscore"
+    assert parts.pop("input") == (None if alone else VARIANTS[before].input)
     assert set(parts.values()) == {None}
 
 
@@ -73,18 +77,17 @@ def test_exactly_one_variant_leaks_and_is_a_control():
     assert [name for name, v in VARIANTS.items() if not v.causal] == ["full_sample_zscore"]
 
 
-@pytest.mark.parametrize("name", VARIANTS)
-def test_it_has_title_formula_and_source(name):
-    variant = VARIANTS[name]
-    assert variant.title
-    assert variant.formula
-    assert variant.source
+@pytest.mark.parametrize("name", [*VARIANTS, *CONTROLS])
+def test_it_has_every_text_of_the_catalogue(name):
+    variant = resolve(name)
+    for text in ("title", "formula", "statistics", "source", "good_for", "trap"):
+        assert getattr(variant, text), text
     assert variant.batches is None or variant.batches in BATCHES
 
 
 @pytest.mark.parametrize("name", INPUTS)
 def test_normalized_values_keep_shape_and_missing_cells(name, small):
-    normalizer = VARIANTS[name].input
+    normalizer = input_of(name)
     before = small.values.clone()
     state = normalizer.fit(small.values, small.member, TRAIN)
     result = normalizer.apply(small.values, small.member, state)
@@ -100,7 +103,7 @@ def test_normalized_values_keep_shape_and_missing_cells(name, small):
 
 @pytest.mark.parametrize("name", INPUTS)
 def test_a_constant_column_and_a_date_with_one_member_stay_finite(name, small):
-    normalizer = VARIANTS[name].input
+    normalizer = input_of(name)
     values, member = small.values.clone(), small.member.clone()
     values[..., 2] = 0.1
     member[350] = False
@@ -120,9 +123,9 @@ def test_a_constant_column_and_a_date_with_one_member_stay_finite(name, small):
 @pytest.mark.parametrize("name", INPUTS)
 def test_the_slope_is_the_derivative_with_fixed_statistics(name, small):
     """Where no statistic moves with the cell; ranks have slope 1 instead."""
-    normalizer = VARIANTS[name].input
+    normalizer = input_of(name)
     state = normalizer.fit(small.values, small.member, TRAIN)
-    if not state or "rank" in name or name == "score_driven":
+    if not state or "rank" in name or name in ("score_driven", "neutral_zscore"):
         return
     values = small.values.double().requires_grad_()
     result = normalizer.apply(values, small.member, state)
@@ -149,7 +152,7 @@ def test_resolve_imports_a_user_s_variant(tmp_path, monkeypatch):
     [
         ("zscor", "did you mean zscore"),
         ("qqq", "there are none, zscore, robust_zscore"),
-        ("cs_rank+layer_norm", "write ., @ and -> between spaces: cs_rank . layer_norm"),
+        ("cs_rank+layer_norm", "write ., @, ~ and -> between spaces: cs_rank . layer_norm"),
         ("layer_norm + cs_rank", "cs_rank normalizes nothing but the input"),
         ("cs_rank + layer_norm + rms_norm", "layer_norm and rms_norm both normalize the last hid"),
         ("revin + instance_norm", "revin and instance_norm both normalize the windows"),

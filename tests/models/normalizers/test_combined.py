@@ -78,7 +78,7 @@ def test_a_target_to_train_on_may_be_stated():
         ("zscore -> rank", "no kind of target 'rank'"),
         ("zscore -> ", "no kind of target ''"),
         ("zscore -> cs_rank @ date_block", "write @ before ->"),
-        ("zscore->cs_rank", "write +, @ and -> between spaces: cs_rank"),
+        ("zscore->cs_rank", "write +, @, ~ and -> between spaces: cs_rank"),
         ("zscore -> cs_rank -> return", "no kind of target 'cs_rank -> return'"),
         ("zscores -> cs_rank", "did you mean zscore"),
     ],

@@ -4,11 +4,11 @@ import pandas as pd
 import pytest
 import torch
 
-from foldproof.models.engine import predict
+from foldproof.models.engine import fit, predict
 from foldproof.models.leaky import without_singles
 from foldproof.models.network import build
 from foldproof.models.normalizers import CONTROLS, VARIANTS, Scoring, Variant, resolve
-from foldproof.models.spec import NetworkSpec
+from foldproof.models.spec import NetworkSpec, TrainingSpec
 from foldproof.models.windows import Windows, eligible
 
 
@@ -67,6 +67,30 @@ def test_training_mode_normalizes_a_block_of_dates_by_itself(scored):
         by_hand = network.head(z).squeeze(-1)
     torch.testing.assert_close(forecast[block], by_hand, rtol=1e-4, atol=1e-5)
     assert network.training  # as it was given
+
+
+@pytest.mark.parametrize(("name", "reads"), [("san", False), ("san_unpurged", True)])
+def test_only_the_control_learns_from_the_rows_after_its_windows_and_blocks(name, reads, small):
+    """Noise in every row after the training block, and then in those after the validation block."""
+    z = resolve("zscore").input
+    values = z.apply(small.values, small.member, z.fit(small.values, small.member, range(290)))
+    spec = TrainingSpec(epochs=1, batch_size=256, device="cpu")
+
+    def learned(first_changed):
+        changed = values.values[:330].clone()
+        changed[first_changed:] = torch.randn(changed[first_changed:].shape)
+        windows = Windows.of(changed, small.target[:330], 5)
+        train, validation = (
+            eligible(changed, small.member[:330], rows, 5, small.target[:330])
+            for rows in (range(290), range(290, 320))
+        )
+        network = build(resolve(name), 4, NetworkSpec(window=5, hidden=4), 0)
+        fit(network, windows, train, validation, spec, 0)
+        return torch.cat([one.flatten() for one in network.window.parameters()])
+
+    untouched = learned(330)
+    assert torch.equal(untouched, learned(290)) is not reads
+    assert torch.equal(untouched, learned(320)) is not reads
 
 
 def test_a_pass_of_one_sample_joins_the_one_before():

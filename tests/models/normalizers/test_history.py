@@ -77,7 +77,7 @@ def test_rolling_rank_equals_pandas(small, window, minimum):
     values = small.values[:, :4]
     past = frame(values).rolling(window, min_periods=minimum)
     rank = (past.rank(pct=True) - 0.5) * 3.46
-    found = RollingRank(window, minimum).apply(values, small.member, {})
+    found = RollingRank(window, minimum).apply(values, small.member[:, :4], {})
     np.testing.assert_allclose(found.values.flatten(1), rank, rtol=0, atol=1e-6)
     assert found.slope == 1
 
@@ -103,7 +103,7 @@ def test_rolling_robust_equals_pandas(small, window, minimum):
     )
     expected = ((frame(values) - center) / spread.where(spread > 0)).clip(-3, 3)
     expected = expected.mask(expected.isna() & center.notna() & frame(values).notna(), 0.0)
-    found = RollingRobustZScore(window, minimum).apply(values, small.member[:200], {})
+    found = RollingRobustZScore(window, minimum).apply(values, small.member[:200, :3], {})
     np.testing.assert_allclose(found.values.flatten(1), expected, rtol=0, atol=1e-5)
     assert (found.slope[found.values.abs() == 3] == 0).all()
 
@@ -178,7 +178,7 @@ def test_last_rows_come_in_pieces_of_bounded_size():
 
 def test_by_hand():
     values = torch.tensor([1.0, 3.0, 8.0, torch.nan, 2.0]).reshape(5, 1, 1)
-    member = torch.zeros(5, 1, dtype=torch.bool)
+    member = torch.ones(5, 1, dtype=torch.bool)
     z = RollingZScore(window=3, minimum=2).apply(values, member, {}).values.flatten()
     # 1 alone is too few; (1, 3); (1, 3, 8): mean 4, variance 26/3; 2 sees (8, 2)
     assert z[[0, 3]].isnan().all()
@@ -222,6 +222,58 @@ def test_constant_history_is_zero_not_infinite(normalizer):
     assert (result.values[60:150] == 0).all()
     assert not result.values.isinf().any()
     assert result.slope.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    "normalizer",
+    [RollingZScore(50, 10), ExpandingZScore(10), RollingRobustZScore(50, 10), EwmZScore(10.0, 5),
+     VolatilityScaled(10.0, 5), RollingRank(50, 10), ScoreDrivenZScore(minimum=5)],
+    ids=lambda one: type(one).__name__,
+)  # fmt: skip
+def test_a_symbol_that_is_used_again_has_no_history(small, normalizer):
+    """After the gap values are those of a new stock; other stocks do not change in any bit."""
+    values, member = small.values[:200, :3].clone(), torch.ones(200, 3, dtype=torch.bool)
+    state = {"gain": torch.full((values.shape[2],), 0.05, dtype=torch.float64)}
+    whole = normalizer.apply(values, member, state)
+    values[100:, 1] += 1e3
+    values[90:100, 1], member[90:100, 1] = torch.nan, False
+    found = normalizer.apply(values, member, state)
+    alone = normalizer.apply(values[100:], member[100:], state)
+    same = {"rtol": 0, "atol": 0, "equal_nan": True}
+    torch.testing.assert_close(found.values[:90], whole.values[:90], **same)
+    torch.testing.assert_close(found.values[:, [0, 2]], whole.values[:, [0, 2]], **same)
+    close = {"rtol": 0, "atol": 1e-9 if values.dtype == torch.float64 else 1e-5, "equal_nan": True}
+    torch.testing.assert_close(found.values[100:, 1], alone.values[:, 1], **close)
+    assert found.values[115:, 1].isfinite().any()
+    if found.slope.dim() == 3:
+        torch.testing.assert_close(found.slope[:90], whole.slope[:90], **same)
+        torch.testing.assert_close(found.slope[100:, 1], alone.slope[:, 1], **close)
+
+
+def test_a_member_without_values_keeps_its_history():
+    """A date without a value of one group of features is no gap in a stock's history."""
+    values, member = torch.arange(60.0).reshape(60, 1, 1), torch.ones(60, 1, dtype=torch.bool)
+    values[30:40] = torch.nan
+    found = RollingZScore(50, 10).apply(values, member, {}).values[40, 0, 0]
+    past = np.r_[np.arange(30), 40]
+    assert found.item() == pytest.approx((40 - past.mean()) / past.std(), abs=1e-6)
+
+
+def test_the_gain_is_fitted_on_stretches_apart(small):
+    """The fit on a stock with a gap is that on two stocks; a later gap changes nothing."""
+    values, member = small.values[:200, :1].double(), torch.ones(200, 1, dtype=torch.bool)
+    values[60:160] *= torch.linspace(1, 30, 100).double()[:, None, None]
+    values[90:100], member[90:100] = torch.nan, False
+    apart, both = values.repeat(1, 2, 1), member.repeat(1, 2)
+    apart[90:, 0], both[90:, 0] = torch.nan, False
+    apart[:100, 1], both[:100, 1] = torch.nan, False
+    normalizer = ScoreDrivenZScore()
+    expected = normalizer.fit(apart, both, range(0, 170))
+    assert torch.equal(normalizer.fit(values, member, range(0, 170))["gain"], expected["gain"])
+    _, squared = normalizer._filtered(apart, expected["gain"])
+    joined = normalizer.apply(values, member, expected)
+    slope = (1 / squared[130:, 1].sqrt()).float()
+    torch.testing.assert_close(joined.slope[130:, 0].float(), slope)
 
 
 def test_bad_parameters_are_refused():

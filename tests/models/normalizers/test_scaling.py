@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from foldproof.models.normalizers import VARIANTS, Scaled, cross_section, history, pooled
+from foldproof.models.normalizers import Scaled, cross_section, history, neutral, pooled
 from foldproof.models.normalizers.scaling import fitted_cells, in_blocks, median, scaled
-from tests.variants import INPUTS
+from tests.variants import INPUTS, input_of
 
 
 def test_no_spread_gives_zero_and_missing_stays_missing():
@@ -53,7 +53,7 @@ def test_a_feature_without_a_value_is_named():
 @pytest.mark.parametrize("name", INPUTS)
 @pytest.mark.parametrize("cells", [1, 100, 1000])
 def test_blocks_change_no_bit(name, cells, small, monkeypatch):
-    normalizer = VARIANTS[name].input
+    normalizer = input_of(name)
     state = normalizer.fit(small.values, small.member, range(250))
     whole = normalizer.apply(small.values, small.member, state)
     sizes = []
@@ -66,7 +66,7 @@ def test_blocks_change_no_bit(name, cells, small, monkeypatch):
 
         return in_blocks(counted, values, member, dim, cells=cells)
 
-    for module in (cross_section, history, pooled):
+    for module in (cross_section, history, neutral, pooled):
         monkeypatch.setattr(module, "in_blocks", smaller)
     blocks = normalizer.apply(small.values, small.member, state)
     assert len(sizes) > 1

@@ -10,7 +10,7 @@ SMALL = Market(symbols=6, days=90)
 REPORTED = {"known_at": {"book": "book_known"}}
 
 
-def test_a_case_with_a_stage_leaks_and_one_without_is_a_control():
+def test_a_case_with_a_stage_leaks_and_one_without_is_honest():
     assert Case("x", "x", HONEST.forecaster, ("features",)).leaks
     assert not Case("x", "x", HONEST.forecaster).leaks
 

@@ -37,7 +37,7 @@ FOUND = (
     leaking("c02", 0, test="duplicates", stage="folds"),
     made("13", 0),
 )
-"""Two of 01 right, 05 at the wrong stage, 13 missed, sign right; c02 of three controls flagged."""
+"""Two of 01 right, 05 at the wrong stage, 13 missed, sign right; c02 of three honest flagged."""
 
 
 def fixed_case(report, calls):
@@ -122,7 +122,7 @@ def test_a_negative_inflation_is_reported():
 def test_by_test_has_one_row_per_test_with_a_leak():
     table = by_test(FOUND)
     assert table.to_dict("records") == [
-        {"test": DIAGNOSTICS[key].title, "leaks caught alone": caught, "controls flagged": flagged}
+        {"test": DIAGNOSTICS[key].title, "leaks caught alone": caught, "honest flagged": flagged}
         for key, caught, flagged in (
             ("serve_invariance", "3/5", "0/3"),
             ("train_invariance", "1/5", "0/3"),
@@ -136,7 +136,7 @@ def test_the_summary_states_recall_and_false_alarms():
     assert summary(FOUND).splitlines() == [
         "2 of 4 audits of the catalogue leaks caught, by a test that names the stage",
         "1 of 1 audits of the further leaks caught, by a test that names the stage",
-        "1 of 3 audits of clean controls flagged; in 1 of them results moved by rounding, which "
+        "1 of 3 audits of honest pipelines flagged; in 1 of them results moved by rounding, which "
         "was reported as rounding",
         "17 CPU seconds, 2.1 per audit",
     ]
@@ -146,5 +146,5 @@ def test_the_summary_omits_kinds_that_were_not_run():
     text = summary([leaking("01")])
     assert text.startswith("1 of 1 audits of the catalogue leaks")
     assert "further" not in text
-    assert "control" not in text
+    assert "honest" not in text
     assert "catalogue" not in summary([made("c01")])

@@ -115,7 +115,7 @@ CASES = [
     Case(
         "unsupported extension",
         "x",
-        "{path}: a workbook is not read; save the sheet as CSV",
+        "{path}: a workbook is not read: save it as CSV, or after pip install openpyxl in Python (import pandas as pd) pd.read_excel('{path}').to_parquet('{folder}/prices_long.parquet')",
         file="prices.xlsx",
     ),
     Case("empty file", "", "{path}: the file is empty; add a header and rows"),
@@ -458,7 +458,7 @@ WARNED = [
     Case(
         "row on a Saturday",
         GOOD + "2020-01-11,AAA,17\n",
-        "AAA have 1 rows on 1 Saturdays or Sundays, first 2020-01-11: remove them, or set data.checks.min_quoted if the other symbols do not trade then",
+        "rows on Saturdays or Sundays: 1, of AAA, on 1 dates, first 2020-01-11: remove them, or set data.checks.min_quoted if the other symbols do not trade then",
     ),
     Case(
         "dates of one symbol are dropped on request",

@@ -17,7 +17,11 @@ def test_choices_are_the_entries_of_their_mappings() -> None:
 @pytest.mark.parametrize(
     ("make", "settings", "message"),
     [
-        (DataSpec, {"source": "yahoo"}, "source has no choice 'yahoo'; there are sp500, file"),
+        (
+            DataSpec,
+            {"source": "yahoo"},
+            "source has no choice 'yahoo'; there are sp500,",
+        ),
         (DataSpec, {"source": "file"}, "path is required for source 'file'"),
         (DataSpec, {"path": "x.csv"}, "path is required for source 'file'"),
         (DataSpec, {"query": "select 1"}, "query is required for source 'query' and not allowed"),

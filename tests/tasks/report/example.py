@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from foldproof.models.normalizers.variant import Variant
+from foldproof.models.spec import STYLES
 from foldproof.tasks.attribute import Attribution, NewestUnit
 from foldproof.tasks.attribute.origins.origins import ORIGINS
 from foldproof.tasks.attribute.trust.drift import drifts
@@ -17,7 +18,7 @@ from foldproof.tasks.data import Panel
 from foldproof.tasks.decompose.decompose import Decomposition, decompose
 from foldproof.tasks.decompose.prices import Closes
 from foldproof.tasks.decompose.rows import decomposed_rows, places
-from foldproof.tasks.decompose.spec import STYLES, DecompositionSpec
+from foldproof.tasks.decompose.spec import DecompositionSpec
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict, Witness
 from foldproof.tasks.portfolio.portfolio import Portfolios, simulate
 from foldproof.tasks.portfolio.task import align_all
@@ -72,6 +73,7 @@ def example(
             "notes": "The 20 names are survivors picked from the index of 2022: every IC is "
             "flattered by that choice.",
             "terms": "Provided for testing and example purposes only.",
+            "splits_repaired": ["2003-02-18 MSFT 48.30 to 24.96", "2003-06-10 DF 45.63 to 30.42"],
             "warnings": ["RRC: 11 % of daily returns are exactly zero"],
         },
         panel_summary={

@@ -57,6 +57,23 @@ def test_momentum_does_not_read_an_open_label(panel: Panel, fold: Fold) -> None:
     assert moved.min() >= np.datetime64(panel.label_end[d])
 
 
+def test_momentum_of_a_symbol_that_is_used_again_is_that_of_its_new_company(
+    panel: Panel, fold: Fold
+) -> None:
+    """Targets of 1e6 before a gap of ten dates count before the gap, and not after it."""
+    gap = fold.test.start - 60
+    values, target, member = (np.array(one) for one in (panel.values, panel.target, panel.member))
+    values[gap : gap + 10, 0], member[gap : gap + 10, 0] = np.nan, False
+    target[:gap, 0], target[gap:, 0] = 1e6, 0.25
+    reused = replace(panel, values=values, target=target, member=member)
+    found = reference_forecasts("momentum", reused, fold, WINDOW, seed=0)
+    own = found.loc[found["symbol"] == panel.symbols[0], "forecast"]
+    assert len(own) > 0
+    np.testing.assert_allclose(own, 0.25, rtol=1e-6)
+    whole = reference_forecasts("momentum", replace(panel, target=target), fold, WINDOW, seed=0)
+    assert whole.loc[whole["symbol"] == panel.symbols[0], "forecast"].min() > 1e3
+
+
 def test_ridge_finds_the_planted_signal_as_scikit_learn_does(panel: Panel, fold: Fold) -> None:
     frame = reference_forecasts("ridge", panel, fold, 1, seed=0).dropna()
     train = slice(fold.train.start, fold.train.stop)

@@ -13,7 +13,7 @@ from tests.variants import EVERY_VARIANT
 CONSTANT = {"zero", "train_mean", "train_median"}
 
 DEGENERATE = dict.fromkeys(
-    ("instance_norm", "revin", "robust_instance_norm", "dain", "bin", "dish_ts"), CONSTANT
+    ("instance_norm", "revin", "robust_instance_norm", "dain", "bin", "dish_ts", "san"), CONSTANT
 ) | {"price_relative": {"zero"}}
 
 

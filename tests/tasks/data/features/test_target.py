@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from foldproof.tasks.data import DataError, TargetSpec, from_frame
+from foldproof.tasks.data.features.grid import carried
 from foldproof.tasks.data.features.target import (
     KINDS,
     LARGEST_SCALED,
@@ -54,12 +55,45 @@ def test_a_stock_that_ends_within_the_horizon_earns_the_delisting_return() -> No
     assert np.isnan(late[3:]).all()  # labels that end after the data are not known
 
 
+def test_no_label_runs_over_a_gap_in_which_the_symbol_may_change_hands() -> None:
+    """A gap of three dates, with two carried; the second stock has one of two."""
+    price = np.full((14, 2), 10.0) + np.arange(14)[:, None]
+    price[5:8, 0], price[5:7, 1] = np.nan, np.nan
+    plain, got = forward_return(price, 6), forward_return(price, 6, carried=carried(price, 2))
+    assert np.isfinite(plain[2, 0])
+    assert np.isnan(got[:7, 0]).all()
+    np.testing.assert_array_equal(got[:, 1], plain[:, 1])
+    price[10:] = np.nan
+    ended = forward_return(price, 6, -0.3, carried(price, 2))
+    assert np.isnan(ended[:7, 0]).all()  # bought before the gap
+    assert ended[3, 1] == pytest.approx(19 * 0.7 / 14 - 1)
+
+
+def test_volatility_starts_anew_after_a_long_gap() -> None:
+    price = closes()[:120].copy()
+    price[40:50, 0] = np.nan
+    price[50:, 0] *= 30
+    price[:40, 0] **= 2
+    found, alone = volatility(price, carried(price, 5)), volatility(price[50:])
+    np.testing.assert_allclose(found[50:, 0], alone[:, 0], rtol=1e-12)
+    np.testing.assert_array_equal(found[:, 1:], volatility(price)[:, 1:])
+    assert np.isfinite(found[75, 0])
+    assert volatility(price)[75, 0] != found[75, 0]
+
+
 def test_label_ends_are_the_dates_of_the_last_close() -> None:
     ends = label_ends(DATES, 2)
     np.testing.assert_array_equal(ends[:7], DATES[3:])
     assert np.isnat(ends[7:]).all()
     assert np.isnat(label_ends(DATES, 50)).all()
     assert np.isnan(forward_return(np.ones((10, 2)), 50)).all()
+
+
+def by_stretch(price: pd.Series) -> pd.Series:
+    """RiskMetrics volatility of a stock, anew after more than five dates without a price."""
+    returns, stretch = price.div(price.shift(1)).sub(1), price.ffill(limit=5).isna().cumsum()
+    parts = [one.rolling(126, min_periods=21) for _, one in returns.groupby(stretch)]
+    return pd.concat([one.apply(riskmetrics, raw=True) for one in parts])
 
 
 def riskmetrics(returns: np.ndarray) -> float:
@@ -82,7 +116,7 @@ def test_equals_pandas_on_members_with_a_label(kind: str, market: pd.DataFrame) 
     }
     by_date["cs_rank_normal"] = raw.rank(axis=1).sub(0.5).div(raw.count(axis=1), axis=0)
     by_date["cs_rank_normal"] = by_date["cs_rank_normal"].map(norm.ppf)
-    sd = price.div(price.shift(1)).sub(1).rolling(126, min_periods=21).apply(riskmetrics, raw=True)
+    sd = pd.DataFrame({name: by_stretch(price[name]) for name in price})
     by_date["volatility_scaled"] = raw.div(sd * 5**0.5)
     assert set(by_date) == set(KINDS)
     np.testing.assert_allclose(panel.target, by_date[kind], rtol=2e-6, atol=1e-7)

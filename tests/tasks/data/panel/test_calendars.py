@@ -60,12 +60,12 @@ def test_midnights_of_london_in_utc_are_shifted_in_summer_only() -> None:
 def test_a_market_that_opens_on_sunday_and_trades_to_friday_is_not_shifted() -> None:
     six = ALL_DAYS[ALL_DAYS.day_of_week != 5]
     (text,) = said(long({"A": DAYS, "EURUSD": six}))
-    assert text.startswith("EURUSD have 7 rows on 7 Saturdays or Sundays, first 2020-01-12")
+    assert text.startswith("rows on Saturdays or Sundays: 7, of EURUSD, on 7 dates, first 2020-01")
 
 
 def test_crypto_beside_stocks_is_named_with_its_days() -> None:
     (text,) = said(long({"A": DAYS, "B": DAYS, "BTC": ALL_DAYS, "ETH": ALL_DAYS}))
-    assert text.startswith("BTC, ETH have 28 rows on 14 Saturdays or Sundays, first 2020-01-11")
+    assert text.startswith("rows on Saturdays or Sundays: 28, of BTC, ETH, on 14 dates, first 2020")
 
 
 def test_a_date_of_few_symbols_is_named() -> None:

@@ -7,6 +7,7 @@ import torch
 from foldproof.models.normalizers import HiddenNormalizer, Scaled, Variant, WindowNormalizer
 from foldproof.models.normalizers.cross_section import CrossSectionZScore
 from foldproof.models.normalizers.hidden import HiddenBatchNorm, HiddenLayerNorm
+from foldproof.models.normalizers.history import ExpandingZScore
 from foldproof.models.normalizers.pooled import FullSampleZScore, ZScore
 from foldproof.models.normalizers.window import InstanceNorm
 
@@ -106,6 +107,7 @@ HARMLESS_CONTROL = planted(causal=False, control=True)
 WRONG_AXIS = planted(input=WrongAxis(), coupling="date", training_coupling="date")
 DETACHED = planted(window=DetachedInstanceNorm, causal_steps=False)
 NO_DERIVATIVE = planted(hidden=Ranked)
+NEVER_FORGETS = planted(input=ExpandingZScore())
 MOVES_A_BUFFER = planted(hidden=MovingBuffer)
 DRAWS_WEIGHTS = planted(hidden=DrawnWeights)
 FORGETS = planted(hidden=Counting)

@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 
 from foldproof.models.normalizers import CONTROLS, resolve
+from foldproof.tasks.data.features.target import KINDS, TargetKind
+from foldproof.tasks.diagnose.certify import target
 from foldproof.tasks.diagnose.certify.certificate import (
     COLUMNS,
     PROBES,
@@ -18,9 +20,18 @@ from foldproof.tasks.diagnose.certify.certificate import (
     to_markdown,
 )
 from foldproof.tasks.diagnose.certify.cost import cpu_ratio
-from tests.variants import EVERY_VARIANT
+from foldproof.tasks.diagnose.certify.panel import certification_panel
+from foldproof.tasks.diagnose.certify.target import own_date_only
+from tests.variants import EVERY_VARIANT, STYLED
 
-COMBINATIONS = ["cs_rank + batch_norm_hidden", "revin + layer_norm @ date_block"]
+MORE = [
+    *STYLED,
+    "cs_rank + batch_norm_hidden",
+    "revin + layer_norm @ date_block",
+    "zscore + st_norm",
+    "neutral_zscore ~ noise + rms_norm",
+    *(f"zscore -> {kind}" for kind in KINDS),
+]
 FAULTS = {
     "READS_ALL_ROWS": {"causal", "day_by_day"},
     "DENIES_DATE": {"coupling", "training_coupling"},
@@ -31,6 +42,7 @@ FAULTS = {
     "HARMLESS_CONTROL": {"causal"},
     "WRONG_AXIS": {"in_parts"},
     "DETACHED": {"completeness"},
+    "NEVER_FORGETS": {"rows_needed"},
     "MOVES_A_BUFFER": {"purity"},
     "DRAWS_WEIGHTS": {"saved"},
     "FORGETS": {"saved"},
@@ -45,7 +57,8 @@ def planted(name: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "name", [*EVERY_VARIANT, *(pytest.param(one, marks=pytest.mark.slow) for one in COMBINATIONS)]
+    "name",
+    [*EVERY_VARIANT, *(pytest.param(one, marks=pytest.mark.slow) for one in MORE)],
 )
 def test_every_claim_of_a_variant_holds(name: str) -> None:
     found, claims = certify(name), resolve(name)
@@ -59,7 +72,7 @@ def test_every_claim_of_a_variant_holds(name: str) -> None:
 
 
 def test_the_faults_cover_every_probe() -> None:
-    assert set().union(*FAULTS.values()) == set(PROBES)
+    assert set().union(*FAULTS.values()) | {"target"} == set(PROBES)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +130,20 @@ def test_a_control_is_certified_to_leak(name: str) -> None:
     assert not found.faults
     assert found.control
     assert found.measurements["causal"].measured == "no"
-    assert found.measurements["day_by_day"].measured == "differs"
+    in_its_weights = name == "san_unpurged"
+    assert (found.measurements["day_by_day"].measured == "same") is in_its_weights
+
+
+def test_labels_that_read_later_prices_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    leaking = TargetKind(
+        "y / last price", "all rows", lambda one: one.values / one.price[-1], "", "", ""
+    )
+    panel = certification_panel()
+    honest = own_date_only("cs_rank", panel, 0)
+    assert (honest.measured, honest.holds) == ("own date", True)
+    monkeypatch.setattr(target, "KINDS", {"return": leaking})
+    found = own_date_only("return", panel, 0)
+    assert (found.measured, found.holds) == ("later rows", False)
 
 
 @pytest.mark.slow

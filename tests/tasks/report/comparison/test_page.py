@@ -64,6 +64,7 @@ def test_page_identifies_data_plan_code_and_engine(results: Results, report: Rep
         results.panel_summary["fingerprint"],
         "survivors",
         "testing and example purposes",
+        "2003-02-18 MSFT 48.30 to 24.96; 2003-06-10 DF 45.63 to 30.42",
         "11 % of daily returns are exactly zero",
         "train: 756",
         "512.4 s",

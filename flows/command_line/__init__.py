@@ -1,0 +1,1 @@
+"""The commands except compare, audit and explain: their arguments, help and exit statuses."""

@@ -1,0 +1,236 @@
+"""The tables of a study: every variant on every panel, pooled over panels, and the controls."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+
+from foldproof.tasks.compare.resampling import two_way_test
+from foldproof.tasks.compare.spec import StatisticsSpec
+from foldproof.tasks.compare.verdicts import Against, detectable, gain_tests, holm, verdicts_of
+from foldproof.tasks.panel_study.networks import MEASURES, NetworkScores
+from foldproof.tasks.panel_study.random_effects import RandomEffects, random_effects
+from foldproof.tasks.statistics.mean_test import MeanTest
+
+
+class Role(StrEnum):
+    """What a panel is for."""
+
+    REAL = "real"
+    """Prices of a market: its gains are pooled."""
+    PLANTED = "planted"
+    """A signal that a known family of normalizations uses best: the study must find it."""
+    NOISE = "noise"
+    """Nothing to forecast: no rank IC may differ from zero."""
+
+
+@dataclass(frozen=True, eq=False)
+class PanelOutcome:
+    """One panel's forecasts, scored, with what a reader needs beside them.
+
+    Attributes:
+        title: A few words.
+        role: What the panel is for.
+        scores: Rank ICs of every network.
+        horizon: Rows that a label spans.
+        leaks: Leak verdict of each variant.
+        outside: Variants that leak: no candidates.
+        training: By variant: mean_epochs, and the settings that were chosen for it.
+        expected: Planted panels: the variants of which one should be the best.
+    """
+
+    title: str
+    role: Role
+    scores: NetworkScores
+    horizon: int
+    leaks: Mapping[str, str]
+    outside: Collection[str]
+    training: pd.DataFrame = field(default_factory=pd.DataFrame)
+    expected: tuple[str, ...] = ()
+
+    @property
+    def candidates(self) -> list[str]:
+        """Variants that may be the best."""
+        return [name for name in self.scores.variants if name not in self.outside]
+
+    def daily(self, measure: str) -> dict[str, np.ndarray]:
+        """(N, D) by variant; empty where the measure does not exist."""
+        values = self.scores.of(measure)
+        return dict(zip(self.scores.variants, values, strict=True)) if values.shape[2] else {}
+
+
+def panel_tests(one: PanelOutcome, measure: str, reference: str) -> dict[str, MeanTest]:
+    """The test of each variant's gain over ``reference``; empty without the measure."""
+    daily = one.daily(measure)
+    rivals = {name: own - daily[reference] for name, own in daily.items() if name != reference}
+    return gain_tests(rivals, one.horizon)
+
+
+def panel_table(name: str, one: PanelOutcome, statistics: StatisticsSpec) -> pd.DataFrame:
+    """One row per measure and variant of a panel.
+
+    Columns: panel, role, measure, variant; value, its mean over seeds and dates; gain over the
+    reference, its error over seeds and dates, and low and high, each interval by itself; against,
+    p, p_equivalent and detectable as in :func:`~foldproof.tasks.compare.verdicts.verdicts`, over
+    the candidates of the panel; leak; seeds, dates, stocks; mean_epochs and chosen settings.
+    """
+    base, parts = statistics.base(one.scores.variants), []
+    for measure in MEASURES:
+        daily, tests = one.daily(measure), panel_tests(one, measure, base)
+        if not daily:
+            continue
+        judged = verdicts_of(
+            {rival: test for rival, test in tests.items() if rival in one.candidates},
+            margin=statistics.margin, level=statistics.level,
+        )  # fmt: skip
+        rows = pd.DataFrame({"value": {v: own.mean() for v, own in daily.items()}})
+        rows = rows.join(estimates(tests, statistics.level)).join(judged)
+        parts.append(rows.rename_axis("variant").reset_index().assign(measure=measure))
+    table = pd.concat(parts, ignore_index=True)
+    table["leak"] = table["variant"].map(dict(one.leaks))
+    seeds, dates = one.scores.rank_ic.shape[1:]
+    table = table.assign(panel=name, role=str(one.role), seeds=seeds, dates=dates)
+    table["stocks"] = one.scores.stocks
+    first = ["panel", "role", "measure", "variant"]
+    ordered = table[first + [column for column in table if column not in first]]
+    return ordered.join(one.training, on="variant") if len(one.training) else ordered
+
+
+def estimates(tests: Mapping[str, MeanTest], level: float) -> pd.DataFrame:
+    """gain, error, low, high of each test; each interval by itself."""
+    rows = {
+        name: (test.mean, test.error, *test.interval((1 - level) / 2))
+        for name, test in tests.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["gain", "error", "low", "high"])
+
+
+def pooled_table(panels: Mapping[str, PanelOutcome], statistics: StatisticsSpec) -> pd.DataFrame:
+    """The gain of each candidate over the reference, pooled over the real panels.
+
+    A variant that leaks on any panel is left out. Verdicts are over all variants of a measure.
+
+    Returns:
+        measure, variant, panels; gain, error, low, high, each interval by itself; predicted_low and
+        predicted_high, the interval of the gain on a new panel; tau, i2; against, p, p_equivalent,
+        detectable.
+    """
+    real = [one for one in panels.values() if one.role is Role.REAL]
+    leaking = {name for one in real for name in one.outside}
+    parts = []
+    for measure in MEASURES:
+        found: dict[str, list[MeanTest]] = {}
+        for one in real:
+            base = statistics.base(one.scores.variants)
+            for name, test in panel_tests(one, measure, base).items():
+                if name not in leaking and test.freedom:
+                    found.setdefault(name, []).append(test)
+        pooled = {name: pool(tests) for name, tests in found.items()}
+        if pooled:
+            parts.append(pooled_rows(pooled, statistics).assign(measure=measure))
+    if not parts:
+        return pd.DataFrame(columns=["measure", "variant", "panels"])
+    table = pd.concat(parts, ignore_index=True)
+    first = ["measure", "variant", "panels"]
+    return table[first + [column for column in table if column not in first]]
+
+
+def pool(tests: Sequence[MeanTest]) -> RandomEffects:
+    """The mean of one variant's gains over panels."""
+    means = np.array([test.mean for test in tests])
+    return random_effects(means, np.array([test.error for test in tests]))
+
+
+def pooled_rows(pooled: Mapping[str, RandomEffects], statistics: StatisticsSpec) -> pd.DataFrame:
+    """The rows of one measure."""
+    tests = {name: one.test for name, one in pooled.items()}
+    rows = estimates(tests, statistics.level)
+    predicted = [one.prediction(statistics.level) for one in pooled.values()]
+    rows["predicted_low"], rows["predicted_high"] = np.array(predicted).T
+    rows["tau"] = [one.tau for one in pooled.values()]
+    rows["i2"] = [one.i2 for one in pooled.values()]
+    rows["panels"] = [one.panels for one in pooled.values()]
+    judged = verdicts_of(tests, margin=statistics.margin, level=statistics.level)
+    return rows.join(judged).rename_axis("variant").reset_index()
+
+
+def controls_table(panels: Mapping[str, PanelOutcome], level: float) -> pd.DataFrame:
+    """Whether each planted signal is recovered, and noise is flat: one row per such panel.
+
+    A planted signal is recovered if the variant with the highest rank IC is one of those expected.
+    The gain is that of the best expected variant over the best other one, which was chosen by its
+    rank IC, so the interval is a little too high. Noise is flat if no rank IC differs from zero
+    (two-sided, Holm over the candidates).
+
+    Returns:
+        panel, title, role, holds, best, gain, low, high, reason.
+    """
+    checks = {Role.PLANTED: recovered, Role.NOISE: flat}
+    rows = [
+        {"panel": name, "title": one.title, "role": str(one.role)} | checks[one.role](one, level)
+        for name, one in panels.items()
+        if one.role in checks
+    ]
+    columns = ["panel", "title", "role", "holds", "best", "gain", "low", "high", "reason"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def recovered(one: PanelOutcome, level: float) -> dict[str, object]:
+    """Whether the best variant of a planted panel is one of those expected."""
+    daily = one.daily("rank_ic")
+    ranked = sorted(one.candidates, key=lambda name: -float(daily[name].mean()))
+    inside = [name for name in ranked if name in one.expected]
+    others = [name for name in ranked if name not in one.expected]
+    if not inside or not others:
+        lacking = "an expected variant" if not inside else "another variant"
+        return {"holds": None, "reason": f"not tested: {lacking} is missing"}
+    test = two_way_test(daily[inside[0]] - daily[others[0]], one.horizon)
+    low, high = test.interval((1 - level) / 2)
+    return {
+        "holds": ranked[0] in one.expected, "best": ranked[0], "gain": test.mean,
+        "low": low, "high": high, "reason": f"{inside[0]} over {others[0]}",
+    }  # fmt: skip
+
+
+def flat(one: PanelOutcome, level: float) -> dict[str, object]:
+    """Whether no candidate's rank IC on noise differs from zero."""
+    daily = one.daily("rank_ic")
+    tests = gain_tests({name: daily[name] for name in one.candidates}, one.horizon)
+    adjusted = holm(np.array([test.p for test in tests.values()]))
+    found = [name for name, p in zip(tests, adjusted, strict=True) if p < 1 - level]
+    best = max(tests, key=lambda name: abs(tests[name].mean))
+    low, high = tests[best].interval((1 - level) / 2)
+    return {
+        "holds": not found, "best": best, "gain": tests[best].mean, "low": low, "high": high,
+        "reason": f"rank IC differs from zero: {', '.join(found)}" if found else
+        "no rank IC differs from zero",
+    }  # fmt: skip
+
+
+def detectable_gains(
+    panels: Mapping[str, PanelOutcome], statistics: StatisticsSpec
+) -> pd.DataFrame:
+    """By panel and measure: the median over candidates of the gain that would be found.
+
+    It follows from the noise of the differences about their mean, whatever that mean is.
+    """
+    rows = []
+    for name, one in panels.items():
+        base = statistics.base(one.scores.variants)
+        for measure in MEASURES:
+            tests = panel_tests(one, measure, base)
+            rivals = [test for rival, test in tests.items() if rival in one.candidates]
+            alpha = (1 - statistics.level) / max(1, len(rivals))
+            sizes = [detectable(test, alpha) for test in rivals]
+            if sizes:
+                median = float(np.median(sizes))
+                rows.append({"panel": name, "measure": measure, "detectable": median})
+    return pd.DataFrame(rows, columns=["panel", "measure", "detectable"])
+
+
+def counts(table: pd.DataFrame, measure: str) -> dict[str, int]:
+    """Variants by verdict of one measure of a pooled table."""
+    own = table[table["measure"] == measure]["against"] if len(table) else pd.Series(dtype=str)
+    return {str(one): int((own == str(one)).sum()) for one in Against}

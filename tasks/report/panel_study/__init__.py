@@ -1,0 +1,1 @@
+"""Results, sentences, figure and page of a study of normalizations on several panels."""

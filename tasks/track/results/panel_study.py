@@ -1,0 +1,65 @@
+"""Log a study on several panels as one run that links the runs of the panels' comparisons."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from foldproof.tasks.report.panel_study.answer import study_markdown
+from foldproof.tasks.report.panel_study.results import PanelStudyResults
+from foldproof.tasks.report.template import Report
+from foldproof.tasks.track.entries import NOTE, Value, seconds
+from foldproof.tasks.track.results.study import log_once
+from foldproof.tasks.track.store import Links, Store
+
+
+def log_study_of_panels(store: Store, results: PanelStudyResults, report: Report) -> Links:
+    """Write the run unless it exists; return where it is."""
+    return log_once(
+        store, results, panel_study_tags(results), panel_study_values(results), results.pooled,
+        partial(write_panel_study, results, report), file="report.html",
+    )  # fmt: skip
+
+
+def panel_study_tags(results: PanelStudyResults) -> dict[str, str]:
+    """Tags that identify the run, its plan and the panels' runs; the answer as description."""
+    return {
+        "comparison": results.study_id,
+        "kind": "study",
+        "title": results.title,
+        "plan": results.plan,
+        "plan_commit": results.commit,
+        "code_version": results.code_version,
+        **{f"panel.{name}": run for name, (run, _) in results.links.items()},
+        NOTE: study_markdown(results),
+    }
+
+
+def panel_study_values(results: PanelStudyResults) -> Iterator[Value]:
+    """Pooled gains and those of each panel, with intervals; shares of variance; seconds."""
+    for section, table in (("pooled", results.pooled), ("", results.table)):
+        for _, row in table.iterrows():
+            name = f"{section or row['panel']}/{row['measure']} {row['variant']}"
+            for part in ("gain", "low", "high", "detectable"):
+                yield f"{name} {part}", float(row[part]), 0
+    for _, row in results.components.iterrows():
+        yield f"variance/{row['panel']} {row['component']}", float(row["share"]), 0
+    for name, spent in results.cpu.items():
+        yield f"cpu_seconds/{name}", spent, 0
+    yield from seconds(results.seconds)
+
+
+def write_panel_study(results: PanelStudyResults, report: Report, folder: Path) -> None:
+    """The page, the figure, the answer, the configuration, and each table as Parquet and CSV."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.html").write_text(report.page, encoding="utf-8")
+    for name, svg in report.figures.items():
+        (folder / f"{name}.svg").write_bytes(svg)
+    (folder / "answer.md").write_text(study_markdown(results), encoding="utf-8")
+    (folder / "config.yaml").write_text(results.config_yaml, encoding="utf-8")
+    tables = {
+        "panels": results.table, "pooled": results.pooled, "controls": results.controls,
+        "components": results.components,
+    }  # fmt: skip
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+        table.to_parquet(folder / f"{name}.parquet", index=False)

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from foldproof.tasks.compare.resampling import two_way_test
+from foldproof.tasks.panel_study.random_effects import random_effects
+from foldproof.tasks.panel_study.tables import (
+    Role,
+    controls_table,
+    detectable_gains,
+    panel_table,
+    pooled_table,
+)
+from tests.tasks.panel_study.outcomes import GAINS, STATISTICS, outcome, panels
+
+PANELS = panels()
+
+
+def test_a_panel_has_a_row_per_measure_and_variant() -> None:
+    table = panel_table("real0", PANELS["real0"], STATISTICS).set_index(["measure", "variant"])
+    assert len(table) == 2 * len(GAINS)
+    plain = table.loc["rank_ic"]
+    assert plain["against"].to_dict() | {"zscore": "", "leaky": ""} == {
+        "zscore": "", "leaky": "", "cs_rank": "better", "none": "worse", "revin": "equivalent",
+    }  # fmt: skip
+    assert plain["against"][["zscore", "leaky"]].isna().all()
+    assert plain.at["leaky", "leak"] == "LEAK"
+    assert plain["mean_epochs"].eq(4).all()
+    scores = PANELS["real0"].scores
+    test = two_way_test(scores.rank_ic[1] - scores.rank_ic[0], 1)
+    assert plain.at["cs_rank", "gain"] == pytest.approx(test.mean)
+    half = table.loc["neutral"].at["cs_rank", "gain"]
+    assert half == pytest.approx(test.mean / 2)
+
+
+def test_pooled_gains_are_over_real_panels_without_variants_that_leak() -> None:
+    table = pooled_table(PANELS, STATISTICS).set_index(["measure", "variant"]).loc["rank_ic"]
+    assert {*table.index} == {"cs_rank", "none", "revin"}
+    assert table["panels"].eq(3).all()
+    assert table["against"].to_dict() == {
+        "cs_rank": "better", "none": "worse", "revin": "equivalent",
+    }  # fmt: skip
+    real = [panel_table(name, PANELS[name], STATISTICS) for name in ("real0", "real1", "real2")]
+    rows = [one[one["measure"] == "rank_ic"].set_index("variant").loc["cs_rank"] for one in real]
+    means, errors = (np.array([row[key] for row in rows]) for key in ("gain", "error"))
+    assert table.at["cs_rank", "gain"] == pytest.approx(random_effects(means, errors).test.mean)
+    assert table.at["cs_rank", "low"] < 0.03 < table.at["cs_rank", "high"]
+    assert (table["predicted_low"] < table["low"]).all()
+
+
+def test_panels_that_disagree_leave_the_mean_undecided() -> None:
+    split = {
+        "one": outcome(1, {"zscore": 0, "cs_rank": 0.05}),
+        "two": outcome(2, {"zscore": 0, "cs_rank": -0.05}),
+        "three": outcome(3, {"zscore": 0, "cs_rank": 0.0}),
+    }
+    row = pooled_table(split, STATISTICS).iloc[0]
+    assert row["against"] == "undecided"
+    assert row["i2"] > 0.9
+    assert row["tau"] == pytest.approx(0.05, rel=0.1)
+
+
+def test_nothing_is_pooled_without_two_real_panels() -> None:
+    one = pooled_table({"real0": PANELS["real0"]}, STATISTICS)
+    assert one["against"].eq("undecided").all()
+    assert one[["low", "high"]].isna().all(axis=None)
+    assert pooled_table({"noise": PANELS["noise"]}, STATISTICS).empty
+
+
+def test_controls_say_what_is_recovered_and_flat() -> None:
+    table = controls_table(PANELS, 0.95).set_index("panel")
+    assert table["holds"].to_dict() == {"levels": False, "ranks": True, "noise": True}
+    assert table.at["ranks", "reason"] == "cs_rank over zscore"
+    assert table.at["ranks", "low"] > 0
+    assert table.at["levels", "gain"] < 0
+    loud = controls_table({"noise": outcome(8, GAINS, Role.NOISE)}, 0.95).iloc[0]
+    assert not loud["holds"]
+    assert "leaky" not in loud["reason"]
+    part = outcome(9, {"zscore": 0, "revin": 0}, Role.PLANTED, ("cs_rank",))
+    missing = controls_table({"ranks": part}, 0.95).iloc[0]
+    assert missing["holds"] is None
+    assert "an expected variant is missing" in missing["reason"]
+
+
+def test_detectable_gains_do_not_depend_on_the_gains() -> None:
+    before = detectable_gains({"one": outcome(1)}, STATISTICS)
+    after = detectable_gains({"one": outcome(1, dict.fromkeys(GAINS, 0.0))}, STATISTICS)
+    assert before["detectable"].to_numpy() == pytest.approx(after["detectable"].to_numpy())
+    assert (before["detectable"] > 0).all()

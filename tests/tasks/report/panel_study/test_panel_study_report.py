@@ -1,0 +1,56 @@
+import re
+from dataclasses import replace
+
+import numpy as np
+
+from foldproof.tasks.report.panel_study.answer import study_answers, study_markdown
+from foldproof.tasks.report.panel_study.figure import forest_figure
+from foldproof.tasks.report.panel_study.page import study_report
+from tests.tasks.report.panel_study_example import panel_study_example
+
+RESULTS = panel_study_example()
+
+
+def test_the_answer_gives_verdicts_precision_and_controls() -> None:
+    found, precision, controls = study_answers(RESULTS)
+    assert found.startswith("Over 3 real panels, against zscore with a margin of 0.005: of 3 var")
+    assert "1 better (cs_rank), 1 worse (no normalization), 1 equivalent (revin)" in found
+    assert "in rank IC, and of 3 variants" in found
+    assert "largest difference is that of" in found
+    assert re.match(r"A real panel alone shows a gain of 0\.\d{3}", precision)
+    assert "the variance of a gain is seeds" in precision
+    assert controls == (
+        "Levels is not recovered, ranks is recovered, noise is flat and leaks are in leaky."
+    )
+
+
+def test_one_real_panel_is_not_called_an_answer() -> None:
+    roles = {name: role for name, role in RESULTS.roles.items() if name in ("real0", "noise")}
+    assert study_answers(replace(RESULTS, roles=roles))[0].startswith("Nothing is pooled: 1 real")
+
+
+def test_the_figure_has_a_column_per_real_panel_and_one_pooled() -> None:
+    figure = forest_figure(RESULTS)
+    axes = figure.axes
+    assert len(axes) == 4
+    names = [text.get_text() for text in axes[0].get_yticklabels()]
+    assert names == ["cs_rank", "revin", "no normalization", "leaky"]
+    pooled = RESULTS.pooled.set_index(["measure", "variant"])["gain"]
+    drawn = [line.get_xdata()[0] for line in axes[-1].lines if line.get_marker() == "o"]  # type: ignore[index]
+    expected = [pooled["rank_ic", name] for name in ("cs_rank", "revin", "none")]
+    assert np.allclose(sorted(drawn), sorted(expected))
+
+
+def test_the_page_escapes_text_and_shows_every_table() -> None:
+    report = study_report(RESULTS)
+    assert "A study &lt;with&gt; made-up numbers" in report.page
+    for text in (*study_answers(RESULTS), RESULTS.plan, "universal-portfolios", "run0"):
+        assert text.replace("'", "&#39;") in report.page
+    assert report.page.count("<h3 id=") == len(RESULTS.titles)
+    assert "seed within a fold and variant" in report.page
+    assert report.figures["forest"].startswith(b"<svg")
+
+
+def test_the_markdown_names_what_is_left_out() -> None:
+    text = study_markdown(RESULTS)
+    assert "Left out: toronto (package universal" in text.replace("\\", "")
