@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from foldproof.models.date_rows import hull
 from foldproof.models.spec import Spec, at_least, plain_numbers
 from foldproof.tasks.split.cut import Cutter, PlanError, known_rows
 from foldproof.tasks.split.fold import Fold
@@ -65,6 +66,8 @@ class WalkForward(Spec):
     """Keep only this many newest folds. None: all."""
     anchor: Literal["start", "end"] = "end"
     """end: the last test block ends with the data; start: the first begins as early as possible."""
+    plan: Literal["walk_forward"] = "walk_forward"
+    """The kind of plan: folds that move forward in time, or combinatorial."""
 
     def __post_init__(self) -> None:
         plain_numbers(self)
@@ -152,7 +155,7 @@ class WalkForward(Spec):
         """
         calendar, place = np.unique(checked_groups(X, groups), return_inverse=True)
         for fold in self.folds(calendar):
-            yield rows_within(place, fold.train), rows_within(place, fold.test)
+            yield rows_within(place, hull(fold.train)), rows_within(place, hull(fold.test))
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
         """Number of folds of the dates in ``groups``."""
