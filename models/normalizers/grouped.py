@@ -9,6 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from foldproof.models.date_rows import Rows
 from foldproof.models.normalizers.combined import COUPLINGS
 from foldproof.models.normalizers.neutral import ON, NeutralZScore
 from foldproof.models.normalizers.variant import (
@@ -118,7 +119,7 @@ class Grouped:
         axes = {independent(part) for part in self.parts if part is not None}
         return axes.pop() if len(axes) == 1 else None if axes else "dates"
 
-    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+    def fit(self, values: Tensor, member: Tensor, rows: Rows) -> dict[str, Tensor]:
         """The state of every group on its own features, and the groups of all features.
 
         Raises:

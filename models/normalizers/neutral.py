@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from foldproof.models.date_rows import Rows
 from foldproof.models.normalizers.scaling import in_blocks, root
 from foldproof.models.normalizers.variant import Axis, Scaled, Variant
 from foldproof.models.spec import STYLES, nearest, require
@@ -74,7 +75,7 @@ class NeutralZScore:
         """The same with the style columns of its ``state``."""
         return replace(self, columns=tuple(torch.as_tensor(state[COLUMNS]).tolist()))
 
-    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+    def fit(self, values: Tensor, member: Tensor, rows: Rows) -> dict[str, Tensor]:
         """The numbers of the style columns; nothing is fitted.
 
         Raises:
