@@ -34,6 +34,10 @@ MOST, LONGEST = 20, 1000
 """Faults that a message lists, and characters of each."""
 
 
+UNUSED_HORIZON = 1
+"""The default of split.horizon, which a saved configuration has."""
+
+
 class ConfigError(ValueError):
     """A configuration that cannot be used; the message has one line per fault."""
 
@@ -78,6 +82,10 @@ def described(
     """
     for text in overrides:
         apply_override(tree, text, schema)
+    split = tree.get("split")
+    if isinstance(split, dict) and split.get("horizon", UNUSED_HORIZON) != UNUSED_HORIZON:
+        right = "horizon" if "forecaster" in tree else "target.horizon"
+        raise ConfigError(f"{fault}\n  split.horizon: labels end as {right} says; set it instead")
     try:
         return schema.model_validate(tree)
     except ValidationError as error:

@@ -65,8 +65,9 @@ class Experiment(Description):
     variants: tuple[str, ...]
     """Keys of models.normalizers.VARIANTS, or package.module:attribute for your own. Several are
     combined as cs_rank + layer_norm; zscore @ date_block trains on these batches, and
-    zscore -> cs_rank on this kind of target, whatever target.kind scores. A mapping of features to
-    variants, such as {close: price_relative, "*": cs_rank}, normalizes groups of features."""
+    zscore -> cs_rank on this kind of target, whatever target.kind scores. neutral_zscore ~ beta_63
+    names its style columns. A mapping of features to variants, such as
+    {close: price_relative, "*": cs_rank}, normalizes groups of features."""
     references: tuple[str, ...] = tuple(REFERENCES)
     """Forecasters to compare the LSTM with: keys of tasks.train.REFERENCES, or feature:<name>, such
     as feature:momentum_252_21, for one feature alone with the sign of the training block."""

@@ -20,7 +20,7 @@ SILENCE = timedelta(seconds=5 * EVERY)
 ENDED = ("Completed", "Failed", "Crashed", "Cancelled")
 
 
-def silent_runs(tag: str) -> AutomationCore:
+def silent_runs(tag: str, silence: timedelta = SILENCE) -> AutomationCore:
     """The automation that marks silent runs of the deployments with ``tag`` as crashed."""
     ends = {f"prefect.flow-run.{state}" for state in ENDED}
     trigger = EventTrigger(
@@ -31,15 +31,15 @@ def silent_runs(tag: str) -> AutomationCore:
         for_each={"prefect.resource.id"},
         posture=Posture.Proactive,
         threshold=1,
-        within=SILENCE,
+        within=silence,
     )
-    message = f"no sign of life for {SILENCE.seconds} seconds: its process or machine is gone"
+    message = f"no sign of life for {silence.seconds} seconds: its process or machine is gone"
     crash = ChangeFlowRunState(name=None, state=StateType.CRASHED, message=message, force=False)
     return AutomationCore(name=NAME, trigger=trigger, actions=[crash])
 
 
-def crash_silent_runs(tag: str) -> None:
+def crash_silent_runs(tag: str, silence: timedelta = SILENCE) -> None:
     """Create the automation on the Prefect server unless it is there."""
     with get_client(sync_client=True) as client:
         if not client.read_automations_by_name(NAME):
-            client.create_automation(silent_runs(tag))
+            client.create_automation(silent_runs(tag, silence))

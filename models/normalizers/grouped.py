@@ -255,9 +255,10 @@ def with_features(variant: Variant, features: Sequence[str]) -> Variant:
 
 
 def with_state(variant: Variant, state: Mapping[str, object]) -> Variant:
-    """``variant`` with its groups of features as the state of its input normalizer has them."""
+    """``variant`` with its groups or styles as the state of its input normalizer has them."""
     if not variant.groups:
-        return variant
+        known = getattr(variant.input, "with_state", None)
+        return replace(variant, input=known(state)) if known else variant
     columns = torch.as_tensor(state[COLUMNS])
     return _with_columns(variant, tuple(columns.tolist()))
 

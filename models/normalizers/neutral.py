@@ -1,6 +1,6 @@
 """What is left of features without style columns, by a regression across the date's members."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -70,6 +70,10 @@ class NeutralZScore:
             f"name fewer, as in neutral_zscore{ON}{styles[0]}",
         )
         return replace(self, columns=tuple(list(features).index(name) for name in styles))
+
+    def with_state(self, state: Mapping[str, object]) -> "NeutralZScore":
+        """The same with the style columns of its ``state``."""
+        return replace(self, columns=tuple(torch.as_tensor(state[COLUMNS]).tolist()))
 
     def fit(self, values: Tensor, member: Tensor, rows: Rows) -> dict[str, Tensor]:
         """The numbers of the style columns; nothing is fitted.

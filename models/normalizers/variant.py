@@ -35,7 +35,8 @@ class InputNormalizer(Protocol):
     not write to what it gets.
 
     One that needs the names of the features has a method ``named``, which gets them and returns the
-    normalizer to fit. Its state keeps what it needs of them.
+    normalizer to fit. Its state keeps what it needs of them, and ``with_state`` returns the same
+    from the state.
     """
 
     def fit(self, values: Tensor, member: Tensor, rows: Rows) -> dict[str, Tensor]:

@@ -54,7 +54,7 @@ def line_of(query: str, message: str) -> int | None:
     lines = one(query).splitlines()
     counted = LINE.search(message)
     if counted:
-        return min(int(counted[1]), len(lines))
+        return max(1, min(int(counted[1]), len(lines)))  # a query may be empty
     found = NAMED.search(message)
     if not found:
         return None

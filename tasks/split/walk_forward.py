@@ -60,7 +60,8 @@ class WalkForward(Spec):
     embargo: int = 0
     """Trading days between the last label of a block and the next block."""
     horizon: int = 1
-    """Rows until a label is known; used only if label ends are not given."""
+    """Rows until a label is known, in Python without label ends. A configuration sets
+    target.horizon instead, and any other value here is refused."""
     keep: int | None = None
     """Keep only this many newest folds. None: all."""
     anchor: Literal["start", "end"] = "end"

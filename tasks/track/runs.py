@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from foldproof.tasks.track.entries import Value, metrics, params, tags
-from foldproof.tasks.track.store import Store
+from foldproof.tasks.track.store import Store, in_quotes
 
 SUMMARY = ""
 """Key of the summary run among runs keyed by variant."""
@@ -39,7 +39,7 @@ def finished_runs(store: Store, comparison: str, missing: str = "") -> dict[str,
     while True:
         page = store.client.search_runs(
             [store.experiment_id],
-            f"tags.comparison = '{comparison}'",
+            f"tags.comparison = {in_quotes(comparison)}",
             order_by=["attributes.start_time ASC"],
             page_token=token,
         )
@@ -57,7 +57,7 @@ def finished_runs(store: Store, comparison: str, missing: str = "") -> dict[str,
 
 def delete(store: Store, run_id: str) -> None:
     """Delete a run, first its models: MLflow would list a half-written one as pending for ever."""
-    own = f"source_run_id = '{run_id}'"
+    own = f"source_run_id = {in_quotes(run_id)}"
     for model in store.client.search_logged_models([store.experiment_id], own):
         store.client.delete_logged_model(model.model_id)
     store.client.delete_run(run_id)

@@ -131,6 +131,10 @@ BAD_SETTINGS = {
     "start after end": ("data.end=2001-01-01", "start must be before end"),
     "a horizon of zero": ("target.horizon=0", "horizon must be at least 1; it is 0"),
     "an unknown unit of a period": ("split.train=5Q", "5Q"),
+    "the horizon in the wrong section": (
+        "split.horizon=5",
+        "split.horizon: labels end as target.horizon says; set it instead",
+    ),
     "no validation": ("split.validation=0", "validation"),
     "a reference variant that is not compared": (
         "statistics.reference=revin",

@@ -1,6 +1,8 @@
 """The servers of ``conf/server/run`` on PostgreSQL, and the same flow from two workers at once."""
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -15,6 +17,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from foldproof.conf.load import load
+from foldproof.tasks.track.server.password_server import PASSWORD
 from tests.flows.served import ROOT, SMALL, Api, environment, free_port, running, until
 from tests.tasks.track.conftest import OTHERS_WARNINGS
 
@@ -25,12 +28,40 @@ BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
 
 def test_the_compose_file_describes_the_same_servers():
-    """Read as YAML only: there is no engine here to run it."""
+    """Read as YAML only: there is no engine here to run it. See the next test too."""
     services = yaml.safe_load((ROOT / "conf" / "server" / "compose.yaml").read_text())["services"]
     assert list(services) == ["postgres", "mlflow", "prefect"]
     for name in ("mlflow", "prefect"):
         assert all(port.startswith("127.0.0.1:") for port in services[name]["ports"])
         assert services[name]["depends_on"]["postgres"]["condition"] == "service_healthy"
+
+
+@pytest.mark.parametrize("name", ["postgres", "mlflow", "prefect"])
+def test_what_a_container_names_is_there(name: str) -> None:
+    """Each file and volume that it mounts, each file that its command reads, each package."""
+    place = ROOT / "conf" / "server"
+    text = (place / "compose.yaml").read_text()
+    described = yaml.safe_load(text)
+    service = described["services"][name]
+    targets = [one["target"] for one in service.get("configs", [])]
+    assert {one["source"] for one in service.get("configs", [])} <= described["configs"].keys()
+    for volume in service["volumes"]:
+        source, target, *_ = volume.split(":")
+        targets.append(target)
+        assert (place / source).resolve().is_file() or source in described["volumes"], source
+    for needed in service.get("depends_on", {}):
+        assert "healthcheck" in described["services"][needed]
+    command = shlex.split(service.get("command", [""])[-1])
+    assert {one for one in command if one.endswith(".py")} <= {*targets}
+    assert {one for one in command if one.endswith(".txt")} <= {*targets}
+    if name == "mlflow":
+        assert service["environment"][PASSWORD] in targets
+    pinned = {line.partition("==")[0] for line in (ROOT / "constraints.txt").open()}
+    if command:
+        packages = command[command.index("/constraints.txt") + 1 : command.index("&&")]
+        assert {package.partition("[")[0] for package in packages} <= pinned
+    variables = set(re.findall(r"\$\{(\w+)", text))
+    assert variables == {"FOLDPROOF_PASSWORD"}
 
 
 def test_the_error_for_a_missing_password_says_how_to_get_one(tmp_path):

@@ -11,7 +11,7 @@ from PIL import Image
 from foldproof.tasks.track.outbox.entries import CALLS, IMAGES, MODELS, RUNS, Entry
 from foldproof.tasks.track.outbox.journal import EXPERIMENT, decoded
 from foldproof.tasks.track.runs import SUMMARY, finished_runs
-from foldproof.tasks.track.store import Store
+from foldproof.tasks.track.store import Store, in_quotes
 
 
 def send(store: Store, entry: Entry) -> dict[str, Mapping[str, str]]:
@@ -88,7 +88,7 @@ class Delivery:
                 self.finished[key] = finished_runs(self.store, *key)
             return self.finished[key].get(tags.get("variant", SUMMARY))
         same = " and ".join(
-            f"tags.{name} = '{tags[name]}'" for name in ("kind", "model", "version")
+            f"tags.{name} = {in_quotes(tags[name])}" for name in ("kind", "model", "version")
         )
         found = self.store.client.search_runs([self.store.experiment_id], same, max_results=1)
         return str(found[0].info.run_id) if found else None

@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 
 from foldproof.tasks.track.entries import params, value_of
 from foldproof.tasks.track.model.find_model import LATEST, NAMED, run_of
-from foldproof.tasks.track.store import Store, TrackingError, artifact_folder
+from foldproof.tasks.track.store import Store, TrackingError, artifact_folder, in_quotes
 
 FINISHED = "attributes.status = 'FINISHED'"
 SUMMARIES = f"tags.kind = 'summary' and {FINISHED}"
@@ -73,7 +73,7 @@ def earlier_trials(store: Store, comparison: str, own: Iterable[Mapping[str, str
     token = None
     while True:
         page = store.client.search_runs(
-            [store.experiment_id], f"{CANDIDATES} and tags.comparison != '{comparison}'",
+            [store.experiment_id], f"{CANDIDATES} and tags.comparison != {in_quotes(comparison)}",
             page_token=token,
         )  # fmt: skip
         found |= {as_trial(run.data.params) for run in page}

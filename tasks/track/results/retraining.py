@@ -18,7 +18,7 @@ from foldproof.tasks.track.results.comparison import write_findings
 from foldproof.tasks.track.results.comparison_entries import settings as ranking_settings
 from foldproof.tasks.track.results.panel_input import as_input, panel_dataset
 from foldproof.tasks.track.runs import logged_run
-from foldproof.tasks.track.store import Store, TrackingError
+from foldproof.tasks.track.store import Store, TrackingError, in_quotes
 from foldproof.tasks.train.serving.training_values import trained_on
 
 EVIDENCE = "evidence.json"
@@ -139,7 +139,8 @@ def find_evidence(store: Store, model: str) -> Evidence:
     """
     found = store.client.search_runs(
         [store.experiment_id],
-        f"tags.kind = 'retraining' and tags.model = '{model}' and attributes.status = 'FINISHED'",
+        f"tags.kind = 'retraining' and tags.model = {in_quotes(model)} "
+        "and attributes.status = 'FINISHED'",
         order_by=["tags.night DESC", "attributes.start_time DESC"],
         max_results=1,
     )

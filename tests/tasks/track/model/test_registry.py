@@ -186,6 +186,7 @@ def test_the_tested_dates_are_those_of_the_newest_finished_retraining(store, tmp
     assert (found.champion, found.since) == ("1", date(2024, 3, 1))
     pd.testing.assert_frame_equal(found.rows, made.decision.evidence.rows)
     assert find_evidence(store, "another").newest is None
+    assert find_evidence(store, "o'brien").newest is None
     open_run = store.client.create_run(
         store.experiment_id, tags={"kind": "retraining", "model": MODEL}
     )
