@@ -23,7 +23,12 @@ import numpy as np
 from scipy.signal import lfilter
 from scipy.special import stdtr
 
-from foldproof.tasks.statistics.mean_test import frequencies, mean_and_error, ratio
+from foldproof.tasks.statistics.mean_test import (
+    dates_needed,
+    frequencies,
+    mean_and_error,
+    ratio,
+)
 from foldproof.tasks.statistics.sequential_test import YEAR, block_slices, exceeds, spent_level
 
 LEVEL, CHALLENGERS = 0.05, 3
@@ -94,6 +99,8 @@ def false_promotions(stocks: int, horizon: int, years: int, seed: int = 0) -> np
         daily = differences(stocks, horizon, longest + EVERY * (ASKS - 1), [0.0] * CHALLENGERS, rng)
         before = [
             formerly_promoted(daily[longest - stretch :], horizon, stretch).any()
+            if stretch >= dates_needed(horizon)
+            else np.nan  # no test of so few dates
             for stretch in STRETCHES
         ]
         rows.append([promoted(daily[-YEAR:], horizon).any(), *before])
@@ -112,8 +119,8 @@ def power(stocks: int, horizon: int, gain: float, years: int, seed: int = 1) -> 
 
 
 def share(value: float, count: int) -> str:
-    """A share with its standard error."""
-    return f"{value:.3f} ({np.sqrt(value * (1 - value) / count):.3f})"
+    """A share with its standard error; a dash where nothing could be tested."""
+    return "-" if np.isnan(value) else f"{value:.3f} ({np.sqrt(value * (1 - value) / count):.3f})"
 
 
 def main() -> None:
