@@ -1,11 +1,10 @@
 """The checks on entry: each row by itself, then the table as a whole."""
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import pandera.pandas as pa
-from pandera.errors import SchemaErrors
 
 from foldproof.tasks.data.rows import (
     LARGEST,
@@ -18,17 +17,30 @@ from foldproof.tasks.data.rows import (
 )
 from foldproof.tasks.data.sources.parse import STAMP, fault
 
-POSITIVE = pa.Check(lambda x: x > 0, error="is not positive; correct it or leave the cell empty")
-FINITE = pa.Check(lambda x: ~np.isinf(x), error="is infinite; correct it or leave the cell empty")
-FITS = pa.Check(
-    lambda x: ~(np.isfinite(x) & (x.abs() > LARGEST)),
-    error=f"is beyond {LARGEST:.1e}, the largest number of a panel; rescale the column",
-)
-NOT_NEGATIVE = pa.Check(lambda x: x >= 0, error="is negative; correct it or leave the cell empty")
+if TYPE_CHECKING:
+    from pandera.pandas import DataFrameSchema
 
 
-def schema(frame: pd.DataFrame, today: date) -> pa.DataFrameSchema:
-    """The conditions on each row, for the columns that ``frame`` has."""
+def schema(frame: pd.DataFrame, today: date) -> "DataFrameSchema":
+    """The conditions on each row, for the columns that ``frame`` has.
+
+    pandera is imported here, since most processes read panels that were checked before.
+    """
+    import pandera.pandas as pa
+
+    positive = pa.Check(
+        lambda x: x > 0, error="is not positive; correct it or leave the cell empty"
+    )
+    finite = pa.Check(
+        lambda x: ~np.isinf(x), error="is infinite; correct it or leave the cell empty"
+    )
+    fits = pa.Check(
+        lambda x: ~(np.isfinite(x) & (x.abs() > LARGEST)),
+        error=f"is beyond {LARGEST:.1e}, the largest number of a panel; rescale the column",
+    )
+    not_negative = pa.Check(
+        lambda x: x >= 0, error="is negative; correct it or leave the cell empty"
+    )
     past = pa.Check(
         lambda x: x <= pd.Timestamp(today),
         error=f"is in the future (today is {today}); correct it or remove the row",
@@ -36,16 +48,16 @@ def schema(frame: pd.DataFrame, today: date) -> pa.DataFrameSchema:
     columns = {
         "date": pa.Column(STAMP, past),
         "symbol": pa.Column(),
-        "price": pa.Column(float, [POSITIVE, FINITE], nullable=True),
-        "volume": pa.Column(float, [NOT_NEGATIVE, FINITE], nullable=True),
+        "price": pa.Column(float, [positive, finite], nullable=True),
+        "volume": pa.Column(float, [not_negative, finite], nullable=True),
         "member": pa.Column(bool),
         "known": pa.Column(STAMP, nullable=True),
-        "target": pa.Column(float, [FINITE, FITS], nullable=True),
+        "target": pa.Column(float, [finite, fits], nullable=True),
         "label_end": pa.Column(STAMP, nullable=True),
         "industry": pa.Column(),
     }
     free = [name for name in free_columns(frame) if frame[name].dtype.kind == "f"]
-    columns |= {name: pa.Column(None, [FINITE, FITS], nullable=True) for name in free}
+    columns |= {name: pa.Column(None, [finite, fits], nullable=True) for name in free}
     return pa.DataFrameSchema({name: columns[name] for name in columns if name in frame})
 
 
@@ -59,6 +71,8 @@ def checked(rows: Rows, today: date) -> Rows:
     Raises:
         DataError: The first condition that fails, its first row, and the number of such rows.
     """
+    from pandera.errors import SchemaErrors
+
     frame = rows.frame
     try:
         schema(frame, today).validate(frame, lazy=True)
