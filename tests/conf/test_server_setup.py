@@ -56,7 +56,8 @@ def test_what_a_container_names_is_there(name: str) -> None:
     assert {one for one in command if one.endswith(".txt")} <= {*targets}
     if name == "mlflow":
         assert service["environment"][PASSWORD] in targets
-    pinned = {line.partition("==")[0] for line in (ROOT / "constraints.txt").open()}
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = {line.partition("==")[0] for line in lines}
     if command:
         packages = command[command.index("/constraints.txt") + 1 : command.index("&&")]
         assert {package.partition("[")[0] for package in packages} <= pinned
