@@ -6,7 +6,7 @@ from typing import Any, ClassVar, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationInfo, field_validator
 
-from foldproof.models.spec import OWN, Interval, check_setting, require_distinct
+from foldproof.models.spec import Interval, check_setting, own_form, require_distinct
 
 JsonSchema = dict[str, Any]
 OWN_PATTERN = r"^[\w.]+:\w+$"
@@ -61,6 +61,8 @@ def fill_in(schema: JsonSchema, spec: Any, resolve: Callable[[JsonSchema], JsonS
     for name, names in spec.__choices__.items():
         offer(fields[name], [*names])
     for name, field in fields.items():
+        if "oneOf" in field:  # Prefect's form offers the alternatives of anyOf
+            field["anyOf"] = field.pop("oneOf")
         below = {part.__name__: part for part in parts_of(kinds[name]) if is_dataclass(part)}
         for reference in references(field):
             target = resolve(reference)
@@ -103,13 +105,14 @@ def offer(field: JsonSchema, names: list[str]) -> None:
     If users may name their own, the form first asks which of the two they mean, because Prefect
     draws either a list of choices or a list of texts.
     """
-    built_in: JsonSchema = {"type": "string", "enum": [name for name in names if name != OWN]}
+    form = own_form(names)
+    built_in: JsonSchema = {"type": "string", "enum": [name for name in names if name != form]}
     many = field.get("type") == "array"
-    if OWN not in names:
+    if not form:
         field.update({"items": built_in} if many else built_in)
         return
     own: JsonSchema = {"type": "string", "pattern": OWN_PATTERN}
-    titles = "built in", f"your own{', too' * many}: {OWN}"
+    titles = "built in", f"your own{', too' * many}: {form}"
     if many:
         one = f"({'|'.join(built_in['enum'])}|{OWN_PATTERN[1:-1]})"
         groups = rf"{one}\([^()&]+\)( & {one}\([^()&]+\))*"

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from foldproof.conf.names import is_section, kinds_of, read_yaml, setting_at
 from foldproof.conf.schema import Experiment
 from foldproof.models.spec import clipped, nearest
+from foldproof.tasks.split import PLANS
 
 PRESETS = Path(__file__).resolve().parent
 
@@ -31,6 +32,10 @@ Schema = TypeVar("Schema", bound=BaseModel)
 
 MOST, LONGEST = 20, 1000
 """Faults that a message lists, and characters of each."""
+
+
+UNUSED_HORIZON = 1
+"""The default of split.horizon, which a saved configuration has."""
 
 
 class ConfigError(ValueError):
@@ -77,6 +82,10 @@ def described(
     """
     for text in overrides:
         apply_override(tree, text, schema)
+    split = tree.get("split")
+    if isinstance(split, dict) and split.get("horizon", UNUSED_HORIZON) != UNUSED_HORIZON:
+        right = "horizon" if "forecaster" in tree else "target.horizon"
+        raise ConfigError(f"{fault}\n  split.horizon: labels end as {right} says; set it instead")
     try:
         return schema.model_validate(tree)
     except ValidationError as error:
@@ -143,13 +152,19 @@ def describe(error: ValidationError, schema: type[BaseModel] = Experiment) -> It
     """One line per fault: the dotted key, what is wrong, and the nearest valid key."""
     places = [fault["loc"] for fault in error.errors()]
     for fault in error.errors():
+        if fault["type"] == "union_tag_invalid":
+            said, section = fault["ctx"], ".".join(untagged(fault["loc"]))
+            known = said["expected_tags"].replace(", ", " or ")
+            yield f"{section}.plan must be {known}; it is {clipped(said['tag'])}"
+            continue
         inside = [one for one in places if one[:-1] == fault["loc"]]
         if fault["type"] == "too_short" and inside:
             continue  # the entries are wrong, and pydantic counts none of them
-        key = ".".join(str(part) for part in fault["loc"])
+        place = untagged(fault["loc"])
+        key = ".".join(place)
         if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-            *path, last = (str(part) for part in fault["loc"])
-            valid = keys_at(path, schema)
+            *path, last = place
+            valid = keys_at([str(part) for part in fault["loc"][:-1]], schema)
             elsewhere = [".".join(place) for place in places_of(last, schema)]
             hint = (
                 (f"; did you mean {elsewhere[0]}?" if len(elsewhere) == 1 else "")
@@ -165,6 +180,15 @@ def describe(error: ValidationError, schema: type[BaseModel] = Experiment) -> It
             message = fault["msg"].removeprefix("Value error, ")
             given = "" if fault["type"] == "value_error" else f" (it is {clipped(fault['input'])})"
             yield f"{named(fault['loc'], message, schema)}{given}"
+
+
+def untagged(place: Sequence[Any]) -> list[str]:
+    """The parts of a fault's key; pydantic adds the kind of plan after ``split``."""
+    parts = [str(part) for part in place]
+    if "split" in parts:
+        after = parts.index("split") + 1
+        parts[after : after + 1] = [part for part in parts[after : after + 1] if part not in PLANS]
+    return parts
 
 
 NUMBER, DATE = "must be a number", "must be a date such as 2020-12-31"
@@ -200,11 +224,11 @@ def expected(fault: Mapping[str, Any], keys: Sequence[str]) -> str:
 
 def named(place: Sequence[Any], message: str, schema: type[BaseModel]) -> str:
     """``message`` with the dotted key of its setting in front."""
-    path = [str(part) for part in place]
+    path = untagged(place)
     key, first = ".".join(path), message.split()[0]
     if path and first == path[-1]:
         return key + message.removeprefix(first)
-    if first.partition(".")[0] in keys_at(path, schema):
+    if first.partition(".")[0] in keys_at([str(part) for part in place], schema):
         return ".".join([*path, message])
     return f"{key}: {message}" if key else message
 

@@ -83,7 +83,15 @@ def setting_at(path: list[str], schema: Any) -> Any:
     found: Any = schema
     for part in path:
         kinds = [kind for kind in kinds_of(found) if kind is not NoneType]
-        section = next((kind for kind in kinds if is_section(kind)), None)
+        sections = [kind for kind in kinds if is_section(kind)]
+        if len(sections) > 1:  # the part is a setting of one of them, or says which
+            named = [kind for kind in sections if getattr(kind, "plan", None) == part]
+            holds = [kind for kind in sections if part in get_type_hints(kind)]
+            found = named[0] if named else Any
+            if holds:
+                found = get_type_hints(holds[0], include_extras=True)[part]
+            continue
+        section = next(iter(sections), None)
         listed = next((kind for kind in kinds if get_origin(kind) in (dict, Mapping, tuple)), None)
         if section is not None:
             found = get_type_hints(section, include_extras=True).get(part, Any)

@@ -79,5 +79,5 @@ def differences(plan: Mapping[str, Any], run: Mapping[str, Any], prefix: str = "
 
 
 def subset(part: list[Any], whole: list[Any]) -> bool:
-    """Whether every entry of ``part`` is in ``whole``."""
-    return all(one in whole for one in part)
+    """Whether ``part`` has entries, all of which are in ``whole``."""
+    return bool(part) and all(one in whole for one in part)

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from foldproof.conf.compute import ComputeSpec
 from foldproof.conf.form import Description
@@ -17,15 +17,30 @@ from foldproof.models.normalizers import CONTROLS, VARIANTS, grouped_name, resol
 from foldproof.models.spec import OWN, NetworkSpec, TrainingSpec, at_least, require
 from foldproof.tasks.attribute.spec import AttributionSpec
 from foldproof.tasks.compare.spec import StatisticsSpec
+from foldproof.tasks.data.features.target import KINDS
 from foldproof.tasks.data.spec import DataSpec, TargetSpec
 from foldproof.tasks.decompose.spec import DecompositionSpec
 from foldproof.tasks.diagnose.spec import AuditSpec
 from foldproof.tasks.operate.spec import OperationSpec
 from foldproof.tasks.portfolio.spec import PortfolioSpec
-from foldproof.tasks.split import WalkForward
+from foldproof.tasks.split import CombinatorialPurged, WalkForward
 from foldproof.tasks.track.spec import TrackingSpec
-from foldproof.tasks.train.references import REFERENCES
+from foldproof.tasks.train.references import FEATURE_REFERENCE, REFERENCES, reference_of
 from foldproof.tasks.train.tuning import TuningSpec
+
+
+def kind_of_plan(split: object) -> object:
+    """The value of ``split.plan``; walk_forward where none is set."""
+    named = split.get("plan") if isinstance(split, Mapping) else getattr(split, "plan", None)
+    return "walk_forward" if named is None else named
+
+
+AnyPlan = Annotated[
+    Annotated[WalkForward, Tag("walk_forward")]
+    | Annotated[CombinatorialPurged, Tag("combinatorial")],
+    Discriminator(kind_of_plan),
+]
+"""A plan as the settings describe it: ``plan`` says which."""
 
 
 class Experiment(Description):
@@ -33,7 +48,10 @@ class Experiment(Description):
 
     __bounds__: ClassVar = at_least(0, "seeds")
     __choices__: ClassVar = MappingProxyType(
-        {"variants": (*VARIANTS, *CONTROLS, OWN), "references": REFERENCES}
+        {
+            "variants": (*VARIANTS, *CONTROLS, OWN),
+            "references": (*REFERENCES, FEATURE_REFERENCE),
+        }
     )
 
     name: str
@@ -42,15 +60,17 @@ class Experiment(Description):
     """Source and features of the panel."""
     target: TargetSpec = TargetSpec()
     """Target of the forecasts."""
-    split: WalkForward
-    """Plan of the walk-forward folds."""
+    split: AnyPlan
+    """Plan of the folds: walk-forward, or combinatorial with the paths of a cross-validation."""
     variants: tuple[str, ...]
     """Keys of models.normalizers.VARIANTS, or package.module:attribute for your own. Several are
     combined as cs_rank + layer_norm; zscore @ date_block trains on these batches, and
-    zscore -> cs_rank on this kind of target, whatever target.kind scores. A mapping of features to
-    variants, such as {close: price_relative, "*": cs_rank}, normalizes groups of features."""
+    zscore -> cs_rank on this kind of target, whatever target.kind scores. neutral_zscore ~ beta_63
+    names its style columns. A mapping of features to variants, such as
+    {close: price_relative, "*": cs_rank}, normalizes groups of features."""
     references: tuple[str, ...] = tuple(REFERENCES)
-    """Forecasters to compare the LSTM with: keys of tasks.train.REFERENCES."""
+    """Forecasters to compare the LSTM with: keys of tasks.train.REFERENCES, or feature:<name>, such
+    as feature:momentum_252_21, for one feature alone with the sign of the training block."""
     network: NetworkSpec = NetworkSpec()
     """The LSTM."""
     training: TrainingSpec = TrainingSpec()
@@ -93,6 +113,14 @@ class Experiment(Description):
             resolve(name)
         return names
 
+    @field_validator("references")
+    @classmethod
+    def known_references(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Each is built in, or one feature; whether the panel has it is known later."""
+        for name in names:
+            reference_of(name)
+        return names
+
     @model_validator(mode="after")
     def fits_together(self) -> "Experiment":
         """Conditions on several specs together."""
@@ -100,6 +128,8 @@ class Experiment(Description):
             self.split.validation != 0,
             "split.validation must not be 0: early stopping and the references need it",
         )
+        if isinstance(self.split, CombinatorialPurged):
+            self._suits_paths(self.split)
         require(
             self.statistics.base(self.variants) in self.variants,
             f"statistics.reference {self.statistics.reference!r} must be one of the variants "
@@ -121,6 +151,32 @@ class Experiment(Description):
             require_samples(name, resolve(name), self.training)
         return self
 
+    def _suits_paths(self, split: CombinatorialPurged) -> None:
+        """Conditions on the other specs where each date is forecast on several paths."""
+        least = self.network.window - 1 - self.target.horizon
+        require(
+            split.embargo >= least,
+            f"split.embargo must be at least {least} with windows of {self.network.window} rows "
+            f"and a horizon of {self.target.horizon}: otherwise windows that are trained on read "
+            f"dates of the test groups before them; it is {split.embargo}",
+        )
+        require(
+            len(self.seeds) == 1 or not self.statistics.ensemble,
+            "statistics.ensemble must be false with several seeds and split.plan combinatorial: "
+            "the figures of a path are those of single networks",
+        )
+        for name in self.variants:
+            require(
+                not getattr(resolve(name).window, "ahead", 0),
+                f"variant {name} learns from the rows after its windows, which may be tested with "
+                "split.plan combinatorial: leave it out, or use walk_forward",
+            )
+        require(
+            not self.tuning.folds,
+            "tuning.folds must be 0 with split.plan combinatorial: its folds are in no order, so "
+            "none is older than all that are scored",
+        )
+
     def tonight(self, start: datetime | None = None) -> "Experiment":
         """This experiment without rows after its night.
 
@@ -139,6 +195,17 @@ class Experiment(Description):
         """The target that a variant trains on; all are scored on ``target``."""
         kind = resolve(variant).target
         return self.target if kind is None else replace(self.target, kind=kind)
+
+    def network_of(self, variant: str, network: NetworkSpec | None = None) -> NetworkSpec:
+        """The network of a variant, by default ``network`` of the settings, for its target.
+
+        RevIN and Dish-TS undo the normalization of a window on the forecast, by the level and
+        spread of one feature. A target that compares the stocks of a date has neither, so there the
+        forecast would begin with an error that training has to unlearn.
+        """
+        given = network or self.network
+        across = KINDS[self.target_of(variant).kind].cross_sectional
+        return replace(given, denormalize=False) if across else given
 
     @property
     def controls(self) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ from foldproof.tasks.diagnose.spec import purged_by
 from foldproof.tasks.diagnose.task import audit_outside, audit_panel, audit_variant
 from foldproof.tasks.diagnose.variant import OwnForecaster, OwnRows
 from foldproof.tasks.report.task import draw_audit
-from foldproof.tasks.split import Fold
+from foldproof.tasks.split import Fold, walk_forward_of
 from foldproof.tasks.split.task import plan_folds
 from foldproof.tasks.timing import Stopwatch, Timed
 from foldproof.tasks.track.results.audit import Audit
@@ -55,7 +55,7 @@ def audit(experiment: Experiment, quick: bool) -> Audit:
         find_store(experiment.tracking)
         source = experiment.data, experiment.target
         panel = load_panel(*source, PANELS.resolve(), checked_panel(*source))
-        plan = plan_folds(experiment.split, panel)
+        plan = plan_folds(walk_forward_of(experiment.split, "an audit from raw rows"), panel)
     screen.opening(experiment.name, experiment.variants, plan.folds[-1])
     with watch("audits"):
         missing: dict[str, str] = {}
@@ -141,7 +141,7 @@ def audit_variants(
             return []
 
         forecaster = OwnForecaster(
-            variant, experiment.data, experiment.target_of(variant), experiment.network,
+            variant, experiment.data, experiment.target_of(variant), experiment.network_of(variant),
             experiment.training, experiment.seeds[0],
         )  # fmt: skip
         submit = partial(

@@ -10,8 +10,8 @@ from foldproof.flows.benchmark import screen_table
 from foldproof.flows.commands.shell import fail
 from foldproof.flows.paths import AUDITS
 from foldproof.flows.processes.side_by_side import side_by_side
-from foldproof.models.normalizers import CONTROLS, VARIANTS, resolve
-from foldproof.tasks.data.features.target import KINDS
+from foldproof.models.normalizers import resolve
+from foldproof.tasks.diagnose.certify.catalogue import EVERYTHING
 from foldproof.tasks.diagnose.certify.certificate import (
     Certificate,
     certify,
@@ -31,17 +31,6 @@ from foldproof.tasks.version import HOUSE, code_version
 
 FOLDER = AUDITS / "variants"
 """The newest certificates: certificate.md, .json and .parquet."""
-COMBINATIONS = (
-    "cs_rank + layer_norm @ date_block",
-    "rolling_zscore + batch_norm_hidden -> cs_rank",
-    "zscore + st_norm",
-    "neutral_zscore ~ small tied + rms_norm",
-    "instance_norm(noise) & robust_zscore(price) & cs_rank(*) + weight_norm",
-)
-"""Combinations of every kind, on the features of the certification panel."""
-TARGETS = tuple(f"zscore -> {kind}" for kind in KINDS)
-EVERYTHING = (*VARIANTS, *CONTROLS, *TARGETS, *COMBINATIONS)
-"""What is certified without names."""
 
 
 def run_certify(names: Sequence[str], quick: bool) -> int:

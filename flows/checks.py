@@ -15,15 +15,17 @@ from foldproof.flows.processes.api import ServerError
 from foldproof.flows.processes.workers import DiedError, WorkerError
 from foldproof.models.engine import require_engine
 from foldproof.models.normalizers import resolve, with_features
+from foldproof.models.spec import unknown
 from foldproof.tasks.attribute.explain import ExplainError
 from foldproof.tasks.data import DataError, DataSpec, Panel, TargetSpec, build, folder_of
 from foldproof.tasks.operate.nightly_inputs import OperationError
-from foldproof.tasks.split import Fold, PlanError, WalkForward, scored_folds
+from foldproof.tasks.split import Fold, PlanError, SplitPlan, scored_folds, walk_forward_of
 from foldproof.tasks.statistics.mean_test import dates_needed
 from foldproof.tasks.storage import StorageError, require_storage
 from foldproof.tasks.track.outage import STORE_ERRORS
 from foldproof.tasks.track.store import TrackingError, open_store
 from foldproof.tasks.train import TrainingError
+from foldproof.tasks.train.single_features import FEATURE
 
 USER_ERRORS = (
     DataError, PlanError, TrainingError, TrackingError, ServerError, ExplainError, OperationError,
@@ -53,7 +55,7 @@ def using(checked: Checked) -> Iterator[None]:
 
 
 def built(
-    data: DataSpec, target: TargetSpec, split: WalkForward, checked: Checked
+    data: DataSpec, target: TargetSpec, split: SplitPlan, checked: Checked
 ) -> tuple[Panel, tuple[Fold, ...]]:
     """Build a panel, cut its folds, and note its folder in ``checked``; the panel and the folds."""
     cache = PANELS.resolve()
@@ -89,7 +91,8 @@ def checked_experiment(experiment: Experiment, compared: bool) -> Checked:
         TrainingError: The engine asked for cannot run here, or a variant's groups of features are
             not those of the panel.
         DataError: The data cannot be used.
-        PlanError: The panel is too short for the folds, or too few of its dates are tested.
+        PlanError: The panel is too short for the folds, too few of its dates are tested, or the
+            plan only suits a comparison.
     """
     open_store(experiment.tracking)
     require_compute(experiment.compute, experiment)
@@ -97,6 +100,8 @@ def checked_experiment(experiment: Experiment, compared: bool) -> Checked:
         require_engine(experiment.network, experiment.training)
     except ValueError as error:
         raise TrainingError(str(error)) from error
+    if not compared:
+        walk_forward_of(experiment.split, "an audit from raw rows or a retraining")
     checked: Checked = {}
     panel, folds = built(experiment.data, experiment.target, experiment.split, checked)
     for variant in experiment.variants:
@@ -108,6 +113,7 @@ def checked_experiment(experiment: Experiment, compared: bool) -> Checked:
         scored = scored_folds(folds, experiment.tuning.folds)
         require_scored(scored, panel, experiment.target.horizon)
         require_styles(experiment, panel)
+        require_features(experiment.references, panel)
     return checked
 
 
@@ -117,6 +123,15 @@ def require_styles(experiment: Experiment, panel: Panel) -> None:
         experiment.decomposition.chosen(panel.features)
     except ValueError as error:
         raise DataError(str(error)) from error
+
+
+def require_features(references: Iterable[str], panel: Panel) -> None:
+    """Raise DataError unless every feature that is a reference is one of the panel."""
+    for name in references:
+        feature = name.removeprefix(FEATURE)
+        if feature != name and feature not in panel.features:
+            known = dict.fromkeys(panel.features)
+            raise DataError(f"references: {name}: {unknown('feature', feature, known)}")
 
 
 def require_compute(compute: ComputeSpec, given: object) -> None:

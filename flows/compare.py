@@ -66,7 +66,7 @@ def compared(experiment: Experiment) -> Compared:
         source = experiment.data, experiment.target
         panel = load_panel(*source, PANELS.resolve(), checked_panel(*source))
         plan = plan_folds(experiment.split, panel, experiment.tuning.folds)
-    screen.opening(experiment.name, panel, plan.folds)
+    screen.opening(experiment.name, panel, plan)
     key = comparison_id(experiment, load(panel).fingerprint, plan.hash)
     with alone(experiment.tracking, "comparison", key, screen.say):
         return compare_on(experiment, panel, plan, screen, watch)
@@ -86,14 +86,16 @@ def compare_on(
         )
     with watch("decomposition"), screen.busy("decomposition"):
         decomposition = decompose_forecasts(
-            forecasts, panel, experiment.data, plan.folds, experiment.target,
+            forecasts, panel, experiment.data, plan.by_date, experiment.target,
             experiment.statistics, experiment.decomposition, outside,
         )  # fmt: skip
     with watch("portfolios"), screen.busy("portfolios"):
-        portfolios = simulate_portfolios(
-            forecasts, panel, experiment.data, plan.folds, experiment.target,
-            experiment.statistics, experiment.portfolio, outside,
-        )  # fmt: skip
+        portfolios = None  # with paths: no book could have held forecasts of later training
+        if plan.paths is None:
+            portfolios = simulate_portfolios(
+                forecasts, panel, experiment.data, plan.folds, experiment.target,
+                experiment.statistics, experiment.portfolio, outside,
+            )  # fmt: skip
     results = assemble(
         experiment, panel, plan, fitted, comparison, decomposition, portfolios, watch.seconds
     )

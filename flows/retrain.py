@@ -30,6 +30,7 @@ from foldproof.tasks.operate.task import (
     night_date,
     show_decision,
 )
+from foldproof.tasks.split import walk_forward_of
 from foldproof.tasks.split.task import Plan, plan_folds
 from foldproof.tasks.timing import Stopwatch
 from foldproof.tasks.track.model.registry import roll_back
@@ -83,7 +84,11 @@ def trial_of(night: Experiment, champion: Champion | None) -> Experiment:
     return night.model_copy(
         update={
             "variants": tuple(dict.fromkeys([*own, *night.variants])),
-            "split": replace(night.split, keep=night.operation.gate.folds, anchor="end"),
+            "split": replace(
+                walk_forward_of(night.split, "a retraining"),
+                keep=night.operation.gate.folds,
+                anchor="end",
+            ),
             "references": (),
             "seeds": night.seeds if night.statistics.ensemble else night.seeds[:1],
             "attribution": replace(night.attribution, samples=0),
@@ -121,7 +126,7 @@ def new_retraining(
     Nothing is trained if the data are too old.
     """
     gate, fitted, findings = trial.operation.gate, Fitted(), Findings()
-    screen.opening(trial.name, panel, plan.folds)
+    screen.opening(trial.name, panel, plan)
     newest = load(panel).dates[-1].item()
     stale = sessions_after(newest, night_date(trial.operation), trial.operation.calendar)
     if stale <= gate.max_age:

@@ -12,6 +12,7 @@ from foldproof.flows.processes.schedule import Job
 from foldproof.flows.screens.comparison import Screen
 from foldproof.flows.training_panel import training_panel
 from foldproof.tasks.data import load
+from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.split.task import Plan
 from foldproof.tasks.timing import Timed
 from foldproof.tasks.train import TrainedUnit, Unit
@@ -121,10 +122,14 @@ def tuning_jobs(
         tuned.failed.setdefault(variant, str(error))
         return []
 
+    def unit(one: Setting, fold: Fold) -> Unit:
+        network = experiment.network_of(variant, one.network)
+        return Unit(variant, fold, seed, network, one.training, fingerprint, plan.hash)
+
     return [
         Job(
             f"tune {variant} fold {fold.number}",
-            partial(train.submit, Unit(variant, fold, seed, *one, fingerprint, plan.hash), own),
+            partial(train.submit, unit(one, fold), own),
             keep(one),
             lose,
         )

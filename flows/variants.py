@@ -25,6 +25,7 @@ from foldproof.tasks.diagnose import Finding, Verdict
 from foldproof.tasks.diagnose.findings.finding import overall
 from foldproof.tasks.diagnose.task import audit_folds, audit_panel_features, diagnose
 from foldproof.tasks.split.fold import Fold
+from foldproof.tasks.split.paths import Paths
 from foldproof.tasks.split.task import Plan
 from foldproof.tasks.timing import Timed
 from foldproof.tasks.train import PREFIX, TrainedUnit, TrainingError, Unit
@@ -48,6 +49,7 @@ class Fitted:
 
     Attributes:
         common: The panel with the target that all variants are scored on; None before training.
+        paths: Of a combinatorial plan: which path a forecast belongs to.
         trained: Units by variant, in the order of the plan and the seeds, without their forecasts,
             which stay in the results until they are read.
         references: Keys of the kept forecasts of the reference forecasters, by name and fold.
@@ -63,6 +65,7 @@ class Fitted:
     """
 
     common: Panel | None = None
+    paths: Paths | None = None
     trained: dict[str, list[TrainedUnit]] = field(default_factory=dict)
     references: dict[tuple[str, int], str] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
@@ -95,13 +98,17 @@ class Fitted:
     def tables_of(self, trained: Iterable[TrainedUnit]) -> Iterator[pd.DataFrame]:
         """The forecasts of units beside the common target, read one after the other."""
         assert self.common is not None  # units have been trained
-        return (on_target(whole(one), self.common) for one in trained)
+        return (self.placed(on_target(whole(one), self.common)) for one in trained)
+
+    def placed(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Forecasts of a fold as they are compared: with their path if there are several."""
+        return table if self.paths is None else self.paths.named(table)
 
     def tables(self) -> Iterator[pd.DataFrame]:
         """Tables of all forecasts, in the order of :attr:`forecasts`."""
         for trained in self.complete.values():
             yield from self.tables_of(trained)
-        yield from map(reference_table, self.reference_keys)
+        yield from (self.placed(reference_table(key)) for key in self.reference_keys)
 
     @property
     def reference_keys(self) -> list[str]:
@@ -182,7 +189,7 @@ def fit_variants(experiment: Experiment, panel: Path, plan: Plan, screen: Screen
 
     A unit that fails is noted, and the others go on.
     """
-    fitted = Fitted(common=load(panel))
+    fitted = Fitted(common=load(panel), paths=plan.paths)
     fitted.tuned = tune(experiment, panel, plan, screen)
     fitted.seconds["tune"] += fitted.tuned.seconds
     for name, why in fitted.tuned.failed.items():
@@ -209,8 +216,10 @@ def variant_jobs(
     """One job per unit; the last one to finish returns the variant's audit and attribution."""
     panel = training_panel(experiment, variant, panel)
     fingerprint = load(panel).fingerprint
+    tuned = fitted.tuned.setting(variant)
+    network = experiment.network_of(variant, tuned.network)
     units = [
-        Unit(variant, fold, seed, *fitted.tuned.setting(variant), fingerprint, plan.hash)
+        Unit(variant, fold, seed, network, tuned.training, fingerprint, plan.hash)
         for fold in plan.folds
         for seed in experiment.seeds
     ]

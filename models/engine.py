@@ -261,12 +261,13 @@ def _step(
 
 
 def _native_step(network: Forecaster, windows: Windows, optimizer: AdamW) -> Step | None:
-    """A step of the loss mse in C, for a network that consists of the LSTM and the head."""
-    found = network.kernel_for(windows)
+    """A step of the loss mse in C, for a network that learns an LSTM and a head, nothing else."""
+    found, normalizer = network.kernel_for(windows), network.window
     own = [*parameters_of(network.lstm), *network.head.parameters()]
     if (
         found is None
         or network.hidden is not None
+        or (normalizer is not None and not normalizer.only_reads())
         or [*map(id, own)] != [*map(id, optimizer.parameters)]
     ):
         return None
@@ -275,8 +276,11 @@ def _native_step(network: Forecaster, windows: Windows, optimizer: AdamW) -> Ste
 
     def step(batch: Tensor) -> tuple[float, int]:
         mask = dropout(windows.rows.new_ones(len(batch), hidden)) if dropout.p else None
-        place = Place(windows.starts(batch), windows.length)
-        return train(windows.rows, place, windows.target[batch], mask), len(batch)
+        if normalizer is None:
+            x, place = windows.rows, Place(windows.starts(batch), windows.length)
+        else:
+            x, place = normalizer(windows.gather(batch))[0], None
+        return train(x, place, windows.target[batch], mask), len(batch)
 
     return step
 
@@ -324,7 +328,7 @@ def _scored(network: Forecaster, windows: Windows, samples: Tensor) -> Tensor:
     place = windows.date(samples) * windows.symbols + windows.symbol(samples)
     order = place.argsort()
     counts = (place[order] // size).unique_consecutive(return_counts=True)[1]
-    found = network.kernel_for(windows)
+    found = network.kernel_for_rows(windows)
     answer = network if found is None else network.answer
     for chosen in order.split(counts.tolist()):
         dates = windows.date(samples[chosen])

@@ -46,6 +46,7 @@ class Forecaster(nn.Module):
         self.lstm = nn.LSTM(n_features, spec.hidden, spec.layers, batch_first=True, dropout=between)
         self.head = nn.Linear(spec.hidden, 1)
         self.dropout = nn.Dropout(spec.dropout)
+        self.denormalizes = spec.denormalize
         self.window: WindowNormalizer | None = variant.window_for(n_features, spec.window)
         self.cell: CellNormalizer | None = variant.cell and variant.cell(self.lstm, spec.window)
         self.hidden: HiddenNormalizer | None = variant.hidden and variant.hidden(spec.hidden)
@@ -56,7 +57,9 @@ class Forecaster(nn.Module):
         if self.window is not None:
             x, context = self.window(x)
         forecast = self.answer(self._last(x), dates)
-        return forecast if self.window is None else self.window.inverse(forecast, context)
+        if self.window is None or not self.denormalizes:
+            return forecast
+        return self.window.inverse(forecast, context)
 
     def answer(self, last: Tensor, dates: Tensor) -> Tensor:
         """The forecasts (B,) of last hidden states (B, H), before a window normalizer undoes."""
@@ -66,23 +69,25 @@ class Forecaster(nn.Module):
         return forecast
 
     def kernel_for(self, windows: Windows) -> Kernel | None:
-        """The kernel if it can read the windows where they are, which saves a copy of each.
+        """The kernel if it can run the LSTM on ``windows`` without a call of this module.
 
-        It needs a network that reads them as they are, and nothing that listens to its parts.
+        Nothing may listen to the parts of the network then.
         """
-        if not self.native or self.window is not None or self.cell is not None:
-            return None
         watched = any(
             part._forward_hooks or part._forward_pre_hooks or "forward" in vars(part)
             for part in self.modules()
         )
-        plain = type(self).forward is Forecaster.forward and not watched
-        return kernel_for_rows(self.lstm, windows.rows) if plain else None
+        plain = type(self).forward is Forecaster.forward and self.cell is None and not watched
+        return kernel_for_rows(self.lstm, windows.rows) if self.native and plain else None
+
+    def kernel_for_rows(self, windows: Windows) -> Kernel | None:
+        """The kernel if it can read the windows where they are, which saves a copy of each."""
+        return None if self.window is not None else self.kernel_for(windows)
 
     def at(self, windows: Windows, samples: Tensor) -> Tensor:
         """The forecasts (B,) of ``samples`` (B,): :meth:`forward` of their windows."""
         dates = windows.date(samples)
-        found = self.kernel_for(windows)
+        found = self.kernel_for_rows(windows)
         if found is None:
             return self(windows.gather(samples), dates)
         return self.answer(self.last_at(found, windows, samples), dates)

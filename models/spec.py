@@ -94,8 +94,8 @@ class Spec:
     __bounds__: ClassVar[Mapping[str, Interval]] = {}
     """Field -> interval of its value, or of each entry of a tuple; None is always allowed."""
     __choices__: ClassVar[Mapping[str, Iterable[str]]] = {}
-    """Field -> names that it takes, or that each entry takes; OWN among them allows any name of
-    that form."""
+    """Field -> names that it takes, or that each entry takes; OWN among them, or another form with
+    a colon, allows any name of that form."""
 
     def __post_init__(self) -> None:
         plain_numbers(self)
@@ -120,9 +120,14 @@ def check_setting(spec: Any, name: str, value: Any) -> None:
     choices = [*spec.__choices__.get(name, ())]
     for entry in (value if isinstance(value, tuple) else (value,)) if choices else ():
         # users' own names and combinations such as "a + b -> target" are checked when resolved
-        own = OWN in choices and (entry.count(":") == 1 or not set("+@>&(~").isdisjoint(entry))
+        own = own_form(choices) and (entry.count(":") == 1 or not set("+@>&(~").isdisjoint(entry))
         hint = nearest(entry, choices) or f"; there are {', '.join(choices)}"
         require(own or entry in choices, f"{name} has no choice {clipped(entry)}{hint}")
+
+
+def own_form(choices: Iterable[str]) -> str:
+    """The choice that stands for names of users, such as ``OWN``; empty if there is none."""
+    return next((name for name in choices if ":" in name), "")
 
 
 def require(holds: bool, invariant: str) -> None:
@@ -196,6 +201,9 @@ class NetworkSpec(Spec):
     """Stacked LSTM layers."""
     dropout: float = 0.0
     """Dropout between layers and before the head, in [0, 1)."""
+    denormalize: bool = True
+    """Undo the normalization of a window on the forecast, where the variant does (revin, dish_ts).
+    A comparison never does for a cross-sectional target, which continues no feature."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from foldproof.models.date_rows import Rows, at
 from foldproof.models.spec import require
 
 
@@ -110,7 +111,7 @@ class Windows:
         """(B,) samples -> (B,) symbol columns."""
         return samples // self.dates
 
-    def eligible(self, member: Tensor, rows: range, labelled: bool = False) -> Tensor:
+    def eligible(self, member: Tensor, rows: Rows, labelled: bool = False) -> Tensor:
         """Samples (N,) at the date rows ``rows`` that can be forecast, see :func:`eligible`.
 
         Args:
@@ -131,7 +132,7 @@ CELLS = 1 << 24
 def eligible(
     values: Tensor,
     member: Tensor,
-    rows: range,
+    rows: Rows,
     length: int,
     target: Tensor | None = None,
     first: int = 0,
@@ -171,5 +172,9 @@ def eligible(
     usable &= member
     if target is not None:
         usable &= target.isfinite()
+    if not isinstance(rows, range):
+        inside = torch.zeros(days, dtype=torch.bool)
+        inside[at(rows)] = True
+        usable &= inside[:, None]
     date, symbol = usable[rows.start : rows.stop].nonzero(as_tuple=True)
     return symbol * days + date + rows.start

@@ -95,12 +95,16 @@ def keys(
 ) -> Iterator[tuple[str, str, str]]:
     """Dotted key, default and meaning of each setting of a section and of the sections in it."""
     for name, field in section["properties"].items():
-        (inner, *_) = [specs[one["$ref"].rpartition("/")[2]] for one in references(field)] or [None]
+        found = [specs[one["$ref"].rpartition("/")[2]] for one in references(field)]
         meaning = " ".join(field["description"].split())
-        if inner is None or "properties" not in inner or inner["title"] == "Bound":
+        sections = [one for one in found if "properties" in one and one["title"] != "Bound"]
+        if not sections:
             yield f"`{prefix}{name}`", shown(field), meaning
-        else:
-            yield f"**`{prefix}{name}`**", "", f"**{meaning}**"
+        for number, inner in enumerate(sections):
+            kind = inner["properties"].get("plan", {}).get("default")
+            title = f"**`{prefix}{name}`**" + f", plan {kind}" * bool(number)
+            about = inner["description"].replace("``", "`")
+            yield title, "", about if number else f"**{meaning}**"
             yield from keys(inner, specs, f"{prefix}{name}.")
 
 

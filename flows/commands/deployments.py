@@ -126,6 +126,7 @@ COMPARED: Mapping[str, Sequence[str]] = MappingProxyType({
     "DataSpec": ("source", "path", "start", "end"),
     "TargetSpec": ("horizon", "kind"),
     "WalkForward": ("train", "validation", "test", "keep"),
+    "CombinatorialPurged": ("plan", "groups", "tested", "validation", "embargo"),
     "NetworkSpec": ("window", "hidden"),
     "TrainingSpec": ("epochs", "learning_rate"),
 })  # fmt: skip

@@ -10,15 +10,16 @@ from foldproof.tasks.data import load
 from foldproof.tasks.report.comparison.answers import QUESTIONS, answers
 from foldproof.tasks.report.decomposition.rows import neutral
 from foldproof.tasks.report.results import Results
-from foldproof.tasks.split import Fold
+from foldproof.tasks.split.task import Plan
 from foldproof.tasks.track.store import Links
 
 
 class Screen(Terminal):
     """The printed output of a comparison."""
 
-    def opening(self, name: str, panel: Path, folds: tuple[Fold, ...]) -> None:
+    def opening(self, name: str, panel: Path, plan: Plan) -> None:
         """Data and folds."""
+        folds = plan.by_date
         content = load(panel)
         days, symbols, features = content.values.shape
         self.say(name)
@@ -26,6 +27,11 @@ class Screen(Terminal):
             f"{content.about['title']}: {days} days x {symbols} symbols x {features} features; "
             f"{len(folds)} folds, tested {folds[0].test_dates[0]} to {folds[-1].test_dates[-1]}"
         )
+        if plan.paths is not None:
+            self.say(
+                f"combinatorial: {len(plan.folds)} splits, {len(plan.paths.splits)} paths; models "
+                "are trained on dates after those that they forecast"
+            )
         for warning in content.about["warnings"]:
             self.say(f"warning: {warning}")
 

@@ -83,5 +83,7 @@ def pooled_screen(results: PanelStudyResults) -> Table:
 
 
 def span(row: pd.Series, low: str, high: str) -> str:
-    """An interval; dashes where there is none."""
+    """An interval; a dash where there is none."""
+    if pd.isna(row[low]):
+        return "-"
     return f"{number(row[low], '+.4f')} to {number(row[high], '+.4f')}"

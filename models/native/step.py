@@ -46,18 +46,21 @@ class TrainingStep:
             1 - BETAS[0], 1 - BETAS[1],
         )  # fmt: skip
 
-    def __call__(self, rows: Tensor, place: Place, target: Tensor, mask: Tensor | None) -> float:
+    def __call__(
+        self, x: Tensor, place: Place | None, target: Tensor, mask: Tensor | None
+    ) -> float:
         """Make a step; the mean squared error before it.
 
         Args:
-            rows: (R, F), contiguous.
+            x: Windows (B, T, F), or contiguous rows (R, F) with a place.
             place: Where the windows are in the rows.
             target: (B,).
             mask: (B, H), multiplies the last hidden state (dropout).
         """
+        x = x if x.stride(-1) == 1 else x.contiguous()
         loss = ctypes.c_double()
         run(
-            self.library.lstm_loss, rows, place, self.weights, *self.head, address(mask),
+            self.library.lstm_loss, x, place, self.weights, *self.head, address(mask),
             address(target), self.gradients, ctypes.addressof(loss),
         )  # fmt: skip
         own = self.optimizer

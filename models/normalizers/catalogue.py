@@ -225,7 +225,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
         "Kim et al., ICLR 2022", input=ZScore(), window=RevIN,
         causal_steps=False,
         statistics="training rows, then the window",
-        trap="meant for a target that continues feature 0",
+        trap="meant for a target that continues feature 0; not undone for a cross-sectional target",
         good_for="forecasting feature 0 itself, with a level that drifts",
     ),
     "robust_instance_norm": Variant(
@@ -282,8 +282,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
         "Fan et al., AAAI 2023", input=ZScore(), window=DishTS,
         causal_steps=False,
         statistics="training rows, then the window",
-        trap="meant for a target that continues feature 0; for cross-sectional targets its level "
-        "is void",
+        trap="meant for a target that continues feature 0; not undone for a cross-sectional target",
         good_for="forecasting feature 0 itself, where the next level differs from the window's",
     ),
     "san": Variant(

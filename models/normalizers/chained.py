@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from foldproof.models.date_rows import Rows
 from foldproof.models.normalizers.variant import Axis, InputNormalizer, Scaled, independent
 
 
@@ -24,7 +25,7 @@ class Chained:
         axes = {independent(self.first), independent(self.second)}
         return axes.pop() if len(axes) == 1 else None
 
-    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+    def fit(self, values: Tensor, member: Tensor, rows: Rows) -> dict[str, Tensor]:
         """State of both, the second's fitted on what the first returns at ``rows``."""
         one = self.first.fit(values, member, rows)
         two = self.second.fit(self.first.apply(values, member, one).values, member, rows)

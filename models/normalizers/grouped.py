@@ -9,6 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from foldproof.models.date_rows import Rows
 from foldproof.models.normalizers.combined import COUPLINGS
 from foldproof.models.normalizers.neutral import ON, NeutralZScore
 from foldproof.models.normalizers.variant import (
@@ -118,7 +119,7 @@ class Grouped:
         axes = {independent(part) for part in self.parts if part is not None}
         return axes.pop() if len(axes) == 1 else None if axes else "dates"
 
-    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+    def fit(self, values: Tensor, member: Tensor, rows: Rows) -> dict[str, Tensor]:
         """The state of every group on its own features, and the groups of all features.
 
         Raises:
@@ -254,9 +255,10 @@ def with_features(variant: Variant, features: Sequence[str]) -> Variant:
 
 
 def with_state(variant: Variant, state: Mapping[str, object]) -> Variant:
-    """``variant`` with its groups of features as the state of its input normalizer has them."""
+    """``variant`` with its groups or styles as the state of its input normalizer has them."""
     if not variant.groups:
-        return variant
+        known = getattr(variant.input, "with_state", None)
+        return replace(variant, input=known(state)) if known else variant
     columns = torch.as_tensor(state[COLUMNS])
     return _with_columns(variant, tuple(columns.tolist()))
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from foldproof.models.date_rows import Rows, at
 from foldproof.models.normalizers.scaling import (
     CELLS,
     MAD_TO_SD,
@@ -343,14 +344,14 @@ class ScoreDrivenZScore:
     dof: float = 5.0
     minimum: int = 21
 
-    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+    def fit(self, values: Tensor, member: Tensor, rows: Rows) -> dict[str, Tensor]:
         """The gain (F,) float64 of each feature: that of the members' cells at ``rows``.
 
         Raises:
             ValueError: A feature has no such cell.
         """
         fitted_cells(values, member, rows)
-        block = slice(rows.start, rows.stop)
+        block = at(rows)
         cells, counted = values[block].double(), member[block]
         parts = Apart.of(cells, counted)
         if parts is not None:

@@ -1,12 +1,13 @@
 """What is left of features without style columns, by a regression across the date's members."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from foldproof.models.date_rows import Rows
 from foldproof.models.normalizers.scaling import in_blocks, root
 from foldproof.models.normalizers.variant import Axis, Scaled, Variant
 from foldproof.models.spec import STYLES, nearest, require
@@ -70,7 +71,11 @@ class NeutralZScore:
         )
         return replace(self, columns=tuple(list(features).index(name) for name in styles))
 
-    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+    def with_state(self, state: Mapping[str, object]) -> "NeutralZScore":
+        """The same with the style columns of its ``state``."""
+        return replace(self, columns=tuple(torch.as_tensor(state[COLUMNS]).tolist()))
+
+    def fit(self, values: Tensor, member: Tensor, rows: Rows) -> dict[str, Tensor]:
         """The numbers of the style columns; nothing is fitted.
 
         Raises:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from foldproof.models.date_rows import Rows
 from foldproof.models.normalizers.scaling import (
     MAD_TO_SD,
     by_feature,
@@ -25,7 +26,7 @@ class ZScore:
 
     independent: ClassVar[Axis] = "dates"
 
-    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+    def fit(self, values: Tensor, member: Tensor, rows: Rows) -> dict[str, Tensor]:
         """Mean and sd, each (F,) float64, of the members' finite cells at ``rows``.
 
         Raises:
@@ -49,7 +50,7 @@ class RobustZScore:
     independent: ClassVar[Axis] = "dates"
     clip: float = 3.0
 
-    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+    def fit(self, values: Tensor, member: Tensor, rows: Rows) -> dict[str, Tensor]:
         """Median and scaled MAD, each (F,) float64, of the members' finite cells at ``rows``.
 
         Raises:
@@ -73,7 +74,7 @@ class MinMax(ZScore):
     Training values lie in [0, 1]. Later values may lie outside: they are not clipped.
     """
 
-    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+    def fit(self, values: Tensor, member: Tensor, rows: Rows) -> dict[str, Tensor]:
         """Minimum and range, each (F,) float64, of the members' finite cells at ``rows``.
 
         Raises:
@@ -117,7 +118,7 @@ class QuantileNormal:
     """The smallest probability, as in scikit-learn."""
     count: int = 1000
 
-    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+    def fit(self, values: Tensor, member: Tensor, rows: Rows) -> dict[str, Tensor]:
         """Quantiles (F, count) float64, increasing, of the members' finite cells at ``rows``.
 
         Raises:
@@ -166,7 +167,7 @@ class QuantileNormal:
 class FullSampleZScore(ZScore):
     """The z-score fitted on all rows, including the test block: a leak on purpose."""
 
-    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+    def fit(self, values: Tensor, member: Tensor, rows: Rows) -> dict[str, Tensor]:
         """As :meth:`ZScore.fit`, but on all rows instead of ``rows``."""
         return super().fit(values, member, range(len(values)))
 

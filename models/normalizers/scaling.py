@@ -9,6 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from foldproof.models.date_rows import Rows, at
 from foldproof.models.normalizers.variant import Scaled
 
 RELATIVE_FLOOR = 1e-10
@@ -77,7 +78,7 @@ def clipped(wide: Scaled, clip: float) -> Scaled:
 class NothingToFit:
     """Base of the input normalizers whose statistics come from the rows that they normalize."""
 
-    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+    def fit(self, values: Tensor, member: Tensor, rows: Rows) -> dict[str, Tensor]:
         """Nothing to fit."""
         return {}
 
@@ -105,7 +106,7 @@ FITTED = 1 << 23
 
 
 def by_feature(
-    fit: Callable[[Tensor], dict[str, Tensor]], values: Tensor, member: Tensor, rows: range
+    fit: Callable[[Tensor], dict[str, Tensor]], values: Tensor, member: Tensor, rows: Rows
 ) -> dict[str, Tensor]:
     """``fit`` on the cells of :func:`fitted_cells`, some features at a time if there are many.
 
@@ -131,7 +132,7 @@ def by_feature(
 
 
 def fitted_cells(
-    values: Tensor, member: Tensor, rows: range, features: slice = slice(None)
+    values: Tensor, member: Tensor, rows: Rows, features: slice = slice(None)
 ) -> Tensor:
     """The cells used for fitting: members at ``rows``; missing cells are NaN.
 
@@ -141,7 +142,7 @@ def fitted_cells(
     Raises:
         ValueError: A feature has no finite member cell at ``rows``.
     """
-    block = slice(rows.start, rows.stop)
+    block = at(rows)
     own = values[block, :, features]
     counted = member[block].unsqueeze(-1) & own.isfinite()
     cells = torch.where(counted, own.double(), torch.nan).flatten(0, 1)

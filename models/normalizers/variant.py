@@ -6,6 +6,7 @@ from typing import ClassVar, Literal, NamedTuple, Protocol
 
 from torch import Tensor, nn
 
+from foldproof.models.date_rows import Rows
 from foldproof.models.spec import TargetName, require
 
 
@@ -34,10 +35,11 @@ class InputNormalizer(Protocol):
     not write to what it gets.
 
     One that needs the names of the features has a method ``named``, which gets them and returns the
-    normalizer to fit. Its state keeps what it needs of them.
+    normalizer to fit. Its state keeps what it needs of them, and ``with_state`` returns the same
+    from the state.
     """
 
-    def fit(self, values: Tensor, member: Tensor, rows: range) -> dict[str, Tensor]:
+    def fit(self, values: Tensor, member: Tensor, rows: Rows) -> dict[str, Tensor]:
         """Statistics of ``values`` (D, S, F) and ``member`` (D, S) at ``rows`` only."""
         ...
 
@@ -96,6 +98,11 @@ class WindowNormalizer(nn.Module):
     def inverse(self, forecast: Tensor, context: tuple[Tensor, ...]) -> Tensor:
         """(B,) forecast in normalized units -> (B,) forecast in the target's units."""
         return forecast
+
+    def only_reads(self) -> bool:
+        """Whether it learns nothing, keeps nothing and leaves the forecast as it is."""
+        state = [*self.parameters(), *self.buffers()]
+        return not state and type(self).inverse is WindowNormalizer.inverse
 
 
 class HiddenNormalizer(nn.Module):

@@ -11,9 +11,16 @@ EPSILON = 1e-5
 
 
 def window_moments(x: Tensor, epsilon: float) -> tuple[Tensor, Tensor]:
-    """Mean and sqrt(variance + epsilon) over the steps of (B, T, F), each (B, 1, F)."""
-    variance, mean = torch.var_mean(x, dim=1, correction=0, keepdim=True)
-    return mean, (variance + epsilon).sqrt()
+    """Mean and sqrt(variance + epsilon) over the steps of (B, T, F), each (B, 1, F).
+
+    From the window's first step on, so that a constant has variance 0 and a large level costs no
+    digits. torch.var_mean is 10 times slower over this dimension.
+    """
+    first = x[:, :1]
+    apart = x - first
+    mean = apart.mean(dim=1, keepdim=True)
+    variance = (apart - mean).square().mean(dim=1, keepdim=True)
+    return first + mean, (variance + epsilon).sqrt()
 
 
 class InstanceNorm(WindowNormalizer):
@@ -68,7 +75,9 @@ class RevIN(WindowNormalizer):
     """Instance norm with a learned affine map, undone on the forecast (Kim et al., ICLR 2022).
 
     The forecast is denormalized with the window's statistics of one feature, ``index``, which is
-    meant for a target that continues this feature.
+    meant for a target that continues this feature. A comparison leaves that out for cross-sectional
+    targets (``NetworkSpec.denormalize``): their forecasts would begin with the level of the
+    feature, which the target lacks.
 
     Trap: the authors' code detaches mean and sd. Values stay the same, but attributions are wrong;
     here the gradient passes through them.

@@ -140,7 +140,7 @@ MORE_LEAKS = by_key(
 )  # fmt: skip
 """Leaks beyond the catalogue, added until no more were missed."""
 
-HONEST = by_key(
+HONEST_CASES = by_key(
     pipeline_case("c01", "rolling z-score", features=partial(
         honest.standardized, over="rolling", window=20, min_periods=5)),
     pipeline_case("c02", "exponential z-score of earlier days", features=partial(
@@ -167,5 +167,5 @@ HONEST = by_key(
 MORE_HONEST = by_key(*LOOK_ALIKES.values(), *NOTEBOOK_HONEST.values())
 """Honest pipelines that look leaky."""
 
-CASES = by_key(*LEAKS.values(), *MORE_LEAKS.values(), *HONEST.values(), *MORE_HONEST.values())
+CASES = by_key(*LEAKS.values(), *MORE_LEAKS.values(), *HONEST_CASES.values(), *MORE_HONEST.values())
 """Every case."""

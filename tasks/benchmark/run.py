@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from foldproof.tasks.benchmark.case import Case
-from foldproof.tasks.benchmark.cases import CASES, HONEST, LEAKS
+from foldproof.tasks.benchmark.cases import CASES, HONEST_CASES, LEAKS
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
 from foldproof.tasks.diagnose.findings.finding import Size, Verdict
 
@@ -56,7 +56,7 @@ def chosen_cases(names: Sequence[str]) -> list[str]:
     Raises:
         ValueError: There is no such case.
     """
-    catalogue = (*LEAKS, *HONEST)
+    catalogue = (*LEAKS, *HONEST_CASES)
     keys = [
         key for name in names or CASES for key in (catalogue if name == "catalogue" else [name])
     ]

@@ -1,14 +1,14 @@
 """Which variant forecasts best, and how certain that is."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
 from foldproof.models.normalizers import CONTROLS as LEAKY
 from foldproof.models.normalizers import VARIANTS
-from foldproof.tasks.compare.aligned import Aligned, align, aligned_of
+from foldproof.tasks.compare.aligned import Aligned, aligned_of
 from foldproof.tasks.compare.confidence_set import confidence_set
 from foldproof.tasks.compare.cube import Cube, Tables, cube_of
 from foldproof.tasks.compare.intervals import simultaneous_intervals
@@ -51,12 +51,15 @@ class Comparison:
         superior: By benchmark (the reference variant, the best reference forecaster): p of no
             candidate with a gain over it, and better, the names of those that have one (see
             :func:`~foldproof.tasks.compare.superior.superior`). It decides nothing.
+        paths: Of a combinatorial plan, by variant, path and seed: rank_ic, its mean over dates, and
+            difference to the reference variant. Empty without paths.
     """
 
     ranking: pd.DataFrame
     by_fold: pd.DataFrame
     daily: pd.DataFrame
     superior: pd.DataFrame
+    paths: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def compare(
@@ -74,10 +77,15 @@ def compare(
     a reader compares all rows. The confidence set asks which normalization is best: its candidates
     exclude reference forecasters and the variants in ``outside``.
 
+    With the paths of a combinatorial plan every figure is a mean over paths. They share dates,
+    labels and most of their training rows, so inference takes their mean daily rank IC as one
+    series over dates: more paths are no more evidence.
+
     Args:
-        forecasts: Out of sample: date, symbol, fold, variant, seed, forecast, target; an optional
-            column plan must hold one value. One table, or a function that returns its parts each
-            time it is called, so that they need not be in memory together.
+        forecasts: Out of sample: date, symbol, fold, variant, seed, forecast, target; path too if
+            several paths forecast each date; an optional column plan must hold one value. One
+            table, or a function that returns its parts each time it is called, so that they need
+            not be in memory together.
         horizon: Rows that a label spans, at least 1.
         spec: Reference variant, level, draws and seed; the same seed gives the same figures.
         outside: Variants that leak and so are no candidates; by default the leaky controls.
@@ -97,16 +105,23 @@ def compare(
             f"{', '.join(map(str, aligned.variants))}"
         )
     seeds = count_of_seeds(cube)
-    single = rank_ic_of_networks(cube, aligned) if seeds > 1 else {}
+    if cube.paths > 1 and seeds > 1 and spec.ensemble:
+        raise ValueError(
+            "the figures of several paths are those of single networks: set "
+            "statistics.ensemble=false, or forecast with one seed"
+        )
+    networks_alone = max(seeds, cube.paths) > 1
+    on_paths = rank_ic_of_networks(cube, aligned) if networks_alone else {}
+    single = mean_over_paths(on_paths, cube.paths)
     scored = scores_of(aligned)
     ic, metrics, by_fold = (
         daily_of(aligned, scored),
         figures_of(scored),
         by_fold_of(aligned, scored),
     )
-    if seeds == 1:
+    if not networks_alone:
         by_seed = ic.to_numpy()[None]
-    elif spec.ensemble:
+    elif spec.ensemble and cube.paths == 1:
         ensembles = {name: one.rank_ic for name, one in scored.items()}
         by_seed = side_by_side(rank_ic_of_ensembles(cube, aligned, ensembles), aligned.variants)
     else:
@@ -128,12 +143,15 @@ def compare(
         gains = {name: by_seed[:, :, column[name]] - of_base for name in rivals}
         judged = verdicts(gains, horizon, margin=spec.margin, level=spec.level)
         ranking = ranking.join(judged[["against", "detectable"]])
-    ranking = ranking.join(over_seeds(single))
+    ranking = ranking.join(over_seeds(single if seeds > 1 else {}))
+    paths = by_path(on_paths, cube.paths, base)
+    if len(paths):
+        ranking = ranking.join(over_paths(paths))
     ranking["coverage"] = aligned.coverage
     ranking = ranking.rename_axis("variant").sort_values("rank_ic", ascending=False, kind="stable")
     forecasters = [name for name in ranking.index if name.startswith(PREFIX) and ic[name].any()]
     benchmarks = superior_to(by_seed, column, candidates, [base, *forecasters[:1]], horizon, spec)
-    return Comparison(ranking, by_fold, ic[ranking.index], benchmarks)
+    return Comparison(ranking, by_fold, ic[ranking.index], benchmarks, paths)
 
 
 def superior_to(
@@ -199,13 +217,56 @@ def over_seeds(single: Mapping[str, np.ndarray]) -> pd.DataFrame:
     )
 
 
+def mean_over_paths(daily: Mapping[str, np.ndarray], paths: int) -> dict[str, np.ndarray]:
+    """By variant, (N, D) means over P paths of daily values (N * P, D)."""
+    if paths == 1:
+        return dict(daily)
+    return {name: one.reshape(-1, paths, one.shape[1]).mean(axis=1) for name, one in daily.items()}
+
+
+def by_path(daily: Mapping[str, np.ndarray], paths: int, base: str) -> pd.DataFrame:
+    """Mean over dates on each path; empty for one path.
+
+    Args:
+        daily: By variant, (N * P, D) daily rank ICs, those of a seed in succession.
+        paths: P.
+        base: The variant that differences are taken to.
+
+    Returns:
+        variant, path, seed (its place among the seeds), rank_ic, difference.
+    """
+    if paths == 1:
+        return pd.DataFrame()
+    means = {name: one.mean(axis=1).reshape(-1, paths) for name, one in daily.items()}
+    tables = []
+    for name, one in means.items():
+        seed, path = np.indices(one.shape)
+        table = {"variant": name, "path": path.ravel(), "seed": seed.ravel()}
+        difference = np.broadcast_to(one, means[base].shape) - means[base]
+        table |= {"rank_ic": one.ravel(), "difference": difference[: len(one)].ravel()}
+        tables.append(pd.DataFrame(table))
+    return pd.concat(tables, ignore_index=True)
+
+
+def over_paths(paths: pd.DataFrame) -> pd.DataFrame:
+    """By variant, path_sd, path_low and path_high of the paths' mean rank ICs, each over seeds.
+
+    The standard deviation is that of a path. That of their mean is not smaller by the root of
+    their number, because they are not independent.
+    """
+    means = paths.groupby(["variant", "path"], sort=False)["rank_ic"].mean().groupby("variant")
+    return pd.DataFrame(
+        {"path_sd": means.std(ddof=1), "path_low": means.min(), "path_high": means.max()}
+    )
+
+
 def figures_of(scored: Mapping[str, Scores]) -> pd.DataFrame:
     """Every metric (columns) of every variant (rows)."""
     return pd.DataFrame({name: figures(one) for name, one in scored.items()}).T
 
 
 def figures_of_networks(cube: Cube, aligned: Aligned) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Every metric of one network, as its mean over seeds: of each variant, and by fold."""
+    """Every metric of one network, as its mean over seeds and paths: by variant, and by fold."""
     overall, by_fold = [], []
     for name, wide in networks(cube, aligned):
         for one in wide:
@@ -219,9 +280,17 @@ def figures_of_networks(cube: Cube, aligned: Aligned) -> tuple[pd.DataFrame, pd.
 
 
 def daily(forecasts: pd.DataFrame | Tables) -> pd.DataFrame:
-    """Rank IC of every variant (columns) on every date (rows) that all variants forecast."""
-    aligned = align(forecasts)
-    return daily_of(aligned, scores_of(aligned))
+    """Rank IC of every variant (columns) on every date (rows) that all variants forecast.
+
+    It is that of the mean forecast over seeds; with several paths, the mean over single networks.
+    """
+    cube = cube_of(forecasts)
+    aligned = aligned_of(cube)
+    found = daily_of(aligned, scores_of(aligned))
+    if cube.paths > 1:
+        for name, one in rank_ic_of_networks(cube, aligned).items():
+            found[name] = one.mean(axis=0)
+    return found
 
 
 def daily_of(aligned: Aligned, scored: Mapping[str, Scores]) -> pd.DataFrame:

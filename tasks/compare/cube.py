@@ -59,7 +59,9 @@ class Cube:
         folds: (D,) the fold whose test block holds the date; 0 if the tables have no folds.
         target: (D, S).
         cells: (N, D, S) forecasts; in a file if they are large.
-        seeds: By variant, its seeds and the places of their forecasts in ``cells``.
+        seeds: By variant, its seeds and the places of their forecasts in ``cells``; with several
+            paths the keys are pairs of seed and path.
+        paths: P, how many paths of a combinatorial plan forecast each date; 1 without paths.
     """
 
     dates: pd.Index
@@ -68,9 +70,10 @@ class Cube:
     target: np.ndarray
     cells: np.ndarray
     seeds: dict[Any, dict[Any, int]]
+    paths: int = 1
 
     def mean(self, variant: Any) -> np.ndarray:
-        """(D, S) mean forecast over seeds; NaN where a seed has no forecast."""
+        """(D, S) mean forecast over seeds and paths; NaN where one of them has no forecast."""
         places = self.seeds[variant].values()
         total = reduce(np.add, (self.cells[place] for place in places), np.zeros(self.target.shape))
         return total / len(places)
@@ -103,7 +106,7 @@ def cube_of(forecasts: pd.DataFrame | Tables) -> Cube:
     Raises:
         ValueError: See :func:`~foldproof.tasks.compare.aligned.align`.
     """
-    dates, symbols, pairs, plans = [], [], [], set[str]()
+    dates, symbols, pairs, plans, paths = [], [], [], set[str](), {0}
     seeds: dict[Any, dict[Any, int]] = {}
     count = 0
     for table in parts_of(forecasts):
@@ -111,10 +114,11 @@ def cube_of(forecasts: pd.DataFrame | Tables) -> Cube:
         symbols.append(pd.Series(table["symbol"].unique()))
         pairs.append(table[["date", "fold"]].drop_duplicates())
         plans |= set(table["plan"].unique()) if "plan" in table else set()
-        for variant, seed in table[["variant", "seed"]].drop_duplicates().itertuples(index=False):
-            own = seeds.setdefault(variant, {})
-            if seed not in own:
-                own[seed], count = count, count + 1
+        paths |= set(table["path"].unique()) if "path" in table else set()
+        for variant, *names in table[columns_of(table)].drop_duplicates().itertuples(index=False):
+            own, key = seeds.setdefault(variant, {}), key_of(names)
+            if key not in own:
+                own[key], count = count, count + 1
     check_plans(plans)
     all_dates = pd.factorize(pd.concat(dates), sort=True)[1]
     all_symbols = pd.factorize(pd.concat(symbols), sort=True)[1]
@@ -126,11 +130,22 @@ def cube_of(forecasts: pd.DataFrame | Tables) -> Cube:
         target=np.full(shape, np.nan),
         cells=empty((count, *shape)),
         seeds=seeds,
+        paths=len(paths),
     )
     known = np.zeros(math.prod(shape), bool)
     for table in parts_of(forecasts):
         fill(cube, known, table)
     return cube
+
+
+def columns_of(table: pd.DataFrame) -> list[str]:
+    """The columns that name one series of forecasts."""
+    return ["variant", "seed", *(["path"] if "path" in table else [])]
+
+
+def key_of(names: Sequence[Any]) -> Any:
+    """The key of a seed, or of a seed and a path."""
+    return names[0] if len(names) == 1 else tuple(names)
 
 
 def empty(shape: tuple[int, ...]) -> np.ndarray:
@@ -156,9 +171,9 @@ def fill(cube: Cube, known: np.ndarray, table: pd.DataFrame) -> None:
     row = cube.dates.get_indexer(pd.Index(table["date"]))
     column = cube.symbols.get_indexer(pd.Index(table["symbol"]))
     cell = row * len(cube.symbols) + column
-    names = table[["variant", "seed"]]
-    number, pairs = pd.factorize(pd.MultiIndex.from_frame(names))
-    places = np.array([cube.seeds[variant][seed] for variant, seed in pairs], np.int64)
+    names = table[columns_of(table)]
+    number, series = pd.factorize(pd.MultiIndex.from_frame(names))
+    places = np.array([cube.seeds[one[0]][key_of(one[1:])] for one in series], np.int64)
     where = places[number] * cube.target.size + cell
     flat = cube.cells.reshape(-1)
     check_duplicates(table, pd.Series(where).duplicated().to_numpy() | ~np.isnan(flat[where]))

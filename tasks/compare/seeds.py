@@ -1,6 +1,7 @@
 """Rank ICs by date and seed: of single networks, or of the ensemble and how it depends on seeds."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,7 +20,8 @@ def count_of_seeds(cube: Cube) -> int:
     Raises:
         UnequalSeeds: Two variants have different numbers of seeds, both above one.
     """
-    several = {name: len(own) for name, own in cube.seeds.items() if len(own) > 1}
+    counts = {name: len(own) // cube.paths for name, own in cube.seeds.items()}
+    several = {name: count for name, count in counts.items() if count > 1}
     if len(set(several.values())) > 1:
         found = ", ".join(f"{name} {count}" for name, count in several.items())
         raise UnequalSeeds(
@@ -31,6 +33,8 @@ def count_of_seeds(cube: Cube) -> int:
 
 def networks(cube: Cube, aligned: Aligned) -> Iterator[tuple[str, np.ndarray]]:
     """The name and the forecasts (N, D, S) of each variant's N seeds on the cells of ``aligned``.
+
+    With P paths there are N * P, those of a seed in succession.
 
     Args:
         cube: The forecasts of every seed.
@@ -44,7 +48,7 @@ def networks(cube: Cube, aligned: Aligned) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def rank_ic_of_networks(cube: Cube, aligned: Aligned) -> dict[str, np.ndarray]:
-    """By variant, (N, D) daily rank IC of each of its N networks."""
+    """By variant, (N, D) daily rank IC of each of its N networks; (N * P, D) with P paths."""
     return {
         name: np.stack([rank_correlation(one, aligned.target) for one in wide])
         for name, wide in networks(cube, aligned)
@@ -77,8 +81,33 @@ def rank_ic_of_ensembles(
         without = np.stack(
             [rank_correlation((total - one) / (count - 1), aligned.target) for one in wide]
         )
-        found[name] = daily[name] + (count - 1) * (without.mean(axis=0) - without)
+        found[name] = pseudo_values(daily[name], without)
     return found
+
+
+def pseudo_values(whole: np.ndarray, without: np.ndarray) -> np.ndarray:
+    """(N, ...) values with mean ``whole`` whose variance over N is the jackknife's, times N.
+
+    Args:
+        whole: (...) of all N seeds.
+        without: (N, ...) of all but one.
+    """
+    return whole + (len(without) - 1) * (without.mean(axis=0) - without)
+
+
+def without_each_seed(cube: Cube, aligned: Aligned) -> Iterator[Aligned]:
+    """``aligned`` with the mean forecasts over all seeds but one, for each of N; none for one seed.
+
+    A deterministic variant has the same forecasts in all.
+    """
+    seeds = count_of_seeds(cube)
+    for left_out in range(seeds if seeds > 1 else 0):
+        forecasts = np.array(aligned.forecasts)
+        for place, (_, wide) in enumerate(networks(cube, aligned)):
+            if len(wide) > cube.paths:
+                apart = wide.reshape(seeds, cube.paths, *wide.shape[1:])
+                forecasts[place] = np.delete(apart, left_out, axis=0).mean(axis=(0, 1))
+        yield replace(aligned, forecasts=forecasts)
 
 
 def side_by_side(by_variant: Mapping[str, np.ndarray], variants: tuple[str, ...]) -> np.ndarray:

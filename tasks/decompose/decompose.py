@@ -1,6 +1,6 @@
 """What the forecasts are made of: styles, single features, regimes, horizons and delays."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ import pandas as pd
 
 from foldproof.tasks.compare.aligned import Aligned
 from foldproof.tasks.compare.intervals import simultaneous_intervals
+from foldproof.tasks.compare.seeds import pseudo_values
 from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.decompose.decay import by_horizon
@@ -15,7 +16,7 @@ from foldproof.tasks.decompose.neutral import industry_dummies, neutral_rank_ics
 from foldproof.tasks.decompose.prices import Closes
 from foldproof.tasks.decompose.ranked import Ranked
 from foldproof.tasks.decompose.regimes import by_regime
-from foldproof.tasks.decompose.rows import decomposed_rows, places
+from foldproof.tasks.decompose.rows import decomposed_rows, places, variant_rows
 from foldproof.tasks.decompose.spec import DecompositionSpec
 from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.statistics.mean_test import dates_needed
@@ -26,7 +27,8 @@ class Decomposition:
     """What the forecasts are made of. Rows are those of the ranking, the ensemble and each feature.
 
     All columns are known on the forecast's date. Dates and stocks are those of the ranking. With
-    several seeds a forecast is the mean over seeds, and the intervals are over dates only.
+    several seeds a forecast is the mean over seeds, and the intervals of ``table`` allow for other
+    seeds too; those of regimes, horizons and delays are over dates only.
 
     Attributes:
         table: By row: rank_ic with low and high, and neutral (rank IC of the part that styles and
@@ -62,6 +64,7 @@ def decompose(
     delisting_return: float | None = None,
     closes: Closes | None = None,
     industries: np.ndarray | None = None,
+    without: Iterable[Aligned] = (),
     statistics: StatisticsSpec = StatisticsSpec(),  # noqa: B008  # frozen
     spec: DecompositionSpec = DecompositionSpec(),  # noqa: B008  # frozen
 ) -> Decomposition:
@@ -79,6 +82,8 @@ def decompose(
         delisting_return: Return of a stock that ends before its label; None for no label.
         closes: Prices of the panel's dates; None leaves out horizons, delays and volatility.
         industries: (D, S) int, the panel's industries by number, -1 where unknown; None without.
+        without: ``aligned`` without each of several seeds (see
+            :func:`~foldproof.tasks.compare.seeds.without_each_seed`); empty for one.
         statistics: Level, draws and seed.
         spec: Styles, horizons and delays.
 
@@ -90,12 +95,22 @@ def decompose(
     ranked = decomposed_rows(aligned, panel, folds, candidates)
     daily = table_of(aligned, ranked, ranked.rank_ics(aligned.target))
     given, dummies = neutral_columns(aligned, panel, styles, industries)
-    neutral = neutral_of(aligned, ranked, np.concatenate([given, dummies], axis=-1), horizon)
+    given_columns = np.concatenate([given, dummies], axis=-1)
+    neutral = neutral_of(aligned, ranked, given_columns, horizon)
+    plain_by_seed, neutral_by_seed = [], []
+    for other in without:
+        rows_left = Ranked.of(variant_rows(other, candidates))
+        ics = table_of(aligned, rows_left, rows_left.rank_ics(aligned.target))
+        plain_by_seed.append(daily.assign(**ics))
+        if len(neutral):
+            left = neutral_of(aligned, rows_left, given_columns, horizon)
+            neutral_by_seed.append(neutral.assign(**left))
     exposures = {
         f"exposure:{name}": ranked.correlations(given[..., k]).mean(axis=0)
         for k, name in enumerate(styles)
     }
-    table = with_intervals(daily, neutral, horizon, statistics).assign(**exposures)
+    seeds = plain_by_seed, neutral_by_seed
+    table = with_intervals(daily, neutral, seeds, horizon, statistics).assign(**exposures)
     level, volatility, decay = statistics.level, None, pd.DataFrame()
     if closes is not None:
         volatility = closes.volatility[rows]
@@ -148,14 +163,30 @@ def neutral_of(aligned: Aligned, ranked: Ranked, columns: np.ndarray, horizon: i
 
 
 def with_intervals(
-    daily: pd.DataFrame, neutral: pd.DataFrame, horizon: int, statistics: StatisticsSpec
+    daily: pd.DataFrame,
+    neutral: pd.DataFrame,
+    without: tuple[list[pd.DataFrame], list[pd.DataFrame]],
+    horizon: int,
+    statistics: StatisticsSpec,
 ) -> pd.DataFrame:
-    """Means and joint intervals of the plain and the neutral rank IC, by row."""
+    """Means and joint intervals of the plain and the neutral rank IC, by row.
+
+    Args:
+        daily: Dates x rows.
+        neutral: The same of the neutral rank IC; may be empty.
+        without: Both without each of several seeds; empty lists for one.
+        horizon: Rows that a label spans.
+        statistics: Level, draws and seed.
+    """
     found = pd.DataFrame(index=pd.Index(daily.columns, name="row"))
-    for prefix, one in (("rank_ic", daily), ("neutral", neutral)):
+    kinds = (("rank_ic", daily, without[0]), ("neutral", neutral, without[1]))
+    for prefix, one, others in kinds:
         if len(one):
+            values = one.to_numpy()
+            if others:
+                values = pseudo_values(values, np.stack([other.to_numpy() for other in others]))
             low, high = simultaneous_intervals(
-                one.to_numpy(), (np.arange(one.shape[1]),), horizon,
+                values, (np.arange(one.shape[1]),), horizon,
                 level=statistics.level, draws=statistics.draws, seed=statistics.seed,
             )  # fmt: skip
             found[prefix] = one.mean(axis=0)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from foldproof.models.date_rows import at
 from foldproof.tasks.compare.aligned import Aligned
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.decompose.ranked import Ranked, centred_ranks
@@ -38,9 +39,7 @@ def strongest(daily: np.ndarray, folds: Sequence[Fold]) -> np.ndarray:
 
     Either sign counts. Only training blocks decide, so the choice sees no tested label.
     """
-    blocks = [
-        np.nan_to_num(daily[fold.train.start : fold.train.stop]).mean(axis=0) for fold in folds
-    ]
+    blocks = [np.nan_to_num(daily[at(fold.train)]).mean(axis=0) for fold in folds]
     strength = np.abs(blocks).mean(axis=0)
     return np.sort(np.argsort(-strength, kind="stable")[:MOST_FEATURES])
 
@@ -64,6 +63,14 @@ def single_features(
         yield f"{PREFIX}{FEATURE}{panel.features[place]}", signed
 
 
+def variant_rows(aligned: Aligned, candidates: Sequence[str]) -> dict[str, np.ndarray]:
+    """Everything compared, then the ensemble of ``candidates``; two make an ensemble."""
+    forecasts = dict(zip(aligned.variants, aligned.forecasts, strict=True))
+    if len(candidates) > 1:
+        forecasts[ENSEMBLE] = ensemble([forecasts[name] for name in candidates])
+    return forecasts
+
+
 def decomposed_rows(
     aligned: Aligned, panel: Panel, folds: Sequence[Fold], candidates: Sequence[str]
 ) -> Ranked:
@@ -71,7 +78,5 @@ def decomposed_rows(
 
     A feature is written ``ref:feature:<name>``. Two candidates make an ensemble.
     """
-    forecasts = dict(zip(aligned.variants, aligned.forecasts, strict=True))
-    if len(candidates) > 1:
-        forecasts[ENSEMBLE] = ensemble([forecasts[name] for name in candidates])
+    forecasts = variant_rows(aligned, candidates)
     return Ranked.of(forecasts | dict(single_features(aligned, panel, folds)))

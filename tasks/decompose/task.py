@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 from prefect import task
 
-from foldproof.tasks.compare.aligned import Aligned, align
-from foldproof.tasks.compare.cube import Parts, forecasts_hash
+from foldproof.tasks.compare.aligned import Aligned, aligned_of
+from foldproof.tasks.compare.cube import Parts, cube_of, forecasts_hash
+from foldproof.tasks.compare.seeds import without_each_seed
 from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.data import load
 from foldproof.tasks.data.panel.kept_rows import rows_of
@@ -70,7 +71,8 @@ def decompose_forecasts(
     outside: Collection[str],
 ) -> Decomposition:
     """Styles, single features, regimes, horizons and delays; ``outside`` are no candidates."""
-    aligned, rows = align(forecasts), rows_of(panel, data)
+    cube, rows = cube_of(forecasts), rows_of(panel, data)
+    aligned = aligned_of(cube)
     return decompose(
         aligned,
         load(panel),
@@ -80,6 +82,7 @@ def decompose_forecasts(
         delisting_return=target.delisting_return,
         closes=closes_of(rows, data.fill_limit),
         industries=industries_of(rows),
+        without=without_each_seed(cube, aligned),
         statistics=statistics,
         spec=spec,
     )

@@ -69,7 +69,7 @@ class OwnRows:
         """The target of ``rows``, indexed (date, symbol), without building the features."""
         frame = rows.sort_values(["date", "symbol"], ignore_index=True)
         grid = grid_of(frame)
-        values = labelled(frame, grid, members(frame, grid), self.target)
+        values = labelled(frame, grid, members(frame, grid), self.target, self.data.fill_limit)
         ends = ends_of(frame, grid, self.target)
         return by_cell(values, grid.dates, grid.symbols, ends)["target"]
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from foldproof.tasks.compare.resampling import two_way_test
 from foldproof.tasks.compare.spec import StatisticsSpec
-from foldproof.tasks.compare.verdicts import Against, detectable, gain_tests, holm, verdicts_of
+from foldproof.tasks.compare.verdicts import detectable, gain_tests, holm, verdicts_of
 from foldproof.tasks.panel_study.networks import MEASURES, NetworkScores
 from foldproof.tasks.panel_study.random_effects import RandomEffects, random_effects
 from foldproof.tasks.statistics.mean_test import MeanTest
@@ -228,9 +228,3 @@ def detectable_gains(
                 median = float(np.median(sizes))
                 rows.append({"panel": name, "measure": measure, "detectable": median})
     return pd.DataFrame(rows, columns=["panel", "measure", "detectable"])
-
-
-def counts(table: pd.DataFrame, measure: str) -> dict[str, int]:
-    """Variants by verdict of one measure of a pooled table."""
-    own = table[table["measure"] == measure]["against"] if len(table) else pd.Series(dtype=str)
-    return {str(one): int((own == str(one)).sum()) for one in Against}

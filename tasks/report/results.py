@@ -54,7 +54,7 @@ class Results:
         panel_summary: dates, symbols, features, first, last, fingerprint; unlabelled, the number of
             members' rows that lack a label although labels of their date are known.
         dates: (D,) datetime64[D] calendar of the panel.
-        folds: The plan, oldest first.
+        folds: The plan, oldest first; of a combinatorial one, a fold for each group of dates.
         plan: Hash of the plan.
         plan_audit: One row per fold and border, recomputed independently of the splitter.
         variants: The compared variants by key, without the references.
@@ -77,8 +77,9 @@ class Results:
         tuning: variant, the settings that were tried, rank_ic on the tuning folds, chosen; empty
             without tuning.
         decomposition: What the forecasts are made of; None if that was not computed.
-        portfolios: What portfolios by forecast would have earned; None without prices, or with too
-            few days.
+        portfolios: What portfolios by forecast would have earned; None without prices, with too
+            few days, or with several paths.
+        splits: The folds that were trained, where they are not ``folds``: of a combinatorial plan.
     """
 
     title: str
@@ -108,6 +109,7 @@ class Results:
     tuning: pd.DataFrame = field(default_factory=pd.DataFrame)
     decomposition: Decomposition | None = None
     portfolios: Portfolios | None = None
+    splits: tuple[Fold, ...] = ()
 
     @property
     def ranking(self) -> pd.DataFrame:

@@ -5,15 +5,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from foldproof.tasks.split.combinatorial import CombinatorialFold
 from foldproof.tasks.split.fold import Fold
 
-Rows = Sequence[int] | np.ndarray
 
-
-def audit_plan(
-    folds: Iterable[Fold | CombinatorialFold], label_end: np.ndarray, embargo: int = 0
-) -> pd.DataFrame:
+def audit_plan(folds: Iterable[Fold], label_end: np.ndarray, embargo: int = 0) -> pd.DataFrame:
     """Gap and label overlap at every border of every fold.
 
     Args:
@@ -23,13 +18,13 @@ def audit_plan(
 
     Returns:
         One row per fold and border (``train|validation``, ``validation|test``, ``train|test``, and
-        ``test|train`` where rows after a test block are trained on; borders of an empty block are
-        left out): ``earlier_rows``, ``earlier_first``, ``earlier_last``, ``later_rows``,
-        ``later_first``, ``later_last``; ``gap``, trading days between the blocks; ``overlap``,
-        earlier rows whose [date, label end] reaches into the later block or beyond; ``label_gap``,
-        trading days between the last known label end and the later block (negative if it reaches
-        in); ``short``, trading days that the gap lacks to ``embargo``. In a valid plan ``overlap``
-        and ``short`` are 0 in every row.
+        the reverse, such as ``test|train``, where rows after a block are trained on; borders of an
+        empty block are left out): ``earlier_rows``, ``earlier_first``, ``earlier_last``,
+        ``later_rows``, ``later_first``, ``later_last``; ``gap``, trading days between the blocks;
+        ``overlap``, earlier rows whose [date, label end] reaches into the later block or beyond;
+        ``label_gap``, trading days between the last known label end and the later block (negative
+        if it reaches in); ``short``, trading days that the gap lacks to ``embargo``. In a valid
+        plan ``overlap`` and ``short`` are 0 in every row.
     """
     return pd.DataFrame(
         [
@@ -43,7 +38,11 @@ def audit_plan(
 
 
 def _border(
-    dates: np.ndarray, earlier: Rows, later: Rows, label_end: np.ndarray, embargo: int
+    dates: np.ndarray,
+    earlier: Sequence[int],
+    later: Sequence[int],
+    label_end: np.ndarray,
+    embargo: int,
 ) -> dict[str, object]:
     """One row of the table, computed by comparing dates."""
     calendar = dates.astype("datetime64[D]")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from foldproof.models.date_rows import hull
 from foldproof.models.spec import Spec, at_least, plain_numbers
 from foldproof.tasks.split.cut import Cutter, PlanError, known_rows
 from foldproof.tasks.split.fold import Fold
@@ -59,11 +60,14 @@ class WalkForward(Spec):
     embargo: int = 0
     """Trading days between the last label of a block and the next block."""
     horizon: int = 1
-    """Rows until a label is known; used only if label ends are not given."""
+    """Rows until a label is known, in Python without label ends. A configuration sets
+    target.horizon instead, and any other value here is refused."""
     keep: int | None = None
     """Keep only this many newest folds. None: all."""
     anchor: Literal["start", "end"] = "end"
     """end: the last test block ends with the data; start: the first begins as early as possible."""
+    plan: Literal["walk_forward"] = "walk_forward"
+    """The kind of plan: folds that move forward in time, or combinatorial."""
 
     def __post_init__(self) -> None:
         plain_numbers(self)
@@ -151,7 +155,7 @@ class WalkForward(Spec):
         """
         calendar, place = np.unique(checked_groups(X, groups), return_inverse=True)
         for fold in self.folds(calendar):
-            yield rows_within(place, fold.train), rows_within(place, fold.test)
+            yield rows_within(place, hull(fold.train)), rows_within(place, hull(fold.test))
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
         """Number of folds of the dates in ``groups``."""

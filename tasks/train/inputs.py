@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from foldproof.models.date_rows import Rows
 from foldproof.models.normalizers import (
     InputNormalizer,
     Scaled,
@@ -79,7 +80,7 @@ def state_of(statistics: dict[str, np.ndarray]) -> dict[str, Tensor]:
 
 
 def unit_windows(
-    unit: Unit, panel: Panel, statistics: dict[str, np.ndarray], rows: range, target: np.ndarray
+    unit: Unit, panel: Panel, statistics: dict[str, np.ndarray], rows: Rows, target: np.ndarray
 ) -> Windows:
     """The normalized windows of a unit that end at the date rows ``rows``.
 
@@ -100,7 +101,7 @@ def windows_of(
     panel: Panel,
     normalizer: InputNormalizer | None,
     state: dict[str, Tensor],
-    rows: range,
+    rows: Rows,
     target: Tensor,
     length: int,
 ) -> Windows:

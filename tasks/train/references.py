@@ -5,19 +5,23 @@ scikit-learn is imported inside functions, because a configuration needs only th
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 import torch
 
+from foldproof.models.date_rows import Rows, at, hull
 from foldproof.models.normalizers import VARIANTS
 from foldproof.models.normalizers.history import stretches
+from foldproof.models.spec import unknown
 from foldproof.models.windows import Windows
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.split.fold import Fold
+from foldproof.tasks.statistics.rank_ic import ranks
 from foldproof.tasks.train.inputs import TrainingError, shared, windows_of
+from foldproof.tasks.train.single_features import FEATURE, daily_feature_ics, training_signs
 from foldproof.tasks.train.train import forecast_table, target_scale, with_unit
 
 PREFIX = "ref:"
@@ -53,10 +57,12 @@ class Block:
 class Blocks:
     """The inputs of a reference: the panel up to each date, and the fold's blocks.
 
-    ``scale`` is the standard deviation of the training targets, the unit of the blocks' targets.
+    ``fitted`` are the date rows of the training block. ``scale`` is the standard deviation of the
+    training targets, the unit of the blocks' targets.
     """
 
     panel: Panel
+    fitted: Rows
     train: Block
     validation: Block
     test: Block
@@ -143,6 +149,30 @@ def gradient_boosting(blocks: Blocks) -> np.ndarray:
     return model.predict(blocks.test.windows)
 
 
+def single_feature(blocks: Blocks, feature: str) -> np.ndarray:
+    """The stock's place in the order of its date by one feature, with the sign of training.
+
+    The place is the centred rank over its standard deviation, times the mean daily rank IC of the
+    feature in the training block: the best linear forecast from the place. A feature without any
+    rank IC there counts as one with ``LEAST_IC``, so that it still ranks.
+    """
+    panel = blocks.panel
+    daily = daily_feature_ics(panel, (feature,))
+    sign = float(training_signs(daily, blocks.fitted)[0])
+    known = daily[at(blocks.fitted), 0]
+    strength = abs(float(known[np.isfinite(known)].mean())) if np.isfinite(known).any() else 0.0
+    values = np.where(panel.member, panel.values[..., panel.features.index(feature)], np.nan)
+    low, high = ranks(values)
+    place = (low + high) / 2
+    count = np.isfinite(place).sum(axis=1, keepdims=True)
+    spread = np.sqrt(np.maximum(count**2 - 1, 1) / 12)
+    standardized = np.nan_to_num((place - (count + 1) / 2) / spread)
+    columns, rows = np.divmod(blocks.test.samples, len(panel.dates))
+    return sign * max(strength, LEAST_IC) * standardized[rows, columns]
+
+
+LEAST_IC = 1e-3
+"""Rank IC of a feature that has none in the training block."""
 REFERENCES: Mapping[str, Reference] = MappingProxyType(
     {
         "zero": Reference(
@@ -170,13 +200,47 @@ REFERENCES: Mapping[str, Reference] = MappingProxyType(
 )
 
 
+FEATURE_REFERENCE = f"{FEATURE}name"
+"""How the settings name a reference that consists of one feature."""
+
+
+def reference_of(name: str) -> Reference:
+    """The reference called ``name``: a key of ``REFERENCES``, or ``feature:<name>``.
+
+    Raises:
+        ValueError: There is none.
+    """
+    if name in REFERENCES:
+        return REFERENCES[name]
+    feature = name.removeprefix(FEATURE)
+    if not feature or feature == name:
+        raise ValueError(
+            f"{unknown('reference', name, REFERENCES)}; one feature alone is {FEATURE}<name>, such "
+            f"as {FEATURE}momentum_252_21"
+        )
+    return Reference(
+        f"{feature} alone",
+        f"rank of {feature} on d, times its mean rank IC in the training block",
+        "one input column, sign from the training block",
+        partial(single_feature, feature=feature),
+    )
+
+
 def reference_forecasts(
     name: str, panel: Panel, fold: Fold, window: int, seed: int
 ) -> pd.DataFrame:
-    """Out-of-sample forecasts of a reference, as those of a unit; the variant is ``ref:<name>``."""
+    """Out-of-sample forecasts of a reference, as those of a unit; the variant is ``ref:<name>``.
+
+    Args:
+        name: A key of ``REFERENCES``, or ``feature:<name>`` for a feature of the panel.
+        panel: The panel.
+        fold: Trained on and forecast.
+        window: Rows of a window; all references forecast what a network with it does.
+        seed: Of a reference that draws.
+    """
     scale = target_scale(panel, fold.train)
     blocks = blocks_of(panel, fold, window, scale, seed)
-    forecast = REFERENCES[name].forecast(blocks) * scale
+    forecast = reference_of(name).forecast(blocks) * scale
     frame = forecast_table(panel, blocks.test.samples, forecast)
     return with_unit(frame, panel, fold, PREFIX + name, seed)
 
@@ -188,10 +252,10 @@ def blocks_of(panel: Panel, fold: Fold, window: int, scale: float, seed: int) ->
     member = torch.from_numpy(np.array(panel.member))
     state = normalizer.fit(shared(panel.values), member, fold.train)
     target = torch.from_numpy(panel.target / np.float32(scale))
-    rows = range(fold.train.start, fold.test.stop)
+    rows = hull(fold.train, fold.validation, fold.test)
     windows = windows_of(panel, normalizer, state, rows, target, window)
 
-    def block(rows: range, labelled: bool) -> Block:
+    def block(rows: Rows, labelled: bool) -> Block:
         samples = windows.eligible(member, rows, labelled)
         if not len(samples):
             raise TrainingError(
@@ -202,6 +266,7 @@ def blocks_of(panel: Panel, fold: Fold, window: int, scale: float, seed: int) ->
 
     return Blocks(
         panel,
+        fold.train,
         train=block(fold.train, True),
         validation=block(fold.validation, True),
         test=block(fold.test, False),

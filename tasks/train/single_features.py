@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from foldproof.models.date_rows import Rows, at
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.statistics.rank_ic import rank_correlation
 
@@ -19,11 +20,11 @@ def daily_feature_ics(panel: Panel, features: tuple[str, ...] | None = None) -> 
     return np.stack(columns, axis=1)
 
 
-def training_signs(daily: np.ndarray, train: range) -> np.ndarray:
+def training_signs(daily: np.ndarray, train: Rows) -> np.ndarray:
     """(F,) 1 or -1: the sign of the mean rank IC (D, F) over the rows of a training block.
 
     The labels of these rows end before the validation block, because the plan purges them. A
     feature without any rank IC there keeps its sign.
     """
-    known = np.nan_to_num(daily[train.start : train.stop])
+    known = np.nan_to_num(daily[at(train)])
     return np.where(known.sum(axis=0) < 0, -1.0, 1.0)

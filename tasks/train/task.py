@@ -13,7 +13,7 @@ from foldproof.tasks.task import ENCODED, kept, kept_under
 from foldproof.tasks.timing import Timed, timed
 from foldproof.tasks.train.references import reference_forecasts
 from foldproof.tasks.train.train import train_unit
-from foldproof.tasks.train.unit import TrainedUnit, Unit, digest, ranges
+from foldproof.tasks.train.unit import TrainedUnit, Unit, digest, file_name, ranges
 from foldproof.tasks.version import code_version
 
 
@@ -26,7 +26,9 @@ def reference_key(_: Any, parameters: dict[str, Any]) -> str:
     """Cache key of a reference's forecasts."""
     fold, code = parameters["fold"], code_version("foldproof.tasks.train.references")
     decides = [parameters["window"], parameters["seed"], Path(parameters["panel"]).name, code]
-    return f"reference-{parameters['name']}-f{fold.number}-{digest(ranges(fold), *decides)}"
+    return (
+        f"reference-{file_name(parameters['name'])}-f{fold.number}-{digest(ranges(fold), *decides)}"
+    )
 
 
 @task(

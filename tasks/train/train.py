@@ -7,6 +7,7 @@ import pandas as pd
 import torch
 
 from foldproof.models import engine
+from foldproof.models.date_rows import Rows, at, hull
 from foldproof.models.network import Forecaster, build
 from foldproof.models.normalizers import resolve, with_state
 from foldproof.tasks.data.panel import Panel
@@ -52,7 +53,8 @@ def fit_unit(unit: Unit, panel: Panel) -> tuple[TrainedUnit, Forecaster]:
     variant = with_state(resolve(unit.variant), statistics)
     scale = target_scale(panel, unit.fold.train)
     network = build(variant, len(panel.features), unit.network, unit.seed, unit.training.engine)
-    rows = range(unit.fold.train.start, min(last_row(unit, network), len(panel.dates)))
+    fitted = hull(unit.fold.train, unit.fold.validation)
+    rows = range(fitted.start, min(fitted.stop + beyond(network), len(panel.dates)))
     windows = unit_windows(unit, panel, statistics, rows, panel.target / np.float32(scale))
     member = torch.from_numpy(np.array(panel.member))
     train, validation = (
@@ -85,11 +87,10 @@ def fit_unit(unit: Unit, panel: Panel) -> tuple[TrainedUnit, Forecaster]:
     return trained, network
 
 
-def last_row(unit: Unit, network: Forecaster) -> int:
-    """The end of the rows that training reads: of the validation block, but for leaky controls."""
+def beyond(network: Forecaster) -> int:
+    """Rows after training and validation that training reads: none, but for leaky controls."""
     normalizer = network.window
-    beyond = 0 if normalizer is None or normalizer.purged else normalizer.ahead
-    return unit.fold.validation.stop + beyond
+    return 0 if normalizer is None or normalizer.purged else normalizer.ahead
 
 
 def forecasts_of(trained: TrainedUnit, panel: Panel) -> pd.DataFrame:
@@ -109,7 +110,7 @@ def with_unit(
 
 
 def score(
-    trained: TrainedUnit, panel: Panel, rows: range, statistics: dict[str, np.ndarray] | None = None
+    trained: TrainedUnit, panel: Panel, rows: Rows, statistics: dict[str, np.ndarray] | None = None
 ) -> pd.DataFrame:
     """Forecasts for ``rows`` in eval mode: date, symbol, forecast in target units.
 
@@ -158,9 +159,9 @@ def on_target(trained: TrainedUnit, panel: Panel) -> pd.DataFrame:
     return with_target(forecasts.assign(forecast=forecasts["forecast"] * factor), panel)
 
 
-def target_scale(panel: Panel, rows: range) -> float:
+def target_scale(panel: Panel, rows: Rows) -> float:
     """Standard deviation of the members' known targets in ``rows``; it scales losses to about 1."""
-    block = slice(rows.start, rows.stop)
+    block = at(rows)
     known = panel.target[block][panel.member[block]].astype(np.float64)
     known = known[np.isfinite(known)]
     spread = float(known.std()) if known.size else 0.0

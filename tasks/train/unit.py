@@ -7,10 +7,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from foldproof.models.date_rows import Rows
 from foldproof.models.engine import lstm_engine
 from foldproof.models.imported import imported
 from foldproof.models.normalizers import Variant, split_name, variant_names
@@ -84,9 +86,15 @@ class TrainedUnit:
     others: tuple["TrainedUnit", ...] = ()
 
 
-def ranges(fold: Fold) -> list[list[int]]:
-    """First row and end of the blocks of a fold, for keys."""
-    return [[rows.start, rows.stop] for rows in (fold.train, fold.validation, fold.test)]
+def ranges(fold: Fold) -> list[Any]:
+    """First row and end of the blocks of a fold, or of their parts, for keys."""
+
+    def ends(rows: Rows) -> list[Any]:
+        if isinstance(rows, range):
+            return [rows.start, rows.stop]
+        return [ends(part) for part in rows.parts]
+
+    return [ends(rows) for rows in (fold.train, fold.validation, fold.test)]
 
 
 def variant_version(name: str) -> str:

@@ -120,9 +120,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--years", type=int, default=1000, help="simulated years a case")
     parser.add_argument("--stocks", type=int, nargs="+", default=STOCKS)
+    parser.add_argument("--horizons", type=int, nargs="+", default=HORIZONS)
     parser.add_argument("--only", choices=("size", "power"), help="only one of the tables")
     options = parser.parse_args()
-    years, cases = options.years, [(n, h) for n in options.stocks for h in HORIZONS]
+    years, cases = options.years, [(n, h) for n in options.stocks for h in options.horizons]
     if options.only != "power":
         print(f"years with a false promotion, level {LEVEL}, {CHALLENGERS} equal challengers")
         print("| stocks | horizon | now |" + "".join(f" formerly, {n} dates |" for n in STRETCHES))

@@ -21,12 +21,12 @@ from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.data.spec import DataSpec, SyntheticSpec, TargetSpec
 from foldproof.tasks.diagnose.spec import AuditSpec
 from foldproof.tasks.operate.spec import GateSpec, MonitorSpec, ScoreSpec
-from foldproof.tasks.split import WalkForward
+from foldproof.tasks.split import CombinatorialPurged, WalkForward
 from foldproof.tasks.train.references import REFERENCES
 
 SPECS = (
     NetworkSpec, TrainingSpec, SyntheticSpec, DataSpec, TargetSpec, AttributionSpec, AuditSpec,
-    StatisticsSpec, TrustSpec, WalkForward, GateSpec, ScoreSpec, MonitorSpec,
+    StatisticsSpec, TrustSpec, WalkForward, CombinatorialPurged, GateSpec, ScoreSpec, MonitorSpec,
     ExplainRequest, OutsideAudit,
 )  # fmt: skip
 NEEDED: dict[type, dict[str, Any]] = {
@@ -92,7 +92,7 @@ def test_every_preset_fills_the_form_without_a_fault(preset: str) -> None:
         ({"network": {"dropout": 1}}, "network.dropout"),
         ({"variants": ["zscor"]}, "variants"),
         ({"variants": ["cs_rank+layer_norm"]}, "variants"),
-        ({"references": ["lasso"]}, "references.0"),
+        ({"references": ["lasso"]}, "references"),
         ({"attribution": {"methods": ["saliency"]}}, "attribution.methods.0"),
         ({"data": {"features": "prices"}}, "data.features"),
         ({"seeds": []}, "seeds"),
@@ -115,7 +115,10 @@ def test_choices_are_the_mappings() -> None:
     schema = Experiment.model_json_schema()
     built_in, _ = schema["properties"]["variants"]["anyOf"]
     assert built_in["items"]["enum"] == [*VARIANTS, *CONTROLS]
-    assert schema["properties"]["references"]["items"]["enum"] == list(REFERENCES)
+    built_in, own = schema["properties"]["references"]["anyOf"]
+    assert built_in["items"]["enum"] == list(REFERENCES)
+    assert own["title"] == "your own, too: feature:name"
+    assert not errors({"references": ["ridge", "feature:return_1"]})
     methods = schema["$defs"]["AttributionSpec"]["properties"]["methods"]
     assert methods["items"]["enum"] == list(ATTRIBUTIONS)
 

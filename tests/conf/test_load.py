@@ -11,6 +11,7 @@ import yaml
 
 from foldproof.conf.load import PRESETS, ConfigError, load, study_of, to_yaml
 from foldproof.conf.schema import Experiment
+from foldproof.tasks.split import CombinatorialPurged, WalkForward
 
 FILES = sorted(file for file in PRESETS.glob("*.yaml") if study_of(file) is None)
 
@@ -130,6 +131,10 @@ BAD_SETTINGS = {
     "start after end": ("data.end=2001-01-01", "start must be before end"),
     "a horizon of zero": ("target.horizon=0", "horizon must be at least 1; it is 0"),
     "an unknown unit of a period": ("split.train=5Q", "5Q"),
+    "the horizon in the wrong section": (
+        "split.horizon=5",
+        "split.horizon: labels end as target.horizon says; set it instead",
+    ),
     "no validation": ("split.validation=0", "validation"),
     "a reference variant that is not compared": (
         "statistics.reference=revin",
@@ -304,3 +309,58 @@ def test_a_configuration_is_known_before_the_slow_libraries_are_imported() -> No
     slow = {"arch", "matplotlib", "mlflow", "prefect", "scipy", "skfolio", "sklearn", "statsmodels"}
     assert "torch" in done.stdout.split()
     assert not slow & set(done.stdout.split())
+
+
+PATHS = "split={plan: combinatorial, groups: 6, tested: 2, validation: 1, embargo: 4}"
+
+
+def test_a_combinatorial_plan_is_one_of_the_kinds_of_split() -> None:
+    experiment = load("quick", [PATHS])
+    expected = CombinatorialPurged(groups=6, tested=2, validation=1, embargo=4)
+    assert experiment.split == expected
+    assert isinstance(load("quick", ["split.plan=walk_forward"]).split, WalkForward)
+    assert Experiment.model_validate(yaml.safe_load(to_yaml(experiment))) == experiment
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["split={plan: random}"], "split.plan must be 'walk_forward' or 'combinatorial'; it is"),
+        ([PATHS, "split.group=3"], "split.group: no such key; did you mean split.groups?"),
+        ([PATHS, "split.tested=five"], "split.tested must be a whole number; it is 'five'"),
+        ([PATHS, "split.groups=2"], "split.groups must be at least 3; it is 2"),
+        ([PATHS, "split.validation=0"], "split.validation must not be 0"),
+        ([PATHS, "split.embargo=3"], "split.embargo must be at least 4 with windows of 10 rows"),
+        ([PATHS, "seeds=[0, 1]"], "statistics.ensemble must be false with several seeds"),
+        (
+            [PATHS, "tuning.folds=1", "tuning.learning_rate=[0.1]"],
+            "tuning.folds must be 0 with split.plan combinatorial",
+        ),
+        ([PATHS, "variants=[zscore, san]"], "variant san learns from the rows after its windows"),
+        (["split.trian=5"], "split.trian: no such key; did you mean split.train?"),
+    ],
+)
+def test_a_plan_that_does_not_fit_gets_one_clear_message(overrides, message) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load("quick", overrides)
+    assert message in str(caught.value)
+    assert "walk_forward.t" not in str(caught.value)
+
+
+def test_a_reference_may_be_one_feature() -> None:
+    assert (
+        load("quick", ["references=[ridge, feature:return_1]"]).references[1] == "feature:return_1"
+    )
+    for wrong in ("momentum_252_21", "features:return_1", "feature:"):
+        with pytest.raises(ConfigError, match="references"):
+            load("quick", [f"references=['{wrong}']"])
+
+
+def test_a_normalized_window_is_not_undone_for_a_cross_sectional_target() -> None:
+    experiment = load("quick", ["variants=[zscore, revin, revin -> return]"])
+    assert experiment.target.kind == "cs_zscore"
+    undone = [experiment.network_of(one).denormalize for one in experiment.variants]
+    assert undone == [False, False, True]
+    assert load("quick", ["target.kind=return"]).network_of("revin").denormalize
+    kept = load("quick", ["target.kind=return", "network.denormalize=false"])
+    assert not kept.network_of("revin").denormalize

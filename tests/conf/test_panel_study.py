@@ -105,6 +105,9 @@ def test_the_part_that_is_run_is_said(study: PanelStudy) -> None:
     )
     found = registration(PRESETS / "study.yaml", study, part).parts
     assert {*found} == {"2 of 20 seeds (0, 1)", "training.epochs is 2, planned 12"}
+    untuned = study.model_copy(update={"tuning": replace(study.tuning, weight_decay=())})
+    (text,) = registration(PRESETS / "study.yaml", study, untuned).parts
+    assert text == "tuning.weight_decay is [], planned [0.001, 0.1]"
 
 
 def test_every_field_has_a_text() -> None:

@@ -56,6 +56,37 @@ def test_the_screen_shows_variants_ranking_and_answers(finished: tuple[Place, st
 
 
 @pytest.mark.slow
+def test_a_combinatorial_plan_is_compared_over_its_paths_and_not_retrained(place: Place) -> None:
+    split = "split={plan: combinatorial, groups: 4, tested: 2, validation: 1, embargo: 3}"
+    variants = "variants=[cs_rank, rolling_rank, full_sample_zscore]"
+    done = place.run(split, variants, "statistics.reference=cs_rank", timeout=900)
+    assert done.returncode == 0, done.stderr
+    assert "combinatorial: 6 splits, 3 paths" in done.stdout
+    table, folder = forecasts(place), place.folder / ".foldproof"
+    assert table.groupby("path")["date"].nunique().tolist() == [416] * 3  # windows
+    ranking = pd.read_csv(next(folder.rglob("ranking.csv")), index_col="variant")
+    paths = pd.read_csv(next(folder.rglob("paths.csv")))
+    by_path = paths.groupby(["variant", "path"])["rank_ic"].mean().unstack()
+    assert by_path.shape == (5, 3)
+    for name, row in ranking.iterrows():
+        assert row["rank_ic"] == pytest.approx(by_path.loc[name].mean(), abs=1e-12)
+        assert f"{row['rank_ic']:+.4f}" in done.stdout
+    assert ranking.loc["cs_rank", "verdict"] == ranking.loc["rolling_rank", "verdict"] == "CLEAN"
+    assert ranking.loc["full_sample_zscore", "verdict"] == "LEAK"
+    page = next(folder.rglob("report.html")).read_text()
+    assert "6 splits give 3 paths" in " ".join(page.split())
+    assert not [*folder.rglob("portfolio_by_row.parquet")]
+    for command in ("retrain", "audit"):
+        arguments = [sys.executable, "-m", "foldproof.flows", command, str(place.config), split]
+        refused = subprocess.run(
+            arguments, cwd=place.folder, env=place.environment, capture_output=True, text=True
+        )
+        assert refused.returncode == 2
+        assert "needs split.plan walk_forward" in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.slow
 def test_each_variant_is_tuned_on_folds_that_are_not_scored(place: Place) -> None:
     """Two seeds as well: the logged model is the ensemble that was compared."""
     done = place.run(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -47,3 +49,15 @@ def test_window_and_hidden_normalizers_are_where_they_should_be():
     layer = build(VARIANTS["layer_norm"], 3, SPEC, 0).eval()
     last = nn.functional.layer_norm(plain.lstm(x)[0][:, -1], (5,))
     torch.testing.assert_close(layer(x, dates), plain.head(last)[:, 0])
+
+
+@pytest.mark.parametrize("name", ["revin", "dish_ts"])
+def test_a_normalized_window_is_undone_on_the_forecast_unless_the_network_leaves_it(name):
+    x = torch.randn(4, 6, 3, generator=torch.Generator().manual_seed(0)) * 2 + 1
+    dates = torch.zeros(4, dtype=torch.int64)
+    undone = build(VARIANTS[name], 3, SPEC, 0).eval()
+    left = build(VARIANTS[name], 3, replace(SPEC, denormalize=False), 0).eval()
+    plain = left(x, dates)
+    torch.testing.assert_close(undone(x, dates), undone.window.inverse(plain, undone.window(x)[1]))
+    assert (left(x + 5, dates) - plain).abs().max() < 0.01  # the level of the window is gone
+    assert (undone(x + 5, dates) - undone(x, dates)).min() > 1

@@ -114,7 +114,10 @@ STEPS = 9
 
 
 @needs_kernel
-@pytest.mark.parametrize(("variant", "steps"), [("none", STEPS), ("layer_norm", 0), ("revin", 0)])
+@pytest.mark.parametrize(
+    ("variant", "steps"),
+    [("none", STEPS), ("instance_norm", STEPS), ("layer_norm", 0), ("revin", 0)],
+)
 def test_both_engines_train_alike_with_the_same_dropout(
     variant: str, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

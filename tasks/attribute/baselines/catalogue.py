@@ -7,6 +7,7 @@ from types import MappingProxyType
 import torch
 from torch import Generator, Tensor
 
+from foldproof.models.date_rows import Rows
 from foldproof.models.spec import unknown
 from foldproof.models.windows import eligible
 from foldproof.tasks.attribute.baselines.sampling import cut, draw
@@ -33,7 +34,7 @@ class BaselineInputs:
     member: Tensor
     samples: Tensor
     length: int
-    train: range
+    train: Rows
     generator: Generator
     days: int = 5
 

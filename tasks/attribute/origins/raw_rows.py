@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from foldproof.models.date_rows import Rows
 from foldproof.models.network import Ensemble, Forecaster
 from foldproof.models.normalizers import InputNormalizer, resolve, with_state
 from foldproof.tasks.attribute.baselines.sampling import cut
@@ -114,7 +115,7 @@ class FixedStatistics:
     state: dict[str, Tensor]
     window: int
     scale: float
-    train: range | None = None
+    train: Rows | None = None
 
     @classmethod
     def of(cls, trained: TrainedUnit) -> "FixedStatistics":
@@ -183,7 +184,7 @@ def neighbourhood_of(
 
 
 def follows_later_rows(
-    normalizer: InputNormalizer | None, values: Tensor, member: Tensor, train: range
+    normalizer: InputNormalizer | None, values: Tensor, member: Tensor, train: Rows
 ) -> bool:
     """Whether fitted statistics depend on rows after the training block: changes them to test."""
     if normalizer is None:

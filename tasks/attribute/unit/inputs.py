@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from foldproof.models import engine
+from foldproof.models.date_rows import at
 from foldproof.models.normalizers import Scaled, resolve
 from foldproof.models.windows import eligible
 from foldproof.tasks.attribute.baselines.sampling import cut
@@ -102,7 +103,7 @@ def feature_spread(inputs: UnitInputs) -> Tensor:
     raw values, or ranks, which have no slope.
     """
     rows = inputs.trained.unit.fold.train
-    block = slice(rows.start, rows.stop)
+    block = at(rows)
     plain = bool((inputs.scaled.slope == 1).all())
     values = inputs.scaled.values[block].numpy() if plain else inputs.panel.values[block]
     cells = values[inputs.panel.member[block]].astype(np.float64)  # (N, F)

@@ -192,6 +192,11 @@ class TargetKind:
     trap: str
     lookback: int = 1
 
+    @property
+    def cross_sectional(self) -> bool:
+        """Whether it compares the stocks of a date, so that its level continues no feature."""
+        return self.statistics == OWN_DATE
+
 
 OWN_DATE = "returns of the date's members, known when the label is"
 KINDS: Mapping[str, TargetKind] = MappingProxyType({

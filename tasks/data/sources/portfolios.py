@@ -58,12 +58,12 @@ def installed_file(name: str, source: str) -> Path:
     if package is None:
         raise DataError(
             f"data.source {source!r} reads a file of the package {PACKAGE}, which is not "
-            f"installed: run make panels, or pip install --no-deps {PACKAGE}"
+            f"installed: run make panels, or run pip install --no-deps {PACKAGE}"
         )
     file = Path(str(package.locate_file(name)))
     if not file.is_file():
         raise DataError(
             f"data.source {source!r}: {PACKAGE} {package.version} has no file {name}; run make "
-            f"panels, or pip install --no-deps {PACKAGE}=={TESTED}"
+            f"panels, or run pip install --no-deps {PACKAGE}=={TESTED}"
         )
     return file

@@ -55,7 +55,8 @@ COLUMNS: Mapping[str, str] = MappingProxyType({
     "later dates": "how far forecasts move when later samples of the batch change, at scoring / in "
     "training",
     "causal steps": "a normalized step of a window uses no later step, at scoring / in training",
-    "rows needed": "earlier rows that the input normalizer needs to score a date",
+    "rows needed": "rows that the input normalizer needs to score a date: none, at most the newest "
+    "1008, or all",
     "target": "the labels that it trains on read returns of their own date, and no later price",
     "in parts": "rows of parts of the panel, along the axis on which the input is independent",
     "day by day": "each date alone, on the rows known on it, has the forecasts of the whole block",

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from foldproof.models import engine
+from foldproof.models.date_rows import hull
 from foldproof.models.normalizers import independent
 from foldproof.models.windows import eligible
 from foldproof.tasks.attribute import resolved_gradients, unit_inputs
@@ -212,7 +213,7 @@ def saved(subject: Subject) -> Measurement:
             panel.dates, panel.symbols, panel.features, np.array(panel.values),
             np.array(panel.member),
         )  # fmt: skip
-        loaded = served.block(inputs, unit.fold.test)
+        loaded = served.block(inputs, hull(unit.fold.test))
     wide = subject.forecasts.unstack().reindex(columns=list(panel.symbols))
     stored = wide.reindex(panel.dates[unit.fold.test.start : unit.fold.test.stop]).to_numpy()
     drift = max(drift_of(as_trained, again), drift_of(stored, loaded))

@@ -1,6 +1,7 @@
 """Purge, embargo and order of a plan of folds, recomputed from dates."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -64,7 +65,7 @@ def border_finding(
 
 def unknown_purge(folds: tuple[Fold, ...]) -> Finding:
     """The finding where label ends are unknown."""
-    gaps = [later.start - earlier.stop for fold in folds for earlier, later in borders(fold)]
+    gaps = [later[0] - earlier[-1] - 1 for fold in folds for earlier, later in borders(fold)]
     reason = (
         f"label ends are unknown; {min(gaps, default=0)} trading days lie between the blocks, "
         "which is enough if labels are known within them: give label_end to test it"
@@ -72,14 +73,17 @@ def unknown_purge(folds: tuple[Fold, ...]) -> Finding:
     return unknown_finding("purge", "folds", reason, f"{len(folds)} folds", counts=False)
 
 
-def borders(fold: Fold) -> list[tuple[range, range]]:
+def borders(fold: Fold) -> list[tuple[Sequence[int], Sequence[int]]]:
     """Pairs of neighbouring non-empty blocks of a fold, earlier and later."""
-    blocks = [block for block in (fold.train, fold.validation, fold.test) if block]
-    return list(pairwise(blocks))
+    if not fold.in_order:
+        return [(one, other) for _, one, other, _ in fold.borders() if len(one) and len(other)]
+    return list(pairwise(block for block in (fold.train, fold.validation, fold.test) if block))
 
 
 def order_of_plan(folds: tuple[Fold, ...]) -> Finding:
     """The finding on dates of a later block before an earlier one, and dates forecast twice."""
+    if not all(fold.in_order for fold in folds):
+        return blocks_of_plan(folds)
     wrong: list[tuple[np.datetime64, str]] = []
     forecast_by: dict[np.datetime64, int] = {}
     for fold in folds:
@@ -103,5 +107,36 @@ def order_of_plan(folds: tuple[Fold, ...]) -> Finding:
         f"{len(forecast_by)} test dates of {len(folds)} folds",
         leak=detail,
         clean="train, validation and test are in order; each date is forecast once",
+        witness=Witness(date=day(date), column=detail) if wrong else None,
+    )
+
+
+def blocks_of_plan(folds: tuple[Fold, ...]) -> Finding:
+    """The finding on a plan with training rows after test blocks, which has no order to test.
+
+    Training, validation and test of a fold must share no date, and each date must be forecast by
+    equally many folds, because paths are made of them.
+    """
+    wrong: list[tuple[np.datetime64, str]] = []
+    for fold in folds:
+        times = Counter([*fold.train, *fold.validation, *fold.test])
+        twice = sorted(row for row, count in times.items() if count > 1)
+        wrong += [(fold.calendar[row], f"fold {fold.number}: in two blocks") for row in twice]
+    forecasts = Counter(date for fold in folds for date in fold.test_dates)
+    usual = max(forecasts.values(), default=0)
+    wrong += [
+        (date, f"{count} folds forecast it, others are forecast by {usual}")
+        for date, count in sorted(forecasts.items())
+        if count < usual
+    ]
+    date, detail = wrong[0] if wrong else (None, "")
+    return exact_finding(
+        "fold_order",
+        "folds",
+        float(len(wrong)),
+        f"{len(forecasts)} test dates of {len(folds)} folds",
+        leak=detail,
+        clean="the blocks of a fold share no date; each date is forecast by equally many folds, "
+        "which train on later dates too, as the plan intends",
         witness=Witness(date=day(date), column=detail) if wrong else None,
     )

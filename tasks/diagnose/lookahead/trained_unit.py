@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,10 @@ from numpy.random import Generator
 from torch import Tensor, nn
 
 from foldproof.models import engine
+from foldproof.models.date_rows import Spans, parts_of
 from foldproof.models.leaky import prepare
 from foldproof.models.network import Forecaster
-from foldproof.models.normalizers import resolve
+from foldproof.models.normalizers import independent, resolve
 from foldproof.models.windows import Windows
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.diagnose.findings.catalogue import FLOAT32
@@ -34,6 +36,7 @@ from foldproof.tasks.diagnose.perturb.compare import (
 from foldproof.tasks.diagnose.perturb.cuts import choose_rows
 from foldproof.tasks.diagnose.perturb.panels import change_panel
 from foldproof.tasks.diagnose.perturb.perturbations import PERTURBATIONS
+from foldproof.tasks.split.cut import known_rows
 from foldproof.tasks.train import (
     TrainedUnit,
     Unit,
@@ -102,25 +105,36 @@ def scores(frame: pd.DataFrame) -> pd.Series:
 def serve_invariance(
     trained: TrainedUnit, panel: Panel, before: pd.Series, cuts: int, seed: int
 ) -> Finding:
-    """Change rows after a cut, fit the statistics again, score with the same weights."""
+    """Change rows after a cut, fit the statistics again, score with the same weights.
+
+    A combinatorial fold trains on rows after its test blocks. There, only the rows of the block
+    after the cut change, and only its forecasts up to the cut are compared.
+    """
     unit, scale, compared = trained.unit, forecast_scale(before), 0
     top = largest_ordinary(before.to_numpy())
     worst, witness = Difference(), None
-    rows = choose_rows(panel.dates, unit.fold.test, cuts, seed)
+    tested = unit.fold.test if unit.fold.in_order else Spans.of(unit.fold.test)
+    rows = choose_rows(panel.dates, tested, cuts, seed)
     attempts = Attempt(panel.dates[rows])
 
+    def block_of(cut: int) -> range:
+        return next(part for part in parts_of(tested) if cut in part)
+
     def change(cut: int, name: str, generator: Generator) -> tuple[int, Panel]:
-        return cut, change_panel(panel, cut, name, generator)
+        stop = None if unit.fold.in_order else block_of(cut).stop
+        return cut, change_panel(panel, cut, name, generator, stop)
 
     def run(changed: tuple[int, Panel]) -> pd.Series:
         cut, other = changed
-        past = range(unit.fold.test.start, cut + 1)
+        past = range(block_of(cut).start, cut + 1)
         return scores(score(trained, other, past, fit_statistics(unit, other)))
 
-    changes = changes_of(rows, tuple(PERTURBATIONS), 2, seed)
+    whole = [name for name, one in PERTURBATIONS.items() if unit.fold.in_order or one.change]
+    changes = changes_of(rows, tuple(whole), 2, seed)
     for cut, after in after_cuts(run, change, changes, attempts):
-        date = panel.dates[cut]
-        moves = difference(before[before.index.get_level_values(0) <= date], after, scale, top=top)
+        date, first = panel.dates[cut], panel.dates[block_of(cut).start]
+        dates = before.index.get_level_values(0)
+        moves = difference(before[(dates >= first) & (dates <= date)], after, scale, top=top)
         compared += moves.count
         if moves.value > worst.value:
             worst, witness = moves, moves.witness(day(date))
@@ -135,15 +149,19 @@ def serve_invariance(
 
 
 def train_invariance(trained: TrainedUnit, panel: Panel, retrain: Retrain, seed: int) -> Finding:
-    """Change everything not known when the test block begins, train again, compare the bytes."""
-    cut = trained.unit.fold.test.start - 1
-    date = day(panel.dates[cut])
-    changed = change_panel(panel, cut, "noise", np.random.default_rng(seed))
+    """Change what training must not depend on, train again, compare the bytes."""
+    fold, generator = trained.unit.fold, np.random.default_rng(seed)
+    if fold.in_order:
+        cut = fold.test.start - 1
+        date = day(panel.dates[cut])
+        changed = change_panel(panel, cut, "noise", generator)
+        noise = f"all data not known on {date}"
+    else:
+        date, changed = "", tested_changed(trained.unit, panel, generator)
+        noise = "all labels that overlap a tested one"
+        noise += " and on the inputs of tested dates" * (changed.values is not panel.values)
     differ = different(trained, retrain(trained.unit, changed))
-    tested = (
-        f"trained again with noise on all data not known on {date}; "
-        f"{len(content_of(trained))} arrays compared"
-    )
+    tested = f"trained again with noise on {noise}; {len(content_of(trained))} arrays compared"
     # an honest unit may differ too if training does not repeat
     if differ and different(trained, retrain(trained.unit, panel)):
         reason = "training on the same panel does not repeat"
@@ -155,6 +173,24 @@ def train_invariance(trained: TrainedUnit, panel: Panel, retrain: Retrain, seed:
         leak=f"differ: {', '.join(differ)}", clean="identical to the last bit",
         witness=Witness(cut=date, column=differ[0]) if differ else None,
     )  # fmt: skip
+
+
+def tested_changed(unit: Unit, panel: Panel, generator: Generator) -> Panel:
+    """The panel with noise in what a fold that trains around its test blocks must not use.
+
+    These are all labels that overlap a tested one. The inputs of the tested dates change too,
+    unless the input normalizer is computed from earlier dates: then those of later training rows
+    depend on them, which is no leak.
+    """
+    known = known_rows(panel.dates, panel.label_end)
+    changed = panel
+    for block in Spans.of(unit.fold.test).parts:
+        stop = min(int(known[block.stop - 1]) + 1, len(panel.dates))
+        changed = change_panel(changed, block.start - 1, "noise", generator, stop)
+    normalizer = resolve(unit.variant).input
+    if normalizer is None or independent(normalizer) == "dates":
+        return changed
+    return replace(changed, values=panel.values)
 
 
 def content_of(trained: TrainedUnit) -> dict[str, bytes]:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.random import Generator
 
+from foldproof.models.date_rows import Rows
 from foldproof.tasks.diagnose.perturb.rows import KEYS
 
 WEDNESDAY = 2
@@ -49,7 +50,7 @@ def choose_cuts(frame: pd.DataFrame, count: int, seed: int) -> np.ndarray:
     return dates[in_turn(strata, count)]
 
 
-def choose_rows(dates: np.ndarray, rows: range, count: int, seed: int) -> list[int]:
+def choose_rows(dates: np.ndarray, rows: Rows, count: int, seed: int) -> list[int]:
     """Up to ``count`` of ``rows`` to cut after, ascending: Wednesdays, month ends, any, in turn.
 
     The last of ``dates`` (D,) is never a cut: no row comes after it.

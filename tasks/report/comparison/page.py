@@ -26,7 +26,8 @@ from foldproof.tasks.report.vector import embedded, vector
 TITLES = {"unlabelled": "rows without a label (delisted or no price), not scored"}
 """Titles of the panel's facts that need one."""
 FORMS = {
-    "rank_ic_seed": "+.4f", "seed_sd": ".4f", "hac_t": "+.2f", "rank_icir": "+.3f", "ic": "+.4f",
+    "rank_ic_seed": "+.4f", "seed_sd": ".4f", "path_sd": ".4f", "path_low": "+.4f",
+    "path_high": "+.4f", "hac_t": "+.2f", "rank_icir": "+.3f", "ic": "+.4f",
     "mse_ratio": ".4f", "hit_rate": ".3f", "quantile_spread": "+.5f", "coverage": ".1%",
 }  # fmt: skip
 """Format of the columns of the ranking; the template has their titles and meanings."""

@@ -2,13 +2,15 @@
 
 import pandas as pd
 
+from foldproof.tasks.compare.verdicts import Against
 from foldproof.tasks.panel_study.networks import MEASURES
-from foldproof.tasks.panel_study.tables import counts
 from foldproof.tasks.report.panel_study.results import PanelStudyResults
 from foldproof.tasks.report.text import counted, label, listed, minus
 
 HEADS = ("Does it matter?", "How sure is that?", "Does the study find what is there?")
 """The question that each sentence answers."""
+SHOWN = 4
+"""Names of variants in a sentence at most."""
 
 
 def study_answers(results: PanelStudyResults) -> tuple[str, str, str]:
@@ -17,43 +19,62 @@ def study_answers(results: PanelStudyResults) -> tuple[str, str, str]:
 
 
 def found(results: PanelStudyResults) -> str:
-    """Verdicts against the reference, pooled over the real panels, before and after."""
-    panels = len(results.real)
-    if panels < 2:
+    """Whether variants differ from the reference, pooled over the real panels."""
+    panels, pooled = len(results.real), results.pooled
+    if panels < 2 or not len(pooled):
         return (
             f"Nothing is pooled: {counted(panels, 'real panel')} compared, at least two are needed."
         )
-    parts = [
-        f"{verdict_counts(results.pooled, measure)} in {title}"
-        for measure, title in MEASURES.items()
-        if len(results.pooled) and (results.pooled["measure"] == measure).any()
-    ]
+    margin = results.statistics.margin
+    measures = [key for key in MEASURES if (pooled["measure"] == key).any()]
+    parts = [verdict_counts(pooled[pooled["measure"] == key], key, margin) for key in measures]
     return (
-        f"Over {panels} real panels, against {label(results.reference)} with a margin of "
-        f"{results.statistics.margin:g}: {', and '.join(parts)} (Holm, "
-        f"{results.statistics.level:.0%}){best_of(results)}."
+        f"{in_a_word(pooled)}. Over {panels} real panels, against {label(results.reference)}: "
+        f"{'; '.join(parts)} (Holm, {results.statistics.level:.0%}). The largest difference in "
+        f"rank IC is that of {largest(pooled)}."
     )
 
 
-def verdict_counts(pooled: pd.DataFrame, measure: str) -> str:
-    """Such as 1 variant better (cs_rank), 0 worse, 9 equivalent and 3 undecided."""
-    count = counts(pooled, measure)
-    parts = []
-    for verdict, number in count.items():
-        own = pooled[(pooled["measure"] == measure) & (pooled["against"] == verdict)]["variant"]
-        named = f" ({listed(map(label, own))})" if 0 < number <= 3 else ""
-        parts.append(f"{number} {verdict}{named}")
-    return f"of {sum(count.values())} variants {listed(parts)}"
+def in_a_word(pooled: pd.DataFrame) -> str:
+    """Yes if a variant differs, no if all are shown to be within the margin."""
+    against = pooled["against"]
+    if against.isin([Against.BETTER, Against.WORSE]).any():
+        return "Yes"
+    return "No" if (against == Against.EQUIVALENT).all() else "Not shown, and not excluded"
 
 
-def best_of(results: PanelStudyResults) -> str:
-    """The largest pooled gain in rank IC with its interval."""
-    own = results.pooled[results.pooled["measure"] == "rank_ic"]
-    if not len(own):
-        return ""
-    top = own.sort_values("gain", key=abs).iloc[-1]
+def verdict_counts(own: pd.DataFrame, measure: str, margin: float) -> str:
+    """Variants that differ, of these those beyond the margin, those within it, undecided ones."""
+    by = {one: own.loc[own["against"] == one, "variant"] for one in Against}
+    better, worse = by[Against.BETTER], by[Against.WORSE]
+    differ = own[own["against"].isin([Against.BETTER, Against.WORSE])]
+    beyond = differ[(differ["low"] > margin) | (differ["high"] < -margin)]
+    named = [
+        f"{verdict}: {shortlist(names)}"
+        for verdict, names in (("better", better), ("worse", worse))
+        if len(names)
+    ]
+    which = f" ({'; '.join(named)}), {len(beyond)} by more than {margin:g} with their interval" * (
+        len(differ) > 0
+    )
+    return (
+        f"in {MEASURES[measure]} {len(differ)} of {len(own)} variants differ{which}, "
+        f"{len(by[Against.EQUIVALENT])} are within ±{margin:g} and "
+        f"{len(by[Against.UNDECIDED])} are undecided"
+    )
+
+
+def shortlist(names: pd.Series) -> str:
+    """Up to four names; the number of the others."""
+    shown, more = [label(str(name)) for name in names[:SHOWN]], len(names) - SHOWN
+    return listed([*shown, *([f"{more} more"] if more > 0 else [])])
+
+
+def largest(pooled: pd.DataFrame) -> str:
+    """The variant with the largest pooled difference in rank IC, and its interval."""
+    top = pooled[pooled["measure"] == "rank_ic"].sort_values("gain", key=abs).iloc[-1]
     interval = minus(f"{top['gain']:+.4f} [{top['low']:+.4f}, {top['high']:+.4f}]")
-    return f"; the largest difference is that of {label(str(top['variant']))}, {interval}"
+    return f"{label(str(top['variant']))}, {interval}"
 
 
 def precision(results: PanelStudyResults) -> str:

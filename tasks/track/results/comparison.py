@@ -181,6 +181,8 @@ def write_summary(results: Results, report: Report, folder: Path) -> None:
     ranking.to_csv(folder / "ranking.csv", index_label="variant")
     results.comparison.by_fold.to_csv(folder / "by_fold.csv", index=False)
     results.comparison.daily.to_csv(folder / "daily_rank_ic.csv", index_label="date")
+    if len(results.comparison.paths):
+        results.comparison.paths.to_csv(folder / "paths.csv", index=False)
     if len(results.tuning):
         results.tuning.to_csv(folder / "tuning.csv", index=False)
     results.plan_audit.to_csv(folder / "fold_plan.csv", index=False)

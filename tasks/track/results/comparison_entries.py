@@ -27,6 +27,9 @@ OVERALL: Mapping[str, str] = MappingProxyType({
     "difference_high": "oos/rank_ic_difference_high",
     "rank_ic_seed": "oos/rank_ic_seed",
     "seed_sd": "oos/rank_ic_seed_sd",
+    "path_sd": "oos/rank_ic_path_sd",
+    "path_low": "oos/rank_ic_path_low",
+    "path_high": "oos/rank_ic_path_high",
     "mse_ratio": "oos_secondary/mse_ratio",
     "hit_rate": "oos_secondary/hit_rate",
     "quantile_spread": "oos_secondary/quantile_spread",
@@ -65,6 +68,8 @@ def settings(config: Mapping[str, Any]) -> dict[str, str]:
     drawn = config.get("data", {}).get("source") in DRAWN
     idle = [] if drawn else ["data.synthetic."]
     idle += ["tuning."] if found.get("tuning.folds") == "0" else []
+    idle += ["network.denormalize"] if found.get("network.denormalize") == "True" else []
+    idle += ["split.plan"] if found.get("split.plan") == "walk_forward" else []
     idle += ["training.chunk"] if found.get("training.samples") == "windows" else []
     idle += ["statistics.ensemble"] if len(config.get("seeds", ())) == 1 else []
     return {

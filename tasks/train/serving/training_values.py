@@ -96,5 +96,5 @@ def trained_on(fold: Fold) -> tuple[date, date]:
 
 def fitted_to(fold: Fold) -> date:
     """The last date that is used in fitting on a fold."""
-    days = fold.validation_dates if len(fold.validation) else fold.train_dates
-    return date.fromisoformat(str(days[-1]))
+    last = max(rows[-1] for rows in (fold.train, fold.validation) if len(rows))
+    return date.fromisoformat(str(fold.calendar[last]))

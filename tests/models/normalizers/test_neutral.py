@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from foldproof.models.normalizers import VARIANTS, resolve, with_features
+from foldproof.models.normalizers import VARIANTS, resolve, with_features, with_state
 from foldproof.models.normalizers.neutral import COLUMNS, NeutralZScore
 
 D, S, F = 7, 30, 5
@@ -95,6 +95,12 @@ def test_the_slope_is_the_derivative_with_fixed_coefficients(panel):
 def test_default_styles_are_those_of_the_panel():
     found = with_features(VARIANTS["neutral_zscore"], ("a", "beta_63", "return_5")).input
     assert found.columns == (2, 1)
+
+
+def test_the_state_keeps_the_styles():
+    bound = with_features(resolve("neutral_zscore ~ b"), ("a", "b", "c")).input
+    state = bound.fit(torch.zeros(2, 2, 3), torch.ones(2, 2, dtype=torch.bool), range(1))
+    assert with_state(resolve("neutral_zscore ~ b"), state).input == bound
 
 
 def test_styles_are_named_after_a_tilde():

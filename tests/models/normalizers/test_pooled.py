@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.preprocessing import MinMaxScaler, QuantileTransformer
+from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, StandardScaler
 
 from foldproof.models.normalizers import scaling
 from foldproof.models.normalizers.pooled import (
+    Arcsinh,
     FullSampleZScore,
     MinMax,
     QuantileNormal,
@@ -58,6 +59,15 @@ def test_min_max_equals_scikit_learn(small):
     np.testing.assert_allclose(result.values.flatten(0, 1), expected, rtol=0, atol=1e-9)
     np.testing.assert_allclose(result.slope, oracle.scale_, rtol=1e-12)
     assert np.nanmin(expected) < 0 < 1 < np.nanmax(expected)  # later rows are not clipped
+
+
+def test_arcsinh_equals_numpy_of_scikit_learns_z_score(small):
+    values = small.values.double()
+    state = Arcsinh().fit(small.values, small.member, ROWS)
+    oracle = StandardScaler().fit(member_cells(small, ROWS))
+    result = Arcsinh().apply(values, small.member, state)
+    expected = np.arcsinh(oracle.transform(values.flatten(0, 1).numpy()))
+    np.testing.assert_allclose(result.values.flatten(0, 1), expected, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("count", [20, 1000])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from foldproof.tasks.benchmark.cases import CASES, HONEST, LEAKS, MORE_HONEST, MORE_LEAKS
+from foldproof.tasks.benchmark.cases import CASES, HONEST_CASES, LEAKS, MORE_HONEST, MORE_LEAKS
 from foldproof.tasks.benchmark.run import outcome
 from foldproof.tasks.diagnose import Verdict
 from foldproof.tasks.diagnose.findings.catalogue import STAGES
@@ -18,18 +18,20 @@ SLOW_SEED = 3
 
 def test_the_catalogue_is_complete():
     assert list(LEAKS) == [f"{number:02d}" for number in range(1, 29)]
-    assert list(HONEST) == [f"c{number:02d}" for number in range(1, 15)]
+    assert list(HONEST_CASES) == [f"c{number:02d}" for number in range(1, 15)]
 
 
 def test_titles_are_unique_and_stages_are_known():
     titles = [case.title for case in CASES.values()]
     assert (
-        len(set(titles)) == len(titles) == sum(map(len, (LEAKS, MORE_LEAKS, HONEST, MORE_HONEST)))
+        len(set(titles))
+        == len(titles)
+        == sum(map(len, (LEAKS, MORE_LEAKS, HONEST_CASES, MORE_HONEST)))
     )
     for case in CASES.values():
         assert set(case.stages) <= set(STAGES), case.key
     assert all(case.leaks for case in (*LEAKS.values(), *MORE_LEAKS.values()))
-    assert not any(case.leaks for case in (*HONEST.values(), *MORE_HONEST.values()))
+    assert not any(case.leaks for case in (*HONEST_CASES.values(), *MORE_HONEST.values()))
 
 
 def test_every_case_is_listed_under_its_key():
@@ -57,7 +59,7 @@ def test_rounding_in_float32_is_reported_as_rounding_and_not_as_a_leak():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("key", [*LEAKS, *HONEST])
+@pytest.mark.parametrize("key", [*LEAKS, *HONEST_CASES])
 def test_every_case_of_the_catalogue_with_default_settings(key):
     one = outcome(CASES[key], SLOW_SEED)
     assert one.right, one

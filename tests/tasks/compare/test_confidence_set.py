@@ -1,9 +1,11 @@
+from itertools import permutations, product
+
 import numpy as np
 import pytest
 from arch.bootstrap import MCS
 
 from foldproof.tasks.compare.confidence_set import confidence_set
-from foldproof.tasks.compare.resampling import block_length, drawn_dates
+from foldproof.tasks.compare.resampling import block_length, drawn_dates, sample_of
 from tests.tasks.compare.series import overlapping
 
 
@@ -86,3 +88,42 @@ def test_of_equal_columns_all_or_none_are_in_the_set() -> None:
     assert best_of(np.stack([one, one], axis=1)) == [True, True]
     assert best_of(one[:, None]) == [True]
     assert best_of(np.stack([np.zeros(300), one + 1], axis=1)) == [False, True]
+
+
+def test_a_small_example_with_every_draw_of_the_bootstrap(monkeypatch) -> None:
+    """Hansen, Lunde & Nason 2011, section 3, with exact p-values instead of drawn ones.
+
+    Twelve dates in two circular blocks of six have 12^2 samples, all equally likely. The
+    p-value of a column is the largest of the tests up to the one that rules it out (their eq. 7),
+    and the set of level c holds the columns with a p-value of at least 1 - c.
+    """
+    rng = np.random.default_rng(2)
+    daily = 0.5 * rng.standard_normal((12, 3)) + np.array([0.0, 0.9, 1.1])
+    starts = np.array(list(product(range(12), repeat=2)))
+    draws = (starts[:, :, None] + np.arange(6)).reshape(-1, 12) % 12
+    wave = np.sqrt(2 / 12) * np.cos(np.pi / 12 * np.outer([1, 2], np.arange(12) + 0.5))
+
+    def t_of(x: np.ndarray, centre: float) -> np.ndarray:
+        error = np.sqrt(((x @ wave.T) ** 2).mean(axis=-1) / 12)
+        return (x.mean(axis=-1) - centre) / error
+
+    left, expected, largest = [0, 1, 2], {}, 0.0
+    while len(left) > 1:
+        apart = {(i, j): daily[:, i] - daily[:, j] for i, j in permutations(left, 2)}
+        t = {pair: t_of(x, 0.0) for pair, x in apart.items()}
+        drawn = np.max([t_of(x[draws], x.mean()) for x in apart.values()], axis=0)
+        largest = max(largest, float((drawn >= max(t.values())).mean()))
+        worst = min(t, key=t.get)[0]  # the largest deficit against another one
+        expected[worst] = largest
+        left.remove(worst)
+    expected[left[0]] = 1.0
+
+    def every(given, horizon, **_):
+        cube = given if given.ndim == 3 else given[None]
+        return (sample_of(cube[:, dates]) for dates in draws)
+
+    monkeypatch.setattr("foldproof.tasks.compare.confidence_set.resampled", every)
+    assert 0.02 < expected[0] < expected[1] < 0.9
+    for level in (0.05, 0.3, 0.5, 0.7, 0.85, 0.9, 0.95, 0.99):
+        inside = [expected[one] >= 1 - level for one in range(3)]
+        assert best_of(daily, level=level, draws=len(draws)) == inside

@@ -7,7 +7,12 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
+from foldproof.tasks.compare.aligned import aligned_of
 from foldproof.tasks.compare.comparison import daily as compared_daily
+from foldproof.tasks.compare.cube import cube_of
+from foldproof.tasks.compare.intervals import simultaneous_intervals
+from foldproof.tasks.compare.metrics import scores_of
+from foldproof.tasks.compare.seeds import rank_ic_of_ensembles, side_by_side, without_each_seed
 from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.decompose import rows
 from foldproof.tasks.decompose.decay import later_return
@@ -185,3 +190,60 @@ def test_an_unknown_style_is_named() -> None:
     with pytest.raises(ValueError, match=r"names 'sise', which is no feature .* size, value"):
         DecompositionSpec(styles=("sise",)).chosen(("size", "value"))
     assert DecompositionSpec().chosen(("beta_63", "x")) == ("beta_63",)
+
+
+def of_seeds(case: Case, count: int) -> pd.DataFrame:
+    """The forecasts with other noise for each seed; the zero forecast has one seed."""
+    rng = np.random.default_rng(11)
+    own = case.forecasts[case.forecasts["variant"] != "ref:zero"]
+    drawn = [
+        own.assign(seed=seed, forecast=own["forecast"] + 2 * rng.standard_normal(len(own)))
+        for seed in range(count)
+    ]
+    return pd.concat([*drawn, case.forecasts[case.forecasts["variant"] == "ref:zero"]])
+
+
+def test_with_several_seeds_the_intervals_allow_for_others(case: Case) -> None:
+    """Those of the rank IC are the ranking's; those of the neutral one are recomputed."""
+    cube = cube_of(of_seeds(case, 3))
+    aligned = aligned_of(cube)
+
+    def of(without) -> Decomposition:
+        return decompose(
+            aligned, case.panel, case.folds, (), HORIZON, without=without,
+            statistics=STATISTICS, spec=SPEC,
+        )  # fmt: skip
+
+    several, alone = of([*without_each_seed(cube, aligned)]), of(())
+    ends = ["low", "high", "neutral_low", "neutral_high"]
+    pd.testing.assert_frame_equal(several.table.drop(columns=ends), alone.table.drop(columns=ends))
+    wider = (several.table - alone.table)[ends]
+    assert (wider.loc["noise", ["low", "neutral_low"]] < 0).all()
+    assert (wider.loc["noise", ["high", "neutral_high"]] > 0).all()
+
+    names = [*several.table.index]
+    daily = {name: one.rank_ic for name, one in scores_of(aligned).items()}
+    by_seed = rank_ic_of_ensembles(cube, aligned, daily)
+    ranked = decomposed_rows(aligned, case.panel, case.folds, ())
+    fixed = dict(zip(names, ranked.rank_ics(aligned.target).T[:, None], strict=True))
+    joined = side_by_side(fixed | by_seed, tuple(names))
+    given = {"level": STATISTICS.level, "draws": STATISTICS.draws, "seed": STATISTICS.seed}
+    low, high = simultaneous_intervals(joined, (np.arange(len(names)),), HORIZON, **given)
+    np.testing.assert_allclose(several.table["low"], low, atol=1e-9)
+    np.testing.assert_allclose(several.table["high"], high, atol=1e-9)
+
+    left = [
+        decompose(other, case.panel, case.folds, (), HORIZON, statistics=STATISTICS, spec=SPEC)
+        for other in without_each_seed(cube, aligned)
+    ]
+    whole = several.neutral.to_numpy()
+    parts = np.stack([one.neutral.to_numpy() for one in left])
+    values = whole + 2 * (parts.mean(axis=0) - parts)
+    low, high = simultaneous_intervals(values, (np.arange(len(names)),), HORIZON, **given)
+    np.testing.assert_allclose(several.table["neutral_low"], low, atol=1e-9)
+    np.testing.assert_allclose(several.table["neutral_high"], high, atol=1e-9)
+
+
+def test_one_seed_has_no_other_to_leave_out(case: Case) -> None:
+    cube = cube_of(case.forecasts)
+    assert not [*without_each_seed(cube, aligned_of(cube))]

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 from sklearn.linear_model import Ridge
 
 from foldproof.tasks.data import Panel
@@ -33,6 +34,46 @@ def test_no_reference_uses_the_future(name: str, panel: Panel, fold: Fold) -> No
     before = honest["date"] <= until
     assert before.sum() > 100
     np.testing.assert_array_equal(honest["forecast"][before], other["forecast"][before])
+
+
+def test_one_feature_ranks_by_itself_with_the_sign_of_its_training_block(panel, fold) -> None:
+    """The planted signal is linear in the features; a feature and its opposite forecast alike."""
+    name = panel.features[0]
+    frame = reference_forecasts(f"feature:{name}", panel, fold, WINDOW, seed=0)
+    assert set(frame["variant"]) == {f"ref:feature:{name}"}
+    signs = []
+    for row in fold.train:
+        here = panel.member[row] & np.isfinite(panel.target[row])
+        signs.append(spearmanr(panel.values[row, here, 0], panel.target[row, here]).statistic)
+    mean = np.nanmean(signs)
+    for date, rows in list(frame.groupby("date"))[::10]:
+        day = np.searchsorted(panel.dates, np.datetime64(date, "D"))
+        values = panel.values[day, [list(panel.symbols).index(one) for one in rows["symbol"]], 0]
+        assert spearmanr(rows["forecast"], np.sign(mean) * values).statistic == pytest.approx(1)
+        scale = panel.target[fold.train.start : fold.train.stop][
+            panel.member[fold.train.start : fold.train.stop]
+        ]
+        assert rows["forecast"].std(ddof=0) == pytest.approx(
+            abs(mean) * np.nanstd(scale.astype(np.float64)), rel=1e-6
+        )
+    values = np.array(panel.values)
+    values[..., 0] *= -1
+    other = reference_forecasts(f"feature:{name}", replace(panel, values=values), fold, WINDOW, 0)
+    np.testing.assert_allclose(other["forecast"], frame["forecast"], rtol=1e-12)
+
+
+def test_the_sign_of_a_feature_does_not_depend_on_the_test_block(panel, fold) -> None:
+    name = f"feature:{panel.features[0]}"
+    honest = reference_forecasts(name, panel, fold, WINDOW, seed=0)
+    other = reference_forecasts(
+        name, changed(panel, slice(fold.test.start + 30, None)), fold, WINDOW, seed=0
+    )
+    before = honest["date"] < panel.dates[fold.test.start + 30]
+    np.testing.assert_array_equal(honest["forecast"][before], other["forecast"][before])
+    target = np.array(panel.target)
+    target[fold.test.start :] *= -1
+    flipped = reference_forecasts(name, replace(panel, target=target), fold, WINDOW, seed=0)
+    np.testing.assert_array_equal(flipped["forecast"], honest["forecast"])
 
 
 def test_momentum_knows_only_closed_labels(panel: Panel, fold: Fold) -> None:

@@ -236,3 +236,10 @@ def test_a_units_forecasts_by_origin(unit, panel, variant):
     assert shares["rows not yet known"] == 0
     again, _ = origins_of_unit(prepared, forecasts=3, nodes=10)
     pd.testing.assert_frame_equal(found, again)
+
+
+def test_style_columns_of_other_stocks_carry_the_forecast_of_a_neutral_variant(trained, panel):
+    inputs = unit_inputs(trained("neutral_zscore ~ lagged"), panel)
+    origins, supplied = origins_of_unit(inputs, 1, 10)
+    assert supplied["resolved"].all()
+    assert origin_shares(origins)["other symbols"] > 0.05

@@ -1,6 +1,7 @@
 """The contract of every variant, and a planted fault for each probe of it."""
 
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from foldproof.models.normalizers import CONTROLS, resolve
 from foldproof.tasks.data.features.target import KINDS, TargetKind
 from foldproof.tasks.diagnose.certify import target
+from foldproof.tasks.diagnose.certify.catalogue import EVERYTHING
 from foldproof.tasks.diagnose.certify.certificate import (
     COLUMNS,
     PROBES,
@@ -24,6 +26,8 @@ from foldproof.tasks.diagnose.certify.panel import certification_panel
 from foldproof.tasks.diagnose.certify.target import own_date_only
 from tests.variants import EVERY_VARIANT, STYLED
 
+PAGE = Path(__file__).resolve().parents[4] / "models/normalizers/certificates.md"
+"""The table of the newest run of all, as it was printed."""
 MORE = [
     *STYLED,
     "cs_rank + batch_norm_hidden",
@@ -115,6 +119,17 @@ def test_tables_name_the_claim_that_does_not_hold() -> None:
     assert second["measurements"]["coupling"]["measured"] == "none"
     assert second["cpu_ratio"] is None
     assert exit_status([honest]) == 0
+
+
+def test_the_page_of_certificates_has_every_variant_and_column_and_all_held() -> None:
+    """After a new variant or probe: foldproof audit --variants, and copy its certificate.md."""
+    page = PAGE.read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    assert [one.strip("| ") for one in rows[0]] == ["variant", *list(COLUMNS)]
+    names = [row[0].strip("| ").replace("\\", "") for row in rows[2:]]
+    assert [name.removesuffix(" (control)") for name in names] == list(EVERYTHING)
+    assert ", claimed" not in page
+    assert "Every claim holds." in page
 
 
 def test_an_empty_table_can_be_made() -> None:

@@ -2,8 +2,9 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
-from foldproof.tasks.report.panel_study.answer import study_answers, study_markdown
+from foldproof.tasks.report.panel_study.answer import in_a_word, study_answers, study_markdown
 from foldproof.tasks.report.panel_study.figure import forest_figure
 from foldproof.tasks.report.panel_study.page import study_report
 from tests.tasks.report.panel_study_example import panel_study_example
@@ -13,15 +14,24 @@ RESULTS = panel_study_example()
 
 def test_the_answer_gives_verdicts_precision_and_controls() -> None:
     found, precision, controls = study_answers(RESULTS)
-    assert found.startswith("Over 3 real panels, against zscore with a margin of 0.005: of 3 var")
-    assert "1 better (cs_rank), 1 worse (no normalization), 1 equivalent (revin)" in found
-    assert "in rank IC, and of 3 variants" in found
-    assert "largest difference is that of" in found
+    assert found.startswith("Yes. Over 3 real panels, against zscore: in rank IC 2 of 3 variants ")
+    assert "(better: cs_rank; worse: no normalization), 2 by more than 0.005 with their" in found
+    assert "1 are within ±0.005 and 0 are undecided; in neutral rank IC 2 of 3" in found
+    assert "The largest difference in rank IC is that of" in found
     assert re.match(r"A real panel alone shows a gain of 0\.\d{3}", precision)
     assert "the variance of a gain is seeds" in precision
     assert controls == (
         "Levels is not recovered, ranks is recovered, noise is flat and leaks are in leaky."
     )
+
+
+def test_the_answer_is_no_only_if_every_variant_is_within_the_margin() -> None:
+    def word(*verdicts: str) -> str:
+        return in_a_word(pd.DataFrame({"against": verdicts}))
+
+    assert word("equivalent", "equivalent") == "No"
+    assert word("equivalent", "undecided") == "Not shown, and not excluded"
+    assert word("undecided", "worse") == "Yes"
 
 
 def test_one_real_panel_is_not_called_an_answer() -> None:
