@@ -34,6 +34,8 @@ class StudyPanel(PanelSpec):
     """real: its gains are pooled; planted: a known family must win; noise: nothing may."""
     expected: tuple[str, ...] = ()
     """Planted panels: the variants of which one should be the best."""
+    without: tuple[str, ...] = ()
+    """Variants that this panel cannot have, such as neutral_zscore where no column is a style."""
 
     def __post_init__(self) -> None:
         require(
@@ -100,6 +102,7 @@ class PanelStudy(Description):
         """The comparison on one panel."""
         source = self.sources[panel]
         shared: dict[str, Any] = {name: getattr(self, name) for name in SHARED}
+        shared["variants"] = tuple(v for v in self.variants if v not in source.without)
         return Experiment(
             name=f"{self.name}: {source.title}", data=source.data, target=source.target,
             split=source.split, **shared,

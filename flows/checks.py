@@ -148,7 +148,7 @@ def require_compute(compute: ComputeSpec, given: object) -> None:
 
 
 def require_groups(variant: str, panel: Panel) -> None:
-    """Raise TrainingError unless the groups of features in ``variant`` are those of the panel."""
+    """Raise TrainingError unless the groups and styles in ``variant`` are features of the panel."""
     try:
         with_features(resolve(variant), panel.features)
     except ValueError as error:

@@ -52,3 +52,13 @@ def test_the_variants_of_the_example_work() -> None:
         assert one.input is not None
         state = one.input.fit(values, member, range(30))
         assert one.input.apply(values, member, state).values.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    "room", ["flows", "tasks/compare", "tasks/data", "tasks/decompose", "tasks/portfolio"]
+)
+def test_the_readme_of_a_room_lists_its_files_and_folders(room: str) -> None:
+    text = (ROOT / room / "README.md").read_text(encoding="utf-8")
+    files = {f"`{file.name}`" for file in (ROOT / room).glob("[a-z]*.py")}
+    folders = {f"`{file.parent.name}/`" for file in (ROOT / room).glob("*/__init__.py")}
+    assert not [name for name in sorted(files | folders) if name not in text]

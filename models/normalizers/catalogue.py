@@ -149,7 +149,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
         coupling="date", training_coupling="date",
         statistics="the stock's last 252 rows, then the date's members",
         trap="lasting differences between stocks are removed",
-        good_for="who is unusual today by the standards of its own past",
+        good_for="values that are unusual by the standards of the stock's own past",
     ),
     "cs_rolling_zscore": Variant(
         "Cross-sectional, then rolling z-score", "rolling_zscore of the cs z-score", "practice",
@@ -336,7 +336,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
         "Zhu et al., CVPR 2025", input=ZScore(), hidden=DynamicTanh,
         statistics="training rows, then none",
         trap="an LSTM's state is in (-1, 1) already, so there is little to squash",
-        good_for="comparing with what is left of a norm without its statistics",
+        good_for="comparing with a norm that keeps no statistics",
     ),
     "ghost_batch_norm": Variant(
         "Ghost batch norm of the last hidden state",
@@ -393,7 +393,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType({
         "Salimans & Kingma 2016", input=ZScore(), cell=WeightNorm,
         statistics="training rows, then none",
         trap="it changes how weights are learned, not the data",
-        good_for="comparing with conditioning without statistics",
+        good_for="comparing with better conditioning alone",
     ),
     "causal_batch_norm": Variant(
         "Causal batch norm of the last hidden state",

@@ -115,3 +115,11 @@ def test_every_field_has_a_text() -> None:
     assert all("description" in field for field in schema["properties"].values())
     panel = schema["$defs"]["StudyPanel"]["properties"]
     assert all("description" in panel[name] for name in ("role", "expected"))
+
+
+def test_a_panel_is_compared_without_the_variants_that_it_cannot_have(study: PanelStudy) -> None:
+    for name in study.panels:
+        left_out = {*study.variants} - {*study.experiment_of(name).variants}
+        assert left_out == {*study.sources[name].without}
+        planted = study.sources[name].role is Role.PLANTED
+        assert left_out == ({"neutral_zscore"} if planted else set())

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from torch import nn
 
 import foldproof.tasks.diagnose.lookahead.trained_unit as unit_module
@@ -13,6 +12,7 @@ from foldproof.tasks.diagnose import Verdict
 from foldproof.tasks.diagnose.findings.finding import overall
 from foldproof.tasks.diagnose.lookahead.trained_unit import diagnose_unit, different
 from foldproof.tasks.train import forecasts_of, train_unit
+from tests.tasks.diagnose.certify.planted import MovingBuffer
 
 SOME_VARIANTS = (
     "cs_rank",
@@ -43,18 +43,6 @@ class DateMean(HiddenNormalizer):
     def forward(self, hidden, dates):
         same = (dates.unsqueeze(1) == dates).to(hidden.dtype)
         return hidden - same @ hidden / same.sum(1, keepdim=True)
-
-
-class MovingBuffer(HiddenNormalizer):
-    """Counts passes in a buffer, scoring included."""
-
-    def __init__(self, size):
-        super().__init__()
-        self.register_buffer("passes", torch.zeros(()))
-
-    def forward(self, hidden, dates):
-        self.passes += 1
-        return hidden
 
 
 class StuckInTraining(HiddenNormalizer):
