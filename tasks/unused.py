@@ -1,4 +1,4 @@
-"""Files that commands keep for later runs, and which of them no run has used for a while."""
+"""Files that commands keep, and which of them nobody has used for a while."""
 
 import shutil
 import time
@@ -9,8 +9,16 @@ from pathlib import Path
 
 from foldproof.tasks.files import DRAFTS, last_use
 
-KINDS = {"panel": "panels/panel-*", "rows": "panels/rows-*", "result": "results/*"}
-"""What is kept, by kind, below the folder of all commands. All of it can be made again."""
+NIGHT = "night of scores"
+KINDS = {
+    "panel": "panels/panel-*", "rows": "panels/rows-*", "result": "results/*",
+    NIGHT: "scores/*/*.parquet",
+}  # fmt: skip
+"""What is kept, by kind, below the folder of all commands.
+
+All of it can be made again, or is in the tracking store too. A model's newest scores stay.
+"""
+PLURAL = {"rows": "sets of rows", NIGHT: "nights of scores"}
 DRAFT = "unfinished file"
 """What a killed process leaves."""
 
@@ -64,7 +72,8 @@ def kept(home: Path) -> Iterator[tuple[str, Path]]:
     """Kind and path of everything that is kept; links are left alone."""
     for kind, pattern in KINDS.items():
         for path in home.glob(pattern):
-            if not path.is_symlink() and not path.name.startswith(DRAFTS):
+            newest = kind == NIGHT and path == max(path.parent.glob("*.parquet"))
+            if not (newest or path.is_symlink() or path.name.startswith(DRAFTS)):
                 yield kind, path
     for path in home.glob(f"*/**/{DRAFTS}*"):
         if path.is_dir() and not path.is_symlink():
@@ -99,6 +108,6 @@ def summary(found: Iterable[Unused]) -> str:
     for kind in (*KINDS, DRAFT):
         own = [one.size for one in listed if one.kind == kind]
         if own:
-            name = kind if len(own) == 1 else {"rows": "sets of rows"}.get(kind, f"{kind}s")
+            name = kind if len(own) == 1 else PLURAL.get(kind, f"{kind}s")
             parts.append(f"{len(own)} {name} ({sum(own) / 1e6:.1f} MB)")
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

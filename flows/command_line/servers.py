@@ -38,7 +38,7 @@ def ui(
             f"port {port} of {HOST} is in use, perhaps by this UI already. "
             f"If not, use another port: --port {port + 1}"
         )
-    with command(verbose=False, left="the MLflow UI has ended"):
+    with command(verbose=False, left="the MLflow UI has ended", serves=True):
         from foldproof.flows.commands.serve import show_ui
 
         show_ui(config, port)
@@ -58,6 +58,7 @@ def serve(
     with command(
         verbose=True,
         left="all servers and runs have ended; run the same command again to resume",
+        serves=True,
     ):
         from foldproof.flows.commands.serve import serve_config
 

@@ -63,10 +63,11 @@ def clean(
     ] = "30d",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
 ) -> None:
-    """Remove panels and results from .foldproof that no command has used for a while.
+    """Remove panels, results and scores from .foldproof that nobody has used for a while.
 
-    Whatever goes can be made again; runs, models, reports and scores stay. Exit status 0: done,
-    2: could not run, for instance because another command is running in this folder.
+    Whatever goes can be made again, or is in the tracking store too; runs, models and reports stay,
+    and a model's newest scores. A server may be running, but no command and no run. Exit status 0:
+    done, 2: could not run, for instance because another command is running in this folder.
     """
     prepare(verbose=False)
     from foldproof.flows.commands.clean import InUseError

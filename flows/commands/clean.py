@@ -20,6 +20,7 @@ def in_use() -> Iterator[None]:
     """
     import fcntl  # not on Windows, where a command says so and ends before
 
+    HOME.mkdir(mode=0o700, exist_ok=True)  # a worker of a pool may be the first here
     with IN_USE.open("ab") as file:
         with suppress(OSError):  # a file system without locks
             fcntl.flock(file, fcntl.LOCK_SH)

@@ -23,6 +23,7 @@ from foldproof.conf.form import short_form
 from foldproof.conf.load import ConfigError, load
 from foldproof.conf.schema import Experiment
 from foldproof.flows.audit import audit as audit_flow
+from foldproof.flows.commands.clean import in_use
 from foldproof.flows.commands.shell import RESULTS_PATH, RUN_SETTINGS
 from foldproof.flows.compare import compare as compare_flow
 from foldproof.flows.explain import explain as explain_flow
@@ -72,7 +73,7 @@ def deployed(flow: Flow[P, R], timeout: float | None = None) -> DeployedFlow[P, 
     def logged(*args: P.args, **kwargs: P.kwargs) -> R:
         if "PREFECT__FLOW_RUN_ID" in os.environ:  # this process runs this flow and nothing else
             end_with_parent()
-        with LogLines(get_run_logger().info) as lines, redirect_stdout(lines):
+        with in_use(), LogLines(get_run_logger().info) as lines, redirect_stdout(lines):
             return flow.fn(*args, **kwargs)
 
     return DeployedFlow(

@@ -8,7 +8,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, nullcontext, redirect_stderr
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
@@ -57,16 +57,17 @@ IN_PART = 3
 
 
 @contextmanager
-def command(verbose: bool, left: str) -> Iterator[None]:
+def command(verbose: bool, left: str, serves: bool = False) -> Iterator[None]:
     """The frame of a command.
 
     An interruption inside prints ``left``, the state in which it leaves everything, and ends with
     exit status 130. An unexpected error prints its traceback and ends with exit status 2, because
-    some commands return 1 as a result.
+    some commands return 1 as a result. A command that ``serves`` lasts for weeks and reads nothing
+    that ``clean`` removes: its runs keep ``clean`` away, each while it runs.
     """
     prepare(verbose)
     try:
-        with in_use():
+        with nullcontext() if serves else in_use():
             yield
     except BaseException as error:
         if interrupted(error):

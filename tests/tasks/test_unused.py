@@ -28,6 +28,8 @@ def home(tmp_path: Path) -> Path:
     aged(tmp_path / "results" / "train-old", 31)
     aged(tmp_path / "results" / "train-new", 29)
     aged(tmp_path / "scores" / "model" / "2020-01-01.parquet", 400)
+    aged(tmp_path / "scores" / "model" / "2019-12-31.parquet", 35)
+    aged(tmp_path / "scores" / "another" / "2019-12-31.parquet", 400)
     aged(tmp_path / "mlflow.db", 400)
     return tmp_path
 
@@ -38,14 +40,17 @@ def names(found: list[Unused]) -> list[str]:
 
 def test_only_what_can_be_made_again_and_was_not_used_goes(home: Path) -> None:
     found = unused(home, duration("30d"), NOW)
-    assert names(found) == [".draft-abc", "panel-old", "train-old"]
-    assert summary(found) == ("1 panel (0.0 MB), 1 result (0.0 MB) and 1 unfinished file (0.0 MB)")
-    assert [one.size for one in found] == [1000] * 3
+    assert names(found) == [".draft-abc", "panel-old", "2019-12-31.parquet", "train-old"]
+    assert summary(found) == (
+        "1 panel (0.0 MB), 1 result (0.0 MB), 1 night of scores (0.0 MB) "
+        "and 1 unfinished file (0.0 MB)"
+    )
+    assert [one.size for one in found] == [1000] * 4
     remove(found)
     left = {str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()}
     assert left == {
         "panels/panel-new/notes.json", "results/train-new",
-        "scores/model/2020-01-01.parquet", "mlflow.db",
+        "scores/model/2020-01-01.parquet", "scores/another/2019-12-31.parquet", "mlflow.db",
     }  # fmt: skip
     remove(found)  # a second time is no error
 
@@ -56,7 +61,7 @@ def test_a_use_is_noted_without_a_change_of_the_file(home: Path) -> None:
     mark_used(home / "panels" / "panel-old" / "notes.json")
     mark_used(home / "nowhere")
     assert (home / "results" / "train-old").stat().st_mtime_ns == before
-    assert names(unused(home, duration("30d"), NOW)) == [".draft-abc"]
+    assert names(unused(home, duration("30d"), NOW)) == [".draft-abc", "2019-12-31.parquet"]
 
 
 def test_links_are_left_alone(home: Path, tmp_path: Path) -> None:

@@ -1,12 +1,15 @@
 """``foldproof clean``, and the lock that keeps it from running commands."""
 
+import logging
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from prefect import Flow
 
+from foldproof.flows.commands import deployments, shell
 from foldproof.flows.commands.clean import InUseError, in_use, no_command
 from tests.flows.served import environment
 
@@ -49,6 +52,24 @@ def test_clean_waits_for_no_command_and_touches_none(home: Path) -> None:
     )
     assert (home / "results" / "train-old").exists()
     assert run("--older", "0h").returncode == 0
+
+
+def test_a_server_lets_clean_work_between_its_runs(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shell, "prepare", lambda verbose: None)
+    monkeypatch.setattr(deployments, "get_run_logger", logging.getLogger)
+
+    def runs() -> None:
+        with pytest.raises(InUseError), no_command():
+            pass
+
+    with shell.command(verbose=False, left="", serves=True):
+        deployments.deployed(Flow(runs)).fn()
+        with no_command():
+            pass
+    with shell.command(verbose=False, left=""):
+        runs()
 
 
 def test_a_span_that_cannot_be_read_is_reported(home: Path) -> None:

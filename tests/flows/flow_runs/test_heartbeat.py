@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from prefect.client.schemas.objects import StateType
+from prefect.settings import PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS, temporary_settings
 
 from foldproof.flows.commands.deployments import TAG, pool_settings
 from foldproof.flows.flow_runs.heartbeat import (
@@ -63,9 +64,10 @@ def test_a_server_crashes_the_run_that_was_killed_and_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
-    monkeypatch.setenv("PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY", "1")
     log = tmp_path / "server.log"
     with ExitStack() as stack:
+        slow = {PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: 240}
+        stack.enter_context(temporary_settings(slow))
         server = Server(log, full=True)
         stack.callback(server.stop)
         stack.enter_context(answering(server))
@@ -73,11 +75,11 @@ def test_a_server_crashes_the_run_that_was_killed_and_no_other(
         api = Api(server.port)
 
         def started(tag: str, seconds: float) -> tuple[subprocess.Popen[str], str]:
-            process = subprocess.Popen(
-                [sys.executable, "-c", RUN, tag, str(seconds)], stdout=subprocess.PIPE, text=True,
-                env=environment(PREFECT_API_URL=api.url, PREFECT_HOME=str(tmp_path)),
-            )  # fmt: skip
-            stack.callback(process.wait)
+            command = [sys.executable, "-c", RUN, tag, str(seconds)]
+            about = environment(PREFECT_API_URL=api.url, PREFECT_HOME=str(tmp_path))
+            process = stack.enter_context(
+                subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=about)
+            )
             stack.callback(process.kill)
             assert process.stdout is not None
             return process, process.stdout.readline().strip()
