@@ -11,6 +11,7 @@ from foldproof.models.normalizers.pooled import ZScore
 from foldproof.models.normalizers.variant import Scaled
 from foldproof.tasks.data import Panel
 from foldproof.tasks.train import Unit, fit_statistics, inputs, normalized, unit_windows
+from tests.variants import STYLED
 
 
 class Leaky(ZScore):
@@ -32,7 +33,7 @@ def test_parts_of_the_panel_are_normalized_like_the_whole(
     monkeypatch: pytest.MonkeyPatch, unit: Unit, panel: Panel, variant: str
 ) -> None:
     monkeypatch.setattr(inputs, "TOGETHER", 1)  # one date or one symbol at a time
-    own = replace(unit, variant=variant)
+    own = replace(unit, variant=f"{variant} ~ f0" if variant in STYLED else variant)
     statistics, rows = fit_statistics(own, panel), range(300, 350)
     windows = unit_windows(own, panel, statistics, rows, np.array(panel.target))
     whole = normalized(own, panel, statistics).values

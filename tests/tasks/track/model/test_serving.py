@@ -142,7 +142,7 @@ def test_only_the_code_that_scores_travels(folder: Path) -> None:
         for entry in (folder / "code" / "foldproof" / "tasks").iterdir()
         if entry.is_dir()
     }
-    assert rooms - {"__pycache__"} == {"data", "split", "train"}
+    assert rooms - {"__pycache__"} == {"data", "split", "statistics", "train"}
 
 
 def test_the_requirements_are_few_and_pinned(folder: Path) -> None:
