@@ -55,7 +55,19 @@ def test_the_variants_of_the_example_work() -> None:
 
 
 @pytest.mark.parametrize(
-    "room", ["flows", "tasks/compare", "tasks/data", "tasks/decompose", "tasks/portfolio"]
+    "room",
+    [
+        "flows",
+        "models",
+        "tasks/compare",
+        "tasks/data",
+        "tasks/decompose",
+        "tasks/panel_study",
+        "tasks/portfolio",
+        "tasks/split",
+        "tasks/track",
+        "tasks/train",
+    ],
 )
 def test_the_readme_of_a_room_lists_its_files_and_folders(room: str) -> None:
     text = (ROOT / room / "README.md").read_text(encoding="utf-8")

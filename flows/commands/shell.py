@@ -19,7 +19,7 @@ import typer
 
 from foldproof.flows.commands.clean import in_use
 from foldproof.flows.paths import HOME, RESULTS
-from foldproof.tasks.faults import disk_full, server_lost, wrong_setting
+from foldproof.tasks.machine_errors import disk_full, server_lost, wrong_setting
 from foldproof.tasks.program import runnable
 
 HOST = "127.0.0.1"

@@ -24,7 +24,7 @@ from prefect.settings import (
 )
 
 from foldproof.flows.commands.shell import HOST
-from foldproof.tasks.faults import disk_full
+from foldproof.tasks.machine_errors import disk_full
 from foldproof.tasks.lock import locked
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from prefect.futures import PrefectFuture, as_completed
 
 from foldproof.flows.processes.workers import WORKER_DIED, DiedError, WorkerError, restart_workers
-from foldproof.tasks.faults import disk_full, server_lost
+from foldproof.tasks.machine_errors import disk_full, server_lost
 
 
 @dataclass(frozen=True, eq=False)

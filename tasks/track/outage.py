@@ -4,7 +4,7 @@ import requests
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import OperationalError
 
-from foldproof.tasks.faults import chain, disk_full
+from foldproof.tasks.machine_errors import chain, disk_full
 
 REFUSALS = frozenset({
     "ALREADY_EXISTS", "BAD_REQUEST", "CUSTOMER_UNAUTHORIZED", "ENDPOINT_NOT_FOUND",

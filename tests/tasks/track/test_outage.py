@@ -12,7 +12,7 @@ from mlflow.protos.databricks_pb2 import (
 )
 from sqlalchemy.exc import OperationalError
 
-from foldproof.tasks.faults import disk_full
+from foldproof.tasks.machine_errors import disk_full
 from foldproof.tasks.track.outage import LONGEST, is_outage, reason
 from foldproof.tasks.track.outbox.task import LONGEST_DELAY, delays
 from foldproof.tasks.track.spec import TrackingSpec

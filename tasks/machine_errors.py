@@ -1,4 +1,4 @@
-"""Faults of the machine, found in an error or its causes."""
+"""Errors whose cause is the machine: a full disk, a server that is lost, a wrong setting."""
 
 import errno
 import os

@@ -5,7 +5,7 @@ from prefect.settings.models.api import APISettings
 from prefect.settings.models.logging import LoggingSettings
 from pydantic import BaseModel
 
-from foldproof.tasks.faults import wrong_setting
+from foldproof.tasks.machine_errors import wrong_setting
 
 
 def raised(make: type[BaseModel]) -> Exception:
