@@ -24,8 +24,8 @@ from prefect.settings import (
 )
 
 from foldproof.flows.commands.shell import HOST
-from foldproof.tasks.machine_errors import disk_full
 from foldproof.tasks.lock import locked
+from foldproof.tasks.machine_errors import disk_full
 
 
 class ServerError(RuntimeError):
