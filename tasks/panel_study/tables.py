@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 
-from foldproof.tasks.compare.resampling import two_way_test
+from foldproof.tasks.compare.resampling import two_way_test, usual_seed_variance
 from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.compare.verdicts import detectable, gain_tests, holm, verdicts_of
 from foldproof.tasks.panel_study.networks import MEASURES, NetworkScores
@@ -55,6 +55,10 @@ class PanelOutcome:
         """Variants that may be the best."""
         return [name for name in self.scores.variants if name not in self.outside]
 
+    def rank_ics_without(self, left_out: Collection[str]) -> np.ndarray:
+        """(V', N, D) rank ICs of the variants that are not in ``left_out``."""
+        return self.scores.rank_ic[[name not in left_out for name in self.scores.variants]]
+
     def daily(self, measure: str) -> dict[str, np.ndarray]:
         """(N, D) by variant; empty where the measure does not exist."""
         values = self.scores.of(measure)
@@ -62,10 +66,14 @@ class PanelOutcome:
 
 
 def panel_tests(one: PanelOutcome, measure: str, reference: str) -> dict[str, MeanTest]:
-    """The test of each variant's gain over ``reference``; empty without the measure."""
+    """The test of each variant's gain over ``reference``; empty without the measure.
+
+    A variant that leaks is tested too, but it does not count towards the usual variance over seeds.
+    """
     daily = one.daily(measure)
     rivals = {name: own - daily[reference] for name, own in daily.items() if name != reference}
-    return gain_tests(rivals, one.horizon)
+    usual = usual_seed_variance(rivals[name] for name in rivals if name not in one.outside)
+    return {name: two_way_test(rival, one.horizon, usual) for name, rival in rivals.items()}
 
 
 def panel_table(name: str, one: PanelOutcome, statistics: StatisticsSpec) -> pd.DataFrame:
@@ -98,6 +106,11 @@ def panel_table(name: str, one: PanelOutcome, statistics: StatisticsSpec) -> pd.
     return ordered.join(one.training, on="variant") if len(one.training) else ordered
 
 
+def leaking_anywhere(panels: Mapping[str, PanelOutcome]) -> set[str]:
+    """Variants that leak on any panel, whatever the role of the panel."""
+    return {name for one in panels.values() for name in one.outside}
+
+
 def estimates(tests: Mapping[str, MeanTest], level: float) -> pd.DataFrame:
     """gain, error, low, high of each test; each interval by itself."""
     rows = {
@@ -110,7 +123,8 @@ def estimates(tests: Mapping[str, MeanTest], level: float) -> pd.DataFrame:
 def pooled_table(panels: Mapping[str, PanelOutcome], statistics: StatisticsSpec) -> pd.DataFrame:
     """The gain of each candidate over the reference, pooled over the real panels.
 
-    A variant that leaks on any panel is left out. Verdicts are over all variants of a measure.
+    A variant that leaks on any panel, a control included, is left out. Verdicts are
+    over all variants of a measure.
 
     Returns:
         measure, variant, panels; gain, error, low, high, each interval by itself; predicted_low and
@@ -118,7 +132,7 @@ def pooled_table(panels: Mapping[str, PanelOutcome], statistics: StatisticsSpec)
         detectable.
     """
     real = [one for one in panels.values() if one.role is Role.REAL]
-    leaking = {name for one in real for name in one.outside}
+    leaking = leaking_anywhere(panels)
     parts = []
     for measure in MEASURES:
         found: dict[str, list[MeanTest]] = {}

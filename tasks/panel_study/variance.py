@@ -36,9 +36,13 @@ def variance_components(daily: np.ndarray, folds: np.ndarray, horizon: int) -> p
         By component: sd; share, that of the variance of one rank IC on a date; share_of_gain, that
         of the variance of the difference between the means of two variants over all dates and
         seeds. Estimates below zero count as zero. NaN where nothing separates a component: seeds
-        and residual with one seed, variants with one variant, ``fold x variant`` with one fold.
+        and residual with one seed, variants with one variant, ``fold x variant`` with one fold, and
+        all without a variant.
     """
     variants, seeds, _ = daily.shape
+    if not variants:
+        nothing = pd.DataFrame(np.nan, [*COMPONENTS], ["sd", "share", "share_of_gain"])
+        return nothing.rename_axis("component")
     parts = [daily[:, :, folds == fold] for fold in np.unique(folds)]
     days = np.array([part.shape[2] for part in parts])
 

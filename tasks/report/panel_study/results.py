@@ -13,6 +13,7 @@ from foldproof.tasks.panel_study.tables import (
     Role,
     controls_table,
     detectable_gains,
+    leaking_anywhere,
     panel_table,
     pooled_table,
 )
@@ -39,7 +40,8 @@ class PanelStudyResults:
         controls: See :func:`~foldproof.tasks.panel_study.tables.controls_table`.
         detectable: See :func:`~foldproof.tasks.panel_study.tables.detectable_gains`.
         components: panel and the columns of
-            :func:`~foldproof.tasks.panel_study.variance.variance_components`, for rank ICs.
+            :func:`~foldproof.tasks.panel_study.variance.variance_components`, for the rank ICs of
+            variants that leak on no panel.
         links: Summary run and address of each panel's comparison.
         missing: What is left out, with the reason.
         seconds: Wall time by step.
@@ -104,8 +106,9 @@ def study_results(
 ) -> PanelStudyResults:
     """The results of a study from the scores of its panels; ``facts`` are the other fields."""
     parts = {name: panel_table(name, one, statistics) for name, one in panels.items()}
+    leaking = leaking_anywhere(panels)
     components = {
-        name: variance_components(one.scores.rank_ic, one.scores.folds, one.horizon)
+        name: variance_components(one.rank_ics_without(leaking), one.scores.folds, one.horizon)
         for name, one in panels.items()
     }
     return PanelStudyResults(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from foldproof.tasks.panel_study.tables import (
     controls_table,
     detectable_gains,
     panel_table,
+    panel_tests,
     pooled_table,
 )
 from tests.tasks.panel_study.outcomes import GAINS, STATISTICS, outcome, panels
@@ -86,3 +89,23 @@ def test_detectable_gains_do_not_depend_on_the_gains() -> None:
     after = detectable_gains({"one": outcome(1, dict.fromkeys(GAINS, 0.0))}, STATISTICS)
     assert before["detectable"].to_numpy() == pytest.approx(after["detectable"].to_numpy())
     assert (before["detectable"] > 0).all()
+
+
+def test_a_variant_that_leaks_does_not_change_the_tests_of_the_others() -> None:
+    honest = outcome(1, {"zscore": 0.0, "cs_rank": 0.03, "none": -0.03})
+    wild = np.random.default_rng(9).standard_normal((1, 3, 300))
+    scores = replace(
+        honest.scores,
+        variants=(*honest.scores.variants, "leaky"),
+        rank_ic=np.concatenate([honest.scores.rank_ic, wild]),
+    )
+    beside = panel_tests(replace(honest, scores=scores, outside=["leaky"]), "rank_ic", "zscore")
+    alone = panel_tests(honest, "rank_ic", "zscore")
+    assert {name: beside[name] for name in alone} == alone
+    assert beside["leaky"].error > 10 * alone["cs_rank"].error
+
+
+def test_a_variant_that_leaks_on_a_control_panel_alone_is_not_pooled() -> None:
+    planted = replace(outcome(5, role=Role.PLANTED, expected=("none",)), outside=["cs_rank"])
+    table = pooled_table(PANELS | {"levels": planted}, STATISTICS)
+    assert {*table["variant"]} == {"none", "revin"}

@@ -58,3 +58,9 @@ def test_what_the_data_cannot_separate_is_missing() -> None:
     assert np.isfinite(once["variant"])
     single = variance_components(daily[:1], folds, HORIZON)["sd"]
     assert single[["variant", "fold x variant", "variant x date"]].isna().all()
+
+
+def test_without_a_variant_every_component_is_missing() -> None:
+    found = variance_components(np.zeros((0, 2, 40)), np.repeat([0, 1], 20), 1)
+    assert [*found.index] == [*COMPONENTS]
+    assert found.isna().all(axis=None)

@@ -7,7 +7,9 @@ import pandas as pd
 from foldproof.tasks.report.panel_study.answer import in_a_word, study_answers, study_markdown
 from foldproof.tasks.report.panel_study.figure import forest_figure
 from foldproof.tasks.report.panel_study.page import study_report
-from tests.tasks.report.panel_study_example import panel_study_example
+from foldproof.tasks.report.panel_study.results import study_results
+from tests.tasks.panel_study.outcomes import GAINS, STATISTICS, outcome
+from tests.tasks.report.panel_study_example import FACTS, panel_study_example
 
 RESULTS = panel_study_example()
 
@@ -64,3 +66,12 @@ def test_the_page_escapes_text_and_shows_every_table() -> None:
 def test_the_markdown_names_what_is_left_out() -> None:
     text = study_markdown(RESULTS)
     assert "Left out: toronto (package universal" in text.replace("\\", "")
+
+
+def test_variance_components_do_not_depend_on_a_variant_that_leaks() -> None:
+    def components(leak: float) -> pd.DataFrame:
+        return study_results(
+            {"a": outcome(1, GAINS | {"leaky": leak})}, STATISTICS, **FACTS
+        ).components
+
+    pd.testing.assert_frame_equal(components(0.2), components(0.9))
