@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from foldproof.tasks.statistics.mean_test import MeanTest, upper_tail
+from foldproof.tasks.statistics.mean_test import ROUNDING, MeanTest, upper_tail
 
 LEAST_PREDICTED = 3
 """Panels below which no prediction interval is given."""
@@ -19,7 +19,7 @@ class RandomEffects(NamedTuple):
         tau: Standard deviation of the true values between panels.
         i2: Share of the variance of the estimates that lies between panels, in [0, 1].
         q: Cochran's Q.
-        panels: K.
+        panels: K, without those that give no error.
     """
 
     test: MeanTest
@@ -56,10 +56,15 @@ def random_effects(means: np.ndarray, errors: np.ndarray) -> RandomEffects:
 
     Estimates must be independent. Panels that share a market and years are not quite.
 
+    An estimate without a finite error above zero has no weight, and is left out. The error is zero
+    where two variants forecast the same; an error below 1e-12 of the largest is rounding.
+
     Args:
         means: (K,) estimates.
-        errors: (K,) their standard errors, all above zero.
+        errors: (K,) their standard errors.
     """
+    weighable = usable(means, errors)
+    means, errors = means[weighable], errors[weighable]
     count = len(means)
     if not count:
         return RandomEffects(MeanTest(np.nan, np.nan, 0, np.nan), np.nan, np.nan, np.nan, 0)
@@ -78,6 +83,14 @@ def random_effects(means: np.ndarray, errors: np.ndarray) -> RandomEffects:
         q=q,
         panels=count,
     )
+
+
+def usable(means: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    """(K,) bool: the finite estimates whose error is finite and not zero but for rounding."""
+    known = np.isfinite(means) & np.isfinite(errors)
+    largest = errors[known].max(initial=0.0)
+    found: np.ndarray = known & (errors > ROUNDING * largest)
+    return found
 
 
 def spread(means: np.ndarray, errors: np.ndarray, tau2: float) -> float:

@@ -96,8 +96,9 @@ class PanelStudyResults:
         return sorted(names, key=lambda name: -gains.get(name, -9.0))
 
     def pooled_gains(self, measure: str) -> dict[str, float]:
-        """Pooled gain by variant."""
+        """Pooled gain by variant; none for a variant without an error on any panel."""
         own = self.pooled[self.pooled["measure"] == measure]
+        own = own[own["gain"].notna()] if len(own) else own
         return dict(zip(own["variant"], own["gain"], strict=True)) if len(own) else {}
 
 

@@ -72,3 +72,11 @@ def test_the_interval_covers_the_mean_over_panels() -> None:
         low, high = random_effects(values, errors).test.interval(0.025)
         covered += low < 0.003 < high
     assert 0.92 < covered / 400 < 0.99
+
+
+@pytest.mark.parametrize("error", [0.0, 1e-20, np.nan, np.inf])
+def test_an_estimate_without_an_error_is_left_out(error: float) -> None:
+    errors = np.sqrt(VARIANCES)
+    found = random_effects(np.append(BCG, 0.0), np.append(errors, error))
+    assert found == random_effects(BCG, errors)
+    assert random_effects(np.zeros(2), np.full(2, error)).panels == (2 if error == 1e-20 else 0)

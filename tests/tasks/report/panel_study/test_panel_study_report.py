@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from foldproof.tasks.panel_study.tables import PanelOutcome
 from foldproof.tasks.report.panel_study.answer import in_a_word, study_answers, study_markdown
 from foldproof.tasks.report.panel_study.figure import forest_figure
 from foldproof.tasks.report.panel_study.page import study_report
@@ -75,3 +76,27 @@ def test_variance_components_do_not_depend_on_a_variant_that_leaks() -> None:
         ).components
 
     pd.testing.assert_frame_equal(components(0.2), components(0.9))
+
+
+def test_a_lone_variant_that_equals_the_reference_is_undecided_on_no_panel() -> None:
+    same = {name: with_copy(outcome(seed, {"zscore": 0.0})) for seed, name in enumerate("abc")}
+    same["c"] = with_copy(outcome(2, {"zscore": 0.0, "cs_rank": 0.03}))
+    results = study_results(same, STATISTICS, **FACTS)
+    row = results.pooled.set_index(["measure", "variant"]).loc[("rank_ic", "copy")]
+    assert (row["panels"], row["against"]) == (1, "undecided")
+    del same["c"]
+    results = study_results(same, STATISTICS, **FACTS)
+    assert results.pooled["panels"].eq(0).all()
+    assert results.variants == ["copy"]
+    assert "copy" in study_report(results).page
+
+
+def with_copy(one: PanelOutcome) -> PanelOutcome:
+    """A panel with a variant whose forecasts equal those of zscore."""
+    before = one.scores
+    plain, neutral = (np.concatenate([old, old[:1]]) for old in (before.rank_ic, before.neutral))
+    variants = (*before.variants, "copy")
+    return replace(
+        one, scores=replace(before, variants=variants, rank_ic=plain, neutral=neutral),
+        leaks={**one.leaks, "copy": "CLEAN"},
+    )  # fmt: skip
