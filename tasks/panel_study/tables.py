@@ -173,13 +173,15 @@ def pooled_rows(pooled: Mapping[str, RandomEffects], statistics: StatisticsSpec)
 def controls_table(panels: Mapping[str, PanelOutcome], level: float) -> pd.DataFrame:
     """Whether each planted signal is recovered, and noise is flat: one row per such panel.
 
-    A planted signal is recovered if the variant with the highest rank IC is one of those expected.
-    The gain is that of the best expected variant over the best other one, which was chosen by its
-    rank IC, so the interval is a little too high. Noise is flat if no rank IC differs from zero
+    The gain of a planted panel is that of the best expected variant over the best other one. The
+    signal is recovered if the interval of the gain lies above zero, and not recovered if it lies
+    below; else nothing is shown. Both variants were chosen by their rank ICs on the same dates, so
+    the interval errs by a little in either direction. Noise is flat if no rank IC differs from zero
     (two-sided, Holm over the candidates).
 
     Returns:
-        panel, title, role, holds, best, gain, low, high, reason.
+        panel, title, role, holds, best, gain, low, high, reason. holds is None if nothing is shown
+        or nothing could be tested; the reason then begins with the one or the other.
     """
     checks = {Role.PLANTED: recovered, Role.NOISE: flat}
     rows = [
@@ -192,7 +194,7 @@ def controls_table(panels: Mapping[str, PanelOutcome], level: float) -> pd.DataF
 
 
 def recovered(one: PanelOutcome, level: float) -> dict[str, object]:
-    """Whether the best variant of a planted panel is one of those expected."""
+    """Whether an expected variant of a planted panel is better than every other one."""
     daily = one.daily("rank_ic")
     ranked = sorted(one.candidates, key=lambda name: -float(daily[name].mean()))
     inside = [name for name in ranked if name in one.expected]
@@ -202,9 +204,16 @@ def recovered(one: PanelOutcome, level: float) -> dict[str, object]:
         return {"holds": None, "reason": f"not tested: {lacking} is missing"}
     test = two_way_test(daily[inside[0]] - daily[others[0]], one.horizon)
     low, high = test.interval((1 - level) / 2)
+    pair, holds = f"{inside[0]} over {others[0]}", None
+    if not test.freedom:
+        reason = "not tested: too few dates"
+    elif low > 0 or high < 0:
+        reason, holds = pair, low > 0
+    else:
+        reason = f"not shown: the interval of {pair} contains zero"
     return {
-        "holds": ranked[0] in one.expected, "best": ranked[0], "gain": test.mean,
-        "low": low, "high": high, "reason": f"{inside[0]} over {others[0]}",
+        "holds": holds, "best": ranked[0], "gain": test.mean, "low": low, "high": high,
+        "reason": reason,
     }  # fmt: skip
 
 
@@ -212,7 +221,11 @@ def flat(one: PanelOutcome, level: float) -> dict[str, object]:
     """Whether no candidate's rank IC on noise differs from zero."""
     daily = one.daily("rank_ic")
     tests = gain_tests({name: daily[name] for name in one.candidates}, one.horizon)
+    if not tests:
+        return {"holds": None, "reason": "not tested: every variant leaks"}
     adjusted = holm(np.array([test.p for test in tests.values()]))
+    if np.isnan(adjusted).all():
+        return {"holds": None, "reason": "not tested: too few dates"}
     found = [name for name, p in zip(tests, adjusted, strict=True) if p < 1 - level]
     best = max(tests, key=lambda name: abs(tests[name].mean))
     low, high = tests[best].interval((1 - level) / 2)

@@ -119,7 +119,9 @@ def controls(results: PanelStudyResults) -> str:
     parts = []
     for _, row in results.controls.iterrows():
         what = "recovered" if row["role"] == "planted" else "flat"
-        state = row["reason"] if row["holds"] is None else (what if row["holds"] else f"not {what}")
+        # a row of texts and None alone is one of texts and NaN
+        known = pd.notna(row["holds"])
+        state = (what if row["holds"] else f"not {what}") if known else row["reason"]
         parts.append(f"{row['panel']} is {state}")
     leaks = results.table[results.table["leak"] == "LEAK"]["variant"].unique()
     parts.append(f"leaks are in {listed(map(label, leaks))}" if len(leaks) else "no variant leaks")

@@ -82,7 +82,8 @@ def pooled_row(row: pd.Series) -> dict[str, str]:
 
 def control_row(row: pd.Series) -> dict[str, str]:
     """A row of the controls as texts."""
-    state = "not tested" if row["holds"] is None else "yes" if row["holds"] else "no"
+    undecided = row["reason"].partition(":")[0]
+    state = undecided if pd.isna(row["holds"]) else "yes" if row["holds"] else "no"
     return {
         "title": row["title"], "asked": "recovered" if row["role"] == "planted" else "flat",
         "holds": state, "best": "–" if pd.isna(row["best"]) else label(row["best"]),

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from foldproof.tasks.compare.resampling import two_way_test
@@ -109,3 +110,28 @@ def test_a_variant_that_leaks_on_a_control_panel_alone_is_not_pooled() -> None:
     planted = replace(outcome(5, role=Role.PLANTED, expected=("none",)), outside=["cs_rank"])
     table = pooled_table(PANELS | {"levels": planted}, STATISTICS)
     assert {*table["variant"]} == {"none", "revin"}
+
+
+def test_noise_is_not_called_flat_where_nothing_could_be_tested() -> None:
+    leaking = outcome(8, {"leaky": 0.2}, Role.NOISE)
+    short = outcome(8, dict.fromkeys(GAINS, 0.0), Role.NOISE, dates=6)
+    table = controls_table({"leaking": leaking, "short": short}, 0.95)
+    assert [*table["holds"]] == [None, None]
+    assert [*table["reason"]] == [
+        "not tested: every variant leaks", "not tested: too few dates",
+    ]  # fmt: skip
+
+
+def test_a_planted_signal_is_recovered_only_if_the_interval_lies_above_zero() -> None:
+    def row(gain: float, dates: int = 300) -> pd.Series:
+        one = outcome(4, {"zscore": 0, "none": gain}, Role.PLANTED, ("none",), dates=dates)
+        return controls_table({"levels": one}, 0.95).iloc[0]
+
+    close = row(0.0005)
+    assert close["best"] == "none"
+    assert close["low"] < 0 < close["high"]
+    assert close["holds"] is None
+    assert close["reason"] == "not shown: the interval of none over zscore contains zero"
+    assert row(0.03)["holds"]
+    assert row(-0.03)["holds"] == False  # noqa: E712  # None is not enough
+    assert row(0.03, dates=6)["reason"] == "not tested: too few dates"

@@ -4,10 +4,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from foldproof.tasks.panel_study.tables import PanelOutcome
+from foldproof.tasks.panel_study.tables import PanelOutcome, Role
 from foldproof.tasks.report.panel_study.answer import in_a_word, study_answers, study_markdown
 from foldproof.tasks.report.panel_study.figure import forest_figure
-from foldproof.tasks.report.panel_study.page import study_report
+from foldproof.tasks.report.panel_study.page import control_row, study_report
 from foldproof.tasks.report.panel_study.results import study_results
 from tests.tasks.panel_study.outcomes import GAINS, STATISTICS, outcome
 from tests.tasks.report.panel_study_example import FACTS, panel_study_example
@@ -100,3 +100,18 @@ def with_copy(one: PanelOutcome) -> PanelOutcome:
         one, scores=replace(before, variants=variants, rank_ic=plain, neutral=neutral),
         leaks={**one.leaks, "copy": "CLEAN"},
     )  # fmt: skip
+
+
+def test_a_control_that_shows_nothing_is_neither_yes_nor_no() -> None:
+    close = outcome(4, {"zscore": 0, "none": 0.0005}, Role.PLANTED, ("none",))
+    leaking = outcome(8, {"zscore": 0, "leaky": 0.0}, Role.NOISE)
+    noise = replace(leaking, outside=["zscore", "leaky"])
+    one = outcome(1, {"zscore": 0, "none": 0})
+    results = study_results({"a": one, "levels": close, "noise": noise}, STATISTICS, **FACTS)
+    rows = [control_row(row) for _, row in results.controls.iterrows()]
+    assert [row["holds"] for row in rows] == ["not shown", "not tested"]
+    assert study_answers(results)[2].startswith(
+        "Levels is not shown: the interval of none over zscore contains zero, "
+        "noise is not tested: every variant leaks and "
+    )
+    assert "not shown: the interval of none over zscore" in study_report(results).page
