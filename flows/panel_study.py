@@ -28,7 +28,7 @@ from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.task import draw_panel_study
 from foldproof.tasks.split import scored_folds
 from foldproof.tasks.timing import Stopwatch
-from foldproof.tasks.track.store import Links, open_store
+from foldproof.tasks.track.store import Links, TrackingError, open_store
 from foldproof.tasks.track.task import find_store, log_panel_study
 from foldproof.tasks.train import HOUSE, TrainingError, code_version, digest
 from foldproof.tasks.train.tuning import Setting, grid
@@ -95,16 +95,23 @@ def panel_study(
 
 
 def gather(study: PanelStudy, name: str, found: Gathered, screen: PanelStudyScreen) -> None:
-    """Compare the variants on a panel and score every network; a panel that fails is noted."""
+    """Compare the variants on a panel and score every network; a panel that fails is noted.
+
+    Training, alignment and statistics raise ValueError where the panel does not suit them. A
+    tracking store that cannot be reached ends the study: it would fail on every panel.
+    """
     experiment = study.experiment_of(name)
     try:
         done = compared(experiment)
-    except TrainingError as error:
+        scored = outcome(study, name, done)
+    except TrackingError:
+        raise
+    except ValueError as error:
         found.missing[name] = str(error)
         screen.say(f"{name} failed: {error}")
         return
     results = done.results
-    found.outcomes[name] = outcome(study, name, done)
+    found.outcomes[name] = scored
     found.comparisons[name] = results.comparison_id
     found.links[name] = done.links
     found.seconds[name] = sum(done.seconds.values())
