@@ -1,6 +1,6 @@
 """The typed description of a study of normalizations on several panels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -9,6 +9,7 @@ from foldproof.conf.compute import ComputeSpec
 from foldproof.conf.form import Description
 from foldproof.conf.panels import PanelSpec, require_sources
 from foldproof.conf.schema import Experiment
+from foldproof.models.normalizers import resolve
 from foldproof.models.spec import NetworkSpec, TrainingSpec, at_least, require
 from foldproof.tasks.attribute.spec import AttributionSpec
 from foldproof.tasks.compare.spec import StatisticsSpec
@@ -76,7 +77,7 @@ class PanelStudy(Description):
     audit: AuditSpec = AuditSpec()
     """Leak audit of each panel's variants."""
     statistics: StatisticsSpec = StatisticsSpec(ensemble=False)
-    """Reference, margin and level of the verdicts."""
+    """Reference, margin and level of the verdicts. The reference is the same on every panel."""
     decomposition: DecompositionSpec = DecompositionSpec()
     """Styles of the neutral rank IC."""
     portfolio: PortfolioSpec = PortfolioSpec()
@@ -90,6 +91,8 @@ class PanelStudy(Description):
     def fits_together(self) -> "PanelStudy":
         """Conditions on several fields together, those of a comparison included."""
         require_sources(self.panels, self.sources)
+        for name, source in self.sources.items():
+            self._suits(f"sources.{name}", source)
         require(
             not self.statistics.ensemble,
             "a study compares single networks: set statistics.ensemble to false",
@@ -98,11 +101,34 @@ class PanelStudy(Description):
             self.experiment_of(name)
         return self
 
+    def _suits(self, place: str, source: StudyPanel) -> None:
+        """Whether the variants that a panel names are known, and it has the reference.
+
+        They need not be among the variants: a part of a plan is run with fewer of them.
+        """
+        for field, names in (("expected", source.expected), ("without", source.without)):
+            for name in names:
+                try:
+                    resolve(name)
+                except ValueError as error:
+                    raise ValueError(f"{place}.{field}: {error}") from error
+        base = self.inference.reference
+        require(
+            base not in source.without,
+            f"{place}.without must not have {base}, the reference: every panel's gains are over it",
+        )
+
+    @property
+    def inference(self) -> StatisticsSpec:
+        """The statistics, with the reference that is the same on every panel."""
+        return replace(self.statistics, reference=self.statistics.base(self.variants))
+
     def experiment_of(self, panel: str) -> Experiment:
         """The comparison on one panel."""
         source = self.sources[panel]
         shared: dict[str, Any] = {name: getattr(self, name) for name in SHARED}
         shared["variants"] = tuple(v for v in self.variants if v not in source.without)
+        shared["statistics"] = self.inference
         return Experiment(
             name=f"{self.name}: {source.title}", data=source.data, target=source.target,
             split=source.split, **shared,

@@ -124,7 +124,7 @@ def outcome(study: PanelStudy, name: str, done: Compared) -> PanelOutcome:
     outside = frozenset(results.variants) - frozenset(results.candidates)
     scores = score_networks(
         done.forecasts, done.panel, experiment.data, results.folds, experiment.target,
-        study.statistics, study.decomposition, outside,
+        study.inference, study.decomposition, outside,
     )  # fmt: skip
     return PanelOutcome(
         title=source.title,
@@ -163,7 +163,7 @@ def assemble(
         config_yaml=to_yaml(study),
         plan=plan.sentence,
         commit=plan.commit if plan.committed else "",
-        statistics=study.statistics,
+        statistics=study.inference,
         panels=found.outcomes,
         links={name: (one.summary_run_id, one.report) for name, one in found.links.items()},
         missing=found.missing,

@@ -54,6 +54,13 @@ def test_each_panel_is_a_comparison_that_differs_in_its_source_alone(study: Pane
         ("sources.sp500.role=fake", "sources.sp500.role"),
         ("variants=[none]", "at least 2 items"),
         ("variants=[none, cs_rank]", "statistics.reference 'zscore' must be one of the variants"),
+        (
+            "sources.levels.without=[neutral_zscor]",
+            "sources.levels.without: there is no normalization variant 'neutral_zscor'; did you "
+            "mean neutral_zscore?",
+        ),
+        ("sources.ranks.expected=[cs_rnk]", "sources.ranks.expected: there is no normalization"),
+        ("sources.toronto.without=[zscore]", "sources.toronto.without must not have zscore, the"),
         ("variant=[none]", "variant: no such key; did you mean variants?"),
     ],
 )
@@ -123,3 +130,22 @@ def test_a_panel_is_compared_without_the_variants_that_it_cannot_have(study: Pan
         assert left_out == {*study.sources[name].without}
         planted = study.sources[name].role is Role.PLANTED
         assert left_out == ({"neutral_zscore"} if planted else set())
+
+
+def test_a_reference_that_is_not_set_is_the_same_on_every_panel(study: PanelStudy) -> None:
+    unset = ["statistics.reference=null", "variants=[cs_rank, zscore, none]"]
+    found = load_as(PanelStudy, "study", unset)
+    assert found.inference.reference == "zscore"
+    unset[1] = "variants=[none, cs_rank, revin]"
+    found = load_as(PanelStudy, "study", [*unset, "sources.levels.without=[cs_rank]"])
+    references = {found.experiment_of(name).statistics.reference for name in found.panels}
+    assert references == {"none"}
+    with pytest.raises(ConfigError, match=r"sources.levels.without must not have none, the ref"):
+        load_as(PanelStudy, "study", [*unset, "sources.levels.without=[none]"])
+    assert study.inference == study.statistics
+
+
+def test_a_part_with_few_variants_loads_though_panels_name_others() -> None:
+    part = load_as(PanelStudy, "study", ["variants=[zscore, cs_rank]"])
+    assert part.experiment_of("levels").variants == ("zscore", "cs_rank")
+    assert part.sources["levels"].without == ("neutral_zscore",)
