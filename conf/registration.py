@@ -1,7 +1,7 @@
 """The plan of a study as it was registered before the run, and which part of it is run."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,12 @@ class Registration:
     committed: bool
     parts: tuple[str, ...]
 
-    @property
-    def sentence(self) -> str:
-        """The plan, its commit, and which part was run."""
+    def sentence(self, missing: Collection[str] = ()) -> str:
+        """The plan, its commit, and which part was run.
+
+        Args:
+            missing: What failed or cannot be read here: a panel, or ``panel: variant``.
+        """
         if self.committed:
             state = f"The plan is {self.file}, last changed by commit {self.commit[:12]}."
         elif self.commit:
@@ -44,8 +47,14 @@ class Registration:
             )
         else:
             state = f"The plan {self.file} is not committed to Git: this run is not registered."
-        part = f" Run in part: {'; '.join(self.parts)}." if self.parts else " All of it was run."
-        return state + part
+        parts = [*self.parts]
+        if missing:
+            panels = [name for name in missing if ": " not in name]
+            others = [
+                " on ".join(reversed(name.split(": ", 1))) for name in missing if ": " in name
+            ]
+            parts.append(f"missing: {', '.join((*panels, *others))}")
+        return state + (f" Run in part: {'; '.join(parts)}." if parts else " All of it was run.")
 
 
 @dataclass(frozen=True)

@@ -154,14 +154,15 @@ def assemble(
     """The results of the study as one value."""
     config, code = study.model_dump(mode="json"), code_version(HOUSE)
     decides = study.model_dump(mode="json", exclude={*WHERE})
-    key = digest("study", decides, found.comparisons, sorted(found.missing.items()), code)
+    followed = plan.sentence(found.missing)
+    key = digest("study", decides, found.comparisons, sorted(found.missing.items()), followed, code)
     return study_results(
         title=study.name,
         question=study.question,
         study_id=key[:12],
         config=config,
         config_yaml=to_yaml(study),
-        plan=plan.sentence,
+        plan=followed,
         commit=plan.commit if plan.committed else "",
         statistics=study.inference,
         panels=found.outcomes,

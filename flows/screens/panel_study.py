@@ -29,7 +29,7 @@ class PanelStudyScreen(Terminal):
     ) -> None:
         """What is run of which plan, what is missing, and the hours that it takes at most."""
         self.say(study.name)
-        self.say(plan.sentence)
+        self.say(plan.sentence(absent))
         panels = len(study.panels) - len(absent)
         self.say(f"{panels} panels x {len(study.variants)} variants x {len(study.seeds)} seeds")
         for name, why in absent.items():

@@ -7,7 +7,7 @@ import pytest
 
 from foldproof.conf.load import PRESETS, ConfigError, load_as, study_of, to_yaml
 from foldproof.conf.panel_study import PanelStudy
-from foldproof.conf.registration import registration
+from foldproof.conf.registration import Registration, registration
 from foldproof.conf.study import load_plan, load_study
 from foldproof.models.normalizers import VARIANTS, resolve
 from foldproof.tasks.panel_study.tables import Role
@@ -99,7 +99,7 @@ def test_the_plan_is_registered_by_its_commit_and_a_change_is_said(
 
 
 def registered(file: Path, study: PanelStudy) -> str:
-    return registration(file, study, study).sentence
+    return registration(file, study, study).sentence()
 
 
 def test_the_part_that_is_run_is_said(study: PanelStudy) -> None:
@@ -115,6 +115,16 @@ def test_the_part_that_is_run_is_said(study: PanelStudy) -> None:
     untuned = study.model_copy(update={"tuning": replace(study.tuning, weight_decay=())})
     (text,) = registration(PRESETS / "study.yaml", study, untuned).parts
     assert text == "tuning.weight_decay is [], planned [0.001, 0.1]"
+
+
+def test_what_is_missing_is_not_called_run() -> None:
+    whole = Registration("study.yaml", "", "0123", True, ())
+    assert whole.sentence().endswith(" All of it was run.")
+    text = whole.sentence(["levels: edain", "toronto", "ranks: a:b"])
+    assert text.endswith(" Run in part: missing: toronto, edain on levels, a:b on ranks.")
+    part = replace(whole, parts=("2 of 20 seeds (0, 1)",))
+    text = part.sentence(["toronto"])
+    assert text.endswith(" Run in part: 2 of 20 seeds (0, 1); missing: toronto.")
 
 
 def test_every_field_has_a_text() -> None:

@@ -1,5 +1,6 @@
 """What a study makes of panels that fail, without training."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,10 +8,12 @@ import pytest
 
 from foldproof.conf.load import load_as
 from foldproof.conf.panel_study import PanelStudy
+from foldproof.conf.registration import Registration
 from foldproof.flows import panel_study as flow
-from foldproof.flows.panel_study import Gathered, gather
+from foldproof.flows.panel_study import Gathered, assemble, gather
 from foldproof.tasks.compare.aligned import NothingCommon
 from foldproof.tasks.track.store import TrackingError
+from tests.tasks.panel_study.outcomes import panels
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +50,14 @@ def test_a_store_that_cannot_be_reached_ends_the_study(
     monkeypatch.setattr(flow, "compared", fail)
     with pytest.raises(TrackingError):
         gather(study, "noise", Gathered(), SCREEN)
+
+
+def test_a_study_before_and_after_the_registration_of_its_plan_are_two(study: PanelStudy) -> None:
+    plan = Registration("study.yaml", "", "", False, ())
+    found = Gathered(panels(), missing={"toronto": "not installed"})
+    before = assemble(study, plan, found, {})
+    after = assemble(study, replace(plan, commit="0123", committed=True), found, {})
+    assert before.study_id != after.study_id
+    assert assemble(study, plan, found, {}).study_id == before.study_id
+    assert after.commit == "0123"
+    assert after.plan.endswith("commit 0123. Run in part: missing: toronto.")
