@@ -49,11 +49,9 @@ class Registration:
             state = f"The plan {self.file} is not committed to Git: this run is not registered."
         parts = [*self.parts]
         if missing:
-            panels = [name for name in missing if ": " not in name]
-            others = [
-                " on ".join(reversed(name.split(": ", 1))) for name in missing if ": " in name
-            ]
-            parts.append(f"missing: {', '.join((*panels, *others))}")
+            lost = (name.partition(": ") for name in missing)
+            named = [f"{variant} on {panel}" if variant else panel for panel, _, variant in lost]
+            parts.append(f"missing: {', '.join(named)}")
         return state + (f" Run in part: {'; '.join(parts)}." if parts else " All of it was run.")
 
 

@@ -121,7 +121,7 @@ def test_what_is_missing_is_not_called_run() -> None:
     whole = Registration("study.yaml", "", "0123", True, ())
     assert whole.sentence().endswith(" All of it was run.")
     text = whole.sentence(["levels: edain", "toronto", "ranks: a:b"])
-    assert text.endswith(" Run in part: missing: toronto, edain on levels, a:b on ranks.")
+    assert text.endswith(" Run in part: missing: edain on levels, toronto, a:b on ranks.")
     part = replace(whole, parts=("2 of 20 seeds (0, 1)",))
     text = part.sentence(["toronto"])
     assert text.endswith(" Run in part: 2 of 20 seeds (0, 1); missing: toronto.")

@@ -56,7 +56,7 @@ def test_a_study_pools_its_panels_and_goes_on_where_a_part_ended(tmp_path: Path)
     done = study(place, "seeds=[0, 1]")
     assert done.returncode == 3, done.stdout + done.stderr
     assert "no.csv" in done.stderr
-    assert "Run in part: 2 of 3 seeds (0, 1)." in done.stdout
+    assert "Run in part: 2 of 3 seeds (0, 1); missing: lacking." in done.stdout
     assert "Over 2 real panels, against zscore: in rank IC" in done.stdout
     assert "Leaks are in full_sample_zscore" in done.stdout
     table = newest(tmp_path, "panels.parquet")
