@@ -9,10 +9,13 @@ import pandas as pd
 
 from foldproof.tasks.compare.resampling import two_way_test, usual_seed_variance
 from foldproof.tasks.compare.spec import StatisticsSpec
-from foldproof.tasks.compare.verdicts import detectable, gain_tests, holm, verdicts_of
+from foldproof.tasks.compare.verdicts import Against, detectable, gain_tests, holm, verdicts_of
 from foldproof.tasks.panel_study.networks import MEASURES, NetworkScores
 from foldproof.tasks.panel_study.random_effects import RandomEffects, random_effects
 from foldproof.tasks.statistics.mean_test import MeanTest
+
+LEAST_POOLED = 2
+"""Panels below which a variant's gain is not pooled."""
 
 
 class Role(StrEnum):
@@ -123,8 +126,9 @@ def estimates(tests: Mapping[str, MeanTest], level: float) -> pd.DataFrame:
 def pooled_table(panels: Mapping[str, PanelOutcome], statistics: StatisticsSpec) -> pd.DataFrame:
     """The gain of each candidate over the reference, pooled over the real panels.
 
-    A variant that leaks on any panel, a control included, is left out. Verdicts are
-    over all variants of a measure.
+    A variant that leaks on any panel, a control included, is left out. Holm's procedure is over all
+    variants and both measures; a variant that could be tested on one panel alone is undecided and
+    no hypothesis.
 
     Returns:
         measure, variant, panels; gain, error, low, high, each interval by itself; predicted_low and
@@ -133,20 +137,16 @@ def pooled_table(panels: Mapping[str, PanelOutcome], statistics: StatisticsSpec)
     """
     real = [one for one in panels.values() if one.role is Role.REAL]
     leaking = leaking_anywhere(panels)
-    parts = []
+    found: dict[tuple[str, str], list[MeanTest]] = {}
     for measure in MEASURES:
-        found: dict[str, list[MeanTest]] = {}
         for one in real:
             base = statistics.base(one.scores.variants)
             for name, test in panel_tests(one, measure, base).items():
                 if name not in leaking and test.freedom:
-                    found.setdefault(name, []).append(test)
-        pooled = {name: pool(tests) for name, tests in found.items()}
-        if pooled:
-            parts.append(pooled_rows(pooled, statistics).assign(measure=measure))
-    if not parts:
+                    found.setdefault((measure, name), []).append(test)
+    if not found:
         return pd.DataFrame(columns=["measure", "variant", "panels"])
-    table = pd.concat(parts, ignore_index=True)
+    table = pooled_rows({key: pool(tests) for key, tests in found.items()}, statistics)
     first = ["measure", "variant", "panels"]
     return table[first + [column for column in table if column not in first]]
 
@@ -157,17 +157,23 @@ def pool(tests: Sequence[MeanTest]) -> RandomEffects:
     return random_effects(means, np.array([test.error for test in tests]))
 
 
-def pooled_rows(pooled: Mapping[str, RandomEffects], statistics: StatisticsSpec) -> pd.DataFrame:
-    """The rows of one measure."""
-    tests = {name: one.test for name, one in pooled.items()}
-    rows = estimates(tests, statistics.level)
+def pooled_rows(
+    pooled: Mapping[tuple[str, str], RandomEffects], statistics: StatisticsSpec
+) -> pd.DataFrame:
+    """The row of each measure and variant."""
+    rows = estimates({key: one.test for key, one in pooled.items()}, statistics.level)
+    rows.index = pd.MultiIndex.from_tuples([*pooled], names=["measure", "variant"])
     predicted = [one.prediction(statistics.level) for one in pooled.values()]
     rows["predicted_low"], rows["predicted_high"] = np.array(predicted).T
     rows["tau"] = [one.tau for one in pooled.values()]
     rows["i2"] = [one.i2 for one in pooled.values()]
     rows["panels"] = [one.panels for one in pooled.values()]
-    judged = verdicts_of(tests, margin=statistics.margin, level=statistics.level)
-    return rows.join(judged).rename_axis("variant").reset_index()
+    tested = {key: one.test for key, one in pooled.items() if one.panels >= LEAST_POOLED}
+    judged = verdicts_of(tested, margin=statistics.margin, level=statistics.level)
+    known = dict(zip(tested, judged.to_dict("records"), strict=True))
+    untested = dict.fromkeys(judged, np.nan) | {"against": str(Against.UNDECIDED)}
+    said = pd.DataFrame([known.get(key, untested) for key in pooled], rows.index, [*judged])
+    return rows.join(said).reset_index()
 
 
 def controls_table(panels: Mapping[str, PanelOutcome], level: float) -> pd.DataFrame:

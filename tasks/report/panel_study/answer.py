@@ -4,6 +4,7 @@ import pandas as pd
 
 from foldproof.tasks.compare.verdicts import Against
 from foldproof.tasks.panel_study.networks import MEASURES
+from foldproof.tasks.panel_study.tables import LEAST_POOLED
 from foldproof.tasks.report.panel_study.results import PanelStudyResults
 from foldproof.tasks.report.text import counted, label, listed, minus
 
@@ -21,17 +22,19 @@ def study_answers(results: PanelStudyResults) -> tuple[str, str, str]:
 def found(results: PanelStudyResults) -> str:
     """Whether variants differ from the reference, pooled over the real panels."""
     panels, pooled = len(results.real), results.pooled
-    if panels < 2 or not len(pooled):
+    if panels < LEAST_POOLED or not len(pooled):
         return (
             f"Nothing is pooled: {counted(panels, 'real panel')} compared, at least two are needed."
         )
+    if not (pooled["panels"] >= LEAST_POOLED).any():
+        return "Nothing is pooled: no variant could be tested on two real panels."
     margin = results.statistics.margin
     measures = [key for key in MEASURES if (pooled["measure"] == key).any()]
     parts = [verdict_counts(pooled[pooled["measure"] == key], key, margin) for key in measures]
     return (
         f"{in_a_word(pooled)}. Over {panels} real panels, against {label(results.reference)}: "
-        f"{'; '.join(parts)} (Holm, {results.statistics.level:.0%}). The largest difference in "
-        f"rank IC is that of {largest(pooled)}."
+        f"{'; '.join(parts)} (Holm over all of these, {results.statistics.level:.0%}). The largest "
+        f"difference in rank IC is that of {largest(pooled)}."
     )
 
 
@@ -71,8 +74,9 @@ def shortlist(names: pd.Series) -> str:
 
 
 def largest(pooled: pd.DataFrame) -> str:
-    """The variant with the largest pooled difference in rank IC, and its interval."""
-    top = pooled[pooled["measure"] == "rank_ic"].sort_values("gain", key=abs).iloc[-1]
+    """The variant with the largest difference in rank IC over several panels, and its interval."""
+    own = pooled[(pooled["measure"] == "rank_ic") & (pooled["panels"] >= LEAST_POOLED)]
+    top = own.loc[own["gain"].abs().idxmax()]
     interval = minus(f"{top['gain']:+.4f} [{top['low']:+.4f}, {top['high']:+.4f}]")
     return f"{label(str(top['variant']))}, {interval}"
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from foldproof.tasks.compare.resampling import two_way_test
+from foldproof.tasks.compare.verdicts import holm
 from foldproof.tasks.panel_study.random_effects import random_effects
 from foldproof.tasks.panel_study.tables import (
     Role,
@@ -14,6 +15,7 @@ from foldproof.tasks.panel_study.tables import (
     panel_tests,
     pooled_table,
 )
+from foldproof.tasks.statistics.mean_test import MeanTest, upper_tail
 from tests.tasks.panel_study.outcomes import GAINS, STATISTICS, outcome, panels
 
 PANELS = panels()
@@ -135,3 +137,32 @@ def test_a_planted_signal_is_recovered_only_if_the_interval_lies_above_zero() ->
     assert row(0.03)["holds"]
     assert row(-0.03)["holds"] == False  # noqa: E712  # None is not enough
     assert row(0.03, dates=6)["reason"] == "not tested: too few dates"
+
+
+def test_pooled_verdicts_allow_for_both_measures_at_once() -> None:
+    table = pooled_table(PANELS, STATISTICS)
+    assert len(table) == 6
+    require_one_family(table)
+
+
+def test_a_variant_of_a_single_panel_is_undecided_and_no_hypothesis() -> None:
+    lone = outcome(0, GAINS | {"edain": 0.5})
+    table = pooled_table({"a": lone, "b": outcome(1)}, STATISTICS)
+    own = table["variant"] == "edain"
+    assert table[own]["panels"].eq(1).all()
+    assert table[own]["against"].eq("undecided").all()
+    assert table[own]["p"].isna().all()
+    require_one_family(table[~own])
+
+
+def require_one_family(table: pd.DataFrame) -> None:
+    """Both adjusted p-values are those of Holm's procedure over all of the rows."""
+    different, within = [], []
+    for _, row in table.iterrows():
+        test = MeanTest(row["gain"], row["error"], row["panels"] - 1, np.nan)
+        different.append(2 * upper_tail(abs(test.mean) / test.error, test.freedom))
+        margin = STATISTICS.margin
+        within.append(max(test.above(-margin), test.below(margin)))
+    adjusted = holm(np.array(different + within)).reshape(2, -1)
+    assert table["p"].to_numpy() == pytest.approx(adjusted[0])
+    assert table["p_equivalent"].to_numpy() == pytest.approx(adjusted[1])

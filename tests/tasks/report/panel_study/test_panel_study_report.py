@@ -115,3 +115,15 @@ def test_a_control_that_shows_nothing_is_neither_yes_nor_no() -> None:
         "noise is not tested: every variant leaks and "
     )
     assert "not shown: the interval of none over zscore" in study_report(results).page
+
+
+def test_the_largest_difference_is_one_of_several_panels() -> None:
+    lone = outcome(0, GAINS | {"edain": 0.5})
+    results = study_results({"a": lone, "b": outcome(1)}, STATISTICS, **FACTS)
+    text = study_answers(results)[0]
+    assert "edain" not in text
+    assert "nan" not in text
+    other = outcome(1, {"zscore": 0.0, "revin": 0.0})
+    apart = {"a": outcome(0, {"zscore": 0.0, "none": 0.0}), "b": other}
+    text = study_answers(study_results(apart, STATISTICS, **FACTS))[0]
+    assert text == "Nothing is pooled: no variant could be tested on two real panels."
