@@ -166,6 +166,9 @@ def describe(error: ValidationError, schema: type[BaseModel] = Experiment) -> It
             *path, last = place
             valid = keys_at([str(part) for part in fault["loc"][:-1]], schema)
             elsewhere = [".".join(place) for place in places_of(last, schema)]
+            if key in elsewhere:
+                yield f"{key}: no setting of this split.plan; there are {', '.join(valid)}"
+                continue
             hint = (
                 (f"; did you mean {elsewhere[0]}?" if len(elsewhere) == 1 else "")
                 or nearest(last, valid, ".".join([*path, ""]))
@@ -215,7 +218,7 @@ def expected(fault: Mapping[str, Any], keys: Sequence[str]) -> str:
     if kind in ("tuple_type", "list_type"):
         return f"must be a list, such as [{shortened(str(given))}]"
     if kind in ("dataclass_type", "model_type", "dict_type") and keys:
-        key = ".".join([*map(str, fault["loc"]), keys[0]])
+        key = ".".join([*untagged(fault["loc"]), keys[0]])
         return f"is a section of settings, such as {key}=..."
     if kind == "literal_error":
         return f"must be {fault['ctx']['expected']}"

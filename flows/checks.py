@@ -157,7 +157,8 @@ def require_groups(variant: str, panel: Panel) -> None:
 
 def require_scored(folds: Iterable[Fold], panel: Panel, horizon: int) -> None:
     """Raise PlanError unless the test blocks have enough dates with a label for the intervals."""
-    scored = sum(int((~np.isnat(panel.label_end[[*fold.test]])).sum()) for fold in folds)
+    tested = sorted({row for fold in folds for row in fold.test})  # several paths test a date
+    scored = int((~np.isnat(panel.label_end[tested])).sum())
     needed = dates_needed(horizon)
     if scored < needed:
         raise PlanError(

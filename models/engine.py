@@ -189,16 +189,17 @@ def _fit_ahead(
 ) -> None:
     """Train a window normalizer that learns the rows after each window, then keep it fixed.
 
-    Its target reaches ``ahead`` rows beyond the window, so windows near the end of the training
-    block are purged. A leaky control purges none, and learns from the validation block too.
+    Its target reaches ``ahead`` rows beyond the window, so windows just before dates that are not
+    trained on are purged. A leaky control purges none, and learns from the validation block too.
     """
     normalizer = network.window
     if normalizer is None or not normalizer.ahead:
         return
-    last = int(windows.date(train).max())
+    allowed = windows.date(train).unique()
     if not normalizer.purged:
-        train, last = torch.cat([train, validation]), windows.last
-    samples = windows.followed(train, normalizer.ahead, last)
+        train = torch.cat([train, validation])
+        allowed = torch.arange(windows.first, windows.last + 1, device=train.device)
+    samples = windows.followed(train, normalizer.ahead, allowed)
     require(
         len(samples) >= 2,
         f"{type(normalizer).__name__} learns from windows and the {normalizer.ahead} rows after "

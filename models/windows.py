@@ -92,15 +92,20 @@ class Windows:
         """The date row of the last features."""
         return self.first + len(self.rows) // self.symbols - 1
 
-    def followed(self, samples: Tensor, count: int, last: int) -> Tensor:
-        """The samples (n,) of (N,) whose next ``count`` rows are complete and end at row ``last``.
+    def followed(self, samples: Tensor, count: int, allowed: Tensor) -> Tensor:
+        """The samples (n,) of (N,) whose next ``count`` rows are complete and on allowed dates.
 
-        ``last`` must not be later than :attr:`last`; rows may end before it.
+        Args:
+            samples: (N,).
+            count: Rows after the last one of a window.
+            allowed: Date rows, none of them later than :attr:`last`.
         """
-        inside = samples[self.date(samples) + count <= last]
+        steps = torch.arange(1, count + 1, device=samples.device)
+        may = torch.zeros(self.last + count + 1, dtype=torch.bool, device=samples.device)
+        may[allowed] = True
+        inside = samples[may[self.date(samples).unsqueeze(1) + steps].all(dim=1)]
         complete = self.rows.isfinite().all(dim=1)
         place = self.places(inside)
-        steps = torch.arange(1, count + 1, device=samples.device)
         return inside[complete[place.unsqueeze(1) + steps].all(dim=1)]
 
     def date(self, samples: Tensor) -> Tensor:

@@ -123,11 +123,12 @@ def largest_difference(found: Kernel) -> float:
         results = []
         for states in (
             lstm(x)[0][:, -3:],
-            HiddenStates.apply(found, 3, None, x, *parameters_of(lstm)),
+            HiddenStates.apply(found, 3, None, True, x, *parameters_of(lstm)),
         ):
             slopes = torch.autograd.grad((states.tanh() @ weights).mean(), [x, *lstm.parameters()])
             results.append([states, *slopes])
-        return max(float((a - b).detach().abs().max()) for a, b in zip(*results, strict=True))
+        apart = [(a - b).detach().abs().max() for a, b in zip(*results, strict=True)]
+        return float(torch.stack(apart).max())  # NaN if any of them is
 
 
 def parameters_of(lstm: nn.LSTM) -> list[Tensor]:
@@ -188,7 +189,7 @@ def hidden_states(
     if native and x.dtype == torch.float32 and x.device.type == "cpu" and supports(lstm):
         found = kernel()
         if found is not None and x.dim() == 3 and x.shape[2] == lstm.input_size and x.numel():
-            return HiddenStates.apply(found, steps, None, x, *used)
+            return HiddenStates.apply(found, steps, None, torch.is_grad_enabled(), x, *used)
     output, last = lstm(x) if weights is None else torch_lstm(lstm, x, used)[:2]
     top = last[0] if weights is None else last
     return top[-1].unsqueeze(1) if steps == 1 else output[:, -steps:]
@@ -212,7 +213,9 @@ def last_hidden_at(found: Kernel, lstm: nn.LSTM, rows: Tensor, place: Place) -> 
     Raises:
         IndexError: A window reaches outside the rows.
     """
-    states: Tensor = HiddenStates.apply(found, 1, place, rows, *parameters_of(lstm))
+    states: Tensor = HiddenStates.apply(
+        found, 1, place, torch.is_grad_enabled(), rows, *parameters_of(lstm)
+    )
     return states.squeeze(1)
 
 
@@ -232,15 +235,19 @@ class HiddenStates(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, found: Kernel, steps: int, place: Place | None, x: Tensor, *weights: Tensor
-    ) -> Tensor:
-        """The last hidden states (B, steps, H), given w_ih, w_hh, b_ih, b_hh of each layer."""
+        ctx: Any, found: Kernel, steps: int, place: Place | None, graded: bool, x: Tensor,
+        *weights: Tensor,
+    ) -> Tensor:  # fmt: skip
+        """The last hidden states (B, steps, H), given w_ih, w_hh, b_ih, b_hh of each layer.
+
+        ``graded`` is whether gradients are enabled outside; ``ctx`` does not tell.
+        """
         x = x if x.stride(-1) == 1 else x.contiguous()
         weights = tuple(weight.contiguous() for weight in weights)
         samples, length = x.shape[:2] if place is None else (len(place.starts), place.length)
         hidden, layers = weights[1].shape[1], len(weights) // 4
         last, kept = x.new_empty(samples, steps, hidden), None
-        if any(ctx.needs_input_grad):
+        if graded and any(ctx.needs_input_grad):
             kept = x.new_empty(found.library.lstm_kept(length, samples, hidden, layers))
             ctx.save_for_backward(x, kept, *weights)
             ctx.kernel, ctx.steps, ctx.place = found, steps, place
@@ -253,11 +260,11 @@ class HiddenStates(torch.autograd.Function):
         """Gradients by ``x`` and by the weights."""
         x, kept, *weights = ctx.saved_tensors
         by_last = by_last.contiguous()  # kept by name: an address does not keep a tensor alive
-        by_x = torch.empty_like(x) if ctx.needs_input_grad[3] else None
+        by_x = torch.empty_like(x) if ctx.needs_input_grad[4] else None
         if by_x is not None and ctx.place is not None:
             raise NotImplementedError("there is no gradient by rows that windows share")
         by_weights: list[Tensor] = []
-        if any(ctx.needs_input_grad[4:]):
+        if any(ctx.needs_input_grad[5:]):
             by_weights = [torch.empty_like(w) for n, w in enumerate(weights) if n % 4 < 3]
         if by_x is not None and by_x.stride() != x.stride():
             x, by_x = x.contiguous(), by_x.contiguous()  # a view that overlaps itself
@@ -271,7 +278,7 @@ class HiddenStates(torch.autograd.Function):
             slopes[n // 3 * 4 + n % 3] = slope
             if n % 3 == 2:  # both biases have the same gradient
                 slopes[n // 3 * 4 + 3] = slope.clone()
-        return None, None, None, by_x, *slopes
+        return None, None, None, None, by_x, *slopes
 
 
 def run(
@@ -287,7 +294,8 @@ def run(
         (samples, steps, features), starts, rows = x.shape, None, 0
         strides = x.stride(1), x.stride(0)
     else:
-        (rows, features), (starts, steps) = x.shape, place
+        (rows, features), steps = x.shape, place.length
+        starts = place.starts.to(torch.int64).contiguous()
         samples, strides = len(starts), (x.stride(0), 0)
     failed = function(
         steps, samples, features, weights[1].shape[1], len(weights) // 4, address(x), *strides,

@@ -33,6 +33,7 @@ class TrainingStep:
 
     def __init__(self, found: Kernel, lstm: nn.LSTM, head: nn.Linear, optimizer: AdamW) -> None:
         self.library, self.optimizer, self.weights = found.library, optimizer, parameters_of(lstm)
+        self.features = lstm.input_size
         own = [torch.empty_like(one) for n, one in enumerate(self.weights) if n % 4 < 3]
         gradients = [*own, torch.empty_like(head.weight), torch.empty_like(head.bias)]
         both = [own[n + k] for n in range(0, len(own), 3) for k in (0, 1, 2, 2)]  # the biases share
@@ -56,7 +57,12 @@ class TrainingStep:
             place: Where the windows are in the rows.
             target: (B,).
             mask: (B, H), multiplies the last hidden state (dropout).
+
+        Raises:
+            ValueError: ``x`` has another shape or type, as after a wrong window normalizer.
         """
+        samples = None if place is not None else len(target)
+        check_input(x, samples, self.features)
         x = x if x.stride(-1) == 1 else x.contiguous()
         loss = ctypes.c_double()
         run(
@@ -71,3 +77,27 @@ class TrainingStep:
             1 - own.learning_rate * own.weight_decay, EPSILON,
         )  # fmt: skip
         return loss.value
+
+
+def check_input(x: Tensor, samples: int | None, features: int) -> None:
+    """Raise ValueError unless the C code can read ``x``.
+
+    Args:
+        x: (B, T, F), or (R, F) if ``samples`` is None.
+        samples: B.
+        features: F.
+    """
+    shape = x.shape[:-1] if samples is None else (samples, *x.shape[1:-1])
+    dimensions = 2 if samples is None else 3
+    if (
+        x.dtype != torch.float32
+        or x.device.type != "cpu"
+        or x.dim() != dimensions
+        or x.shape != (*shape, features)
+        or not x.numel()
+    ):
+        wanted = "(R, F)" if samples is None else f"({samples}, T, {features})"
+        raise ValueError(
+            f"the LSTM reads float32 windows {wanted} on the CPU, not {x.dtype} of the shape "
+            f"{tuple(x.shape)}: the window normalizer must keep type and shape"
+        )

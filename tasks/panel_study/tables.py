@@ -161,19 +161,23 @@ def pooled_rows(
     pooled: Mapping[tuple[str, str], RandomEffects], statistics: StatisticsSpec
 ) -> pd.DataFrame:
     """The row of each measure and variant."""
-    rows = estimates({key: one.test for key, one in pooled.items()}, statistics.level)
-    rows.index = pd.MultiIndex.from_tuples([*pooled], names=["measure", "variant"])
+    tests = {" ".join(key): one.test for key, one in pooled.items()}
+    rows = estimates(tests, statistics.level)
     predicted = [one.prediction(statistics.level) for one in pooled.values()]
     rows["predicted_low"], rows["predicted_high"] = np.array(predicted).T
     rows["tau"] = [one.tau for one in pooled.values()]
     rows["i2"] = [one.i2 for one in pooled.values()]
     rows["panels"] = [one.panels for one in pooled.values()]
-    tested = {key: one.test for key, one in pooled.items() if one.panels >= LEAST_POOLED}
-    judged = verdicts_of(tested, margin=statistics.margin, level=statistics.level)
-    known = dict(zip(tested, judged.to_dict("records"), strict=True))
+    family = [*rows.index[rows["panels"] >= LEAST_POOLED]]
+    judged = verdicts_of(
+        {name: tests[name] for name in family}, margin=statistics.margin, level=statistics.level
+    )
+    known = dict(zip(family, judged.to_dict("records"), strict=True))
     untested = dict.fromkeys(judged, np.nan) | {"against": str(Against.UNDECIDED)}
-    said = pd.DataFrame([known.get(key, untested) for key in pooled], rows.index, [*judged])
-    return rows.join(said).reset_index()
+    said = pd.DataFrame([known.get(name, untested) for name in tests], rows.index, [*judged])
+    rows = rows.join(said)
+    rows.index = pd.MultiIndex.from_tuples([*pooled], names=["measure", "variant"])
+    return rows.reset_index()
 
 
 def controls_table(panels: Mapping[str, PanelOutcome], level: float) -> pd.DataFrame:

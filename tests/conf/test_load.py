@@ -337,6 +337,11 @@ def test_a_combinatorial_plan_is_one_of_the_kinds_of_split() -> None:
             "tuning.folds must be 0 with split.plan combinatorial",
         ),
         ([PATHS, "variants=[zscore, san]"], "variant san learns from the rows after its windows"),
+        (
+            ["split.plan=combinatorial"],
+            "split.train: no setting of this split.plan; there are groups,",
+        ),
+        (["split=x"], "split is a section of settings, such as split.train=...; it is 'x'"),
         (["split.trian=5"], "split.trian: no such key; did you mean split.train?"),
     ],
 )

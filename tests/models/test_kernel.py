@@ -56,7 +56,7 @@ def windows_of(samples: int, steps: int, features: int, seed: int = 0) -> Tensor
 
 
 def hidden_states_of(kernel: Kernel, x: Tensor, lstm: nn.LSTM, steps: int) -> Tensor:
-    return HiddenStates.apply(kernel, steps, None, x, *parameters_of(lstm))
+    return HiddenStates.apply(kernel, steps, None, True, x, *parameters_of(lstm))
 
 
 def last_state(kernel: Kernel, x: Tensor, lstm: nn.LSTM) -> Tensor:
@@ -138,7 +138,7 @@ def test_windows_read_from_rows_are_those_cut_from_them(kernel: Kernel, layers: 
     weights = windows_of(len(starts), 11, 1, 1)[..., 0]
     found = []
     for x, place in ((cut, None), (rows, Place(starts, 7))):
-        last = HiddenStates.apply(kernel, 1, place, x, *parameters_of(lstm)).squeeze(1)
+        last = HiddenStates.apply(kernel, 1, place, True, x, *parameters_of(lstm)).squeeze(1)
         by_weights = torch.autograd.grad((last * weights).sum(), [*lstm.parameters()])
         found.append([last, *by_weights])
     assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
@@ -266,6 +266,20 @@ def test_a_library_that_disagrees_with_torch_is_not_used(monkeypatch: pytest.Mon
         assert found.instructions == BUILDS[0]
         assert native.largest_difference(found) < 1e-6
     assert torch.equal(torch.random.get_rng_state(), state)
+
+
+@pytest.mark.skipif(not BUILDS, reason="not built")
+def test_a_gradient_that_is_no_number_is_a_difference(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backward = HiddenStates.backward
+
+    def broken(ctx, by_last):
+        *rest, last = backward(ctx, by_last)
+        return (*rest, last * torch.nan)
+
+    monkeypatch.setattr(HiddenStates, "backward", staticmethod(broken))
+    assert not native.largest_difference(kernel) < native.AGREEMENT
 
 
 @pytest.mark.skipif(not BUILDS, reason="not built")

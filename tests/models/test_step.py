@@ -139,3 +139,41 @@ def test_other_losses_chunks_and_watched_networks_train_by_autograd(
 ) -> None:
     watched = not case
     assert fitted("none", monkeypatch, replace(SPEC, **case), watched)[1] == 0  # type: ignore
+
+
+@needs_kernel
+@pytest.mark.parametrize(
+    ("x", "place"),
+    [
+        (drawn(SAMPLES, LENGTH, 120), None),
+        (drawn(SAMPLES, LENGTH, 3).double(), None),
+        (drawn(SAMPLES + 1, LENGTH, 3), None),
+        (drawn(SAMPLES, 3), None),
+        (drawn(SAMPLES, 0, 3), None),
+        (drawn(80, 4), Place(torch.arange(SAMPLES), LENGTH)),
+    ],
+    ids=["features", "float64", "samples", "dimensions", "empty", "rows"],
+)
+def test_an_input_of_another_shape_or_type_is_refused(
+    kernel: Kernel, x: Tensor, place: Place | None
+) -> None:
+    lstm, head, optimizer = parts(8, 1, 1.0)
+    before = [one.clone() for one in optimizer.parameters]
+    step = TrainingStep(kernel, lstm, head, optimizer)
+    with pytest.raises(ValueError, match="the window normalizer must keep type and shape"):
+        step(x, place, drawn(SAMPLES), None)
+    assert all(torch.equal(a, b) for a, b in zip(before, optimizer.parameters, strict=True))
+
+
+@needs_kernel
+def test_starts_of_any_type_and_stride_are_read_right(kernel: Kernel) -> None:
+    found = []
+    for starts in (torch.arange(SAMPLES), torch.arange(SAMPLES).int(), torch.arange(99)[:SAMPLES]):
+        lstm, head, optimizer = parts(8, 1, 1.0)
+        step = TrainingStep(kernel, lstm, head, optimizer)
+        found.append(step(drawn(80, 3), Place(starts, LENGTH), drawn(SAMPLES, seed=1), None))
+    lstm, head, optimizer = parts(8, 1, 1.0)
+    strided = torch.arange(2 * SAMPLES).repeat_interleave(2)[::2][:SAMPLES]
+    step = TrainingStep(kernel, lstm, head, optimizer)
+    found.append(step(drawn(80, 3), Place(strided, LENGTH), drawn(SAMPLES, seed=1), None))
+    assert len({*found}) == 1

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from foldproof.models.date_rows import Rows
+from foldproof.models.date_rows import Rows, at
 from foldproof.models.network import Ensemble, Forecaster
 from foldproof.models.normalizers import InputNormalizer, resolve, with_state
 from foldproof.tasks.attribute.baselines.sampling import cut
@@ -186,11 +186,17 @@ def neighbourhood_of(
 def follows_later_rows(
     normalizer: InputNormalizer | None, values: Tensor, member: Tensor, train: Rows
 ) -> bool:
-    """Whether fitted statistics depend on rows after the training block: changes them to test."""
+    """Whether fitted statistics depend on rows that are not trained on: changes them to test.
+
+    These are the rows after the training block, and those between its parts if it has several.
+    """
     if normalizer is None:
         return False
+    other = torch.ones(len(values), dtype=torch.bool)
+    other[: train.start] = False
+    other[at(train)] = False
     changed = values.clone()
-    changed[train.stop :] = 1 - 2 * changed[train.stop :]
+    changed[other] = 1 - 2 * changed[other]
     before, after = (normalizer.fit(one, member, train) for one in (values, changed))
     return any(not torch.equal(before[name], after[name]) for name in before)
 

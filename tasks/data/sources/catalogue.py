@@ -89,7 +89,8 @@ SOURCES: Mapping[str, Source] = MappingProxyType({
         "Survivors: stocks with a close on every day of the window, picked with hindsight, so "
         "returns are too high. Closes without volume, not adjusted for dividends: on an ex-day the "
         "return is too low by the dividend. Splits are repaired by the closes around them and "
-        "listed; splits smaller than 3 for 2, spin-offs and special dividends are not. Sectors "
+        "listed; splits smaller than 3 for 2, spin-offs and special dividends are not, and a fall "
+        "by just such a ratio counts as a split. Sectors "
         "(GICS) are those of the download, and so are tickers. The file has no dates: its rows are "
         "as many as the trading days of the New York Stock Exchange in those years.",
         "The data set stockdata of R's package huge (GPL-2), read where you installed it; its "

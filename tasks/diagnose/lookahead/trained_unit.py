@@ -178,15 +178,17 @@ def train_invariance(trained: TrainedUnit, panel: Panel, retrain: Retrain, seed:
 def tested_changed(unit: Unit, panel: Panel, generator: Generator) -> Panel:
     """The panel with noise in what a fold that trains around its test blocks must not use.
 
-    These are all labels that overlap a tested one. The inputs of the tested dates change too,
-    unless the input normalizer is computed from earlier dates: then those of later training rows
-    depend on them, which is no leak.
+    These are all labels that overlap a tested one, and the inputs of the tested dates, but of no
+    later ones: training windows may read those. The inputs stay if the input normalizer is computed
+    from earlier dates: then those of later training rows depend on them, which is no leak.
     """
     known = known_rows(panel.dates, panel.label_end)
     changed = panel
     for block in Spans.of(unit.fold.test).parts:
         stop = min(int(known[block.stop - 1]) + 1, len(panel.dates))
-        changed = change_panel(changed, block.start - 1, "noise", generator, stop)
+        inputs = change_panel(changed, block.start - 1, "noise", generator, block.stop).values
+        labels = change_panel(changed, block.start - 1, "noise", generator, stop)
+        changed = replace(labels, values=inputs)
     normalizer = resolve(unit.variant).input
     if normalizer is None or independent(normalizer) == "dates":
         return changed

@@ -76,7 +76,7 @@ def shortlist(names: pd.Series) -> str:
 def largest(pooled: pd.DataFrame) -> str:
     """The variant with the largest difference in rank IC over several panels, and its interval."""
     own = pooled[(pooled["measure"] == "rank_ic") & (pooled["panels"] >= LEAST_POOLED)]
-    top = own.loc[own["gain"].abs().idxmax()]
+    top = own.sort_values("gain", key=abs).iloc[-1]
     interval = minus(f"{top['gain']:+.4f} [{top['low']:+.4f}, {top['high']:+.4f}]")
     return f"{label(str(top['variant']))}, {interval}"
 

@@ -54,8 +54,8 @@ def background_of(
         importance: Importance of its features by integrated gradients; scaled to sum to 1.
     """
     fold, unbounded = trained.unit.fold, resolve(served.variant).unbounded
-    block = inputs.between(*trained_on(fold))
-    cut = slice(block.start, block.stop)
+    days, trained_days = (one.astype("datetime64[D]") for one in (inputs.dates, fold.train_dates))
+    cut = np.isin(days, trained_days)
     total = sum(importance.values())
     return Background(
         trained_on=trained_on(fold),

@@ -102,6 +102,12 @@ def test_samples_are_followed_by_complete_rows_up_to_the_last_one():
     windows = Windows.of(rows, torch.zeros(10, 2), 2)
     everyone = torch.arange(20)
     assert windows.last == 9
-    kept = windows.followed(everyone, 3, 8)
+    kept = windows.followed(everyone, 3, torch.arange(9))
     assert kept.tolist() == [0, 1, 2, 3, 4, 5, 10, 11, 12]
     assert windows.features(kept.unsqueeze(1) + torch.arange(1, 4)).isfinite().all()
+
+
+def test_samples_are_followed_by_rows_of_allowed_dates_alone():
+    windows = Windows.of(torch.zeros(12, 1, 1), torch.zeros(12, 1), 2)
+    apart = torch.tensor([0, 1, 2, 3, 4, 8, 9, 10, 11])  # rows 5 to 7 are tested
+    assert windows.followed(apart, 2, apart).tolist() == [0, 1, 2, 8, 9]

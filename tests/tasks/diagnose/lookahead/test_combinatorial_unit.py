@@ -39,6 +39,23 @@ def test_honest_units_are_clean(variant, trained, panel, split) -> None:
     assert inputs == (variant == "zscore")
 
 
+def test_an_honest_unit_is_clean_with_the_least_embargo_that_a_configuration_may_have(
+    trained, panel
+) -> None:
+    """Its windows read rows right after a test group, whose labels are known late."""
+    unit = trained("zscore").unit
+    spans = int(np.searchsorted(panel.dates, panel.label_end[0]))
+    least = replace(PLAN, embargo=max(0, unit.network.window - 1 - spans))
+    fold = least.folds(panel.dates, panel.label_end)[5]
+    block = fold.test.parts[0]
+    assert min(row for row in fold.train if row >= block.stop) - unit.network.window < (
+        block.stop + spans
+    )
+    found, verdict = audited(trained, panel, fold, "zscore")
+    assert verdict is Verdict.CLEAN
+    assert "inputs of tested dates" in found["train_invariance"].tested
+
+
 def test_statistics_of_the_test_groups_are_found(trained, panel, split) -> None:
     found, verdict = audited(trained, panel, split, "full_sample_zscore")
     assert verdict is Verdict.LEAK
@@ -61,7 +78,7 @@ def test_a_plan_without_purge_is_found_by_its_dates_and_by_training_again(
 
 
 def test_windows_of_training_that_read_tested_dates_are_found(trained, panel, split) -> None:
-    after = split.test.parts[0].stop + 3  # its label overlaps none of the tested ones
+    after = split.test.parts[0].stop + 2  # its window begins with the last tested date
     near = replace(split, train=Spans.of(sorted({*split.train, after})))
     found, verdict = audited(trained, panel, near, "zscore")
     assert verdict is Verdict.LEAK
