@@ -222,15 +222,11 @@ def answering(server: Server) -> Iterator[None]:
     """Wait until ``server`` answers; inside the block it is the Prefect API.
 
     Threads that Prefect starts may not inherit the address. Its worker for events would start a
-    second server there, without a guard, so the worker gets its client by itself. A server that is
-    not full stores no events, so none are sent to it: the last ones would fail at its end.
+    second server there, without a guard, so the worker gets the address by itself.
     """
     server.wait(PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS.value())
     address = f"http://{HOST}:{server.port}/api"
-    if server.full:
-        EventsWorker.set_client_override(PrefectEventsClient, api_url=address)
-    else:
-        EventsWorker.set_client_override(NullEventsClient)
+    EventsWorker.set_client_override(PrefectEventsClient, api_url=address)
     try:
         with temporary_settings({PREFECT_API_URL: address, PREFECT_SERVER_UI_ENABLED: server.full}):
             yield
