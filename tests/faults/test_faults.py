@@ -75,7 +75,7 @@ def test_a_failed_unit_is_left_out_and_made_up_for(
     ground.restore("right")
     expected = ground.results(RUNS)
     results = ground.work / ".foldproof" / "results"
-    for file in results.glob("train-mine*f1*"):
+    for file in results.glob("train-mine*-f1-*"):
         file.unlink()
     assert len(list(results.glob("train-*"))) == 3
     for file in results.glob("*-mine*"):

@@ -222,7 +222,7 @@ def test_the_benchmark_runs_named_cases(
     assert run_benchmark(1, ["01", "c01"]) == 0
     shown = capsys.readouterr().out
     assert "1 of 1 audits of the catalogue leaks caught, by a test that names the stage" in shown
-    assert "0 of 1 audits of clean controls flagged" in shown
+    assert "0 of 1 audits of honest pipelines flagged" in shown
     kept = pd.read_csv(tmp_path / ".foldproof/benchmark/cases.csv", dtype={"case": str})
     assert kept["case"].tolist() == ["01", "c01"]
     with pytest.raises(typer.Exit) as ended:
