@@ -34,7 +34,7 @@ class StudyPanel(PanelSpec):
     role: Role = Role.REAL
     """real: its gains are pooled; planted: a known family must win; noise: nothing may."""
     expected: tuple[str, ...] = ()
-    """Planted panels: the variants of which one should be the best."""
+    """Planted panels: one of these variants should be the best."""
     without: tuple[str, ...] = ()
     """Variants that this panel cannot have, such as neutral_zscore where no column is a style."""
 

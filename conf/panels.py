@@ -20,7 +20,7 @@ class PanelSpec(Spec):
     split: WalkForward
     """Plan of the walk-forward folds; a study of batch statistics uses the newest."""
     data: DataSpec = DataSpec()  # noqa: RUF009  # frozen
-    """Source of the rows. Synthetic panels are drawn again for each seed of the study."""
+    """Source of the rows; a study of batch statistics draws synthetic ones again for each seed."""
     target: TargetSpec = TargetSpec()  # noqa: RUF009  # frozen
     """Target of the forecasts."""
 

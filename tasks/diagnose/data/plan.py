@@ -99,16 +99,9 @@ def order_of_plan(folds: tuple[Fold, ...]) -> Finding:
                     (date, f"folds {forecast_by[date]} and {fold.number} both forecast it")
                 )
             forecast_by[date] = fold.number
-    date, detail = wrong[0] if wrong else (None, "")
-    return exact_finding(
-        "fold_order",
-        "folds",
-        float(len(wrong)),
-        f"{len(forecast_by)} test dates of {len(folds)} folds",
-        leak=detail,
-        clean="train, validation and test are in order; each date is forecast once",
-        witness=Witness(date=day(date), column=detail) if wrong else None,
-    )
+    tested = f"{len(forecast_by)} test dates of {len(folds)} folds"
+    clean = "train, validation and test are in order; each date is forecast once"
+    return order_finding(wrong, tested, clean)
 
 
 def blocks_of_plan(folds: tuple[Fold, ...]) -> Finding:
@@ -129,14 +122,18 @@ def blocks_of_plan(folds: tuple[Fold, ...]) -> Finding:
         for date, count in sorted(forecasts.items())
         if count < usual
     ]
+    tested = f"{len(forecasts)} test dates of {len(folds)} folds"
+    clean = (
+        "the blocks of a fold share no date; each date is forecast by equally many folds, which "
+        "train on later dates too, as the plan intends"
+    )
+    return order_finding(wrong, tested, clean)
+
+
+def order_finding(wrong: list[tuple[np.datetime64, str]], tested: str, clean: str) -> Finding:
+    """The finding on the order of a plan's blocks; ``wrong`` holds each date and its fault."""
     date, detail = wrong[0] if wrong else (None, "")
     return exact_finding(
-        "fold_order",
-        "folds",
-        float(len(wrong)),
-        f"{len(forecasts)} test dates of {len(folds)} folds",
-        leak=detail,
-        clean="the blocks of a fold share no date; each date is forecast by equally many folds, "
-        "which train on later dates too, as the plan intends",
+        "fold_order", "folds", float(len(wrong)), tested, leak=detail, clean=clean,
         witness=Witness(date=day(date), column=detail) if wrong else None,
-    )
+    )  # fmt: skip
