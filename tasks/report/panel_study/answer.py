@@ -89,18 +89,18 @@ def precision(results: PanelStudyResults) -> str:
     if len(sizes):
         least, most = sizes.min(), sizes.max()
         span = f"{least:.3f}" if least == most else f"{least:.3f} to {most:.3f}"
-        parts.append(f"A real panel alone shows a gain of {span} with probability 80%")
+        parts.append(f"With probability 80%, one real panel detects a gain of {span}")
     plain = results.pooled[results.pooled["measure"] == "rank_ic"] if len(results.pooled) else None
     if plain is not None and plain["tau"].notna().any():
         pooled = plain["detectable"].median()
         parts.append(
-            f"all of them together one of {pooled:.3f}, with a standard deviation of "
-            f"{plain['tau'].median():.4f} between panels for the median variant"
+            f"the pooled test of the median variant detects {pooled:.3f}; its gain varies between "
+            f"panels with a standard deviation of {plain['tau'].median():.4f}"
         )
     shares = gain_shares(results)
     if len(shares):
         text = listed(f"{name} {share:.0%}" for name, share in shares.items())
-        parts.append(f"the variance of a gain is {text}")
+        parts.append(f"the variance of a gain comes from {text}")
     return "; ".join(parts) + "." if parts else "No real panel was compared."
 
 
@@ -126,11 +126,11 @@ def controls(results: PanelStudyResults) -> str:
         # a row of texts and None alone is one of texts and NaN
         known = pd.notna(row["holds"])
         state = (what if row["holds"] else f"not {what}") if known else row["reason"]
-        parts.append(f"{row['panel']} is {state}")
+        parts.append(f"{row['panel']} {state}")
     leaks = results.table[results.table["leak"] == "LEAK"]["variant"].unique()
-    parts.append(f"leaks are in {listed(map(label, leaks))}" if len(leaks) else "no variant leaks")
-    text = listed(parts)
-    return f"{text[0].upper()}{text[1:]}."
+    leaking = f"leaks in {listed(map(label, leaks))}" if len(leaks) else "no leaks"
+    planted = f"Planted panels: {listed(parts)}. " if parts else ""
+    return f"{planted}Leak audit: {leaking}."
 
 
 def study_markdown(results: PanelStudyResults) -> str:

@@ -21,10 +21,11 @@ def test_the_answer_gives_verdicts_precision_and_controls() -> None:
     assert "(better: cs_rank; worse: no normalization), 2 by more than 0.005 with their" in found
     assert "1 are within ±0.005 and 0 are undecided; in neutral rank IC 2 of 3" in found
     assert "The largest difference in rank IC is that of" in found
-    assert re.match(r"A real panel alone shows a gain of 0\.\d{3}", precision)
-    assert "the variance of a gain is seeds" in precision
+    assert re.match(r"With probability 80%, one real panel detects a gain of 0\.\d{3}", precision)
+    assert "the variance of a gain comes from seeds" in precision
     assert controls == (
-        "Levels is not recovered, ranks is recovered, noise is flat and leaks are in leaky."
+        "Planted panels: levels not recovered, ranks recovered and noise flat. "
+        "Leak audit: leaks in leaky."
     )
 
 
@@ -111,8 +112,8 @@ def test_a_control_that_shows_nothing_is_neither_yes_nor_no() -> None:
     rows = [control_row(row) for _, row in results.controls.iterrows()]
     assert [row["holds"] for row in rows] == ["not shown", "not tested"]
     assert study_answers(results)[2].startswith(
-        "Levels is not shown: the interval of none over zscore contains zero, "
-        "noise is not tested: every variant leaks and "
+        "Planted panels: levels not shown: the interval of none over zscore contains zero and "
+        "noise not tested: every variant leaks. "
     )
     assert "not shown: the interval of none over zscore" in study_report(results).page
 
