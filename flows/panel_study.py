@@ -122,10 +122,7 @@ def outcome(study: PanelStudy, name: str, done: Compared) -> PanelOutcome:
     """A finished comparison as the study needs it."""
     source, results, experiment = study.sources[name], done.results, study.experiment_of(name)
     outside = frozenset(results.variants) - frozenset(results.candidates)
-    scores = score_networks(
-        done.forecasts, done.panel, experiment.data, results.folds, experiment.target,
-        study.inference, study.decomposition, outside,
-    )  # fmt: skip
+    scores = score_networks(done.forecasts, done.panel, experiment.data, study.decomposition)
     return PanelOutcome(
         title=source.title,
         role=source.role,

@@ -1,6 +1,6 @@
 """The Prefect task of this step. A decomposition of the same forecasts is found by its key."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,23 +24,26 @@ from foldproof.tasks.train import PREFIX, digest
 from foldproof.tasks.train.unit import ranges
 from foldproof.tasks.version import code_version
 
+KEYED: dict[str, Callable[[Any], Any]] = {
+    "forecasts": forecasts_hash,
+    "panel": lambda path: Path(path).name,
+    "data": lambda data: data.fill_limit,
+    "folds": lambda folds: [ranges(fold) for fold in folds],
+    "outside": sorted,
+}
+"""What decides the result of an analysis of all forecasts, by parameter; of settings, all of it."""
 
-def forecasts_key(step: str, parameters: dict[str, Any], code: str) -> str:
+
+def forecasts_key(step: str, parameters: Mapping[str, Any], code: str) -> str:
     """Cache key of an analysis of all forecasts.
 
     Args:
         step: Its name.
-        parameters: forecasts, panel, data, folds, target, statistics, spec and outside: what
-            decides it.
+        parameters: What its task was given: the entries of ``KEYED`` and settings.
         code: Version of its code.
     """
-    settings = [asdict(parameters[name]) for name in ("target", "statistics", "spec")]
-    decides = [
-        forecasts_hash(parameters["forecasts"]), Path(parameters["panel"]).name,
-        parameters["data"].fill_limit, [ranges(fold) for fold in parameters["folds"]], settings,
-        sorted(parameters["outside"]), code,
-    ]  # fmt: skip
-    return f"{step}-{digest(*decides)}"
+    decides = {name: KEYED.get(name, asdict)(value) for name, value in parameters.items()}
+    return f"{step}-{digest(decides, code)}"
 
 
 def decomposition_key(_: Any, parameters: dict[str, Any]) -> str:

@@ -1,6 +1,5 @@
 """The Prefect task of this step. The rank ICs of the same networks are found by their key."""
 
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +7,13 @@ import pandas as pd
 from prefect import task
 
 from foldproof.tasks.compare.cube import Parts
-from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.data import load
 from foldproof.tasks.data.panel.kept_rows import rows_of
-from foldproof.tasks.data.spec import DataSpec, TargetSpec
+from foldproof.tasks.data.spec import DataSpec
 from foldproof.tasks.decompose.prices import industries_of
 from foldproof.tasks.decompose.spec import DecompositionSpec
 from foldproof.tasks.decompose.task import forecasts_key
 from foldproof.tasks.panel_study.networks import NetworkScores, network_scores
-from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.task import ENCODED, kept_under
 from foldproof.tasks.version import code_version
 
@@ -36,11 +33,7 @@ def score_networks(
     forecasts: pd.DataFrame | Parts,
     panel: Path,
     data: DataSpec,
-    folds: tuple[Fold, ...],  # of the key only
-    target: TargetSpec,
-    statistics: StatisticsSpec,
     spec: DecompositionSpec,
-    outside: Collection[str],
 ) -> NetworkScores:
     """Daily rank ICs of every network, before and after neutralization."""
     return network_scores(forecasts, load(panel), industries_of(rows_of(panel, data)), spec)
