@@ -26,6 +26,7 @@ from foldproof.tasks.files import draft_of, publish
 from foldproof.tasks.track.results.certificates import log_certificates
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import TrackingError, open_store
+from foldproof.tasks.train import TrainingError
 from foldproof.tasks.train.unit import digest, variant_version
 from foldproof.tasks.version import HOUSE, code_version
 
@@ -84,7 +85,12 @@ def run_certify(names: Sequence[str], quick: bool) -> int:
 def certified(name: str, timed: int) -> Certificate:
     """The certificate of one variant, in a worker; with its CPU time if ``timed``."""
     one = certify(name)
-    return replace(one, cpu_ratio=cpu_ratio(name)) if timed and not one.failure else one
+    if not timed or one.failure:
+        return one
+    try:
+        return replace(one, cpu_ratio=cpu_ratio(name))
+    except TrainingError as error:
+        return replace(one, failure=str(error))
 
 
 def store(certificates: Sequence[Certificate]) -> None:

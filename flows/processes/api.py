@@ -27,6 +27,9 @@ from foldproof.flows.commands.shell import HOST
 from foldproof.tasks.lock import locked
 from foldproof.tasks.machine_errors import disk_full
 
+DRAIN = 5.0
+"""Seconds for the last events and log lines to reach a server that is about to stop."""
+
 
 class ServerError(RuntimeError):
     """A server did not start; the message names its log."""
@@ -231,4 +234,6 @@ def answering(server: Server) -> Iterator[None]:
         with temporary_settings({PREFECT_API_URL: address, PREFECT_SERVER_UI_ENABLED: server.full}):
             yield
     finally:
+        # The server records task runs from events: without the last ones they stay RUNNING.
+        EventsWorker.drain_all(timeout=DRAIN)
         EventsWorker.set_client_override(NullEventsClient)  # what still runs has no server

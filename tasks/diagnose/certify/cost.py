@@ -1,11 +1,13 @@
 """CPU time of a variant relative to none, on a panel of ordinary width."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from foldproof.models.normalizers import resolve, styles_of
 from foldproof.models.spec import NetworkSpec, TrainingSpec
 from foldproof.tasks.data.panel import Panel
-from foldproof.tasks.diagnose.certify.panel import made_panel, with_styles
+from foldproof.tasks.diagnose.certify.panel import NAMES, made_panel, with_styles
 from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.timing import timed
 from foldproof.tasks.train import Unit, train_unit
@@ -24,8 +26,7 @@ def cpu_ratio(name: str, seed: int = 0) -> float:
     Raises:
         TrainingError: It cannot be trained.
     """
-    styles, panel = styles_of(resolve(name)), noise_panel(seed)
-    panel = with_styles(panel, styles) if styles else panel
+    panel = noise_panel(seed, styles_of(resolve(name)))
     units = unit_of(name, panel, seed), unit_of("none", panel, seed)
     seconds = np.array([
         [timed(train_unit, unit, panel).seconds for unit in units] for _ in range(REPEATS)
@@ -34,13 +35,18 @@ def cpu_ratio(name: str, seed: int = 0) -> float:
     return float(own / plain)
 
 
-def noise_panel(seed: int) -> Panel:
-    """Standard normal features and targets of members that never change."""
+def noise_panel(seed: int, styles: Sequence[str] = ()) -> Panel:
+    """Standard normal features and targets of members that never change.
+
+    The first features are called as those of the certification panel, further ones as ``styles``.
+    """
     draw = np.random.default_rng(seed)
     values = draw.standard_normal((DATES, SYMBOLS, FEATURES), dtype=np.float32)
     target = draw.standard_normal((DATES, SYMBOLS), dtype=np.float32)
-    names = tuple(f"x{number}" for number in range(FEATURES))
-    return made_panel(f"cost-{seed}", names, values, target, np.ones((DATES, SYMBOLS), dtype=bool))
+    names = (*NAMES, *(f"x{number}" for number in range(len(NAMES), FEATURES)))
+    member = np.ones((DATES, SYMBOLS), dtype=bool)
+    panel = made_panel(f"cost-{seed}", names, values, target, member)
+    return with_styles(panel, styles) if styles else panel
 
 
 def unit_of(name: str, panel: Panel, seed: int) -> Unit:

@@ -14,6 +14,8 @@ TRAIN, VALIDATION, TEST = range(289), range(290, 319), range(320, DATES)
 """Purged: the label of a row is known on the next one."""
 LONE_DATES = (100, 200, 350, 360)
 """Dates of the degenerate panel with one member: two in the training block, two in the test."""
+NAMES = "noise", "price", "tied", "small"
+"""Features of the panel, which combinations by group of features name."""
 LONE_SYMBOL, CONSTANT_FEATURE, PRICE = 4, 2, 1
 
 
@@ -31,9 +33,8 @@ def certification_panel(seed: int = 7) -> Panel:
     values[torch.rand(values.shape, generator=generator) < 0.01] = torch.nan
     values[:50, 3] = torch.nan  # a late listing
     member = torch.rand(DATES, SYMBOLS, generator=generator) < 0.95
-    names = "noise", "price", "tied", "small"
     arrays = values.numpy(), target.numpy(), member.numpy()
-    return made_panel(f"certification-{seed}", names, *arrays)
+    return made_panel(f"certification-{seed}", NAMES, *arrays)
 
 
 def made_panel(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from foldproof.models.normalizers import CONTROLS, resolve
+from foldproof.models.normalizers import CONTROLS, resolve, styles_of
 from foldproof.tasks.data.features.target import KINDS, TargetKind
 from foldproof.tasks.diagnose.certify import target
 from foldproof.tasks.diagnose.certify.catalogue import EVERYTHING
@@ -21,9 +21,10 @@ from foldproof.tasks.diagnose.certify.certificate import (
     to_json,
     to_markdown,
 )
-from foldproof.tasks.diagnose.certify.cost import cpu_ratio
+from foldproof.tasks.diagnose.certify.cost import cpu_ratio, noise_panel, unit_of
 from foldproof.tasks.diagnose.certify.panel import certification_panel
 from foldproof.tasks.diagnose.certify.target import own_date_only
+from foldproof.tasks.train.inputs import fit_statistics
 from tests.variants import EVERY_VARIANT, STYLED
 
 PAGE = Path(__file__).resolve().parents[4] / "models/normalizers/certificates.md"
@@ -159,6 +160,12 @@ def test_labels_that_read_later_prices_are_found(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(target, "KINDS", {"return": leaking})
     found = own_date_only("return", panel, 0)
     assert (found.measured, found.holds) == ("later rows", False)
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_the_panel_of_costs_has_every_feature_that_an_entry_names(name: str) -> None:
+    panel = noise_panel(0, styles_of(resolve(name)))
+    fit_statistics(unit_of(name, panel, 0), panel)
 
 
 @pytest.mark.slow
