@@ -212,6 +212,17 @@ def test_a_command_ends_if_its_server_is_killed(tmp_path: Path) -> None:
     assert "Traceback" not in said
 
 
+def ran(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """A script that started a Prefect server of its own in ``folder``, and ended well."""
+    environment = {key: value for key, value in os.environ.items() if key != "PREFECT_API_URL"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True,
+        env=environment | {"PREFECT_HOME": str(folder / "prefect")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done
+
+
 EVENT = """
 import os, subprocess, threading
 from foldproof.flows.processes.api import one_api
@@ -227,14 +238,36 @@ with one_api() as api, api:
 @pytest.mark.slow
 def test_a_thread_without_the_address_starts_no_second_server(tmp_path: Path) -> None:
     """Prefect's own server has no guard against foreign pages, and outlives a killed command."""
-    script = tmp_path / "event.py"
-    script.write_text(EVENT)
-    environment = {key: value for key, value in os.environ.items() if key != "PREFECT_API_URL"}
-    done = subprocess.run(
-        [sys.executable, script], cwd=tmp_path, capture_output=True, text=True,
-        env=environment | {"PREFECT_HOME": str(tmp_path / "prefect")},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    done = ran(EVENT, tmp_path)
     started = [line for line in done.stdout.splitlines() if "pgrep" not in line]
     assert len(started) == 1, started
     assert "server.py" in started[0]
+
+
+LAST_EVENTS = """
+import asyncio, time
+from prefect.events import emit_event
+from prefect.events.clients import PrefectEventsClient
+from foldproof.flows.processes.api import one_api
+
+sent, send = [], PrefectEventsClient._emit
+
+async def slowly(self, event):
+    await asyncio.sleep(0.3)
+    await send(self, event)
+    sent.append(event.event)
+
+PrefectEventsClient._emit = slowly
+with one_api() as api, api:
+    for number in range(5):
+        emit_event(event=f"last {number}", resource={"prefect.resource.id": "a.test"})
+print(*sent, sep=",")
+"""
+
+
+@pytest.mark.slow
+def test_the_last_events_reach_a_slow_server_before_it_stops(tmp_path: Path) -> None:
+    """The server records task runs from events: a run whose last one is lost stays RUNNING."""
+    done = ran(LAST_EVENTS, tmp_path)
+    assert done.stdout.splitlines()[-1] == ",".join(f"last {number}" for number in range(5))
+    assert "failed to process" not in done.stderr
