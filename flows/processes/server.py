@@ -97,11 +97,19 @@ def own_origins(port: int) -> str:
     return ",".join(f"http://{host}:{port}" for host in own_hosts())
 
 
+RETENTION = {"PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs"}
+"""Prefect deletes events after 7 days and ended flow runs after 90, each with its task runs."""
+NO_HISTORY = {"PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false"}
+"""Task runs are recorded from events; keeping the events too would take most of the database."""
+
+
 def serve(listening: socket.socket, full: bool, log_level: str) -> None:
     """Serve on a listening socket; ends with exit status 3 if the start failed."""
     port = listening.getsockname()[1]
     os.environ["PREFECT_SERVER_API_PORT"] = str(port)
     os.environ["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"] = own_origins(port)
+    for name, value in (RETENTION if full else NO_HISTORY).items():
+        os.environ.setdefault(name, value)
     # Imported here: end_with_parent must run before these seconds of imports.
     gc.disable()  # saves a tenth of the import time; there is nothing to collect yet
     import uvicorn
