@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -259,7 +260,14 @@ def test_the_imports_of_every_snippet_work(name: str) -> None:
         exec(compile(ast.Module(imports, []), name, "exec"), {})
 
 
-@pytest.mark.parametrize("name", [name for name in TEXTS if name != "README.md"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name == "tasks/diagnose/README.md" else name
+        for name in TEXTS
+        if name != "README.md"
+    ],
+)
 @pytest.mark.filterwarnings("ignore")
 def test_the_snippets_of_a_room_run_in_their_order(name: str, tmp_path: Path, monkeypatch) -> None:
     """All in one session, except those that call flows, which need the results of earlier ones."""
@@ -297,6 +305,7 @@ def test_the_example_variant_works() -> None:
     assert names["mine"].formula  # type: ignore[attr-defined]
 
 
+@cache
 def verdict_and_leaks(code: str) -> tuple[Verdict, list[str]]:
     """Audit the forecaster in ``code``: the verdict and the stages of the leaks."""
     rows = labelled_rows(10, 160)

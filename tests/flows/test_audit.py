@@ -113,7 +113,7 @@ def slow(*values: object) -> object:
     ("arguments", "said"),
     [
         (("mine:forecast", "rows.parquet", "horizn=5"), "did you mean horizon?"),
-        (("mine:forecast", "rows.parquet", "target=labl"), "label"),
+        slow(("mine:forecast", "rows.parquet", "target=labl"), "label"),
         slow(("mine:forecast",), "mine:forecast needs the file of its rows"),
         slow((), "say what to audit"),
         slow(("mine:forecast", "rows.parquet", "known_at.label=knwon"), "known"),

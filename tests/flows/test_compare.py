@@ -315,7 +315,7 @@ def slow(*values: object) -> object:
     ("arguments", "message"),
     [
         (["training.epoch=5"], "training.epoch: no such key; did you mean training.epochs?"),
-        (["split.train=5000"], "short"),
+        slow(["split.train=5000"], "short"),
         slow(["data.source=file", "data.path=nowhere.csv"], "nowhere.csv"),
         slow(["tracking.uri=http://127.0.0.1:9"], "no tracking server answers"),
     ],

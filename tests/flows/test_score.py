@@ -12,6 +12,7 @@ import pytest
 import yaml
 from mlflow.entities import Run
 
+from foldproof.flows.processes.server import NO_HISTORY
 from foldproof.tasks.data.spec import DataSpec
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import open_store
@@ -41,6 +42,10 @@ def settings(data: DataSpec) -> dict[str, object]:
     }  # fmt: skip
 
 
+(KEEP_EVENTS,) = NO_HISTORY
+"""Setting of the Prefect server: whether its database keeps events."""
+
+
 class Nights(Place):
     """A folder in which nights pass."""
 
@@ -48,6 +53,7 @@ class Nights(Place):
         super().__init__(folder)
         self.config.write_text(yaml.safe_dump(settings(DATA)))
         self.scores = folder / ".foldproof" / "scores" / "stocks"
+        self.more: dict[str, str] = {}
 
     @property
     def store(self):
@@ -58,7 +64,8 @@ class Nights(Place):
         overrides = [str(self.config), f"operation.as_of={when}", *more]
         done = subprocess.run(
             [sys.executable, "-m", "foldproof.flows", command, *overrides],
-            cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=300,
+            cwd=self.folder, env=self.environment | self.more, capture_output=True, text=True,
+            timeout=300,
         )  # fmt: skip
         assert "Traceback" not in done.stdout + done.stderr, done.stderr
         return done
@@ -131,6 +138,7 @@ def test_an_alert_is_exit_status_1_and_a_prefect_event(place: Nights, one: Train
     assert "ALERT" not in done.stdout
     folder = place.folder / ".foldproof" / "monitoring" / "stocks"
     assert (folder / "realised.png").read_bytes().startswith(b"\x89PNG")
+    place.more = {KEEP_EVENTS: "true"}  # as a serving one does
     done = place.foldproof("monitor", when, "operation.monitor.most_shift=0.0001")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "ALERT drift of features: " in done.stdout

@@ -87,6 +87,7 @@ print(worker.exitcode)
 """
 
 
+@pytest.mark.slow
 def test_the_first_worker_ignores_interrupts_too() -> None:
     """Its start also starts Python's resource tracker, which unblocks interrupts."""
     done = subprocess.run([sys.executable, "-c", FIRST_WORKER], capture_output=True, text=True)

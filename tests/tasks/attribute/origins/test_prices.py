@@ -49,7 +49,7 @@ def unit_of(rows):
     return of
 
 
-@pytest.mark.parametrize("variant", ["zscore", "cs_zscore"])
+@pytest.mark.parametrize("variant", ["zscore", pytest.param("cs_zscore", marks=pytest.mark.slow)])
 def test_changes_equal_those_of_origins_and_days_add_up(unit_of, rows, variant):
     trained, panel = unit_of(variant)
     by_return, lines = prices_of_unit(unit_inputs(trained, panel), DATA, rows, 2, 10)

@@ -62,6 +62,7 @@ def test_a_logged_model_answers_as_before(store: Store, run_id: str, files: Mode
     pd.testing.assert_frame_equal(model.predict(files.example_input), files.example_output)
 
 
+@pytest.mark.slow
 def test_it_loads_by_its_id_in_another_process(
     store: Store, run_id: str, files: ModelFiles
 ) -> None:
