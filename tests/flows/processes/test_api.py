@@ -276,3 +276,47 @@ def test_the_last_events_reach_a_slow_server_before_it_stops(tmp_path: Path) -> 
     with closing(sqlite3.connect(tmp_path / "prefect" / "prefect.db")) as database:
         (stored,) = database.execute("select count(*) from events").fetchone()
     assert stored == 0  # they would take most of the database
+
+
+A_RUN = """
+from prefect import flow, task
+from foldproof.flows.processes.api import one_api
+
+@task
+def work():
+    return 1
+
+@flow
+def night():
+    return work()
+
+with one_api() as api, api:
+    night()
+"""
+
+
+@pytest.mark.long
+def test_a_serving_server_deletes_flow_runs_older_than_90_days(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran(A_RUN, tmp_path)
+    ran(A_RUN, tmp_path)
+    folder = tmp_path / "prefect"
+    monkeypatch.setenv("PREFECT_HOME", str(folder))
+    counts = [f"select count(*) from {name}" for name in ("flow_run", "task_run", "task_run_state")]
+    with closing(sqlite3.connect(folder / "prefect.db", timeout=30)) as database:
+        before = [database.execute(one).fetchone()[0] for one in counts]
+        assert before[:2] == [2, 2]
+        old = "update flow_run set end_time = '2020-01-02 00:00:00.000000' where id in "
+        database.execute(f"{old} (select id from flow_run limit 1)")
+        database.commit()
+        server = Server(folder / "server.log", full=True)
+        try:
+            server.wait(300)
+            deadline = time.monotonic() + 120
+            while database.execute(counts[0]).fetchone() != (1,):
+                assert time.monotonic() < deadline
+                time.sleep(0.5)
+        finally:
+            server.stop()
+        assert [database.execute(one).fetchone()[0] for one in counts] == [n / 2 for n in before]
