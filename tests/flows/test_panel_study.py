@@ -58,7 +58,7 @@ def test_a_study_pools_its_panels_and_goes_on_where_a_part_ended(tmp_path: Path)
     assert "no.csv" in done.stderr
     assert "Run in part: 2 of 3 seeds (0, 1); missing: lacking." in done.stdout
     assert "Over 2 real panels, against zscore: in rank IC" in done.stdout
-    assert "Leaks are in full_sample_zscore" in done.stdout
+    assert "Leak audit: leaks in full_sample_zscore" in done.stdout
     table = newest(tmp_path, "panels.parquet")
     assert {*table["panel"]} == {"one", "two"}
     assert table["seeds"].eq(2).all()
