@@ -4,7 +4,7 @@ import math
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from hashlib import sha256
 from typing import Any
 
@@ -35,6 +35,11 @@ class Parts:
     def __call__(self) -> Iterable[pd.DataFrame]:
         """The parts."""
         return self.read()
+
+    @cached_property
+    def cube(self) -> "Cube":
+        """All parts as arrays, made once for everything that analyses them."""
+        return built(self.read)
 
 
 def table_hash(table: pd.DataFrame) -> str:
@@ -101,11 +106,16 @@ def parts_of(forecasts: pd.DataFrame | Tables) -> Iterator[pd.DataFrame]:
 
 
 def cube_of(forecasts: pd.DataFrame | Tables) -> Cube:
-    """The cube of long tables, which are read twice.
+    """The cube of long tables; its arrays cannot be written to.
 
     Raises:
         ValueError: See :func:`~foldproof.tasks.compare.aligned.align`.
     """
+    return forecasts.cube if isinstance(forecasts, Parts) else built(forecasts)
+
+
+def built(forecasts: pd.DataFrame | Tables) -> Cube:
+    """The cube of long tables, which are read twice."""
     dates, symbols, pairs, plans, paths = [], [], [], set[str](), {0}
     seeds: dict[Any, dict[Any, int]] = {}
     count = 0
@@ -135,6 +145,8 @@ def cube_of(forecasts: pd.DataFrame | Tables) -> Cube:
     known = np.zeros(math.prod(shape), bool)
     for table in parts_of(forecasts):
         fill(cube, known, table)
+    for array in (cube.cells, cube.target, cube.folds):
+        array.flags.writeable = False
     return cube
 
 

@@ -1,14 +1,16 @@
 """The Prefect task of this step. Portfolios of the same forecasts are found by their key."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from prefect import task
 
-from foldproof.tasks.compare.aligned import Aligned, align
-from foldproof.tasks.compare.cube import Parts, Tables, tables_of
+from foldproof.tasks.compare.aligned import Aligned, aligned_of
+from foldproof.tasks.compare.cube import Parts, Tables, cube_of
 from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.data import load
 from foldproof.tasks.data.panel.kept_rows import rows_of
@@ -34,15 +36,9 @@ def align_all(forecasts: pd.DataFrame | Tables) -> Aligned:
     A portfolio buys a stock before anybody knows whether it will have a label: stocks that are
     delisted within the horizon count. In place of the target stands the number of the stock.
     """
-    numbers: dict[str, float] = {}
-
-    def numbered() -> Iterator[pd.DataFrame]:
-        for table in tables_of(forecasts):
-            for symbol in table["symbol"].unique():
-                numbers.setdefault(symbol, float(len(numbers)))
-            yield table.assign(target=table["symbol"].map(numbers).astype(float))
-
-    return align(numbered)
+    cube = cube_of(forecasts)
+    numbers = np.arange(len(cube.symbols), dtype=float)
+    return aligned_of(replace(cube, target=np.broadcast_to(numbers, cube.target.shape)))
 
 
 @task(

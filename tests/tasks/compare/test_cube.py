@@ -6,8 +6,9 @@ import pytest
 
 from foldproof.tasks.compare import cube
 from foldproof.tasks.compare.comparison import compare
-from foldproof.tasks.compare.cube import cube_of
+from foldproof.tasks.compare.cube import Parts, cube_of
 from foldproof.tasks.compare.spec import StatisticsSpec
+from foldproof.tasks.portfolio.task import align_all
 
 SPEC = StatisticsSpec(draws=100)
 
@@ -44,6 +45,28 @@ def test_parts_of_a_table_compare_like_the_whole(
     cells = cube_of(lambda: parts(long)).cells
     assert isinstance(cells, np.memmap) == (large == 0)
     assert np.isnan(cells).sum() == 1
+
+
+def test_parts_are_read_once_for_all_analyses_and_nobody_changes_them(long: pd.DataFrame) -> None:
+    passes: list[int] = []
+
+    def read() -> list[pd.DataFrame]:
+        passes.append(len(passes))
+        return parts(long)
+
+    forecasts = Parts(read, ["hash"])
+    one = cube_of(forecasts)
+    assert len(passes) == 2  # names first, then values
+    expected = compare(long, 1, SPEC, ())
+    found = compare(forecasts, 1, SPEC, ())
+    pd.testing.assert_frame_equal(found.ranking, expected.ranking, check_exact=True)
+    books = align_all(forecasts)
+    np.testing.assert_array_equal(books.forecasts, align_all(long).forecasts)
+    assert cube_of(forecasts) is one
+    assert len(passes) == 2
+    for array in (one.cells, one.target, one.folds):
+        with pytest.raises(ValueError, match="read-only"):
+            array[:] = 0
 
 
 @pytest.mark.parametrize(
