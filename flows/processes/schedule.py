@@ -83,7 +83,7 @@ def drive(
                 suspects.append(job)
                 continue
             following = handled(job, DiedError(f"its worker process died twice with {job.title}"))
-        except Exception as error:
+        except Exception as error:  # the job says what its failure means, or raises it again
             following = handled(job, error)
         queue.extendleft(reversed(list(following)))
         yield job

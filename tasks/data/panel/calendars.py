@@ -1,6 +1,6 @@
 """The trading dates of a table: weekends, dates of some symbols only, and the labels they cost."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -113,9 +113,9 @@ def moved(days: np.ndarray, code: np.ndarray, weekend: np.ndarray, apart: int) -
     return (lacking >= WHOLE_WEEKS) & (lacking > all_of / 2)
 
 
-def named(symbols: object) -> str:
+def named(symbols: Iterable[object]) -> str:
     """The first symbols, and how many more there are."""
-    names = [str(one) for one in symbols]  # type: ignore[attr-defined]
+    names = [str(one) for one in symbols]
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
 

@@ -45,8 +45,7 @@ def noise_panel(seed: int, styles: Sequence[str] = ()) -> Panel:
     target = draw.standard_normal((DATES, SYMBOLS), dtype=np.float32)
     names = (*NAMES, *(f"x{number}" for number in range(len(NAMES), FEATURES)))
     member = np.ones((DATES, SYMBOLS), dtype=bool)
-    panel = made_panel(f"cost-{seed}", names, values, target, member)
-    return with_styles(panel, styles) if styles else panel
+    return with_styles(made_panel(f"cost-{seed}", names, values, target, member), styles)
 
 
 def unit_of(name: str, panel: Panel, seed: int) -> Unit:

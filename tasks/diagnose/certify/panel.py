@@ -75,8 +75,13 @@ def with_positive_features(panel: Panel) -> Panel:
 
 
 def with_styles(panel: Panel, styles: Sequence[str], seed: int = 0) -> Panel:
-    """The panel with features of noise behind its own, called as the ``styles`` that it lacks."""
+    """The panel with features of noise behind its own, called as the ``styles`` that it lacks.
+
+    It is the panel itself if it lacks none.
+    """
     styles = [name for name in styles if name not in panel.features]
+    if not styles:
+        return panel
     draw = np.random.default_rng(seed).standard_normal((*panel.member.shape, len(styles)))
     values = np.concatenate([panel.values, draw.astype(np.float32)], axis=-1)
     name = f"{panel.fingerprint}-{'-'.join(styles)}"

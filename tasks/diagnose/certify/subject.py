@@ -77,8 +77,7 @@ def panel_for(variant: Variant, panel: Panel) -> Panel:
     panel = with_target(panel, variant.target)
     if variant.positive:
         panel = with_positive_features(panel)
-    styles = styles_of(variant)
-    return with_styles(panel, styles) if styles else panel
+    return with_styles(panel, styles_of(variant))
 
 
 def unit_of(name: str, panel: Panel, seed: int) -> Unit:
