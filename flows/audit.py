@@ -17,7 +17,7 @@ from foldproof.flows.flow_runs.in_part import require_complete, require_sent
 from foldproof.flows.flow_runs.this_run import run_name
 from foldproof.flows.paths import AUDITS, PANELS
 from foldproof.flows.processes.schedule import Job
-from foldproof.flows.processes.workers import Workers
+from foldproof.flows.processes.workers import Workers, submitted
 from foldproof.flows.screens.audit import AuditScreen
 from foldproof.flows.variants import first_line
 from foldproof.tasks.data.panel.read import own_function
@@ -131,7 +131,7 @@ def audit_variants(
             return [variant_job(variant, audited.value) for variant in variants]
 
         own = OwnRows(experiment.data, target, experiment.network.window)
-        submit = partial(audit_panel.submit, own, fold, spec, quick, panel)
+        submit = partial(submitted, audit_panel, own, fold, spec, quick, panel)
         return Job(f"audit panel, target {target.kind}", submit, start_variants)
 
     def variant_job(variant: str, shared: tuple[Finding, ...]) -> Job:
@@ -145,7 +145,7 @@ def audit_variants(
             experiment.training, experiment.seeds[0],
         )  # fmt: skip
         submit = partial(
-            audit_variant.submit, forecaster, fold, embargo, spec, quick, shared, panel
+            submitted, audit_variant, forecaster, fold, embargo, spec, quick, shared, panel
         )
         return Job(f"audit {variant}", submit, keep, None if missing is None else lose(variant))
 

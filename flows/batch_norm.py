@@ -15,7 +15,7 @@ from foldproof.flows.flow_runs.in_part import require_sent
 from foldproof.flows.paths import PANELS, STUDIES
 from foldproof.flows.processes.alone import alone
 from foldproof.flows.processes.schedule import Job
-from foldproof.flows.processes.workers import Workers
+from foldproof.flows.processes.workers import Workers, submitted
 from foldproof.flows.screens.study import StudyScreen
 from foldproof.flows.variants import first_line
 from foldproof.tasks.batch_study import Composition, Scored, why_not
@@ -105,7 +105,7 @@ def score_cells(
             screen.say(f"failed, {lost[-1]}")
             return []
 
-        return Job(title, partial(study_cell.submit, units, paths), keep, lose)
+        return Job(title, partial(submitted, study_cell, units, paths), keep, lose)
 
     grid = product(study.panels, study.compositions, study.normalizations)
     jobs = [job(*one) for one in grid if why_not(one[2], one[1]) is None]

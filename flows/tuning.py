@@ -9,6 +9,7 @@ import pandas as pd
 
 from foldproof.conf.schema import Experiment
 from foldproof.flows.processes.schedule import Job
+from foldproof.flows.processes.workers import submitted
 from foldproof.flows.screens.comparison import Screen
 from foldproof.flows.training_panel import training_panel
 from foldproof.tasks.data import load
@@ -129,7 +130,7 @@ def tuning_jobs(
     return [
         Job(
             f"tune {variant} fold {fold.number}",
-            partial(train.submit, unit(one, fold), own),
+            partial(submitted, train, unit(one, fold), own),
             keep(one),
             lose,
         )

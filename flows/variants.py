@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
 
 from foldproof.conf.schema import Experiment
 from foldproof.flows.processes.schedule import Job
+from foldproof.flows.processes.workers import submitted
 from foldproof.flows.screens.comparison import Screen
 from foldproof.flows.training_panel import training_panel
 from foldproof.flows.tuning import Tuned, tune
@@ -235,12 +236,12 @@ def variant_jobs(
         if len(trained) < len(units):  # for ever, if one has failed
             return []
         trained.sort(key=lambda one: (one.unit.fold.number, one.unit.seed))
-        audit = partial(diagnose.submit, trained, experiment.audit, panel)
+        audit = partial(submitted, diagnose, trained, experiment.audit, panel)
         store_findings = fitted.keep("diagnose", keep_findings)
         jobs = [Job(f"audit {variant}", audit, store_findings, lose("leak audit"))]
         spec = experiment.attribution
         if spec.samples:
-            explain = partial(attribute.submit, trained, spec, panel, experiment.data)
+            explain = partial(submitted, attribute, trained, spec, panel, experiment.data)
             store = partial(fitted.attributions.__setitem__, variant)
             keep_all = fitted.keep("attribute", store)
             jobs.append(Job(f"attribute {variant}", explain, keep_all, lose("attribution")))
@@ -254,7 +255,7 @@ def variant_jobs(
     return [
         Job(
             f"train {variant} fold {unit.fold.number}",
-            partial(train.submit, unit, panel),
+            partial(submitted, train, unit, panel),
             keep,
             lose(f"fold {unit.fold.number} seed {unit.seed}"),
         )
@@ -264,9 +265,9 @@ def variant_jobs(
 
 def shared_jobs(experiment: Experiment, panel: Path, plan: Plan, fitted: Fitted) -> list[Job]:
     """The audits of the features and of the plan."""
-    features = partial(audit_panel_features.submit, experiment.data, experiment.audit, panel)
+    features = partial(submitted, audit_panel_features, experiment.data, experiment.audit, panel)
     folds = partial(
-        audit_folds.submit, (*plan.tuning, *plan.folds), experiment.split.embargo, panel
+        submitted, audit_folds, (*plan.tuning, *plan.folds), experiment.split.embargo, panel
     )
     jobs = []
     for subject, submit in (("features", features), ("folds", folds)):
@@ -282,7 +283,9 @@ def reference_jobs(
     window, seed = experiment.network.window, experiment.seeds[0]
 
     def reference(fold: Fold) -> Job:
-        given = {"name": name, "fold": fold, "window": window, "seed": seed, "panel": panel}
+        given: dict[str, Any] = {
+            "name": name, "fold": fold, "window": window, "seed": seed, "panel": panel,
+        }  # fmt: skip
         key = reference_key(None, given)
 
         def store(table: pd.DataFrame) -> None:
@@ -291,7 +294,7 @@ def reference_jobs(
 
         return Job(
             f"reference {name} fold {fold.number}",
-            partial(forecast_reference.submit, **given),
+            partial(submitted, forecast_reference, **given),
             fitted.keep("references", store),
             fitted.lose(f"{PREFIX}{name}", f"fold {fold.number}", screen),
         )

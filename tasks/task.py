@@ -10,6 +10,8 @@ from prefect.context import FlowRunContext
 from prefect.filesystems import LocalFileSystem, RemoteFileSystem, WritableFileSystem
 from prefect.results import ResultRecordMetadata, get_result_store
 from prefect.serializers import Serializer
+from prefect.settings import get_current_settings
+from prefect.utilities.callables import get_call_parameters
 from pydantic import Field
 
 from foldproof.tasks.direct import directly
@@ -67,8 +69,7 @@ class ResultKeys(WritableFileSystem):
         storage: Any = get_result_store().result_storage  # that of the task that asks
         if not is_whole(storage.read_path(path, _sync=True)):
             raise ValueError(f"{path} is no complete result")
-        if isinstance(storage, LocalFileSystem):
-            mark_used(Path(storage.basepath or ".", path))
+        note_use(storage, path)
         return ResultRecordMetadata(storage_key=path, serializer=ENCODED).dump_bytes()
 
     async def aread_path(self, path: str) -> bytes:
@@ -104,6 +105,31 @@ def storage_at(storage: str) -> WritableFileSystem:
 def kept_under(key: Callable[[Any, dict[str, Any]], str | None]) -> CachePolicy:
     """Results are kept under ``key(context, parameters)`` and found by it; None keeps none."""
     return CachePolicy.from_cache_key_fn(key).configure(key_storage=ResultKeys())
+
+
+def note_use(storage: Any, key: str) -> None:
+    """Note that a result is still used, so that ``foldproof clean`` leaves it."""
+    if isinstance(storage, LocalFileSystem):
+        mark_used(Path(storage.basepath or ".", key))
+
+
+def find_kept(work: Task[P, R], *args: P.args, **kwargs: P.kwargs) -> R | None:
+    """What the task has kept for these arguments; None if there is nothing, or not to be used.
+
+    As for Prefect, ``PREFECT_TASKS_REFRESH_CACHE`` makes every task run again.
+    """
+    given = get_call_parameters(work.fn, args, kwargs)
+    policy = cast(CachePolicy, work.cache_policy)
+    key = policy.compute_key(None, given, {})  # type: ignore[arg-type]  # keys ignore the run
+    if key is None or get_current_settings().tasks.refresh_cache:
+        return None
+    storage: Any = get_result_store().result_storage
+    try:
+        found = decode(storage.read_path(key, _sync=True))
+    except (OSError, ValueError):
+        return None
+    note_use(storage, key)
+    return cast(R, found)
 
 
 def kept(key: str) -> Any:

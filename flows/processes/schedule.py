@@ -10,7 +10,14 @@ from typing import Any
 
 from prefect.futures import PrefectFuture, as_completed
 
-from foldproof.flows.processes.workers import WORKER_DIED, DiedError, WorkerError, restart_workers
+from foldproof.flows.processes.workers import (
+    WORKER_DIED,
+    DiedError,
+    Kept,
+    WorkerError,
+    restart_workers,
+    worker_count,
+)
 from foldproof.tasks.machine_errors import disk_full, server_lost
 
 
@@ -20,7 +27,7 @@ class Job:
 
     Attributes:
         title: A few words for the progress bar.
-        submit: Submits the task.
+        submit: Submits the task, or returns the result that is kept.
         then: Receives the task's result; the jobs it returns go to the front of the queue.
         failed: The same for its error; without it, the error ends everything.
     """
@@ -31,9 +38,14 @@ class Job:
     failed: Callable[[Exception], Iterable["Job"]] | None = None
 
 
+def tasks_in_flight() -> int:
+    """Two for each worker, so that none waits for its next one."""
+    return 2 * worker_count()
+
+
 def drive(
     jobs: Iterable[Job],
-    width: int,
+    width: Callable[[], int] = tasks_in_flight,
     restart: Callable[[], object] = restart_workers,
     say: Callable[[str], object] = print,
 ) -> Iterator[Job]:
@@ -48,7 +60,8 @@ def drive(
 
     Args:
         jobs: The jobs.
-        width: Tasks in flight.
+        width: Tasks in flight. It is asked once a task is, as the workers then run; results that
+            are kept need none.
         restart: Starts the workers again.
         say: Prints a line.
 
@@ -69,8 +82,9 @@ def drive(
             lone = suspects.popleft() if suspects else None
             if lone is not None:
                 start(lone, running)
-        while lone is None and not broken and queue and len(running) < width:
-            start(queue.popleft(), running)
+        while lone is None and not broken and queue and (not running or len(running) < width()):
+            if start(queue.popleft(), running):
+                break
         future = next(as_completed(list(running)))
         job = running.pop(future)
         try:
@@ -89,10 +103,12 @@ def drive(
         yield job
 
 
-def start(job: Job, running: dict[PrefectFuture[Any], Job]) -> None:
-    """Submit a job."""
+def start(job: Job, running: dict[PrefectFuture[Any], Job]) -> bool:
+    """Submit a job; whether its result was kept."""
     with interrupts_held():
-        running[job.submit()] = job
+        future = job.submit()
+        running[future] = job
+    return isinstance(future, Kept)
 
 
 def handled(job: Job, error: Exception) -> Iterable[Job]:

@@ -5,22 +5,28 @@ import signal
 import threading
 import time
 from collections.abc import Iterable
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, nullcontext
 from multiprocessing import parent_process, resource_tracker
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+from uuid import uuid4
 
 import torch
 from prefect import Flow
 from prefect.context import FlowRunContext
-from prefect.futures import PrefectFuture
+from prefect.futures import PrefectConcurrentFuture, PrefectFuture
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 from prefect.tasks import Task
 
 from foldproof.conf.compute import ENGINES, ComputeSpec
 from foldproof.flows.commands.shell import late
 from foldproof.models.memory import keep_activations_mapped
-from foldproof.tasks.task import keep_results_in
+from foldproof.tasks.task import find_kept, keep_results_in
+from foldproof.tasks.timing import Timed
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class WorkerError(RuntimeError):
@@ -76,6 +82,7 @@ class Workers(TaskRunner[PrefectFuture[Any]]):
     def __init__(self) -> None:
         super().__init__()
         self._workers: Started | None = None
+        self._placed = False
 
     def duplicate(self) -> "Workers":
         """Another one, not yet started."""
@@ -94,12 +101,18 @@ class Workers(TaskRunner[PrefectFuture[Any]]):
             future: PrefectFuture[Any] = runner.submit(task, parameters, wait_for, dependencies)
         return future
 
+    def set_storage(self) -> None:
+        """Keep results where the flow's parameter says; nothing happens the second time."""
+        storage = None if self._placed else requested_compute().storage
+        self._placed = True
+        if storage is not None:
+            keep_results_in(storage)
+
     def running(self) -> Started:
         """The workers, started if they are not yet."""
+        self.set_storage()
         if self._workers is None:
             compute = requested_compute()
-            if compute.storage is not None:
-                keep_results_in(compute.storage)
             self._workers = late(ENGINES[compute.engine].start)(compute)
         return self._workers
 
@@ -132,19 +145,45 @@ def nothing() -> None:
     """What the flow does that stands for the running one in a worker."""
 
 
+class Kept(PrefectConcurrentFuture[R]):
+    """A result that an earlier run has kept."""
+
+    def __init__(self, result: R) -> None:
+        done = Future[R]()
+        done.set_result(result)
+        super().__init__(uuid4(), done)
+
+
+def submitted(
+    work: Task[P, Timed[R]], *args: P.args, **kwargs: P.kwargs
+) -> PrefectFuture[Timed[R]]:
+    """Submit a task, unless its result is kept: then it is read here, and no task runs.
+
+    To pass a finished task through Prefect and a worker takes a fifth of a CPU second, and the
+    workers would have to start.
+    """
+    if (workers := running_workers()) is not None:
+        workers.set_storage()
+    found = find_kept(work, *args, **kwargs)
+    return work.submit(*args, **kwargs) if found is None else Kept(found)
+
+
+def running_workers() -> Workers | None:
+    """The task runner of the running flow, if it is ours."""
+    runner = context.task_runner if (context := FlowRunContext.get()) is not None else None
+    return runner if isinstance(runner, Workers) else None
+
+
 def restart_workers() -> None:
     """Start the running flow's workers again, after one has died and broken the pool."""
-    context = FlowRunContext.get()
-    if context is not None and isinstance(context.task_runner, Workers):
-        context.task_runner.restart()
+    if (workers := running_workers()) is not None:
+        workers.restart()
 
 
 def worker_count() -> int:
     """How many workers the running flow has; they are started if they are not yet. Else 1."""
-    context = FlowRunContext.get()
-    if context is None or not isinstance(context.task_runner, Workers):
-        return 1
-    return context.task_runner.running().threads
+    workers = running_workers()
+    return 1 if workers is None else workers.running().threads
 
 
 def requested_compute() -> ComputeSpec:

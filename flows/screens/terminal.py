@@ -11,7 +11,6 @@ from rich.progress import Progress as ProgressBar
 
 from foldproof.flows.flow_runs.this_run import Progress
 from foldproof.flows.processes.schedule import Job, drive
-from foldproof.flows.processes.workers import worker_count
 from foldproof.tasks.diagnose.counted_runs import Advance
 from foldproof.tasks.track.store import Links
 
@@ -43,17 +42,16 @@ class Terminal:
         """Print one line."""
         self.console.print(text, markup=False)
 
-    def follow(self, jobs: Sequence[Job], later: int = 0, width: int | None = None) -> None:
-        """Run jobs, at most ``width`` at a time, and show what is left.
+    def follow(self, jobs: Sequence[Job], later: int = 0) -> None:
+        """Run jobs and show what is left.
 
         Args:
             jobs: The jobs.
             later: Jobs that these jobs will add.
-            width: Tasks in flight; by default two for each worker.
         """
         total = len(jobs) + later
         with self.counting("training", total, "tasks") as advance:
-            for done in drive(jobs, width or 2 * worker_count(), say=self.say):
+            for done in drive(jobs, say=self.say):
                 advance(done.title, total)
 
     @contextmanager

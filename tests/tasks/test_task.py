@@ -8,12 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prefect import task
 from prefect.filesystems import LocalFileSystem
 from prefect.results import ResultStore
-from prefect.settings import PREFECT_RESULTS_LOCAL_STORAGE_PATH, temporary_settings
+from prefect.settings import (
+    PREFECT_RESULTS_LOCAL_STORAGE_PATH,
+    PREFECT_TASKS_REFRESH_CACHE,
+    temporary_settings,
+)
 
 from foldproof.tasks.encoded import MAGIC
-from foldproof.tasks.task import ENCODED, ResultKeys, kept_under, storage_at
+from foldproof.tasks.task import ENCODED, ResultKeys, find_kept, kept_under, storage_at
 from foldproof.tasks.timing import Timed
 
 
@@ -90,6 +95,31 @@ def test_half_a_result_does_not_count(store: ResultStore, tmp_path: Path) -> Non
     assert store.exists("unit")
 
 
+@task(
+    persist_result=True, cache_policy=kept_under(lambda _, given: f"sum-{given['a']}-{given['b']}")
+)
+def add(a: int, b: int = 2) -> int:
+    raise AssertionError("not to run")
+
+
+def test_what_a_task_would_find_is_found_without_running_it(
+    store: ResultStore, tmp_path: Path
+) -> None:
+    """By the task's own key, from its arguments and defaults; half a result does not count."""
+    assert find_kept(add, 1) is None
+    store.write(3, key="sum-1-2")
+    file = tmp_path / "results" / "sum-1-2"
+    os.utime(file, (0, 0))
+    assert find_kept(add, 1) == 3
+    assert find_kept(add, b=2, a=1) == 3
+    assert find_kept(add, 1, 3) is None
+    assert file.stat().st_atime > 0  # so that clean leaves it
+    with temporary_settings({PREFECT_TASKS_REFRESH_CACHE: True}):
+        assert find_kept(add, 1) is None
+    file.write_bytes(file.read_bytes()[:-3])
+    assert find_kept(add, 1) is None
+
+
 def test_every_kept_result_of_a_task_is_kept_this_way() -> None:
     from foldproof.tasks.attribute.task import attribute
     from foldproof.tasks.batch_study.task import study_cell
@@ -103,12 +133,12 @@ def test_every_kept_result_of_a_task_is_kept_this_way() -> None:
     )
     from foldproof.tasks.train.task import forecast_reference, train
 
-    for task in (
+    for work in (
         attribute, study_cell, diagnose, forecast_reference, train, compare_forecasts,
         audit_folds, audit_panel, audit_panel_features, audit_variant,
     ):  # fmt: skip
-        assert task.persist_result
-        assert task.result_serializer is ENCODED
-        assert isinstance(task.cache_policy.key_storage, ResultKeys)  # type: ignore[union-attr]
+        assert work.persist_result
+        assert work.result_serializer is ENCODED
+        assert isinstance(work.cache_policy.key_storage, ResultKeys)  # type: ignore[union-attr]
     copied = pickle.loads(pickle.dumps(kept_under(len)))  # type: ignore[arg-type]
     assert isinstance(copied.key_storage, ResultKeys), "it travels to other processes"

@@ -18,7 +18,7 @@ import pytest
 from prefect.futures import PrefectConcurrentFuture
 
 from foldproof.flows.processes.schedule import DiedError, Job, drive, interrupts_held
-from foldproof.flows.processes.workers import WorkerError
+from foldproof.flows.processes.workers import Kept, WorkerError
 
 
 @pytest.fixture(autouse=True)
@@ -129,7 +129,7 @@ class Pool:
         return Job(title, submit, **more)
 
     def run(self, jobs: list[Job], width: int = 3) -> list[str]:
-        return [one.title for one in drive(jobs, width, self.restart, self.log.append)]
+        return [one.title for one in drive(jobs, lambda: width, self.restart, self.log.append)]
 
 
 def test_a_failed_task_is_handled_and_the_others_go_on() -> None:
@@ -185,3 +185,30 @@ def test_a_task_that_kills_its_worker_twice_is_skipped() -> None:
     assert isinstance(lost[0], DiedError)
     assert pool.tries["b"] == 2
     assert pool.restarts == 2
+
+
+def test_kept_results_are_taken_without_workers() -> None:
+    """Nobody asks how many there are, which would start them, before a task needs one."""
+    taken: list[str] = []
+
+    def width() -> int:
+        raise AssertionError("workers start")
+
+    def keep(title: str) -> list[Job]:
+        taken.append(title)
+        return [Job("follows", lambda: Kept("follows"), keep)] if title == "a" else []
+
+    def taking(title: str) -> Job:
+        return Job(title, lambda: Kept(title), keep)
+
+    assert [one.title for one in drive([taking(one) for one in "abc"], width)] == [
+        "a", "follows", "b", "c",
+    ]  # fmt: skip
+    assert taken == ["a", "follows", "b", "c"]
+
+
+def test_a_kept_result_between_tasks_is_taken_as_any_other() -> None:
+    pool = Pool()
+    jobs = [pool.job("a"), Job("kept", lambda: Kept("kept")), pool.job("b"), pool.job("c")]
+    assert sorted(pool.run(jobs, width=1)) == ["a", "b", "c", "kept"]
+    assert pool.tries == Counter(a=1, b=1, c=1)

@@ -33,7 +33,7 @@ def followed(
 ) -> str:
     """What is shown while tasks run that take so many seconds each."""
 
-    def drive(jobs, width, say):
+    def drive(jobs, say):
         for job, spent in zip(jobs, seconds, strict=True):
             clock.now += spent
             yield job
@@ -45,7 +45,7 @@ def followed(
         file=shown, width=terminal_width or 120, force_terminal=bool(terminal_width),
         get_time=clock, highlight=False,
     )  # fmt: skip
-    Terminal(console).follow(jobs, width=1)
+    Terminal(console).follow(jobs)
     return shown.getvalue()
 
 
