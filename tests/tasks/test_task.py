@@ -139,6 +139,6 @@ def test_every_kept_result_of_a_task_is_kept_this_way() -> None:
     ):  # fmt: skip
         assert work.persist_result
         assert work.result_serializer is ENCODED
-        assert isinstance(work.cache_policy.key_storage, ResultKeys)  # type: ignore[union-attr]
+        assert isinstance(work.cache_policy.key_storage, ResultKeys)
     copied = pickle.loads(pickle.dumps(kept_under(len)))  # type: ignore[arg-type]
     assert isinstance(copied.key_storage, ResultKeys), "it travels to other processes"
