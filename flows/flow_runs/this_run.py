@@ -41,6 +41,7 @@ class Progress:
 
     def __init__(self, total: int) -> None:
         self.total, self.done = max(1, total), 0
+        self.deployed = bool(deployment.id)  # each look asks the server
         self.artifact: UUID | None = None
         self.next = time.monotonic()
 
@@ -48,7 +49,7 @@ class Progress:
         """Count one more finished job of ``total``; ``title`` is shown beside the bar."""
         self.done, self.total = self.done + 1, max(1, total)
         last = self.done == self.total
-        if not deployment.id or (time.monotonic() < self.next and not last):
+        if not self.deployed or (time.monotonic() < self.next and not last):
             return
         percent = min(100.0, 100 * self.done / self.total)
         text = f"{self.done} of {self.total} jobs, last finished: {title}"
