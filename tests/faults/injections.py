@@ -139,7 +139,7 @@ class Injector:
     def kills(self, rng: random.Random) -> Outcome:
         """Kill -9 of the command, a worker or the embedded server, at a random moment."""
         name, kind = rng.choice(KILLED), rng.choice(VICTIMS)
-        if (kind == "worker" and name in ("score", "sync")) or (name, kind) == ("sync", "server"):
+        if name in ("score", "sync"):
             kind = "parent"  # the only process
         state = "new" if name == "compare" and not rng.randrange(4) else BEFORE[name]
         settings = TWO if kind == "worker" else ()
