@@ -7,8 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
+import pandas as pd
+
 from foldproof.tasks.track.entries import Value, metrics, params, tags
-from foldproof.tasks.track.store import Store, in_quotes
+from foldproof.tasks.track.store import Links, Store, in_quotes, links_to
 
 SUMMARY = ""
 """Key of the summary run among runs keyed by variant."""
@@ -93,6 +95,38 @@ def logged_run(
             write(Path(folder))
             store.client.log_artifacts(run_id, folder)
         yield run_id
+
+
+def log_once(
+    store: Store,
+    name: str,
+    run_tags: Mapping[str, Any],
+    values: Iterable[Value],
+    settings: Mapping[str, Any],
+    write: Callable[[Path], None],
+    file: str = "report.html",
+    table: pd.DataFrame | None = None,
+) -> Links:
+    """Write the one run of an audit or a study unless it is finished; return where it is.
+
+    Args:
+        store: Where to log.
+        name: Name of the run.
+        run_tags: Its tags; ``comparison`` is the hash of everything that decides the results.
+        values: Its metrics.
+        settings: Its parameters.
+        write: Puts the artifacts into a folder.
+        file: The artifact that the link opens; empty for all.
+        table: A table for MLflow's page of the run.
+    """
+    identity = run_tags["comparison"]
+    runs = finished_runs(store, identity)
+    if SUMMARY not in runs:
+        with logged_run(store, name, run_tags, values, settings, write) as run_id:
+            if table is not None:
+                store.client.log_table(run_id, table.astype(object), "table.json")
+        runs[SUMMARY] = run_id
+    return links_to(store, identity, runs[SUMMARY], file=file)
 
 
 def log_values(

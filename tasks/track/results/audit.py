@@ -11,8 +11,8 @@ from foldproof.tasks.markdown import escaped
 from foldproof.tasks.report.audit.text import price_of, verdict_sentence
 from foldproof.tasks.report.template import Report
 from foldproof.tasks.track.entries import NOTE, Value, seconds
-from foldproof.tasks.track.runs import SUMMARY, finished_runs, logged_run
-from foldproof.tasks.track.store import Links, Store, links_to
+from foldproof.tasks.track.runs import log_once
+from foldproof.tasks.track.store import Links, Store
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,8 @@ class Audit:
 
 def log_leak_audit(store: Store, audit: Audit, report: Report) -> Links:
     """Write the run unless it exists; return where it is."""
-    runs = finished_runs(store, audit.audit_id)
-    if SUMMARY not in runs:
-        write = partial(write_audit, audit, report)
-        content = audit_tags(audit), audit_values(audit), audit.settings
-        with logged_run(store, audit.title, *content, write) as run_id:
-            runs[SUMMARY] = run_id
-    return links_to(store, audit.audit_id, runs[SUMMARY])
+    content = audit_tags(audit), audit_values(audit), audit.settings
+    return log_once(store, audit.title, *content, partial(write_audit, audit, report))
 
 
 def audit_tags(audit: Audit) -> dict[str, str]:

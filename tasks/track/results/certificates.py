@@ -8,8 +8,8 @@ from pathlib import Path
 from foldproof.tasks.diagnose.certify.certificate import Certificate
 from foldproof.tasks.markdown import escaped
 from foldproof.tasks.track.entries import NOTE, Value
-from foldproof.tasks.track.runs import SUMMARY, finished_runs, logged_run
-from foldproof.tasks.track.store import Links, Store, links_to
+from foldproof.tasks.track.runs import log_once
+from foldproof.tasks.track.store import Links, Store
 
 MOST_FAULTS = 20
 """Sentences in the run's description; all are in the file."""
@@ -31,13 +31,9 @@ def log_certificates(
         folder: Their files.
         settings: What decided them.
     """
-    runs = finished_runs(store, audit_id)
-    if SUMMARY not in runs:
-        write = partial(copied, folder)
-        content = tags_of(certificates, audit_id), values_of(certificates), settings
-        with logged_run(store, "claims of the normalizations", *content, write) as run_id:
-            runs[SUMMARY] = run_id
-    return links_to(store, audit_id, runs[SUMMARY], file="certificate.md")
+    content = tags_of(certificates, audit_id), values_of(certificates), settings
+    write, file = partial(copied, folder), "certificate.md"
+    return log_once(store, "claims of the normalizations", *content, write, file)
 
 
 def copied(source: Path, folder: Path) -> None:

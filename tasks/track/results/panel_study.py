@@ -7,16 +7,17 @@ from pathlib import Path
 from foldproof.tasks.report.panel_study.answer import study_markdown
 from foldproof.tasks.report.panel_study.results import PanelStudyResults
 from foldproof.tasks.report.template import Report
-from foldproof.tasks.track.entries import NOTE, Value, seconds
-from foldproof.tasks.track.results.study import log_once
+from foldproof.tasks.track.entries import NOTE, Value, flat, seconds
+from foldproof.tasks.track.runs import log_once
 from foldproof.tasks.track.store import Links, Store
 
 
 def log_study_of_panels(store: Store, results: PanelStudyResults, report: Report) -> Links:
     """Write the run unless it exists; return where it is."""
+    settings = flat(results.config, without=("tracking", "compute"))
     return log_once(
-        store, results, panel_study_tags(results), panel_study_values(results), results.pooled,
-        partial(write_panel_study, results, report), file="report.html",
+        store, results.title, panel_study_tags(results), panel_study_values(results), settings,
+        partial(write_panel_study, results, report), table=results.pooled,
     )  # fmt: skip
 
 

@@ -1,69 +1,22 @@
 """Log a study of batch statistics as one run, with its answer as the description."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
-
-import pandas as pd
 
 from foldproof.tasks.report.batch_study.results import StudyResults, answer_markdown
 from foldproof.tasks.track.entries import NOTE, Value, flat, seconds
-from foldproof.tasks.track.runs import SUMMARY, finished_runs, logged_run
-from foldproof.tasks.track.store import Links, Store, links_to
-
-
-class Logged(Protocol):
-    """What the run of any study needs."""
-
-    @property
-    def title(self) -> str:
-        """Name of the run."""
-
-    @property
-    def study_id(self) -> str:
-        """Hash of everything that decides the study."""
-
-    @property
-    def config(self) -> Mapping[str, Any]:
-        """The resolved configuration."""
-
-
-def log_once(
-    store: Store,
-    results: Logged,
-    tags: Mapping[str, Any],
-    values: Iterable[Value],
-    table: pd.DataFrame,
-    write: Callable[[Path], None],
-    file: str = "",
-) -> Links:
-    """Write the run of a study unless it exists; return where it is.
-
-    Args:
-        store: Where to log.
-        results: The study.
-        tags: Tags of the run.
-        values: Metrics of the run.
-        table: A table for the UI.
-        write: Puts the artifacts into a folder.
-        file: The artifact that the link opens; empty for all.
-    """
-    runs = finished_runs(store, results.study_id)
-    if SUMMARY not in runs:
-        settings = flat(results.config, without=("tracking", "compute"))
-        with logged_run(store, results.title, tags, values, settings, write) as run_id:
-            store.client.log_table(run_id, table.astype(object), "table.json")
-        runs[SUMMARY] = run_id
-    return links_to(store, results.study_id, runs[SUMMARY], file=file)
+from foldproof.tasks.track.runs import log_once
+from foldproof.tasks.track.store import Links, Store
 
 
 def log_batch_study(store: Store, results: StudyResults, figures: Mapping[str, bytes]) -> Links:
     """Write the run unless it exists; return where it is."""
+    settings = flat(results.config, without=("tracking", "compute"))
     return log_once(
-        store, results, study_tags(results), study_values(results), results.table,
-        partial(write_study, results, figures),
+        store, results.title, study_tags(results), study_values(results), settings,
+        partial(write_study, results, figures), file="", table=results.table,
     )  # fmt: skip
 
 
