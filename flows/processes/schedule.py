@@ -4,6 +4,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,6 @@ from typing import Any
 from prefect.futures import PrefectFuture, as_completed
 
 from foldproof.flows.processes.workers import (
-    WORKER_DIED,
     DiedError,
     Kept,
     WorkerError,
@@ -56,7 +56,8 @@ def drive(
     A worker that dies (killed, or out of memory) takes the whole pool with it, and nobody knows
     with which of the tasks in flight it died. So the workers are started again, and those tasks run
     one at a time; what they have stored is not repeated. A task with which a worker dies then, too,
-    has failed. The others go on.
+    has failed. The others go on. The same holds for any error that is not the task's own, such as
+    that of a worker that was just starting when the other died.
 
     Args:
         jobs: The jobs.
@@ -74,33 +75,35 @@ def drive(
     running: dict[PrefectFuture[Any], Job] = {}
     lone: Job | None = None
     broken = False
-    while queue or suspects or running:
-        if not running:
-            if broken:
-                restart()
-                broken = False
-            lone = suspects.popleft() if suspects else None
-            if lone is not None:
-                start(lone, running)
-        while lone is None and not broken and queue and (not running or len(running) < width()):
-            if start(queue.popleft(), running):
-                break
-        future = next(as_completed(list(running)))
-        job = running.pop(future)
-        try:
-            following = job.then(future.result())
-        except WORKER_DIED:
-            if not broken:
-                say(f"a worker died (killed, or out of memory) while {job.title} was in flight")
-            broken = True
-            if job is not lone:
-                suspects.append(job)
-                continue
-            following = handled(job, DiedError(f"its worker process died twice with {job.title}"))
-        except Exception as error:  # the job says what its failure means, or raises it again
-            following = handled(job, error)
-        queue.extendleft(reversed(list(following)))
-        yield job
+    try:
+        while queue or suspects or running:
+            if not running:
+                if broken:
+                    restart()
+                    broken = False
+                lone = suspects.popleft() if suspects else None
+                if lone is not None:
+                    start(lone, running)
+            while lone is None and not broken and queue and (not running or len(running) < width()):
+                if start(queue.popleft(), running):
+                    break
+            future = next(as_completed(list(running)))
+            job, error = running.pop(future), worker_error(future)
+            if error is not None:
+                if not broken:
+                    say(f"{reason(error)} while {job.title} was in flight")
+                broken = True
+                if job is not lone:
+                    suspects.append(job)
+                    continue
+                following = handled(job, DiedError(f"{reason(error)} twice with {job.title}"))
+            else:
+                following = followed(job, future)
+            queue.extendleft(reversed(list(following)))
+            yield job
+    finally:
+        if broken:
+            restart()  # else the end of the flow might wait for ever for a worker of this pool
 
 
 def start(job: Job, running: dict[PrefectFuture[Any], Job]) -> bool:
@@ -111,12 +114,46 @@ def start(job: Job, running: dict[PrefectFuture[Any], Job]) -> bool:
     return isinstance(future, Kept)
 
 
+def worker_error(future: PrefectFuture[Any]) -> Exception | None:
+    """The error of a task that has ended, if it is not the task's own: its worker failed.
+
+    Raises:
+        Exception: The error would meet every task.
+    """
+    try:
+        future.wait()
+    except Exception as error:  # whatever a pool fails with
+        if meets_all(error):
+            raise
+        return error
+    return None
+
+
+def followed(job: Job, future: PrefectFuture[Any]) -> Iterable[Job]:
+    """The jobs that follow a task that has ended, well or with an error of its own."""
+    try:
+        return job.then(future.result())
+    except Exception as error:  # the job says what its failure means, or raises it again
+        return handled(job, error)
+
+
 def handled(job: Job, error: Exception) -> Iterable[Job]:
     """The jobs that follow a failed one; raises ``error`` if nobody handles it."""
-    meets_all = isinstance(error, WorkerError) or disk_full(error) or server_lost(error)
-    if job.failed is None or meets_all:
+    if job.failed is None or meets_all(error):
         raise error
     return job.failed(error)
+
+
+def meets_all(error: Exception) -> bool:
+    """Whether every further task would fail with the error, too."""
+    return isinstance(error, WorkerError) or disk_full(error) or bool(server_lost(error))
+
+
+def reason(error: Exception) -> str:
+    """What happened to a worker, in a few words."""
+    if isinstance(error, BrokenProcessPool):
+        return "a worker died (killed, or out of memory)"
+    return f"a worker failed ({type(error).__name__}: {error})"
 
 
 @contextmanager

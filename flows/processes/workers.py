@@ -4,11 +4,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, nullcontext
-from multiprocessing import parent_process, resource_tracker
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from multiprocessing import active_children, parent_process, resource_tracker
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 from uuid import uuid4
 
@@ -68,10 +67,6 @@ def task_runner(processes: int) -> TaskRunner[Any]:
     return ProcessPoolTaskRunner(max_workers=processes, initializer=start_pool_worker)
 
 
-WORKER_DIED = (BrokenProcessPool,)
-"""Errors of a task whose worker process has died."""
-
-
 class Workers(TaskRunner[PrefectFuture[Any]]):
     """The workers that the flow's parameter asks for, started with the first task.
 
@@ -116,14 +111,14 @@ class Workers(TaskRunner[PrefectFuture[Any]]):
             self._workers = late(ENGINES[compute.engine].start)(compute)
         return self._workers
 
-    def restart(self) -> None:
+    def stop(self) -> None:
         """Stop the workers; the next task starts new ones."""
         workers, self._workers = self._workers, None
         if workers is not None:
             workers.runner.__exit__(None, None, None)
 
     def __exit__(self, *error: Any) -> None:
-        self.restart()
+        self.stop()
         super().__exit__(*error)
 
 
@@ -177,7 +172,32 @@ def running_workers() -> Workers | None:
 def restart_workers() -> None:
     """Start the running flow's workers again, after one has died and broken the pool."""
     if (workers := running_workers()) is not None:
-        workers.restart()
+        with killed_children():
+            workers.stop()
+
+
+@contextmanager
+def killed_children() -> Iterator[None]:
+    """Kill this process's workers until the block ends.
+
+    A broken pool ends the workers that it knows of, and waits for all. One that another thread
+    starts between the two would be waited for for ever.
+    """
+    ended = threading.Event()
+
+    def kill() -> None:
+        while not ended.is_set():
+            for worker in active_children():
+                worker.kill()
+            ended.wait(0.2)
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        killer.join()
 
 
 def worker_count() -> int:

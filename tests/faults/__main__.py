@@ -20,7 +20,7 @@ from typing import Any
 
 from tests.faults.injections import FAULTS, inject
 
-COUNTS = ("lost", "doubled", "wrong", "traces", "left")
+COUNTS = ("lost", "doubled", "wrong", "traces", "left", "hung")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -68,13 +68,13 @@ def table(outcomes: list[dict[str, Any]]) -> str:
     """One row per fault: how often it was injected, and the sums of what came of it."""
     lines = [
         "| fault | injected | lost | doubled | wrong | tracebacks | processes left | "
-        "seconds to recover (median, most) |",
-        "|---|---|---|---|---|---|---|---|",
+        "hung | seconds to recover (median, most) |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for fault in sorted({row["fault"] for row in outcomes}):
         own = [row for row in outcomes if row["fault"] == fault and row["injected"]]
         if own:
-            sums = [sum(row[k] for row in own) for k in COUNTS]
+            sums = [sum(row.get(k, 0) for row in own) for k in COUNTS]
             seconds = sorted(row["seconds"] for row in own)
             cells = [fault, len(own), *sums]
             cells.append(f"{seconds[len(seconds) // 2]:.0f}, {seconds[-1]:.0f}")

@@ -9,10 +9,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -68,13 +67,14 @@ class Command:
 
     process: subprocess.Popen[str]
     log: Path
-    start: float = field(default_factory=time.monotonic)
+    hung: bool = False
 
     def wait(self, seconds: float = 600) -> int:
-        """Its exit status; killed after ``seconds`` it is -9."""
+        """Its exit status; killed after ``seconds`` it is -9, and the command has hung."""
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
+            self.hung = True
             self.kill_all()
             return self.process.wait()
 

@@ -61,6 +61,7 @@ class Outcome:
         wrong: Runs whose content differs from the uninterrupted one.
         traces: Tracebacks on the screen.
         left: Processes that outlived their command.
+        hung: Commands that did not end.
         seconds: From the fault to the right result.
         detail: Exit statuses and moments.
     """
@@ -72,6 +73,7 @@ class Outcome:
     wrong: int
     traces: int
     left: int
+    hung: int
     seconds: float
     detail: str
 
@@ -292,10 +294,11 @@ class Injector:
         if right and statuses[0] != right:
             wrong += 1
         traces = sum(one.output.count("Traceback (most") for one in commands)
+        hung = sum(one.hung for one in commands)
         wrong += statuses[-1] != 0
         logs = ", ".join(one.log.name for one in commands)
         detail = f"{detail} rc {statuses} {logs}".strip()
-        return Outcome(fault, hit, lost, doubled, wrong, traces, left, seconds, detail)
+        return Outcome(fault, hit, lost, doubled, wrong, traces, left, hung, seconds, detail)
 
     def left(self) -> int:
         """Processes that are still there 15 seconds after their command; then they are killed."""

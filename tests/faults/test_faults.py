@@ -66,7 +66,7 @@ def tags(ground: Ground) -> dict[str, dict[str, str]]:
     ("fault", "workers", "reason"),
     [
         ("raises", 1, "RuntimeError: flaky in a later fold"),
-        ("dies", 2, "its worker process died twice with train mine:flaky fold 1"),
+        ("dies", 2, "a worker died (killed, or out of memory) twice with train mine:flaky fold 1"),
     ],
 )
 def test_a_failed_unit_is_left_out_and_made_up_for(

@@ -16,6 +16,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from prefect.futures import PrefectConcurrentFuture
+from prefect.states import Failed
 
 from foldproof.flows.processes.schedule import DiedError, Job, drive, interrupts_held
 from foldproof.flows.processes.workers import Kept, WorkerError
@@ -104,8 +105,13 @@ def test_without_an_interrupt_handlers_and_mask_are_restored() -> None:
 class Pool:
     """Tasks that run at once in this process; ``dies`` says with which the workers die."""
 
-    def __init__(self, dies: Callable[[str, int], bool] = lambda title, tries: False) -> None:
-        self.dies, self.tries, self.restarts = dies, Counter[str](), 0
+    def __init__(
+        self,
+        dies: Callable[[str, int], bool] = lambda title, tries: False,
+        death: Callable[[str], Exception] = lambda title: BrokenProcessPool("a worker died"),
+    ) -> None:
+        self.dies, self.death = dies, death
+        self.tries, self.restarts = Counter[str](), 0
         self.broken = False
         self.log: list[str] = []
 
@@ -117,11 +123,11 @@ class Pool:
         def submit() -> PrefectConcurrentFuture[str]:
             assert not self.broken, "submitted to a broken pool"
             self.tries[title] += 1
-            future: Future[str] = Future()
+            future: Future[Any] = Future()
             if self.dies(title, self.tries[title]):
-                future.set_exception(BrokenProcessPool("a worker died"))
+                future.set_exception(self.death(title))
             elif error is not None:
-                future.set_exception(error)
+                future.set_result(Failed(data=error))
             else:
                 future.set_result(title)
             return PrefectConcurrentFuture(uuid4(), future)
@@ -173,6 +179,34 @@ def test_a_worker_that_died_once_costs_nothing() -> None:
     assert pool.log[0].startswith("a worker died (killed, or out of memory) while ")
 
 
+def test_a_worker_that_was_starting_when_another_died_costs_nothing_either() -> None:
+    """Its start fails with whatever error: the pool has closed what the new worker was to get."""
+
+    def death(title: str) -> Exception:
+        return OSError("handle is closed") if title == "b" else BrokenProcessPool("died")
+
+    pool = Pool(lambda title, tries: title in ("a", "b") and tries == 1, death)
+    assert sorted(pool.run([pool.job(title) for title in "abcd"])) == [*"abcd"]
+    assert pool.tries == Counter(a=2, b=2, c=1, d=1)
+    assert pool.restarts == 1
+
+
+def test_a_result_that_no_worker_can_send_fails_its_job_alone() -> None:
+    pool, lost = Pool(lambda title, _: title == "b", lambda _: TypeError("cannot pickle")), []
+    jobs = [pool.job(one, failed=lambda error: lost.append(error) or []) for one in "abc"]
+    assert sorted(pool.run(jobs)) == ["a", "b", "c"]
+    assert [str(one) for one in lost] == ["a worker failed (TypeError: cannot pickle) twice with b"]
+
+
+def test_a_broken_pool_is_stopped_when_an_error_ends_everything() -> None:
+    """Its end could wait for ever for a worker that was starting."""
+    full = OSError(errno.ENOSPC, "full")
+    pool = Pool(lambda title, _: title == "a")
+    with pytest.raises(OSError, match="full"):
+        pool.run([pool.job("a"), pool.job("b", full)])
+    assert pool.restarts == 1
+
+
 def test_a_task_that_kills_its_worker_twice_is_skipped() -> None:
     """Its companions in flight are suspects too; alone they show that they are innocent."""
     pool, lost = Pool(lambda title, tries: title == "b" or (title == "c" and tries == 1)), []
@@ -181,7 +215,9 @@ def test_a_task_that_kills_its_worker_twice_is_skipped() -> None:
         return pool.job(title, failed=lambda error: lost.append(error) or [])
 
     assert sorted(pool.run([job(title) for title in "abcde"])) == [*"abcde"]
-    assert [str(error) for error in lost] == ["its worker process died twice with b"]
+    assert [str(error) for error in lost] == [
+        "a worker died (killed, or out of memory) twice with b"
+    ]
     assert isinstance(lost[0], DiedError)
     assert pool.tries["b"] == 2
     assert pool.restarts == 2

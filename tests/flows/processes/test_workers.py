@@ -4,8 +4,13 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from concurrent.futures import ProcessPoolExecutor, wait
+from multiprocessing import active_children, get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import NamedTuple
 
 import cloudpickle
 import pytest
@@ -13,7 +18,7 @@ from prefect import Flow
 from prefect.context import FlowRunContext, serialize_context
 from prefect.results import ResultStore
 
-from foldproof.flows.processes.workers import Workers, flow_by_name
+from foldproof.flows.processes.workers import Started, Workers, flow_by_name, restart_workers
 
 SCRIPT = """
 import multiprocessing, os, subprocess, sys, time
@@ -80,6 +85,34 @@ def test_a_worker_imports_nothing_of_the_flow_but_knows_its_name() -> None:
     assert b"textwrap" not in sent
     found = cloudpickle.loads(sent)["flow_run_context"]["flow"]
     assert (found.name, found.version) == ("compare", "3")
+
+
+class Left(NamedTuple):
+    """A broken pool that waits for a worker which it does not end."""
+
+    pool: ProcessPoolExecutor
+
+    def __exit__(self, *_: object) -> None:
+        self.pool.shutdown()
+
+
+def test_a_broken_pool_does_not_wait_for_a_worker_that_it_does_not_end(monkeypatch) -> None:
+    """As for one that is started while another dies: Python ends those that it knows of first."""
+    monkeypatch.setattr(BaseProcess, "terminate", lambda self: None)
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        naps = [pool.submit(time.sleep, 0.5) for _ in range(2)]
+        wait(naps)
+        first, second = active_children()
+        first.kill()
+        workers = Workers()
+        workers._workers = Started(Left(pool), 2)  # type: ignore[arg-type]
+        monkeypatch.setattr("foldproof.flows.processes.workers.running_workers", lambda: workers)
+        stopped = threading.Thread(target=restart_workers, daemon=True)
+        stopped.start()
+        stopped.join(30)
+        hangs = stopped.is_alive()
+        second.kill()
+    assert not hangs
 
 
 def wait_until(condition):
