@@ -34,6 +34,8 @@ def test_the_compose_file_describes_the_same_servers():
     for name in ("mlflow", "prefect"):
         assert all(port.startswith("127.0.0.1:") for port in services[name]["ports"])
         assert services[name]["depends_on"]["postgres"]["condition"] == "service_healthy"
+    # While its databases are made, PostgreSQL answers on its socket, and then it starts again.
+    assert "--host=127.0.0.1" in services["postgres"]["healthcheck"]["test"]
 
 
 @pytest.mark.parametrize("name", ["postgres", "mlflow", "prefect"])
