@@ -58,6 +58,8 @@ def test_what_a_container_names_is_there(name: str) -> None:
     assert {one for one in command if one.endswith(".txt")} <= {*targets}
     if name == "mlflow":
         assert service["environment"][PASSWORD] in targets
+    addresses = [one for one in service["environment"].values() if "://" in one]
+    assert not [one for one in addresses if "$" in one], "a password with @ or / would break it"
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pinned = {line.partition("==")[0] for line in lines}
     if command:
