@@ -34,6 +34,10 @@ def test_the_compose_file_describes_the_same_servers():
     for name in ("mlflow", "prefect"):
         assert all(port.startswith("127.0.0.1:") for port in services[name]["ports"])
         assert services[name]["depends_on"]["postgres"]["condition"] == "service_healthy"
+        # Nothing answers while packages are installed, and as process 1 a shell ignores SIGTERM.
+        port = services[name]["ports"][0].rpartition(":")[2]
+        assert f"http://127.0.0.1:{port}/" in services[name]["healthcheck"]["test"][-1]
+        assert services[name]["init"]
     # While its databases are made, PostgreSQL answers on its socket, and then it starts again.
     assert "--host=127.0.0.1" in services["postgres"]["healthcheck"]["test"]
 
