@@ -28,7 +28,7 @@ BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
 
 def test_the_compose_file_describes_the_same_servers():
-    """Read as YAML only: there is no engine here to run it. See the next test too."""
+    """Read as YAML only: tests need no container engine. See the next tests too."""
     services = yaml.safe_load((ROOT / "conf" / "server" / "compose.yaml").read_text())["services"]
     assert list(services) == ["postgres", "mlflow", "prefect"]
     for name in ("mlflow", "prefect"):
@@ -71,6 +71,21 @@ def test_what_a_container_names_is_there(name: str) -> None:
         assert {package.partition("[")[0] for package in packages} <= pinned
     variables = set(re.findall(r"\$\{(\w+)", text))
     assert variables == {"FOLDPROOF_PASSWORD"}
+
+
+def test_the_commands_of_the_compose_file_write_both_passwords(tmp_path):
+    """In a folder in which no server was started before."""
+    lines = (ROOT / "conf" / "server" / "compose.yaml").read_text().splitlines()
+    shown = [line.removeprefix("#     ") for line in lines if line.startswith("#     ")]
+    assert shown[0].startswith("export FOLDPROOF_PASSWORD=")
+    commands = [line for line in shown if ".foldproof" in line]
+    more = environment(FOLDPROOF_PASSWORD="a/b@c")
+    script = ["set -e", *commands]
+    subprocess.run(["bash", "-c", "\n".join(script)], cwd=tmp_path, env=more, check=True)
+    for name in ("prefect.pass", "mlflow.pass"):
+        file = tmp_path / ".foldproof" / name
+        assert file.read_text() == "foldproof:a/b@c\n"
+        assert file.stat().st_mode & 0o077 == 0
 
 
 def test_the_error_for_a_missing_password_says_how_to_get_one(tmp_path):
