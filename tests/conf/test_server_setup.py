@@ -28,12 +28,18 @@ BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
 
 def test_the_compose_file_describes_the_same_servers():
-    """Read as YAML only: there is no engine here to run it. See the next test too."""
+    """Read as YAML only: tests need no container engine. See the next tests too."""
     services = yaml.safe_load((ROOT / "conf" / "server" / "compose.yaml").read_text())["services"]
     assert list(services) == ["postgres", "mlflow", "prefect"]
     for name in ("mlflow", "prefect"):
         assert all(port.startswith("127.0.0.1:") for port in services[name]["ports"])
         assert services[name]["depends_on"]["postgres"]["condition"] == "service_healthy"
+        # Nothing answers while packages are installed, and as process 1 a shell ignores SIGTERM.
+        port = services[name]["ports"][0].rpartition(":")[2]
+        assert f"http://127.0.0.1:{port}/" in services[name]["healthcheck"]["test"][-1]
+        assert services[name]["init"]
+    # While its databases are made, PostgreSQL answers on its socket, and then it starts again.
+    assert "--host=127.0.0.1" in services["postgres"]["healthcheck"]["test"]
 
 
 @pytest.mark.parametrize("name", ["postgres", "mlflow", "prefect"])
@@ -56,6 +62,8 @@ def test_what_a_container_names_is_there(name: str) -> None:
     assert {one for one in command if one.endswith(".txt")} <= {*targets}
     if name == "mlflow":
         assert service["environment"][PASSWORD] in targets
+    addresses = [one for one in service["environment"].values() if "://" in one]
+    assert not [one for one in addresses if "$" in one], "a password with @ or / would break it"
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pinned = {line.partition("==")[0] for line in lines}
     if command:
@@ -63,6 +71,21 @@ def test_what_a_container_names_is_there(name: str) -> None:
         assert {package.partition("[")[0] for package in packages} <= pinned
     variables = set(re.findall(r"\$\{(\w+)", text))
     assert variables == {"FOLDPROOF_PASSWORD"}
+
+
+def test_the_commands_of_the_compose_file_write_both_passwords(tmp_path):
+    """In a folder in which no server was started before."""
+    lines = (ROOT / "conf" / "server" / "compose.yaml").read_text().splitlines()
+    shown = [line.removeprefix("#     ") for line in lines if line.startswith("#     ")]
+    assert shown[0].startswith("export FOLDPROOF_PASSWORD=")
+    commands = [line for line in shown if ".foldproof" in line]
+    more = environment(FOLDPROOF_PASSWORD="a/b@c")
+    script = ["set -e", *commands]
+    subprocess.run(["bash", "-c", "\n".join(script)], cwd=tmp_path, env=more, check=True)
+    for name in ("prefect.pass", "mlflow.pass"):
+        file = tmp_path / ".foldproof" / name
+        assert file.read_text() == "foldproof:a/b@c\n"
+        assert file.stat().st_mode & 0o077 == 0
 
 
 def test_the_error_for_a_missing_password_says_how_to_get_one(tmp_path):

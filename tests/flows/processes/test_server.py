@@ -176,6 +176,21 @@ def test_the_prefect_ui_still_works(prefect_api):
 
 
 @pytest.mark.slow
+def test_a_schedule_makes_runs(prefect_api):
+    """Prefect 3.8 with SQLAlchemy 2.1 made none; only the server's log said so."""
+    api = f"{prefect_api}/api"
+    plan = {"schedule": {"cron": "0 18 * * *", "timezone": "America/New_York"}, "active": True}
+    deployment = {"name": "nightly", "flow_id": created(f"{api}/flows/", {"name": "nightly"})}
+    made = created(f"{api}/deployments/", deployment | {"schedules": [plan]})
+    only = {"deployments": {"id": {"any_": [made]}}}
+    end = time.monotonic() + 60
+    while not (runs := httpx.post(f"{api}/flow_runs/filter", json=only, timeout=60).json()):
+        assert time.monotonic() < end, "no run is scheduled"
+        time.sleep(1)
+    assert {one["state_type"] for one in runs} == {"SCHEDULED"}
+
+
+@pytest.mark.slow
 def test_a_page_cannot_open_a_websocket(prefect_api):
     url = prefect_api.replace("http", "ws") + "/api/events/in"
     with pytest.raises(InvalidStatus, match="403"), connect(url, origin="http://evil.example"):
