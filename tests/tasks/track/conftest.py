@@ -45,7 +45,7 @@ def template(tmp_path_factory: pytest.TempPathFactory, quiet: pytest.MonkeyPatch
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A store for tests that only read what was logged once."""
     folder = tmp_path_factory.mktemp("shared")
