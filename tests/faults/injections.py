@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -18,6 +19,7 @@ from typing import Any
 
 from mlflow import MlflowClient
 
+from foldproof.flows.paths import RESULTS
 from tests.faults.ground import KINDS, Command, Ground, compared, kill
 from tests.flows.served import free_port
 
@@ -112,6 +114,7 @@ class Injector:
             wait_until(lambda: "folds, tested" in command.output, command)
             command.kill_all()
             command.wait()
+            shutil.rmtree(ground.work / RESULTS, ignore_errors=True)  # of units that were fast
             ground.save("begun")  # both databases, and nothing in them
         self.wall = json.loads((ground.place / SECONDS).read_text())
         ground.restore("finished")
