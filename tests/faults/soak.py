@@ -113,6 +113,8 @@ class Soak:
                     "CPU seconds": cpu(lasting) - before,
                 }
                 self.keep("served", number, **measured, **held(lasting))
+                if number % CLEAN_EVERY == CLEAN_EVERY - 1:
+                    self.clean()
 
     def clean(self) -> None:
         """Remove what no later run needs."""

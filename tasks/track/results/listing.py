@@ -57,6 +57,10 @@ def newest_summaries(store: Store, most: int) -> list[Run]:
     return found
 
 
+PAGE = 50
+"""Runs that are read at a time, each with its hundreds of metrics."""
+
+
 def earlier_trials(store: Store, comparison: str, own: Iterable[Mapping[str, str]]) -> int:
     """Distinct configurations of candidates that other comparisons of the experiment have tried.
 
@@ -69,12 +73,12 @@ def earlier_trials(store: Store, comparison: str, own: Iterable[Mapping[str, str
         own: Parameters of its candidates; a configuration that it repeats does not count.
     """
     known = {as_trial(values) for values in own}
-    found: set[frozenset[tuple[str, str]]] = set()
+    found = set[int]()
     token = None
     while True:
         page = store.client.search_runs(
             [store.experiment_id], f"{CANDIDATES} and tags.comparison != {in_quotes(comparison)}",
-            page_token=token,
+            max_results=PAGE, page_token=token,
         )  # fmt: skip
         found |= {as_trial(run.data.params) for run in page}
         token = page.token
@@ -82,10 +86,13 @@ def earlier_trials(store: Store, comparison: str, own: Iterable[Mapping[str, str
             return len(found - known)
 
 
-def as_trial(values: Mapping[str, str]) -> frozenset[tuple[str, str]]:
-    """The parameters of a variant's run without the title, as they are logged."""
+def as_trial(values: Mapping[str, str]) -> int:
+    """A hash of the parameters of a variant's run without the title, as they are logged.
+
+    The parameters of all earlier runs would take memory that grows with their number.
+    """
     logged = {entry.key: entry.value for entry in params(values)}
-    return frozenset((key, value) for key, value in logged.items() if key != "name")
+    return hash(frozenset((key, value) for key, value in logged.items() if key != "name"))
 
 
 def compared_of(run: Run) -> Compared:
