@@ -11,6 +11,7 @@ in ``--folder``; the same command goes on where it stopped. The table goes to ``
 import argparse
 import json
 import sqlite3
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -117,9 +118,17 @@ class Soak:
                     self.clean()
 
     def clean(self) -> None:
-        """Remove what no later run needs."""
-        with self.started("clean", "--older", "0h") as command:
-            assert command.wait(LIMIT) == 0
+        """Remove what no later run needs, once the process of the last run has ended."""
+        until(self.cleaned, LIMIT, self.work / "clean.log")
+
+    def cleaned(self) -> bool:
+        """Whether nothing was running, and so all was removed."""
+        with (self.work / "clean.log").open("w") as out:
+            command = foldproof("clean", "--older", "0h")
+            done = subprocess.run(
+                command, cwd=self.work, env=environment(**ALWAYS), stdout=out, stderr=out
+            )
+        return done.returncode == 0
 
     @contextmanager
     def started(self, *arguments: str) -> Iterator[psutil.Popen]:
