@@ -123,13 +123,12 @@ def find_kept(work: Task[P, R], *args: P.args, **kwargs: P.kwargs) -> R | None:
     key = policy.compute_key(None, given, {})  # type: ignore[arg-type]  # keys ignore the run
     if key is None or get_current_settings().tasks.refresh_cache:
         return None
-    storage: Any = get_result_store().result_storage
     try:
-        found = decode(storage.read_path(key, _sync=True))
-    except (OSError, ValueError):
+        found: R = kept(key)
+    except ValueError:
         return None
-    note_use(storage, key)
-    return cast(R, found)
+    note_use(get_result_store().result_storage, key)
+    return found
 
 
 def kept(key: str) -> Any:

@@ -122,7 +122,7 @@ def worker_error(future: PrefectFuture[Any]) -> Exception | None:
     """
     try:
         future.wait()
-    except Exception as error:  # whatever a pool fails with
+    except Exception as error:  # a pool may raise any error
         if meets_all(error):
             raise
         return error

@@ -180,7 +180,7 @@ def test_a_worker_that_died_once_costs_nothing() -> None:
 
 
 def test_a_worker_that_was_starting_when_another_died_costs_nothing_either() -> None:
-    """Its start fails with whatever error: the pool has closed what the new worker was to get."""
+    """Its start may fail with any error, because the pool has already closed its pipes."""
 
     def death(title: str) -> Exception:
         return OSError("handle is closed") if title == "b" else BrokenProcessPool("died")
