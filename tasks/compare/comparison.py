@@ -9,6 +9,7 @@ import pandas as pd
 from foldproof.models.normalizers import CONTROLS as LEAKY
 from foldproof.models.normalizers import VARIANTS
 from foldproof.tasks.compare.aligned import Aligned, aligned_of
+from foldproof.tasks.compare.bases import bases_of
 from foldproof.tasks.compare.confidence_set import confidence_set
 from foldproof.tasks.compare.cube import Cube, Tables, cube_of
 from foldproof.tasks.compare.intervals import simultaneous_intervals
@@ -40,8 +41,9 @@ class Comparison:
     Attributes:
         ranking: One row per variant or reference forecaster, highest rank IC first. Columns:
             rank_ic with its interval low, high (jointly at the level over all rows) and hac_t;
-            every other metric of ``METRICS``; difference in rank IC to the reference variant with
-            difference_low, difference_high (jointly over all rows); in_confidence_set (cannot be
+            every other metric of ``METRICS``; difference in rank IC to the reference variant (see
+            :func:`~foldproof.tasks.compare.bases.bases_of`) with difference_low, difference_high
+            (jointly over all rows); in_confidence_set (cannot be
             ruled out as the best variant; False if not a candidate); against and detectable (see
             :func:`~foldproof.tasks.compare.verdicts.verdicts`; missing unless a candidate other
             than the reference); rank_ic_seed and seed_sd (see :func:`over_seeds`); coverage
@@ -110,6 +112,7 @@ def compare(
             "the figures of several paths are those of single networks: set "
             "statistics.ensemble=false, or forecast with one seed"
         )
+    over = bases_of(aligned.variants, base)
     networks_alone = max(seeds, cube.paths) > 1
     on_paths = rank_ic_of_networks(cube, aligned) if networks_alone else {}
     single = mean_over_paths(on_paths, cube.paths)
@@ -128,7 +131,7 @@ def compare(
         by_seed = side_by_side(single, aligned.variants)
         ic.loc[:] = by_seed.mean(axis=0)
         metrics, by_fold = figures_of_networks(cube, aligned)
-    ranking = metrics.join(inference(by_seed, ic, horizon, base, spec))
+    ranking = metrics.join(inference(by_seed, ic, horizon, over, spec))
     column = {name: at for at, name in enumerate(aligned.variants)}
     candidates = [name for name in column if not name.startswith(PREFIX) and name not in outside]
     ranking["in_confidence_set"] = False
@@ -139,12 +142,13 @@ def compare(
         )  # fmt: skip
     rivals = [name for name in candidates if name != base]
     if rivals:
-        of_base = by_seed[:, :, column[base]]
-        gains = {name: by_seed[:, :, column[name]] - of_base for name in rivals}
+        gains = {
+            name: by_seed[:, :, column[name]] - by_seed[:, :, column[over[name]]] for name in rivals
+        }
         judged = verdicts(gains, horizon, margin=spec.margin, level=spec.level)
         ranking = ranking.join(judged[["against", "detectable"]])
     ranking = ranking.join(over_seeds(single if seeds > 1 else {}))
-    paths = by_path(on_paths, cube.paths, base)
+    paths = by_path(on_paths, cube.paths, over)
     if len(paths):
         ranking = ranking.join(over_paths(paths))
     ranking["coverage"] = aligned.coverage
@@ -224,13 +228,13 @@ def mean_over_paths(daily: Mapping[str, np.ndarray], paths: int) -> dict[str, np
     return {name: one.reshape(-1, paths, one.shape[1]).mean(axis=1) for name, one in daily.items()}
 
 
-def by_path(daily: Mapping[str, np.ndarray], paths: int, base: str) -> pd.DataFrame:
+def by_path(daily: Mapping[str, np.ndarray], paths: int, over: Mapping[str, str]) -> pd.DataFrame:
     """Mean over dates on each path; empty for one path.
 
     Args:
         daily: By variant, (N * P, D) daily rank ICs, those of a seed in succession.
         paths: P.
-        base: The variant that differences are taken to.
+        over: By variant, the one that its difference is taken to.
 
     Returns:
         variant, path, seed (its place among the seeds), rank_ic, difference.
@@ -242,7 +246,8 @@ def by_path(daily: Mapping[str, np.ndarray], paths: int, base: str) -> pd.DataFr
     for name, one in means.items():
         seed, path = np.indices(one.shape)
         table = {"variant": name, "path": path.ravel(), "seed": seed.ravel()}
-        difference = np.broadcast_to(one, means[base].shape) - means[base]
+        base = means[over[name]]
+        difference = np.broadcast_to(one, base.shape) - base
         table |= {"rank_ic": one.ravel(), "difference": difference[: len(one)].ravel()}
         tables.append(pd.DataFrame(table))
     return pd.concat(tables, ignore_index=True)
@@ -310,20 +315,24 @@ def by_fold_of(aligned: Aligned, scored: Mapping[str, Scores]) -> pd.DataFrame:
 
 
 def inference(
-    by_seed: np.ndarray, ic: pd.DataFrame, horizon: int, base: str, spec: StatisticsSpec
+    by_seed: np.ndarray,
+    ic: pd.DataFrame,
+    horizon: int,
+    over: Mapping[str, str],
+    spec: StatisticsSpec,
 ) -> pd.DataFrame:
-    """Interval and HAC t of the mean rank IC, interval of the difference to ``base``.
+    """Interval and HAC t of the mean rank IC, interval of the difference to the base.
 
     Args:
         by_seed: (N, D, V) daily rank ICs; their means over seeds are ``ic``.
         ic: (D, V) with the variants as columns.
         horizon: Rows that a label spans.
-        base: The variant that differences are taken to.
+        over: By variant, the base that its difference is taken to.
         spec: Level, draws and seed.
     """
-    place = list(ic.columns).index(base)
+    places = ic.columns.get_indexer([over[name] for name in ic.columns])
     columns = np.arange(2 * len(ic.columns)).reshape(2, -1)
-    difference = by_seed - by_seed[:, :, [place]]
+    difference = by_seed - by_seed[:, :, places]
     low, high = simultaneous_intervals(
         np.concatenate([by_seed, difference], axis=2), tuple(columns), horizon,
         level=spec.level, draws=spec.draws, seed=spec.seed,
@@ -335,7 +344,7 @@ def inference(
             "low": low[of_mean],
             "high": high[of_mean],
             "hac_t": hac_t(mean, horizon),
-            "difference": (mean - mean[:, [place]]).mean(axis=0),
+            "difference": (mean - mean[:, places]).mean(axis=0),
             "difference_low": low[of_difference],
             "difference_high": high[of_difference],
         },

@@ -7,6 +7,7 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 
+from foldproof.tasks.compare.bases import bases_of
 from foldproof.tasks.compare.resampling import two_way_test, usual_seed_variance
 from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.compare.verdicts import Against, detectable, gain_tests, holm, verdicts_of
@@ -71,10 +72,13 @@ class PanelOutcome:
 def panel_tests(one: PanelOutcome, measure: str, reference: str) -> dict[str, MeanTest]:
     """The test of each variant's gain over ``reference``; empty without the measure.
 
+    The gain of a variant that trains on batches of its own is that over the reference on the same
+    batches, if the study has it (:func:`~foldproof.tasks.compare.bases.bases_of`).
     A variant that leaks is tested too, but it does not count towards the usual variance over seeds.
     """
     daily = one.daily(measure)
-    rivals = {name: own - daily[reference] for name, own in daily.items() if name != reference}
+    over = bases_of([*daily], reference)
+    rivals = {name: own - daily[over[name]] for name, own in daily.items() if name != reference}
     usual = usual_seed_variance(rivals[name] for name in rivals if name not in one.outside)
     return {name: two_way_test(rival, one.horizon, usual) for name, rival in rivals.items()}
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from foldproof.models.normalizers.variant import Variant
 from foldproof.tasks.attribute import Attribution
+from foldproof.tasks.compare.bases import bases_of
 from foldproof.tasks.compare.comparison import Comparison
 from foldproof.tasks.compare.cube import Tables
 from foldproof.tasks.compare.selection import Selection, selection
@@ -18,7 +19,7 @@ from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.decompose.decompose import Decomposition
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
 from foldproof.tasks.portfolio.portfolio import Portfolios
-from foldproof.tasks.report.text import is_reference, label, minus
+from foldproof.tasks.report.text import is_reference, label, minus, on_own_batches
 from foldproof.tasks.split.fold import Fold
 
 
@@ -178,6 +179,11 @@ class Results:
         """The variant that gains are measured against; a key."""
         chosen = self.config.get("statistics", {}).get("reference")
         return StatisticsSpec(reference=chosen).base(list(self.variants))
+
+    @property
+    def on_own_batches(self) -> str:
+        """Which gains are over :attr:`base` on other batches; empty if none."""
+        return on_own_batches(bases_of(list(self.variants), self.base), self.base)
 
     @property
     def margin(self) -> float:

@@ -1,7 +1,7 @@
 """Names and numbers as readers see them, shared by pages, figures and Markdown."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from foldproof.tasks.decompose.rows import ENSEMBLE
 from foldproof.tasks.train import PREFIX, REFERENCES
@@ -45,6 +45,21 @@ def listed(words: Iterable[str]) -> str:
 def names(keys: Iterable[str]) -> str:
     """The readable names of variants or references, as a list within a sentence."""
     return listed(map(in_sentence, keys))
+
+
+def on_own_batches(over: Mapping[str, str], reference: str) -> str:
+    """Which gains are not over ``reference`` but over it on other batches; empty if none.
+
+    Args:
+        over: By variant, the base of its gain (:func:`~foldproof.tasks.compare.bases.bases_of`).
+        reference: The variant that the other gains are over.
+    """
+    parts = {
+        base: names(name for name, own in over.items() if own == base)
+        for base in dict.fromkeys(over.values())
+        if base != reference
+    }
+    return "; ".join(f"{who} against {label(base)}" for base, who in parts.items())
 
 
 def counted(number: int, noun: str) -> str:

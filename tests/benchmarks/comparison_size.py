@@ -31,6 +31,14 @@ seeds and dates, then over dates only:
 - set, mean, gain: as above;
 - verdict: panels in which any forecaster is called better or worse than the first.
 
+``--deflated`` prints the third table: 13 candidates as good as a reference, all with a mean rank IC
+of .03, about that of momentum alone. Its figures are shares of panels in which the deflated Sharpe
+ratio of the best candidate lies above 95 %:
+
+- gain: that of the gain over the reference, as now;
+- rank IC: that of the rank IC itself, as before, which tests whether any skill exists at all;
+- power: as gain, if one candidate gains .1.
+
 The seeds of the simulation are fixed. The Monte-Carlo error of a rate p of n panels is
 sqrt(p (1 - p) / n).
 """
@@ -49,7 +57,12 @@ from arch.bootstrap import MCS, SPA
 from foldproof.tasks.compare.confidence_set import confidence_set
 from foldproof.tasks.compare.intervals import simultaneous_intervals
 from foldproof.tasks.compare.resampling import block_length, drawn_dates
-from foldproof.tasks.compare.selection import BLOCKS, overfitting, overfitting_by_chance
+from foldproof.tasks.compare.selection import (
+    BLOCKS,
+    deflated,
+    overfitting,
+    overfitting_by_chance,
+)
 from foldproof.tasks.compare.superior import superior
 from foldproof.tasks.compare.verdicts import verdicts
 from foldproof.tasks.statistics.mean_test import hac_error, lags_for
@@ -62,6 +75,8 @@ SEED_CASES = [(5, 504, 2), (5, 504, 3), (5, 504, 5), (5, 504, 10)]
 """Horizon, dates and seeds."""
 SEED_SD, NETWORK_NOISE = 0.03, 0.1
 """Standard deviations of a network's true mean over seeds, and of its daily rank IC on a date."""
+SKILL, GAIN = 0.03, 0.1
+"""In the table of the deflated ratio: mean rank IC of all, and the gain of the better candidate."""
 VARIANTS, STOCKS, PERSISTENCE, ALIKE, WARM_UP = 14, 20, 0.95, 0.7, 100
 LEVEL, DRAWS = 0.95, 200
 MARGIN = 0.1
@@ -231,6 +246,26 @@ def print_seeds(panels: int) -> None:
         print(f"{seeds:5} | {text} | {time.process_time() - start:.0f}", flush=True)
 
 
+def print_deflated(panels: int, cases: list[tuple[int, int]]) -> None:
+    """The third table."""
+    print(f"Deflated ratio above {LEVEL:.2f}, share of {panels} panels")
+    print("horizon dates |  gain | rank IC | power | CPU s")
+    for horizon, dates in cases:
+        start, rng = time.process_time(), np.random.default_rng(1000 * horizon + dates)
+        found = []
+        for _ in range(panels):
+            daily = SKILL + panel(horizon, dates, rng)
+            gains = daily[:, 1:] - daily[:, :1]
+            better = gains + GAIN * (np.arange(VARIANTS - 1) == 0)
+            found.append([deflated(one, horizon) for one in (gains, daily[:, 1:], better)])
+        now, before, power = np.greater(found, LEVEL).mean(axis=0)
+        spent = time.process_time() - start
+        print(
+            f"{horizon:7} {dates:5} | {now:.3f} |   {before:.3f} | {power:.3f} | {spent:.0f}",
+            flush=True,
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--panels", type=int, default=200, help="panels a case")
@@ -238,12 +273,20 @@ def main() -> None:
     parser.add_argument("--least", type=int, default=0, help="shortest panel in dates")
     parser.add_argument("--horizons", type=int, nargs="+", default=[1, 5, 20])
     parser.add_argument("--seeds", action="store_true", help="panels of several networks each")
+    parser.add_argument("--deflated", action="store_true", help="the deflated Sharpe ratio")
     parser.add_argument(
         "--checkout", help="folder of an older checkout whose procedures are former"
     )
     given = parser.parse_args()
     if given.seeds:
         return print_seeds(given.panels)
+    cases = [
+        (horizon, dates)
+        for horizon, dates in CASES
+        if horizon in given.horizons and given.least <= dates <= given.most
+    ]
+    if given.deflated:
+        return print_deflated(given.panels, cases)
     former = Former(arch_rules_out, newey_west_misses, unpurged_overfitting)
     if given.checkout:
         former = former_of(given.checkout)
@@ -259,9 +302,7 @@ def main() -> None:
         "its mean",
     ]
     print("horizon dates | " + " | ".join(f"{name:>13}" for name in names) + " | CPU s")
-    for horizon, dates in CASES:
-        if horizon not in given.horizons or not given.least <= dates <= given.most:
-            continue
+    for horizon, dates in cases:
         start = time.process_time()
         cells = rates(horizon, dates, given.panels, former)
         text = " | ".join(f"{now:.3f} / {before:.3f}" for now, before in cells)

@@ -24,9 +24,9 @@ from foldproof.tasks.statistics.mean_test import frequencies, hac_error, mean_an
 Pvalues = Callable[[np.ndarray, int], np.ndarray]
 """(D, R) series and the horizon -> (R,) one-sided p-values; NaN where the test refuses."""
 
-CASES = [(1, 40), (1, 63), (1, 126), (5, 40), (5, 63), (5, 126), (20, 126)]
+CASES = [(1, 40), (1, 63), (1, 126), (5, 40), (5, 63), (5, 126), (20, 126), (60, 40), (60, 252)]
 """Horizon and dates."""
-MEANS = {1: 0.35, 5: 0.8, 20: 1.2}
+MEANS = {1: 0.35, 5: 0.8, 20: 1.2, 60: 1.6}
 """Means to detect, by horizon, in standard deviations of a day."""
 KINDS = ("overlap", "ar.5", "ar.8")
 WHAT = ("size", "power")
@@ -83,19 +83,24 @@ def permuted(table: np.ndarray, horizon: int, seed: int) -> float:
     return float((1 + (largest >= (observed[1:] - observed[0]).max() - 1e-12).sum()) / (1 + DRAWS))
 
 
+def rejected(p: np.ndarray, level: float) -> str:
+    """The share below ``level``, or that the test refuses so few dates."""
+    return "refused" if np.isnan(p).all() else f"{np.mean(p < level):.3f}"
+
+
 def compare_tests(
     title: str, tests: dict[str, Pvalues], cases: list[tuple[int, int]], level: float, count: int
 ) -> None:
     """Print size on three kinds of series, and power on the first, at ``level``."""
     print(f"\n{title}: share rejected at {level:.3g}, {count} series, {' / '.join(tests)}")
-    print("horizon dates  " + "".join(f"{f'size {kind}':>16}" for kind in KINDS) + f"{'power':>16}")
+    print("horizon dates  " + "".join(f"{f'size {kind}':>18}" for kind in KINDS) + f"{'power':>18}")
     for horizon, dates in cases:
         rng = np.random.default_rng(1000 * horizon + dates)
         made = [series(kind, horizon, dates, count, rng) for kind in KINDS]
         made.append(made[0] + MEANS[horizon])
-        shares = [[np.mean(test(one, horizon) < level) for test in tests.values()] for one in made]
-        cells = (" / ".join(f"{share:.3f}" for share in row) for row in shares)
-        print(f"{horizon:7} {dates:5}  " + "".join(f"{cell:>16}" for cell in cells))
+        shares = [[rejected(test(one, horizon), level) for test in tests.values()] for one in made]
+        cells = (" / ".join(row) for row in shares)
+        print(f"{horizon:7} {dates:5}  " + "".join(f"{cell:>18}" for cell in cells))
 
 
 def contrasts(level: float, count: int) -> None:

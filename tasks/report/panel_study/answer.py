@@ -30,9 +30,11 @@ def found(results: PanelStudyResults) -> str:
         return "Nothing is pooled: no variant could be tested on two real panels."
     margin = results.statistics.margin
     measures = [key for key in MEASURES if (pooled["measure"] == key).any()]
+    apart = f" ({results.on_own_batches})" * bool(results.on_own_batches)
     parts = [verdict_counts(pooled[pooled["measure"] == key], key, margin) for key in measures]
     return (
-        f"{in_a_word(pooled)}. Over {panels} real panels, against {label(results.reference)}: "
+        f"{in_a_word(pooled)}. Over {panels} real panels, against {label(results.reference)}"
+        f"{apart}: "
         f"{'; '.join(parts)} (Holm over all of these, {results.statistics.level:.0%}). The largest "
         f"difference in rank IC is that of {largest(pooled)}."
     )

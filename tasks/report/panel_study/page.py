@@ -42,6 +42,7 @@ def study_report(results: PanelStudyResults) -> Report:
         components=component_rows(results),
         titles=results.titles,
         reference=label(results.reference),
+        apart=results.on_own_batches,
         margin=f"{results.statistics.margin:g}",
         level=f"{results.statistics.level:.0%}",
         seeds=results.seeds,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from foldproof.tasks.compare.bases import bases_of
 from foldproof.tasks.compare.spec import StatisticsSpec
 from foldproof.tasks.panel_study.networks import MEASURES
 from foldproof.tasks.panel_study.tables import (
@@ -18,6 +19,7 @@ from foldproof.tasks.panel_study.tables import (
     pooled_table,
 )
 from foldproof.tasks.panel_study.variance import variance_components
+from foldproof.tasks.report.text import on_own_batches
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +76,12 @@ class PanelStudyResults:
     def reference(self) -> str:
         """The variant that gains are measured against."""
         return self.statistics.base(list(dict.fromkeys(self.table["variant"])))
+
+    @property
+    def on_own_batches(self) -> str:
+        """Which gains are over the reference on other batches; empty if none."""
+        over = bases_of(list(dict.fromkeys(self.table["variant"])), self.reference)
+        return on_own_batches(over, self.reference)
 
     @property
     def real(self) -> list[str]:

@@ -5,6 +5,7 @@ from scipy.stats import spearmanr
 
 from foldproof.models.normalizers import CONTROLS as LEAKY
 from foldproof.tasks.compare.aligned import align
+from foldproof.tasks.compare.bases import bases_of
 from foldproof.tasks.compare.comparison import CONTROLS, Comparison, compare, daily
 from foldproof.tasks.compare.metrics import METRICS, figures, scores_of
 from foldproof.tasks.compare.spec import StatisticsSpec
@@ -76,6 +77,42 @@ def test_equal_variants_stay_in_the_set(table) -> None:
     candidates = ["none", "zscore", "revin", "layer_norm"]
     assert ranking.loc[candidates, "in_confidence_set"].all()
     assert not ranking.drop(candidates)["in_confidence_set"].any()
+
+
+def test_gains_of_variants_with_batches_of_their_own_are_over_the_reference_on_the_same() -> None:
+    """``batch_norm_date`` needs date blocks; the name that is no variant needs nothing."""
+    names = ["none", "zscore", "batch_norm_date", "causal_batch_norm", "ref:ridge", "outside model"]
+    assert bases_of(names, "zscore") == dict.fromkeys(names, "zscore")
+    partner = "zscore @ date_block"
+    found = bases_of([*names, partner], "zscore")
+    assert found == dict.fromkeys([*names, partner], "zscore") | {"batch_norm_date": partner}
+    assert set(bases_of([*names, partner], partner).values()) == {partner}
+    elsewhere = bases_of([*names, partner, "none @ date_block"], "none")
+    assert elsewhere["batch_norm_date"] == "none @ date_block"
+    assert elsewhere[partner] == "none @ date_block"
+    assert elsewhere["none @ date_block"] == elsewhere["zscore"] == "none"
+
+
+def test_a_partner_takes_the_place_of_the_reference_in_every_figure_of_a_gain(table) -> None:
+    """Batches that cost skill are no fault of a normalization that needs them."""
+    given, target = forecasts()
+    rng = np.random.default_rng(1)
+    common = given["none"]
+    given["zscore @ date_block"] = common + 0.7 * rng.standard_normal(target.shape)
+    given["batch_norm_date"] = given["zscore @ date_block"] + 0.02 * rng.standard_normal(
+        target.shape
+    )
+    ranking = compare(table(given, target), horizon=1, spec=StatisticsSpec(draws=300)).ranking
+    ic = ranking["rank_ic"]
+    gain = ic["batch_norm_date"] - ic["zscore @ date_block"]
+    assert ranking.at["batch_norm_date", "difference"] == pytest.approx(gain)
+    assert ranking.at["batch_norm_date", "against"] == "equivalent"
+    low, high = ranking.loc["batch_norm_date", ["difference_low", "difference_high"]]
+    assert low < gain < high
+    assert ranking.at["zscore @ date_block", "against"] == "worse"
+    assert ranking.at["zscore @ date_block", "difference"] == pytest.approx(
+        ic["zscore @ date_block"] - ic["zscore"]
+    )
 
 
 def test_references_and_controls_are_not_candidates(table) -> None:
