@@ -38,7 +38,7 @@ class PanelStudyScreen(Terminal):
         parts = ", ".join(f"{name} {text}" for name, text in minutes.items())
         total = sum(expected.values())
         self.say(
-            f"expected CPU minutes, without what is finished: {total / 60:.0f} ({parts}), about "
+            f"expected CPU minutes if nothing is finished yet: {total / 60:.0f} ({parts}), about "
             f"{total / 3600 / workers:.1f} hours with {workers} workers"
         )
 

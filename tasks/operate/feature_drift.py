@@ -14,7 +14,7 @@ def stability_index(profile: Profile, values: np.ndarray) -> float:
 
     .. math:: \sum_b (q_b - p_b) \ln (q_b / p_b)
 
-    over the bins of the profile, p the training shares, q those of the values; an empty bin counts
+    over the bins of the profile, p the training shares, q those of the values; a share of 0 counts
     as half a value. Credit-scoring practice (Siddiqi 2006): below 0.1 stable, above 0.25 moved.
 
     .. warning::
@@ -29,8 +29,10 @@ def stability_index(profile: Profile, values: np.ndarray) -> float:
     if not len(known) or not profile.shares:
         return math.nan
     counts = counted(known, np.array(profile.edges))
-    shares = np.maximum(counts, 0.5) / len(known)
+    half = 0.5 / len(known)
+    shares = np.maximum(counts / len(known), half)
     expected = np.array(profile.shares)
+    expected = np.where(expected > 0, expected, half)
     return float(((shares - expected) * np.log(shares / expected)).sum())
 
 

@@ -133,7 +133,8 @@ class MonitorSpec(Spec):
     )
 
     dates: int = 63
-    """Newest trading dates for the mean realised rank IC and for the attribution of forecasts."""
+    """Newest trading dates for the mean realised rank IC, at least four horizons, and for the
+    attribution of forecasts."""
     level: float = 0.05
     """One-sided level: an alert if that mean is significantly below zero."""
     least_tau: float = 0.3

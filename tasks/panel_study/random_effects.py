@@ -110,4 +110,6 @@ def between(means: np.ndarray, errors: np.ndarray) -> float:
         return 0.0
     # beyond the sum of squares the spread is below one
     highest = float(((means - means.mean()) ** 2).sum())
+    if excess(highest) >= 0:  # by rounding: the errors are tiny beside the spread
+        return highest
     return float(brentq(excess, 0.0, highest, xtol=1e-18, rtol=1e-13))

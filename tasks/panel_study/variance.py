@@ -37,13 +37,14 @@ def variance_components(daily: np.ndarray, folds: np.ndarray, horizon: int) -> p
         of the variance of the difference between the means of two variants over all dates and
         seeds. Estimates below zero count as zero. NaN where nothing separates a component: seeds
         and residual with one seed, variants with one variant, ``fold x variant`` with one fold, and
-        all without a variant.
+        all without a variant. Folds with a single date are left out.
     """
     variants, seeds, _ = daily.shape
-    if not variants:
+    parts = [daily[:, :, folds == fold] for fold in np.unique(folds)]
+    parts = [part for part in parts if part.shape[2] > 1]  # one date has no variance
+    if not variants or not parts:
         nothing = pd.DataFrame(np.nan, [*COMPONENTS], ["sd", "share", "share_of_gain"])
         return nothing.rename_axis("component")
-    parts = [daily[:, :, folds == fold] for fold in np.unique(folds)]
     days = np.array([part.shape[2] for part in parts])
 
     def over_dates(values: list[float]) -> float:

@@ -18,7 +18,8 @@ class Holdings:
     """Values of one unit of money in each stock from each close on, over ``horizon`` closes.
 
     Attributes:
-        carried: (D, S) closes, carried over short gaps.
+        carried: (D, S) closes, carried over short gaps; beyond the last quote of a stock they are
+            not read, because it never trades again.
         quoted: (D, S) closes; a tranche opens only in stocks that are quoted.
         horizon: Closes until a tranche is sold.
         delisting_return: Return of a stock from its last close to nothing more; 0: the last close
@@ -37,12 +38,12 @@ class Holdings:
         carried gap is paid out at its last close, plus the delisting return if it never trades
         again; from then on its value does not change.
         """
-        later = np.isfinite(self.carried)[::-1]
-        trades_again = np.logical_or.accumulate(later, axis=0)[::-1]
         alive = np.isfinite(self.quoted)
+        trades_again = np.logical_or.accumulate(alive[::-1], axis=0)[::-1]
+        carried = np.where(trades_again, self.carried, np.nan)
         value = alive.astype(float)
         for number in range(1, self.horizon + 1):
-            before, now = ahead(self.carried, number - 1), ahead(self.carried, number)
+            before, now = ahead(carried, number - 1), ahead(carried, number)
             beyond = np.arange(len(now))[:, None] + number >= len(now)
             moved = np.divide(now, before, out=np.ones(now.shape), where=alive & np.isfinite(now))
             gone = alive & ~np.isfinite(now) & ~beyond

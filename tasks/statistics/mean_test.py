@@ -48,15 +48,21 @@ class MeanTest(NamedTuple):
         return self.mean - half, self.mean + half
 
     def above(self, least: float) -> float:
-        """One-sided p-value of a true mean of at most ``least``; 1 for a constant series."""
+        """One-sided p-value of a true mean of at most ``least``.
+
+        1 for a constant series, which proves nothing, but 0 for zeros and a ``least`` below: two
+        forecasters that agree on every date are equivalent.
+        """
         if not self.freedom:
             return np.nan
+        if self.mean == self.error == 0:
+            return 0.0 if least < 0 else 1.0
         if self.error <= ROUNDING * abs(self.mean):
             return 1.0
         return upper_tail((self.mean - least) / self.error, self.freedom)
 
     def below(self, most: float) -> float:
-        """One-sided p-value of a true mean of at least ``most``; 1 for a constant series."""
+        """One-sided p-value of a true mean of at least ``most``, as :meth:`above`."""
         return self._replace(mean=-self.mean).above(-most)
 
 

@@ -27,7 +27,8 @@ def block_slices(dates: np.ndarray, known: np.ndarray) -> list[slice]:
     """Blocks of dates whose labels do not overlap with the labels of other blocks.
 
     A block has ``BLOCK`` dates. The next one starts on the first date on which every label of the
-    block is known: for labels over h dates, h - 1 dates between two blocks are left out.
+    block is known. The label of date d over h dates ends on date d + 1 + h, so h dates between two
+    blocks are left out.
 
     Args:
         dates: (n,) datetime64, increasing.
@@ -119,12 +120,17 @@ def fewest_dates(level: float, horizon: int) -> int:
     count = 1
     while not conclusive(spent_at(level, horizon, count)):
         count += 1
-    return count * BLOCK + (count - 1) * (horizon - 1)
+    return count * BLOCK + (count - 1) * horizon
 
 
 def spent_at(level: float, horizon: int, count: int) -> np.ndarray:
     """(``count``,) yearly ``level`` spent by the end of each block of a series without holes."""
-    return level * (BLOCK + np.arange(count) * (BLOCK + horizon - 1)) / YEAR
+    return level * (BLOCK + np.arange(count) * (BLOCK + horizon)) / YEAR
+
+
+def blocks_of_a_year(horizon: int) -> int:
+    """Blocks in a year of dates without holes, at least one."""
+    return max(1, (YEAR + horizon) // (BLOCK + horizon))
 
 
 @lru_cache(maxsize=64)
@@ -135,7 +141,7 @@ def detectable(level: float, horizon: int) -> float:
     """
     if fewest_dates(level, horizon) > YEAR:
         return np.inf
-    count = max(1, (YEAR + horizon - 1) // (BLOCK + horizon - 1))
+    count = blocks_of_a_year(horizon)
     sums = np.cumsum(np.random.default_rng(0).standard_normal((count, COPIES + 1)), axis=0)
     edges, left, run = [], 0, sums.copy()
     for k, level_now in enumerate(spent_at(level, horizon, count)):

@@ -73,8 +73,8 @@ def ranks(values: np.ndarray) -> np.ndarray:
 
 def promoted(daily: np.ndarray, horizon: int, level: float = LEVEL) -> np.ndarray:
     """(C,) whether the gate promotes each challenger on any night of these dates (D, C)."""
-    days = np.datetime64("2024-01-01") + np.arange(len(daily) + horizon)
-    parts = block_slices(days[: len(daily)], days[horizon:])
+    days = np.datetime64("2024-01-01") + np.arange(len(daily) + 1 + horizon)
+    parts = block_slices(days[: len(daily)], days[1 + horizon :])
     spent = spent_level(np.full(len(daily), level / daily.shape[1]), parts)
     blocks = np.array([daily[part].mean(axis=0) for part in parts])
     return np.array([exceeds(column, spent) for column in blocks.T])

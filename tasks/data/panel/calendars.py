@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pandas as pd
 
-from foldproof.tasks.data.rows import Rows
+from foldproof.tasks.data.rows import DataError, Rows
 
 SHOWN = 3
 """Symbols or dates in a warning."""
@@ -145,6 +145,42 @@ def frequency(rows: Rows) -> Iterator[str]:
             f"dates are {int(apart / np.timedelta64(1, 'D'))} days apart at the median: horizon, "
             "window and look-backs count these dates, not trading days"
         )
+
+
+def check_horizon(dates: np.ndarray, label_end: np.ndarray, horizon: int) -> list[str]:
+    """A warning if labels of the user's own end long before ``target.horizon``.
+
+    Intervals, tests and purged halves allow for labels that overlap by ``horizon`` rows, and
+    portfolios hold for as long, so labels may not reach further.
+
+    Args:
+        dates: (D,) dates of the rows.
+        label_end: (D,) dates on which the labels become known; NaT beyond the data.
+        horizon: Rows that a label spans, from the next close on.
+
+    Raises:
+        DataError: A label ends later than ``horizon`` rows after the next close.
+    """
+    known = np.flatnonzero(~np.isnat(label_end))
+    if not len(known):
+        return []
+    spans = np.searchsorted(dates, label_end[known]) - known
+    longest, row = int(spans.max()), known[spans.argmax()]
+    reach = (
+        f"the labels of data.columns.target end up to {longest} rows after their date "
+        f"({dates[row]}: {label_end[row]})"
+    )
+    if longest > horizon + 1:
+        raise DataError(
+            f"{reach}, but target.horizon is {horizon}, so errors would be too small and "
+            f"portfolios would sell too early: set target.horizon={longest - 1}"
+        )
+    if longest >= horizon:
+        return []
+    return [
+        f"{reach}, but target.horizon is {horizon}: intervals are too wide and portfolios hold too "
+        f"long; set target.horizon={max(1, longest - 1)}"
+    ]
 
 
 def lost_labels(member: np.ndarray, target: np.ndarray, label_end: np.ndarray) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from foldproof.tasks.data.panel.calendars import lost_labels
+from foldproof.tasks.data.panel.calendars import check_horizon, lost_labels
 from foldproof.tasks.data.panel.kept_rows import keep_rows
 from foldproof.tasks.data.panel.layout import ARRAYS, fingerprint, panel_arrays
 from foldproof.tasks.data.panel.newest import newest, note_newest, row_hashes
@@ -116,8 +116,11 @@ def panel_of(rows: Rows, spec: DataSpec, target: TargetSpec, cache: Path | None)
     names, arrays = panel_arrays(rows, spec, target, layout)
     decides = [names, rows.about["source"], spec.features, asdict(target)]
     digest = fingerprint(decides, (arrays[name] for name in ARRAYS))
-    lost = lost_labels(arrays["member"], arrays["target"], arrays["label_end"])
-    warnings = [*rows.about["warnings"], *([] if "target" in rows.frame else lost)]
+    if "target" in rows.frame:
+        noted = check_horizon(arrays["dates"], arrays["label_end"], target.horizon)
+    else:
+        noted = lost_labels(arrays["member"], arrays["target"], arrays["label_end"])
+    warnings = [*rows.about["warnings"], *noted]
     facts = rows.about | {"warnings": warnings, "key": key}
     panel = Panel(features=names, fingerprint=digest, about=facts, **arrays)
     if cache is None:

@@ -16,6 +16,7 @@ from foldproof.tasks.operate.monitoring.realised import RealisedMean, realised, 
 from foldproof.tasks.operate.nightly_inputs import Night
 from foldproof.tasks.operate.sessions import sessions_after
 from foldproof.tasks.operate.spec import OperationSpec
+from foldproof.tasks.statistics.mean_test import dates_needed
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,6 +176,7 @@ def monitoring_of(
     """
     daily = realised(scores, panel, night.when)
     own = daily.loc[daily["version"] == night.champion.version, "rank_ic"].to_numpy(float)
+    count = max(spec.monitor.dates, dates_needed(horizon))  # fewer could never alert
     cells = night.cells(spec.score.shift_dates)
     now, then, source = importances(night, spec)
     found = Monitoring(
@@ -183,7 +185,7 @@ def monitoring_of(
         variant=night.champion.variant,
         night=night.when,
         daily=daily,
-        realised=realised_mean(own[-spec.monitor.dates :], horizon, spec.monitor.level),
+        realised=realised_mean(own[-count:], horizon, spec.monitor.level),
         shift=stability_indices(night.background.reference, cells, night.rows.features),
         importance=now,
         reference=then,

@@ -18,7 +18,9 @@ class Profile:
     """The distribution of one feature over the members' training rows, in its own unit.
 
     Attributes:
-        edges: Inner borders of the bins, increasing: deciles, fewer if many values are equal.
+        edges: Inner borders of the bins, increasing: deciles, fewer if many values are equal. If
+            nine of ten are the lowest value, one border just above it, and if all are equal,
+            one on either side.
         shares: Share of the values in each bin, one more than ``edges``; a value on a border
             belongs to the bin above. Empty without values.
         low: Smallest value; None without values.
@@ -68,6 +70,9 @@ def profile(values: np.ndarray) -> Profile:
         return Profile((), (), None, None, missing)
     deciles = np.quantile(known, np.arange(1, BINS) / BINS, method="inverted_cdf")
     edges = np.unique(deciles[deciles > known.min()])
+    if not len(edges):  # at least nine of ten values are the lowest one: it gets a bin of its own
+        low, others = known.min(), known[known > known.min()]
+        edges = np.array([others.min()] if len(others) else [low, np.nextafter(low, np.inf)])
     counts = counted(known, edges)
     return Profile(
         tuple(edges.tolist()),

@@ -41,6 +41,13 @@ def test_a_significant_difference_within_the_margin_is_equivalent() -> None:
     assert table.at["up", "against"] == "equivalent"
 
 
+def test_a_copy_of_the_reference_is_equivalent() -> None:
+    still = pd.DataFrame({"copy": np.zeros(300), "near": 1e-9 * planted(300)["up"]})
+    table = judged(still, 5, margin=0.005, level=0.95)
+    assert table["against"].tolist() == ["equivalent", "equivalent"]
+    assert (table.at["copy", "p"], table.at["copy", "p_equivalent"]) == (1.0, 0.0)
+
+
 def test_too_few_dates_are_undecided() -> None:
     table = judged(planted().head(12), 5, margin=0.01, level=0.95)
     assert set(table["against"]) == {"undecided"}

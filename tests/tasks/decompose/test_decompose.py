@@ -21,6 +21,7 @@ from foldproof.tasks.decompose.estimates import estimates
 from foldproof.tasks.decompose.regimes import by_regime, trailing_volatility
 from foldproof.tasks.decompose.rows import ENSEMBLE, decomposed_rows, ensemble, places
 from foldproof.tasks.decompose.spec import DecompositionSpec
+from foldproof.tasks.split import WalkForward
 from foldproof.tasks.statistics.mean_test import mean_test
 from tests.tasks.decompose.conftest import HORIZON, Case
 
@@ -99,6 +100,22 @@ def test_of_many_features_the_strongest_in_training_are_shown(case: Case, monkey
     monkeypatch.setattr(rows, "MOST_FEATURES", 1)
     ranked = decomposed_rows(case.aligned, case.panel, case.folds, CANDIDATES)
     assert [name for name in ranked.names if "feature:" in name] == ["ref:feature:size"]
+
+
+def test_the_choice_of_features_sees_no_tested_label() -> None:
+    """The training blocks of later folds contain the test blocks of earlier ones."""
+    days = np.arange("2020-01-01", 600, dtype="datetime64[D]")
+    ends = np.append(days[1:], np.datetime64("NaT"))
+    folds = WalkForward(train=200, validation=20, test=100).folds(days, ends)
+    assert np.isin(folds[0].test, folds[-1].train).any()
+    daily = np.random.default_rng(0).standard_normal((600, 60))
+    moved = daily.copy()
+    moved[np.concatenate([fold.test for fold in folds])] *= -5
+    moved[folds[0].test] += 3 * (np.arange(60) < 30)
+    chosen = rows.strongest(daily, folds)
+    assert len(chosen) == rows.MOST_FEATURES < 60
+    np.testing.assert_array_equal(rows.strongest(moved, folds), chosen)
+    np.testing.assert_array_equal(rows.strongest(daily, folds[::-1]), chosen)
 
 
 def test_horizon_and_delay_against_scipy_on_prices(case: Case, found: Decomposition) -> None:

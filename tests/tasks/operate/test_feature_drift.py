@@ -26,6 +26,22 @@ def test_an_empty_bin_counts_as_half_a_value() -> None:
     assert stability_index(HALVES, np.ones(4)) == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize("common", [0.0, 1.0])
+def test_a_flag_that_is_rare_in_training_has_an_index_whatever_its_coding(common: float) -> None:
+    """From 5 % to all, q = (1/40, 1): 20 values now, an empty bin is half of one."""
+    reference = profile(np.array([common] * 95 + [1 - common] * 5))
+    expected = (1 / 40 - 0.95) * math.log(1 / 38) + 0.95 * math.log(20)
+    assert stability_index(reference, np.full(20, 1 - common)) == pytest.approx(expected)
+    assert stability_index(reference, np.array([common] * 19 + [1 - common])) == pytest.approx(0)
+
+
+def test_a_constant_feature_that_varies_now_has_moved() -> None:
+    reference = profile(np.full(50, 2.0))
+    assert stability_index(reference, np.full(200, 2.0)) < 0.1
+    for now in (2.0 + np.linspace(0.1, 1, 20), 2.0 - np.linspace(0.1, 1, 20)):
+        assert stability_index(reference, now) > 5
+
+
 def test_without_values_there_is_no_index() -> None:
     assert math.isnan(stability_index(HALVES, np.array([np.nan])))
     assert math.isnan(stability_index(profile(np.array([np.nan])), np.ones(3)))

@@ -26,6 +26,15 @@ def test_a_published_example_is_reproduced() -> None:
     assert found.test.freedom == 12
 
 
+def test_errors_that_are_tiny_beside_the_spread_are_pooled() -> None:
+    """The variance between two panels is then half of their squared difference."""
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        means = rng.standard_normal(2)
+        found = random_effects(means, np.abs(np.diff(means)) * [1e-9, 2e-9])
+        assert found.tau == pytest.approx(abs(means[1] - means[0]) / np.sqrt(2))
+
+
 @pytest.mark.parametrize("scale", [1.0, 0.2, 30.0])
 def test_estimates_are_those_of_statsmodels(scale: float) -> None:
     """With a large scale the errors explain all: tau is zero."""

@@ -42,6 +42,15 @@ def test_planted_components_are_recovered(mean: pd.DataFrame, component: str) ->
     assert mean.at[component, "sd"] == pytest.approx(PLANTED[component] ** 2, rel=0.2)
 
 
+def test_a_fold_with_a_single_date_is_left_out() -> None:
+    daily, folds = drawn(np.random.default_rng(3))
+    more = np.concatenate([daily, daily[:, :, :1]], axis=2)
+    found = variance_components(more, np.append(folds, F), HORIZON)
+    pd.testing.assert_frame_equal(found, variance_components(daily, folds, HORIZON))
+    alone = variance_components(daily[:, :, :1], folds[:1], HORIZON)
+    assert alone.isna().all(axis=None)
+
+
 def test_shares_add_up_and_name_every_component() -> None:
     found = variance_components(*drawn(np.random.default_rng(2)), HORIZON)
     assert [*found.index] == [*COMPONENTS]

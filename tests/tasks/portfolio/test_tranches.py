@@ -1,8 +1,10 @@
 """Books of overlapping tranches, recomputed one tranche at a time with plain loops."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from foldproof.tasks.data.features.target import forward_return
 from foldproof.tasks.portfolio.tranches import Holdings, invested, profits, traded
 
 D, S, H = 40, 5, 3
@@ -68,6 +70,27 @@ def test_a_delisted_stock_pays_its_last_close_and_the_delisting_return_once() ->
         assert earned[22] == pytest.approx((1 + gain) * loss)
         assert (earned[23:] == 0).all()
         assert traded(Holdings(close, close, H, loss), only)[0, 20 + H] == 0
+
+
+@pytest.mark.parametrize("loss", [0.0, -0.3])
+@pytest.mark.parametrize("carried_for", [0, 1, H, H + 2])
+def test_a_tranche_earns_the_label_of_the_target_whatever_gap_is_carried(
+    loss: float, carried_for: int
+) -> None:
+    """A carried close is no price of a stock that never trades again."""
+    quoted = dying(21)
+    quoted[30:32, 1] = np.nan  # a gap that is carried, or not
+    carried = pd.DataFrame(quoted).ffill(limit=carried_for or None).to_numpy()
+    carried = carried if carried_for else quoted
+    labels = forward_return(quoted, H, loss, carried)
+    holdings = Holdings(carried, quoted, H, loss)
+    for day in range(4, D - 1 - H):
+        for stock in range(S):
+            only = np.zeros((1, D, S))
+            only[0, day + 1, stock] = 1.0
+            if np.isfinite(labels[day, stock]):
+                earned = profits(holdings, only).sum() * H
+                assert earned == pytest.approx(labels[day, stock]), (day, stock)
 
 
 def test_a_stock_that_trades_again_is_not_delisted() -> None:

@@ -5,12 +5,14 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
+from foldproof.tasks.data.features.target import label_ends
 from foldproof.tasks.statistics.sequential_test import (
     BLOCK,
     COPIES,
     POWER,
     YEAR,
     block_slices,
+    blocks_of_a_year,
     conclusive,
     detectable,
     exceeds,
@@ -23,14 +25,35 @@ from foldproof.tasks.statistics.sequential_test import (
 
 @pytest.mark.parametrize("horizon", [1, 3, 5, 20])
 def test_labels_of_different_blocks_do_not_overlap(horizon: int) -> None:
-    days = np.datetime64("2024-01-01") + np.arange(200 + horizon)
-    parts = block_slices(days[:200], days[horizon:])
+    days = np.datetime64("2024-01-01") + np.arange(201 + horizon)
+    known = label_ends(days, horizon)  # as the panel has them
+    parts = block_slices(days[:200], known[:200])
     for one, after in pairwise(parts):
-        assert after.start == one.stop - 1 + horizon
-        assert days[after.start] >= days[horizon:][one.stop - 1]
+        assert after.start == one.stop + horizon
+        assert days[after.start] == known[one.stop - 1]
     assert {part.stop - part.start for part in parts} == {BLOCK}
-    assert parts[-1].stop + BLOCK + horizon - 1 > 200
-    assert block_slices(days[: BLOCK - 1], days[horizon : horizon + BLOCK - 1]) == []
+    assert parts[-1].stop + BLOCK + horizon > 200
+    assert block_slices(days[: BLOCK - 1], known[: BLOCK - 1]) == []
+
+
+@pytest.mark.parametrize("horizon", [1, 5, 20])
+def test_what_is_said_of_dates_holds_for_the_labels_of_a_panel(horizon: int) -> None:
+    """The fewest dates, the level spent and the blocks of a year are those of operation."""
+    level = 0.05 / 3
+    days = np.datetime64("2000-01-01") + np.arange(YEAR + 1 + horizon)
+    known = label_ends(days, horizon)
+
+    def enough(dates: int) -> bool:
+        parts = block_slices(days[:dates], known[:dates])
+        return conclusive(spent_level(np.full(dates, level), parts))
+
+    fewest = fewest_dates(level, horizon)
+    assert enough(fewest)
+    assert not enough(fewest - 1)
+    parts = block_slices(days[:YEAR], known[:YEAR])
+    spent = spent_level(np.full(YEAR, level), parts)
+    np.testing.assert_allclose(spent_at(level, horizon, len(parts)), spent, rtol=1e-12)
+    assert blocks_of_a_year(horizon) == len(parts)
 
 
 def test_a_block_starts_after_the_labels_of_the_last_one_on_dates_with_holes() -> None:
@@ -47,7 +70,7 @@ def test_every_date_spends_the_same_part_of_its_yearly_level() -> None:
     spent = spent_level(levels, parts)
     np.testing.assert_allclose(spent, [0.25 / YEAR, (0.35 + 0.14) / YEAR], rtol=1e-12)
     np.testing.assert_allclose(
-        spent_at(0.05, 5, 3), 0.05 / YEAR * np.array([5, 14, 23]), rtol=1e-12
+        spent_at(0.05, 5, 3), 0.05 / YEAR * np.array([5, 15, 25]), rtol=1e-12
     )
 
 
@@ -82,17 +105,17 @@ def test_higher_values_are_rejected_where_lower_ones_are() -> None:
 @pytest.mark.parametrize("heavy", [False, True])
 def test_a_year_of_blocks_without_a_mean_keeps_the_level(heavy: bool) -> None:
     """Also with heavy tails and a variance that changes: only symmetry is assumed."""
-    rng, spent, found = np.random.default_rng(5), spent_at(0.1, 5, 28), []
+    rng, spent, found = np.random.default_rng(5), spent_at(0.1, 5, 25), []
     for _ in range(300):
-        values = rng.standard_t(2, 28) if heavy else rng.standard_normal(28)
-        found.append(exceeds(values * np.geomspace(1, 20 if heavy else 1, 28), spent))
+        values = rng.standard_t(2, 25) if heavy else rng.standard_normal(25)
+        found.append(exceeds(values * np.geomspace(1, 20 if heavy else 1, 25), spent))
     assert 0.03 < np.mean(found) < 0.1 + 3 * np.sqrt(0.09 / 300)
 
 
 def test_the_detectable_mean_is_found_with_the_stated_power() -> None:
-    spent, mean = spent_at(0.05, 5, 28), detectable(0.05, 5)
+    spent, mean = spent_at(0.05, 5, 25), detectable(0.05, 5)
     rng = np.random.default_rng(6)
-    found = [exceeds(mean + rng.standard_normal(28), spent) for _ in range(300)]
+    found = [exceeds(mean + rng.standard_normal(25), spent) for _ in range(300)]
     assert np.mean(found) == pytest.approx(POWER, abs=0.07)
     assert detectable(0.05, 1) < mean < detectable(0.01, 5)
     assert detectable(0.05, 250) == np.inf
@@ -117,12 +140,12 @@ def test_equal_and_constant_series_are_never_significant() -> None:
     assert exceeds(np.full(50, 1.0), spent)
 
 
-@pytest.mark.parametrize(("level", "horizon", "dates"), [(0.05, 1, 40), (0.05, 5, 59)])
+@pytest.mark.parametrize(("level", "horizon", "dates"), [(0.05, 1, 41), (0.05, 5, 65)])
 def test_the_fewest_dates_are_the_first_on_which_any_mean_is_significant(
     level: float, horizon: int, dates: int
 ) -> None:
     assert fewest_dates(level, horizon) == dates
-    blocks = (dates + horizon - 1) // (BLOCK + horizon - 1)
+    blocks = (dates + horizon) // (BLOCK + horizon)
     assert conclusive(spent_at(level, horizon, blocks))
     assert not conclusive(spent_at(level, horizon, blocks - 1))
-    assert fewest_dates(1e-5, 1) == 2520  # a copy in ten thousand takes ten years to spend
+    assert fewest_dates(1e-5, 1) == 2525  # a copy in ten thousand takes ten years to spend

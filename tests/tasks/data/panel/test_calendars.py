@@ -1,9 +1,10 @@
 import numpy as np
 import pandas as pd
+import pytest
 
 from foldproof.tasks.data import ChecksSpec, ColumnsSpec, TargetSpec, from_frame
 from foldproof.tasks.data.panel.calendars import lost_labels, odd_dates, on_trading_dates
-from foldproof.tasks.data.rows import Rows
+from foldproof.tasks.data.rows import DataError, Rows
 
 DAYS = pd.bdate_range("2020-01-06", periods=40)
 ALL_DAYS = pd.date_range(DAYS[0], DAYS[-1])
@@ -29,6 +30,32 @@ def panel_of(frame: pd.DataFrame, least: float = 0.0):
         frame, COLUMNS, TargetSpec(1, "return"), features="ready", min_history=1,
         checks=ChecksSpec(max_jump=None, min_quoted=least),
     )  # fmt: skip
+
+
+def labelled(span: int, horizon: int):
+    """A panel whose own labels end ``span`` rows after their date."""
+    frame = long(dict.fromkeys("ABC", DAYS))
+    ends = pd.Series([*DAYS[span:], *[pd.NaT] * span], index=DAYS)
+    frame = frame.assign(y=np.arange(len(frame)) % 7.0, end=frame["date"].map(ends))
+    frame.loc[frame["end"].isna(), "y"] = np.nan
+    roles = ColumnsSpec(price=None, target="y", label_end="end")
+    return from_frame(
+        frame.drop(columns="price"), roles, TargetSpec(horizon), features="ready", min_history=1
+    )
+
+
+def test_labels_of_the_users_own_that_reach_beyond_the_horizon_are_refused() -> None:
+    with pytest.raises(DataError) as error:
+        labelled(21, 5)
+    assert str(error.value) == (
+        "the labels of data.columns.target end up to 21 rows after their date (2020-01-06: "
+        "2020-02-04), but target.horizon is 5, so errors would be too small and portfolios would "
+        "sell too early: set target.horizon=20"
+    )
+    for horizon in (20, 21):  # from the next close on, or from the close of the date
+        assert labelled(21, horizon).about["warnings"] == []
+    (text,) = labelled(2, 5).about["warnings"]
+    assert text.endswith("portfolios hold too long; set target.horizon=1")
 
 
 def test_one_exchange_has_no_warnings() -> None:

@@ -102,6 +102,16 @@ def test_a_significantly_negative_rank_ic_is_an_alert(
     assert "no score of this version has a label yet" in lines(other)[1]
 
 
+def test_long_labels_are_tested_on_more_dates_than_the_settings_ask(
+    champion: Champion, raw: pd.DataFrame, past: pd.DataFrame, panel: Panel, when: date
+) -> None:
+    """Labels over 9 days need 36 dates; on the 30 of the settings nothing could ever alert."""
+    night = night_of("stocks", champion, raw, when)
+    found = monitoring_of(night, turned(past), panel, 9, SPEC)
+    assert (SPEC.monitor.dates, found.realised.dates) == (30, 36)
+    assert list(found.alerts) == ["realised"]
+
+
 def test_a_moved_feature_is_an_alert(
     champion: Champion, raw: pd.DataFrame, past: pd.DataFrame, panel: Panel, when: date
 ) -> None:

@@ -26,11 +26,13 @@ def test_a_profile_in_closed_form() -> None:
     assert (found.low, found.high, found.missing) == (1.0, 100.0, pytest.approx(5 / 105))
 
 
-def test_few_different_values_have_fewer_bins_none_of_them_empty() -> None:
+def test_few_different_values_have_fewer_bins() -> None:
     found = profile(np.array([0.0] * 70 + [1.0] * 30))
     assert (found.edges, found.shares) == ((1.0,), (0.7, 0.3))
     constant = profile(np.full(9, 2.0))
-    assert (constant.edges, constant.shares) == ((), (1.0,))
+    assert (constant.edges, constant.shares) == ((2.0, np.nextafter(2.0, 3)), (0.0, 1.0, 0.0))
+    rare = profile(np.array([0.0] * 95 + [1.0] * 5))
+    assert (rare.edges, rare.shares) == ((1.0,), (0.95, 0.05))
     empty = profile(np.full(4, np.nan))
     assert (empty.shares, empty.low, empty.missing) == ((), None, 1.0)
 
