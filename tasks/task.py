@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
-from prefect import Task
+from prefect import Task, task
 from prefect.cache_policies import CachePolicy
 from prefect.context import FlowRunContext
 from prefect.filesystems import LocalFileSystem, RemoteFileSystem, WritableFileSystem
@@ -105,6 +105,16 @@ def storage_at(storage: str) -> WritableFileSystem:
 def kept_under(key: Callable[[Any, dict[str, Any]], str | None]) -> CachePolicy:
     """Results are kept under ``key(context, parameters)`` and found by it; None keeps none."""
     return CachePolicy.from_cache_key_fn(key).configure(key_storage=ResultKeys())
+
+
+def kept_task(
+    key: Callable[[Any, dict[str, Any]], str | None], **options: Any
+) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """A task whose result is kept under ``key``; ``options`` as of Prefect's ``task``."""
+    made: Any = task(
+        persist_result=True, result_serializer=ENCODED, cache_policy=kept_under(key), **options
+    )
+    return cast(Callable[[Callable[P, R]], Task[P, R]], made)
 
 
 def note_use(storage: Any, key: str) -> None:

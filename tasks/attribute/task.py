@@ -22,7 +22,7 @@ from foldproof.tasks.attribute.unit.inputs import UnitInputs, unit_inputs
 from foldproof.tasks.attribute.unit.tables import Attribution, NewestUnit
 from foldproof.tasks.data import DataSpec, load, load_raw
 from foldproof.tasks.data.panel.kept_rows import rows_of
-from foldproof.tasks.task import ENCODED, kept_under
+from foldproof.tasks.task import kept_task
 from foldproof.tasks.timing import Timed, timed
 from foldproof.tasks.train import TrainedUnit, code_version, units_key
 from foldproof.tasks.train.serving.model import read_served
@@ -35,13 +35,11 @@ def attribution_key(_: Any, parameters: dict[str, Any]) -> str:
     return units_key("attribute", parameters["trained"], asdict(spec), version)
 
 
-@task(
+@kept_task(
+    attribution_key,
     name="attribute",
     tags=["attribute"],
     task_run_name="attribute {trained[0].unit.variant}",
-    persist_result=True,
-    result_serializer=ENCODED,
-    cache_policy=kept_under(attribution_key),
 )
 def attribute(
     trained: list[TrainedUnit], spec: AttributionSpec, panel: Path, data: DataSpec

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from prefect import task
-
 from foldproof.tasks.batch_study.cell import Scored, scored_cell
 from foldproof.tasks.data import load
-from foldproof.tasks.task import ENCODED, kept_under
+from foldproof.tasks.task import kept_task
 from foldproof.tasks.timing import Timed, timed
 from foldproof.tasks.train import Unit, code_version, digest
 
@@ -19,12 +17,10 @@ def cell_key(_: Any, parameters: dict[str, Any]) -> str:
     return f"study-{digest([unit.key for unit in units], code_version(__name__))}"
 
 
-@task(
+@kept_task(
+    cell_key,
     name="study cell",
     task_run_name="study {units[0].variant} on {units[0].training.batches}",
-    persist_result=True,
-    result_serializer=ENCODED,
-    cache_policy=kept_under(cell_key),
 )
 def study_cell(units: tuple[Unit, ...], panels: tuple[Path, ...]) -> Timed[list[Scored]]:
     """Train and score every unit, each on the panel at the same position."""

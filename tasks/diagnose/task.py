@@ -29,7 +29,7 @@ from foldproof.tasks.diagnose.variant import (
 )
 from foldproof.tasks.encoded import encode
 from foldproof.tasks.split.fold import Fold
-from foldproof.tasks.task import ENCODED, kept_under
+from foldproof.tasks.task import kept_task
 from foldproof.tasks.timing import Timed, timed
 from foldproof.tasks.train import (
     TrainedUnit,
@@ -49,13 +49,11 @@ def diagnosis_key(_: Any, parameters: dict[str, Any]) -> str:
     return units_key("diagnose", parameters["trained"], spec.cuts, spec.retrain_folds, version)
 
 
-@task(
+@kept_task(
+    diagnosis_key,
     name="diagnose",
     tags=["audit"],
     task_run_name="diagnose {trained[0].unit.variant}",
-    persist_result=True,
-    result_serializer=ENCODED,
-    cache_policy=kept_under(diagnosis_key),
 )
 def diagnose(
     trained: list[TrainedUnit], spec: AuditSpec, panel: Path
@@ -127,25 +125,13 @@ def name_of(parameters: dict[str, Any]) -> str:
     return Path(parameters["panel"]).name
 
 
-@task(
-    name="audit folds",
-    tags=["audit"],
-    persist_result=True,
-    result_serializer=ENCODED,
-    cache_policy=kept_under(folds_key),
-)
+@kept_task(folds_key, name="audit folds", tags=["audit"])
 def audit_folds(folds: tuple[Fold, ...], embargo: int, panel: Path) -> Timed[tuple[Finding, ...]]:
     """Purge and order at every border of the plan."""
     return timed(lambda: tuple(diagnose_plan(folds, load(panel).label_end, embargo)))
 
 
-@task(
-    name="audit features",
-    tags=["audit"],
-    persist_result=True,
-    result_serializer=ENCODED,
-    cache_policy=kept_under(features_key),
-)
+@kept_task(features_key, name="audit features", tags=["audit"])
 def audit_panel_features(
     data: DataSpec, spec: AuditSpec, panel: Path | None = None
 ) -> Timed[tuple[Finding, ...]]:
@@ -158,13 +144,7 @@ def audit_panel_features(
     return timed(findings)
 
 
-@task(
-    name="audit panel",
-    tags=["audit"],
-    persist_result=True,
-    result_serializer=ENCODED,
-    cache_policy=kept_under(panel_key),
-)
+@kept_task(panel_key, name="audit panel", tags=["audit"])
 def audit_panel(
     own: OwnRows, fold: Fold, spec: AuditSpec, quick: bool, panel: Path | None = None
 ) -> Timed[tuple[Finding, ...]]:
@@ -185,13 +165,8 @@ def audit_panel(
     return timed(findings)
 
 
-@task(
-    name="audit variant",
-    tags=["audit"],
-    task_run_name="audit {forecaster.variant}",
-    persist_result=True,
-    result_serializer=ENCODED,
-    cache_policy=kept_under(variant_key),
+@kept_task(
+    variant_key, name="audit variant", tags=["audit"], task_run_name="audit {forecaster.variant}"
 )
 def audit_variant(
     forecaster: OwnForecaster,

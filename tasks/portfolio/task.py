@@ -3,31 +3,24 @@
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from prefect import task
 
 from foldproof.tasks.compare.aligned import Aligned, aligned_of
 from foldproof.tasks.compare.cube import Parts, Tables, cube_of
 from foldproof.tasks.compare.spec import StatisticsSpec
+from foldproof.tasks.compare.task import forecasts_key
 from foldproof.tasks.data import load
 from foldproof.tasks.data.panel.kept_rows import rows_of
 from foldproof.tasks.data.spec import DataSpec, TargetSpec
 from foldproof.tasks.decompose.prices import closes_of
 from foldproof.tasks.decompose.rows import decomposed_rows, places
-from foldproof.tasks.decompose.task import candidates_of, forecasts_key
+from foldproof.tasks.decompose.task import candidates_of
 from foldproof.tasks.portfolio.portfolio import Portfolios, simulate
 from foldproof.tasks.portfolio.spec import PortfolioSpec
 from foldproof.tasks.split.fold import Fold
-from foldproof.tasks.task import ENCODED, kept_under
-from foldproof.tasks.version import code_version
-
-
-def portfolio_key(_: Any, parameters: dict[str, Any]) -> str:
-    """Cache key of the portfolios."""
-    return forecasts_key("portfolio", parameters, code_version(__name__))
+from foldproof.tasks.task import kept_task
 
 
 def align_all(forecasts: pd.DataFrame | Tables) -> Aligned:
@@ -41,12 +34,7 @@ def align_all(forecasts: pd.DataFrame | Tables) -> Aligned:
     return aligned_of(replace(cube, target=np.broadcast_to(numbers, cube.target.shape)))
 
 
-@task(
-    name="simulate portfolios",
-    persist_result=True,
-    result_serializer=ENCODED,
-    cache_policy=kept_under(portfolio_key),
-)
+@kept_task(forecasts_key("portfolio", __name__), name="simulate portfolios")
 def simulate_portfolios(
     forecasts: pd.DataFrame | Parts,
     panel: Path,

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from prefect import task
 
 from foldproof.tasks.data import load
 from foldproof.tasks.split.fold import Fold
-from foldproof.tasks.task import ENCODED, kept, kept_under
+from foldproof.tasks.task import kept, kept_task
 from foldproof.tasks.timing import Timed, timed
 from foldproof.tasks.train.references import reference_forecasts
 from foldproof.tasks.train.train import train_unit
@@ -31,26 +30,22 @@ def reference_key(_: Any, parameters: dict[str, Any]) -> str:
     )
 
 
-@task(
+@kept_task(
+    unit_key,
     name="train",
     tags=["train"],
     task_run_name="train {unit.variant} fold {unit.fold.number} seed {unit.seed}",
-    persist_result=True,
-    result_serializer=ENCODED,
-    cache_policy=kept_under(unit_key),
 )
 def train(unit: Unit, panel: Path) -> Timed[TrainedUnit]:
     """Train one unit and forecast its test block."""
     return timed(train_unit, unit, load(panel))
 
 
-@task(
+@kept_task(
+    reference_key,
     name="reference",
     tags=["train"],
     task_run_name="reference {name} fold {fold.number}",
-    persist_result=True,
-    result_serializer=ENCODED,
-    cache_policy=kept_under(reference_key),
 )
 def forecast_reference(
     name: str, fold: Fold, window: int, seed: int, panel: Path

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from foldproof.tasks.compare.spec import StatisticsSpec
-from foldproof.tasks.compare.task import comparison_key
+from foldproof.tasks.compare.task import compare_forecasts, forecasts_key
 
 FORECASTS = pd.DataFrame({
     "date": pd.to_datetime(["2020-01-01", "2020-01-02"]), "symbol": ["a", "b"], "fold": [0, 0],
@@ -16,6 +16,7 @@ FORECASTS = pd.DataFrame({
 GIVEN: dict[str, Any] = {
     "forecasts": FORECASTS, "horizon": 5, "spec": StatisticsSpec(), "outside": {"b", "a"},
 }  # fmt: skip
+comparison_key = forecasts_key("compare", compare_forecasts.__module__)
 
 
 def test_equal_inputs_have_one_key() -> None:
