@@ -71,13 +71,13 @@ def pooled_screen(results: PanelStudyResults) -> Table:
     """The pooled gains, highest first within each measure."""
     table = Table(title=f"Gain over {results.reference}, pooled over {len(results.real)} panels")
     table.add_column("", no_wrap=True)
-    for head in ("measure", "gain", "interval", "on a new panel", "sd between", "against"):
+    for head in ("measure", "gain", "interval", "on a new panel", "against"):
         table.add_column(head, justify="right", no_wrap=True)
     for _, row in ordered(results.pooled).iterrows():
         table.add_row(
             str(row["variant"]), MEASURES[row["measure"]], number(row["gain"], "+.4f"),
             span(row, "low", "high"), span(row, "predicted_low", "predicted_high"),
-            number(row["tau"], ".4f"), str(row["against"]),
+            str(row["against"]),
         )  # fmt: skip
     return table
 
