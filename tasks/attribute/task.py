@@ -123,7 +123,8 @@ def explain_forecasts(
 ) -> Timed[list[Explanation]]:
     """One forecast of a logged model, or the highest and the lowest of a date."""
     served = read_served(weights, notes)
-    data = replace(served.data, source="file", path=rows) if rows else served.data
+    data = replace(served.data, end=None)  # nights after that of the training, too
+    data = replace(data, source="file", path=rows) if rows else data
     raw, day = load_raw(data), None if date is None else np.datetime64(date)
 
     def each() -> list[Explanation]:

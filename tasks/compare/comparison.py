@@ -330,7 +330,7 @@ def inference(
         over: By variant, the base that its difference is taken to.
         spec: Level, draws and seed.
     """
-    places = ic.columns.get_indexer([over[name] for name in ic.columns])
+    places = ic.columns.get_indexer(pd.Index([over[name] for name in ic.columns]))
     columns = np.arange(2 * len(ic.columns)).reshape(2, -1)
     difference = by_seed - by_seed[:, :, places]
     low, high = simultaneous_intervals(

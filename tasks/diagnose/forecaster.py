@@ -9,6 +9,7 @@ import pandas as pd
 
 from foldproof.tasks.diagnose import exact
 from foldproof.tasks.diagnose.data.plan import diagnose_plan
+from foldproof.tasks.diagnose.findings.catalogue import IN_THE_ROWS
 from foldproof.tasks.diagnose.findings.finding import Finding, Inflation, LeakReport, Verdict
 from foldproof.tasks.diagnose.findings.verdicts import holm
 from foldproof.tasks.diagnose.lookahead.forecasts import (
@@ -115,8 +116,15 @@ def invariances(
 def with_inflation(
     found: list[Finding], reference: ReferenceRun, labels: pd.Series | None
 ) -> list[Finding]:
-    """``found``, each leak with its effect on rank IC if there are labels to measure it with."""
-    leaks = [finding for finding in found if finding.verdict is Verdict.LEAK and finding.counts]
+    """``found``, each leak with its effect on rank IC if there are labels to measure it with.
+
+    A leak that is in the rows themselves has none: a replay from the rows of the past has it, too.
+    """
+    leaks = [
+        finding
+        for finding in found
+        if finding.verdict is Verdict.LEAK and finding.counts and finding.test not in IN_THE_ROWS
+    ]
     if not leaks or labels is None:
         return found
     replays = reference.options.replays_for(reference.traced)

@@ -15,11 +15,12 @@ from foldproof.tasks.data.panel.read import features_version
 from foldproof.tasks.data.spec import DataSpec
 from foldproof.tasks.diagnose.counted_runs import Advance
 from foldproof.tasks.diagnose.data.plan import diagnose_plan
-from foldproof.tasks.diagnose.findings.finding import Finding, LeakReport
+from foldproof.tasks.diagnose.findings.finding import Finding, LeakReport, Verdict
 from foldproof.tasks.diagnose.forecaster import audit_forecaster, data_findings
 from foldproof.tasks.diagnose.imported import audited
 from foldproof.tasks.diagnose.lookahead.trained_unit import diagnose_unit, reproduction
 from foldproof.tasks.diagnose.spec import EPOCHS, QUICK_EPOCHS, AuditOptions, AuditSpec
+from foldproof.tasks.diagnose.statistical.battery import screened_features
 from foldproof.tasks.diagnose.trace.run import BoundForecaster, ReferenceRun
 from foldproof.tasks.diagnose.variant import (
     OwnForecaster,
@@ -157,10 +158,15 @@ def audit_panel(
         raw = rows_of(panel, own.data)
         rows, inside = rows_for_fold(raw, fold, trained=spec.training_rows(quick))
         all_rows, _ = rows_for_fold(raw, fold)
-        cut = [] if quick else diagnose_features(own.data, spec.feature_cuts, rows=all_rows)
+        ready = own.data.features == "ready"
+        cut = diagnose_features(own.data, spec.feature_cuts, all_rows) if ready or not quick else []
         options = _options(own, rows, spec, quick)
         reference = ReferenceRun.of(BoundForecaster(own, inside), rows, options)
-        return (*cut, *data_findings(reference))
+        found = data_findings(reference)
+        if ready and quick:  # nothing else tests them
+            screened = screened_features(reference)
+            found += [one for one in screened if one.verdict is not Verdict.UNKNOWN]
+        return (*cut, *found)
 
     return timed(findings)
 

@@ -203,7 +203,7 @@ def newest(fold: Fold, trained: int) -> tuple[range, range]:
 
 
 def diagnose_features(
-    spec: DataSpec, cuts: int = 20, seed: int = 0, rows: pd.DataFrame | None = None
+    spec: DataSpec, cuts: int = 20, rows: pd.DataFrame | None = None
 ) -> list[Finding]:
     """Whether features of past dates move when later raw rows change.
 
@@ -213,7 +213,6 @@ def diagnose_features(
     Args:
         spec: How raw rows become features.
         cuts: Number of dates after which rows change.
-        seed: Seed of the cuts and of the noise.
         rows: Checked raw rows, whose features are computed again at every cut; by default those of
             the whole panel.
     """
@@ -226,5 +225,5 @@ def diagnose_features(
         return [unknown_finding("serve_invariance", STAGE, reason, "nothing", counts=False)]
     raw = load_raw(spec) if rows is None else rows
     known_at = dict([LABELS]) if set(LABELS) <= set(raw) else {}
-    report = audit_features(transform, raw, cuts=cuts, seed=seed, each=1, known_at=known_at)
+    report = audit_features(transform, raw, cuts=cuts, each=1, known_at=known_at)
     return list(report.findings)

@@ -10,6 +10,8 @@ from foldproof.tasks.compare.metrics import ratio
 YEAR = 252
 """Trading days of a year."""
 BASIS_POINT = 1e-4
+ROUNDING = 1e-9
+"""Volatility of a year below which a book earns nothing but rounding."""
 
 
 def annual_return(daily: np.ndarray) -> float:
@@ -24,7 +26,8 @@ def volatility(daily: np.ndarray) -> float:
 
 def sharpe(daily: np.ndarray) -> float:
     """Annual return over volatility, without a risk-free rate; NaN without risk."""
-    return ratio(annual_return(daily), volatility(daily))
+    risk = volatility(daily)
+    return annual_return(daily) / risk if risk > ROUNDING else float("nan")
 
 
 def drawdown(daily: np.ndarray) -> float:

@@ -1,12 +1,15 @@
 """``foldproof explain`` as a user calls it, on the models of a finished comparison."""
 
+import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from foldproof.conf.explanation import load_explanation
 from foldproof.conf.load import ConfigError
+from foldproof.tasks.attribute.task import explain_forecasts
 from foldproof.tasks.track.model.find_model import fetch_model
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import TrackingError, open_store
@@ -56,6 +59,19 @@ def test_the_best_models_forecast_as_sentence_figure_and_artifact(finished):
     )
     logged = store.client.list_artifacts(run, f"explanations/{folder.name}")
     assert {file.path.split("/")[-1] for file in logged} == {"explanation.md", "explanation.png"}
+
+
+@pytest.mark.slow
+def test_nights_after_that_of_the_training_are_explained_too(finished, tmp_path):
+    """A retraining reads no row after its night; a forecast of a later night has its rows."""
+    model = fetch_model(open_store(store_of(finished[0])), "latest", tmp_path)
+    asked = (None, "S003", None, 5, 8, False)
+    (newest,) = explain_forecasts.fn(model.weights, model.notes, *asked).value
+    about = json.loads(model.notes.read_text())
+    about["data"]["end"] = str(np.datetime64(newest.date) - 30)
+    model.notes.write_text(json.dumps(about))
+    (later,) = explain_forecasts.fn(model.weights, model.notes, *asked).value
+    assert (later.date, later.forecast) == (newest.date, newest.forecast)
 
 
 def store_of(place):

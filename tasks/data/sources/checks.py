@@ -48,8 +48,8 @@ def schema(frame: pd.DataFrame, today: date) -> "DataFrameSchema":
     columns = {
         "date": pa.Column(STAMP, past),
         "symbol": pa.Column(),
-        "price": pa.Column(float, [positive, finite], nullable=True),
-        "volume": pa.Column(float, [not_negative, finite], nullable=True),
+        "price": pa.Column(float, [positive, finite, fits], nullable=True),
+        "volume": pa.Column(float, [not_negative, finite, fits], nullable=True),
         "member": pa.Column(bool),
         "known": pa.Column(STAMP, nullable=True),
         "target": pa.Column(float, [finite, fits], nullable=True),

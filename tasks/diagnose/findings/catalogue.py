@@ -238,3 +238,6 @@ DIAGNOSTICS: Mapping[str, Diagnostic] = by_key(
     ),
 )
 """Every test by key."""
+
+IN_THE_ROWS = ("feature_screen", "survivorship")
+"""Tests of leaks that are in the rows of the past themselves, so that a replay has them, too."""

@@ -51,12 +51,9 @@ def feature_findings(reference: ReferenceRun) -> Iterator[Finding]:
     table = reference.base.trace.table("features")
     if table is None:
         return
-    rows, fold, labels = table.frame(), reference.bound.fold, labels_from_training(reference)
+    rows, fold = table.frame(), reference.bound.fold
     horizon, prices = reference.options.horizon, reference.options.prices
-    if labels is not None:
-        yield from findings_or_unknown(
-            "feature_screen", "features", lambda: [feature_screen(rows, labels, horizon).finding]
-        )
+    yield from screened_features(reference)
     if prices:
         past, future = returns_around(reference.data, prices[-1], horizon)
         yield from findings_or_unknown(
@@ -66,6 +63,17 @@ def feature_findings(reference: ReferenceRun) -> Iterator[Finding]:
         "drift",
         "features",
         lambda: [drift(rows, fold.train_dates, fold.test_dates, turns=DRIFT_TURNS)],
+    )
+
+
+def screened_features(reference: ReferenceRun) -> list[Finding]:
+    """The screen of traced features, if the labels are known."""
+    table, labels = reference.base.trace.table("features"), labels_from_training(reference)
+    if table is None or labels is None:
+        return []
+    rows, horizon = table.frame(), reference.options.horizon
+    return findings_or_unknown(
+        "feature_screen", "features", lambda: [feature_screen(rows, labels, horizon).finding]
     )
 
 

@@ -37,6 +37,7 @@ class Monitoring:
         tau: Kendall's tau of both; NaN where one is unknown.
         alerts: By name, a sentence for each alert.
         missed: Nights in a row, up to this one, without a score; NaN if there is no score at all.
+        gap: Nights without a score between the two newest scores.
     """
 
     model: str
@@ -52,6 +53,7 @@ class Monitoring:
     tau: float
     alerts: Mapping[str, str]
     missed: float = 0.0
+    gap: int = 0
 
 
 @dataclass(frozen=True)
@@ -114,16 +116,33 @@ def reordered_features(found: Monitoring, spec: OperationSpec) -> str:
 
 
 def missing_nights(found: Monitoring, spec: OperationSpec) -> str:
-    """Alert if more than ``monitor.most_missed`` nights in a row have no score, or if none has."""
+    """Alert if more than ``monitor.most_missed`` nights in a row have no score, or if none has.
+
+    The nights are those up to this one, or, after an outage, those before the newest score.
+    """
     limit = spec.monitor.most_missed
-    if limit is None or found.missed <= limit:
+    if limit is None or max(found.missed, found.gap) <= limit:
         return ""
     if math.isnan(found.missed):
         return f"no night of {found.model} has a score: run foldproof score"
+    which = (
+        f"the newest {found.missed:g} nights"
+        if found.missed > limit
+        else f"the {found.gap} nights between the two newest scores"
+    )
     return (
-        f"the newest {found.missed:g} nights have no score, more than "
+        f"{which} have no score, more than "
         f"operation.monitor.most_missed = {limit}: see why foldproof score did not run, or refused"
     )
+
+
+def newest_gap(scores: pd.DataFrame, dates: np.ndarray, night: date) -> int:
+    """Dates with rows, without a score, between the two newest scores up to ``night``."""
+    scored = np.unique(scores.loc[scores["date"] <= pd.Timestamp(night), "date"].to_numpy())
+    if len(scored) < 2:
+        return 0
+    before, newest = scored[-2:].astype("datetime64[D]")
+    return int(((dates > before) & (dates < newest)).sum())
 
 
 def missed_nights(
@@ -193,6 +212,7 @@ def monitoring_of(
         tau=agreement(now, then) if now and then else math.nan,
         alerts={},
         missed=missed_nights(scores, night.rows.dates, night.when, night.calendar),
+        gap=newest_gap(scores, night.rows.dates, night.when),
     )
     texts = {name: alarm.text(found, spec) for name, alarm in ALARMS.items()}
     return replace(found, alerts={name: text for name, text in texts.items() if text})

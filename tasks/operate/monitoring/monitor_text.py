@@ -46,7 +46,8 @@ def missed_text(found: Monitoring) -> str:
     """The newest nights without a score."""
     if math.isnan(found.missed):
         return "missed nights: no night has a score yet"
-    return f"missed nights: {found.missed:g} in a row up to this one have no score"
+    before = f", and {found.gap} between the two newest scores" if found.gap else ""
+    return f"missed nights: {found.missed:g} in a row up to this one have no score{before}"
 
 
 def alert_lines(found: Monitoring) -> list[str]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from math import isfinite
 
-from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS
+from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS, IN_THE_ROWS
 from foldproof.tasks.diagnose.findings.causes import causes_of, telling
 from foldproof.tasks.diagnose.findings.finding import Finding, Inflation, LeakReport, Verdict
 from foldproof.tasks.diagnose.findings.sheet import stage_of, stages_of, title_of
@@ -19,9 +19,27 @@ def verdict_sentence(report: LeakReport) -> str:
     if report.verdict is Verdict.UNKNOWN:
         reasons = listed_reasons(counting(report, Verdict.UNKNOWN))
         return f"{who}: undecided, which is not clean ({reasons or 'no test gave a result'})."
-    tests = dict.fromkeys(title_of(f.test).lower() for f in counting(report, Verdict.CLEAN))
+    tests = passed_tests(report)
     count = "" if len(tests) <= 4 else f"{len(tests)} tests: "
-    return f"{who}: no dependence on the future found by {count}{listed(tests)}."
+    untested = " Not tested: how its ready-made features were computed." * ready_made(report)
+    return f"{who}: no dependence on the future found by {count}{listed(tests)}.{untested}"
+
+
+def passed_tests(report: LeakReport) -> list[str]:
+    """Tests with a clean result; with their stages if another stage is undecided."""
+    clean: dict[str, list[str]] = {}
+    for f in counting(report, Verdict.CLEAN):
+        clean.setdefault(f.test, []).append(f.stage)
+    open_ones = {f.test for f in undecided(report)}
+    return [
+        f"{title_of(test).lower()}{f' at {listed(stages)}' * (test in open_ones)}"
+        for test, stages in clean.items()
+    ]
+
+
+def ready_made(report: LeakReport) -> bool:
+    """Whether the features are ready-made, so that their computation was not tested."""
+    return any(f.test == "serve_invariance" and f.stage == "features" for f in undecided(report))
 
 
 def subject_name(subject: str) -> str:
@@ -160,6 +178,8 @@ def what_it_adds(report: LeakReport) -> str:
     if price is None:
         if any(f.inflation for f in report.findings):
             return "Not measurable: no replayed date has an honest forecast."
+        if all(f.test in IN_THE_ROWS for f in counting(report, Verdict.LEAK)):
+            return "Not measured: the leak is in the rows themselves, so a replay has it, too."
         return "Not measured: an honest replay needs a target, and none was given."
     said = (
         f"The reported mean daily rank IC is {signed(price.reported)}. An honest replay of the "

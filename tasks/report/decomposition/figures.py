@@ -26,11 +26,13 @@ def found_in(results: Results) -> Decomposition:
 
 
 def styles_figure(results: Results) -> Figure:
-    """Left: rank IC before and after neutralization. Right: exposure to each style."""
+    """Left: rank IC before and after neutralization. Right: exposure to each style, if any."""
     found = found_in(results)
     rows = shown_rows(results, found)
-    figure, axes = style.canvas(1.3 + 0.3 * len(rows), 1, 2, widths=(1.35, 1), sharey=True)
-    left, right = axes[0]
+    widths = (1.35, 1)[: 1 + bool(found.styles)]
+    height = 1.3 + 0.3 * len(rows)
+    figure, axes = style.canvas(height, 1, len(widths), widths=widths, sharey=True)
+    left = axes[0, 0]
     table = found.table.loc[rows]
     for place, name in enumerate(rows):
         color = row_color(results, name)
@@ -43,17 +45,21 @@ def styles_figure(results: Results) -> Figure:
     left.axvline(0, color=style.INK, linewidth=0.9)
     style.describe(left, "Rank IC: all (open), neutral (filled)", x="mean daily rank IC")
     style.grid(left)
-    exposures = table[[f"exposure:{name}" for name in found.styles]]
-    image = style.heat_map(right, exposures, "RdBu", (-1, 1), "+.2f")
-    right.set_xticks(
-        range(len(found.styles)), [name.replace("_", "\n", 1) for name in found.styles]
-    )
-    style.describe(right, "Exposure", x="mean rank correlation with the column")
-    style.style_scale(figure.colorbar(image, ax=right, fraction=0.04, pad=0.02))
+    if found.styles:
+        draw_exposures(figure, axes[0, 1], table, found.styles)
     style.name_rows(left, [results.row_name(name) for name in rows])
     for text, name in zip(left.get_yticklabels(), rows, strict=True):
         text.set_color(row_color(results, name))
     return figure
+
+
+def draw_exposures(figure: Figure, axis: Axes, table: pd.DataFrame, styles: Sequence[str]) -> None:
+    """The mean rank correlation of each row with each style."""
+    exposures = table[[f"exposure:{name}" for name in styles]]
+    image = style.heat_map(axis, exposures, "RdBu", (-1, 1), "+.2f")
+    axis.set_xticks(range(len(styles)), [name.replace("_", "\n", 1) for name in styles])
+    style.describe(axis, "Exposure", x="mean rank correlation with the column")
+    style.style_scale(figure.colorbar(image, ax=axis, fraction=0.04, pad=0.02))
 
 
 def row_color(results: Results, name: str) -> str:

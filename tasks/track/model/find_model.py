@@ -112,7 +112,8 @@ def newest_best(store: Store) -> Run:
     )  # fmt: skip
     if not found:
         raise TrackingError(
-            "no comparison has a variant without a leak yet: run foldproof compare quick"
+            "no comparison has a variant without a leak yet: run foldproof compare quick, or name "
+            "a registered model, such as models:/foldproof/1"
         )
     tags = found[0].data.tags
     comparison, best = in_quotes(tags["comparison"]), in_quotes(tags["best"])

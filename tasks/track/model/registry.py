@@ -182,15 +182,14 @@ def roll_back(store: Store, model: str, version: str = "") -> Move:
     """
     now = aliases(store, model).get(CHAMPION)
     if now is None:
-        raise TrackingError(f"{model} has no champion to roll back: run foldproof retrain nightly")
+        raise TrackingError(f"{model} has no champion to roll back: run foldproof retrain first")
     found = store.client.search_model_versions(f"name = {in_quotes(model)}")
     there = sorted((str(one.version) for one in found), key=int)
-    named = ", ".join(there)
+    named, others = ", ".join(there), [one for one in there if one != str(now)]
     to = version or store.client.get_model_version(model, now).tags.get(PREVIOUS, "")
     if not to:
-        raise TrackingError(
-            f"version {now} of {model} has no previous version; give one of the versions {named}"
-        )
+        choice = f"name one of the versions {', '.join(others)}" if others else "it is the only one"
+        raise TrackingError(f"version {now} of {model} replaced no other version; {choice}")
     if to not in there:
         raise TrackingError(f"{model} has no version {to}; its versions are {named}")
     if to == now:

@@ -263,6 +263,11 @@ CASES = [
         "line 7 of {path} (2020-01-06, BBB): close '-22.0' is not positive; correct it or leave the cell empty",
     ),
     Case(
+        "a price beyond the largest number of a panel",
+        GOOD.replace("2020-01-06,BBB,22", "2020-01-06,BBB,22e300"),
+        "line 7 of {path} (2020-01-06, BBB): close '2.2e+301' is beyond 3.4e+38, the largest number of a panel; rescale the column",
+    ),
+    Case(
         "infinite price",
         GOOD.replace("2020-01-06,BBB,22", "2020-01-06,BBB,inf"),
         "line 7 of {path} (2020-01-06, BBB): close 'inf' is infinite; correct it or leave the cell empty",

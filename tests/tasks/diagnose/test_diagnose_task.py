@@ -10,12 +10,20 @@ import pandas as pd
 import pytest
 
 from foldproof.models.spec import NetworkSpec, TrainingSpec
-from foldproof.tasks.data import DataSpec, SyntheticSpec, TargetSpec, build
+from foldproof.tasks.data import (
+    ColumnsSpec,
+    DataSpec,
+    SyntheticSpec,
+    TargetSpec,
+    build,
+    load_raw,
+)
 from foldproof.tasks.diagnose import QUICK, LeakReport, Verdict, task
 from foldproof.tasks.diagnose import spec as audit_spec
 from foldproof.tasks.diagnose.spec import AuditSpec
 from foldproof.tasks.diagnose.variant import OwnForecaster, OwnRows
 from foldproof.tasks.encoded import decode, encode
+from foldproof.tasks.report.audit.text import verdict_sentence, what_it_adds
 from foldproof.tasks.split import Fold, WalkForward, plan_hash
 from foldproof.tasks.train import Unit, train_unit
 
@@ -195,8 +203,36 @@ def test_shared_findings_equal_those_of_a_variant_alone(folds, quick):
         return {(f.test, f.stage): (f.verdict, str(f.value)) for f in report.findings}
 
     found, made = of(with_it), of(alone)
-    assert found.keys() - made.keys() <= {("serve_invariance", "features")}
+    ready = {("serve_invariance", "features"), ("feature_screen", "features")}
+    assert found.keys() - made.keys() <= ready
     assert {key: found[key] for key in made} == made
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_a_ready_made_feature_that_is_the_label_is_a_leak_without_a_price(tmp_path, quick):
+    """No later row changes it: only the screen finds it, and a replay from the rows has it."""
+    frame = load_raw(DATA)
+    noise = np.random.default_rng(0).standard_normal(len(frame))
+    frame["sentiment"] = frame["target"] + 0.01 * noise
+    columns = ColumnsSpec(price=None, target="target", label_end="label_end")
+    path = tmp_path / "peek.csv"
+    frame.to_csv(path, index=False)
+    for name, verdict in (("with", Verdict.LEAK), ("without", Verdict.CLEAN)):
+        if name == "without":
+            frame.drop(columns="sentiment").to_csv(path, index=False)
+        data = replace(DATA, source="file", path=str(path), columns=columns, incremental=False)
+        variant = replace(own("zscore"), data=data)
+        panel = build(data, TARGET)
+        fold = PLAN.folds(panel.dates, panel.label_end)[-1]
+        shared, _ = task.audit_panel.fn(variant.rows, fold, AuditSpec(), quick)
+        report, _ = task.audit_variant.fn(variant, fold, 1, AuditSpec(), quick, shared)
+        said = verdict_sentence(report)
+        assert report.verdict is verdict, said
+        if verdict is Verdict.LEAK:
+            assert said == "zscore: leaks at features (feature screen)."
+            assert what_it_adds(report).startswith("Not measured: the leak is in the rows")
+        else:
+            assert said.endswith(" Not tested: how its ready-made features were computed.")
 
 
 @pytest.mark.parametrize(("quick", "epochs", "blocks"), [(True, 1, (14, 7)), (False, 3, (16, 8))])

@@ -152,6 +152,11 @@ def test_nights_without_a_score_are_an_alert(
     assert found.missed == 18
     assert found.alerts["missing"].startswith("the newest 18 nights have no score, more than ")
     assert "missed nights: 18 in a row" in lines(found)[-1]
+    after = past[past["date"] == past["date"].max()].assign(date=pd.Timestamp(days[57]))
+    again = monitored(champion, raw, pd.concat([past, after]), panel, days[57])
+    assert (again.missed, again.gap) == (0, 17)
+    assert again.alerts["missing"].startswith("the 17 nights between the two newest scores have no")
+    assert "have no score, and 17 between the two newest scores" in lines(again)[-1]
     never = replace(SPEC, monitor=replace(SPEC.monitor, most_missed=None))
     assert "missing" not in monitored(champion, raw, past, panel, days[57], never).alerts
 

@@ -258,7 +258,8 @@ def test_rollback_goes_back_step_by_step_or_to_a_version(store: Store, tmp_path:
         assert (move.before, move.after) == expected
         assert aliases(store, MODEL)[CHAMPION] == move.after
     with pytest.raises(
-        TrackingError, match="no previous version; give one of the versions 1, 2, 3"
+        TrackingError,
+        match="version 1 of forecaster replaced no other version; name one of the versions 2, 3",
     ):
         roll_back(store, MODEL)
     assert roll_back(store, MODEL, "3").before == "1"
