@@ -182,7 +182,7 @@ def nearest(name: str, choices: Iterable[str], prefix: str = "") -> str:
 
 
 def unknown(what: str, name: str, choices: Mapping[str, Any]) -> str:
-    """The message for a ``name`` that is no key of ``choices``, with the nearest key or all."""
+    """The message for a ``name`` that is not a key of ``choices``, with the nearest key or all."""
     hint = nearest(name, choices) or f"; there are {', '.join(choices)}"
     return f"there is no {what} {clipped(name)}{hint}"
 

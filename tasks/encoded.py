@@ -30,7 +30,7 @@ LEVEL = 6
 
 
 class EncodingError(ValueError):
-    """A value that has no form, or bytes that are no result."""
+    """A value that has no form, or bytes that are not a result."""
 
 
 def encode(value: Any) -> bytes:
@@ -57,7 +57,7 @@ def decode(content: bytes) -> Any:
         EncodingError: The bytes are incomplete, changed, or of another kind.
     """
     if not is_whole(content):
-        raise EncodingError("these bytes are no complete result of Foldproof")
+        raise EncodingError("these bytes are not a complete result of Foldproof")
     try:
         unpacked = zlib.decompress(content[len(MAGIC) + 32 :])
         line, _, rest = unpacked.partition(b"\n")
@@ -68,7 +68,7 @@ def decode(content: bytes) -> Any:
         return read(json.loads(parts[0]), parts[1:])
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, ImportError, zlib.error,
             RecursionError, MemoryError, OverflowError) as error:  # fmt: skip
-        raise EncodingError(f"these bytes are no result of Foldproof: {error}") from error
+        raise EncodingError(f"these bytes are not a result of Foldproof: {error}") from error
 
 
 def is_whole(content: bytes) -> bool:
@@ -139,7 +139,7 @@ def class_of(name: str) -> type:
     """
     module, _, own = name.partition(":")
     if not module.startswith(ROOMS) or not own.isidentifier():
-        raise EncodingError(f"{name} is no class of results")
+        raise EncodingError(f"{name} is not a class of results")
     found = getattr(import_module(module), own, None)
     if not (
         isinstance(found, type)
@@ -150,7 +150,7 @@ def class_of(name: str) -> type:
             or (issubclass(found, tuple) and hasattr(found, "_fields"))
         )
     ):
-        raise EncodingError(f"{name} is no class of results")
+        raise EncodingError(f"{name} is not a class of results")
     return found
 
 

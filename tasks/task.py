@@ -24,7 +24,7 @@ R = TypeVar("R")
 
 
 class EncodedSerializer(Serializer):
-    """Prefect's door to :mod:`foldproof.tasks.encoded`."""
+    """The Prefect serializer that uses :mod:`foldproof.tasks.encoded`."""
 
     type: str = Field(default="foldproof", frozen=True)
 
@@ -68,7 +68,7 @@ class ResultKeys(WritableFileSystem):
         """
         storage: Any = get_result_store().result_storage  # that of the task that asks
         if not is_whole(storage.read_path(path, _sync=True)):
-            raise ValueError(f"{path} is no complete result")
+            raise ValueError(f"{path} is not a complete result")
         note_use(storage, path)
         return ResultRecordMetadata(storage_key=path, serializer=ENCODED).dump_bytes()
 
@@ -153,5 +153,5 @@ def kept(key: str) -> Any:
     except (OSError, ValueError) as error:
         raise ValueError(
             f"the result {key} of this flow cannot be read again ({error}): run the same command "
-            "again, and it is made anew"
+            "again, and it is computed again"
         ) from error

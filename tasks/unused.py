@@ -47,7 +47,7 @@ def duration(text: str) -> timedelta:
     units = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
     number, unit = text[:-1], text[-1:]
     if not (number.isascii() and number.isdigit() and len(number) < 6 and unit in units):
-        raise ValueError(f"{text[:50]!r} is no span of time; write it as 12h, 30d or 2w")
+        raise ValueError(f"{text[:50]!r} is not a span of time; write it as 12h, 30d or 2w")
     return int(number) * units[unit]
 
 
@@ -87,7 +87,7 @@ def size_of(path: Path) -> int:
 
 
 def remove(found: Iterable[Unused]) -> None:
-    """Delete files and folders; one that is gone already is no error.
+    """Delete files and folders; one that is gone already is not an error.
 
     Raises:
         OSError: One cannot be deleted.

@@ -47,7 +47,7 @@ def blocks(language: str, text: str = README) -> list[str]:
 FORECASTER = next(block for block in blocks("python") if "def forecast(" in block)
 VARIANT = next(block for block in blocks("python") if "Variant(" in block)
 STARTS = ("foldproof", "make", "python", "mlflow", "prefect", "conf/server/run")
-"""Programs that a command may start; other text in backticks is no command."""
+"""Programs that a command may start; other text in backticks is not a command."""
 
 
 def commands() -> Iterator[tuple[str, str]]:

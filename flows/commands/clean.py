@@ -50,7 +50,7 @@ def clean(older: str, dry_run: bool) -> str:
     """Remove what was not used for ``older``; returns what was, or would be, freed.
 
     Raises:
-        ValueError: ``older`` is no span of time.
+        ValueError: ``older`` is not a span of time.
         InUseError: A command is running in this folder.
         OSError: Something cannot be deleted.
     """

@@ -123,7 +123,7 @@ def require_prefect_settings() -> None:
             from prefect.settings import get_current_settings
 
             get_current_settings()
-    except Exception as error:  # Prefect wraps it in different ones; what is no setting goes on
+    except Exception as error:  # Prefect wraps it; others are raised again
         if text := wrong_setting(error):
             fail(f"{text}; correct it, or unset it for its default")
         raise

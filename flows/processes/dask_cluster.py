@@ -316,7 +316,7 @@ class Cluster(TaskRunner[Future]):
         """A value with references in place of the folders of panels, which are stored once."""
         if isinstance(value, Path):
             if not is_panel(value):
-                raise WorkerError(f"{value} is no panel, and other machines do not have it")
+                raise WorkerError(f"{value} is not a panel, and other machines do not have it")
             if not (value / ROWS).is_file():
                 raise WorkerError(
                     "the rows of this panel hold a value that Arrow has no type for, so they "

@@ -40,7 +40,7 @@ KEYED = (*TASKS, TRAINING, f"{HOUSE}.tasks.train.references")
 ANSWER = 20.0
 """Seconds in which the Prefect server must answer."""
 DRAIN = 5.0
-"""Seconds for what is left to report to the server of an earlier command, which may have ended."""
+"""Seconds to wait for outstanding reports to an earlier command's server, which may be gone."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def complaint(ticket: Ticket, storage: str, note: str, api: str | None) -> str:
     if api and (silent := unreachable(api)):
         return (
             f"it does not reach the Prefect server at {api} ({silent}): set PREFECT_API_URL to a "
-            "server that every machine reaches, such as that of conf/server/run prefect"
+            "server that every machine reaches, such as one started by conf/server/run prefect"
         )
     return own_difference(ticket.own)
 
@@ -197,7 +197,7 @@ USED: dict[str, Any] = {"key": "", "folder": None, "modules": (), "api": None}
 
 
 def use(own: OwnCode) -> None:
-    """Make the user's modules importable here, in place of those of an earlier command.
+    """Make the user's modules importable here, replacing the modules of the previous command.
 
     A worker outlives many commands, whose modules may have the same names.
     """
@@ -215,7 +215,7 @@ def use(own: OwnCode) -> None:
     for path, content in own.files:
         file = Path(folder, path)
         if not file.resolve().is_relative_to(Path(folder).resolve()):
-            raise WorkerError(f"{path!r} is no path of a module")
+            raise WorkerError(f"{path!r} is not a path of a module")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
     sys.path.insert(0, folder)

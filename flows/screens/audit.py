@@ -53,7 +53,7 @@ class AuditScreen(Terminal):
                     shown = listed(title_of(one.test).lower() for one in cause.consequences)
                     self.say(f"    this shows in {shown} too")
                 if cause.fix:
-                    self.say(f"    to mend it: {cause.fix}")
+                    self.say(f"    to fix it: {cause.fix}")
             if report.verdict is Verdict.LEAK:
                 self.say(f"  {name}, added rank IC: {what_it_adds(report)}")
         self.say(f"verdict: {audit.verdict}, {MEANING[audit.verdict]}")

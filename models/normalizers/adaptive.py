@@ -15,7 +15,7 @@ class DAIN(WindowNormalizer):
     and scale begin as those of instance norm. A learned scale that is not positive becomes 1, as in
     the authors' code.
 
-    Trap: the authors train the three steps with learning rates of their own, smaller for shift and
+    Trap: the authors train the three steps with separate learning rates, smaller for shift and
     scale; here all parameters have the same.
     """
 

@@ -92,7 +92,7 @@ def assigned(name: str, patterns: Sequence[str], features: Sequence[str]) -> tup
         for one in columns.split():
             require(
                 (number, one) in used,
-                f"variant {name!r}: {one!r} is no feature of the panel that an earlier group leaves"
+                f"variant {name!r}: {one!r} is not a feature that an earlier group leaves"
                 f"{nearest(one, features) or '; features are ' + ', '.join(features)}",
             )
     return tuple(numbers)
@@ -245,7 +245,7 @@ def with_features(variant: Variant, features: Sequence[str]) -> Variant:
     """``variant`` with its groups of features or styles found among the names ``features``.
 
     Raises:
-        ValueError: A feature is in no group, or a group or style has a name that is no feature.
+        ValueError: A feature is in no group, or a group or style has a name that is not a feature.
     """
     if not variant.groups:
         named = getattr(variant.input, "named", None)

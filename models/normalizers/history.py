@@ -32,7 +32,7 @@ from foldproof.models.spec import Interval
 def stretches(values: Tensor, member: Tensor) -> Tensor:
     """(D, S) number of the stretch of each row of a symbol, from 0 on.
 
-    A stretch ends where a symbol is no member and has no value of any feature. The features of a
+    A stretch ends where a symbol is not a member and has no value of any feature. The features of a
     panel are carried over short gaps, so such a gap is a long one.
 
     Args:

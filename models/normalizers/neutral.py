@@ -50,12 +50,12 @@ class NeutralZScore:
         """The same with its styles found among the names ``features``.
 
         Raises:
-            ValueError: A style is no feature, none is, or all features are styles.
+            ValueError: A style is not a feature, none is, or all features are styles.
         """
         for name in self.styles:
             require(
                 name in features,
-                f"the style {name!r} of neutral_zscore is no feature of the panel"
+                f"the style {name!r} of neutral_zscore is not a feature of the panel"
                 f"{nearest(name, features) or '; features are ' + ', '.join(features)}",
             )
         styles = self.styles or tuple(name for name in STYLES if name in features)

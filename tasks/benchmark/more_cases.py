@@ -33,7 +33,7 @@ EVERYDAY_LEAKS = by_key(
     case("ungrouped", "rolling from one stock into the next", *F, added=made.ungrouped),
     case("outliers", "rows removed by a z-score of all", "universe",
          universe=rows.without_outliers),
-    case("index of today", "dearest stocks of the last day", "universe",
+    case("index of today", "most expensive stocks of the last day", "universe",
          universe=rows.index_of_today),
     case("labelled only", "rows without a label dropped", "universe", universe=rows.with_label),
     case("target units", "target over the sd of all targets", *T, target=rows.in_units),

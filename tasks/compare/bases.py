@@ -33,7 +33,7 @@ def is_partner(name: str, reference: str) -> bool:
 
 
 def batches_of(name: str) -> str | None:
-    """The batches that a variant needs; None for any, and for a name that is no variant."""
+    """The batches that a variant needs; None for any, and for a name that is not a variant."""
     if name.startswith(PREFIX):
         return None
     try:

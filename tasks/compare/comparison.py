@@ -90,7 +90,7 @@ def compare(
             not be in memory together.
         horizon: Rows that a label spans, at least 1.
         spec: Reference variant, level, draws and seed; the same seed gives the same figures.
-        outside: Variants that leak and so are no candidates; by default the leaky controls.
+        outside: Variants that leak and so are not candidates; by default the leaky controls.
 
     Raises:
         ValueError: The forecasts cannot be compared (see
@@ -109,7 +109,7 @@ def compare(
     seeds = count_of_seeds(cube)
     if cube.paths > 1 and seeds > 1 and spec.ensemble:
         raise ValueError(
-            "the figures of several paths are those of single networks: set "
+            "with several paths, figures are computed for single networks: set "
             "statistics.ensemble=false, or forecast with one seed"
         )
     over = bases_of(aligned.variants, base)

@@ -88,7 +88,7 @@ def decompose(
         spec: Styles, horizons and delays.
 
     Raises:
-        ValueError: A style is no feature of the panel, or too few dates were scored.
+        ValueError: A style is not a feature of the panel, or too few dates were scored.
     """
     styles = spec.chosen(panel.features)
     rows, columns = places(aligned, panel)

@@ -24,7 +24,7 @@ def regimes(
     """Every regime of the tested dates: its kind, its name, (D,) bool the dates in it.
 
     The volatility of a date uses returns up to that date. The borders of the terciles are those of
-    the tested dates, so the split describes the past and is no trading rule.
+    the tested dates, so the split describes the past and is not a trading rule.
 
     Args:
         dates: (D,) datetime64, increasing.

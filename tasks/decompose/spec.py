@@ -29,14 +29,14 @@ class DecompositionSpec(Spec):
         """The style columns among the ``features`` of a panel.
 
         Raises:
-            ValueError: A style is no feature.
+            ValueError: A style is not a feature.
         """
         if self.styles is None:
             return tuple(name for name in STYLES if name in features)
         unknown = [name for name in self.styles if name not in features]
         if unknown:
             raise ValueError(
-                f"decomposition.styles names {unknown[0]!r}, which is no feature of the panel; "
+                f"decomposition.styles names {unknown[0]!r}, which is not a feature of the panel; "
                 f"there are {', '.join(features)}"
             )
         return self.styles

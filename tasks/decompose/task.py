@@ -38,7 +38,7 @@ def decompose_forecasts(
     spec: DecompositionSpec,
     outside: Collection[str],
 ) -> Decomposition:
-    """Styles, single features, regimes, horizons and delays; ``outside`` are no candidates."""
+    """Styles, single features, regimes, horizons and delays; ``outside`` are not candidates."""
     cube, rows = cube_of(forecasts), rows_of(panel, data)
     aligned = aligned_of(cube)
     return decompose(

@@ -45,7 +45,7 @@ def audited(
         advance: Called after each run of the forecaster.
 
     Raises:
-        DataError: The forecaster, its target or the data fail: this is no leak.
+        DataError: The forecaster, its target or the data fail: this is not a leak.
     """
     try:
         options = replace(options, target=labels_named(target, rows))

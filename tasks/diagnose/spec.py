@@ -49,7 +49,7 @@ def by_column(column: str, rows: pd.DataFrame) -> pd.Series:
 
 
 def purged_by(known_at: Mapping[str, str], target: object) -> Mapping[str, str]:
-    """The columns of ``known_at`` that a fold is purged by: the target, or all if it is no column.
+    """The columns of ``known_at`` that a fold is purged by: the target; all if it is not one.
 
     A feature that is published late needs no purge.
     """

@@ -51,7 +51,7 @@ def share_outside(
 
     Args:
         reference: Profile of every feature; one without training values has no range.
-        cells: (N, F); NaN is no value. A feature without a value has a share of 0.
+        cells: (N, F); NaN is not a value. A feature without a value has a share of 0.
         features: F names.
     """
     ends = [(reference[name].low, reference[name].high) for name in features]

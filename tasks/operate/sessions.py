@@ -29,10 +29,10 @@ def sessions_after(newest: date, night: date, calendar: str | None = None) -> in
 
 
 def closed(night: date, calendar: str | None) -> str:
-    """That a night is no session of its exchange, as a clause; empty if it is, or without one."""
+    """Why a night is not a session of its exchange, as a clause; empty if it is, or without one."""
     if calendar is None or exchange(calendar, night, night).is_session(str(night)):
         return ""
-    return f"{night} is no session of {calendar}"
+    return f"{night} is not a session of {calendar}"
 
 
 def exchange(calendar: str, first: date, last: date) -> Any:

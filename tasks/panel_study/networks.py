@@ -61,7 +61,7 @@ def network_scores(
         spec: The styles.
 
     Raises:
-        ValueError: The forecasts cannot be aligned, or a style is no feature of the panel.
+        ValueError: The forecasts cannot be aligned, or a style is not a feature of the panel.
     """
     cube = cube_of(forecasts)
     aligned = aligned_of(cube)

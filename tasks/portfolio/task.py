@@ -27,7 +27,7 @@ def align_all(forecasts: pd.DataFrame | Tables) -> Aligned:
     """Forecasts on common cells, labelled or not.
 
     A portfolio buys a stock before anybody knows whether it will have a label: stocks that are
-    delisted within the horizon count. In place of the target stands the number of the stock.
+    delisted within the horizon count. The target is replaced by the stock's number.
     """
     cube = cube_of(forecasts)
     numbers = np.arange(len(cube.symbols), dtype=float)

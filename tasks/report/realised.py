@@ -12,7 +12,7 @@ from foldproof.tasks.operate.monitoring.monitor_text import realised_text
 from foldproof.tasks.report import style
 
 COLOURS = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.SKY)
-"""Colours of the versions, in turn; with more versions, only the marks on top name them."""
+"""Colours of the versions, in turn; with more versions, the labels at the top tell them apart."""
 LABEL_ROOM = 0.03
 """Width of a version's label, as a share of the dates shown."""
 TICKS = 6

@@ -33,7 +33,7 @@ class CombinatorialPurged(Spec):
 
     .. warning::
 
-        A model is trained on dates after its test groups, so this is no simulation of what would
+        A model is trained on dates after its test groups, so this is not a simulation of what would
         have been earned. It gives several paths through the same history, and with them the range
         of a result. Choose with it; report walk-forward. A window that ends after a test group may
         read rows of that group; an embargo of at least the window less one row less the horizon

@@ -16,7 +16,7 @@ PLANS: Mapping[str, type[WalkForward] | type[CombinatorialPurged]] = MappingProx
 
 
 def walk_forward_of(split: SplitPlan, step: str) -> WalkForward:
-    """``split`` itself; PlanError if it is no walk-forward plan, which ``step`` needs."""
+    """``split`` itself; PlanError if it is not a walk-forward plan, which ``step`` needs."""
     if not isinstance(split, WalkForward):
         raise PlanError(
             f"{step} needs split.plan walk_forward: with {split.plan} a model is trained on dates "

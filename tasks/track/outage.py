@@ -26,7 +26,7 @@ class NoAnswerError(ValueError):
 def is_outage(error: BaseException) -> bool:
     """Whether the store did not answer, so that the same request may succeed later.
 
-    A full disk of this machine is no outage.
+    A full disk of this machine is not an outage.
     """
     return not disk_full(error) and any(map(no_answer, chain(error)))
 

@@ -36,7 +36,7 @@ def test_a_style_that_is_no_feature_is_refused_before_training() -> None:
     experiment = SimpleNamespace(decomposition=DecompositionSpec(styles=("size",)))
     panel = SimpleNamespace(features=("value", "size"))
     require_styles(experiment, panel)  # type: ignore[arg-type]
-    with pytest.raises(DataError, match=r"names 'size', which is no feature of the panel"):
+    with pytest.raises(DataError, match=r"names 'size', which is not a feature of the panel"):
         require_styles(experiment, SimpleNamespace(features=("value",)))  # type: ignore[arg-type]
 
 

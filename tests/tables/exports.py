@@ -420,14 +420,14 @@ CONVERTED: Mapping[str, Export] = MappingProxyType({
     ),
     "lines of a vendor before the header": Export(
         "prices.csv", csv(long(), before="# source: vendor\n# all rights reserved\n\n"),
-        r"lines 1 to 3 are no part of the table \('# source: vendor'\)",
+        r"lines 1 to 3 are not part of the table \('# source: vendor'\)",
     ),
     "title line with commas": Export(
-        "prices.csv", csv(long(), before="Daily prices, adjusted\n"), "line 1 is no part"
+        "prices.csv", csv(long(), before="Daily prices, adjusted\n"), "line 1 is not a part"
     ),
     "total at the end": Export(
         "prices.csv", csv(long(), after="\nCopyright of the vendor\n"),
-        r"lines from 123 on are no part of the table \('Copyright of the vendor'\)",
+        r"lines from 123 on are not part of the table \('Copyright of the vendor'\)",
     ),
     "no header": Export(
         "prices.csv",

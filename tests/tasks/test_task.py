@@ -67,7 +67,7 @@ def test_a_file_that_asks_to_be_unpickled_is_neither_read_nor_run(
         (tmp_path / "results" / "unit").write_text(content)
         assert not store.exists("unit")
     assert not (tmp_path / "OWNED").exists()
-    with pytest.raises(ValueError, match="is no complete result"):
+    with pytest.raises(ValueError, match="is not a complete result"):
         store.read("unit")
 
 

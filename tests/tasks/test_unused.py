@@ -52,7 +52,7 @@ def test_only_what_can_be_made_again_and_was_not_used_goes(home: Path) -> None:
         "panels/panel-new/notes.json", "results/train-new",
         "scores/model/2020-01-01.parquet", "scores/another/2019-12-31.parquet", "mlflow.db",
     }  # fmt: skip
-    remove(found)  # a second time is no error
+    remove(found)  # a second time is not an error
 
 
 def test_a_use_is_noted_without_a_change_of_the_file(home: Path) -> None:
@@ -80,5 +80,5 @@ def test_spans_of_time(text: str, span: timedelta) -> None:
 
 @pytest.mark.parametrize("text", ["", "d", "30", "-1d", "1.5d", "30 d", "٣d", "9999999d", "30m"])
 def test_other_texts_are_no_spans(text: str) -> None:
-    with pytest.raises(ValueError, match="is no span of time; write it as 12h, 30d or 2w"):
+    with pytest.raises(ValueError, match="is not a span of time; write it as 12h, 30d or 2w"):
         duration(text)

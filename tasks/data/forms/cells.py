@@ -40,7 +40,7 @@ def date_column(frame: pd.DataFrame) -> Dated:
         if way is not None and (column == named or looks_dated(frame[column])):
             return Dated(str(column), way)
     if error is None and named is not None:
-        return Dated(str(named))  # some cells are no dates: reading it names the first one
+        return Dated(str(named))  # some cells are not dates: reading it names the first one
     return Dated(None, error=error)
 
 

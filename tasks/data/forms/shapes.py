@@ -26,7 +26,7 @@ FACTORS: Mapping[str, tuple[str, str]] = {
 """Raw close -> the name of its factor, and how the adjusted close is made (CRSP,
 Compustat, Tushare)."""
 MONEY = r"[$€£¥,\s]"
-"""Signs that stand in prices as text."""
+"""Currency signs found in text prices."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,7 @@ def shaped(
     if nameless_dates(frame):
         frame = frame.rename_axis("date").reset_index()
         read = read.call("rename_axis", "date").call("reset_index")
-        said, faulty = (*said, "its dates stand in an index without a name"), True
+        said, faulty = (*said, "its dates are in an unnamed index"), True
     elif any(one is not None for one in frame.index.names):
         frame, read = frame.reset_index(), read.call("reset_index")
     frame = frame.rename(columns=str)
@@ -285,7 +285,7 @@ def stacked(
     above = ", ".join(map(str, names[:3]))
     shown = (
         f"its header has two lines, fields ({above}) and symbols "
-        f"({', '.join(map(str, symbols[:3]))}), so it is no long table"
+        f"({', '.join(map(str, symbols[:3]))}), so it is not a long table"
     )
     kept = {role: str(one) for role, one in roles.items() if one is not None}
     return Form(name, LEVELS, kept, (*said, shown), chain)

@@ -112,7 +112,7 @@ def text_form(file: Path) -> TextForm:
     filled = [k for k, row in enumerate(rows) if any(cell.strip() for cell in row)]
     width = Counter(len(rows[k]) for k in filled[:LOOKED_AT]).most_common(1)[0][0]
     if width < 2:
-        raise UnreadableError("no separator gives it two columns; it is no table of prices")
+        raise UnreadableError("no separator gives it two columns; it is not a table of prices")
     first = next(k for k in filled if len(rows[k]) == width)
     last = next(k for k in reversed(filled) if len(rows[k]) == width)
     options: dict[str, Any] = {}
@@ -137,7 +137,7 @@ def text_form(file: Path) -> TextForm:
     if behind and not any(is_text_date(cell) for k in behind for cell in rows[k][:2]):
         options |= {"skipfooter": len(lines) - last - 1, "engine": "python"}
         shown = lines[behind[0]].strip()[:30]
-        said.append(f"lines from {behind[0] + 1} on are no part of the table ({shown!r})")
+        said.append(f"lines from {behind[0] + 1} on are not part of the table ({shown!r})")
     cells = [rows[k] for k in filled if first <= k <= last and len(rows[k]) == width]
     header = not any(is_number(cell) for cell in cells[0]) or len(cells) == 1
     if not header:

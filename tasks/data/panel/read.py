@@ -182,7 +182,7 @@ def as_written(frame: pd.DataFrame, written: Mapping[str, str]) -> pd.DataFrame:
 
 
 def unchanged(out: pd.DataFrame, given: pd.DataFrame, name: str) -> bool:
-    """Whether a column is returned as it was given: then it is no feature."""
+    """Whether a column is returned as it was given: then it is not a feature."""
     column = out[name]
     return isinstance(column, pd.Series) and column.equals(given[name])
 

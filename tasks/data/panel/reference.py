@@ -107,7 +107,7 @@ def fetch(ref: PanelRef, storage: str, folder: Path) -> None:
         draft.mkdir()
         for name, known in ref.files:
             if Path(name).name != name:
-                raise DataError(f"{name!r} is no name of a file of a panel")
+                raise DataError(f"{name!r} is not a name of a file of a panel")
             get(storage, f"{ref.place}/{name}", draft / name)
             if sum_of(draft / name) != known:
                 raise DataError(

@@ -185,7 +185,7 @@ def not_numbers(column: pd.Series) -> str:
 
 
 def what_is(value: Any) -> str:
-    """A word for cells like ``value``, which is no number."""
+    """A word for cells like ``value``, which is not a number."""
     if isinstance(value, date | np.datetime64):
         return "dates"
     if isinstance(value, timedelta | np.timedelta64):
@@ -205,7 +205,7 @@ def truth(rows: Rows, name: str) -> pd.Series:
 
 
 def is_blank(cell: Any) -> bool:
-    """Whether a cell has nothing to show; a list in a cell is no missing value."""
+    """Whether a cell has nothing to show; a list in a cell is not a missing value."""
     return bool(pd.isna(cell) or cell == "") if types.is_scalar(cell) else False
 
 

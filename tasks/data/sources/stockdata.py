@@ -41,19 +41,19 @@ SPLITS: Mapping[float, float] = MappingProxyType({
 })  # fmt: skip
 """New shares for an old one -> largest relative distance from it of the ratio of the closes.
 
-The rarer a fall of that size is, the wider the range: a stock that falls by 29 % is no rarity
+The rarer a fall of that size is, the wider the range: a stock that falls by 29 % is not rare
 (Lexmark on 2005-10-04), one that falls by 77 % has split 5 for 1 and gained (Titanium Metals on
 2004-08-27). Splits smaller than 3 for 2, such as 5 for 4, cannot be distinguished from a fall.
 """
 LOWEST = 20.0
-"""Lowest close, in dollars, before a split. Companies split shares that are dear: below, a fall by
+"""Lowest close, in dollars, before a split. Companies split expensive shares: below, a fall by
 a third is bad news (Nvidia on 2004-08-06)."""
 MERGED, MERGED_DISTANCE = tuple(range(2, 11)), 0.07
 """Old shares for a new one in a reverse split, and the largest relative distance of the ratio."""
 HIGHEST = 10.0
 """Highest close, in dollars, before a reverse split, which cheap stocks make."""
 LARGE = 1 / 3
-"""Moves that are no split are listed if the price fell by more than this share, or rose by as much
+"""Moves other than splits are listed if the price fell by more than this share, or rose by as much
 as makes up for such a fall."""
 HOLIDAYS = (
     Holiday("New Year's Day", month=1, day=1, observance=sunday_to_monday),

@@ -15,7 +15,7 @@ MOST = 200_000_000
 NEIGHBOURS = 50
 """Rows of one date that are compared with each row."""
 CHANCE = 0.01
-"""Equal rows are no evidence if the chance of finding one among those searched exceeds this."""
+"""Equal rows are not evidence if the chance of finding one among those searched exceeds this."""
 AROUND = 16
 """Values on either side of a value that estimate the density there."""
 

@@ -23,7 +23,7 @@ def undeclared_findings(
     Without ``known_at`` a cell counts as known on its date. A forecaster that reads labels as
     features, or trains on labels up to the test block, would then be called clean. A label of the
     next k dates is missing on the newest k dates of all symbols, and is recognised by that. So is a
-    column whose delivery ended early: this is no proof of a leak.
+    column whose delivery ended early: this is not proof of a leak.
 
     Args:
         reference: The run on the unchanged data.

@@ -180,7 +180,7 @@ def tested_changed(unit: Unit, panel: Panel, generator: Generator) -> Panel:
 
     These are all labels that overlap a tested one, and the inputs of the tested dates, but of no
     later ones: training windows may read those. The inputs stay if the input normalizer is computed
-    from earlier dates: then those of later training rows depend on them, which is no leak.
+    from earlier dates: then those of later training rows depend on them, which is not a leak.
     """
     known = known_rows(panel.dates, panel.label_end)
     changed = panel

@@ -56,7 +56,7 @@ def audit_module(
     tests run on copies with dropout off: the module, its buffers and modes, and the global random
     state do not change. A module that runs in float64 is tested in float64.
 
-    Dependence on samples of the same date is no look-ahead, since they are known together.
+    Dependence on samples of the same date is not look-ahead, since they are known together.
 
     With targets, two statistical tests measure the effect of the coupling: whether forecasts rank
     better in training mode, and when dates share a batch.

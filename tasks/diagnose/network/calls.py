@@ -58,7 +58,7 @@ def fresh_call(module: nn.Module, windows: Tensor, dates: Tensor, seed: int) -> 
 def gradients() -> Iterator[None]:
     """Autograd on and cuDNN off, since cuDNN refuses the backward pass of an LSTM in eval mode.
 
-    Training mode is no alternative: it turns on the batch statistics under test.
+    Training mode is not an alternative: it turns on the batch statistics under test.
     """
     with (
         torch.inference_mode(False),

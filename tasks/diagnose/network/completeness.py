@@ -20,7 +20,7 @@ SHRINKS = 0.5
 ROUNDING = 1000.0
 """Gaps up to this many machine epsilons are rounding."""
 SHARED = 10.0
-"""If the gaps of samples exceed that of the batch by this factor, they cancel in the sum over the
+"""If sample gaps exceed the batch gap by this factor, they cancel in the sum over the
 batch: samples share statistics."""
 OPEN = 0.01
 """An effect is called detached if derivatives leave more than this share of it unexplained."""
@@ -95,7 +95,7 @@ def completeness_split(batch: TestBatch, differences: FiniteDifferences) -> Find
     later = _later_effect(batch, start, float(change))
     detached = later.size > threshold and _unexplained(batch, start, later) > OPEN
     path = "beyond derivatives" if detached else "through derivatives"
-    harmless = ", so this is no look-ahead" if split.own > floor else ""
+    harmless = ", so this is not look-ahead" if split.own > floor else ""
     return exact_finding(
         TEST.key,
         batch.stage,

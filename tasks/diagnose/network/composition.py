@@ -77,7 +77,7 @@ def _detail(found: Coupling, tolerance: float, kind: str, claim: str | None, bro
     if found.over_samples:
         text += f": {OVER_SAMPLES}"
     if kind == "date":
-        text += ": the cross-section of its own date, which is no look-ahead"
+        text += ": the cross-section of its own date, which is not look-ahead"
     if claim is not None:
         text += f"; claimed: {claim}, measured in the network: {kind}"
         text += ", which contradicts the claim" if broken else ""

@@ -66,7 +66,7 @@ def jacobian(batch: TestBatch, differences: FiniteDifferences) -> Finding:
         \sum_i \sum_j |\partial f_i / \partial x_j|
 
     For outputs that are one per step, later steps of the own window count as later too.
-    Derivatives with respect to samples of the same date are no look-ahead.
+    Derivatives with respect to samples of the same date are not look-ahead.
 
     .. warning::
 

@@ -131,7 +131,7 @@ def run(transform: Transform, data: pd.DataFrame) -> pd.DataFrame:
     """Features of a copy of ``data``, without the key columns.
 
     Raises:
-        ValueError: The result is no table, or has rows that are not in ``data``.
+        ValueError: The result is not a table, or has rows that are not in ``data``.
     """
     out = transform(data.copy())
     if not isinstance(out, pd.DataFrame):

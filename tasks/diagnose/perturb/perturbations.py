@@ -98,7 +98,7 @@ DOSES = by_key(
     Perturbation("tremor", "changes of a thousandth", tremble),
 )
 """Tell a leak from the rounding of an exploded cell: a leak moves results in proportion to the
-change of later rows, rounding does not. They are no tests of their own."""
+change of later rows, rounding does not. They are not tests of their own."""
 
 
 def checked_names(names: tuple[str, ...]) -> tuple[str, ...]:

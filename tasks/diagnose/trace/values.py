@@ -62,7 +62,7 @@ def plain(array: np.ndarray) -> np.ndarray:
 
 
 def parts_of(value: object) -> list[tuple[str, object]]:
-    """Named parts of a value that is no number, text or array of numbers."""
+    """Named parts of a value that is not a number, text or array of numbers."""
     if isinstance(value, np.ndarray):
         return parts_of_array(value)
     if isinstance(value, nn.Module):

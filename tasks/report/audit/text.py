@@ -166,7 +166,7 @@ def where_it_enters(report: LeakReport) -> str:
         return "No test found a leak."
     places = " ".join(f"At {f.stage}: {witness_text(f)}." for f in leaks)
     mended = "; ".join(dict.fromkeys(cause.fix for cause in causes_of(report) if cause.fix))
-    fix = f" To mend it, {mended}." if mended else ""
+    fix = f" To fix it, {mended}." if mended else ""
     return f"{places} Everything computed from it changes too.{fix}"
 
 

@@ -13,7 +13,7 @@ from foldproof.tasks.report.audit.text import ahead_text
 from foldproof.tasks.report.text import minus
 
 SHADE = "#eef0f3"
-"""Background of dates that are no evidence."""
+"""Background of dates that are not evidence."""
 WIDE, HIGH = 8.6, 3.1
 """Inches."""
 DATES = 6
@@ -66,7 +66,7 @@ def shown_change(excerpt: Excerpt, witness: Witness, past: int) -> int | None:
     if witness.date in excerpt.dates:
         return excerpt.dates.index(witness.date)
     before, after = np.array(excerpt.before[:past]), np.array(excerpt.after[:past])
-    with np.errstate(invalid="ignore"):  # two infinities of one sign are no change
+    with np.errstate(invalid="ignore"):  # two infinities of one sign do not differ
         changes = np.nan_to_num(np.abs(after - before), nan=0.0)
     if not changes.any():
         changes = (np.isnan(before) != np.isnan(after)).astype(float)

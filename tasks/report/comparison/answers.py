@@ -29,7 +29,7 @@ def best_normalization(results: Results) -> Answer:
     if not candidates:
         return Answer(
             "Nothing to recommend: every variant leaks.",
-            "A variant that sees the future is no candidate, however high its rank IC.",
+            "A variant that sees the future is not a candidate, however high its rank IC.",
         )
     best = (kept or candidates)[0]
     skilled = results.rank_ic(best).low > 0

@@ -63,7 +63,7 @@ def draw_exposures(figure: Figure, axis: Axes, table: pd.DataFrame, styles: Sequ
 
 
 def row_color(results: Results, name: str) -> str:
-    """The colour of a row in the ranking; that of a reference for the ensemble and features."""
+    """The colour of a row in the ranking; the ensemble and features look like a reference."""
     if is_reference(name):
         return KINDS["reference"].color
     return KINDS[kind_of(results, name)].color

@@ -36,7 +36,7 @@ def found(results: PanelStudyResults) -> str:
         f"{in_a_word(pooled)}. Over {panels} real panels, against {label(results.reference)}"
         f"{apart}: "
         f"{'; '.join(parts)} (Holm over all of these, {results.statistics.level:.0%}). The largest "
-        f"difference in rank IC is that of {largest(pooled)}."
+        f"difference in rank IC: {largest(pooled)}."
     )
 
 

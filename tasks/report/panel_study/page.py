@@ -20,7 +20,7 @@ FIXED = (
     "panel", "role", "measure", "variant", "value", "gain", "error", "low", "high", "against", "p",
     "p_equivalent", "detectable", "leak", "seeds", "dates", "stocks", "mean_epochs",
 )  # fmt: skip
-"""Columns of the table of panels that are no chosen settings."""
+"""Columns of the table of panels that are not chosen settings."""
 
 
 def study_report(results: PanelStudyResults) -> Report:

@@ -23,7 +23,7 @@ INNER = "mlflow.server.fastapi_app:app"
 GUARDED = f"{Path(__file__).stem}:app"
 """The same behind the password; each of the server's processes imports it by this name."""
 OPEN = ("/health",)
-"""Paths that answer everybody: whether the server is alive."""
+"""Paths that need no password: whether the server is alive."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

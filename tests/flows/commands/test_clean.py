@@ -75,5 +75,5 @@ def test_a_server_lets_clean_work_between_its_runs(
 def test_a_span_that_cannot_be_read_is_reported(home: Path) -> None:
     done = run("--older", "soon")
     assert (done.returncode, done.stderr) == (
-        2, "error: 'soon' is no span of time; write it as 12h, 30d or 2w\n",
+        2, "error: 'soon' is not a span of time; write it as 12h, 30d or 2w\n",
     )  # fmt: skip

@@ -123,7 +123,7 @@ def test_a_server_that_cannot_start_reports_the_reason_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
-    (tmp_path / "prefect.db").write_bytes(b"this is no database, and longer than a header" * 50)
+    (tmp_path / "prefect.db").write_bytes(b"this is not a database, and longer than a header" * 50)
     server = Server(tmp_path / "server.log")
     try:
         with pytest.raises(ServerError, match=r"file is not a database.*remove .*") as caught:

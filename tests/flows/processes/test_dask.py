@@ -220,7 +220,7 @@ def test_a_module_that_is_not_there_is_named(
 
 def test_a_path_that_leaves_the_folder_is_refused(own_modules: None) -> None:
     evil = dask_worker.OwnCode("evil", (("../../evil.py", b""),), ())
-    with pytest.raises(WorkerError, match="is no path of a module"):
+    with pytest.raises(WorkerError, match="is not a path of a module"):
         use(evil)
 
 
@@ -241,7 +241,7 @@ def test_panels_travel_by_reference(ticket: Ticket, tmp_path: Path, monkeypatch)
     found = worker / ".foldproof" / "panels" / panel.name
     assert here(sent) == given | {"panel": found, "panels": (found, found)}
     assert (found / "values.npy").read_bytes() == (panel / "values.npy").read_bytes()
-    with pytest.raises(WorkerError, match="is no panel"):
+    with pytest.raises(WorkerError, match="is not a panel"):
         cluster.by_reference({"rows": tmp_path})
     (panel / "rows.arrow").unlink()  # else a worker would read a source of its own
     with pytest.raises(WorkerError, match="so they cannot travel to the workers"):

@@ -113,8 +113,8 @@ def test_what_is_no_grouping_says_so(name, says):
     ("name", "says"),
     [
         ("zscore(noise) & cs_rank(price)", "leaves out the feature 'tied'; name it in a group, or"),
-        ("zscore(nois*) & cs_rank(prices *)", "'prices' is no feature .* did you mean price"),
-        ("zscore(*) & cs_rank(price)", "'price' is no feature of the panel that an earlier group"),
+        ("zscore(nois*) & cs_rank(prices *)", "'prices' is not a feature .* did you mean price"),
+        ("zscore(*) & cs_rank(price)", "'price' is not a feature that an earlier group"),
     ],
 )
 def test_features_that_do_not_fit_the_groups_are_named(name, says):

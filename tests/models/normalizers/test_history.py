@@ -251,7 +251,7 @@ def test_a_symbol_that_is_used_again_has_no_history(small, normalizer):
 
 
 def test_a_member_without_values_keeps_its_history():
-    """A date without a value of one group of features is no gap in a stock's history."""
+    """A date without a value of one group of features is not a gap in a stock's history."""
     values, member = torch.arange(60.0).reshape(60, 1, 1), torch.ones(60, 1, dtype=torch.bool)
     values[30:40] = torch.nan
     found = RollingZScore(50, 10).apply(values, member, {}).values[40, 0, 0]

@@ -80,7 +80,7 @@ def test_equal_variants_stay_in_the_set(table) -> None:
 
 
 def test_gains_of_variants_with_batches_of_their_own_are_over_the_reference_on_the_same() -> None:
-    """``batch_norm_date`` needs date blocks; the name that is no variant needs nothing."""
+    """``batch_norm_date`` needs date blocks; the name that is not a variant needs nothing."""
     names = ["none", "zscore", "batch_norm_date", "causal_batch_norm", "ref:ridge", "outside model"]
     assert bases_of(names, "zscore") == dict.fromkeys(names, "zscore")
     partner = "zscore @ date_block"
@@ -94,7 +94,7 @@ def test_gains_of_variants_with_batches_of_their_own_are_over_the_reference_on_t
 
 
 def test_a_partner_takes_the_place_of_the_reference_in_every_figure_of_a_gain(table) -> None:
-    """Batches that cost skill are no fault of a normalization that needs them."""
+    """Batches that cost skill are not the fault of a normalization that needs them."""
     given, target = forecasts()
     rng = np.random.default_rng(1)
     common = given["none"]

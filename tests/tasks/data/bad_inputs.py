@@ -164,7 +164,7 @@ CASES = [
     Case(
         "two header lines of yfinance",
         "Price,Close,Close\nTicker,AAA,BBB\nDate,,\n2020-01-02,1,2\n2020-01-03,1,2\n",
-        "{path}: its header has two lines, fields (Close) and symbols (AAA, BBB), so it is no long table: run foldproof init {path}, or in Python (import pandas as pd) pd.read_csv('{path}', header=[0, 1], index_col=0).stack(level=1).rename_axis(index=['date', 'symbol'], columns=None).reset_index().to_csv('{folder}/prices_long.csv', index=False)",
+        "{path}: its header has two lines, fields (Close) and symbols (AAA, BBB), so it is not a long table: run foldproof init {path}, or in Python (import pandas as pd) pd.read_csv('{path}', header=[0, 1], index_col=0).stack(level=1).rename_axis(index=['date', 'symbol'], columns=None).reset_index().to_csv('{folder}/prices_long.csv', index=False)",
     ),
     Case(
         "one stock without a column of symbols",
@@ -174,7 +174,7 @@ CASES = [
     Case(
         "line of a vendor before the header",
         "# vendor\n" + GOOD,
-        "{path}: line 1 is no part of the table ('# vendor'): run foldproof init {path}, or in Python (import pandas as pd) pd.read_csv('{path}', skiprows=1, converters={{'symbol': str}}).to_csv('{folder}/prices_long.csv', index=False)",
+        "{path}: line 1 is not a part of the table ('# vendor'): run foldproof init {path}, or in Python (import pandas as pd) pd.read_csv('{path}', skiprows=1, converters={{'symbol': str}}).to_csv('{folder}/prices_long.csv', index=False)",
     ),
     Case(
         "duplicate column",

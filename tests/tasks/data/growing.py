@@ -34,7 +34,7 @@ def nights(seed: int, first: int = 30, then: int = 6) -> Iterator[pd.DataFrame]:
     at = 0
     for size in (first, *rng.integers(1, 4, then)):
         held = rng.random((size, len(symbols))) < 0.8
-        held[:, 0] = True  # a day without a row is no day
+        held[:, 0] = True  # a day without a row does not count
         held[:, 5] &= at > 0
         held[:, 6] &= at == 0
         day, symbol = held.nonzero()

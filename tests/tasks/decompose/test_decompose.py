@@ -204,7 +204,7 @@ def test_too_few_stocks_for_the_styles_leave_out_the_neutral_rank_ic(case: Case)
 
 
 def test_an_unknown_style_is_named() -> None:
-    with pytest.raises(ValueError, match=r"names 'sise', which is no feature .* size, value"):
+    with pytest.raises(ValueError, match=r"names 'sise', which is not a feature .* size, value"):
         DecompositionSpec(styles=("sise",)).chosen(("size", "value"))
     assert DecompositionSpec().chosen(("beta_63", "x")) == ("beta_63",)
 

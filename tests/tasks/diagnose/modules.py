@@ -74,7 +74,7 @@ class Counting(nn.Module):
 
 
 class Remembering(nn.Module):
-    """Keeps the last mean in an attribute that is no buffer."""
+    """Keeps the last mean in an attribute that is not a buffer."""
 
     def __init__(self):
         super().__init__()

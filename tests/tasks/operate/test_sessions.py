@@ -44,8 +44,8 @@ def test_a_holiday_of_the_exchange_is_no_session() -> None:
     assert sessions_after(WEDNESDAY, MONDAY, "XNYS") == 2
     assert sessions_after(WEDNESDAY, THANKSGIVING, "XLON") == 1
     assert sessions_after(MONDAY, WEDNESDAY, "XNYS") == 0
-    assert closed(THANKSGIVING, "XNYS") == "2022-11-24 is no session of XNYS"
-    assert closed(date(2022, 11, 26), "XNYS") == "2022-11-26 is no session of XNYS"
+    assert closed(THANKSGIVING, "XNYS") == "2022-11-24 is not a session of XNYS"
+    assert closed(date(2022, 11, 26), "XNYS") == "2022-11-26 is not a session of XNYS"
     assert closed(FRIDAY, "XNYS") == closed(THANKSGIVING, "XLON") == ""
 
 

@@ -11,7 +11,7 @@ def test_sharpe_is_the_mean_over_the_standard_deviation_of_a_year() -> None:
     expected = DAILY.mean() / DAILY.std(ddof=1) * 252**0.5
     assert sharpe(DAILY) == pytest.approx(expected)
     assert np.isnan(sharpe(np.zeros(4)))
-    assert np.isnan(sharpe(1e-14 * DAILY))  # rounding is no risk
+    assert np.isnan(sharpe(1e-14 * DAILY))  # rounding is not risk
 
 
 def test_drawdown_is_the_largest_fall_of_the_sum_from_a_peak() -> None:

@@ -353,7 +353,7 @@ def asked_besides(key: dict, own: np.ndarray, rng: np.random.Generator) -> list[
 
 
 def checks_of(fold) -> pd.DataFrame:
-    """Two checks of two variants that are no candidates for the best, one of them failed."""
+    """Two checks of two variants that are not candidates for the best, one of them failed."""
     who = (fold.number, 0)
     rows = [
         ("revin", *who, "completeness", 0.0, np.nan, np.nan, 0.0, True, "adds up"),

@@ -149,7 +149,7 @@ def test_a_picture_has_the_same_bytes_each_time_and_ids_of_its_own() -> None:
     for found, svg in zip(ids, (one, other), strict=True):
         used = set(re.findall(r'(?:url\(#|href="#)([^")]+)', svg.decode()))
         assert used == found, "an id without use, or a link to no id"
-    assert b"#f5d67a" in one, "a colour is no link"
+    assert b"#f5d67a" in one, "a colour is not a link"
     assert b"<style" not in one
     assert b"metadata" not in one
 

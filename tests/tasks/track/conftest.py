@@ -21,7 +21,7 @@ OTHERS_WARNINGS = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Warnings that MLflow brings upon itself are no errors here."""
+    """Warnings that MLflow brings upon itself are not errors here."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             for text in OTHERS_WARNINGS:

@@ -25,7 +25,7 @@ def note(x: Tensor) -> Tensor:
 
 def test_the_two_readings_rank_differently() -> None:
     inputs, dates = cross_sections()
-    # the parity moves the forecast but is no feature: differentiate the first five only
+    # the parity moves the forecast but is not a feature: differentiate the first five only
     partials = mean_partial_derivatives(note, inputs, dates, chunk=5000)
     a, b = partials.mean_partial, partials.mean_abs_partial
     se = np.sqrt(2 / np.pi / STOCKS)  # mean of |mean of STOCKS standard normals|

@@ -50,7 +50,7 @@ def test_a_stock_that_ends_within_the_horizon_earns_the_delisting_return() -> No
     assert np.isnan(plain[2:, 0]).all()
     assert np.isnan(got[5:, 0]).all()  # nothing to buy at the next close
     np.testing.assert_array_equal(got[:, 1:], plain[:, 1:])
-    assert np.isnan(got[[0, 3], 1]).all()  # a gap is no delisting
+    assert np.isnan(got[[0, 3], 1]).all()  # a gap is not a delisting
     late = forward_return(price[:7], 3, -0.3)
     assert np.isnan(late[3:]).all()  # labels that end after the data are not known
 

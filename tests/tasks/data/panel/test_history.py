@@ -79,7 +79,7 @@ def test_dates_are_kept_on_both_ends() -> None:
 def test_short_symbols_are_dropped_and_counted() -> None:
     long = rows_of([str(day) for day in DAYS]).frame
     short = rows_of([str(day) for day in DAYS[:3]], "B").frame
-    long.loc[9, "price"] = np.nan  # a row without a price is no observation
+    long.loc[9, "price"] = np.nan  # a row without a price is not an observation
     rows = Rows(pd.concat([long, short], ignore_index=True), "test")
     out = with_history(rows, 9)
     assert set(out.frame["symbol"]) == {"A"}

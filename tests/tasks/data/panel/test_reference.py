@@ -78,7 +78,7 @@ def test_another_panel_under_the_same_name_is_replaced(
 
 def test_a_name_that_leaves_the_folder_is_refused(ref: PanelRef, cache: Path) -> None:
     outside = replace(ref, files=(("../outside", ref.files[0][1]),))
-    with pytest.raises(DataError, match="is no name of a file"):
+    with pytest.raises(DataError, match="is not a name of a file"):
         fetched(outside, cache)
 
 

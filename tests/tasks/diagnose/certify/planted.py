@@ -56,7 +56,7 @@ class MovingBuffer(HiddenNormalizer):
 
 
 class DrawnWeights(HiddenNormalizer):
-    """Random weights that are no parameter, so no file has them."""
+    """Random weights that are not parameters, so no file has them."""
 
     def __init__(self, size):
         super().__init__()
@@ -67,7 +67,7 @@ class DrawnWeights(HiddenNormalizer):
 
 
 class Counting(HiddenNormalizer):
-    """Grows with each training pass by a count that is no buffer: a rebuilt network lacks it."""
+    """Grows with each training pass by a count that is not a buffer: a rebuilt network lacks it."""
 
     def __init__(self, size):
         super().__init__()

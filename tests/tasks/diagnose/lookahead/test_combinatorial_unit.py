@@ -31,7 +31,7 @@ def audited(trained, panel, fold, variant):
 
 @pytest.mark.parametrize("variant", ["zscore", "rolling_zscore"])
 def test_honest_units_are_clean(variant, trained, panel, split) -> None:
-    """Rolling statistics after a test group depend on its inputs, which is no leak."""
+    """Rolling statistics after a test group depend on its inputs, which is not a leak."""
     found, verdict = audited(trained, panel, split, variant)
     assert verdict is Verdict.CLEAN
     assert found["serve_invariance"].value == found["train_invariance"].value == 0

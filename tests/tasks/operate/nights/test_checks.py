@@ -114,7 +114,7 @@ def test_age_counts_from_the_end_of_validation(
 def test_a_symbol_that_left_the_universe_needs_no_score_after_five_dates(
     champion: Champion, raw: Rows, when: date
 ) -> None:
-    """A symbol whose last row is a week old; and one that says it is no member any more."""
+    """A symbol whose last row is a week old; and one that says it is not a member any more."""
     old = raw[(raw["symbol"] != "S000") | (raw["date"] < pd.Timestamp(when - timedelta(days=14)))]
     assert checked(champion, old, when)["coverage"].detail == "15 of 15 symbols"
     gone = raw.assign(member=(raw["symbol"] != "S000") | ~newest(raw, when))

@@ -162,4 +162,4 @@ def test_the_page_of_a_network_names_one_cause_its_consequences_and_the_fix_once
     assert cards.count("call net.eval() before scoring") == 1
     assert "This shows in 3 more tests: State purity, at network in training mode" in cards
     assert str(price) not in text
-    assert text.count("To mend it, call net.eval() before scoring.") == 1
+    assert text.count("To fix it, call net.eval() before scoring.") == 1
