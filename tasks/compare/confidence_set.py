@@ -5,6 +5,7 @@ import numpy as np
 from foldproof.tasks.compare.resampling import (
     Sample,
     check_dates,
+    critical_value,
     resampled,
     sample_of,
     seed_variance,
@@ -65,7 +66,7 @@ def confidence_set(
     kept = np.ones(count, dtype=bool)
     while kept.sum() > 1:
         pair = kept[first] & kept[second]
-        if np.abs(t[pair]).max() <= np.quantile(drawn[:, pair].max(axis=1), level):
+        if np.abs(t[pair]).max() <= critical_value(drawn[:, pair].max(axis=1), level):
             break
         deficit = np.full(count, -np.inf)
         np.maximum.at(deficit, first[pair], -t[pair])

@@ -4,6 +4,7 @@ import numpy as np
 
 from foldproof.tasks.compare.resampling import (
     check_dates,
+    critical_value,
     mean_and_two_way_error,
     resampled,
     sample_of,
@@ -57,6 +58,6 @@ def simultaneous_intervals(
         t = np.abs(drawn_mean - mean) / np.where(usable, drawn_error, np.inf)
         largest[row] = [t[family].max(initial=0.0) for family in families]
     half = np.zeros(len(mean))
-    for family, critical in zip(families, np.quantile(largest, level, axis=0), strict=True):
-        half[family] = critical * np.where(varies, error, 0.0)[family]
+    for family, critical in zip(families, critical_value(largest, level), strict=True):
+        half[family] = np.where(varies, critical * error, 0.0)[family]
     return mean - half, mean + half

@@ -128,6 +128,17 @@ def mean_and_two_way_error(sample: Sample, horizon: int) -> tuple[np.ndarray, np
     return mean, np.hypot(error, np.sqrt(seed_variance(sample.by_seed)))
 
 
+def critical_value(largest: np.ndarray, level: float) -> np.ndarray:
+    """The quantile over draws (n, ...) of the largest ratios; infinite where it lies among such.
+
+    A draw whose error is 0 has an infinite ratio: of columns that differ on few dates, it may have
+    none of these. Between two infinite ratios numpy gives NaN, which every ratio would pass.
+    """
+    with np.errstate(invalid="ignore"):
+        found = np.quantile(largest, level, axis=0)
+    return np.where(np.isnan(found), np.inf, found)
+
+
 def two_way_test(daily: np.ndarray, horizon: int, least: float = 0.0) -> MeanTest:
     """The test of a mean over dates (D,), or over seeds and dates (N, D).
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from foldproof.tasks.compare.resampling import (
     check_dates,
+    critical_value,
     mean_and_two_way_error,
     resampled,
     sample_of,
@@ -89,7 +90,7 @@ def step_wise(t: np.ndarray, drawn: np.ndarray, level: float) -> np.ndarray:
     """
     better = np.zeros(len(t), dtype=bool)
     while not better.all():
-        critical = np.quantile(drawn[:, ~better].max(axis=1), level)
+        critical = critical_value(drawn[:, ~better].max(axis=1), level)
         added = ~better & (t > critical)
         if not added.any():
             break

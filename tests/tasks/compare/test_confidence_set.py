@@ -7,7 +7,9 @@ import pytest
 from arch.bootstrap import MCS
 
 from foldproof.tasks.compare.confidence_set import confidence_set
+from foldproof.tasks.compare.intervals import simultaneous_intervals
 from foldproof.tasks.compare.resampling import block_length, drawn_dates, sample_of
+from foldproof.tasks.compare.superior import superior
 from tests.tasks.compare.series import overlapping
 
 
@@ -72,6 +74,22 @@ def test_one_step_of_the_procedure_written_out() -> None:
         out = t_of(apart[:, 0], 0.0) > np.quantile(drawn, level)
         assert best_of(daily, horizon=3, level=level) == [not out, True]
     assert best_of(daily, horizon=3, level=0.5) == [False, True]
+
+
+def test_columns_that_differ_on_a_single_date_are_both_kept() -> None:
+    """A third of the draws lack that date: their error is 0 and their ratio infinite."""
+    first = np.random.default_rng(5).standard_normal(120)
+    second = first.copy()
+    second[40] += 3
+    daily = np.column_stack([first, second])
+    assert confidence_set(daily, 1, level=0.95, draws=300, seed=0).all()
+    gains = (second - first)[:, None]
+    (found,) = superior(gains, (np.arange(1),), 1, level=0.95, draws=300, seed=0)
+    assert not found.better.any()
+    still = np.column_stack([gains, np.zeros(120)])
+    low, high = simultaneous_intervals(still, (np.arange(2),), 1, level=0.95, draws=300, seed=0)
+    assert low[0] < 0 < high[0]
+    assert (low[1], high[1]) == (0, 0)
 
 
 def test_too_few_dates_are_refused() -> None:
