@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from foldproof.tasks.compare.resampling import two_way_test, usual_seed_variance
+from foldproof.tasks.statistics.holm import holm
 from foldproof.tasks.statistics.mean_test import MeanTest
 
 POWER = 0.8
@@ -87,13 +88,3 @@ def detectable(test: MeanTest, level: float) -> float:
     if not test.freedom:
         return float("nan")
     return test.critical(level) + float(stdtrit(test.freedom, POWER)) * test.error
-
-
-def holm(p: np.ndarray) -> np.ndarray:
-    """Holm's adjusted p-values of ``p`` (V,); NaN stays NaN and counts as a hypothesis."""
-    known = np.where(np.isnan(p), 1.0, p)
-    order = known.argsort(kind="stable")
-    stepped = np.maximum.accumulate(known[order] * np.arange(len(p), 0, -1))
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum(stepped, 1.0)
-    return np.where(np.isnan(p), np.nan, adjusted)

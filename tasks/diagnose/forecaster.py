@@ -11,7 +11,7 @@ from foldproof.tasks.diagnose import exact
 from foldproof.tasks.diagnose.data.plan import diagnose_plan
 from foldproof.tasks.diagnose.findings.catalogue import IN_THE_ROWS
 from foldproof.tasks.diagnose.findings.finding import Finding, Inflation, LeakReport, Verdict
-from foldproof.tasks.diagnose.findings.verdicts import holm
+from foldproof.tasks.diagnose.findings.verdicts import jointly
 from foldproof.tasks.diagnose.lookahead.forecasts import (
     CutChange,
     invariance_finding,
@@ -86,7 +86,7 @@ def audit_forecaster(
     found += data_findings(reference) if shared is None else shared
     if not options.quick:
         found += [*exact.network_findings(reference), *forecast_statistics(reference)]
-    found = list(holm(found, options.level))
+    found = list(jointly(found, options.level))
     return LeakReport("forecaster", tuple(with_inflation(found, reference, labels)))
 
 

@@ -10,9 +10,10 @@ import pandas as pd
 from foldproof.tasks.compare.bases import bases_of
 from foldproof.tasks.compare.resampling import two_way_test, usual_seed_variance
 from foldproof.tasks.compare.spec import StatisticsSpec
-from foldproof.tasks.compare.verdicts import Against, detectable, gain_tests, holm, verdicts_of
+from foldproof.tasks.compare.verdicts import Against, detectable, gain_tests, verdicts_of
 from foldproof.tasks.panel_study.networks import MEASURES, NetworkScores
 from foldproof.tasks.panel_study.random_effects import RandomEffects, random_effects
+from foldproof.tasks.statistics.holm import holm
 from foldproof.tasks.statistics.mean_test import MeanTest
 
 LEAST_POOLED = 2

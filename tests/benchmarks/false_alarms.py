@@ -19,7 +19,7 @@ from scipy.stats import binomtest
 
 from foldproof.tasks.diagnose.findings.catalogue import LEVEL
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict
-from foldproof.tasks.diagnose.findings.verdicts import holm, statistical_finding
+from foldproof.tasks.diagnose.findings.verdicts import jointly, statistical_finding
 from foldproof.tasks.diagnose.statistical.delay import delay_curve
 from foldproof.tasks.diagnose.statistical.drift import drift
 from foldproof.tasks.diagnose.statistical.permutation import (
@@ -132,7 +132,7 @@ def audit(seed: int, rank_ic: float = 0.0) -> Panel:
         families["strictest forms"] = STRICT
     any_leak = {
         f"{name} at {level:g}": any(
-            f.verdict is Verdict.LEAK for f in holm(relevel(findings, names, level), level)
+            f.verdict is Verdict.LEAK for f in jointly(relevel(findings, names, level), level)
         )
         for name, names in families.items()
         for level in (LEVEL, 0.05)

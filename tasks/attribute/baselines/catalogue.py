@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from foldproof.models.date_rows import Rows
+from foldproof.models.normalizers.scaling import median
 from foldproof.models.spec import unknown
 from foldproof.models.windows import eligible
 from foldproof.tasks.attribute.baselines.sampling import cut, draw
@@ -120,13 +121,7 @@ def cross_section_median(inputs: BaselineInputs) -> Tensor:
 
 def medians(cells: Tensor, dim: int = 0) -> Tensor:
     """Median along ``dim`` of the finite cells; the mean of the middle two for an even number."""
-    known = cells.isfinite()
-    count = known.sum(dim, keepdim=True)
-    ordered = torch.where(known, cells, torch.inf).sort(dim).values
-    lower, upper = ((count - 1).clamp_min(0) // 2, count // 2)
-    upper = upper.clamp_max(cells.shape[dim] - 1)
-    middle = (ordered.gather(dim, lower) + ordered.gather(dim, upper)) / 2
-    return torch.where(count > 0, middle, torch.nan).squeeze(dim)
+    return median(torch.where(cells.isfinite(), cells, torch.nan), dim).squeeze(dim)
 
 
 def train_draw(inputs: BaselineInputs) -> Tensor:

@@ -11,6 +11,7 @@ import numpy as np
 
 from foldproof.tasks.diagnose.findings.catalogue import DIAGNOSTICS, LEVEL
 from foldproof.tasks.diagnose.findings.finding import Finding, Verdict, Witness
+from foldproof.tasks.statistics.holm import holm
 
 
 def finding_of(
@@ -102,13 +103,11 @@ def informational_finding(
     return finding_of(test, stage, verdict, evidence, value, tested, detail=detail, counts=False)
 
 
-def holm(findings: Iterable[Finding], level: float = LEVEL) -> tuple[Finding, ...]:
-    """Adjust the p-values of ``findings`` by Holm's step-down method (Holm 1979).
+def jointly(findings: Iterable[Finding], level: float = LEVEL) -> tuple[Finding, ...]:
+    """Adjust the p-values of ``findings`` by Holm's step-down method.
 
-    The i-th smallest of m p-values is multiplied by m - i + 1 and raised to the one before it if
-    smaller. The probability of any false alarm is then at most ``level``, whatever the dependence
-    between the tests. A LEAK whose adjusted p-value exceeds ``level`` becomes CLEAN; no finding
-    becomes a LEAK.
+    The probability of any false alarm is then at most ``level``. A LEAK whose adjusted p-value
+    exceeds ``level`` becomes CLEAN; no finding becomes a LEAK.
 
     Args:
         findings: All findings of an audit; those without a p-value, or that do not count, stay.
@@ -116,11 +115,9 @@ def holm(findings: Iterable[Finding], level: float = LEVEL) -> tuple[Finding, ..
     """
     out = list(findings)
     own = [i for i, f in enumerate(out) if f.counts and f.p_value is not None]
-    by_p = sorted(own, key=lambda i: out[i].p_value or 0.0)
-    adjusted = 0.0
-    for place, i in enumerate(by_p):
-        adjusted = max(adjusted, min(1.0, (len(by_p) - place) * (out[i].p_value or 0.0)))
-        out[i] = adjusted_finding(out[i], adjusted, len(by_p), level)
+    adjusted = holm(np.array([out[i].p_value for i in own], dtype=float))
+    for i, p in zip(own, adjusted.tolist(), strict=True):
+        out[i] = adjusted_finding(out[i], p, len(own), level)
     return tuple(out)
 
 

@@ -35,8 +35,8 @@ def found(results: PanelStudyResults) -> str:
     return (
         f"{in_a_word(pooled)}. Over {panels} real panels, against {label(results.reference)}"
         f"{apart}: "
-        f"{'; '.join(parts)} (Holm over all of these, {results.statistics.level:.0%}). The largest "
-        f"difference in rank IC: {largest(pooled)}."
+        f"{'; '.join(parts)} (Holm over all of these, {results.statistics.level:.0%}). "
+        f"{largest(pooled)}."
     )
 
 
@@ -80,7 +80,7 @@ def largest(pooled: pd.DataFrame) -> str:
     own = pooled[(pooled["measure"] == "rank_ic") & (pooled["panels"] >= LEAST_POOLED)]
     top = own.sort_values("gain", key=abs).iloc[-1]
     interval = minus(f"{top['gain']:+.4f} [{top['low']:+.4f}, {top['high']:+.4f}]")
-    return f"{label(str(top['variant']))}, {interval}"
+    return f"{label(str(top['variant']))} differs most in rank IC: {interval}"
 
 
 def precision(results: PanelStudyResults) -> str:

@@ -182,7 +182,10 @@ def roll_back(store: Store, model: str, version: str = "") -> Move:
     """
     now = aliases(store, model).get(CHAMPION)
     if now is None:
-        raise TrackingError(f"{model} has no champion to roll back: run foldproof retrain first")
+        raise TrackingError(
+            f"{model} has no champion to roll back: run foldproof retrain nightly (your "
+            "configuration in place of nightly)"
+        )
     found = store.client.search_model_versions(f"name = {in_quotes(model)}")
     there = sorted((str(one.version) for one in found), key=int)
     named, others = ", ".join(there), [one for one in there if one != str(now)]

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from foldproof.models.network import Ensemble, Forecaster, build
 from foldproof.models.normalizers import resolve, with_state
+from foldproof.models.normalizers.chained import part
 from foldproof.models.spec import NetworkSpec
 from foldproof.models.windows import Windows, eligible
 from foldproof.tasks.data import DataSpec, features_of
@@ -194,15 +195,15 @@ def read_served(weights: Path, notes: Path) -> Served:
     engine = about.get("engine", "auto")
     seeds = {"network.": about["seed"]}
     seeds |= {f"network {seed}.": seed for seed in about.get("other_seeds", ())}
-    variant = with_state(resolve(about["variant"]), within(tensors, "statistics."))
+    variant = with_state(resolve(about["variant"]), part("statistics.", tensors))
     networks = []
     for prefix, seed in seeds.items():
         one = build(variant, len(about["features"]), spec, seed, engine)
-        one.load_state_dict(within(tensors, prefix))
+        one.load_state_dict(part(prefix, tensors))
         networks.append(one.eval())
     return Served(
         network=Ensemble(networks) if len(networks) > 1 else networks[0],
-        statistics=within(tensors, "statistics."),
+        statistics=part("statistics.", tensors),
         variant=about["variant"],
         data=DATA.validate_python(about["data"]),
         features=tuple(about["features"]),
@@ -210,15 +211,6 @@ def read_served(weights: Path, notes: Path) -> Served:
         target_scale=about["target_scale"],
         background=BACKGROUND.validate_python(about) if "reference" in about else None,
     )
-
-
-def within(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    """The entries with ``prefix``, under names without it."""
-    return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(prefix)
-    }
 
 
 def example_rows(

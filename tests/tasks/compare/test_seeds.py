@@ -18,7 +18,8 @@ from foldproof.tasks.compare.resampling import (
     two_way_test,
 )
 from foldproof.tasks.compare.seeds import rank_ic_of_ensembles, rank_ic_of_networks
-from foldproof.tasks.compare.verdicts import holm, verdicts
+from foldproof.tasks.compare.verdicts import verdicts
+from foldproof.tasks.statistics.holm import holm
 from foldproof.tasks.statistics.mean_test import mean_and_error, mean_test
 from tests.tasks.compare.series import overlapping
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from foldproof.tasks.compare.verdicts import Against, detectable, holm, verdicts
+from foldproof.tasks.compare.verdicts import Against, detectable, verdicts
+from foldproof.tasks.statistics.holm import holm
 from foldproof.tasks.statistics.mean_test import mean_test
 from tests.tasks.compare.series import overlapping
 

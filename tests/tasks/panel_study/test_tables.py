@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from foldproof.tasks.compare.resampling import two_way_test
-from foldproof.tasks.compare.verdicts import holm
 from foldproof.tasks.panel_study.random_effects import random_effects
 from foldproof.tasks.panel_study.tables import (
     Role,
@@ -15,6 +14,7 @@ from foldproof.tasks.panel_study.tables import (
     panel_tests,
     pooled_table,
 )
+from foldproof.tasks.statistics.holm import holm
 from foldproof.tasks.statistics.mean_test import MeanTest, upper_tail
 from tests.tasks.panel_study.outcomes import GAINS, STATISTICS, outcome, panels
 

@@ -6,8 +6,8 @@ from statsmodels.stats.multitest import multipletests
 
 from foldproof.tasks.diagnose import Verdict
 from foldproof.tasks.diagnose.findings.verdicts import (
-    holm,
     informational_finding,
+    jointly,
     statistical_finding,
     unknown_finding,
 )
@@ -33,7 +33,7 @@ def test_a_p_value_up_to_the_level_is_a_leak():
 
 def test_holm_by_hand():
     """.004, .02, .006 times 3, 1, 2: .012, .02, .012."""
-    found = holm([statistical(p, level=0.05) for p in (0.004, 0.02, 0.006)], level=0.015)
+    found = jointly([statistical(p, level=0.05) for p in (0.004, 0.02, 0.006)], level=0.015)
     assert [adjusted(f) for f in found] == [0.012, 0.02, 0.012]
     assert [f.verdict for f in found] == [Verdict.LEAK, Verdict.CLEAN, Verdict.LEAK]
     assert found[0].evidence == (
@@ -47,7 +47,7 @@ def test_holm_agrees_with_statsmodels(seed):
     draw = np.random.default_rng(seed)
     p = np.concatenate([draw.uniform(0, 1, 4), draw.uniform(0, 0.02, 4)])
     rejected, expected, *_ = multipletests(p, alpha=0.05, method="holm")
-    found = holm([statistical(one, level=0.05) for one in p], level=0.05)
+    found = jointly([statistical(one, level=0.05) for one in p], level=0.05)
     np.testing.assert_allclose([adjusted(f) for f in found], expected, rtol=0.05)
     leaks = [f.verdict is Verdict.LEAK for f in found]
     assert leaks == (rejected & (p <= 0.05)).tolist()
@@ -60,16 +60,16 @@ def test_findings_without_a_p_value_or_that_do_not_count_stay():
         statistical(float("nan")),
         replace(statistical(0.001), counts=False),
     ]
-    found = holm([others[0], statistical(0.004), others[1], statistical(0.009), *others[2:]])
+    found = jointly([others[0], statistical(0.004), others[1], statistical(0.009), *others[2:]])
     assert [found[0], found[2], *found[4:]] == others
     assert [f.verdict for f in (found[1], found[3])] == [Verdict.LEAK, Verdict.LEAK]
     assert "for 2 tests" in found[1].evidence
-    assert holm([]) == ()
+    assert jointly([]) == ()
 
 
 def test_holm_turns_no_finding_into_a_leak():
     """A higher level than that of the test does not change its verdict."""
-    (found,) = holm([statistical(0.03, level=0.01)], level=0.05)
+    (found,) = jointly([statistical(0.03, level=0.01)], level=0.05)
     assert found.verdict is Verdict.CLEAN
 
 

@@ -20,7 +20,7 @@ def test_the_answer_gives_verdicts_precision_and_controls() -> None:
     assert found.startswith("Yes. Over 3 real panels, against zscore: in rank IC 2 of 3 variants ")
     assert "(better: cs_rank; worse: no normalization), 2 by more than 0.005 with their" in found
     assert "1 are within ±0.005 and 0 are undecided; in neutral rank IC 2 of 3" in found
-    assert "The largest difference in rank IC is that of" in found
+    assert "differs most in rank IC: " in found
     assert re.match(r"With probability 80%, one real panel detects a gain of 0\.\d{3}", precision)
     assert "the variance of a gain comes from seeds" in precision
     assert controls == (
