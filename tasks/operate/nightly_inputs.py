@@ -63,8 +63,8 @@ def required(champion: Champion | None, model: str) -> Champion:
     if champion is None:
         raise OperationError(
             f"no version of model {model!r} has the alias champion: run foldproof retrain nightly "
-            "(your configuration in place of nightly), which makes the first one, or give a version "
-            "the alias in the MLflow UI"
+            "(your configuration in place of nightly), which makes the first one, or give a "
+            "version the alias in the MLflow UI"
         )
     return champion
 
@@ -89,7 +89,8 @@ def night_of(
     if served.background is None:
         raise OperationError(
             f"version {champion.version} of {model} was logged without statistics of its training "
-            "rows, which the checks need: run foldproof retrain nightly (your configuration in place of it)"
+            "rows, which the checks need: run foldproof retrain nightly (your "
+            "configuration in place of nightly)"
         )
     frame = inputs_of(raw, served.data, served.features)
     frame = frame[frame["date"] <= pd.Timestamp(when)]
