@@ -128,7 +128,7 @@ def test_names_that_do_not_resolve(name, says):
 @pytest.mark.parametrize(
     ("styles", "says"),
     [
-        (("priec",), "no feature of the panel; did you mean price"),
+        (("priec",), "is not a feature of the panel; did you mean price"),
         ((), "needs style columns; the panel has none of momentum_252_21"),
         (("price", "size"), "all features of the panel are styles"),
     ],
