@@ -33,11 +33,14 @@ DEFAULT = (
     "instance_norm", "revin", "batch_norm", "batch_norm_hidden", "batch_norm_date", "layer_norm",
     "causal_batch_norm", "full_sample_zscore",
 )  # fmt: skip
+PARTNERS = ("zscore @ date_block", "zscore @ chronological")  # of two variants' own batches
 
 
-@pytest.mark.parametrize("name", ["sp500", "noise"])
-def test_the_full_presets_compare_the_default_variants(name: str) -> None:
-    assert load(name).variants == DEFAULT
+@pytest.mark.parametrize(("name", "partners"), [("sp500", PARTNERS), ("noise", ())])
+def test_the_full_presets_compare_the_default_variants(
+    name: str, partners: tuple[str, ...]
+) -> None:
+    assert load(name).variants == (*DEFAULT[:-1], *partners, DEFAULT[-1])
 
 
 def test_a_preset_is_found_by_name_and_a_file_by_path() -> None:

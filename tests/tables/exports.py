@@ -423,7 +423,7 @@ CONVERTED: Mapping[str, Export] = MappingProxyType({
         r"lines 1 to 3 are not part of the table \('# source: vendor'\)",
     ),
     "title line with commas": Export(
-        "prices.csv", csv(long(), before="Daily prices, adjusted\n"), "line 1 is not a part"
+        "prices.csv", csv(long(), before="Daily prices, adjusted\n"), "line 1 is not part of the table"
     ),
     "total at the end": Export(
         "prices.csv", csv(long(), after="\nCopyright of the vendor\n"),
@@ -443,7 +443,7 @@ CONVERTED: Mapping[str, Export] = MappingProxyType({
     ),
     "wide Parquet, index without a name": Export(
         "wide.parquet", parquet(wide().rename_axis(index=None, columns=None)),
-        "index without a name; it is wide", volume=False,
+        "unnamed index; it is wide", volume=False,
     ),
     "Bloomberg": Export(
         "bdh.csv",
@@ -469,7 +469,7 @@ CONVERTED: Mapping[str, Export] = MappingProxyType({
         "yfinance.parquet", parquet(levels("field")), "header has two lines, fields"
     ),
     "Parquet with dates in an index without a name": Export(
-        "p.parquet", parquet(long().set_index("date").rename_axis(None)), "index without a name"
+        "p.parquet", parquet(long().set_index("date").rename_axis(None)), "unnamed index"
     ),
     "Feather": Export("p.feather", lambda path: long().to_feather(path), r"it is a \.feather file"),
     "Arrow IPC": Export("p.arrow", lambda path: long().to_feather(path), r"it is a \.arrow file"),

@@ -132,7 +132,7 @@ def text_form(file: Path) -> TextForm:
     if filled[0] < first:
         options["skiprows"] = first
         lines_are = "line 1 is" if first == 1 else f"lines 1 to {first} are"
-        said.append(f"{lines_are} no part of the table ({lines[filled[0]].strip()[:30]!r})")
+        said.append(f"{lines_are} not part of the table ({lines[filled[0]].strip()[:30]!r})")
     behind = [k for k in filled if k > last]
     if behind and not any(is_text_date(cell) for k in behind for cell in rows[k][:2]):
         options |= {"skipfooter": len(lines) - last - 1, "engine": "python"}

@@ -174,7 +174,7 @@ CASES = [
     Case(
         "line of a vendor before the header",
         "# vendor\n" + GOOD,
-        "{path}: line 1 is not a part of the table ('# vendor'): run foldproof init {path}, or in Python (import pandas as pd) pd.read_csv('{path}', skiprows=1, converters={{'symbol': str}}).to_csv('{folder}/prices_long.csv', index=False)",
+        "{path}: line 1 is not part of the table ('# vendor'): run foldproof init {path}, or in Python (import pandas as pd) pd.read_csv('{path}', skiprows=1, converters={{'symbol': str}}).to_csv('{folder}/prices_long.csv', index=False)",
     ),
     Case(
         "duplicate column",

@@ -167,7 +167,7 @@ def test_coupling_to_the_same_date_is_reported_as_no_look_ahead(windows):
     finding = audit_module(module, windows, DATES).findings[0]
     assert finding.verdict is Verdict.CLEAN
     assert "the same date" in finding.detail
-    assert "no look-ahead" in finding.detail
+    assert "not look-ahead" in finding.detail
 
 
 def test_coupling_within_one_date_is_unknown(windows):

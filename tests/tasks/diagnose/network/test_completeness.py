@@ -80,7 +80,7 @@ def test_coupling_to_known_dates_is_no_look_ahead(relation):
     finding = completeness_split(*module_batch(built(lambda: Dated(relation)), windows(), DATES))
     assert (finding.value, finding.verdict) == (0.0, Verdict.CLEAN)
     assert "samples share statistics" in finding.detail
-    assert "no look-ahead" in finding.detail
+    assert "not look-ahead" in finding.detail
 
 
 def test_a_detached_batch_mean_is_a_leak_beyond_derivatives():
@@ -101,7 +101,7 @@ def test_a_detached_statistic_of_the_own_window_is_no_leak():
     )
     assert (finding.value, finding.verdict) == (0.0, Verdict.CLEAN)
     assert "something is detached" in finding.detail
-    assert "no look-ahead" in finding.detail
+    assert "not look-ahead" in finding.detail
 
 
 def test_kinks_are_not_reported_as_detached_statistics():
