@@ -6,6 +6,7 @@ Every comparison has a seed of its own, so that each trains. Half are commands, 
 of one ``foldproof serve``, whose servers must not keep memory or files from one run to the next.
 Each tenth comparison is followed by ``foldproof clean``. What was measured goes to ``soak.jsonl``
 in ``--folder``; the same command goes on where it stopped. The table goes to ``soak.md`` beside it.
+``--preset quick`` compares that preset instead of the tiny experiment of the other faults.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import numpy as np
 import psutil
 import yaml
 
+from foldproof.conf.load import PRESETS
 from tests.faults.ground import ALWAYS, TINY
 from tests.flows.served import Api, environment, foldproof, free_port, running, until
 
@@ -44,8 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--commands", type=int, default=0)
     parser.add_argument("--served", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=Path(".soak"))
+    parser.add_argument("--preset", help="a preset of conf/, such as quick")
     options = parser.parse_args(arguments)
-    soak = Soak(options.folder.resolve())
+    soak = Soak(options.folder.resolve(), experiment_of(options.preset))
     soak.commands(options.commands)
     soak.served(options.served)
     text = table(soak.rows())
@@ -53,13 +56,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(text)
 
 
+def experiment_of(preset: str | None) -> dict[str, Any]:
+    """The settings of a preset, by default the tiny experiment of the other faults."""
+    if preset is None:
+        return TINY
+    settings: dict[str, Any] = yaml.safe_load((PRESETS / f"{preset}.yaml").read_text())
+    return settings
+
+
 class Soak:
     """A folder in which comparisons are made one after the other."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, experiment: dict[str, Any]) -> None:
         self.work, self.file = folder / "work", folder / "soak.jsonl"
         self.work.mkdir(parents=True, exist_ok=True)
-        (self.work / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+        (self.work / "soak.yaml").write_text(yaml.safe_dump(experiment))
         self.session = time.time()
 
     def rows(self) -> list[dict[str, Any]]:
@@ -85,7 +96,7 @@ class Soak:
         """Make comparisons by ``count`` commands."""
         for number in self.missing("command", count):
             start = time.monotonic()
-            with self.started("compare", "tiny.yaml", f"seeds=[{number}]") as command:
+            with self.started("compare", "soak.yaml", f"seeds=[{number}]") as command:
                 peak = followed(command)
             seconds = time.monotonic() - start
             self.keep("command", number, seconds=seconds, **peak)
@@ -99,14 +110,14 @@ class Soak:
             return
         ports, log = (free_port(), free_port()), self.work / "serve.log"
         options = ["--port", str(ports[0]), "--mlflow-port", str(ports[1])]
-        serve = foldproof("serve", "tiny.yaml", *options)
+        serve = foldproof("serve", "soak.yaml", *options)
         with running(serve, self.work, log, **ALWAYS) as process:
             until(lambda: "Ctrl-C ends" in log.read_text(), LIMIT, log)
             api, servers = Api(ports[0]), psutil.Process(process.pid)
             lasting = [servers, *servers.children(recursive=True)]
             for number in numbers:
                 start, before = time.monotonic(), cpu(lasting)
-                run = api.run("compare/compare-tiny", {"experiment": {"seeds": [10_000 + number]}})
+                run = api.run("compare/compare-soak", {"experiment": {"seeds": [10_000 + number]}})
                 ended = until(lambda run=run: api.ended(run), LIMIT, log)
                 assert ended["state_type"] == "COMPLETED", ended["state"]
                 measured = {
