@@ -1,12 +1,14 @@
 """Our training loop on both engines against a plain one: CPU seconds, memory, losses.
 
     python -m tests.benchmarks.bench_training [--quick] [--repetitions 3] [--workload A C]
+        [--checkout PATH]
 
 The plain loop is the obvious one: windows materialized in a TensorDataset, a DataLoader, nn.LSTM
 with a linear head, AdamW, the default memory settings of the C library. ``torch`` is our loop with
-nn.LSTM, ``native`` our loop with the LSTM in C. The loops alternate, each in its own process with
-one thread. All train on the same batches from the same weights, so their losses must agree.
-Start-up, data and the first step are not counted. A step is a batch with its share of the
+nn.LSTM, ``native`` our loop with the LSTM in C, ``former`` the loop of the commit at ``--checkout``
+(one whose packages have no common name, such as 3e2b516). The loops alternate, each in its own
+process with one thread. All train on the same batches from the same weights, so their losses must
+agree. Start-up, data and the first step are not counted. A step is a batch with its share of the
 validation. The peak is the speed of a product of two large matrices in the same run.
 
 Then ``train_unit`` on the newest fold of the default comparison, alternating in one process.
@@ -19,7 +21,9 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib import import_module
+from types import ModuleType
 
 from tests.benchmarks.process import last_line_of, medians
 
@@ -82,37 +86,42 @@ def measured(work: Callable[[], list[float]]) -> dict[str, object]:
     }
 
 
-def run(loop: str, load: Workload) -> dict[str, object]:
+def part(name: str, checkout: str | None) -> ModuleType:
+    """A module of this project, or of the former commit at ``checkout``."""
+    if checkout is None:
+        return import_module(f"foldproof.{name}")
+    if checkout not in sys.path:
+        sys.path.insert(0, checkout)
+    return import_module(name)
+
+
+def run(loop: str, load: Workload, checkout: str | None) -> dict[str, object]:
     """Train once in this process, which does nothing else."""
     import torch
 
-    from foldproof.models.memory import keep_activations_mapped
-    from foldproof.models.network import build
-    from foldproof.models.normalizers import VARIANTS
-    from foldproof.models.spec import NetworkSpec, TrainingSpec
-    from foldproof.models.windows import Windows, eligible
-
+    former = checkout if loop == "former" else None
+    spec, windowed = part("models.spec", former), part("models.windows", former)
     if loop != "plain":
-        keep_activations_mapped()
+        part("models.memory", former).keep_activations_mapped()
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(SEED)
     shape = (load.dates, load.symbols, load.features)
     values = torch.randn(shape, generator=generator)
     target = values[..., 0] * 0.1 + torch.randn(shape[:2], generator=generator)
-    windows = Windows.of(values, target, load.length)
+    windows = windowed.Windows.of(values, target, load.length)
     held = load.dates - max(1, load.windows // 20 // load.symbols)  # validate on a twentieth
     everyone = torch.ones(shape[:2], dtype=torch.bool)
-    train = eligible(values, everyone, range(held), load.length)
+    train = windowed.eligible(values, everyone, range(held), load.length)
     train = train[torch.randperm(len(train), generator=generator)[: load.windows]]
-    validation = eligible(values, everyone, range(held, load.dates), load.length)
-    spec = NetworkSpec(window=load.length, hidden=load.hidden, layers=load.layers)
-    training = TrainingSpec(batch_size=load.batch, epochs=load.epochs, patience=load.epochs)
-    engine = "torch" if loop == "plain" else loop
-    network = build(VARIANTS["none"], load.features, spec, SEED, engine)
+    validation = windowed.eligible(values, everyone, range(held, load.dates), load.length)
+    shape = spec.NetworkSpec(window=load.length, hidden=load.hidden, layers=load.layers)
+    training = spec.TrainingSpec(batch_size=load.batch, epochs=load.epochs, patience=load.epochs)
+    engine = {"plain": ("torch",), "former": ()}.get(loop, (loop,))
+    variant = part("models.normalizers", former).VARIANTS["none"]
+    network = part("models.network", former).build(variant, load.features, shape, SEED, *engine)
 
     def ours() -> list[float]:
-        from foldproof.models.engine import fit
-
+        fit = part("models.engine", former).fit
         result = fit(network, windows, train, validation, training, SEED)
         return [epoch.train_loss for epoch in result.curves]
 
@@ -184,12 +193,14 @@ def plain_loop(lstm, head, windows, train, validation, spec) -> list[float]:
     return losses
 
 
-def compare(name: str, repetitions: int, quick: bool, loops: Sequence[str]) -> bool:
+def compare(
+    name: str, repetitions: int, quick: bool, loops: Sequence[str], checkout: Sequence[str]
+) -> bool:
     """Print the figures of one workload; return whether losses agree and the goal is met."""
     figures: dict[str, list[dict]] = {loop: [] for loop in loops}
     for _ in range(repetitions):
         for loop, runs in figures.items():
-            arguments = ["--one", loop, name, *["--quick"] * quick]
+            arguments = ["--one", loop, name, *["--quick"] * quick, *checkout]
             runs.append(json.loads(last_line_of("bench_training", *arguments)))
     load = size(name, quick)
     print(f"workload {name}: {load}")
@@ -213,46 +224,49 @@ def compare(name: str, repetitions: int, quick: bool, loops: Sequence[str]) -> b
         pairs = zip(figures[loop], figures[ours], strict=True)
         ratios = [theirs["cpu"] / mine["cpu"] for theirs, mine in pairs]
         medians_of[loop] = statistics.median(ratios)
-        spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
-        print(f"  CPU ratio {loop} / {ours}: {medians_of[loop]:.2f} ({spread})")
+        print(f"  CPU ratio {loop} / {ours}: {spread(ratios)}")
     print(f"  largest difference of losses {apart:.1e}", flush=True)
     return apart <= AGREEMENT and medians_of["plain"] >= GOAL
 
 
-def compare_units(names: Sequence[str], repetitions: int) -> None:
+def compare_units(names: Sequence[str], repetitions: int, checkout: str | None) -> None:
     """Print the CPU seconds of ``train_unit`` on each engine, after one discarded training."""
-    from dataclasses import replace
-
     import torch
 
-    from foldproof.conf.load import load
-    from foldproof.models.memory import keep_activations_mapped
-    from foldproof.tasks.data import build
-    from foldproof.tasks.train import Unit, train_unit
-
     torch.set_num_threads(1)
-    keep_activations_mapped()
-    experiment = load("sp500", ["training.epochs=4"])
-    panel = build(experiment.data, experiment.target)
-    fold = experiment.split.folds(panel.dates, panel.label_end)[-1]
+    arms = {"former": unit_of(checkout, None)} if checkout else {}
+    arms |= {engine: unit_of(None, engine) for engine in ("torch", "native")}
     for name in names:
-        seconds: dict[str, list[float]] = {"torch": [], "native": []}
+        seconds: dict[str, list[float]] = {arm: [] for arm in arms}
         for repetition in range(-1, repetitions):
-            for engine, spent in seconds.items():
-                training = replace(experiment.training, engine=engine)
-                unit = Unit(name, fold, 0, experiment.network, training, panel.fingerprint, "bench")
+            for arm, spent in seconds.items():
                 start = time.process_time()
-                epochs = len(train_unit(unit, panel).curves)
+                arms[arm](name)
                 if repetition >= 0:
                     spent.append(time.process_time() - start)
-        ratios = [a / b for a, b in zip(*seconds.values(), strict=True)]
-        cpu = {engine: statistics.median(spent) for engine, spent in seconds.items()}
-        print(
-            f"unit {name}, {epochs} epochs: torch {cpu['torch']:.2f} s, native "
-            f"{cpu['native']:.2f} s, ratio {statistics.median(ratios):.2f} "
-            f"({min(ratios):.2f} to {max(ratios):.2f})",
-            flush=True,
-        )
+        cpu = ", ".join(f"{arm} {statistics.median(spent):.2f}" for arm, spent in seconds.items())
+        print(f"unit {name}: CPU seconds {cpu}", flush=True)
+        for arm, spent in seconds.items():
+            if arm != "native":
+                ratios = [a / b for a, b in zip(spent, seconds["native"], strict=True)]
+                print(f"  CPU ratio {arm} / native: {spread(ratios)}", flush=True)
+
+
+def unit_of(checkout: str | None, engine: str | None) -> Callable[[str], object]:
+    """The training of a variant on the newest fold, on an engine, or by the former commit."""
+    part("models.memory", checkout).keep_activations_mapped()
+    train = part("tasks.train", checkout)
+    experiment = part("conf.load", checkout).load("sp500", ["training.epochs=4"])
+    panel = part("tasks.data", checkout).build(experiment.data, experiment.target)
+    fold = experiment.split.folds(panel.dates, panel.label_end)[-1]
+    training = replace(experiment.training, **({"engine": engine} if engine else {}))
+    rest = (fold, 0, experiment.network, training, panel.fingerprint, "bench")
+    return lambda name: train.train_unit(train.Unit(name, *rest), panel)
+
+
+def spread(ratios: Sequence[float]) -> str:
+    """Their median, smallest and largest."""
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def size(name: str, quick: bool) -> Workload:
@@ -270,6 +284,7 @@ def main() -> int:
     parser.add_argument("--workload", nargs="+", choices=WORKLOADS, default=[*WORKLOADS])
     parser.add_argument("--unit", nargs="*", default=UNITS, metavar="VARIANT")
     parser.add_argument("--one", nargs=2, metavar=("LOOP", "WORKLOAD"), help=argparse.SUPPRESS)
+    parser.add_argument("--checkout", help="folder of a former commit, such as 3e2b516")
     parser.add_argument("--kernel", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.kernel:
@@ -279,13 +294,18 @@ def main() -> int:
         return 0
     if options.one:
         loop, name = options.one
-        print(json.dumps(run(loop, size(name, options.quick))))
+        print(json.dumps(run(loop, size(name, options.quick), options.checkout)))
         return 0
     built = kernel_is_built()
     loops = LOOPS if built else LOOPS[:-1]
-    met = [compare(name, options.repetitions, options.quick, loops) for name in options.workload]
+    checkout = ["--checkout", options.checkout] if options.checkout else []
+    loops = ("former", *loops) if checkout else loops
+    met = [
+        compare(name, options.repetitions, options.quick, loops, checkout)
+        for name in options.workload
+    ]
     if built:
-        compare_units(options.unit, options.repetitions)
+        compare_units(options.unit, options.repetitions, options.checkout)
     return 0 if all(met) else 1
 
 
