@@ -1,4 +1,7 @@
-"""The whole default comparison from scratch: seconds per step, time to first result, memory."""
+"""A whole comparison from scratch: seconds per step, time to first result, memory.
+
+``python -m tests.benchmarks.bench_comparison [preset] [key=value ...]``, by default that of sp500.
+"""
 
 import os
 import subprocess
@@ -32,18 +35,13 @@ def proportional_memory(pid: int) -> float:
     return total / 1024
 
 
-def main(preset: str = "sp500") -> None:
-    """Run the preset in an empty folder and print its cost."""
+def main(preset: str = "sp500", *overrides: str) -> None:
+    """Run the preset, with other settings if given, in an empty folder and print its cost."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [
-            sys.executable,
-            "-m",
-            "foldproof.flows",
-            "compare",
-            str(ROOT / "conf" / f"{preset}.yaml"),
-        ]
+        file = str(ROOT / "conf" / f"{preset}.yaml")
+        command = [sys.executable, "-m", "foldproof.flows", "compare", file, *overrides]
         environment = os.environ | {"PYTHONUNBUFFERED": "1"}
-        start, peak = time.perf_counter(), 0.0
+        start, before, peak = time.perf_counter(), os.times(), 0.0
         process = subprocess.Popen(
             command, cwd=folder, stdout=subprocess.PIPE, text=True, env=environment
         )
@@ -59,12 +57,15 @@ def main(preset: str = "sp500") -> None:
             peak = max(peak, proportional_memory(process.pid))
             time.sleep(1)
         reader.join()
-        total = time.perf_counter() - start
+        total, after = time.perf_counter() - start, os.times()
+        cpu = after.children_user + after.children_system
+        cpu -= before.children_user + before.children_system
         first = next((at for at, line in lines if "leak audit" in line), float("nan"))
         print(
-            f"comparison {preset}: {total:.0f} s wall, first variant after {first:.0f} s,", end=" "
+            f"comparison {preset}: {total:.0f} s wall, {cpu:.0f} CPU s, first variant after "
+            f"{first:.0f} s, peak memory of all processes {peak:.0f} MiB, exit status "
+            f"{process.returncode}"
         )
-        print(f"peak memory of all processes {peak:.0f} MiB, exit status {process.returncode}")
         for _, line in lines:
             if "seconds" in line:
                 print("  " + line.rstrip())
