@@ -70,8 +70,13 @@ def fill_in(schema: JsonSchema, spec: Any, resolve: Callable[[JsonSchema], JsonS
                 fill_in(target, below[target["title"]], resolve)
 
 
-def short_form(definitions: JsonSchema, shown: Mapping[str, Sequence[str]]) -> JsonSchema:
+def short_form(
+    definitions: JsonSchema, shown: Mapping[str, Sequence[str]], values: Mapping[str, Any]
+) -> JsonSchema:
     """The definitions of a form that shows only some settings of each section, in the given order.
+
+    A list of choices also offers what ``values`` already holds, such as ``zscore @ date_block``:
+    Prefect would not draw a chosen value that is no choice.
 
     A form draws the ``properties`` of a section. The other settings become ``patternProperties``:
     they are not drawn, but they are accepted and checked as before, over the API and in the form's
@@ -81,6 +86,7 @@ def short_form(definitions: JsonSchema, shown: Mapping[str, Sequence[str]]) -> J
         definitions: JSON schemas of the sections by name, such as ``DataSpec``.
         shown: Names of the settings to show, by section, the outermost first; all settings of a
             section that is left out are shown.
+        values: Values of the settings of the outermost section when the form opens.
     """
     found = dict(definitions)
     for section, names in shown.items():
@@ -89,8 +95,21 @@ def short_form(definitions: JsonSchema, shown: Mapping[str, Sequence[str]]) -> J
         hidden = {f"^{name}$": field for name, field in fields.items()}
         found[section] = definitions[section] | {"properties": first, "patternProperties": hidden}
     top = next(iter(shown))
-    found[top] = found[top] | {"description": MORE}
+    fields = {
+        name: offering(field, values.get(name)) for name, field in found[top]["properties"].items()
+    }
+    found[top] = found[top] | {"description": MORE, "properties": fields}
     return found
+
+
+def offering(field: JsonSchema, value: Any) -> JsonSchema:
+    """A field whose list of choices also offers the entries of ``value``."""
+    first = field.get("anyOf", [{}])[0]
+    names = first.get("items", {}).get("enum")
+    if names is None or not isinstance(value, list):
+        return field
+    items = first["items"] | {"enum": list(dict.fromkeys([*names, *value]))}
+    return field | {"anyOf": [first | {"items": items}, *field["anyOf"][1:]]}
 
 
 def limits(interval: Interval) -> JsonSchema:

@@ -232,12 +232,13 @@ def runner_deployment(
 
     It names the flow by module, so that it does not depend on the working directory.
     """
+    values = experiment.model_dump(mode="json")
     limit = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
     made = RunnerDeployment.from_entrypoint(
         f"{__name__}.{key}",
         f"{key}-{name}",
         description=one.title,
-        parameters=one.parameters(experiment.model_dump(mode="json")),
+        parameters=one.parameters(values),
         schedule=Cron(one.cron, timezone=experiment.operation.timezone) if one.cron else None,
         concurrency_limit=limit if one.alone else None,
         work_pool_name=pool,
@@ -245,7 +246,7 @@ def runner_deployment(
         tags=[TAG],
     )
     form = made._parameter_openapi_schema  # Prefect has no other way to change it
-    form.definitions = short_form(form.definitions, one.shown)
+    form.definitions = short_form(form.definitions, one.shown, values)
     return made
 
 

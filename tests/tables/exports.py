@@ -423,7 +423,8 @@ CONVERTED: Mapping[str, Export] = MappingProxyType({
         r"lines 1 to 3 are not part of the table \('# source: vendor'\)",
     ),
     "title line with commas": Export(
-        "prices.csv", csv(long(), before="Daily prices, adjusted\n"), "line 1 is not part of the table"
+        "prices.csv", csv(long(), before="Daily prices, adjusted\n"),
+        "line 1 is not part of the table",
     ),
     "total at the end": Export(
         "prices.csv", csv(long(), after="\nCopyright of the vendor\n"),

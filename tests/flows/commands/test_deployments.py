@@ -23,6 +23,7 @@ from foldproof.flows.commands.deployments import (
 )
 from foldproof.flows.flow_runs.this_run import Progress, due
 from foldproof.flows.processes.workers import Workers
+from foldproof.models.normalizers import VARIANTS
 from foldproof.tasks.attribute.task import attribute
 from foldproof.tasks.data.task import load_panel
 from foldproof.tasks.diagnose.task import audit_panel, audit_variant, diagnose
@@ -153,6 +154,15 @@ def test_a_form_opens_short_and_accepts_every_setting(name):
     assert "Use JSON input" in form["definitions"][section]["description"]
     validate(found.parameters, form, raise_on_error=True)
     assert found.parameters == one.parameters(load(one.preset).model_dump(mode="json"))
+
+
+def test_a_form_offers_every_variant_that_its_deployment_compares():
+    compare = deployments(configured("", []), "")[0]
+    variants = compare._parameter_openapi_schema.definitions["Experiment"]["properties"]["variants"]
+    offered = variants["anyOf"][0]["items"]["enum"]
+    assert {*compare.parameters["experiment"]["variants"], *VARIANTS} <= {*offered}
+    assert "zscore @ date_block" in offered
+    assert len(offered) == len({*offered})
 
 
 @pytest.mark.parametrize(
