@@ -24,6 +24,9 @@ ORIGINS = ("own window", "own earlier rows", "other symbols", "rows not yet know
 """Positions of a cell relative to the sample that is forecast."""
 
 
+Index = slice | tuple[slice, Tensor]
+
+
 @dataclass(frozen=True, eq=False)
 class RawNeighbourhood:
     """Every raw cell that can influence a date's forecasts, and the forecasts as a function of it.
@@ -34,6 +37,7 @@ class RawNeighbourhood:
         date: Row of ``values`` at which the windows end.
         window: Rows of a window.
         symbols: (n,) int64 columns of the symbols that are forecast on that date.
+        read: (S,) bool: the columns that the forecasts read. The others are not normalized.
         forecast: (R, S, F) -> (n,) forecasts in target units.
         kinks: Where the slopes of the variant jump; empty where they do not.
     """
@@ -43,6 +47,7 @@ class RawNeighbourhood:
     date: int
     window: int
     symbols: Tensor
+    read: Tensor
     forecast: Callable[[Tensor], Tensor]
     kinks: str = ""
 
@@ -55,9 +60,10 @@ class RawNeighbourhood:
     def start(self, reference: Tensor) -> tuple[Tensor, Tensor]:
         """The cells (R, S, F) that move, and the rows at the start of the path.
 
-        A cell that is missing in the reference or in the values does not move.
+        A cell that is missing in the reference or in the values does not move, nor one in a column
+        that no forecast reads.
         """
-        moves = self.values.isfinite() & reference.isfinite()
+        moves = self.values.isfinite() & reference.isfinite() & self.read.unsqueeze(-1)
         return moves, torch.where(moves, reference, self.values)
 
     def origin(self, symbol: int) -> Tensor:
@@ -160,26 +166,39 @@ def neighbourhood_of(
     whole = train is not None and follows_later_rows(normalizer, values, member, train)
     first, last = date - window + 1, min(days, date + 1 + AFTER)
     before = 0 if variant.unbounded else max(0, first - CONTEXT)
-    block = slice(before, last)
-    if looks_back(normalizer, values[block], member[block], model.state, first - before):
+    every = slice(None)
+
+    def follows(rows: slice, kept: Index, others: Index) -> bool:
+        """Whether normalized cells depend on other cells of the rows."""
+        return normalizer is not None and normalized_follow(
+            normalizer, values[rows], member[rows], model.state, kept, others
+        )
+
+    earlier = first - before
+    if earlier and follows(slice(before, last), slice(earlier, None), slice(earlier)):
         first = before
     last = days if whole else last
-    ends = symbols * (last - first) + date - first
+    read = torch.zeros(values.shape[1], dtype=torch.bool)
+    read[symbols] = True
+    if whole or follows(slice(first, last), (every, read), (every, ~read)):
+        read[:] = True
+    members = member[first:last, read]
+    ends = (read.cumsum(0) - 1)[symbols] * (last - first) + date - first
     dates = torch.full_like(symbols, date)
 
     def forecast(region: Tensor) -> Tensor:
-        scaled = region
+        scaled = region[:, read]
         if normalizer is not None:
             state = model.state
             if whole and train is not None:
                 rows = torch.cat([values[:first], region, values[last:]])
                 state = normalizer.fit(rows, member, train)
-            scaled = normalizer.apply(region, member[first:last], state).values
+            scaled = normalizer.apply(scaled, members, state).values
         return model.network(cut(scaled, ends, window), dates) * model.scale
 
     kinks = variant.kinks or "it divides by values around 0" * variant.positive
     return RawNeighbourhood(
-        values[first:last], first, date - first, window, symbols, forecast, kinks
+        values[first:last], first, date - first, window, symbols, read, forecast, kinks
     )
 
 
@@ -201,19 +220,27 @@ def follows_later_rows(
     return any(not torch.equal(before[name], after[name]) for name in before)
 
 
-def looks_back(
-    normalizer: InputNormalizer | None,
+def normalized_follow(
+    normalizer: InputNormalizer,
     values: Tensor,
     member: Tensor,
     state: dict[str, Tensor],
-    row: int,
+    kept: Index,
+    others: Index,
 ) -> bool:
-    """Whether normalized values from ``row`` on depend on earlier rows: changes them to test."""
-    if normalizer is None or not row:
-        return False
+    """Whether the normalized cells ``kept`` depend on the cells ``others``: changes them to test.
+
+    Args:
+        normalizer: Of the input.
+        values: (D, S, F).
+        member: (D, S) bool.
+        state: Its statistics.
+        kept: Index of cells of ``values``.
+        others: Index of other cells.
+    """
     changed = values.clone()
-    changed[:row] = 1 - 2 * changed[:row]
-    one, two = (normalizer.apply(v, member, state).values[row:] for v in (values, changed))
+    changed[others] = 1 - 2 * changed[others]
+    one, two = (normalizer.apply(v, member, state).values[kept] for v in (values, changed))
     return not torch.equal(one.nan_to_num(), two.nan_to_num())
 
 

@@ -33,8 +33,9 @@ def neighbourhood(market):
         rows = values[first : date + 1 + AFTER][..., [NAMES.index(name) for name in names]]
         own = torch.tensor([column])
         return RawNeighbourhood(
-            rows, first, WINDOW - 1, WINDOW, own, lambda region: forecast(region, column)[None]
-        )
+            rows, first, WINDOW - 1, WINDOW, own, torch.ones(rows.shape[1], dtype=torch.bool),
+            lambda region: forecast(region, column)[None],
+        )  # fmt: skip
 
     return of
 

@@ -106,6 +106,28 @@ def test_the_function_equals_the_score_and_its_origins_match_the_variants_claims
             assert (size["own earlier rows"] > 0) == history
 
 
+@pytest.mark.parametrize(
+    ("variant", "alone"),
+    [("none", True), ("zscore", True), ("rolling_zscore", True), ("ewm_zscore", True),
+     ("cs_zscore", False), ("full_sample_zscore", False)],
+)  # fmt: skip
+def test_other_symbols_are_normalized_only_where_the_forecast_reads_them(
+    unit, panel, variant, alone
+):
+    one = unit(variant)
+    every, symbol = of_date(one, panel), 2
+    model, member = FixedStatistics.of(one), torch.from_numpy(panel.member)
+    own = neighbourhood_of(model, cells(panel), member, DATE, torch.tensor([symbol]))
+    assert own.read.nonzero().flatten().tolist() == ([symbol] if alone else [*range(len(own.read))])
+    places = [(own, 0), (every, int((every.symbols == symbol).nonzero()))]
+    found = []
+    for neighbourhood, place in places:
+        rows = neighbourhood.values.clone().requires_grad_()
+        forecast = neighbourhood.forecast(rows)[place]
+        found.append((forecast.detach(), *torch.autograd.grad(forecast, rows)))
+    torch.testing.assert_close(found[0], found[1], rtol=1e-12, atol=1e-15)
+
+
 @pytest.mark.parametrize("variant", ["zscore", "instance_norm", "batch_norm_hidden"])
 def test_constant_statistics_do_not_change_integrated_gradients(unit, panel, variant):
     """Independent check: an affine map of a cell does not change its attribution."""
@@ -165,7 +187,8 @@ def by_hand():
         total = 2 * rows[4, 0, 0] + 3 * rows[0, 0, 0] + 5 * rows[4, 1, 0] + 7 * rows[5, 0, 0]
         return total.unsqueeze(0)
 
-    return RawNeighbourhood(values, 0, 4, 2, torch.tensor([0]), forecast)
+    everyone = torch.ones(values.shape[1], dtype=torch.bool)
+    return RawNeighbourhood(values, 0, 4, 2, torch.tensor([0]), everyone, forecast)
 
 
 def shapley(neighbourhood, reference):
