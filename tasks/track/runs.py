@@ -1,7 +1,7 @@
 """Runs: found, replaced if unfinished, and finished only when everything is written."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from foldproof.tasks.track.entries import Value, metrics, params, tags
+from foldproof.tasks.track.files import File, write_files
 from foldproof.tasks.track.store import Links, Store, in_quotes, links_to
 
 SUMMARY = ""
@@ -86,13 +87,13 @@ def logged_run(
     run_tags: Mapping[str, Any],
     values: Iterable[Value],
     settings: Mapping[str, Any],
-    write: Callable[[Path], None],
+    files: Iterable[File],
 ) -> Iterator[str]:
-    """A new run with metrics, parameters and the files that ``write`` puts into a folder."""
+    """A new run with metrics, parameters and files."""
     with new_run(store, name, run_tags) as run_id:
         log_values(store, run_id, values, settings)
         with TemporaryDirectory() as folder:
-            write(Path(folder))
+            write_files(files, Path(folder))
             store.client.log_artifacts(run_id, folder)
         yield run_id
 
@@ -103,7 +104,7 @@ def log_once(
     run_tags: Mapping[str, Any],
     values: Iterable[Value],
     settings: Mapping[str, Any],
-    write: Callable[[Path], None],
+    files: Iterable[File],
     file: str = "report.html",
     table: pd.DataFrame | None = None,
 ) -> Links:
@@ -115,14 +116,14 @@ def log_once(
         run_tags: Its tags; ``comparison`` is the hash of everything that decides the results.
         values: Its metrics.
         settings: Its parameters.
-        write: Puts the artifacts into a folder.
+        files: Its artifacts.
         file: The artifact that the link opens; empty for all.
         table: A table for MLflow's page of the run.
     """
     identity = run_tags["comparison"]
     runs = finished_runs(store, identity)
     if SUMMARY not in runs:
-        with logged_run(store, name, run_tags, values, settings, write) as run_id:
+        with logged_run(store, name, run_tags, values, settings, files) as run_id:
             if table is not None:
                 store.client.log_table(run_id, table.astype(object), "table.json")
         runs[SUMMARY] = run_id

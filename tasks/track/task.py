@@ -21,19 +21,20 @@ from foldproof.tasks.report.batch_study.results import StudyResults
 from foldproof.tasks.report.panel_study.results import PanelStudyResults
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.template import Report
+from foldproof.tasks.track.files import write_files
 from foldproof.tasks.track.model.find_model import ModelPlace, fetch_model
 from foldproof.tasks.track.model.forecaster import files_by_variant, forecaster_files
 from foldproof.tasks.track.model.registry import find_champion, settle
 from foldproof.tasks.track.outage import is_outage
 from foldproof.tasks.track.outbox.task import linked, reading, store_errors, writing
-from foldproof.tasks.track.results.audit import Audit, log_leak_audit, write_audit
+from foldproof.tasks.track.results.audit import Audit, audit_files, log_leak_audit
 from foldproof.tasks.track.results.comparison import find_comparison, log_comparison
 from foldproof.tasks.track.results.comparison_entries import variant_params
 from foldproof.tasks.track.results.listing import earlier_trials
-from foldproof.tasks.track.results.panel_study import log_study_of_panels, write_panel_study
+from foldproof.tasks.track.results.panel_study import log_study_of_panels, panel_study_files
 from foldproof.tasks.track.results.retraining import find_evidence, log_retraining
 from foldproof.tasks.track.results.scoring import log_monitoring_run, log_scoring, scores_of_model
-from foldproof.tasks.track.results.study import log_batch_study, write_study
+from foldproof.tasks.track.results.study import log_batch_study, study_files
 from foldproof.tasks.track.runs import SUMMARY, finished_runs
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import (
@@ -169,9 +170,7 @@ def log_results(
     with TemporaryDirectory() as folder:
         importance = results.attribution.importance
         files = files_by_variant(models, features, data, raw, Path(folder), importance)
-        links = log_comparison(store, results, report, files)
-    linked(store, links.summary_run_id, "comparison")
-    return links
+        return linked(store, log_comparison(store, results, report, files), "comparison")
 
 
 @writing("log study to mlflow", lambda results, *_: results.study_id)
@@ -179,10 +178,8 @@ def log_study(
     store: Store, results: StudyResults, figures: dict[str, bytes], folder: Path
 ) -> Links:
     """One run with all results; the same files in ``folder``."""
-    write_study(results, figures, folder)
-    links = log_batch_study(store, results, figures)
-    linked(store, links.summary_run_id, "study")
-    return links
+    write_files(study_files(results, figures), folder)
+    return linked(store, log_batch_study(store, results, figures), "study")
 
 
 @writing("log study to mlflow", lambda results, *_: results.study_id)
@@ -190,19 +187,15 @@ def log_panel_study(
     store: Store, results: PanelStudyResults, report: Report, folder: Path
 ) -> Links:
     """One run with all results, linked to the runs of the panels; the same files in ``folder``."""
-    write_panel_study(results, report, folder)
-    links = log_study_of_panels(store, results, report)
-    linked(store, links.summary_run_id, "study")
-    return links
+    write_files(panel_study_files(results, report), folder)
+    return linked(store, log_study_of_panels(store, results, report), "study")
 
 
 @writing("log audit to mlflow", lambda audit, *_: audit.audit_id)
 def log_audit(store: Store, audit: Audit, report: Report, folder: Path) -> Links:
     """One run with all results; the same files in ``folder``."""
-    write_audit(audit, report, folder)
-    links = log_leak_audit(store, audit, report)
-    linked(store, links.summary_run_id, "audit")
-    return links
+    write_files(audit_files(audit, report), folder)
+    return linked(store, log_leak_audit(store, audit, report), "audit")
 
 
 @reading("fetch model")
@@ -215,10 +208,8 @@ def find_model(store: Store, name: str, folder: Path) -> ModelPlace:
 def log_explanation(store: Store, run_id: str, name: str, report: Report, home: Path) -> Path:
     """Text and figures to the model's run, under ``explanations``, and to a folder in ``home``."""
     folder = home / run_id[:8] / name
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "explanation.md").write_text(report.page, encoding="utf-8")
-    for key, png in report.figures.items():
-        (folder / f"{key}.png").write_bytes(png)
+    figures = ((f"{key}.png", png) for key, png in report.figures.items())
+    write_files([("explanation.md", report.page), *figures], folder)
     store.client.log_artifacts(run_id, str(folder), f"explanations/{name}")
     return folder
 
@@ -249,7 +240,6 @@ def log_monitoring(
         run_id = log_monitoring_run(store, monitoring, report, dates)
     linked(store, run_id, "monitoring")
     folder = home / monitoring.model
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "monitoring.md").write_text(report.page, encoding="utf-8")
-    (folder / "realised.png").write_bytes(report.figures["realised"])
+    figure = "realised.png", report.figures["realised"]
+    write_files([("monitoring.md", report.page), figure], folder)
     return folder
