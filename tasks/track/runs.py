@@ -11,7 +11,7 @@ import pandas as pd
 
 from foldproof.tasks.track.entries import Value, metrics, params, tags
 from foldproof.tasks.track.files import File, write_files
-from foldproof.tasks.track.store import Links, Store, in_quotes, links_to
+from foldproof.tasks.track.store import Links, Store, in_quotes, links_to, runs_in
 
 SUMMARY = ""
 """Key of the summary run among runs keyed by variant."""
@@ -38,24 +38,15 @@ def finished_runs(store: Store, comparison: str, missing: str = "") -> dict[str,
         missing: Value of their tag ``missing``; empty if no variant is missing.
     """
     kept: dict[str, str] = {}
-    token = None
-    while True:
-        page = store.client.search_runs(
-            [store.experiment_id],
-            f"tags.comparison = {in_quotes(comparison)}",
-            order_by=["attributes.start_time ASC"],
-            page_token=token,
-        )
-        for run in page:
-            name = run.data.tags.get("variant", SUMMARY)
-            whole = run.info.status == "FINISHED" and run.data.tags.get(MISSING, "") == missing
-            if whole and name not in kept:
-                kept[name] = run.info.run_id
-            else:
-                delete(store, run.info.run_id)
-        token = page.token
-        if not token:
-            return kept
+    own = f"tags.comparison = {in_quotes(comparison)}"
+    for run in list(runs_in(store, own)):  # read first: a deleted run shifts the pages after it
+        name = run.data.tags.get("variant", SUMMARY)
+        whole = run.info.status == "FINISHED" and run.data.tags.get(MISSING, "") == missing
+        if whole and name not in kept:
+            kept[name] = run.info.run_id
+        else:
+            delete(store, run.info.run_id)
+    return kept
 
 
 def delete(store: Store, run_id: str) -> None:

@@ -18,7 +18,7 @@ from foldproof.tasks.track.results.comparison import findings_json
 from foldproof.tasks.track.results.comparison_entries import settings as ranking_settings
 from foldproof.tasks.track.results.panel_input import as_input, panel_dataset
 from foldproof.tasks.track.runs import logged_run
-from foldproof.tasks.track.store import Store, TrackingError, in_quotes
+from foldproof.tasks.track.store import NEWEST, Store, TrackingError, in_quotes, runs_in
 from foldproof.tasks.train.serving.training_values import trained_on
 
 EVIDENCE = "evidence.json"
@@ -136,16 +136,12 @@ def find_evidence(store: Store, model: str) -> Evidence:
     Raises:
         TrackingError: The file cannot be read: without it dates could be tested twice.
     """
-    found = store.client.search_runs(
-        [store.experiment_id],
-        f"tags.kind = 'retraining' and tags.model = {in_quotes(model)} "
-        "and attributes.status = 'FINISHED'",
-        order_by=["tags.night DESC", "attributes.start_time DESC"],
-        max_results=1,
-    )
-    if not found:
+    own = f"tags.kind = 'retraining' and tags.model = {in_quotes(model)}"
+    finished = f"{own} and attributes.status = 'FINISHED'"
+    run = next(runs_in(store, finished, "tags.night DESC", NEWEST, page=1), None)
+    if run is None:
         return Evidence()
-    run_id = found[0].info.run_id
+    run_id = run.info.run_id
     try:
         if not any(one.path == EVIDENCE for one in store.client.list_artifacts(run_id)):
             return Evidence()
