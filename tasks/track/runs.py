@@ -1,6 +1,5 @@
 """Runs: found, replaced if unfinished, and finished only when everything is written."""
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -125,10 +124,9 @@ def log_values(
     store: Store, run_id: str, values: Iterable[Value], settings: Mapping[str, Any]
 ) -> None:
     """Metrics and parameters in as few calls as MLflow allows."""
-    now = time.time_ns() // 1_000_000
     for part in chunks(params(settings), PARAMS):
         store.client.log_batch(run_id, params=part)
-    for chunk in chunks(metrics(values, now), METRICS):
+    for chunk in chunks(metrics(values), METRICS):
         store.client.log_batch(run_id, metrics=chunk)
 
 

@@ -3,7 +3,6 @@
 Figures are imported where they are drawn: nightly commands import this file and draw none.
 """
 
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -22,9 +21,8 @@ from foldproof.tasks.diagnose.findings.finding import Finding
 from foldproof.tasks.report.attribution.shares import ranked_features
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.template import Report
-from foldproof.tasks.track.entries import key_of, metrics
 from foldproof.tasks.track.files import File
-from foldproof.tasks.track.model.log_model import ModelFiles, log_model, measured
+from foldproof.tasks.track.model.log_model import ModelFiles, log_measured, log_model
 from foldproof.tasks.track.results.comparison_entries import (
     missing_tag,
     model_tags,
@@ -108,10 +106,8 @@ def log_variant(store: Store, results: Results, name: str, model: ModelFiles | N
         model_id = None
         if model is not None:
             about = model_tags(results, name), variant_params(results, name)
-            model_id = log_model(store, run_id, key_of(name).replace(".", "_"), model, *about)
-        now = time.time_ns() // 1_000_000
-        overall = metrics(overall_values(results, name), now)
-        store.client.log_batch(run_id, measured(overall, model_id, panel_of(results)))
+            model_id = log_model(store, run_id, name, model, *about)
+        log_measured(store, run_id, overall_values(results, name), model_id, panel_of(results))
     return run_id
 
 

@@ -1,6 +1,5 @@
 """Log a retraining: one run with the decision, its numbers, and the best challenger."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,9 +9,9 @@ from mlflow.exceptions import MlflowException
 from foldproof.tasks.operate.retraining.decision_text import markdown, sentence
 from foldproof.tasks.operate.retraining.record import Retraining
 from foldproof.tasks.operate.retraining.tested_dates import Evidence, from_json
-from foldproof.tasks.track.entries import NOTE, Value, flat, key_of, metrics, seconds
+from foldproof.tasks.track.entries import NOTE, Value, flat, seconds
 from foldproof.tasks.track.files import File
-from foldproof.tasks.track.model.log_model import ModelFiles, log_model, measured
+from foldproof.tasks.track.model.log_model import ModelFiles, log_measured, log_model
 from foldproof.tasks.track.results.audit import file_name
 from foldproof.tasks.track.results.comparison import findings_json
 from foldproof.tasks.track.results.comparison_entries import settings as ranking_settings
@@ -35,10 +34,8 @@ def log_retraining(store: Store, record: Retraining, model: ModelFiles | None) -
         store.client.log_inputs(run_id, [as_input(panel)])
         if model is not None and chosen:
             about = model_tags(record), settings
-            model_id = log_model(store, run_id, key_of(chosen).replace(".", "_"), model, *about)
-            now = time.time_ns() // 1_000_000
-            own = metrics(model_values(record, chosen), now)
-            store.client.log_batch(run_id, measured(own, model_id, panel))
+            model_id = log_model(store, run_id, chosen, model, *about)
+            log_measured(store, run_id, model_values(record, chosen), model_id, panel)
     return run_id
 
 

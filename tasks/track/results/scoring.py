@@ -36,8 +36,7 @@ def log_scoring(store: Store, scoring: Scoring, table: Path | None) -> str:
     store.client.log_batch(run_id, metrics=dated(scoring_values(scoring), scoring.night))
     if table is not None:
         store.client.log_artifact(run_id, str(table), NIGHTS)
-    for tag in tags(night_tags(scoring)):
-        store.client.set_tag(run_id, tag.key, tag.value)
+    store.client.log_batch(run_id, tags=tags(night_tags(scoring)))
     return run_id
 
 
@@ -123,8 +122,7 @@ def log_monitoring_run(store: Store, monitoring: Monitoring, report: Report, dat
     with Image.open(BytesIO(report.figures["realised"])) as image:
         store.client.log_image(run_id, image, "monitoring/realised.png")
     store.client.log_text(run_id, report.page, "monitoring/monitoring.md")
-    for tag in tags(monitoring_tags(monitoring)):
-        store.client.set_tag(run_id, tag.key, tag.value)
+    store.client.log_batch(run_id, tags=tags(monitoring_tags(monitoring)))
     return run_id
 
 
