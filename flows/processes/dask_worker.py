@@ -5,12 +5,12 @@ import importlib
 import platform
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
@@ -28,6 +28,8 @@ from foldproof.tasks.data.panel.reference import PanelRef, fetched
 from foldproof.tasks.storage import StorageError, read_note
 from foldproof.tasks.train.unit import TRAINING
 from foldproof.tasks.version import HOUSE, code_version
+
+T = TypeVar("T")
 
 LIBRARIES = ("torch", "numpy", "pandas", "prefect")
 """Libraries that decide the bits of a result, or how tasks travel."""
@@ -263,10 +265,15 @@ def run(ticket: Ticket, api: str | None, packed: bytes) -> Any:
 
 def here(value: Any) -> Any:
     """A value with the folders of panels in place of their references."""
-    if isinstance(value, PanelRef):
-        return fetched(value, PANELS.resolve())
+    return replaced(value, PanelRef, lambda ref: fetched(ref, PANELS.resolve()))
+
+
+def replaced(value: Any, kind: type[T], by: Callable[[T], object]) -> Any:
+    """A value with ``by`` of each of its parts of this kind, in mappings, lists and tuples too."""
+    if isinstance(value, kind):
+        return by(value)
     if isinstance(value, Mapping):
-        return {name: here(one) for name, one in value.items()}
+        return {name: replaced(one, kind, by) for name, one in value.items()}
     if type(value) in (list, tuple):
-        return type(value)(here(one) for one in value)
+        return type(value)(replaced(one, kind, by) for one in value)
     return value
