@@ -12,17 +12,16 @@ from prefect import flow
 from foldproof.conf.outside import OutsideAudit
 from foldproof.conf.schema import Experiment
 from foldproof.flows.assemble import audit_of_forecaster, audit_of_variants
-from foldproof.flows.checks import check_experiment, checked_panel
+from foldproof.flows.checks import check_experiment, ready_panel
 from foldproof.flows.flow_runs.in_part import require_complete, require_sent
 from foldproof.flows.flow_runs.this_run import run_name
-from foldproof.flows.paths import AUDITS, PANELS
+from foldproof.flows.paths import AUDITS
 from foldproof.flows.processes.schedule import Job
 from foldproof.flows.processes.workers import Workers, submitted
 from foldproof.flows.screens.audit import AuditScreen
 from foldproof.flows.variants import first_line
 from foldproof.tasks.data.panel.read import own_function
 from foldproof.tasks.data.spec import TargetSpec
-from foldproof.tasks.data.task import load_panel
 from foldproof.tasks.diagnose import FULL, QUICK, AuditOptions, LeakReport
 from foldproof.tasks.diagnose.audited_rows import audited_fold, horizon_of
 from foldproof.tasks.diagnose.counted_runs import expected_runs
@@ -53,8 +52,7 @@ def audit(experiment: Experiment, quick: bool) -> Audit:
     screen, watch = AuditScreen(), Stopwatch()
     with watch("data and plan"):
         find_store(experiment.tracking)
-        source = experiment.data, experiment.target
-        panel = load_panel(*source, PANELS.resolve(), checked_panel(*source))
+        panel = ready_panel(experiment.data, experiment.target)
         plan = plan_folds(walk_forward_of(experiment.split, "an audit from raw rows"), panel)
     screen.opening(experiment.name, experiment.variants, plan.folds[-1])
     with watch("audits"):
