@@ -1,6 +1,6 @@
 """Audit variants, or a user's own forecaster, for information from the future."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
@@ -133,10 +133,14 @@ def audit_variants(
         return Job(f"audit panel, target {target.kind}", submit, start_variants)
 
     def variant_job(variant: str, shared: tuple[Finding, ...]) -> Job:
-        def keep(audited: Timed[LeakReport]) -> list[Job]:
+        def keep(audited: Timed[LeakReport]) -> None:
             reports[variant], cpu[variant] = audited
             screen.report(audited.value)
-            return []
+
+        def lose(error: Exception) -> None:
+            assert missing is not None
+            missing[variant] = first_line(error)
+            screen.say(f"FAILED   {variant}: {missing[variant]}")
 
         forecaster = OwnForecaster(
             variant, experiment.data, experiment.target_of(variant), experiment.network_of(variant),
@@ -145,16 +149,7 @@ def audit_variants(
         submit = partial(
             submitted, audit_variant, forecaster, fold, embargo, spec, quick, shared, panel
         )
-        return Job(f"audit {variant}", submit, keep, None if missing is None else lose(variant))
-
-    def lose(variant: str) -> Callable[[Exception], list[Job]]:
-        def failed(error: Exception) -> list[Job]:
-            assert missing is not None
-            missing[variant] = first_line(error)
-            screen.say(f"FAILED   {variant}: {missing[variant]}")
-            return []
-
-        return failed
+        return Job(f"audit {variant}", submit, keep, None if missing is None else lose)
 
     by_target: dict[TargetSpec, list[str]] = {}
     for variant in experiment.variants:
