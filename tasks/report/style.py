@@ -164,7 +164,8 @@ def share_bars(axis: Axes, shares: pd.DataFrame, colours: Mapping[str, str], for
 
 def legend(place: Axes | Figure, loc: str, **look: Any) -> None:
     """A legend in small letters, without a frame."""
-    place.legend(loc=loc, **{"frameon": False, "fontsize": SMALL} | look)
+    usual: dict[str, Any] = {"loc": loc, "frameon": False, "fontsize": SMALL}
+    place.legend(**usual | look)
 
 
 def legend_above(figure: Figure, handles: Sequence[Artist], **look: Any) -> None:

@@ -9,10 +9,9 @@ from foldproof.tasks.portfolio.performance import net
 from foldproof.tasks.portfolio.portfolio import LONG_SHORT, Portfolios
 from foldproof.tasks.report import style
 from foldproof.tasks.report.decomposition.figures import COLOURS
-from foldproof.tasks.report.decomposition.rows import entries, front_rows
-from foldproof.tasks.report.portfolio.table import number
-from foldproof.tasks.report.results import Results
-from foldproof.tasks.report.text import label, minus
+from foldproof.tasks.report.decomposition.rows import front_rows
+from foldproof.tasks.report.results import Results, entries
+from foldproof.tasks.report.text import label, minus, number
 
 
 def drawn(results: Results) -> tuple[Portfolios, list[str]]:

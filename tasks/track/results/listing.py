@@ -81,8 +81,7 @@ def as_trial(values: Mapping[str, str]) -> int:
 
     The parameters of all earlier runs would take memory that grows with their number.
     """
-    logged = {entry.key: entry.value for entry in params(values)}
-    return hash(frozenset((key, value) for key, value in logged.items() if key != "name"))
+    return hash(frozenset((one.key, one.value) for one in params(values) if one.key != "name"))
 
 
 def compared_of(run: Run) -> Compared:
