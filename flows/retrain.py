@@ -23,11 +23,7 @@ from foldproof.tasks.diagnose.findings.finding import Finding
 from foldproof.tasks.operate.retraining.evidence import Champion
 from foldproof.tasks.operate.retraining.record import Retraining, Settled
 from foldproof.tasks.operate.sessions import sessions_after
-from foldproof.tasks.operate.task import (
-    decide_champion,
-    night_date,
-    show_decision,
-)
+from foldproof.tasks.operate.task import decide_champion, night_date, show_decision
 from foldproof.tasks.split import walk_forward_of
 from foldproof.tasks.split.task import Plan, plan_folds
 from foldproof.tasks.timing import Stopwatch

@@ -18,13 +18,7 @@ from foldproof.tasks.timing import Timed
 from foldproof.tasks.train import TrainedUnit, Unit
 from foldproof.tasks.train.task import train
 from foldproof.tasks.train.train import on_target
-from foldproof.tasks.train.tuning import (
-    Setting,
-    best_setting,
-    grid,
-    mean_rank_ic,
-    usable_dates,
-)
+from foldproof.tasks.train.tuning import Setting, best_setting, grid, mean_rank_ic, usable_dates
 
 
 @dataclass(eq=False)

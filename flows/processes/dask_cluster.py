@@ -32,13 +32,7 @@ from foldproof.tasks.data.panel.reference import PanelRef, is_panel, stored
 from foldproof.tasks.storage import leave_note, located, remove_note
 
 try:
-    from distributed import (
-        CancelledError,
-        Client,
-        KilledWorker,
-        Security,
-        TimeoutError,
-    )
+    from distributed import CancelledError, Client, KilledWorker, Security, TimeoutError
     from distributed.comm import CommClosedError
     from prefect_dask.task_runners import PrefectDaskFuture
 except ImportError as error:
