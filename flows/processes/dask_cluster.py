@@ -141,7 +141,7 @@ def checked(client: Client, compute: ComputeSpec, ticket: Ticket, api: str | Non
                 f"worker {address} has {threads} threads, which would share the random numbers of "
                 "one process: start it with --nthreads 1, and several of them instead"
             )
-    storage = storage_of(compute)
+    storage = located(compute.storage or str(PREFECT_RESULTS_LOCAL_STORAGE_PATH.value()))
     note = leave_note(storage)
     try:
         answers = client.run(dask_worker.complaint, ticket, storage, note, api, on_error="return")
@@ -160,11 +160,6 @@ def workers_of(client: Client) -> dict[str, int]:
     """Address and number of threads of each worker."""
     found = client.scheduler_info(n_workers=-1)["workers"]
     return {address: int(about["nthreads"]) for address, about in found.items()}
-
-
-def storage_of(compute: ComputeSpec) -> str:
-    """Where the results of tasks are kept."""
-    return located(compute.storage or str(PREFECT_RESULTS_LOCAL_STORAGE_PATH.value()))
 
 
 def ticket_of(given: Iterable[Any]) -> Ticket:

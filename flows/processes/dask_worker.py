@@ -186,12 +186,7 @@ def own_difference(own: OwnCode) -> str:
 def file_version(module: str) -> str:
     """Hash of the file of an imported module; empty where it has none."""
     file = getattr(sys.modules[module], "__file__", None)
-    return code_hash(Path(file).read_bytes()) if file else ""
-
-
-def code_hash(content: bytes) -> str:
-    """Short hash of a file."""
-    return hashlib.sha256(content).hexdigest()[:16]
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] if file else ""
 
 
 USED: dict[str, Any] = {"key": "", "folder": None, "modules": (), "api": None}
