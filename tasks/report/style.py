@@ -92,10 +92,12 @@ def grid(axis: Axes, along: str = "x") -> None:
     axis.set_axisbelow(True)
 
 
-def name_rows(axis: Axes, names: Sequence[str]) -> None:
-    """Names of the rows at the left, the first row on top."""
+def name_rows(axis: Axes, names: Sequence[str], colours: Sequence[str] = ()) -> None:
+    """Names of the rows at the left, the first row on top; in ``colours``, or all in ink."""
     axis.set_yticks(range(len(names)), [shortened(name, SHOWN + 10) for name in names])
     axis.set_ylim(max(len(names), 1) - 0.5, -0.5)
+    for text, colour in zip(axis.get_yticklabels(), colours, strict=False):
+        text.set_color(colour)
 
 
 def slant_columns(axis: Axes, names: Sequence[str], degrees: float = 50) -> None:

@@ -40,10 +40,14 @@ def ranking_figure(results: Results) -> Figure:
 
 def _name_rows(axis: Axes, results: Results, names: list[str]) -> None:
     """Names at the left, coloured by kind."""
-    style.name_rows(axis, [results.row_name(name) for name in names])
-    for text, name in zip(axis.get_yticklabels(), names, strict=True):
-        kind = kind_of(results, name)
-        text.set_color(KINDS[kind].color if kind in ("leak", "reference") else style.INK)
+    colors = [_color(results, name, style.INK) for name in names]
+    style.name_rows(axis, [results.row_name(name) for name in names], colors)
+
+
+def _color(results: Results, name: str, usual: str) -> str:
+    """The colour of what leaks and of a reference; ``usual`` for any other row."""
+    kind = kind_of(results, name)
+    return KINDS[kind].color if kind in ("leak", "reference") else usual
 
 
 def _write_column(axis: Axes, points: float, head: str, cells: list[str]) -> None:
@@ -111,7 +115,6 @@ def _named(results: Results, drawn: list[str]) -> dict[str, str]:
     colors = {}
     for name in dict.fromkeys(names):
         if name in drawn:
-            kind = kind_of(results, name)
-            own = style.INK if name == results.base else style.BLUE
-            colors[name] = KINDS[kind].color if kind in ("leak", "reference") else own
+            usual = style.INK if name == results.base else style.BLUE
+            colors[name] = _color(results, name, usual)
     return colors

@@ -29,13 +29,13 @@ def styles_figure(results: Results) -> Figure:
     """Left: rank IC before and after neutralization. Right: exposure to each style, if any."""
     found = found_in(results)
     rows = shown_rows(results, found)
+    colors = [row_color(results, name) for name in rows]
     widths = (1.35, 1)[: 1 + bool(found.styles)]
     height = 1.3 + 0.3 * len(rows)
     figure, axes = style.canvas(height, 1, len(widths), widths=widths, sharey=True)
     left = axes[0, 0]
     table = found.table.loc[rows]
-    for place, name in enumerate(rows):
-        color = row_color(results, name)
+    for place, (name, color) in enumerate(zip(rows, colors, strict=True)):
         rest = neutral(found, name)
         left.plot([rest.low, rest.high], [place, place], color=color, linewidth=1.8, alpha=0.5)
         left.plot(
@@ -47,9 +47,7 @@ def styles_figure(results: Results) -> Figure:
     style.grid(left)
     if found.styles:
         draw_exposures(axes[0, 1], table, found.styles)
-    style.name_rows(left, [results.row_name(name) for name in rows])
-    for text, name in zip(left.get_yticklabels(), rows, strict=True):
-        text.set_color(row_color(results, name))
+    style.name_rows(left, [results.row_name(name) for name in rows], colors)
     return figure
 
 
