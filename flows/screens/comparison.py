@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from foldproof.flows.screens.terminal import Terminal, empty_table
+from foldproof.flows.screens.terminal import Terminal
 from foldproof.tasks.data import load
 from foldproof.tasks.report.comparison.answers import QUESTIONS, answers
 from foldproof.tasks.report.decomposition.rows import neutral
@@ -68,11 +68,13 @@ class Screen(Terminal):
 
 def ranking_table(results: Results) -> Table:
     """The closing table, best first; a star marks the model confidence set."""
+    table = Table(title="Out of sample, all folds (* may be the best)")
+    table.add_column("", no_wrap=True)
     found = results.decomposition
     shown = found is not None and "neutral" in found.table
     heads = ["rank IC", "joint interval", *["neutral"] * shown, "rank ICIR", "MSE ratio"]
-    title = "Out of sample, all folds (* may be the best)"
-    table = empty_table(title, [""], [*heads, "leak audit"])
+    for column in (*heads, "leak audit"):
+        table.add_column(column, justify="right", no_wrap=True)
     for name, row in results.ranking.iterrows():
         star = " *" if row["in_confidence_set"] else ""
         table.add_row(

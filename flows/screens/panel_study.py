@@ -9,7 +9,7 @@ from rich.table import Table
 from foldproof.conf.panel_study import PanelStudy
 from foldproof.conf.registration import Registration
 from foldproof.flows.screens.comparison import number
-from foldproof.flows.screens.terminal import Terminal, empty_table
+from foldproof.flows.screens.terminal import Terminal
 from foldproof.tasks.panel_study.networks import MEASURES
 from foldproof.tasks.report.panel_study.answer import HEADS, study_answers
 from foldproof.tasks.report.panel_study.results import PanelStudyResults, ordered
@@ -69,9 +69,10 @@ class PanelStudyScreen(Terminal):
 
 def pooled_screen(results: PanelStudyResults) -> Table:
     """The pooled gains, highest first within each measure."""
-    title = f"Gain over {results.reference}, pooled over {len(results.real)} panels"
-    heads = "measure", "gain", "interval", "on a new panel", "against"
-    table = empty_table(title, [""], heads)
+    table = Table(title=f"Gain over {results.reference}, pooled over {len(results.real)} panels")
+    table.add_column("", no_wrap=True)
+    for head in ("measure", "gain", "interval", "on a new panel", "against"):
+        table.add_column(head, justify="right", no_wrap=True)
     for _, row in ordered(results.pooled).iterrows():
         table.add_row(
             str(row["variant"]), MEASURES[row["measure"]], number(row["gain"], "+.4f"),

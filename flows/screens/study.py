@@ -7,7 +7,7 @@ import pandas as pd
 from rich.table import Table
 
 from foldproof.conf.study import BatchStudy
-from foldproof.flows.screens.terminal import Terminal, empty_table
+from foldproof.flows.screens.terminal import Terminal
 from foldproof.tasks.batch_study import Scored
 from foldproof.tasks.batch_study.answer import interval_text, signed
 from foldproof.tasks.report.batch_study.results import StudyResults, meaning
@@ -51,9 +51,11 @@ class StudyScreen(Terminal):
 
 def panel_table(results: StudyResults, panel: str) -> Table:
     """One panel's cells: honest and train-mode rank IC with intervals, and one date per batch."""
-    title = f"{results.panels[panel].title}: rank IC [{results.level:.0%} interval]"
-    texts, numbers = ("normalization", "batches"), ("honest", "train mode", "by date")
-    table = empty_table(title, texts, numbers)
+    table = Table(title=f"{results.panels[panel].title}: rank IC [{results.level:.0%} interval]")
+    table.add_column("normalization", no_wrap=True)
+    table.add_column("batches", no_wrap=True)
+    for head in ("honest", "train mode", "by date"):
+        table.add_column(head, justify="right", no_wrap=True)
     for _, row in results.table[results.table["panel"] == panel].iterrows():
         cells = [interval_text(row, score) for score in ("honest", "train_mode")]
         last = signed(row["train_mode_dates"])

@@ -8,7 +8,6 @@ from contextlib import contextmanager, nullcontext
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as ProgressBar
-from rich.table import Table
 
 from foldproof.flows.flow_runs.this_run import Progress
 from foldproof.flows.processes.schedule import Job, drive
@@ -30,16 +29,6 @@ def time_left(seconds: float | None) -> str:
     if seconds < 5400:
         return f"about {seconds / 60:.0f} min left"
     return f"about {seconds / 3600:.1f} h left"
-
-
-def empty_table(title: str, texts: Sequence[str], numbers: Sequence[str]) -> Table:
-    """A table without rows: columns of texts at the left, columns of numbers at the right."""
-    table = Table(title=title)
-    for head in texts:
-        table.add_column(head, no_wrap=True)
-    for head in numbers:
-        table.add_column(head, justify="right", no_wrap=True)
-    return table
 
 
 class Terminal:
