@@ -1,6 +1,6 @@
 """Audit variants, or a user's own forecaster, for information from the future."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
@@ -12,17 +12,16 @@ from prefect import flow
 from foldproof.conf.outside import OutsideAudit
 from foldproof.conf.schema import Experiment
 from foldproof.flows.assemble import audit_of_forecaster, audit_of_variants
-from foldproof.flows.checks import check_experiment, checked_panel
+from foldproof.flows.checks import check_experiment, ready_panel
 from foldproof.flows.flow_runs.in_part import require_complete, require_sent
 from foldproof.flows.flow_runs.this_run import run_name
-from foldproof.flows.paths import AUDITS, PANELS
+from foldproof.flows.paths import AUDITS
 from foldproof.flows.processes.schedule import Job
 from foldproof.flows.processes.workers import Workers, submitted
 from foldproof.flows.screens.audit import AuditScreen
 from foldproof.flows.variants import first_line
 from foldproof.tasks.data.panel.read import own_function
 from foldproof.tasks.data.spec import TargetSpec
-from foldproof.tasks.data.task import load_panel
 from foldproof.tasks.diagnose import FULL, QUICK, AuditOptions, LeakReport
 from foldproof.tasks.diagnose.audited_rows import audited_fold, horizon_of
 from foldproof.tasks.diagnose.counted_runs import expected_runs
@@ -53,8 +52,7 @@ def audit(experiment: Experiment, quick: bool) -> Audit:
     screen, watch = AuditScreen(), Stopwatch()
     with watch("data and plan"):
         find_store(experiment.tracking)
-        source = experiment.data, experiment.target
-        panel = load_panel(*source, PANELS.resolve(), checked_panel(*source))
+        panel = ready_panel(experiment.data, experiment.target)
         plan = plan_folds(walk_forward_of(experiment.split, "an audit from raw rows"), panel)
     screen.opening(experiment.name, experiment.variants, plan.folds[-1])
     with watch("audits"):
@@ -135,10 +133,14 @@ def audit_variants(
         return Job(f"audit panel, target {target.kind}", submit, start_variants)
 
     def variant_job(variant: str, shared: tuple[Finding, ...]) -> Job:
-        def keep(audited: Timed[LeakReport]) -> list[Job]:
+        def keep(audited: Timed[LeakReport]) -> None:
             reports[variant], cpu[variant] = audited
             screen.report(audited.value)
-            return []
+
+        def lose(error: Exception) -> None:
+            assert missing is not None
+            missing[variant] = first_line(error)
+            screen.say(f"FAILED   {variant}: {missing[variant]}")
 
         forecaster = OwnForecaster(
             variant, experiment.data, experiment.target_of(variant), experiment.network_of(variant),
@@ -147,16 +149,7 @@ def audit_variants(
         submit = partial(
             submitted, audit_variant, forecaster, fold, embargo, spec, quick, shared, panel
         )
-        return Job(f"audit {variant}", submit, keep, None if missing is None else lose(variant))
-
-    def lose(variant: str) -> Callable[[Exception], list[Job]]:
-        def failed(error: Exception) -> list[Job]:
-            assert missing is not None
-            missing[variant] = first_line(error)
-            screen.say(f"FAILED   {variant}: {missing[variant]}")
-            return []
-
-        return failed
+        return Job(f"audit {variant}", submit, keep, None if missing is None else lose)
 
     by_target: dict[TargetSpec, list[str]] = {}
     for variant in experiment.variants:

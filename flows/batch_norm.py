@@ -92,18 +92,16 @@ def score_cells(
         units = tuple(one.unit_of(name, composition) for one in data[panel])
         paths = tuple(one.path for one in data[panel])
 
-        def keep(done: Timed[list[Scored]]) -> list[Job]:
+        def keep(done: Timed[list[Scored]]) -> None:
             scores.cells[cell] = done.value
             scores.seconds += done.seconds
             screen.cell(*cell, done.value)
-            return []
 
         title = f"{panel}: {name}, {composition.title}"
 
-        def lose(error: Exception) -> list[Job]:
+        def lose(error: Exception) -> None:
             lost.append(f"{title} ({first_line(error)})")
             screen.say(f"failed, {lost[-1]}")
-            return []
 
         return Job(title, partial(submitted, study_cell, units, paths), keep, lose)
 

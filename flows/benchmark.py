@@ -13,14 +13,7 @@ from foldproof.flows.paths import BENCHMARK
 from foldproof.flows.processes.side_by_side import side_by_side
 from foldproof.tasks.benchmark.cases import CASES
 from foldproof.tasks.benchmark.power.run import DIALS, Turn, chosen_dials, rates, smallest, turn
-from foldproof.tasks.benchmark.run import (
-    Outcome,
-    by_case,
-    by_test,
-    chosen_cases,
-    outcome,
-    summary,
-)
+from foldproof.tasks.benchmark.run import Outcome, by_case, by_test, chosen_cases, outcome, summary
 
 DRAWS = 20
 """Draws per dial of the power table."""

@@ -16,14 +16,12 @@ from foldproof.tasks.diagnose.certify.certificate import (
     Certificate,
     certify,
     exit_status,
-    measurements_table,
     summary_table,
-    to_json,
-    to_markdown,
 )
 from foldproof.tasks.diagnose.certify.cost import cpu_ratio
 from foldproof.tasks.files import draft_of, publish
-from foldproof.tasks.track.results.certificates import log_certificates
+from foldproof.tasks.track.files import write_files
+from foldproof.tasks.track.results.certificates import certificate_files, log_certificates
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import TrackingError, open_store
 from foldproof.tasks.train import TrainingError
@@ -64,7 +62,7 @@ def run_certify(names: Sequence[str], quick: bool) -> int:
     store(certificates)
     settings = {"variants": ", ".join(chosen), "quick": quick, "code_version": code_version(HOUSE)}
     audit_id = digest("certificates", settings, [variant_version(name) for name in chosen])
-    links = log_certificates(kept, certificates, audit_id, FOLDER, settings)
+    links = log_certificates(kept, certificates, audit_id, settings)
     console.print(screen_table("Claims of the normalizations", summary_table(certificates)))
     for one in certificates:
         for fault in one.faults:
@@ -95,11 +93,7 @@ def certified(name: str, timed: int) -> Certificate:
 
 def store(certificates: Sequence[Certificate]) -> None:
     """Write the certificates as Markdown, JSON and Parquet; each file appears whole."""
-    texts = {"certificate.md": to_markdown(certificates), "certificate.json": to_json(certificates)}
-    for name, text in texts.items():
+    for name, content in certificate_files(certificates):
         with draft_of(FOLDER / name) as draft:
-            draft.write_text(text, encoding="utf-8")
-            publish(draft, FOLDER / name)
-    with draft_of(FOLDER / "certificate.parquet") as draft:
-        measurements_table(certificates).to_parquet(draft, index=False)
-        publish(draft, FOLDER / "certificate.parquet")
+            write_files([(name, content)], draft.parent)
+            publish(draft.parent / name, FOLDER / name)

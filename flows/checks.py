@@ -18,6 +18,7 @@ from foldproof.models.normalizers import resolve, with_features
 from foldproof.models.spec import unknown
 from foldproof.tasks.attribute.explain import ExplainError
 from foldproof.tasks.data import DataError, DataSpec, Panel, TargetSpec, build, folder_of
+from foldproof.tasks.data.task import load_panel
 from foldproof.tasks.operate.nightly_inputs import OperationError
 from foldproof.tasks.split import Fold, PlanError, SplitPlan, scored_folds, walk_forward_of
 from foldproof.tasks.statistics.mean_test import dates_needed
@@ -42,6 +43,11 @@ CHECKED: ContextVar[Checked | None] = ContextVar("CHECKED", default=None)
 def checked_panel(data: DataSpec, target: TargetSpec) -> Path | None:
     """The folder of the panel if the check before this flow built it; None otherwise."""
     return (CHECKED.get() or {}).get((data, target))
+
+
+def ready_panel(data: DataSpec, target: TargetSpec) -> Path:
+    """The folder of the panel, built in a task unless the check before this flow built it."""
+    return load_panel(data, target, PANELS.resolve(), checked_panel(data, target))
 
 
 @contextmanager

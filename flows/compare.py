@@ -9,10 +9,9 @@ from prefect import flow
 
 from foldproof.conf.schema import Experiment
 from foldproof.flows.assemble import assemble, comparison_id
-from foldproof.flows.checks import check_experiment, checked_panel
+from foldproof.flows.checks import check_experiment, ready_panel
 from foldproof.flows.flow_runs.in_part import require_complete, require_sent
 from foldproof.flows.flow_runs.this_run import run_name
-from foldproof.flows.paths import PANELS
 from foldproof.flows.processes.alone import alone
 from foldproof.flows.processes.workers import Workers
 from foldproof.flows.screens.comparison import Screen
@@ -20,7 +19,6 @@ from foldproof.flows.variants import fit_variants
 from foldproof.tasks.compare.cube import Parts
 from foldproof.tasks.compare.task import compare_forecasts
 from foldproof.tasks.data import load
-from foldproof.tasks.data.task import load_panel
 from foldproof.tasks.decompose.task import decompose_forecasts
 from foldproof.tasks.portfolio.task import simulate_portfolios
 from foldproof.tasks.report.results import Results
@@ -63,8 +61,7 @@ def compared(experiment: Experiment) -> Compared:
     screen, watch = Screen(), Stopwatch()
     with watch("data and plan"):
         find_store(experiment.tracking)
-        source = experiment.data, experiment.target
-        panel = load_panel(*source, PANELS.resolve(), checked_panel(*source))
+        panel = ready_panel(experiment.data, experiment.target)
         plan = plan_folds(experiment.split, panel, experiment.tuning.folds)
     screen.opening(experiment.name, panel, plan)
     key = comparison_id(experiment, load(panel).fingerprint, plan.hash)

@@ -10,26 +10,20 @@ from prefect import flow
 from foldproof.conf.load import to_yaml
 from foldproof.conf.schema import Experiment
 from foldproof.flows.audit import audit_variants
-from foldproof.flows.checks import check_experiment, checked_panel
+from foldproof.flows.checks import check_experiment, ready_panel
 from foldproof.flows.flow_runs.in_part import require_sent
 from foldproof.flows.flow_runs.this_run import due, night_name
-from foldproof.flows.paths import PANELS
 from foldproof.flows.processes.alone import alone
 from foldproof.flows.processes.workers import Workers
 from foldproof.flows.screens.audit import AuditScreen
 from foldproof.flows.screens.comparison import Screen
 from foldproof.flows.variants import Fitted, fit_variants
 from foldproof.tasks.data import load
-from foldproof.tasks.data.task import load_panel
 from foldproof.tasks.diagnose.findings.finding import Finding
 from foldproof.tasks.operate.retraining.evidence import Champion
 from foldproof.tasks.operate.retraining.record import Retraining, Settled
 from foldproof.tasks.operate.sessions import sessions_after
-from foldproof.tasks.operate.task import (
-    decide_champion,
-    night_date,
-    show_decision,
-)
+from foldproof.tasks.operate.task import decide_champion, night_date, show_decision
 from foldproof.tasks.split import walk_forward_of
 from foldproof.tasks.split.task import Plan, plan_folds
 from foldproof.tasks.timing import Stopwatch
@@ -58,8 +52,7 @@ def retrain(experiment: Experiment) -> Settled:
             find_store(night.tracking)
             champion = champion_of(night.tracking, night.operation.model, Path(folder))
             trial = trial_of(night, champion)
-            source = trial.data, trial.target
-            panel = load_panel(*source, PANELS.resolve(), checked_panel(*source))
+            panel = ready_panel(trial.data, trial.target)
             plan = plan_folds(trial.split, panel)
         key = retraining_id(night, panel, plan)
         with alone(night.tracking, "retraining", key, screen.say):

@@ -5,10 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from foldproof.conf.schema import Experiment
-from foldproof.flows.checks import checked_panel
-from foldproof.flows.paths import PANELS
+from foldproof.flows.checks import ready_panel
 from foldproof.tasks.data import DataError, Panel, load
-from foldproof.tasks.data.task import load_panel
 
 
 def training_panel(experiment: Experiment, variant: str, panel: Path) -> Path:
@@ -20,8 +18,7 @@ def training_panel(experiment: Experiment, variant: str, panel: Path) -> Path:
     target = experiment.target_of(variant)
     if target == experiment.target:
         return panel
-    source = experiment.data, target
-    own = load_panel(*source, PANELS.resolve(), checked_panel(*source))
+    own = ready_panel(experiment.data, target)
     require_same_rows(load(own), load(panel))
     return own
 

@@ -1,6 +1,5 @@
 """Choose the settings of each variant on the tuning folds, before the scored folds are trained."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,13 +18,7 @@ from foldproof.tasks.timing import Timed
 from foldproof.tasks.train import TrainedUnit, Unit
 from foldproof.tasks.train.task import train
 from foldproof.tasks.train.train import on_target
-from foldproof.tasks.train.tuning import (
-    Setting,
-    best_setting,
-    grid,
-    mean_rank_ic,
-    usable_dates,
-)
+from foldproof.tasks.train.tuning import Setting, best_setting, grid, mean_rank_ic, usable_dates
 
 
 @dataclass(eq=False)
@@ -111,17 +104,12 @@ def tuning_jobs(
     common, own = load(panel), training_panel(experiment, variant, panel)
     fingerprint, seed = load(own).fingerprint, experiment.seeds[0]
 
-    def keep(setting: Setting) -> Callable[[Timed[TrainedUnit]], list[Job]]:
-        def then(done: Timed[TrainedUnit]) -> list[Job]:
-            found[setting].append(on_target(done.value, common))
-            tuned.seconds += done.seconds
-            return []
+    def keep(setting: Setting, done: Timed[TrainedUnit]) -> None:
+        found[setting].append(on_target(done.value, common))
+        tuned.seconds += done.seconds
 
-        return then
-
-    def lose(error: Exception) -> list[Job]:
+    def lose(error: Exception) -> None:
         tuned.failed.setdefault(variant, str(error))
-        return []
 
     def unit(one: Setting, fold: Fold) -> Unit:
         network = experiment.network_of(variant, one.network)
@@ -131,7 +119,7 @@ def tuning_jobs(
         Job(
             f"tune {variant} fold {fold.number}",
             partial(submitted, train, unit(one, fold), own),
-            keep(one),
+            partial(keep, one),
             lose,
         )
         for one in settings

@@ -146,14 +146,13 @@ class Fitted:
         """Variants that see the future: no candidates for the best one."""
         return {name for name, verdict in self.verdicts.items() if verdict is Verdict.LEAK}
 
-    def lose(self, name: str, part: str, screen: Screen) -> Callable[[Exception], list[Job]]:
+    def lose(self, name: str, part: str, screen: Screen) -> Callable[[Exception], None]:
         """For a job of a variant or reference: note that ``part`` failed, and say so."""
 
-        def failed(error: Exception) -> list[Job]:
+        def failed(error: Exception) -> None:
             text = f"{part}: {first_line(error)}"
             self.missing[name] = "; ".join(filter(None, [self.missing.get(name), text]))
             screen.say(f"{name:<22} failed, {text}")
-            return []
 
         return failed
 
@@ -166,13 +165,12 @@ class Fitted:
                 "The same command again runs only these parts"
             )
 
-    def keep(self, step: str, store: Callable[[T], object]) -> Callable[[Timed[T]], list[Job]]:
+    def keep(self, step: str, store: Callable[[T], object]) -> Callable[[Timed[T]], None]:
         """For a job without follow-ups: store its result, add its CPU seconds to ``step``."""
 
-        def then(done: Timed[T]) -> list[Job]:
+        def then(done: Timed[T]) -> None:
             store(done.value)
             self.seconds[step] += done.seconds
-            return []
 
         return then
 
@@ -225,26 +223,24 @@ def variant_jobs(
         for seed in experiment.seeds
     ]
     trained = fitted.trained.setdefault(variant, [])
+    lose = partial(fitted.lose, variant, screen=screen)
 
-    def lose(part: str) -> Callable[[Exception], list[Job]]:
-        return fitted.lose(variant, part, screen)
-
-    def keep(done: Timed[TrainedUnit]) -> list[Job]:
+    def keep(done: Timed[TrainedUnit]) -> list[Job] | None:
         trained.append(without_forecasts(done.value))
         fitted.hashes[done.value.unit.key] = table_hash(done.value.forecasts)
         fitted.seconds["train"] += done.seconds
         if len(trained) < len(units):  # for ever, if one has failed
-            return []
+            return None
         trained.sort(key=lambda one: (one.unit.fold.number, one.unit.seed))
         audit = partial(submitted, diagnose, trained, experiment.audit, panel)
         store_findings = fitted.keep("diagnose", keep_findings)
-        jobs = [Job(f"audit {variant}", audit, store_findings, lose("leak audit"))]
+        jobs = [Job(f"audit {variant}", audit, store_findings, lose(part="leak audit"))]
         spec = experiment.attribution
         if spec.samples:
             explain = partial(submitted, attribute, trained, spec, panel, experiment.data)
             store = partial(fitted.attributions.__setitem__, variant)
             keep_all = fitted.keep("attribute", store)
-            jobs.append(Job(f"attribute {variant}", explain, keep_all, lose("attribution")))
+            jobs.append(Job(f"attribute {variant}", explain, keep_all, lose(part="attribution")))
         return jobs
 
     def keep_findings(found: tuple[Finding, ...]) -> None:
@@ -257,7 +253,7 @@ def variant_jobs(
             f"train {variant} fold {unit.fold.number}",
             partial(submitted, train, unit, panel),
             keep,
-            lose(f"fold {unit.fold.number} seed {unit.seed}"),
+            lose(part=f"fold {unit.fold.number} seed {unit.seed}"),
         )
         for unit in units
     ]

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from foldproof.flows.command_line.arguments import Overrides
-from foldproof.flows.commands.shell import HOST, command, fail, port_in_use
+from foldproof.flows.commands.shell import HOST, command, fail, late, port_in_use
 
 AllConfig = Annotated[
     str,
@@ -39,9 +39,7 @@ def ui(
             f"If not, use another port: --port {port + 1}"
         )
     with command(verbose=False, left="the MLflow UI has ended", serves=True):
-        from foldproof.flows.commands.serve import show_ui
-
-        show_ui(config, port)
+        late("flows.commands.serve:show_ui")(config, port)
 
 
 def serve(
@@ -60,9 +58,8 @@ def serve(
         left="all servers and runs have ended; run the same command again to resume",
         serves=True,
     ):
-        from foldproof.flows.commands.serve import serve_config
-
-        serve_config(config, overrides or [], timezone, port, mlflow_port)
+        given = config, overrides or [], timezone
+        late("flows.commands.serve:serve_config")(*given, port, mlflow_port)
 
 
 def deploy(
@@ -76,6 +73,5 @@ def deploy(
     Exit status 0: registered, 2: could not run.
     """
     with command(verbose=False, left="run the same command again"):
-        from foldproof.flows.commands.serve import deploy_config
-
-        deploy_config(config, overrides or [], timezone, pool)
+        given = config, overrides or [], timezone
+        late("flows.commands.serve:deploy_config")(*given, pool)

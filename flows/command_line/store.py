@@ -34,9 +34,7 @@ def list_(config: StoreConfig = "", most: Most = 20) -> None:
     Exit status 0: listed, also if there is none, 2: could not run.
     """
     with command(verbose=False, left=NOTHING_LEFT):
-        from foldproof.flows.commands.results import list_comparisons
-
-        list_comparisons(config, most)
+        late("flows.commands.results:list_comparisons")(config, most)
 
 
 def open_(
@@ -52,9 +50,7 @@ def open_(
     Exit status 0: there is one, 2: could not run.
     """
     with command(verbose=False, left=NOTHING_LEFT):
-        from foldproof.flows.commands.results import open_report
-
-        open_report(run, config, browser)
+        late("flows.commands.results:open_report")(run, config, browser)
 
 
 def clean(
@@ -86,6 +82,4 @@ def sync() -> None:
     nothing waits any more, 2: could not run, or not send everything.
     """
     with command(verbose=False, left="what was not sent still waits; run the same command again"):
-        from foldproof.flows.commands.sync import run_sync
-
-        run_sync()
+        late("flows.commands.sync:run_sync")()

@@ -148,28 +148,17 @@ DEPLOYMENTS: Mapping[str, Deployment] = MappingProxyType(
             compare, "Which normalization should the LSTM use?", "sp500", COMPARED
         ),
         "audit": Deployment(
-            audit,
-            "Does anything see the future?",
-            "sp500",
-            COMPARED,
+            audit, "Does anything see the future?", "sp500", COMPARED,
             lambda experiment: {"experiment": experiment, "quick": True},
         ),
         "explain": Deployment(
-            explain,
-            "Which features carry a forecast?",
-            "sp500",
-            EXPLAINED,
-            lambda experiment: {
-                "request": {"model": "latest", "tracking": experiment["tracking"]}
-            },
+            explain, "Which features carry a forecast?", "sp500", EXPLAINED,
+            lambda it: {"request": {"model": "latest", "tracking": it["tracking"]}},
         ),
         "retrain": Deployment(
-            retrain,
-            "Train new models; a gate decides whether the champion changes",
-            "nightly",
+            retrain, "Train new models; a gate decides whether the champion changes", "nightly",
             {**NIGHT, "Experiment": ("variants", "operation", "data")},
-            cron="0 20 * * 5",
-            alone=True,
+            cron="0 20 * * 5", alone=True,
         ),
         "score": Deployment(
             score, "Score the newest rows with the champion", "nightly", NIGHT,

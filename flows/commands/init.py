@@ -12,6 +12,7 @@ from foldproof.tasks.data import ColumnsSpec, DataError, DataSpec, build
 from foldproof.tasks.data.forms.recognize import recognized
 from foldproof.tasks.data.forms.shapes import Form
 from foldproof.tasks.data.forms.text import UnreadableError
+from foldproof.tasks.data.rows import first_line
 from foldproof.tasks.program import program
 
 NEEDED = ("date", "symbol", "price")
@@ -103,8 +104,8 @@ def save(form: Form, copy: Path) -> None:
     try:
         table = form.chain.run(Path(form.name).expanduser())
     except (ValueError, TypeError, KeyError) as error:
-        reason = str(error).splitlines()[0]
-        raise DataError(f"{form.name}: {'; '.join(form.said)}, but: {reason}") from error
+        said = "; ".join(form.said)
+        raise DataError(f"{form.name}: {said}, but: {first_line(error)}") from error
     if copy.suffix == ".parquet":
         table.to_parquet(copy, index=False)
     else:

@@ -10,13 +10,7 @@ from foldproof.flows.screens.terminal import Terminal
 from foldproof.tasks.program import program, runnable
 from foldproof.tasks.track.results.listing import Compared, comparisons, page_file
 from foldproof.tasks.track.spec import TrackingSpec
-from foldproof.tasks.track.store import (
-    Store,
-    TrackingError,
-    database,
-    open_store,
-    resolve_uri,
-)
+from foldproof.tasks.track.store import Store, TrackingError, database, open_store, resolve_uri
 
 NUMBERS = ("variants", "rank IC")
 """Columns of numbers."""

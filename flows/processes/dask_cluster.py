@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from prefect.tasks import Task
 
 from foldproof.conf.compute import ComputeSpec
 from foldproof.flows.processes import dask_worker
-from foldproof.flows.processes.dask_worker import OwnCode, Ticket, file_version
+from foldproof.flows.processes.dask_worker import OwnCode, Ticket, file_version, replaced
 from foldproof.flows.processes.workers import DiedError, Started, WorkerError
 from foldproof.models.imported import NOT_THEIRS, imported
 from foldproof.models.normalizers import split_name
@@ -32,13 +32,7 @@ from foldproof.tasks.data.panel.reference import PanelRef, is_panel, stored
 from foldproof.tasks.storage import leave_note, located, remove_note
 
 try:
-    from distributed import (
-        CancelledError,
-        Client,
-        KilledWorker,
-        Security,
-        TimeoutError,
-    )
+    from distributed import CancelledError, Client, KilledWorker, Security, TimeoutError
     from distributed.comm import CommClosedError
     from prefect_dask.task_runners import PrefectDaskFuture
 except ImportError as error:
@@ -147,7 +141,7 @@ def checked(client: Client, compute: ComputeSpec, ticket: Ticket, api: str | Non
                 f"worker {address} has {threads} threads, which would share the random numbers of "
                 "one process: start it with --nthreads 1, and several of them instead"
             )
-    storage = storage_of(compute)
+    storage = located(compute.storage or str(PREFECT_RESULTS_LOCAL_STORAGE_PATH.value()))
     note = leave_note(storage)
     try:
         answers = client.run(dask_worker.complaint, ticket, storage, note, api, on_error="return")
@@ -166,11 +160,6 @@ def workers_of(client: Client) -> dict[str, int]:
     """Address and number of threads of each worker."""
     found = client.scheduler_info(n_workers=-1)["workers"]
     return {address: int(about["nthreads"]) for address, about in found.items()}
-
-
-def storage_of(compute: ComputeSpec) -> str:
-    """Where the results of tasks are kept."""
-    return located(compute.storage or str(PREFECT_RESULTS_LOCAL_STORAGE_PATH.value()))
 
 
 def ticket_of(given: Iterable[Any]) -> Ticket:
@@ -314,22 +303,24 @@ class Cluster(TaskRunner[Future]):
 
     def by_reference(self, value: Any) -> Any:
         """A value with references in place of the folders of panels, which are stored once."""
-        if isinstance(value, Path):
-            if not is_panel(value):
-                raise WorkerError(f"{value} is not a panel, and other machines do not have it")
-            if not (value / ROWS).is_file():
-                raise WorkerError(
-                    "the rows of this panel hold a value that Arrow has no type for, so they "
-                    "cannot travel to the workers: leave out compute.engine=dask, or such columns"
-                )
-            if value not in self.refs:
-                self.refs[value] = stored(value, self.storage)
-            return self.refs[value]
-        if isinstance(value, Mapping):
-            return {name: self.by_reference(one) for name, one in value.items()}
-        if type(value) in (list, tuple):
-            return type(value)(self.by_reference(one) for one in value)
-        return value
+        return replaced(value, Path, self.reference)
+
+    def reference(self, folder: Path) -> PanelRef:
+        """The reference to the panel in a folder.
+
+        Raises:
+            WorkerError: It is no panel, or its rows cannot travel.
+        """
+        if not is_panel(folder):
+            raise WorkerError(f"{folder} is not a panel, and other machines do not have it")
+        if not (folder / ROWS).is_file():
+            raise WorkerError(
+                "the rows of this panel hold a value that Arrow has no type for, so they "
+                "cannot travel to the workers: leave out compute.engine=dask, or such columns"
+            )
+        if folder not in self.refs:
+            self.refs[folder] = stored(folder, self.storage)
+        return self.refs[folder]
 
     def watch(self) -> None:
         """Say when no worker is left: tasks wait for a new one."""

@@ -5,12 +5,12 @@ import importlib
 import platform
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
@@ -28,6 +28,8 @@ from foldproof.tasks.data.panel.reference import PanelRef, fetched
 from foldproof.tasks.storage import StorageError, read_note
 from foldproof.tasks.train.unit import TRAINING
 from foldproof.tasks.version import HOUSE, code_version
+
+T = TypeVar("T")
 
 LIBRARIES = ("torch", "numpy", "pandas", "prefect")
 """Libraries that decide the bits of a result, or how tasks travel."""
@@ -184,12 +186,7 @@ def own_difference(own: OwnCode) -> str:
 def file_version(module: str) -> str:
     """Hash of the file of an imported module; empty where it has none."""
     file = getattr(sys.modules[module], "__file__", None)
-    return code_hash(Path(file).read_bytes()) if file else ""
-
-
-def code_hash(content: bytes) -> str:
-    """Short hash of a file."""
-    return hashlib.sha256(content).hexdigest()[:16]
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] if file else ""
 
 
 USED: dict[str, Any] = {"key": "", "folder": None, "modules": (), "api": None}
@@ -263,10 +260,15 @@ def run(ticket: Ticket, api: str | None, packed: bytes) -> Any:
 
 def here(value: Any) -> Any:
     """A value with the folders of panels in place of their references."""
-    if isinstance(value, PanelRef):
-        return fetched(value, PANELS.resolve())
+    return replaced(value, PanelRef, lambda ref: fetched(ref, PANELS.resolve()))
+
+
+def replaced(value: Any, kind: type[T], by: Callable[[T], object]) -> Any:
+    """A value with ``by`` of each of its parts of this kind, in mappings, lists and tuples too."""
+    if isinstance(value, kind):
+        return by(value)
     if isinstance(value, Mapping):
-        return {name: here(one) for name, one in value.items()}
+        return {name: replaced(one, kind, by) for name, one in value.items()}
     if type(value) in (list, tuple):
-        return type(value)(here(one) for one in value)
+        return type(value)(replaced(one, kind, by) for one in value)
     return value

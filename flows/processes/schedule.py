@@ -28,14 +28,18 @@ class Job:
     Attributes:
         title: A few words for the progress bar.
         submit: Submits the task, or returns the result that is kept.
-        then: Receives the task's result; the jobs it returns go to the front of the queue.
+        then: Receives the task's result; jobs that it returns go to the front of the queue.
         failed: The same for its error; without it, the error ends everything.
     """
 
     title: str
     submit: Callable[[], PrefectFuture[Any]]
-    then: Callable[[Any], Iterable["Job"]] = field(default=lambda _: ())
-    failed: Callable[[Exception], Iterable["Job"]] | None = None
+    then: "Callable[[Any], Following]" = field(default=lambda _: None)
+    failed: "Callable[[Exception], Following] | None" = None
+
+
+Following = Iterable[Job] | None
+"""The jobs that follow one that has ended."""
 
 
 def tasks_in_flight() -> int:
@@ -99,7 +103,7 @@ def drive(
                 following = handled(job, DiedError(f"{reason(error)} twice with {job.title}"))
             else:
                 following = followed(job, future)
-            queue.extendleft(reversed(list(following)))
+            queue.extendleft(reversed(list(following or ())))
             yield job
     finally:
         if broken:
@@ -129,7 +133,7 @@ def worker_error(future: PrefectFuture[Any]) -> Exception | None:
     return None
 
 
-def followed(job: Job, future: PrefectFuture[Any]) -> Iterable[Job]:
+def followed(job: Job, future: PrefectFuture[Any]) -> Following:
     """The jobs that follow a task that has ended, well or with an error of its own."""
     try:
         return job.then(future.result())
@@ -137,7 +141,7 @@ def followed(job: Job, future: PrefectFuture[Any]) -> Iterable[Job]:
         return handled(job, error)
 
 
-def handled(job: Job, error: Exception) -> Iterable[Job]:
+def handled(job: Job, error: Exception) -> Following:
     """The jobs that follow a failed one; raises ``error`` if nobody handles it."""
     if job.failed is None or meets_all(error):
         raise error

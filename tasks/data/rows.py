@@ -41,6 +41,12 @@ def require_printable(origin: str, names: Iterable[str]) -> None:
         )
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, without a message its type."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 class DataError(ValueError):
     """The data cannot be used as it is; the message says what is wrong, where, and what to do."""
 

@@ -5,15 +5,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Literal, get_args
 
-from foldproof.models.spec import (
-    OWN,
-    Spec,
-    TargetName,
-    at_least,
-    require,
-    require_distinct,
-    within,
-)
+from foldproof.models.spec import OWN, Spec, TargetName, at_least, require, require_distinct, within
 from foldproof.tasks.data.address import holds_password, kind_of
 from foldproof.tasks.data.rows import ROLES
 from foldproof.tasks.data.sql import why_not_reading

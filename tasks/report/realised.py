@@ -15,8 +15,6 @@ COLOURS = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.SKY)
 """Colours of the versions, in turn; with more versions, the labels at the top tell them apart."""
 LABEL_ROOM = 0.03
 """Width of a version's label, as a share of the dates shown."""
-TICKS = 6
-"""Dates named below the axis."""
 
 
 def realised_figure(monitoring: Monitoring, dates: int) -> Figure:
@@ -24,8 +22,8 @@ def realised_figure(monitoring: Monitoring, dates: int) -> Figure:
 
     Dates are equally spaced: there are no gaps at weekends.
     """
-    figure, axes = style.canvas(3.4)
-    axis, daily = axes[0, 0], monitoring.daily
+    figure, axis = style.one_axis(3.4)
+    daily = monitoring.daily
     if daily.empty:
         axis.text(
             0.5, 0.5, "no labels yet", transform=axis.transAxes, ha="center", color=style.MUTED
@@ -38,12 +36,8 @@ def realised_figure(monitoring: Monitoring, dates: int) -> Figure:
                 range(len(daily)), mean, color=style.INK, linewidth=1.6,
                 label=f"mean of {dates} dates",
             )  # fmt: skip
-        axis.legend(
-            loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=style.SMALL,
-            labelcolor=style.INK,
-        )  # fmt: skip
-        ticks = np.unique(np.linspace(0, len(daily) - 1, TICKS).round().astype(int))
-        axis.set_xticks(ticks, [f"{daily['date'].iloc[place]:%Y-%m-%d}" for place in ticks])
+        style.legend(axis, "upper left", bbox_to_anchor=(1.0, 1.0), labelcolor=style.INK)
+        style.name_dates(axis, [f"{day:%Y-%m-%d}" for day in daily["date"]])
         axis.set_xlim(-1, max(len(daily), 20))
     axis.axhline(0, color=style.INK, linewidth=0.8)
     style.grid(axis, "y")

@@ -220,8 +220,7 @@ class Results:
         return self._estimate(name, "difference", "difference_low", "difference_high")
 
     def _estimate(self, name: str, *columns: str) -> Estimate:
-        table = self.comparison.ranking.reindex(columns=list(columns))
-        return Estimate(*table.loc[[name]].to_numpy(dtype=float)[0].tolist())
+        return Estimate(*entries(self.comparison.ranking, name, *columns))
 
     def is_control(self, name: str) -> bool:
         """Whether ``name`` is a variant that leaks on purpose."""
@@ -234,6 +233,11 @@ class Results:
     def verdict(self, name: str) -> str:
         """LEAK, UNKNOWN, CLEAN; "not audited" for a reference."""
         return str(self.verdicts.get(name, "not audited"))
+
+
+def entries(table: pd.DataFrame, name: str, *columns: str) -> list[float]:
+    """The numbers of a row; NaN in a column that is missing."""
+    return table.reindex(columns=list(columns)).loc[[name]].to_numpy(dtype=float)[0].tolist()
 
 
 def is_true(value: object) -> bool:

@@ -9,8 +9,8 @@ from warnings import catch_warnings, filterwarnings
 import numpy as np
 import pandas as pd
 from matplotlib import rc_context
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.text import Text
@@ -31,6 +31,8 @@ READABLE = 0.06
 WIDTH = 11.0
 """Inches: the width of the report's column."""
 
+DATES = 6
+"""Dates named below an axis."""
 DPI = 130
 LAG_AXIS = "lag in trading days (0 = newest)"
 
@@ -56,6 +58,12 @@ def canvas(
     for axis in axes.flat:
         undecorate(axis)
     return figure, axes
+
+
+def one_axis(height: float, width: float = WIDTH) -> tuple[Figure, Axes]:
+    """A white figure and its only axis, which is bare."""
+    figure, axes = canvas(height, width=width)
+    return figure, axes[0, 0]
 
 
 def sheet(height: float, width: float = WIDTH) -> Figure:
@@ -84,10 +92,12 @@ def grid(axis: Axes, along: str = "x") -> None:
     axis.set_axisbelow(True)
 
 
-def name_rows(axis: Axes, names: Sequence[str]) -> None:
-    """Names of the rows at the left, the first row on top."""
+def name_rows(axis: Axes, names: Sequence[str], colours: Sequence[str] = ()) -> None:
+    """Names of the rows at the left, the first row on top; in ``colours``, or all in ink."""
     axis.set_yticks(range(len(names)), [shortened(name, SHOWN + 10) for name in names])
     axis.set_ylim(max(len(names), 1) - 0.5, -0.5)
+    for text, colour in zip(axis.get_yticklabels(), colours, strict=False):
+        text.set_color(colour)
 
 
 def slant_columns(axis: Axes, names: Sequence[str], degrees: float = 50) -> None:
@@ -121,8 +131,9 @@ def heat_map(
     return image
 
 
-def style_scale(bar: Colorbar, title: str = "") -> None:
-    """A colour bar without frame and ticks."""
+def colour_scale(axis: Axes, image: AxesImage, title: str = "", **place: Any) -> None:
+    """A colour bar beside an axis, without frame and ticks."""
+    bar = axis.figure.colorbar(image, ax=axis, **{"fraction": 0.025, "pad": 0.01} | place)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=SMALL, length=0)
     bar.set_label(title, fontsize=SMALL, color=MUTED)
@@ -150,10 +161,25 @@ def share_bars(axis: Axes, shares: pd.DataFrame, colours: Mapping[str, str], for
         start = start + width
     axis.set_xlim(0, 1)
     axis.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    axis.legend(
-        ncols=len(colours), frameon=False, fontsize=SMALL, labelcolor=INK, loc="lower left",
-        bbox_to_anchor=(0, 1),
-    )  # fmt: skip
+    legend(axis, "lower left", ncols=len(colours), labelcolor=INK, bbox_to_anchor=(0, 1))
+
+
+def legend(place: Axes | Figure, loc: str, **look: Any) -> None:
+    """A legend in small letters, without a frame."""
+    usual: dict[str, Any] = {"loc": loc, "frameon": False, "fontsize": SMALL}
+    place.legend(**usual | look)
+
+
+def legend_above(figure: Figure, handles: Sequence[Artist], **look: Any) -> None:
+    """One legend for all axes, in a row above them."""
+    row = {"handles": handles, "ncols": len(handles), "labelcolor": INK}
+    legend(figure, "outside upper left", **row | look)
+
+
+def name_dates(axis: Axes, dates: Sequence[str]) -> None:
+    """Some of the dates of the columns below the axis, evenly spaced."""
+    shown = np.unique(np.linspace(0, len(dates) - 1, DATES).round().astype(int))
+    axis.set_xticks(shown, [dates[place] for place in shown])
 
 
 def headline(figure: Figure, text: str, warning: bool = False) -> None:

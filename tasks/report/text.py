@@ -1,5 +1,6 @@
 """Names and numbers as readers see them, shared by pages, figures and Markdown."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 
@@ -70,6 +71,12 @@ def counted(number: int, noun: str) -> str:
 def minus(text: str) -> str:
     """The text with true minus signs, which do not break at line ends."""
     return text.replace("-", "\N{MINUS SIGN}")
+
+
+def number(value: object, form: str = "+.4f") -> str:
+    """A formatted number; a dash where there is none."""
+    known = isinstance(value, int | float) and math.isfinite(value)
+    return minus(format(value, form)) if known else "–"
 
 
 def plain(text: str) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import math
 import re
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -60,11 +61,15 @@ def mark(name: str) -> str:
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
-def metrics(values: Iterable[Value], timestamp: int) -> list[Metric]:
-    """The finite values: MLflow accepts NaN without an error and draws it as a number."""
+def metrics(values: Iterable[Value], timestamp: int | None = None) -> list[Metric]:
+    """The finite values: MLflow accepts NaN without an error and draws it as a number.
+
+    The timestamp is in milliseconds since 1970, by default now.
+    """
+    now = time.time_ns() // 1_000_000 if timestamp is None else timestamp
     finite = [entry for entry in values if math.isfinite(entry[1])]
     keys = keys_of(name for name, _, _ in finite)
-    return [Metric(keys[name], float(value), timestamp, step) for name, value, step in finite]
+    return [Metric(keys[name], float(value), now, step) for name, value, step in finite]
 
 
 def params(values: Mapping[str, Any]) -> list[Param]:
@@ -99,4 +104,4 @@ def flat(
 
 def seconds(spent: Mapping[str, float]) -> Iterable[Value]:
     """Wall time by step."""
-    return [(f"seconds/{step}", float(time), 0) for step, time in spent.items()]
+    return [(f"seconds/{step}", float(used), 0) for step, used in spent.items()]

@@ -4,6 +4,7 @@ import requests
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import OperationalError
 
+from foldproof.tasks.data.rows import first_line
 from foldproof.tasks.machine_errors import chain, disk_full
 
 REFUSALS = frozenset({
@@ -43,6 +44,5 @@ def no_answer(error: BaseException) -> bool:
 
 def reason(error: BaseException) -> str:
     """The first line of the error, without the statement and links that SQLAlchemy adds."""
-    lines = str(error).strip().splitlines()
-    text = lines[0] if lines else type(error).__name__
+    text = first_line(error)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

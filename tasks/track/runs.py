@@ -1,7 +1,6 @@
 """Runs: found, replaced if unfinished, and finished only when everything is written."""
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +9,8 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from foldproof.tasks.track.entries import Value, metrics, params, tags
-from foldproof.tasks.track.store import Links, Store, in_quotes, links_to
+from foldproof.tasks.track.files import File, write_files
+from foldproof.tasks.track.store import Links, Store, in_quotes, links_to, runs_in
 
 SUMMARY = ""
 """Key of the summary run among runs keyed by variant."""
@@ -37,24 +37,15 @@ def finished_runs(store: Store, comparison: str, missing: str = "") -> dict[str,
         missing: Value of their tag ``missing``; empty if no variant is missing.
     """
     kept: dict[str, str] = {}
-    token = None
-    while True:
-        page = store.client.search_runs(
-            [store.experiment_id],
-            f"tags.comparison = {in_quotes(comparison)}",
-            order_by=["attributes.start_time ASC"],
-            page_token=token,
-        )
-        for run in page:
-            name = run.data.tags.get("variant", SUMMARY)
-            whole = run.info.status == "FINISHED" and run.data.tags.get(MISSING, "") == missing
-            if whole and name not in kept:
-                kept[name] = run.info.run_id
-            else:
-                delete(store, run.info.run_id)
-        token = page.token
-        if not token:
-            return kept
+    own = f"tags.comparison = {in_quotes(comparison)}"
+    for run in list(runs_in(store, own)):  # read first: a deleted run shifts the pages after it
+        name = run.data.tags.get("variant", SUMMARY)
+        whole = run.info.status == "FINISHED" and run.data.tags.get(MISSING, "") == missing
+        if whole and name not in kept:
+            kept[name] = run.info.run_id
+        else:
+            delete(store, run.info.run_id)
+    return kept
 
 
 def delete(store: Store, run_id: str) -> None:
@@ -86,13 +77,13 @@ def logged_run(
     run_tags: Mapping[str, Any],
     values: Iterable[Value],
     settings: Mapping[str, Any],
-    write: Callable[[Path], None],
+    files: Iterable[File],
 ) -> Iterator[str]:
-    """A new run with metrics, parameters and the files that ``write`` puts into a folder."""
+    """A new run with metrics, parameters and files."""
     with new_run(store, name, run_tags) as run_id:
         log_values(store, run_id, values, settings)
         with TemporaryDirectory() as folder:
-            write(Path(folder))
+            write_files(files, Path(folder))
             store.client.log_artifacts(run_id, folder)
         yield run_id
 
@@ -103,7 +94,7 @@ def log_once(
     run_tags: Mapping[str, Any],
     values: Iterable[Value],
     settings: Mapping[str, Any],
-    write: Callable[[Path], None],
+    files: Iterable[File],
     file: str = "report.html",
     table: pd.DataFrame | None = None,
 ) -> Links:
@@ -115,14 +106,14 @@ def log_once(
         run_tags: Its tags; ``comparison`` is the hash of everything that decides the results.
         values: Its metrics.
         settings: Its parameters.
-        write: Puts the artifacts into a folder.
+        files: Its artifacts.
         file: The artifact that the link opens; empty for all.
         table: A table for MLflow's page of the run.
     """
     identity = run_tags["comparison"]
     runs = finished_runs(store, identity)
     if SUMMARY not in runs:
-        with logged_run(store, name, run_tags, values, settings, write) as run_id:
+        with logged_run(store, name, run_tags, values, settings, files) as run_id:
             if table is not None:
                 store.client.log_table(run_id, table.astype(object), "table.json")
         runs[SUMMARY] = run_id
@@ -133,10 +124,9 @@ def log_values(
     store: Store, run_id: str, values: Iterable[Value], settings: Mapping[str, Any]
 ) -> None:
     """Metrics and parameters in as few calls as MLflow allows."""
-    now = time.time_ns() // 1_000_000
     for part in chunks(params(settings), PARAMS):
         store.client.log_batch(run_id, params=part)
-    for chunk in chunks(metrics(values, now), METRICS):
+    for chunk in chunks(metrics(values), METRICS):
         store.client.log_batch(run_id, metrics=chunk)
 
 

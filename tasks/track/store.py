@@ -3,9 +3,10 @@
 import os
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from urllib.error import HTTPError
@@ -264,6 +265,36 @@ def charts_url(store: Store, comparison: str) -> str:
 def run_url(store: Store, run_id: str, part: str = "") -> str:
     """Address of a run, or of a part of it such as ``/artifacts``, in the UI of the store."""
     return f"{runs_page(store)}/{run_id}{part}?{WORKFLOW}"
+
+
+OLDEST, NEWEST = "attributes.start_time ASC", "attributes.start_time DESC"
+"""Orders of runs: the first, or the last, one first."""
+
+
+def runs_in(store: Store, where: str, *order: str, page: int = 1000) -> Iterator[Run]:
+    """The runs of the experiment that a filter selects, by default the oldest first.
+
+    Args:
+        store: Where they are.
+        where: The filter, as MLflow writes it.
+        order: Columns by which they are sorted.
+        page: Runs that are read at a time, when they are asked for.
+    """
+    token = None
+    while True:
+        found = store.client.search_runs(
+            [store.experiment_id], where,
+            max_results=page, order_by=[*(order or [OLDEST])], page_token=token,
+        )  # fmt: skip
+        yield from found
+        token = found.token
+        if not token:
+            return
+
+
+def newest_runs(store: Store, where: str, most: int) -> list[Run]:
+    """The newest runs that a filter selects, at most ``most``."""
+    return list(islice(runs_in(store, where, NEWEST, page=most), most))
 
 
 def in_quotes(text: str) -> str:

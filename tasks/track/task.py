@@ -1,9 +1,10 @@
 """The Prefect tasks of this step: log to the tracking store, and read from it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 import pandas as pd
 from prefect import task
@@ -13,27 +14,26 @@ from foldproof.tasks.data.panel.kept_rows import rows_of
 from foldproof.tasks.operate.monitoring.importance import importance_when_tested
 from foldproof.tasks.operate.monitoring.monitor import Monitoring
 from foldproof.tasks.operate.nights.scoring import Scoring
-from foldproof.tasks.operate.retraining.evidence import Champion
 from foldproof.tasks.operate.retraining.record import Retraining, Settled
-from foldproof.tasks.operate.retraining.tested_dates import Evidence
 from foldproof.tasks.program import program
 from foldproof.tasks.report.batch_study.results import StudyResults
 from foldproof.tasks.report.panel_study.results import PanelStudyResults
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.template import Report
-from foldproof.tasks.track.model.find_model import ModelPlace, fetch_model
+from foldproof.tasks.track.files import write_files
+from foldproof.tasks.track.model.find_model import fetch_model
 from foldproof.tasks.track.model.forecaster import files_by_variant, forecaster_files
 from foldproof.tasks.track.model.registry import find_champion, settle
 from foldproof.tasks.track.outage import is_outage
 from foldproof.tasks.track.outbox.task import linked, reading, store_errors, writing
-from foldproof.tasks.track.results.audit import Audit, log_leak_audit, write_audit
+from foldproof.tasks.track.results.audit import Audit, audit_files, log_leak_audit
 from foldproof.tasks.track.results.comparison import find_comparison, log_comparison
 from foldproof.tasks.track.results.comparison_entries import variant_params
 from foldproof.tasks.track.results.listing import earlier_trials
-from foldproof.tasks.track.results.panel_study import log_study_of_panels, write_panel_study
+from foldproof.tasks.track.results.panel_study import log_study_of_panels, panel_study_files
 from foldproof.tasks.track.results.retraining import find_evidence, log_retraining
 from foldproof.tasks.track.results.scoring import log_monitoring_run, log_scoring, scores_of_model
-from foldproof.tasks.track.results.study import log_batch_study, write_study
+from foldproof.tasks.track.results.study import log_batch_study, study_files
 from foldproof.tasks.track.runs import SUMMARY, finished_runs
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import (
@@ -48,6 +48,8 @@ from foldproof.tasks.track.store import (
 from foldproof.tasks.train import TrainedUnit
 from foldproof.tasks.train.serving.record import served_of
 
+R = TypeVar("R")
+
 
 @task(name="find tracking store")
 def find_store(spec: TrackingSpec) -> str:
@@ -59,22 +61,15 @@ def find_store(spec: TrackingSpec) -> str:
         return open_store(spec).uri
 
 
-@reading("find champion")
-def champion_of(store: Store, model: str, folder: Path) -> Champion | None:
-    """The registered champion with its files in ``folder``; None if there is none."""
-    return find_champion(store, model, folder)
+champion_of = reading("find champion")(find_champion)
+evidence_of = reading("find tested dates")(find_evidence)
+find_model = reading("fetch model")(fetch_model)
 
 
 @reading("find retraining")
 def retraining_of(store: Store, retraining_id: str) -> str | None:
     """The finished run of the same retraining; None if there is none."""
     return finished_runs(store, retraining_id).get(SUMMARY)
-
-
-@reading("find tested dates")
-def evidence_of(store: Store, model: str) -> Evidence:
-    """The dates on which challengers of a registered model were tested so far."""
-    return find_evidence(store, model)
 
 
 @writing("log retraining to mlflow", lambda record, *_: record.retraining_id)
@@ -125,14 +120,21 @@ def finished_comparison(store: Store, results: Results) -> Links | None:
         return find_comparison(store, results)
 
 
-def find_logged(spec: TrackingSpec, results: Results) -> Links | None:
-    """The same; None, too, if the store does not answer: what logs the results waits for it."""
+def at_once(
+    read: Callable[[TrackingSpec, Results], R], spec: TrackingSpec, results: Results, instead: R
+) -> R:
+    """What ``read`` finds; ``instead`` if the store does not answer: a later step waits for it."""
     try:
-        return finished_comparison(replace(spec, patience=0.0), results)
+        return read(replace(spec, patience=0.0), results)
     except Exception as error:
         if not is_outage(error):
             raise
-        return None
+        return instead
+
+
+def find_logged(spec: TrackingSpec, results: Results) -> Links | None:
+    """The same; None, too, if the store does not answer: what logs the results waits for it."""
+    return at_once(finished_comparison, spec, results, None)
 
 
 @reading("count earlier trials")
@@ -144,12 +146,7 @@ def trials_in(store: Store, results: Results) -> int:
 
 def with_earlier(spec: TrackingSpec, results: Results) -> Results:
     """The results with the number of earlier trials; without it if the store does not answer."""
-    try:
-        return replace(results, earlier=trials_in(replace(spec, patience=0.0), results))
-    except Exception as error:
-        if not is_outage(error):
-            raise
-        return results
+    return replace(results, earlier=at_once(trials_in, spec, results, results.earlier))
 
 
 @writing("log to mlflow", lambda results, *_: results.comparison_id)
@@ -169,9 +166,7 @@ def log_results(
     with TemporaryDirectory() as folder:
         importance = results.attribution.importance
         files = files_by_variant(models, features, data, raw, Path(folder), importance)
-        links = log_comparison(store, results, report, files)
-    linked(store, links.summary_run_id, "comparison")
-    return links
+        return linked(store, log_comparison(store, results, report, files), "comparison")
 
 
 @writing("log study to mlflow", lambda results, *_: results.study_id)
@@ -179,10 +174,8 @@ def log_study(
     store: Store, results: StudyResults, figures: dict[str, bytes], folder: Path
 ) -> Links:
     """One run with all results; the same files in ``folder``."""
-    write_study(results, figures, folder)
-    links = log_batch_study(store, results, figures)
-    linked(store, links.summary_run_id, "study")
-    return links
+    write_files(study_files(results, figures), folder)
+    return linked(store, log_batch_study(store, results, figures), "study")
 
 
 @writing("log study to mlflow", lambda results, *_: results.study_id)
@@ -190,35 +183,23 @@ def log_panel_study(
     store: Store, results: PanelStudyResults, report: Report, folder: Path
 ) -> Links:
     """One run with all results, linked to the runs of the panels; the same files in ``folder``."""
-    write_panel_study(results, report, folder)
-    links = log_study_of_panels(store, results, report)
-    linked(store, links.summary_run_id, "study")
-    return links
+    write_files(panel_study_files(results, report), folder)
+    return linked(store, log_study_of_panels(store, results, report), "study")
 
 
 @writing("log audit to mlflow", lambda audit, *_: audit.audit_id)
 def log_audit(store: Store, audit: Audit, report: Report, folder: Path) -> Links:
     """One run with all results; the same files in ``folder``."""
-    write_audit(audit, report, folder)
-    links = log_leak_audit(store, audit, report)
-    linked(store, links.summary_run_id, "audit")
-    return links
-
-
-@reading("fetch model")
-def find_model(store: Store, name: str, folder: Path) -> ModelPlace:
-    """The files of a logged model, downloaded to ``folder``."""
-    return fetch_model(store, name, folder)
+    write_files(audit_files(audit, report), folder)
+    return linked(store, log_leak_audit(store, audit, report), "audit")
 
 
 @writing("log explanation to mlflow", lambda run_id, name, *_: f"{run_id[:8]}-{name}")
 def log_explanation(store: Store, run_id: str, name: str, report: Report, home: Path) -> Path:
     """Text and figures to the model's run, under ``explanations``, and to a folder in ``home``."""
     folder = home / run_id[:8] / name
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "explanation.md").write_text(report.page, encoding="utf-8")
-    for key, png in report.figures.items():
-        (folder / f"{key}.png").write_bytes(png)
+    figures = ((f"{key}.png", png) for key, png in report.figures.items())
+    write_files([("explanation.md", report.page), *figures], folder)
     store.client.log_artifacts(run_id, str(folder), f"explanations/{name}")
     return folder
 
@@ -249,7 +230,6 @@ def log_monitoring(
         run_id = log_monitoring_run(store, monitoring, report, dates)
     linked(store, run_id, "monitoring")
     folder = home / monitoring.model
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "monitoring.md").write_text(report.page, encoding="utf-8")
-    (folder / "realised.png").write_bytes(report.figures["realised"])
+    figure = "realised.png", report.figures["realised"]
+    write_files([("monitoring.md", report.page), figure], folder)
     return folder

@@ -114,7 +114,7 @@ def test_no_previous_champion_and_no_server_are_two_errors(nights) -> None:
     place, _ = nights
     first = place.foldproof("rollback")
     assert first.returncode == 2
-    assert first.stderr.startswith("error: version 1 of foldproof replaced no other version")
+    assert first.stderr.startswith("error: version 1 of foldproof replaced no other version;")
     away = place.foldproof("retrain", "tracking.uri=http://127.0.0.1:9")
     assert away.returncode == 2
     assert away.stderr.startswith("error: no tracking server answers at http://127.0.0.1:9")

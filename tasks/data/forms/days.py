@@ -74,7 +74,7 @@ def days_of(column: pd.Series) -> Days | None:
     found = [pattern for pattern in PATTERNS if parses(text, pattern)]
     if not found:
         return None
-    if len(found) > 1 and len({tuple(read_as(text, pattern)) for pattern in found}) > 1:
+    if len(found) > 1 and len({tuple(patterned(pattern).read(text)) for pattern in found}) > 1:
         raise AmbiguousDatesError(
             f"{text.iloc[0]!r} may have the day or the month first, and no date decides it"
         )
@@ -99,11 +99,6 @@ def iso_like(text: pd.Series) -> Days | None:
 def parses(text: pd.Series, pattern: str) -> bool:
     """Whether every text fits a pattern."""
     return bool(pd.to_datetime(text, format=pattern, errors="coerce").notna().all())
-
-
-def read_as(text: pd.Series, pattern: str) -> pd.Series:
-    """Texts as days."""
-    return pd.to_datetime(text, format=pattern).dt.normalize()
 
 
 def patterned(pattern: str) -> Days:

@@ -25,7 +25,7 @@ from foldproof.tasks.data.forms.days import days_of
 from foldproof.tasks.data.forms.names import column_of
 from foldproof.tasks.data.forms.shapes import BINARY, LONG, ONE, Form, shaped, stacked
 from foldproof.tasks.data.forms.text import SUFFIXES, TextForm, UnreadableError, text_form
-from foldproof.tasks.data.rows import DataError
+from foldproof.tasks.data.rows import DataError, first_line
 
 REFUSED: Mapping[str, str] = {
     ".pkl": "a pickle runs code when it is opened; write the table with to_parquet instead",
@@ -159,9 +159,8 @@ def binary_form(name: str, path: Path) -> Form:
     try:
         frame = read.run(path)
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
         kind = "a Parquet" if reader is pd.read_parquet else "an Arrow"
-        raise UnreadableError(f"not readable as {kind} file: {reason}") from error
+        raise UnreadableError(f"not readable as {kind} file: {first_line(error)}") from error
     if path.suffix.lower() == ".parquet":
         return shaped(name, frame, read, (), False)
     return shaped(name, frame, read, (f"it is a {path.suffix} file",), True)

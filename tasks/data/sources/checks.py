@@ -28,19 +28,14 @@ def schema(frame: pd.DataFrame, today: date) -> "DataFrameSchema":
     """
     import pandera.pandas as pa
 
-    positive = pa.Check(
-        lambda x: x > 0, error="is not positive; correct it or leave the cell empty"
-    )
-    finite = pa.Check(
-        lambda x: ~np.isinf(x), error="is infinite; correct it or leave the cell empty"
-    )
+    mend = "correct it or leave the cell empty"
+    positive = pa.Check(lambda x: x > 0, error=f"is not positive; {mend}")
+    finite = pa.Check(lambda x: ~np.isinf(x), error=f"is infinite; {mend}")
     fits = pa.Check(
         lambda x: ~(np.isfinite(x) & (x.abs() > LARGEST)),
         error=f"is beyond {LARGEST:.1e}, the largest number of a panel; rescale the column",
     )
-    not_negative = pa.Check(
-        lambda x: x >= 0, error="is negative; correct it or leave the cell empty"
-    )
+    not_negative = pa.Check(lambda x: x >= 0, error=f"is negative; {mend}")
     past = pa.Check(
         lambda x: x <= pd.Timestamp(today),
         error=f"is in the future (today is {today}); correct it or remove the row",

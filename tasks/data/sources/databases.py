@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from foldproof.tasks.data.address import filled, kind_of, masked
-from foldproof.tasks.data.rows import DataError, Rows
+from foldproof.tasks.data.rows import DataError, Rows, first_line
 from foldproof.tasks.data.sources.files import in_roles, missing_file
 from foldproof.tasks.data.spec import DataSpec
 from foldproof.tasks.data.sql import inner, line_of
@@ -198,12 +198,6 @@ def refused(
     line = line_of(query, str(error))
     where = f"line {line} of {origin_of(address)}" if line else origin_of(address)
     return DataError(f"{where}: {masked(first_line(error), secrets)}")
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of a message; the others repeat the statement."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
 
 
 def read_query(spec: DataSpec) -> Rows:

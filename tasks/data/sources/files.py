@@ -14,7 +14,7 @@ from pandas.errors import EmptyDataError, ParserWarning
 
 from foldproof.models.spec import brief, clipped, nearest
 from foldproof.tasks.data.forms.names import ADJUSTED, FACTOR, plain
-from foldproof.tasks.data.rows import ROLES, DataError, Rows, names_of, visible
+from foldproof.tasks.data.rows import ROLES, DataError, Rows, first_line, names_of, visible
 from foldproof.tasks.data.spec import ColumnsSpec, DataSpec
 
 NULLS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "n/a", "#N/A", "<NA>"]
@@ -55,9 +55,8 @@ def read_table(name: str, symbol: str) -> Rows:
     except EmptyDataError:
         raise DataError(f"{path}: the file is empty; add a header and rows") from None
     except (ValueError, OSError, ParserWarning) as error:
-        reason = str(error).splitlines()[0]
         kinds = "a CSV file in UTF-8" if csv else "a Parquet file"
-        raise DataError(f"{path}: not readable as {kinds}: {reason}") from error
+        raise DataError(f"{path}: not readable as {kinds}: {first_line(error)}") from error
     if csv:
         return Rows(flat(frame), str(path), "line", 2, line_of=partial(line_of, path))
     return Rows(flat(frame), str(path))

@@ -34,8 +34,7 @@ def by_return_figure(results: Results) -> Figure:
     paths = results.attribution.newest.to_prices
     shares = age_shares(results.attribution.newest.by_return)
     order = [name for name in results.ranking.index if name in set(paths["variant"])]
-    figure, axes = style.canvas(1.5 + 0.28 * len(order))
-    axis = axes[0, 0]
+    figure, axis = style.one_axis(1.5 + 0.28 * len(order))
     style.share_bars(axis, shares.reindex(order, fill_value=0.0), COLOURS, "")
     complete = paths.groupby("variant")["resolved"].all()
     for place, name in enumerate(order):

@@ -29,8 +29,7 @@ def drift_figure(results: Results) -> Figure:
     style.name_rows(axis, list(balance.index))
     axis.set_xticks(range(len(up)), [f"fold {number}" for number in up.index])
     style.describe(axis, f"{label(best)}: share by fold, %")
-    bar = figure.colorbar(image, ax=axis, fraction=0.025, pad=0.01)
-    style.style_scale(bar, "raises minus lowers the forecast, %")
+    style.colour_scale(axis, image, "raises minus lowers the forecast, %")
     if text := alerted(table):
         style.headline(figure, text, warning=True)
     return figure
@@ -72,5 +71,5 @@ def _moves(axis: Axes, own: pd.DataFrame, folds: list[int]) -> None:
     )  # fmt: skip
     axis.set_ylim(bottom=0)
     style.describe(axis, "moved since the previous fold", y="% of importance")
-    axis.legend(loc="upper left", fontsize=style.SMALL, frameon=False, labelcolor=style.MUTED)
+    style.legend(axis, "upper left", labelcolor=style.MUTED)
     style.grid(axis, "y")

@@ -111,8 +111,7 @@ def signed_bars(
 def days_figure(one: Explanation, found: FromPrices) -> Figure:
     """A bar per day, the newest at the right, split by the kind of input."""
     days, left = shown_days(found.by_day(), found.shift)
-    figure, axes = style.canvas(3.4)
-    axis = axes[0, 0]
+    figure, axis = style.one_axis(3.4)
     signed_bars(axis.bar, days["lag"].to_numpy(), days[present(days)], COLOURS, width=0.9)
     axis.axvline(found.shift - 0.5, color=style.INK, linewidth=0.8, linestyle=":")
     axis.axhline(0, color=style.MUTED, linewidth=0.8)
@@ -126,7 +125,7 @@ def days_figure(one: Explanation, found: FromPrices) -> Figure:
         + (f"; older days not shown hold {left:.1%}" if left else ""),
         y="attribution, target units",
     )
-    axis.legend(frameon=False, fontsize=style.SMALL, loc="upper left")
+    style.legend(axis, "upper left")
     unreliable = "   Unreliable: the attributions do not add up" * (not found.resolved)
     style.headline(
         figure,

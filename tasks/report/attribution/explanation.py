@@ -95,7 +95,7 @@ def _bars(axis: Axes, table: pd.DataFrame) -> None:
     style.name_rows(axis, list(table.index))
     style.grid(axis)
     style.describe(axis, "by feature and origin of the rows", x="attribution, target units")
-    axis.legend(frameon=False, fontsize=style.SMALL, loc="best")
+    style.legend(axis, "best")
 
 
 def _window(axis: Axes, table: pd.DataFrame) -> None:
@@ -107,5 +107,4 @@ def _window(axis: Axes, table: pd.DataFrame) -> None:
     axis.set_xticks(ticks, [str(last - place) for place in ticks])
     axis.set_yticks([])
     style.describe(axis, "own window, same features", x=style.LAG_AXIS)
-    bar = axis.figure.colorbar(image, ax=axis, fraction=0.04, pad=0.02)
-    style.style_scale(bar, "attribution, target units")
+    style.colour_scale(axis, image, "attribution, target units", fraction=0.04, pad=0.02)

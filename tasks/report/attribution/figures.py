@@ -52,7 +52,7 @@ def heatmap_of(lagged: pd.DataFrame, title: str = "", order: Sequence[str] | Non
     image = _heat(axis, table, float(table.to_numpy().max()))
     style.name_rows(axis, list(table.index))
     style.describe(axis, title, x=style.LAG_AXIS)
-    style.style_scale(figure.colorbar(image, cax=bar), SCALE)
+    style.colour_scale(axis, image, SCALE, cax=bar)
     return figure
 
 
@@ -101,8 +101,7 @@ def attribution_heatmap(results: Results) -> Figure:
     named = [f"{style.shortened(str(name))}  {share:.0f}%" for name, share in net.items()]
     style.name_rows(axis, named)
     style.describe(axis, label(best), x=style.LAG_AXIS)
-    bar = figure.colorbar(image, ax=axis, fraction=0.03, pad=0.01, extend="max")
-    style.style_scale(bar, SCALE)
+    style.colour_scale(axis, image, SCALE, fraction=0.03, extend="max")
     checks = results.attribution.newest.checks
     failed = {
         name: failed_checks(checks[checks["variant"] == name]) for name in set(checks["variant"])
@@ -167,5 +166,5 @@ def _methods(axis: Axes, own: pd.DataFrame, order: list[str]) -> None:
         )  # fmt: skip
     style.name_rows(axis, order)
     axis.set_xlim(left=0)
-    axis.legend(loc="lower right", fontsize=style.SMALL, frameon=False)
+    style.legend(axis, "lower right")
     style.grid(axis)

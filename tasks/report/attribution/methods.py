@@ -103,8 +103,8 @@ def errors_of(results: Results, method: str) -> pd.DataFrame:
 def _with_errors(results: Results, method: str, x: str) -> Figure:
     """A point per row, faint if its error bar reaches 0."""
     table = errors_of(results, method)
-    figure, axes = style.canvas(1.2 + 0.28 * len(table))
-    axis, places = axes[0, 0], np.arange(len(table))
+    figure, axis = style.one_axis(1.2 + 0.28 * len(table))
+    places = np.arange(len(table))
     net, reach = table["net"], ERRORS * table["error"]
     clear = (net - reach > 0).to_numpy()
     for rows, color, face in (
@@ -126,8 +126,7 @@ def _with_errors(results: Results, method: str, x: str) -> Figure:
 def lag_profile_figure(results: Results) -> Figure:
     """Share of each lag, summed over features, by method."""
     shares = lag_shares(of_best(results, results.attribution.lagged))
-    figure, axes = style.canvas(4.2)
-    axis = axes[0, 0]
+    figure, axis = style.one_axis(4.2)
     for color, (name, share) in zip(COLORS * 2, shares.items(), strict=False):
         axis.plot(
             share.index, share, color=color, label=_title(str(name)), marker="o", markersize=3.5
@@ -137,7 +136,7 @@ def lag_profile_figure(results: Results) -> Figure:
     axis.set_ylim(bottom=0)
     title = label(str(best_attributed(results)))
     style.describe(axis, title, x=style.LAG_AXIS, y="share of the method's total, %")
-    axis.legend(loc="upper left", fontsize=style.SMALL, frameon=False)
+    style.legend(axis, "upper left")
     style.grid(axis, "y")
     return figure
 

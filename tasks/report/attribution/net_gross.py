@@ -20,7 +20,7 @@ def net_gross_figure(results: Results) -> Figure:
     figure, axes = style.canvas(1.5 + 0.28 * len(by_variant.loc[best]), 1, len(shown))
     for axis, name in zip(axes[0], shown, strict=True):
         _dumbbells(axis, by_variant.loc[name], label(name))
-    axes[0, 0].legend(loc="lower right", fontsize=style.SMALL, frameon=False)
+    style.legend(axes[0, 0], "lower right")
     return figure
 
 

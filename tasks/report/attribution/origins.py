@@ -17,8 +17,7 @@ def origins_figure(results: Results) -> Figure:
     by_variant = found.origins.groupby("variant", sort=False)
     shares = pd.DataFrame({name: origin_shares(rows) for name, rows in by_variant}).T
     order = [name for name in results.ranking.index if name in shares.index]
-    figure, axes = style.canvas(1.5 + 0.28 * len(order))
-    axis = axes[0, 0]
+    figure, axis = style.one_axis(1.5 + 0.28 * len(order))
     style.share_bars(axis, shares.loc[order], COLOURS, ".0%")
     complete = found.supplied.groupby("variant")["resolved"].all()
     style.name_rows(

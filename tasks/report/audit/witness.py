@@ -16,8 +16,6 @@ SHADE = "#eef0f3"
 """Background of dates that are not evidence."""
 WIDE, HIGH = 8.6, 3.1
 """Inches."""
-DATES = 6
-"""Dates named below the axis."""
 CLEAR = {"facecolor": style.PAPER, "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
 """Background that keeps a label readable on lines."""
 ARROW = {"arrowstyle": "-|>", "color": style.INK, "linewidth": 1.3, "shrinkA": 3, "shrinkB": 3}
@@ -34,8 +32,7 @@ def witness_picture(finding: Finding) -> Figure | None:
     if finding.verdict is not Verdict.LEAK or witness is None or not (excerpt and excerpt.dates):
         return None
     past = sum(date <= witness.cut for date in excerpt.dates)
-    figure, axes = style.canvas(HIGH, width=WIDE)
-    axis = axes[0, 0]
+    figure, axis = style.one_axis(HIGH, WIDE)
     shade_future(axis, past, len(excerpt.dates), witness.cut)
     draw_series(axis, np.array(excerpt.before), np.array(excerpt.after), past)
     scale(axis, [*excerpt.before[:past], *excerpt.after[:past]])
@@ -48,16 +45,13 @@ def witness_picture(finding: Finding) -> Figure | None:
             color=style.VERMILLION, fontsize=style.NORMAL, ha="left", va="top",
             transform=axis.transAxes, zorder=6, bbox=CLEAR,
         )  # fmt: skip
-    shown = np.unique(np.linspace(0, len(excerpt.dates) - 1, DATES).round().astype(int))
-    axis.set_xticks(shown, [excerpt.dates[place] for place in shown])
+    style.name_dates(axis, excerpt.dates)
     axis.set_xlim(-0.7, len(excerpt.dates) - 0.3)
     who = " ".join(part for part in (witness.symbol, witness.column) if part)
     ahead = f", {ahead_text(finding)}" if finding.ahead else ""
     title = f"{who} ({finding.stage}) depends on the future{ahead}"
     style.describe(axis, title, y=witness.column)
-    figure.legend(
-        loc="outside lower left", ncols=2, frameon=False, fontsize=style.SMALL, reverse=True
-    )
+    style.legend(figure, "outside lower left", ncols=2, reverse=True)
     return figure
 
 

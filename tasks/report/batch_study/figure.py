@@ -47,10 +47,7 @@ def batch_norm_figure(results: StudyResults) -> Figure:
         Line2D([], [], color=color, marker=marker, markersize=7, linestyle="none", label=label)
         for label, color, marker, _ in reversed(SCORES.values())
     ]
-    figure.legend(
-        handles=marks, loc="outside upper left", ncols=len(marks), fontsize=style.NORMAL,
-        frameon=False, labelcolor=style.INK,
-    )  # fmt: skip
+    style.legend_above(figure, marks, fontsize=style.NORMAL)
     return figure
 
 

@@ -18,8 +18,7 @@ BLOCKS = {"train": style.SKY, "validation": style.ORANGE, "test": style.BLUE}
 def fold_plan(results: Results) -> Figure:
     """One bar per fold: train, validation, test; at the right the gaps in trading days."""
     folds = results.splits or results.folds
-    figure, axes = style.canvas(1.0 + 0.33 * len(folds))
-    axis = axes[0, 0]
+    figure, axis = style.one_axis(1.0 + 0.33 * len(folds))
     for row, fold in enumerate(folds):
         _draw_blocks(axis, row, fold)
     purged = ["gap in days", *map(_purged, folds)]

@@ -18,8 +18,7 @@ BACKGROUND = "#b9c2cd"
 def ranking_figure(results: Results) -> Figure:
     """Mean daily rank IC of every variant and reference with its joint interval."""
     table = results.ranking
-    figure, axes = style.canvas(1.1 + 0.3 * len(table))
-    axis = axes[0, 0]
+    figure, axis = style.one_axis(1.1 + 0.3 * len(table))
     kinds = [kind_of(results, name) for name in table.index]
     for row, (key, (_, entry)) in enumerate(zip(kinds, table.iterrows(), strict=True)):
         kind = KINDS[key]
@@ -34,20 +33,21 @@ def ranking_figure(results: Results) -> Figure:
     style.describe(axis, x="mean daily rank IC (Spearman, out of sample)")
     style.grid(axis)
     shown = [kind for key, kind in KINDS.items() if key in kinds]
-    figure.legend(
-        handles=[Line2D([], [], label=kind.meaning, **kind.mark) for kind in shown],
-        loc="outside upper left", ncols=len(shown), fontsize=style.SMALL, frameon=False,
-        labelcolor=style.INK,
-    )  # fmt: skip
+    marks = [Line2D([], [], label=kind.meaning, **kind.mark) for kind in shown]
+    style.legend_above(figure, marks)
     return figure
 
 
 def _name_rows(axis: Axes, results: Results, names: list[str]) -> None:
     """Names at the left, coloured by kind."""
-    style.name_rows(axis, [results.row_name(name) for name in names])
-    for text, name in zip(axis.get_yticklabels(), names, strict=True):
-        kind = kind_of(results, name)
-        text.set_color(KINDS[kind].color if kind in ("leak", "reference") else style.INK)
+    colors = [_color(results, name, style.INK) for name in names]
+    style.name_rows(axis, [results.row_name(name) for name in names], colors)
+
+
+def _color(results: Results, name: str, usual: str) -> str:
+    """The colour of what leaks and of a reference; ``usual`` for any other row."""
+    kind = kind_of(results, name)
+    return KINDS[kind].color if kind in ("leak", "reference") else usual
 
 
 def _write_column(axis: Axes, points: float, head: str, cells: list[str]) -> None:
@@ -65,8 +65,7 @@ def rank_ic_by_fold(results: Results) -> Figure:
     """Rank IC of every variant (rows) on every fold (columns), as numbers and colours."""
     table = results.comparison.by_fold.pivot(index="variant", columns="fold", values="rank_ic")
     table = table.reindex(results.ranking.index)
-    figure, axes = style.canvas(0.9 + 0.29 * len(table))
-    axis = axes[0, 0]
+    figure, axis = style.one_axis(0.9 + 0.29 * len(table))
     limit = float(np.nanquantile(np.abs(table.to_numpy()), 0.95)) or 1.0
     form = "+.3f" if table.shape[1] <= 16 else ""
     image = style.heat_map(axis, table, "RdBu", (-limit, limit), form)
@@ -74,15 +73,14 @@ def rank_ic_by_fold(results: Results) -> Figure:
     starts = {fold.number: str(fold.test_dates[0])[:7] for fold in results.folds}
     axis.set_xticks(range(table.shape[1]), [f"{n}\n{starts[n]}" for n in map(int, table.columns)])
     style.describe(axis, x="fold and first month of its test block")
-    style.style_scale(figure.colorbar(image, ax=axis, fraction=0.025, pad=0.01, extend="both"))
+    style.colour_scale(axis, image, extend="both")
     return figure
 
 
 def rank_ic_cumulated(results: Results) -> Figure:
     """Running sum of the daily rank IC; a straight line means steady skill."""
     running = results.comparison.daily.fillna(0.0).cumsum()
-    figure, axes = style.canvas(5.2)
-    axis = axes[0, 0]
+    figure, axis = style.one_axis(5.2)
     named = _named(results, list(running.columns))
     for name in running.columns:
         front = name in named
@@ -117,7 +115,6 @@ def _named(results: Results, drawn: list[str]) -> dict[str, str]:
     colors = {}
     for name in dict.fromkeys(names):
         if name in drawn:
-            kind = kind_of(results, name)
-            own = style.INK if name == results.base else style.BLUE
-            colors[name] = KINDS[kind].color if kind in ("leak", "reference") else own
+            usual = style.INK if name == results.base else style.BLUE
+            colors[name] = _color(results, name, usual)
     return colors

@@ -33,9 +33,7 @@ def learning_curves(results: Results) -> Figure:
     for axis in axes.flat[len(names) :]:
         axis.set_visible(False)
     lines = [Line2D([], [], color=c, linewidth=2.0, label=title) for title, c in LOSSES.values()]
-    figure.legend(
-        handles=lines, loc="outside upper right", ncols=2, fontsize=style.SMALL, frameon=False
-    )
+    style.legend(figure, "outside upper right", handles=lines, ncols=2)
     figure.supxlabel("epoch (dotted: median epoch of the kept weights)", fontsize=style.NORMAL)
     figure.supylabel("loss", fontsize=style.NORMAL)
     return figure

@@ -29,13 +29,13 @@ def styles_figure(results: Results) -> Figure:
     """Left: rank IC before and after neutralization. Right: exposure to each style, if any."""
     found = found_in(results)
     rows = shown_rows(results, found)
+    colors = [row_color(results, name) for name in rows]
     widths = (1.35, 1)[: 1 + bool(found.styles)]
     height = 1.3 + 0.3 * len(rows)
     figure, axes = style.canvas(height, 1, len(widths), widths=widths, sharey=True)
     left = axes[0, 0]
     table = found.table.loc[rows]
-    for place, name in enumerate(rows):
-        color = row_color(results, name)
+    for place, (name, color) in enumerate(zip(rows, colors, strict=True)):
         rest = neutral(found, name)
         left.plot([rest.low, rest.high], [place, place], color=color, linewidth=1.8, alpha=0.5)
         left.plot(
@@ -46,20 +46,18 @@ def styles_figure(results: Results) -> Figure:
     style.describe(left, "Rank IC: all (open), neutral (filled)", x="mean daily rank IC")
     style.grid(left)
     if found.styles:
-        draw_exposures(figure, axes[0, 1], table, found.styles)
-    style.name_rows(left, [results.row_name(name) for name in rows])
-    for text, name in zip(left.get_yticklabels(), rows, strict=True):
-        text.set_color(row_color(results, name))
+        draw_exposures(axes[0, 1], table, found.styles)
+    style.name_rows(left, [results.row_name(name) for name in rows], colors)
     return figure
 
 
-def draw_exposures(figure: Figure, axis: Axes, table: pd.DataFrame, styles: Sequence[str]) -> None:
+def draw_exposures(axis: Axes, table: pd.DataFrame, styles: Sequence[str]) -> None:
     """The mean rank correlation of each row with each style."""
     exposures = table[[f"exposure:{name}" for name in styles]]
     image = style.heat_map(axis, exposures, "RdBu", (-1, 1), "+.2f")
     axis.set_xticks(range(len(styles)), [name.replace("_", "\n", 1) for name in styles])
     style.describe(axis, "Exposure", x="mean rank correlation with the column")
-    style.style_scale(figure.colorbar(image, ax=axis, fraction=0.04, pad=0.02))
+    style.colour_scale(axis, image, fraction=0.04, pad=0.02)
 
 
 def row_color(results: Results, name: str) -> str:
@@ -84,7 +82,7 @@ def decay_figure(results: Results) -> Figure:
         _points(axis, table.assign(place=table[column].map(values.index)), rows, 0.06, joined=True)
         axis.set_xticks(range(len(values)), [str(value) for value in values])
         style.describe(axis, title, x=x, y="mean rank IC" if column == "horizon" else "")
-    style_legend(figure, axes[0, 0])
+    style.legend_above(figure, axes[0, 0].get_legend_handles_labels()[0])
     return figure
 
 
@@ -102,7 +100,7 @@ def regimes_figure(results: Results) -> Figure:
         _points(axis, own.assign(place=own["regime"].map(names.index)), rows, 0.16, joined=False)
         axis.set_xticks(range(len(names)), [f"'{n[2:]}" if kind == "year" else n for n in names])
         style.describe(axis, f"By {kind}", y="mean rank IC" if kind == kinds[0] else "")
-    style_legend(figure, axes[0, 0])
+    style.legend_above(figure, axes[0, 0].get_legend_handles_labels()[0])
     return figure
 
 
@@ -120,28 +118,18 @@ def _points(
     style.grid(axis, "y")
 
 
-def style_legend(figure: Figure, axis: Axes) -> None:
-    """One legend for all axes, above them."""
-    handles, names = axis.get_legend_handles_labels()
-    figure.legend(
-        handles, names, loc="outside upper left", ncols=len(names), fontsize=style.SMALL,
-        frameon=False, labelcolor=style.INK,
-    )  # fmt: skip
-
-
 def monthly_figure(results: Results) -> Figure:
     """Mean rank IC of the best candidate in each month."""
     name = (results.candidates or list(results.ranking.index))[0]
     daily = results.comparison.daily[name]
     month = pd.DatetimeIndex(daily.index)
     table = daily.groupby([month.year, month.month]).mean().unstack().reindex(columns=range(1, 13))
-    figure, axes = style.canvas(1.0 + 0.27 * len(table))
-    axis = axes[0, 0]
+    figure, axis = style.one_axis(1.0 + 0.27 * len(table))
     limit = float(np.nanquantile(np.abs(table.to_numpy()), 0.95)) or 1.0
     image = style.heat_map(axis, table, "RdBu", (-limit, limit), "+.2f")
     style.name_rows(axis, [str(year) for year in table.index])
     axis.set_xticks(range(12), MONTHS)
     share = float((table.to_numpy()[np.isfinite(table.to_numpy())] > 0).mean())
     style.describe(axis, f"{label(name)}: above zero in {share:.0%} of months")
-    style.style_scale(figure.colorbar(image, ax=axis, fraction=0.025, pad=0.01, extend="both"))
+    style.colour_scale(axis, image, extend="both")
     return figure

@@ -1,10 +1,8 @@
 """The rows of a decomposition that the report shows, and what it says about the best one."""
 
-import pandas as pd
-
 from foldproof.tasks.decompose.decompose import Decomposition
 from foldproof.tasks.decompose.rows import ENSEMBLE
-from foldproof.tasks.report.results import Estimate, Results
+from foldproof.tasks.report.results import Estimate, Results, entries
 from foldproof.tasks.report.text import listed, minus
 from foldproof.tasks.train import PREFIX
 from foldproof.tasks.train.single_features import FEATURE
@@ -13,18 +11,13 @@ FEATURES = 3
 """Single features that the report shows: those with the highest rank IC."""
 
 
-def is_feature(name: str) -> bool:
-    """Whether a row is one feature alone."""
-    return name.startswith(PREFIX + FEATURE)
-
-
 def best_features(found: Decomposition) -> list[str]:
     """The single features with the highest rank IC, best first.
 
     Of features with the same order of stocks, such as a return and its excess over the market, the
     first.
     """
-    alone = [name for name in found.table.index if is_feature(name)]
+    alone = [name for name in found.table.index if name.startswith(PREFIX + FEATURE)]
     distinct = found.table.loc[alone].round(9).drop_duplicates()
     return distinct["rank_ic"].nlargest(FEATURES).index.tolist()
 
@@ -46,11 +39,6 @@ def front_rows(results: Results, found: Decomposition) -> list[str]:
     rivals = [name for name in results.references if ranking[name]]
     chosen = [*results.candidates[:1], ENSEMBLE, *rivals[:1], *best_features(found)[:1]]
     return [name for name in dict.fromkeys(chosen) if name in found.table.index]
-
-
-def entries(table: pd.DataFrame, name: str, *columns: str) -> list[float]:
-    """The numbers of a row; NaN in a column that is missing."""
-    return table.reindex(columns=list(columns)).loc[[name]].to_numpy(dtype=float)[0].tolist()
 
 
 def plain(found: Decomposition, name: str) -> Estimate:

@@ -44,10 +44,7 @@ def forest_figure(results: PanelStudyResults) -> Figure:
         f"Gain in mean daily rank IC over {label(results.reference)}", fontsize=style.NORMAL,
         color=style.MUTED,
     )  # fmt: skip
-    figure.legend(
-        handles=marks(results), loc="outside upper left", ncols=5, fontsize=style.SMALL,
-        frameon=False, labelcolor=style.INK,
-    )  # fmt: skip
+    style.legend_above(figure, marks(results), ncols=5)
     return figure
 
 

@@ -1,6 +1,5 @@
 """The page of a study on several panels: answer, forest plot, tables, plan."""
 
-import math
 from typing import Any
 
 import pandas as pd
@@ -11,7 +10,7 @@ from foldproof.tasks.report.panel_study.answer import HEADS, study_answers
 from foldproof.tasks.report.panel_study.figure import forest_figure
 from foldproof.tasks.report.panel_study.results import PanelStudyResults, ordered
 from foldproof.tasks.report.template import Report, fill
-from foldproof.tasks.report.text import label, minus
+from foldproof.tasks.report.text import label, number
 from foldproof.tasks.report.vector import embedded, vector
 
 FOREST = "forest"
@@ -51,12 +50,6 @@ def study_report(results: PanelStudyResults) -> Report:
         code=results.code_version[:12],
     )
     return Report(page, {FOREST: picture})
-
-
-def number(value: Any, form: str = "+.4f") -> str:
-    """A formatted number; a dash where there is none."""
-    known = isinstance(value, int | float) and math.isfinite(value)
-    return minus(format(value, form)) if known else "–"
 
 
 def interval(row: pd.Series, low: str = "low", high: str = "high") -> str:

@@ -100,14 +100,10 @@ class PanelStudyResults:
         Those that are not pooled, because they leak, come last.
         """
         names = [name for name in dict.fromkeys(self.table["variant"]) if name != self.reference]
-        gains = self.pooled_gains("rank_ic")
+        pooled = self.pooled.reindex(columns=["measure", "variant", "gain"])
+        own = pooled[pooled["measure"] == "rank_ic"].dropna(subset="gain")
+        gains = dict(zip(own["variant"], own["gain"], strict=True))
         return sorted(names, key=lambda name: -gains.get(name, -9.0))
-
-    def pooled_gains(self, measure: str) -> dict[str, float]:
-        """Pooled gain by variant; none for a variant without an error on any panel."""
-        own = self.pooled[self.pooled["measure"] == measure]
-        own = own[own["gain"].notna()] if len(own) else own
-        return dict(zip(own["variant"], own["gain"], strict=True)) if len(own) else {}
 
 
 def study_results(

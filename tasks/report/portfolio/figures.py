@@ -8,11 +8,10 @@ from matplotlib.ticker import PercentFormatter
 from foldproof.tasks.portfolio.performance import net
 from foldproof.tasks.portfolio.portfolio import LONG_SHORT, Portfolios
 from foldproof.tasks.report import style
-from foldproof.tasks.report.decomposition.figures import COLOURS, style_legend
-from foldproof.tasks.report.decomposition.rows import entries, front_rows
-from foldproof.tasks.report.portfolio.table import number
-from foldproof.tasks.report.results import Results
-from foldproof.tasks.report.text import label, minus
+from foldproof.tasks.report.decomposition.figures import COLOURS
+from foldproof.tasks.report.decomposition.rows import front_rows
+from foldproof.tasks.report.results import Results, entries
+from foldproof.tasks.report.text import label, minus, number
 
 
 def drawn(results: Results) -> tuple[Portfolios, list[str]]:
@@ -64,7 +63,7 @@ def profit_figure(results: Results) -> Figure:
     style.describe(bottom, f"Drawdown of {label(rows[0])} after {cost:g} bp")
     _sharpe_by_cost(axes[0, 1], found, rows)
     axes[1, 1].set_visible(False)
-    style_legend(figure, top)
+    style.legend_above(figure, top.get_legend_handles_labels()[0])
     return figure
 
 

@@ -1,15 +1,14 @@
 """The table of portfolios, and what the report says about the best candidate's."""
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
 from foldproof.tasks.portfolio.portfolio import LONG_ONLY, LONG_SHORT, Portfolios
-from foldproof.tasks.report.decomposition.rows import entries, shown_rows
-from foldproof.tasks.report.results import Results
-from foldproof.tasks.report.text import minus
+from foldproof.tasks.report.decomposition.rows import shown_rows
+from foldproof.tasks.report.results import Results, entries
+from foldproof.tasks.report.text import number
 
 SPACE = "\N{NO-BREAK SPACE}"
 
@@ -96,11 +95,6 @@ def sharpes(found: Portfolios, name: str, book: str, costs: Sequence[float]) -> 
     own = found.costs[(found.costs["row"] == name) & (found.costs["book"] == book)]
     by_cost = own.set_index("cost")["sharpe"]
     return [number(by_cost[cost], "+.2f") for cost in costs]
-
-
-def number(value: float, form: str) -> str:
-    """A formatted number; a dash for NaN."""
-    return minus(format(value, form)) if math.isfinite(value) else "–"
 
 
 def percent(value: float) -> str:

@@ -8,7 +8,7 @@ import mlflow.artifacts
 from mlflow.entities import Run, ViewType
 from mlflow.exceptions import MlflowException
 
-from foldproof.tasks.track.store import Store, TrackingError, in_quotes
+from foldproof.tasks.track.store import Store, TrackingError, in_quotes, newest_runs
 
 LATEST = "latest"
 REGISTERED = "models:/"
@@ -106,10 +106,7 @@ def newest_best(store: Store) -> Run:
         TrackingError: There is no such comparison.
     """
     finished = "attributes.status = 'FINISHED'"
-    found = store.client.search_runs(
-        [store.experiment_id], f"tags.kind = 'summary' and tags.best != '' and {finished}",
-        max_results=1, order_by=["attributes.start_time DESC"],
-    )  # fmt: skip
+    found = newest_runs(store, f"tags.kind = 'summary' and tags.best != '' and {finished}", 1)
     if not found:
         raise TrackingError(
             "no comparison has a variant without a leak yet: run foldproof compare quick, or name "
@@ -118,7 +115,7 @@ def newest_best(store: Store) -> Run:
     tags = found[0].data.tags
     comparison, best = in_quotes(tags["comparison"]), in_quotes(tags["best"])
     own = f"tags.comparison = {comparison} and tags.variant = {best} and {finished}"
-    (run,) = store.client.search_runs([store.experiment_id], own, max_results=1)
+    (run,) = newest_runs(store, own, 1)
     return run
 
 
@@ -150,9 +147,6 @@ def run_of(store: Store, name: str, newest: Callable[[Store], str] | None = None
 
 def newest_models(store: Store) -> str:
     """The newest runs with a model, as a sentence."""
-    runs = store.client.search_runs(
-        [store.experiment_id], "tags.kind = 'variant'",
-        max_results=NAMED, order_by=["attributes.start_time DESC"],
-    )  # fmt: skip
+    runs = newest_runs(store, "tags.kind = 'variant'", NAMED)
     names = ", ".join(f"{run.info.run_id[:8]} ({run.info.run_name})" for run in runs)
     return f"Newest: {names}" if names else "There is no model yet: run foldproof compare quick"

@@ -12,7 +12,7 @@ from mlflow import pyfunc
 from mlflow.entities import Dataset, LoggedModelOutput, Metric
 from mlflow.models import Model, infer_signature
 
-from foldproof.tasks.track.entries import params, tags
+from foldproof.tasks.track.entries import Value, key_of, metrics, params, tags
 from foldproof.tasks.track.store import Store
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -57,14 +57,14 @@ def log_model(
     Args:
         store: Where to log.
         run_id: The run.
-        name: Name of the model.
+        name: Name of the model; characters that MLflow refuses are replaced.
         files: Its parts.
         model_tags: Tags of the model; its page and ``search_logged_models`` show them.
         settings: Parameters of the model.
     """
     logged = store.client.create_logged_model(
         store.experiment_id,
-        name=name,
+        name=key_of(name).replace(".", "_"),
         source_run_id=run_id,
         tags={tag.key: tag.value for tag in tags(model_tags)},
         params={param.key: param.value for param in params(settings)},
@@ -93,12 +93,15 @@ def log_model(
     return logged.model_id
 
 
-def measured(points: Iterable[Metric], model_id: str | None, data: Dataset) -> list[Metric]:
-    """The metrics as those of a model on a data set; logged to a run, they are the run's too."""
-    return [
+def log_measured(
+    store: Store, run_id: str, values: Iterable[Value], model_id: str | None, data: Dataset
+) -> None:
+    """Log values to a run as those of its model on a data set; they are the run's too."""
+    points = [
         Metric(
             one.key, one.value, one.timestamp, one.step,
             model_id=model_id, dataset_name=data.name, dataset_digest=data.digest,
         )
-        for one in points
+        for one in metrics(values)
     ]  # fmt: skip
+    store.client.log_batch(run_id, metrics=points)

@@ -11,7 +11,7 @@ from PIL import Image
 from foldproof.tasks.track.outbox.entries import CALLS, IMAGES, MODELS, RUNS, Entry
 from foldproof.tasks.track.outbox.journal import EXPERIMENT, decoded
 from foldproof.tasks.track.runs import SUMMARY, finished_runs
-from foldproof.tasks.track.store import Store, in_quotes
+from foldproof.tasks.track.store import Store, in_quotes, runs_in
 
 
 def send(store: Store, entry: Entry) -> dict[str, Mapping[str, str]]:
@@ -90,8 +90,8 @@ class Delivery:
         same = " and ".join(
             f"tags.{name} = {in_quotes(tags[name])}" for name in ("kind", "model", "version")
         )
-        found = self.store.client.search_runs([self.store.experiment_id], same, max_results=1)
-        return str(found[0].info.run_id) if found else None
+        found = next(runs_in(self.store, same, page=1), None)
+        return str(found.info.run_id) if found else None
 
     def upload(self, made: str) -> None:
         """The artifacts of a run, once."""

@@ -21,6 +21,7 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.store.entities import PagedList
 
+from foldproof.tasks.track.files import write_files
 from foldproof.tasks.track.outbox.entries import (
     ABOUT,
     CALLS,
@@ -150,9 +151,7 @@ class Journal:
 
     def log_text(self, run_id: str, text: str, artifact_file: str) -> None:
         """Write a text to the run's files."""
-        file = self.folder / RUNS / run_id / artifact_file
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        write_files([(artifact_file, text)], self.folder / RUNS / run_id)
 
     def log_image(
         self, run_id: str, image: Any, artifact_file: str | None = None, **where: Any

@@ -29,6 +29,7 @@ from foldproof.tasks.track.outbox.journal import recording
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import (
     MADE_UP,
+    Links,
     Store,
     TrackingError,
     one_writer,
@@ -40,6 +41,7 @@ from foldproof.tasks.track.store import (
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Logged = TypeVar("Logged", str, Links)
 
 TAG = "mlflow"
 """Tag of the tasks that use the tracking store, for concurrency limits."""
@@ -66,12 +68,13 @@ def flow_run_tags() -> dict[str, str]:
     return found
 
 
-def linked(store: Store, run_id: str, what: str) -> str:
-    """The run's id, after a link to it became an artifact of the flow run."""
+def linked(store: Store, logged: Logged, what: str) -> Logged:
+    """What was logged, after a link to its run became an artifact of the flow run."""
+    run_id = logged if isinstance(logged, str) else logged.summary_run_id
     if flow_run.id and not run_id.startswith(MADE_UP):
         text = f"{what}: the run in MLflow"
         create_link_artifact(run_url(store, run_id), text, key=f"mlflow-{what}", description=text)
-    return run_id
+    return logged
 
 
 def delays(patience: float) -> list[float]:

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 
 from foldproof.tasks.diagnose.findings.finding import LeakReport, Verdict
 from foldproof.tasks.diagnose.findings.sheet import sheet_of
@@ -11,6 +9,7 @@ from foldproof.tasks.markdown import escaped
 from foldproof.tasks.report.audit.text import price_of, verdict_sentence
 from foldproof.tasks.report.template import Report
 from foldproof.tasks.track.entries import NOTE, Value, seconds
+from foldproof.tasks.track.files import File
 from foldproof.tasks.track.runs import log_once
 from foldproof.tasks.track.store import Links, Store
 
@@ -40,8 +39,8 @@ class Audit:
 
 def log_leak_audit(store: Store, audit: Audit, report: Report) -> Links:
     """Write the run unless it exists; return where it is."""
-    content = audit_tags(audit), audit_values(audit), audit.settings
-    return log_once(store, audit.title, *content, partial(write_audit, audit, report))
+    content = audit_tags(audit), audit_values(audit), audit.settings, audit_files(audit, report)
+    return log_once(store, audit.title, *content)
 
 
 def audit_tags(audit: Audit) -> dict[str, str]:
@@ -70,19 +69,15 @@ def audit_values(audit: Audit) -> Iterator[Value]:
     yield from seconds(audit.seconds)
 
 
-def write_audit(audit: Audit, report: Report, folder: Path) -> None:
-    """The page, and each report as JSON and Markdown with its information sheet, in ``folder``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.html").write_text(report.page, encoding="utf-8")
+def audit_files(audit: Audit, report: Report) -> Iterator[File]:
+    """The page, and each report as JSON and Markdown with its information sheet."""
+    yield "report.html", report.page
     for name, svg in report.figures.items():
-        file = folder / f"{name}.svg"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(svg)
+        yield f"{name}.svg", svg
     for one in audit.reports:
         name = file_name(one.subject)
-        (folder / f"{name}.json").write_text(one.to_json(), encoding="utf-8")
-        text = f"{one.to_markdown()}\n{sheet_of(one).to_markdown()}"
-        (folder / f"{name}.md").write_text(text, encoding="utf-8")
+        yield f"{name}.json", one.to_json()
+        yield f"{name}.md", f"{one.to_markdown()}\n{sheet_of(one).to_markdown()}"
 
 
 def file_name(subject: str) -> str:

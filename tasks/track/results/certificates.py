@@ -1,13 +1,16 @@
 """Log certificates of normalizations: one run with every measurement and the files."""
 
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
-from pathlib import Path
 
-from foldproof.tasks.diagnose.certify.certificate import Certificate
+from foldproof.tasks.diagnose.certify.certificate import (
+    Certificate,
+    measurements_table,
+    to_json,
+    to_markdown,
+)
 from foldproof.tasks.markdown import escaped
 from foldproof.tasks.track.entries import NOTE, Value
+from foldproof.tasks.track.files import File
 from foldproof.tasks.track.runs import log_once
 from foldproof.tasks.track.store import Links, Store
 
@@ -19,7 +22,6 @@ def log_certificates(
     store: Store,
     certificates: Sequence[Certificate],
     audit_id: str,
-    folder: Path,
     settings: Mapping[str, object],
 ) -> Links:
     """Write the run unless it exists; return where it is.
@@ -28,17 +30,18 @@ def log_certificates(
         store: Where to.
         certificates: One for each variant.
         audit_id: Hash of all inputs; the same certificates are one run.
-        folder: Their files.
         settings: What decided them.
     """
     content = tags_of(certificates, audit_id), values_of(certificates), settings
-    write, file = partial(copied, folder), "certificate.md"
-    return log_once(store, "claims of the normalizations", *content, write, file)
+    files = certificate_files(certificates)
+    return log_once(store, "claims of the normalizations", *content, files, "certificate.md")
 
 
-def copied(source: Path, folder: Path) -> None:
-    """Copy the files of ``source`` to ``folder``."""
-    shutil.copytree(source, folder, dirs_exist_ok=True)
+def certificate_files(certificates: Sequence[Certificate]) -> Iterator[File]:
+    """The certificates as Markdown and JSON, and their measurements."""
+    yield "certificate.md", to_markdown(certificates)
+    yield "certificate.json", to_json(certificates)
+    yield "certificate.parquet", measurements_table(certificates)
 
 
 def tags_of(certificates: Sequence[Certificate], audit_id: str) -> dict[str, str]:

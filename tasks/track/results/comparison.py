@@ -3,8 +3,7 @@
 Figures are imported where they are drawn: nightly commands import this file and draw none.
 """
 
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
@@ -22,8 +21,8 @@ from foldproof.tasks.diagnose.findings.finding import Finding
 from foldproof.tasks.report.attribution.shares import ranked_features
 from foldproof.tasks.report.results import Results
 from foldproof.tasks.report.template import Report
-from foldproof.tasks.track.entries import key_of, metrics
-from foldproof.tasks.track.model.log_model import ModelFiles, log_model, measured
+from foldproof.tasks.track.files import File
+from foldproof.tasks.track.model.log_model import ModelFiles, log_measured, log_model
 from foldproof.tasks.track.results.comparison_entries import (
     missing_tag,
     model_tags,
@@ -99,21 +98,20 @@ def log_variant(store: Store, results: Results, name: str, model: ModelFiles | N
         variant_tags(results, name),
         variant_values(results, name),
         variant_params(results, name),
+        variant_files(results, name),
     )
-    with logged_run(store, name, *content, partial(write_tables, results, name)) as run_id:
+    with logged_run(store, name, *content) as run_id:
         store.client.log_inputs(run_id, [as_input(panel_of(results))])
         log_heatmaps(store, run_id, results, name)
         model_id = None
         if model is not None:
             about = model_tags(results, name), variant_params(results, name)
-            model_id = log_model(store, run_id, key_of(name).replace(".", "_"), model, *about)
-        now = time.time_ns() // 1_000_000
-        overall = metrics(overall_values(results, name), now)
-        store.client.log_batch(run_id, measured(overall, model_id, panel_of(results)))
+            model_id = log_model(store, run_id, name, model, *about)
+        log_measured(store, run_id, overall_values(results, name), model_id, panel_of(results))
     return run_id
 
 
-def write_tables(results: Results, name: str, folder: Path) -> None:
+def variant_files(results: Results, name: str) -> Iterator[File]:
     """The variant's rows of every table, and its findings."""
     found = vars(results.attribution) | vars(results.attribution.newest)
     tables = {"learning_curves": results.curves, "best_epochs": results.best_epochs} | {
@@ -122,17 +120,17 @@ def write_tables(results: Results, name: str, folder: Path) -> None:
     for key, table in tables.items():
         own = table[table["variant"] == name]
         if len(own):
-            own.to_parquet(folder / f"{key}.parquet", index=False)
-    results.ranking.loc[[name]].to_csv(folder / "overall.csv", index_label="variant")
+            yield f"{key}.parquet", own
+    yield "overall.csv", results.ranking.loc[[name]].rename_axis("variant").reset_index()
     by_fold = results.comparison.by_fold
-    by_fold[by_fold["variant"] == name].to_csv(folder / "by_fold.csv", index=False)
-    write_findings(results.findings.get(name, ()), folder / "findings.json")
+    yield "by_fold.csv", by_fold[by_fold["variant"] == name]
+    yield "findings.json", findings_json(results.findings.get(name, ()))
 
 
-def write_findings(findings: Iterable[Finding], path: Path) -> None:
+def findings_json(findings: Iterable[Finding]) -> str:
     """Findings as JSON, NaN as null."""
     table = pd.DataFrame([asdict(finding) for finding in findings])
-    path.write_text(table.to_json(orient="records", indent=2), encoding="utf-8")
+    return table.to_json(orient="records", indent=2)
 
 
 def log_heatmaps(store: Store, run_id: str, results: Results, name: str) -> None:
@@ -159,39 +157,38 @@ def log_summary(store: Store, results: Results, report: Report) -> str:
         summary_tags(results, charts_url(store, results.comparison_id)),
         summary_values(results),
         summary_params(results),
+        summary_files(results, report),
     )
-    name, write = f"{results.title}: summary", partial(write_summary, results, report)
-    with logged_run(store, name, *content, write) as run_id:
+    with logged_run(store, f"{results.title}: summary", *content) as run_id:
         store.client.log_inputs(run_id, [as_input(panel_of(results))])
         ranking = results.ranking.rename_axis("variant").reset_index()
         store.client.log_table(run_id, ranking.astype(object), "ranking.json")
     return run_id
 
 
-def write_summary(results: Results, report: Report, folder: Path) -> None:
+def summary_files(results: Results, report: Report) -> Iterator[File]:
     """The report, its figures, the configuration, and the tables that concern all variants."""
     from foldproof.tasks.report.audit.matrices import SHARED
 
-    (folder / "report.html").write_text(report.page, encoding="utf-8")
-    (folder / "config.yaml").write_text(results.config_yaml, encoding="utf-8")
-    (folder / "figures").mkdir()
+    yield "report.html", report.page
+    yield "config.yaml", results.config_yaml
     for key, svg in report.figures.items():
-        (folder / "figures" / f"{key}.svg").write_bytes(svg)
+        yield f"figures/{key}.svg", svg
     ranking = results.ranking.assign(verdict=[results.verdict(n) for n in results.ranking.index])
-    ranking.to_csv(folder / "ranking.csv", index_label="variant")
-    results.comparison.by_fold.to_csv(folder / "by_fold.csv", index=False)
-    results.comparison.daily.to_csv(folder / "daily_rank_ic.csv", index_label="date")
+    yield "ranking.csv", ranking.rename_axis("variant").reset_index()
+    yield "by_fold.csv", results.comparison.by_fold
+    yield "daily_rank_ic.csv", results.comparison.daily.rename_axis("date").reset_index()
     if len(results.comparison.paths):
-        results.comparison.paths.to_csv(folder / "paths.csv", index=False)
+        yield "paths.csv", results.comparison.paths
     if len(results.tuning):
-        results.tuning.to_csv(folder / "tuning.csv", index=False)
-    results.plan_audit.to_csv(folder / "fold_plan.csv", index=False)
-    write_forecasts(results.forecasts, folder / "forecasts.parquet")
+        yield "tuning.csv", results.tuning
+    yield "fold_plan.csv", results.plan_audit
+    yield "forecasts.parquet", partial(write_forecasts, results.forecasts)
     for name, table in further_tables(results).items():
         if len(table):
-            table.to_parquet(folder / f"{name}.parquet", index=False)
+            yield f"{name}.parquet", table
     shared = [finding for subject in SHARED for finding in results.findings.get(subject, ())]
-    write_findings(shared, folder / "shared_findings.json")
+    yield "shared_findings.json", findings_json(shared)
 
 
 def write_forecasts(forecasts: pd.DataFrame | Tables, file: Path) -> None:

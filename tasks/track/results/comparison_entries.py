@@ -46,16 +46,8 @@ PORTFOLIO: Mapping[str, str] = MappingProxyType({
 BY_FOLD = ("rank_ic", "mse_ratio")
 """Columns of the table by fold that are metrics; the others are in ``by_fold.csv``."""
 DECISIVE = (
-    "name",
-    "data",
-    "target",
-    "split",
-    "network",
-    "training",
-    "tuning",
-    "seeds",
-    "statistics",
-)
+    "name", "data", "target", "split", "network", "training", "tuning", "seeds", "statistics",
+)  # fmt: skip
 """Sections of the configuration that are parameters: those that decide the ranking."""
 
 

@@ -11,7 +11,14 @@ from mlflow.exceptions import MlflowException
 
 from foldproof.tasks.track.entries import params, value_of
 from foldproof.tasks.track.model.find_model import LATEST, NAMED, run_of
-from foldproof.tasks.track.store import Store, TrackingError, artifact_folder, in_quotes
+from foldproof.tasks.track.store import (
+    Store,
+    TrackingError,
+    artifact_folder,
+    in_quotes,
+    newest_runs,
+    runs_in,
+)
 
 FINISHED = "attributes.status = 'FINISHED'"
 SUMMARIES = f"tags.kind = 'summary' and {FINISHED}"
@@ -45,16 +52,7 @@ class Compared:
 
 def comparisons(store: Store, most: int) -> list[Compared]:
     """The finished comparisons, newest first, at most ``most``."""
-    return [compared_of(run) for run in newest_summaries(store, most)]
-
-
-def newest_summaries(store: Store, most: int) -> list[Run]:
-    """The summary runs of finished comparisons, newest first, at most ``most``."""
-    found: list[Run] = store.client.search_runs(
-        [store.experiment_id], SUMMARIES,
-        max_results=most, order_by=["attributes.start_time DESC"],
-    )  # fmt: skip
-    return found
+    return [compared_of(run) for run in newest_runs(store, SUMMARIES, most)]
 
 
 PAGE = 50
@@ -73,17 +71,9 @@ def earlier_trials(store: Store, comparison: str, own: Iterable[Mapping[str, str
         own: Parameters of its candidates; a configuration that it repeats does not count.
     """
     known = {as_trial(values) for values in own}
-    found = set[int]()
-    token = None
-    while True:
-        page = store.client.search_runs(
-            [store.experiment_id], f"{CANDIDATES} and tags.comparison != {in_quotes(comparison)}",
-            max_results=PAGE, page_token=token,
-        )  # fmt: skip
-        found |= {as_trial(run.data.params) for run in page}
-        token = page.token
-        if not token:
-            return len(found - known)
+    where = f"{CANDIDATES} and tags.comparison != {in_quotes(comparison)}"
+    found = {as_trial(run.data.params) for run in runs_in(store, where, page=PAGE)}
+    return len(found - known)
 
 
 def as_trial(values: Mapping[str, str]) -> int:
@@ -91,8 +81,7 @@ def as_trial(values: Mapping[str, str]) -> int:
 
     The parameters of all earlier runs would take memory that grows with their number.
     """
-    logged = {entry.key: entry.value for entry in params(values)}
-    return hash(frozenset((key, value) for key, value in logged.items() if key != "name"))
+    return hash(frozenset((one.key, one.value) for one in params(values) if one.key != "name"))
 
 
 def compared_of(run: Run) -> Compared:
@@ -146,7 +135,7 @@ def page_file(store: Store, name: str, home: Path) -> Path:
 
 def newest_summary(store: Store) -> Run:
     """The summary run of the newest comparison; TrackingError if there is none."""
-    found = newest_summaries(store, 1)
+    found = newest_runs(store, SUMMARIES, 1)
     if not found:
         raise TrackingError("there is no comparison yet: run foldproof compare quick")
     return found[0]

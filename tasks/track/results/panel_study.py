@@ -1,13 +1,12 @@
 """Log a study on several panels as one run that links the runs of the panels' comparisons."""
 
 from collections.abc import Iterator
-from functools import partial
-from pathlib import Path
 
 from foldproof.tasks.report.panel_study.answer import study_markdown
 from foldproof.tasks.report.panel_study.results import PanelStudyResults
 from foldproof.tasks.report.template import Report
 from foldproof.tasks.track.entries import NOTE, Value, flat, seconds
+from foldproof.tasks.track.files import File
 from foldproof.tasks.track.runs import log_once
 from foldproof.tasks.track.store import Links, Store
 
@@ -17,7 +16,7 @@ def log_study_of_panels(store: Store, results: PanelStudyResults, report: Report
     settings = flat(results.config, without=("tracking", "compute"))
     return log_once(
         store, results.title, panel_study_tags(results), panel_study_values(results), settings,
-        partial(write_panel_study, results, report), table=results.pooled,
+        panel_study_files(results, report), table=results.pooled,
     )  # fmt: skip
 
 
@@ -49,18 +48,17 @@ def panel_study_values(results: PanelStudyResults) -> Iterator[Value]:
     yield from seconds(results.seconds)
 
 
-def write_panel_study(results: PanelStudyResults, report: Report, folder: Path) -> None:
+def panel_study_files(results: PanelStudyResults, report: Report) -> Iterator[File]:
     """The page, the figure, the answer, the configuration, and each table as Parquet and CSV."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.html").write_text(report.page, encoding="utf-8")
+    yield "report.html", report.page
     for name, svg in report.figures.items():
-        (folder / f"{name}.svg").write_bytes(svg)
-    (folder / "answer.md").write_text(study_markdown(results), encoding="utf-8")
-    (folder / "config.yaml").write_text(results.config_yaml, encoding="utf-8")
+        yield f"{name}.svg", svg
+    yield "answer.md", study_markdown(results)
+    yield "config.yaml", results.config_yaml
     tables = {
         "panels": results.table, "pooled": results.pooled, "controls": results.controls,
         "components": results.components,
     }  # fmt: skip
     for name, table in tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False)
-        table.to_parquet(folder / f"{name}.parquet", index=False)
+        yield f"{name}.csv", table
+        yield f"{name}.parquet", table

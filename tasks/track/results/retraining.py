@@ -1,8 +1,6 @@
 """Log a retraining: one run with the decision, its numbers, and the best challenger."""
 
-import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,14 +9,15 @@ from mlflow.exceptions import MlflowException
 from foldproof.tasks.operate.retraining.decision_text import markdown, sentence
 from foldproof.tasks.operate.retraining.record import Retraining
 from foldproof.tasks.operate.retraining.tested_dates import Evidence, from_json
-from foldproof.tasks.track.entries import NOTE, Value, flat, key_of, metrics, seconds
-from foldproof.tasks.track.model.log_model import ModelFiles, log_model, measured
+from foldproof.tasks.track.entries import NOTE, Value, flat, seconds
+from foldproof.tasks.track.files import File
+from foldproof.tasks.track.model.log_model import ModelFiles, log_measured, log_model
 from foldproof.tasks.track.results.audit import file_name
-from foldproof.tasks.track.results.comparison import write_findings
+from foldproof.tasks.track.results.comparison import findings_json
 from foldproof.tasks.track.results.comparison_entries import settings as ranking_settings
 from foldproof.tasks.track.results.panel_input import as_input, panel_dataset
 from foldproof.tasks.track.runs import logged_run
-from foldproof.tasks.track.store import Store, TrackingError, in_quotes
+from foldproof.tasks.track.store import NEWEST, Store, TrackingError, in_quotes, runs_in
 from foldproof.tasks.train.serving.training_values import trained_on
 
 EVIDENCE = "evidence.json"
@@ -28,17 +27,15 @@ EVIDENCE = "evidence.json"
 def log_retraining(store: Store, record: Retraining, model: ModelFiles | None) -> str:
     """Write the run and return its id; ``model`` is the one to register."""
     settings = retraining_params(record)
-    content = retraining_tags(record), retraining_values(record), settings
+    content = retraining_tags(record), retraining_values(record), settings, retraining_files(record)
     panel = panel_dataset(record.panel, settings.get("data.source", ""), {})
     chosen = record.decision.variant
-    with logged_run(store, record.title, *content, partial(write_retraining, record)) as run_id:
+    with logged_run(store, record.title, *content) as run_id:
         store.client.log_inputs(run_id, [as_input(panel)])
         if model is not None and chosen:
             about = model_tags(record), settings
-            model_id = log_model(store, run_id, key_of(chosen).replace(".", "_"), model, *about)
-            now = time.time_ns() // 1_000_000
-            own = metrics(model_values(record, chosen), now)
-            store.client.log_batch(run_id, measured(own, model_id, panel))
+            model_id = log_model(store, run_id, chosen, model, *about)
+            log_measured(store, run_id, model_values(record, chosen), model_id, panel)
     return run_id
 
 
@@ -119,14 +116,13 @@ def retraining_values(record: Retraining) -> Iterator[Value]:
     yield from seconds(record.seconds)
 
 
-def write_retraining(record: Retraining, folder: Path) -> None:
-    """Decision, tested dates, configuration and each challenger's findings as files."""
-    (folder / EVIDENCE).write_text(record.decision.evidence.to_json(), encoding="utf-8")
-    (folder / "decision.md").write_text(markdown(record.decision), encoding="utf-8")
-    (folder / "config.yaml").write_text(record.config_yaml, encoding="utf-8")
-    (folder / "findings").mkdir()
+def retraining_files(record: Retraining) -> Iterator[File]:
+    """Decision, tested dates, configuration and each challenger's findings."""
+    yield EVIDENCE, record.decision.evidence.to_json()
+    yield "decision.md", markdown(record.decision)
+    yield "config.yaml", record.config_yaml
     for variant, found in record.findings.items():
-        write_findings(found, folder / "findings" / f"{file_name(variant)}.json")
+        yield f"findings/{file_name(variant)}.json", findings_json(found)
 
 
 def find_evidence(store: Store, model: str) -> Evidence:
@@ -137,16 +133,12 @@ def find_evidence(store: Store, model: str) -> Evidence:
     Raises:
         TrackingError: The file cannot be read: without it dates could be tested twice.
     """
-    found = store.client.search_runs(
-        [store.experiment_id],
-        f"tags.kind = 'retraining' and tags.model = {in_quotes(model)} "
-        "and attributes.status = 'FINISHED'",
-        order_by=["tags.night DESC", "attributes.start_time DESC"],
-        max_results=1,
-    )
-    if not found:
+    own = f"tags.kind = 'retraining' and tags.model = {in_quotes(model)}"
+    finished = f"{own} and attributes.status = 'FINISHED'"
+    run = next(runs_in(store, finished, "tags.night DESC", NEWEST, page=1), None)
+    if run is None:
         return Evidence()
-    run_id = found[0].info.run_id
+    run_id = run.info.run_id
     try:
         if not any(one.path == EVIDENCE for one in store.client.list_artifacts(run_id)):
             return Evidence()

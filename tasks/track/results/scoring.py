@@ -14,7 +14,7 @@ from foldproof.tasks.operate.nights.scoring import Scoring, markdown, read_score
 from foldproof.tasks.report.template import Report
 from foldproof.tasks.track.entries import NOTE, Value, metrics, tags
 from foldproof.tasks.track.runs import METRICS, chunks, new_run
-from foldproof.tasks.track.store import Store, in_quotes
+from foldproof.tasks.track.store import Store, in_quotes, runs_in
 
 KIND = "scoring"
 NIGHTS = "scores"
@@ -36,8 +36,7 @@ def log_scoring(store: Store, scoring: Scoring, table: Path | None) -> str:
     store.client.log_batch(run_id, metrics=dated(scoring_values(scoring), scoring.night))
     if table is not None:
         store.client.log_artifact(run_id, str(table), NIGHTS)
-    for tag in tags(night_tags(scoring)):
-        store.client.set_tag(run_id, tag.key, tag.value)
+    store.client.log_batch(run_id, tags=tags(night_tags(scoring)))
     return run_id
 
 
@@ -50,10 +49,8 @@ def scoring_run(store: Store, model: str, version: str, variant: str) -> str:
         f"tags.kind = '{KIND}' and tags.model = {in_quotes(model)} and "
         f"tags.version = {in_quotes(version)}"
     )
-    order = ["attributes.start_time ASC"]
-    found = store.client.search_runs([store.experiment_id], own, max_results=1, order_by=order)
-    if found:
-        return str(found[0].info.run_id)
+    if found := next(runs_in(store, own, page=1), None):
+        return str(found.info.run_id)
     about = {"kind": KIND, "model": model, "version": version, "variant": variant}
     with new_run(store, f"{model} {version}: scores", about) as run_id:
         return run_id
@@ -73,27 +70,14 @@ def scores_of_model(store: Store, model: str, folder: Path) -> pd.DataFrame:
         date, symbol, score, version; no rows if there are none.
     """
     tables = []
-    for run_id in scoring_runs(store, model):
+    for run in runs_in(store, f"tags.kind = '{KIND}' and tags.model = {in_quotes(model)}"):
+        run_id = run.info.run_id
         if store.client.list_artifacts(run_id, NIGHTS):
             home = folder / run_id
             home.mkdir(parents=True)
             store.client.download_artifacts(run_id, NIGHTS, str(home))
             tables.append(read_scores(home, NIGHTS))
     return pd.concat(tables, ignore_index=True) if tables else read_scores(folder, NIGHTS)
-
-
-def scoring_runs(store: Store, model: str) -> list[str]:
-    """Ids of the runs with the nights of a model's versions, oldest first."""
-    own = f"tags.kind = '{KIND}' and tags.model = {in_quotes(model)}"
-    order, found, token = ["attributes.start_time ASC"], [], None
-    while True:
-        page = store.client.search_runs(
-            [store.experiment_id], own, order_by=order, page_token=token
-        )
-        found += [str(run.info.run_id) for run in page]
-        token = page.token
-        if not token:
-            return found
 
 
 def scoring_values(scoring: Scoring) -> Iterator[Value]:
@@ -138,8 +122,7 @@ def log_monitoring_run(store: Store, monitoring: Monitoring, report: Report, dat
     with Image.open(BytesIO(report.figures["realised"])) as image:
         store.client.log_image(run_id, image, "monitoring/realised.png")
     store.client.log_text(run_id, report.page, "monitoring/monitoring.md")
-    for tag in tags(monitoring_tags(monitoring)):
-        store.client.set_tag(run_id, tag.key, tag.value)
+    store.client.log_batch(run_id, tags=tags(monitoring_tags(monitoring)))
     return run_id
 
 

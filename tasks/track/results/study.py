@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from functools import partial
-from pathlib import Path
 
 from foldproof.tasks.report.batch_study.results import StudyResults, answer_markdown
 from foldproof.tasks.track.entries import NOTE, Value, flat, seconds
+from foldproof.tasks.track.files import File
 from foldproof.tasks.track.runs import log_once
 from foldproof.tasks.track.store import Links, Store
 
@@ -16,7 +15,7 @@ def log_batch_study(store: Store, results: StudyResults, figures: Mapping[str, b
     settings = flat(results.config, without=("tracking", "compute"))
     return log_once(
         store, results.title, study_tags(results), study_values(results), settings,
-        partial(write_study, results, figures), file="", table=results.table,
+        study_files(results, figures), file="", table=results.table,
     )  # fmt: skip
 
 
@@ -41,20 +40,19 @@ def study_values(results: StudyResults) -> Iterator[Value]:
     yield from seconds(results.seconds)
 
 
-def write_study(results: StudyResults, figures: Mapping[str, bytes], folder: Path) -> None:
-    """Answer, figures, tables as CSV and JSON, and the configuration as files in ``folder``."""
-    folder.mkdir(parents=True, exist_ok=True)
+def study_files(results: StudyResults, figures: Mapping[str, bytes]) -> Iterator[File]:
+    """Answer, figures, tables as CSV and JSON, and the configuration."""
     for name, png in figures.items():
-        (folder / f"{name}.png").write_bytes(png)
-    (folder / "answer.md").write_text(answer_markdown(results), encoding="utf-8")
-    (folder / "config.yaml").write_text(results.config_yaml, encoding="utf-8")
-    results.table.to_csv(folder / "cells.csv", index=False)
-    results.rows.to_csv(folder / "networks.csv", index=False)
-    results.skipped.to_csv(folder / "skipped.csv", index=False)
+        yield f"{name}.png", png
+    yield "answer.md", answer_markdown(results)
+    yield "config.yaml", results.config_yaml
+    yield "cells.csv", results.table
+    yield "networks.csv", results.rows
+    yield "skipped.csv", results.skipped
     content = {
         "title": results.title,
         "answer": results.answer,
         "cells": json.loads(results.table.to_json(orient="records")),
         "skipped": json.loads(results.skipped.to_json(orient="records")),
     }
-    (folder / "study.json").write_text(json.dumps(content, indent=2), encoding="utf-8")
+    yield "study.json", json.dumps(content, indent=2)

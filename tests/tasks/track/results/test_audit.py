@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -13,14 +14,15 @@ from foldproof.tasks.diagnose import LeakReport, Verdict
 from foldproof.tasks.report.task import draw_audit
 from foldproof.tasks.report.template import Report
 from foldproof.tasks.track.entries import NOTE
+from foldproof.tasks.track.files import File, write_files
 from foldproof.tasks.track.results import audit as room
 from foldproof.tasks.track.results.audit import (
     Audit,
+    audit_files,
     audit_tags,
     audit_values,
     file_name,
     log_leak_audit,
-    write_audit,
 )
 from foldproof.tasks.track.spec import TrackingSpec
 from foldproof.tasks.track.store import Links, Store, open_store
@@ -148,12 +150,12 @@ def test_another_audit_has_a_run_of_its_own(store: Store) -> None:
 def test_an_interrupted_run_is_written_anew(
     error: BaseException, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def dies(audit: Audit, report: Report, folder: Path) -> None:
-        write_audit(audit, report, folder)
+    def dies(audit: Audit, report: Report) -> Iterator[File]:
+        yield from audit_files(audit, report)
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(room, "write_audit", dies)
+        patch.setattr(room, "audit_files", dies)
         with pytest.raises(type(error), match="pulled"):
             log_leak_audit(store, AUDIT, PAGE)
     (half,) = runs(store)
@@ -167,7 +169,7 @@ def test_an_interrupted_run_is_written_anew(
 
 def test_the_page_and_figures_of_a_real_report_are_written(tmp_path: Path) -> None:
     folder = tmp_path / "audits" / "not there yet"
-    write_audit(AUDIT, draw_audit.fn(AUDIT.reports, AUDIT.title), folder)
+    write_files(audit_files(AUDIT, draw_audit.fn(AUDIT.reports, AUDIT.title)), folder)
     found = files_of(folder)
     assert {name for name in FILES if not name.startswith("witness")} <= found
     assert any(name.endswith(".svg") for name in found)

@@ -1,7 +1,5 @@
 """The run of certificates in the tracking store."""
 
-from pathlib import Path
-
 import pytest
 
 from foldproof.tasks.diagnose.certify.certificate import Certificate
@@ -14,11 +12,8 @@ BROKEN = Certificate("m:a", False, {"saved": Measurement("same", "differs", Fals
 
 
 @pytest.mark.slow
-def test_certificates_are_one_run_with_measurements_and_files(store: Store, tmp_path: Path) -> None:
-    folder = tmp_path / "files"
-    folder.mkdir()
-    (folder / "certificate.md").write_text("the table")
-    log = (store, [HELD, BROKEN], "id-1", folder, {"quick": True})
+def test_certificates_are_one_run_with_measurements_and_files(store: Store) -> None:
+    log = (store, [HELD, BROKEN], "id-1", {"quick": True})
     links, again = log_certificates(*log), log_certificates(*log)
     assert links.summary_run_id == again.summary_run_id
     run = store.client.get_run(links.summary_run_id)
@@ -29,4 +24,4 @@ def test_certificates_are_one_run_with_measurements_and_files(store: Store, tmp_
     assert (run.data.metrics["variants"], run.data.metrics["broken"]) == (2, 1)
     assert run.data.params["quick"] == "True"
     names = [file.path for file in store.client.list_artifacts(links.summary_run_id)]
-    assert names == ["certificate.md"]
+    assert names == ["certificate.json", "certificate.md", "certificate.parquet"]
