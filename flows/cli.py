@@ -11,7 +11,14 @@ import typer
 
 from foldproof.flows.command_line import nightly, servers, store
 from foldproof.flows.command_line.arguments import LOAD, NOTHING_LEFT, Overrides, Verbose
-from foldproof.flows.commands.shell import command, fail, fewer_collections, late, run_flow
+from foldproof.flows.commands.shell import (
+    INTERRUPTED,
+    command,
+    fail,
+    fewer_collections,
+    late,
+    run_flow,
+)
 
 Config = Annotated[
     str, typer.Argument(help="A YAML file, or a preset: sp500, quick, noise, truth or study.")
@@ -198,9 +205,11 @@ def leave(status: int) -> NoReturn:
     """End the process after its exit functions, without tearing down the interpreter.
 
     The teardown takes seconds of garbage collection. On a busy machine it sometimes aborted in
-    compiled code, so that a command which had done everything ended with exit status 134.
+    compiled code, so that a command which had done everything ended with exit status 134. After
+    Ctrl-C it does not wait for threads either, one of which may train for minutes.
     """
-    threading._shutdown()  # type: ignore[attr-defined]  # the pools of concurrent.futures
+    if status != INTERRUPTED:
+        threading._shutdown()  # type: ignore[attr-defined]  # the pools of concurrent.futures
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # its reader has gone, or it is closed

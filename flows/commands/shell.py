@@ -52,6 +52,8 @@ SETTINGS = RUN_SETTINGS | {
 
 LEAST_FREE = 1_000_000
 """Bytes free on a disk that is not full: Prefect's server only reports an internal error."""
+INTERRUPTED = 130
+"""Exit status of a command that Ctrl-C ended."""
 IN_PART = 3
 """Exit status of a command that finished in part: units are missing, or results wait to be sent."""
 
@@ -72,7 +74,7 @@ def command(verbose: bool, left: str, serves: bool = False) -> Iterator[None]:
     except BaseException as error:
         if interrupted(error):
             typer.echo(f"interrupted; {left}")
-            raise typer.Exit(130) from None
+            raise typer.Exit(INTERRUPTED) from None
         if isinstance(error, typer.Exit) or not isinstance(error, Exception):
             raise
         if text := machine_fault(error):

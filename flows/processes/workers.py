@@ -117,9 +117,22 @@ class Workers(TaskRunner[PrefectFuture[Any]]):
         if workers is not None:
             workers.runner.__exit__(None, None, None)
 
-    def __exit__(self, *error: Any) -> None:
-        self.stop()
-        super().__exit__(*error)
+    def __exit__(self, kind: type[BaseException] | None = None, *rest: Any) -> None:
+        if kind is None or issubclass(kind, Exception):
+            self.stop()
+        else:
+            self.abandon()
+        super().__exit__(kind, *rest)
+
+    def abandon(self) -> None:
+        """Stop the workers after Ctrl-C without waiting for their tasks, which may take minutes.
+
+        Finished units are kept. A thread cannot be stopped: it ends with the process.
+        """
+        if self._workers is None or isinstance(self._workers.runner, ThreadPoolTaskRunner):
+            return
+        with killed_children():
+            self.stop()
 
 
 def flow_by_name() -> AbstractContextManager[object]:

@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pandas as pd
+import psutil
 import pytest
 from mlflow import MlflowClient, artifacts, pyfunc
 from mlflow.entities import Run
@@ -53,6 +55,35 @@ def test_the_screen_shows_variants_ranking_and_answers(finished: tuple[Place, st
     assert "may be the best" in output
     assert "ref:ridge" in output
     assert "The leak planted in full_sample_zscore shows" in output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("workers", "stop"), [(1, signal.SIGTERM), (2, signal.SIGINT)])
+def test_an_interruption_does_not_wait_for_a_unit(place: Place, workers: int, stop: int) -> None:
+    long = "training={epochs: 1000000, patience: 1000000, batch_size: 16}"
+    process = place.start(long, "seeds=[0, 1]", f"compute.workers={workers}")
+    log = []
+    while "LSTM engine" not in (line := process.stdout.readline()):
+        assert line, log
+        log.append(line)
+    time.sleep(10)  # it trains, and would for days
+    assert process.poll() is None
+    process.send_signal(stop)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    assert "interrupted; finished units are kept" in output
+    assert "Traceback" not in output
+    until(lambda: not left_in(place.folder), 30, place.config)
+
+
+def left_in(folder: Path) -> list[int]:
+    """Processes whose working directory is ``folder``."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.cwd() == str(folder) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+    return found
 
 
 @pytest.mark.slow
