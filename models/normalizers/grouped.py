@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from foldproof.models.date_rows import Rows
+from foldproof.models.normalizers.chained import state_below
 from foldproof.models.normalizers.combined import COUPLINGS
 from foldproof.models.normalizers.neutral import ON, NeutralZScore
 from foldproof.models.normalizers.variant import (
@@ -141,13 +142,7 @@ class Grouped:
             own = values[..., columns == number]
             found = Scaled(own, values.new_ones(1))
             if part is not None:
-                prefix = f"{number}."
-                known = {
-                    name.removeprefix(prefix): value
-                    for name, value in state.items()
-                    if name.startswith(prefix)
-                }
-                found = part.apply(own, member, known)
+                found = part.apply(own, member, state_below(f"{number}.", state))
             results.append(found.values)
             slopes.append(found.slope.expand(*found.slope.shape[:-1], own.shape[-1]))
         leading = torch.broadcast_shapes(*(slope.shape[:-1] for slope in slopes))
