@@ -6,6 +6,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from foldproof.models.spec import TrainingSpec
+
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
 """Averaging of gradients and of their squares, and the floor of the root: torch's defaults."""
@@ -19,22 +21,15 @@ class AdamW:
 
     Args:
         parameters: Those that need a gradient are updated in place.
-        learning_rate: Step size.
-        weight_decay: Decoupled: a step shrinks weights by this times the step size.
-        clip_norm: Gradients with a larger Euclidean norm are scaled down to it.
+        spec: The step size; the decoupled weight decay: a step shrinks weights by this times the
+            step size; the Euclidean norm that larger gradients are scaled down to.
     """
 
-    def __init__(
-        self,
-        parameters: Iterable[nn.Parameter],
-        learning_rate: float,
-        weight_decay: float,
-        clip_norm: float,
-    ) -> None:
+    def __init__(self, parameters: Iterable[nn.Parameter], spec: TrainingSpec) -> None:
         self.parameters = [one for one in parameters if one.requires_grad]
         self.sizes = [one.numel() for one in self.parameters]
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
-        self.clip_norm = clip_norm
+        self.learning_rate, self.weight_decay = spec.learning_rate, spec.weight_decay
+        self.clip_norm = spec.clip_norm
         self.steps = 0
         self.mean = torch.cat([torch.zeros_like(one).flatten() for one in self.parameters])
         self.mean_square = torch.zeros_like(self.mean)

@@ -139,7 +139,7 @@ def fit(
     answers = _on_chunks if chunks else _on_windows
     runs = stretches(train, windows.dates, spec.chunk) if chunks else []
     _fit_ahead(network, windows, train, validation, spec, seed)
-    optimizer = AdamW(network.parameters(), spec.learning_rate, spec.weight_decay, spec.clip_norm)
+    optimizer = AdamW(network.parameters(), spec)
     step = _step(network, windows, answers, loss, optimizer)
     if not chunks and spec.loss == "mse":
         step = _native_step(network, windows, optimizer) or step
@@ -208,9 +208,7 @@ def _fit_ahead(
     )
     generator = Generator().manual_seed(seed)
     steps = torch.arange(1, normalizer.ahead + 1, device=samples.device)
-    optimizer = AdamW(
-        normalizer.parameters(), spec.learning_rate, spec.weight_decay, spec.clip_norm
-    )
+    optimizer = AdamW(normalizer.parameters(), spec)
     normalizer.train()
     for _ in range(AHEAD_EPOCHS):
         order = torch.randperm(len(samples), generator=generator).to(samples.device)

@@ -31,16 +31,14 @@ class Windows:
     first: int = 0
 
     @classmethod
-    def of(
-        cls, values: Tensor, target: Tensor, length: int, device: torch.device | str = "cpu"
-    ) -> "Windows":
-        """The windows of features (D, S, F) and target (D, S) on ``device``; it copies once."""
+    def of(cls, values: Tensor, target: Tensor, length: int) -> "Windows":
+        """The windows of features (D, S, F) and target (D, S); it copies once."""
         require(
             target.shape == values.shape[:2],
             f"target {tuple(target.shape)} must match the dates and symbols of the features "
             f"{tuple(values.shape)}",
         )
-        return cls.of_rows(values.transpose(0, 1), target, length).on(device)
+        return cls.of_rows(values.transpose(0, 1), target, length)
 
     @classmethod
     def of_rows(cls, rows: Tensor, target: Tensor, length: int, first: int = 0) -> "Windows":

@@ -86,7 +86,7 @@ def written(value: Any, arrays: list[bytes]) -> Any:
         columns = [written_column(value.iloc[:, at], arrays) for at in range(value.shape[1])]
         index, names = written_index(value.index, arrays), written_index(value.columns, arrays)
         return {"$": "table", "columns": columns, "names": names, "index": index}
-    if isinstance(value, Enum) or is_record(value):
+    if is_record(type(value)):
         return written_object(value, arrays)
     if value is None or type(value) in (bool, int, float, str):
         return value
@@ -109,11 +109,10 @@ def written(value: Any, arrays: list[bytes]) -> Any:
     )
 
 
-def is_record(value: Any) -> bool:
-    """Whether a value is a dataclass or a named tuple."""
-    return dataclasses.is_dataclass(value) or (
-        isinstance(value, tuple) and hasattr(value, "_fields")
-    )
+def is_record(kind: type) -> bool:
+    """Whether a class is a dataclass, a named tuple or an enumeration."""
+    named_tuple = issubclass(kind, tuple) and hasattr(kind, "_fields")
+    return dataclasses.is_dataclass(kind) or named_tuple or issubclass(kind, Enum)
 
 
 def written_object(value: Any, arrays: list[bytes]) -> dict[str, Any]:
@@ -141,15 +140,7 @@ def class_of(name: str) -> type:
     if not module.startswith(ROOMS) or not own.isidentifier():
         raise EncodingError(f"{name} is not a class of results")
     found = getattr(import_module(module), own, None)
-    if not (
-        isinstance(found, type)
-        and found.__module__ == module
-        and (
-            dataclasses.is_dataclass(found)
-            or issubclass(found, Enum)
-            or (issubclass(found, tuple) and hasattr(found, "_fields"))
-        )
-    ):
+    if not (isinstance(found, type) and found.__module__ == module and is_record(found)):
         raise EncodingError(f"{name} is not a class of results")
     return found
 

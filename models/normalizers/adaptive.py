@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from foldproof.models.normalizers.variant import WindowNormalizer
-from foldproof.models.normalizers.window import EPSILON, window_moments
+from foldproof.models.normalizers.window import EPSILON, RevIN, window_moments
 
 
 class DAIN(WindowNormalizer):
@@ -142,7 +142,7 @@ def box_cox(size: Tensor, power: Tensor) -> Tensor:
     )
 
 
-class DishTS(WindowNormalizer):
+class DishTS(RevIN):
     """Learned level of the window, and another of the forecast (Fan et al., AAAI 2023).
 
     Each level is a learned weighted mean of a feature's window, through GELU as in the authors'
@@ -152,17 +152,9 @@ class DishTS(WindowNormalizer):
     steps, enlarged as there are fewer.
     """
 
-    def __init__(self, n_features: int, index: int = 0, epsilon: float = EPSILON) -> None:
-        super().__init__()
-        self.index = index
-        self.epsilon = epsilon
-        self.n_features = n_features
-        self.weight = nn.Parameter(torch.ones(n_features))
-        self.bias = nn.Parameter(torch.zeros(n_features))
-
     def set_length(self, length: int) -> None:
         """Make the weights of the steps in both levels."""
-        self.levels = nn.Parameter(torch.full((2, length, self.n_features), 1 / length))
+        self.levels = nn.Parameter(torch.full((2, length, len(self.weight)), 1 / length))
 
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """(B, T, F) -> (B, T, F), level and spread (B,) of the forecast of ``index``."""
@@ -175,9 +167,3 @@ class DishTS(WindowNormalizer):
         )
         context = (later[:, 0, self.index], later_spread[:, 0, self.index])
         return (x - level) / spread * self.weight + self.bias, context
-
-    def inverse(self, forecast: Tensor, context: tuple[Tensor, ...]) -> Tensor:
-        """(B,) normalized -> (B,) in units of the feature ``index``."""
-        level, spread = context
-        weight = self.weight[self.index] + self.epsilon**2
-        return (forecast - self.bias[self.index]) / weight * spread + level

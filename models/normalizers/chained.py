@@ -35,12 +35,12 @@ class Chained:
 
     def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Normalize (D, S, F); the slope is the product of both slopes."""
-        one = self.first.apply(values, member, part("first.", state))
-        two = self.second.apply(one.values, member, part("second.", state))
+        one = self.first.apply(values, member, state_below("first.", state))
+        two = self.second.apply(one.values, member, state_below("second.", state))
         return Scaled(two.values, one.slope * two.slope)
 
 
-def part(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
+def state_below(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
     """The entries of ``state`` under ``prefix``, which their names lose."""
     own = {name: value for name, value in state.items() if name.startswith(prefix)}
     return {name.removeprefix(prefix): value for name, value in own.items()}

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, NamedTuple, cast, get_args
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 from foldproof.models.batches import BATCHES
 from foldproof.models.normalizers.variant import Variant
@@ -74,19 +74,14 @@ def combined(names: Sequence[str], variants: Sequence[Variant]) -> Variant:
     return Variant(
         title=PLUS.join(one.title for one in variants),
         formula=THEN.join(Z.sub("", one.formula) for one in variants),
-        source="; ".join(dict.fromkeys(one.source for one in variants)),
         input=first.input,
         window=next((one.window for one in variants if one.window), None),
         cell=next((one.cell for one in variants if one.cell), None),
         hidden=next((one.hidden for one in variants if one.hidden), None),
         batches=batches[0] if batches else None,
         target=targets[0] if targets else None,
-        causal=all(one.causal for one in variants),
         coupling=strongest(first.coupling, others, "coupling"),
         training_coupling=strongest(first.training_coupling, others, "training_coupling"),
-        positive=any(one.positive for one in variants),
-        causal_steps=all(one.causal_steps for one in variants),
-        control=any(one.control for one in variants),
         scoring=next((one.scoring for one in variants if one.scoring), None),
         statistics=THEN.join(
             [
@@ -94,12 +89,22 @@ def combined(names: Sequence[str], variants: Sequence[Variant]) -> Variant:
                 *(one.statistics.partition(THEN)[2] or one.statistics for one in others),
             ]
         ),
-        good_for="; ".join(dict.fromkeys(one.good_for for one in variants if one.good_for)),
-        trap="; ".join(dict.fromkeys(one.trap for one in variants)),
         unbounded=first.unbounded,
         groups=first.groups,
-        kinks="; ".join(dict.fromkeys(one.kinks for one in variants if one.kinks)),
+        **claims(variants),
     )
+
+
+def claims(variants: Sequence[Variant]) -> dict[str, Any]:
+    """What variants that work together claim: causality of all, weaknesses and texts of each."""
+    found: dict[str, Any] = {
+        name: all(getattr(one, name) for one in variants) for name in ("causal", "causal_steps")
+    }
+    found |= {name: any(getattr(one, name) for one in variants) for name in ("positive", "control")}
+    for name in ("source", "good_for", "trap", "kinks"):
+        texts = [getattr(one, name) for one in variants]
+        found[name] = "; ".join(dict.fromkeys(filter(None, texts)))
+    return found
 
 
 def strongest(

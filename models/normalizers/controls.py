@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from foldproof.models.normalizers.hidden import EPSILON, GhostBatchNorm, HiddenBatchNorm
-from foldproof.models.normalizers.history import Moments, RollingZScore, rolling
+from foldproof.models.normalizers.history import Moments, RollingZScore, rolling, standardized
 from foldproof.models.normalizers.pooled import ZScore
-from foldproof.models.normalizers.scaling import root, scaled
 from foldproof.models.normalizers.slices import UnpurgedSAN
 from foldproof.models.normalizers.variant import Scaled, Scoring, Variant
 
@@ -24,12 +23,11 @@ class AheadZScore(RollingZScore):
 
     ahead: int = 10
 
-    def _normalized(self, values: Tensor, member: Tensor) -> Scaled:
+    def _normalized(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         found = rolling(values.double(), self.window)
         rows = (torch.arange(len(values)) + self.ahead).clamp_max(len(values) - 1)
         future = Moments(*(moment[rows] for moment in found))
-        center = torch.where(future.n >= self.minimum, future.mean, torch.nan)
-        return scaled(values, center, root(future.squares / future.n.clamp_min(1)))
+        return standardized(values, future, self.minimum)
 
 
 class PredictionTimeBatchNorm(HiddenBatchNorm):

@@ -4,7 +4,6 @@ Cells of non-members are normalized too, as they may be inside the window of a l
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -12,27 +11,21 @@ from torch import Tensor
 from foldproof.models.normalizers.scaling import (
     MAD_TO_SD,
     RANK_SCALE,
-    NothingToFit,
+    ByDate,
     clipped,
-    in_blocks,
     median,
     root,
     scaled,
 )
-from foldproof.models.normalizers.variant import Axis, Scaled
+from foldproof.models.normalizers.variant import Scaled
 
 
 @dataclass(frozen=True)
-class CrossSectionZScore(NothingToFit):
+class CrossSectionZScore(ByDate):
     """(x - mean) / sd over the members of the date (qlib CSZScoreNorm)."""
 
-    independent: ClassVar[Axis] = "dates"
-
-    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+    def _normalized(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Normalize (D, S, F); the slope is (D, 1, F). A date without members becomes NaN."""
-        return in_blocks(self._normalized, values, member, dim=0)
-
-    def _normalized(self, values: Tensor, member: Tensor) -> Scaled:
         wide = values.double()
         counted = member.unsqueeze(-1) & values.isfinite()
         count = counted.sum(dim=1, keepdim=True)
@@ -42,21 +35,17 @@ class CrossSectionZScore(NothingToFit):
 
 
 @dataclass(frozen=True)
-class CrossSectionRobustZScore(NothingToFit):
+class CrossSectionRobustZScore(ByDate):
     """(x - median) / (1.4826 MAD) over the members of the date, clipped.
 
     qlib CSZScoreNorm(method="robust") with the clip of its RobustZScoreNorm. Trap: where more than
     half the members are equal, the MAD is 0 and all become 0.
     """
 
-    independent: ClassVar[Axis] = "dates"
     clip: float = 3.0
 
-    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+    def _normalized(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Normalize (D, S, F); the slope is (D, S, F), 0 for a clipped cell."""
-        return in_blocks(self._normalized, values, member, dim=0)
-
-    def _normalized(self, values: Tensor, member: Tensor) -> Scaled:
         wide = values.double()
         counted = member.unsqueeze(-1) & values.isfinite()
         cells = torch.where(counted, wide, torch.nan)
@@ -66,35 +55,25 @@ class CrossSectionRobustZScore(NothingToFit):
 
 
 @dataclass(frozen=True)
-class CrossSectionRank(NothingToFit):
+class CrossSectionRank(ByDate):
     """(rank / count - 0.5) * 3.46 among the members of the date, average rank for ties."""
 
-    independent: ClassVar[Axis] = "dates"
-
-    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+    def _normalized(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Rank (D, S, F); the slope is 1, per unit of rank. A date without members becomes NaN."""
-        return in_blocks(self._ranked, values, member, dim=0)
-
-    def _ranked(self, values: Tensor, member: Tensor) -> Scaled:
         rank, count = ranks(values, member)
         return Scaled(((rank / count - 0.5) * RANK_SCALE).to(values.dtype), torch.ones(1))
 
 
 @dataclass(frozen=True)
-class CrossSectionRankNormal(NothingToFit):
+class CrossSectionRankNormal(ByDate):
     """The normal quantile of (rank - 0.5) / count among the members of the date.
 
     The offset 0.5 is Hazen's (Blom 1958 has 3/8), so the largest of n is at 1 - 0.5 / n. Cells of
     non-members beyond all members get the same value as the outermost member's rank.
     """
 
-    independent: ClassVar[Axis] = "dates"
-
-    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+    def _normalized(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Rank (D, S, F); the slope is 1, per unit of the result. See :class:`CrossSectionRank`."""
-        return in_blocks(self._ranked, values, member, dim=0)
-
-    def _ranked(self, values: Tensor, member: Tensor) -> Scaled:
         rank, count = ranks(values, member)
         inside = torch.minimum(rank.clamp_min(1), count) - 0.5
         return Scaled(torch.special.ndtri(inside / count).to(values.dtype), torch.ones(1))

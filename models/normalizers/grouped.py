@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from foldproof.models.date_rows import Rows
-from foldproof.models.normalizers.combined import COUPLINGS
+from foldproof.models.normalizers.chained import state_below
+from foldproof.models.normalizers.combined import COUPLINGS, claims
 from foldproof.models.normalizers.neutral import ON, NeutralZScore
 from foldproof.models.normalizers.variant import (
     Axis,
@@ -141,13 +142,7 @@ class Grouped:
             own = values[..., columns == number]
             found = Scaled(own, values.new_ones(1))
             if part is not None:
-                prefix = f"{number}."
-                known = {
-                    name.removeprefix(prefix): value
-                    for name, value in state.items()
-                    if name.startswith(prefix)
-                }
-                found = part.apply(own, member, known)
+                found = part.apply(own, member, state_below(f"{number}.", state))
             results.append(found.values)
             slopes.append(found.slope.expand(*found.slope.shape[:-1], own.shape[-1]))
         leading = torch.broadcast_shapes(*(slope.shape[:-1] for slope in slopes))
@@ -221,23 +216,16 @@ def grouped(name: str, groups: Sequence[tuple[str, str]], variants: Sequence[Var
     return Variant(
         title=AND.join(f"{one.title} of {columns}" for columns, one in pairs),
         formula="; ".join(f"{columns}: {one.formula}" for columns, one in pairs),
-        source="; ".join(dict.fromkeys(one.source for one in variants)),
         input=Grouped(name, tuple(one.input for one in variants)),
         window=partial(GroupedWindow, variants=tuple(variants), columns=())
         if any(one.window for one in variants)
         else None,
-        causal=all(one.causal for one in variants),
         coupling=max((one.coupling for one in variants), key=COUPLINGS.index),
         training_coupling=max((one.training_coupling for one in variants), key=COUPLINGS.index),
-        causal_steps=all(one.causal_steps for one in variants),
-        control=any(one.control for one in variants),
         statistics="; ".join(f"{columns}: {one.statistics}" for columns, one in pairs),
-        good_for="; ".join(dict.fromkeys(one.good_for for one in variants if one.good_for)),
-        trap="; ".join(dict.fromkeys(one.trap for one in variants)),
-        kinks="; ".join(dict.fromkeys(one.kinks for one in variants if one.kinks)),
-        positive=any(one.positive for one in variants),
         unbounded=any(one.unbounded for one in variants),
         groups=patterns,
+        **claims(variants),
     )
 
 

@@ -5,7 +5,7 @@ No value may depend on later rows, not even in its last bit: sums restart in fix
 and each shift against cancellation is a value from the summed rows.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -18,7 +18,7 @@ from foldproof.models.normalizers.scaling import (
     CELLS,
     MAD_TO_SD,
     RANK_SCALE,
-    NothingToFit,
+    InParts,
     clipped,
     fitted_cells,
     in_blocks,
@@ -45,30 +45,6 @@ def stretches(values: Tensor, member: Tensor) -> Tensor:
     began = present.clone()
     began[1:] &= ~present[:-1]
     return (began.cumsum(dim=0) - 1).clamp_min(0)
-
-
-def by_stretch(
-    apply: Callable[[Tensor, Tensor], Scaled], values: Tensor, member: Tensor, cells: int = CELLS
-) -> Scaled:
-    """``apply`` on every stretch of every symbol as if it were a symbol of its own.
-
-    Args:
-        apply: (D, S, F) values and (D, S) membership -> normalized values and slope.
-        values: (D, S, F).
-        member: (D, S).
-        cells: About as many are normalized together.
-    """
-
-    def apart(block: Tensor, members: Tensor) -> Scaled:
-        parts = Apart.of(block, members)
-        if parts is None:
-            return apply(block, members)
-        found = apply(parts.split(block, torch.nan), parts.split(members, False))
-        whole = found.slope.dim() == block.dim()
-        slope = parts.joined(found.slope) if whole else found.slope
-        return Scaled(parts.joined(found.values), slope)
-
-    return in_blocks(apart, values, member, dim=1, cells=cells)
 
 
 class Apart(NamedTuple):
@@ -113,6 +89,29 @@ class Moments(NamedTuple):
     n: Tensor
     mean: Tensor
     squares: Tensor
+
+
+class ByStretch(InParts):
+    """Base of the input normalizers that take every stretch of a symbol for a symbol of its own."""
+
+    independent: ClassVar[Axis] = "symbols"
+    cells: ClassVar[int] = CELLS
+    """About as many are normalized together."""
+
+    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+        """Normalize (D, S, F)."""
+
+        def apart(block: Tensor, members: Tensor) -> Scaled:
+            parts = Apart.of(block, members)
+            if parts is None:
+                return self._normalized(block, members, state)
+            own, its = parts.split(block, torch.nan), parts.split(members, False)
+            found = self._normalized(own, its, state)
+            whole = found.slope.dim() == block.dim()
+            slope = parts.joined(found.slope) if whole else found.slope
+            return Scaled(parts.joined(found.values), slope)
+
+        return in_blocks(apart, values, member, dim=1, cells=self.cells)
 
 
 def merged(one: Moments, other: Moments) -> Moments:
@@ -162,6 +161,12 @@ def rolling(values: Tensor, window: int) -> Moments:
     return Moments(*(moment.flatten(0, 1)[:rows] for moment in both))
 
 
+def standardized(values: Tensor, past: Moments, minimum: int) -> Scaled:
+    """(x - mean) / sd of (D, S, F) by moments of the past; NaN below ``minimum`` rows."""
+    center = torch.where(past.n >= minimum, past.mean, torch.nan)
+    return scaled(values, center, root(past.squares / past.n.clamp_min(1)))
+
+
 def _previous(tails: Tensor) -> Tensor:
     """(N, w, ...) with entry (n - 1, k + 1) at (n, k); 0 where there is none."""
     shifted = torch.zeros_like(tails)
@@ -170,48 +175,35 @@ def _previous(tails: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class RollingZScore(NothingToFit):
+class RollingZScore(ByStretch):
     """(x - mean) / sd over the stock's last ``window`` rows, today included.
 
     NaN until ``minimum`` of them are finite. Equal to pandas' rolling with ddof=0.
     """
 
-    independent: ClassVar[Axis] = "symbols"
     window: int = 252
     minimum: int = 63
 
     def __post_init__(self) -> None:
         Interval(2).check("window", self.window)
 
-    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
-        """Normalize (D, S, F); the slope is (D, S, F)."""
-        return by_stretch(self._normalized, values, member)
-
-    def _normalized(self, values: Tensor, member: Tensor) -> Scaled:
-        past = rolling(values.double(), self.window)
-        center = torch.where(past.n >= self.minimum, past.mean, torch.nan)
-        return scaled(values, center, root(past.squares / past.n.clamp_min(1)))
+    def _normalized(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+        return standardized(values, rolling(values.double(), self.window), self.minimum)
 
 
 @dataclass(frozen=True)
-class ExpandingZScore(NothingToFit):
+class ExpandingZScore(ByStretch):
     """(x - mean) / sd over all of the stock's rows so far, today included.
 
     NaN until ``minimum`` of them are finite. Equal to pandas' expanding with ddof=0. It never
     forgets, so scoring needs every row since the first one of the training panel.
     """
 
-    independent: ClassVar[Axis] = "symbols"
     minimum: int = 63
 
-    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
-        """Normalize (D, S, F); the slope is (D, S, F)."""
-        return by_stretch(self._normalized, values, member)
-
-    def _normalized(self, values: Tensor, member: Tensor) -> Scaled:
+    def _normalized(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         past = Moments(*(moment[0] for moment in running(values.double().unsqueeze(0))))
-        center = torch.where(past.n >= self.minimum, past.mean, torch.nan)
-        return scaled(values, center, root(past.squares / past.n.clamp_min(1)))
+        return standardized(values, past, self.minimum)
 
 
 @dataclass(frozen=True)
@@ -224,7 +216,7 @@ class RollingRobustZScore(RollingZScore):
 
     clip: float = 3.0
 
-    def _normalized(self, values: Tensor, member: Tensor) -> Scaled:
+    def _normalized(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         still = values.detach()
         wide = torch.where(still.isfinite(), still.double(), torch.nan)
         centers, spreads = [], []
@@ -254,26 +246,22 @@ def medians(rows: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class EwmZScore(NothingToFit):
+class EwmZScore(ByStretch):
     """(x - m) / sqrt(v), m and v exponentially weighted over strictly earlier rows.
 
     Weights halve every ``half_life`` rows, missing rows included, and sum to 1. NaN until
     ``minimum`` earlier rows are finite. Equal to pandas' ewm(halflife, bias=True), shifted by one.
     """
 
-    independent: ClassVar[Axis] = "symbols"
+    cells: ClassVar[int] = 8 * CELLS
+    """The recursion walks the rows of each block: fewer, larger blocks."""
     half_life: float = 63.0
     minimum: int = 21
 
     def __post_init__(self) -> None:
         Interval(0, open_low=True).check("half_life", self.half_life)
 
-    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
-        """Normalize (D, S, F); the slope is (D, S, F)."""
-        # the recursion walks the rows of each block: fewer, larger blocks
-        return by_stretch(self._normalized, values, member, cells=8 * CELLS)
-
-    def _normalized(self, values: Tensor, member: Tensor) -> Scaled:
+    def _normalized(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         center, variance = earlier(values.double(), 0.5 ** (1 / self.half_life), self.minimum)
         return scaled(values, center, root(variance))
 
@@ -288,7 +276,7 @@ class VolatilityScaled(EwmZScore):
 
     half_life: float = 11.2
 
-    def _normalized(self, values: Tensor, member: Tensor) -> Scaled:
+    def _normalized(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         mean, variance = earlier(values.double(), 0.5 ** (1 / self.half_life), self.minimum)
         zero = torch.where(mean.isfinite(), 0.0, torch.nan)
         return scaled(values, zero, root(variance + mean.square()))
@@ -302,7 +290,7 @@ class RollingRank(RollingZScore):
     Equal to pandas' rolling rank.
     """
 
-    def _normalized(self, values: Tensor, member: Tensor) -> Scaled:
+    def _normalized(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         parts = []
         for past in last_rows(values, self.window):
             today = past[..., -1:]
@@ -328,7 +316,7 @@ def last_rows(values: Tensor, window: int) -> Iterator[Tensor]:
 
 
 @dataclass(frozen=True)
-class ScoreDrivenZScore:
+class ScoreDrivenZScore(ByStretch):
     """(x - m) / s with the location and scale of a score-driven filter (Urettini et al. 2024).
 
     The filter of Creal, Koopman & Lucas (2013) for Student's t with ``dof`` degrees of freedom: of
@@ -339,7 +327,8 @@ class ScoreDrivenZScore:
     to start from; the result is NaN for them.
     """
 
-    independent: ClassVar[Axis] = "symbols"
+    cells: ClassVar[int] = 8 * CELLS
+    """As in EwmZScore: fewer, larger blocks."""
     half_lives: tuple[float, ...] = (11.0, 21.0, 42.0, 63.0)
     dof: float = 5.0
     minimum: int = 21
@@ -367,15 +356,9 @@ class ScoreDrivenZScore:
             found.append(torch.where(known, likelihood, 0.0).sum(dim=(0, 1)))
         return {"gain": gains[torch.stack(found).argmax(dim=0)]}
 
-    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
-        """Normalize (D, S, F); the slope is (D, S, F)."""
-
-        def normalized(block: Tensor, _: Tensor) -> Scaled:
-            center, variance = self._filtered(block.double(), state["gain"])
-            return scaled(block, center, root(variance))
-
-        # as in EwmZScore: fewer, larger blocks
-        return by_stretch(normalized, values, member, cells=8 * CELLS)
+    def _normalized(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+        center, variance = self._filtered(values.double(), state["gain"])
+        return scaled(values, center, root(variance))
 
     def _filtered(self, values: Tensor, gain: Tensor) -> tuple[Tensor, Tensor]:
         """Location and squared scale (D, S, F) before each row; ``gain`` () or (F,)."""

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from foldproof.models.date_rows import Rows
-from foldproof.models.normalizers.scaling import in_blocks, root
-from foldproof.models.normalizers.variant import Axis, Scaled, Variant
+from foldproof.models.normalizers.scaling import ByDate, root
+from foldproof.models.normalizers.variant import Scaled, Variant
 from foldproof.models.spec import STYLES, nearest, require
 
 ON = " ~ "
@@ -25,7 +24,7 @@ LEAST_FREE = 3
 
 
 @dataclass(frozen=True)
-class NeutralZScore:
+class NeutralZScore(ByDate):
     """e / sd(e), e the residual of each feature on style columns across the date's members.
 
     A least-squares regression with intercept for each date and feature, on the members that have
@@ -42,7 +41,6 @@ class NeutralZScore:
             :meth:`named`. The state keeps them.
     """
 
-    independent: ClassVar[Axis] = "dates"
     styles: tuple[str, ...] = ()
     columns: tuple[int, ...] = ()
 
@@ -84,18 +82,12 @@ class NeutralZScore:
         require(bool(self.columns), "neutral_zscore needs the names of the panel's features")
         return {COLUMNS: torch.tensor(self.columns)}
 
-    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+    def _normalized(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Normalize (D, S, F); the slope is (D, 1, F). A date without members becomes NaN.
 
         The slope keeps the coefficients fixed: it is the derivative by the feature itself, not by
         the styles.
         """
-        styles = state[COLUMNS].tolist()
-        return in_blocks(
-            lambda block, its: self._normalized(block, its, styles), values, member, dim=0
-        )
-
-    def _normalized(self, values: Tensor, member: Tensor, styles: list[int]) -> Scaled:
         finite = values.isfinite()
         counted = member.unsqueeze(-1) & finite
         filled = torch.where(finite, values, 0.0).double()
@@ -104,7 +96,7 @@ class NeutralZScore:
         size = length(left, counted)
         basis: list[Tensor] = []
         rank = torch.zeros_like(count)
-        for style in styles:
+        for style in state[COLUMNS].tolist():
             known = finite[..., style : style + 1].expand_as(finite)
             exposure = centred(filled[..., style : style + 1].expand_as(filled), counted & known)
             exposure = torch.where(known, exposure, 0.0)

@@ -11,60 +11,64 @@ from torch import Tensor
 from foldproof.models.date_rows import Rows
 from foldproof.models.normalizers.scaling import (
     MAD_TO_SD,
+    ByDate,
     by_feature,
     clipped,
-    in_blocks,
     root,
     scaled,
 )
-from foldproof.models.normalizers.variant import Axis, Scaled
+from foldproof.models.normalizers.variant import Scaled
 
 
-@dataclass(frozen=True)
-class ZScore:
-    """(x - mean) / sd per feature, fitted on the training rows (qlib ZScoreNorm)."""
-
-    independent: ClassVar[Axis] = "dates"
+class Fitted(ByDate):
+    """Base of the input normalizers that are fitted on the training rows."""
 
     def fit(self, values: Tensor, member: Tensor, rows: Rows) -> dict[str, Tensor]:
-        """Mean and sd, each (F,) float64, of the members' finite cells at ``rows``.
+        """Statistics of each feature, float64, of the members' finite cells at ``rows``.
 
         Raises:
             ValueError: A feature has no such cell.
         """
-        return by_feature(mean_and_sd, values, member, rows)
+        return by_feature(self._statistics, values, member, rows)
 
-    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
-        """Normalize (D, S, F), members and non-members."""
-        center, spread = state["center"], state["spread"]
-        return in_blocks(lambda block, _: scaled(block, center, spread), values, member, dim=0)
+    def _statistics(self, cells: Tensor) -> dict[str, Tensor]:
+        """Of the cells (N, F); NaN does not count."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
-class RobustZScore:
+class ZScore(Fitted):
+    """(x - mean) / sd per feature, fitted on the training rows (qlib ZScoreNorm)."""
+
+    def _statistics(self, cells: Tensor) -> dict[str, Tensor]:
+        known = cells.isfinite()
+        count = known.sum(dim=0)
+        center = torch.where(known, cells, 0.0).sum(dim=0) / count
+        squares = torch.where(known, cells - center, 0.0).square().sum(dim=0)
+        return {"center": center, "spread": root(squares / count)}
+
+    def _normalized(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+        return scaled(values, state["center"], state["spread"])
+
+
+@dataclass(frozen=True)
+class RobustZScore(ZScore):
     """(x - median) / (1.4826 MAD) per feature, clipped (qlib RobustZScoreNorm).
 
     Trap: if more than half the cells of a feature are equal, its MAD is 0 and it becomes 0.
     """
 
-    independent: ClassVar[Axis] = "dates"
     clip: float = 3.0
 
-    def fit(self, values: Tensor, member: Tensor, rows: Rows) -> dict[str, Tensor]:
-        """Median and scaled MAD, each (F,) float64, of the members' finite cells at ``rows``.
+    def _statistics(self, cells: Tensor) -> dict[str, Tensor]:
+        known = cells.numpy(force=True)
+        center = np.nanmedian(known, axis=0)
+        spread = MAD_TO_SD * np.nanmedian(np.abs(known - center), axis=0)
+        return {"center": torch.from_numpy(center), "spread": torch.from_numpy(spread)}
 
-        Raises:
-            ValueError: A feature has no such cell.
-        """
-        return by_feature(median_and_mad, values, member, rows)
-
-    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+    def _normalized(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Normalize (D, S, F) and clip; the slope of a clipped cell is 0."""
-
-        def normalized(block: Tensor, _: Tensor) -> Scaled:
-            return clipped(scaled(block, state["center"], state["spread"]), self.clip)
-
-        return in_blocks(normalized, values, member, dim=0)
+        return clipped(super()._normalized(values, member, state), self.clip)
 
 
 @dataclass(frozen=True)
@@ -74,13 +78,10 @@ class MinMax(ZScore):
     Training values lie in [0, 1]. Later values may lie outside: they are not clipped.
     """
 
-    def fit(self, values: Tensor, member: Tensor, rows: Rows) -> dict[str, Tensor]:
-        """Minimum and range, each (F,) float64, of the members' finite cells at ``rows``.
-
-        Raises:
-            ValueError: A feature has no such cell.
-        """
-        return by_feature(lowest_and_range, values, member, rows)
+    def _statistics(self, cells: Tensor) -> dict[str, Tensor]:
+        lowest = cells.nan_to_num(nan=torch.inf).amin(dim=0)
+        highest = cells.nan_to_num(nan=-torch.inf).amax(dim=0)
+        return {"center": lowest, "spread": highest - lowest}
 
 
 @dataclass(frozen=True)
@@ -91,20 +92,14 @@ class Arcsinh(ZScore):
     and keep their order: 10 sd become 3.
     """
 
-    independent: ClassVar[Axis] = "dates"
-
-    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+    def _normalized(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Normalize (D, S, F); the slope is (D, S, F)."""
-
-        def normalized(block: Tensor, _: Tensor) -> Scaled:
-            z = scaled(block, state["center"], state["spread"])
-            return Scaled(z.values.asinh(), z.slope / (z.values.square() + 1).sqrt().nan_to_num(1))
-
-        return in_blocks(normalized, values, member, dim=0)
+        z = super()._normalized(values, member, state)
+        return Scaled(z.values.asinh(), z.slope / (z.values.square() + 1).sqrt().nan_to_num(1))
 
 
 @dataclass(frozen=True)
-class QuantileNormal:
+class QuantileNormal(Fitted):
     """Phi^-1(F(x)), F the distribution of the training rows (scikit-learn QuantileTransformer).
 
     F is linear between ``count`` quantiles, and in the middle of its jump at a tied value. All
@@ -113,32 +108,20 @@ class QuantileNormal:
     Trap: values outside the training range are at the bounds, 5.2 from the median.
     """
 
-    independent: ClassVar[Axis] = "dates"
     TAIL: ClassVar[float] = 1e-7
     """The smallest probability, as in scikit-learn."""
     count: int = 1000
 
-    def fit(self, values: Tensor, member: Tensor, rows: Rows) -> dict[str, Tensor]:
-        """Quantiles (F, count) float64, increasing, of the members' finite cells at ``rows``.
-
-        Raises:
-            ValueError: A feature has no such cell.
-        """
-        return by_feature(self._quantiles, values, member, rows)
-
-    def _quantiles(self, cells: Tensor) -> dict[str, Tensor]:
-        """Of the finite cells (N, F)."""
+    def _statistics(self, cells: Tensor) -> dict[str, Tensor]:
+        """Quantiles (F, count), increasing."""
         places, columns = np.linspace(0, 1, self.count), cells.numpy(force=True).T
         found = np.stack([np.quantile(one[~np.isnan(one)], places) for one in columns])
         # rounding may turn equal quantiles around
         return {"quantiles": torch.from_numpy(np.maximum.accumulate(found, axis=1))}
 
-    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+    def _normalized(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
         """Normalize (D, S, F); the slope is (D, S, F), 0 at the bounds."""
         quantiles = state["quantiles"].contiguous()
-        return in_blocks(lambda block, _: self._normalized(block, quantiles), values, member, dim=0)
-
-    def _normalized(self, values: Tensor, quantiles: Tensor) -> Scaled:
         x = values.double().flatten(0, 1).T.contiguous()  # (F, D * S)
         lowest, highest = quantiles[:, :1], quantiles[:, -1:]
         top = quantiles.shape[1] - 1
@@ -170,27 +153,3 @@ class FullSampleZScore(ZScore):
     def fit(self, values: Tensor, member: Tensor, rows: Rows) -> dict[str, Tensor]:
         """As :meth:`ZScore.fit`, but on all rows instead of ``rows``."""
         return super().fit(values, member, range(len(values)))
-
-
-def mean_and_sd(cells: Tensor) -> dict[str, Tensor]:
-    """Mean and sd, each (F,), of the finite cells (N, F)."""
-    known = cells.isfinite()
-    count = known.sum(dim=0)
-    center = torch.where(known, cells, 0.0).sum(dim=0) / count
-    squares = torch.where(known, cells - center, 0.0).square().sum(dim=0)
-    return {"center": center, "spread": root(squares / count)}
-
-
-def median_and_mad(cells: Tensor) -> dict[str, Tensor]:
-    """Median and scaled MAD, each (F,), of the finite cells (N, F)."""
-    known = cells.numpy(force=True)
-    center = np.nanmedian(known, axis=0)
-    spread = MAD_TO_SD * np.nanmedian(np.abs(known - center), axis=0)
-    return {"center": torch.from_numpy(center), "spread": torch.from_numpy(spread)}
-
-
-def lowest_and_range(cells: Tensor) -> dict[str, Tensor]:
-    """Minimum and range, each (F,), of the finite cells (N, F)."""
-    lowest = cells.nan_to_num(nan=torch.inf).amin(dim=0)
-    highest = cells.nan_to_num(nan=-torch.inf).amax(dim=0)
-    return {"center": lowest, "spread": highest - lowest}

@@ -5,12 +5,13 @@ Everything is differentiable: cells that are missing or without spread have deri
 """
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from foldproof.models.date_rows import Rows, at
-from foldproof.models.normalizers.variant import Scaled
+from foldproof.models.normalizers.variant import Axis, Scaled
 
 RELATIVE_FLOOR = 1e-10
 """A spread below this share of the centre is rounding, not variation."""
@@ -75,12 +76,28 @@ def clipped(wide: Scaled, clip: float) -> Scaled:
     return Scaled(wide.values.clamp(-clip, clip), wide.slope * inside)
 
 
-class NothingToFit:
-    """Base of the input normalizers whose statistics come from the rows that they normalize."""
+class InParts:
+    """Base of the input normalizers that work on a part of the panel at a time."""
 
     def fit(self, values: Tensor, member: Tensor, rows: Rows) -> dict[str, Tensor]:
-        """Nothing to fit."""
+        """Nothing to fit: the statistics come from the rows that are normalized."""
         return {}
+
+    def _normalized(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+        """One part, normalized."""
+        raise NotImplementedError
+
+
+class ByDate(InParts):
+    """Base of the input normalizers that need no other date to normalize a date."""
+
+    independent: ClassVar[Axis] = "dates"
+
+    def apply(self, values: Tensor, member: Tensor, state: dict[str, Tensor]) -> Scaled:
+        """Normalize (D, S, F), members and non-members."""
+        return in_blocks(
+            lambda block, members: self._normalized(block, members, state), values, member, dim=0
+        )
 
 
 def root(variance: Tensor) -> Tensor:

@@ -177,10 +177,9 @@ def available_forecasts(served: Served, rows: ModelInputs) -> Tensor:
     """(D, S) bool: where a forecast exists."""
     values = served.normalized(rows)
     member, days = torch.from_numpy(rows.member), len(rows.dates)
-    available = torch.zeros(rows.member.shape, dtype=torch.bool)
-    if days >= served.window:
-        samples = eligible(values, member, range(days), served.window)
-        available[samples % days, samples // days] = True
+    samples = eligible(values, member, range(days), served.window)
+    available = torch.zeros_like(member)
+    available[samples % days, samples // days] = True
     return available
 
 

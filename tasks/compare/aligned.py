@@ -1,5 +1,6 @@
 """Align forecasts on common cells: the dates x symbols that every variant scored, seed means."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 
 from foldproof.tasks.compare.cube import Cube, Tables, cube_of
 from foldproof.tasks.statistics.rank_ic import LEAST_NAMES
+from foldproof.tasks.train import PREFIX
 
 
 class NothingCommon(ValueError):
@@ -36,6 +38,11 @@ class Aligned:
     target: np.ndarray
     forecasts: np.ndarray
     coverage: np.ndarray
+
+    def candidates(self, outside: Collection[str] = ()) -> list[str]:
+        """The variants that may be the best: neither references nor ``outside``."""
+        own = [name for name in self.variants if not name.startswith(PREFIX)]
+        return [name for name in own if name not in outside]
 
 
 def align(forecasts: pd.DataFrame | Tables) -> Aligned:

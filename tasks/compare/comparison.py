@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
 
 import numpy as np
 import pandas as pd
@@ -99,8 +100,7 @@ def compare(
     """
     cube = cube_of(forecasts)
     aligned = aligned_of(cube)
-    own = [name for name in aligned.variants if not name.startswith(PREFIX)]
-    base = spec.base(own or aligned.variants)
+    base = spec.base(aligned.candidates() or aligned.variants)
     if base not in aligned.variants:
         raise ValueError(
             f"reference {base!r} is not among the forecasts' variants: "
@@ -117,11 +117,8 @@ def compare(
     on_paths = rank_ic_of_networks(cube, aligned) if networks_alone else {}
     single = mean_over_paths(on_paths, cube.paths)
     scored = scores_of(aligned)
-    ic, metrics, by_fold = (
-        daily_of(aligned, scored),
-        figures_of(scored),
-        by_fold_of(aligned, scored),
-    )
+    ic, metrics = daily_of(aligned, scored), figures_of(scored)
+    by_fold = by_fold_of(aligned, scored)
     if not networks_alone:
         by_seed = ic.to_numpy()[None]
     elif spec.ensemble and cube.paths == 1:
@@ -133,7 +130,7 @@ def compare(
         metrics, by_fold = figures_of_networks(cube, aligned)
     ranking = metrics.join(inference(by_seed, ic, horizon, over, spec))
     column = {name: at for at, name in enumerate(aligned.variants)}
-    candidates = [name for name in column if not name.startswith(PREFIX) and name not in outside]
+    candidates = aligned.candidates(outside)
     ranking["in_confidence_set"] = False
     if candidates:
         ranking.loc[candidates, "in_confidence_set"] = confidence_set(
@@ -177,23 +174,23 @@ def superior_to(
         spec: Level, draws and seed.
     """
     rivals = {one: [name for name in candidates if name != one] for one in benchmarks}
-    pairs = [(one, name) for one, names in rivals.items() for name in names]
-    if not pairs:
+    rivals = {one: names for one, names in rivals.items() if names}
+    if not rivals:
         return pd.DataFrame(columns=["p", "better"])
-    places = np.array([[column[name], column[one]] for one, name in pairs])
-    owner = np.array([benchmarks.index(one) for one, _ in pairs])
-    present = [number for number in range(len(benchmarks)) if (owner == number).any()]
+    own, other = np.array([
+        (column[name], column[one]) for one, names in rivals.items() for name in names
+    ]).T  # fmt: skip
+    ends = np.cumsum([len(names) for names in rivals.values()])
     found = superior(
-        by_seed[:, :, places[:, 0]] - by_seed[:, :, places[:, 1]],
-        tuple(np.flatnonzero(owner == number) for number in present), horizon,
+        by_seed[:, :, own] - by_seed[:, :, other],
+        tuple(np.split(np.arange(len(own)), ends[:-1])), horizon,
         level=spec.level, draws=spec.draws, seed=spec.seed,
     )  # fmt: skip
-    names = {
-        benchmarks[number]: np.array(rivals[benchmarks[number]])[one.better].tolist()
-        for number, one in zip(present, found, strict=True)
-    }
-    p = [one.p for one in found]
-    return pd.DataFrame({"p": p, "better": [", ".join(one) for one in names.values()]}, [*names])
+    better = [
+        ", ".join(compress(names, one.better))
+        for names, one in zip(rivals.values(), found, strict=True)
+    ]
+    return pd.DataFrame({"p": [one.p for one in found], "better": better}, [*rivals])
 
 
 def over_seeds(single: Mapping[str, np.ndarray]) -> pd.DataFrame:

@@ -41,7 +41,6 @@ def selection(
     reference: np.ndarray | None = None,
     *,
     earlier: int = 0,
-    seed: int = 0,
 ) -> Selection:
     """The figures of the best of V candidates.
 
@@ -52,14 +51,13 @@ def selection(
             is that of the gain over it. None: over a rank IC of zero.
         earlier: Other configurations compared before. A search that takes several comparisons has
             as many trials as all of them.
-        seed: Seeds the range that chance gives.
     """
     gain = daily if reference is None else daily - reference[:, None]
     return Selection(
         daily.shape[1],
         earlier,
         overfitting(daily, horizon),
-        overfitting_by_chance(daily, horizon, seed=seed),
+        overfitting_by_chance(daily, horizon),
         deflated(gain, horizon, earlier=earlier),
     )
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from foldproof.tasks.decompose.ranked import Ranked, centred_ranks
-from foldproof.tasks.statistics.rank_ic import rank_correlation
+from foldproof.tasks.decompose.ranked import Ranked
+from foldproof.tasks.statistics.rank_ic import centred_ranks, rank_correlation
 
 LEAST_FREE = 3
 """Degrees of freedom that a date must have left; with fewer it is not neutralized."""

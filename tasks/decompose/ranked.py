@@ -5,16 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
-from foldproof.tasks.statistics.rank_ic import LEAST_NAMES, rank_correlation
-
-
-def centred_ranks(values: np.ndarray) -> np.ndarray:
-    """(D, S) ranks within each row less their mean, ties by their mean rank; 0 where missing."""
-    found = pd.DataFrame(values).rank(axis=1).to_numpy()
-    number = np.isfinite(found).sum(axis=1, keepdims=True)
-    return np.nan_to_num(found - (number + 1) / 2)
+from foldproof.tasks.statistics.rank_ic import LEAST_NAMES, centred_ranks, rank_correlation
 
 
 @dataclass(frozen=True, eq=False)

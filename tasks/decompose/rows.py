@@ -7,8 +7,9 @@ import numpy as np
 from foldproof.models.date_rows import at
 from foldproof.tasks.compare.aligned import Aligned
 from foldproof.tasks.data.panel import Panel
-from foldproof.tasks.decompose.ranked import Ranked, centred_ranks
+from foldproof.tasks.decompose.ranked import Ranked
 from foldproof.tasks.split.fold import Fold
+from foldproof.tasks.statistics.rank_ic import centred_ranks
 from foldproof.tasks.train import PREFIX
 from foldproof.tasks.train.single_features import FEATURE, daily_feature_ics, training_signs
 

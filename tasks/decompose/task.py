@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from foldproof.tasks.compare.aligned import Aligned, aligned_of
+from foldproof.tasks.compare.aligned import aligned_of
 from foldproof.tasks.compare.cube import Parts, cube_of
 from foldproof.tasks.compare.seeds import without_each_seed
 from foldproof.tasks.compare.spec import StatisticsSpec
@@ -18,13 +18,6 @@ from foldproof.tasks.decompose.prices import closes_of, industries_of
 from foldproof.tasks.decompose.spec import DecompositionSpec
 from foldproof.tasks.split.fold import Fold
 from foldproof.tasks.task import kept_task
-from foldproof.tasks.train import PREFIX
-
-
-def candidates_of(aligned: Aligned, outside: Collection[str]) -> list[str]:
-    """The variants that may be the best: neither references nor ``outside``."""
-    own = [name for name in aligned.variants if not name.startswith(PREFIX)]
-    return [name for name in own if name not in outside]
 
 
 @kept_task(forecasts_key("decompose", __name__), name="decompose rank IC")
@@ -45,7 +38,7 @@ def decompose_forecasts(
         aligned,
         load(panel),
         folds,
-        candidates_of(aligned, outside),
+        aligned.candidates(outside),
         target.horizon,
         delisting_return=target.delisting_return,
         closes=closes_of(rows, data.fill_limit),

@@ -18,14 +18,12 @@ class RandomEffects(NamedTuple):
             of freedom; no freedom for fewer than two panels.
         tau: Standard deviation of the true values between panels.
         i2: Share of the variance of the estimates that lies between panels, in [0, 1].
-        q: Cochran's Q.
         panels: K, without those that give no error.
     """
 
     test: MeanTest
     tau: float
     i2: float
-    q: float
     panels: int
 
     def prediction(self, level: float) -> tuple[float, float]:
@@ -66,11 +64,9 @@ def random_effects(means: np.ndarray, errors: np.ndarray) -> RandomEffects:
     weighable = usable(means, errors)
     means, errors = means[weighable], errors[weighable]
     count = len(means)
-    if not count:
-        return RandomEffects(MeanTest(np.nan, np.nan, 0, np.nan), np.nan, np.nan, np.nan, 0)
-    if count == 1:
-        alone = MeanTest(float(means[0]), float(errors[0]), 0, np.nan)
-        return RandomEffects(alone, np.nan, np.nan, np.nan, 1)
+    if count < 2:
+        mean, error = (float(one[0]) if count else np.nan for one in (means, errors))
+        return RandomEffects(MeanTest(mean, error, 0, np.nan), np.nan, np.nan, count)
     q = spread(means, errors, 0.0)
     tau2 = between(means, errors)
     weights = 1 / (errors**2 + tau2)
@@ -80,7 +76,6 @@ def random_effects(means: np.ndarray, errors: np.ndarray) -> RandomEffects:
         MeanTest(mean, error, count - 1, p),
         tau=float(np.sqrt(tau2)),
         i2=max(0.0, 1 - (count - 1) / q) if q > 0 else 0.0,
-        q=q,
         panels=count,
     )
 

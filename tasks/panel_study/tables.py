@@ -109,8 +109,7 @@ def panel_table(name: str, one: PanelOutcome, statistics: StatisticsSpec) -> pd.
     seeds, dates = one.scores.rank_ic.shape[1:]
     table = table.assign(panel=name, role=str(one.role), seeds=seeds, dates=dates)
     table["stocks"] = one.scores.stocks
-    first = ["panel", "role", "measure", "variant"]
-    ordered = table[first + [column for column in table if column not in first]]
+    ordered = table.set_index(["panel", "role", "measure", "variant"]).reset_index()
     return ordered.join(one.training, on="variant") if len(one.training) else ordered
 
 
@@ -151,9 +150,7 @@ def pooled_table(panels: Mapping[str, PanelOutcome], statistics: StatisticsSpec)
                     found.setdefault((measure, name), []).append(test)
     if not found:
         return pd.DataFrame(columns=["measure", "variant", "panels"])
-    table = pooled_rows({key: pool(tests) for key, tests in found.items()}, statistics)
-    first = ["measure", "variant", "panels"]
-    return table[first + [column for column in table if column not in first]]
+    return pooled_rows({key: pool(tests) for key, tests in found.items()}, statistics)
 
 
 def pool(tests: Sequence[MeanTest]) -> RandomEffects:
@@ -182,7 +179,7 @@ def pooled_rows(
     said = pd.DataFrame([known.get(name, untested) for name in tests], rows.index, [*judged])
     rows = rows.join(said)
     rows.index = pd.MultiIndex.from_tuples([*pooled], names=["measure", "variant"])
-    return rows.reset_index()
+    return rows.set_index("panels", append=True).reset_index()
 
 
 def controls_table(panels: Mapping[str, PanelOutcome], level: float) -> pd.DataFrame:

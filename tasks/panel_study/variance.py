@@ -52,20 +52,20 @@ def variance_components(daily: np.ndarray, folds: np.ndarray, horizon: int) -> p
 
     several, many, repeated = variants > 1, seeds > 1, len(parts) > 1
     nan = float("nan")
-    residual = over_dates([mean_square(of_seeds(part), seeds) for part in parts]) if many else nan
-    own = over_dates([mean_square(of_variants(part), variants) for part in parts])
-    own = own if several else nan
+    # with dates: (V, N, n) of seeds within each variant, (1, V, n) of variants, seeds averaged
+    of_seeds = [centred(part) for part in parts]
+    of_variants = [centred(part.mean(axis=1))[None] for part in parts]
+    residual = over_dates([mean_square(one, seeds) for one in of_seeds]) if many else nan
+    own = over_dates([mean_square(one, variants) for one in of_variants]) if several else nan
     common = over_dates([part.mean(axis=(0, 1)).var(ddof=1) for part in parts])
     seed = nan
     if many:
         apart = [part.mean(axis=2).var(axis=1, ddof=1).mean() for part in parts]
-        chance = [error_squared(of_seeds(part), horizon) * seeds / (seeds - 1) for part in parts]
+        chance = [error_squared(one, horizon) * seeds / (seeds - 1) for one in of_seeds]
         seed = float(np.mean(apart) - np.mean(chance))
     fold = variant = timed = nan
     if several:
-        wobble = [
-            error_squared(of_variants(part), horizon) * variants / (variants - 1) for part in parts
-        ]
+        wobble = [error_squared(one, horizon) * variants / (variants - 1) for one in of_variants]
         timed = float(np.mean(wobble))
         means = np.stack([part.mean(axis=(1, 2)) for part in parts], axis=1)
         between = means.mean(axis=1).var(ddof=1)
@@ -103,16 +103,6 @@ def centred(table: np.ndarray) -> np.ndarray:
     rows, columns = table.mean(axis=-1, keepdims=True), table.mean(axis=-2, keepdims=True)
     found: np.ndarray = table - rows - columns + table.mean(axis=(-2, -1), keepdims=True)
     return found
-
-
-def of_seeds(part: np.ndarray) -> np.ndarray:
-    """(V, N, n) interaction of seed and date within each variant."""
-    return centred(part)
-
-
-def of_variants(part: np.ndarray) -> np.ndarray:
-    """(1, V, n) interaction of variant and date, of means over seeds."""
-    return centred(part.mean(axis=1))[None]
 
 
 def mean_square(interaction: np.ndarray, levels: int) -> float:

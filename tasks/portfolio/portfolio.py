@@ -1,6 +1,6 @@
 """Portfolios by forecast: quantile returns, long-short and long-only books, and costs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,9 +115,8 @@ def simulate(
         books_of(holdings, at_rows(quantile_weights(one[: len(opens)], count), opens, dates), days)
         for one in map(ranked.row, range(len(ranked.names)))
     ]
-    by_quantile = np.stack([one[0] for one in parts])
-    trades = {LONG_SHORT: np.stack([one[1] for one in parts]),
-              LONG_ONLY: np.stack([one[2] for one in parts])}  # fmt: skip
+    by_quantile, long_short, top = (np.stack(each) for each in zip(*parts, strict=True))
+    trades = {LONG_SHORT: long_short, LONG_ONLY: top}
     gross = {
         LONG_SHORT: by_quantile[:, -1] - by_quantile[:, 0],
         LONG_ONLY: by_quantile[:, -1] - market,
@@ -188,13 +187,12 @@ def cost_table(
     costs: Sequence[float],
 ) -> pd.DataFrame:
     """The figures of each row and book after each cost."""
-    parts: Iterable[pd.DataFrame] = (
+    parts = [
         by_cost(daily[place], trades[book][place], costs).assign(row=name, book=book)
         for book, daily in gross.items()
         for place, name in enumerate(names)
-    )
-    table = pd.concat([*parts], ignore_index=True)
-    return table[["row", "book", *[c for c in table if c not in ("row", "book")]]]
+    ]
+    return pd.concat(parts, ignore_index=True).set_index(["row", "book"]).reset_index()
 
 
 def quantile_table(names: Sequence[str], excess: np.ndarray) -> pd.DataFrame:

@@ -16,7 +16,6 @@ from foldproof.tasks.data.panel.kept_rows import rows_of
 from foldproof.tasks.data.spec import DataSpec, TargetSpec
 from foldproof.tasks.decompose.prices import closes_of
 from foldproof.tasks.decompose.rows import decomposed_rows, places
-from foldproof.tasks.decompose.task import candidates_of
 from foldproof.tasks.portfolio.portfolio import Portfolios, simulate
 from foldproof.tasks.portfolio.spec import PortfolioSpec
 from foldproof.tasks.split.fold import Fold
@@ -51,7 +50,7 @@ def simulate_portfolios(
         return None
     content, aligned = load(panel), align_all(forecasts)
     return simulate(
-        decomposed_rows(aligned, content, folds, candidates_of(aligned, outside)),
+        decomposed_rows(aligned, content, folds, aligned.candidates(outside)),
         closes,
         *places(aligned, content),
         content.dates,

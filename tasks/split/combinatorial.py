@@ -13,7 +13,7 @@ from foldproof.models.date_rows import Spans
 from foldproof.models.spec import Spec, at_least, require
 from foldproof.tasks.split.cut import PlanError, known_rows
 from foldproof.tasks.split.fold import Fold
-from foldproof.tasks.split.walk_forward import checked_calendar, checked_groups
+from foldproof.tasks.split.walk_forward import checked_calendar, checked_groups, split_rows
 
 MOST_SPLITS = 10_000
 """Splits beyond which a plan is refused: each trains a model."""
@@ -185,11 +185,7 @@ class CombinatorialPurged(Spec):
             (k,) int and (m,) int positions in ``X``.
         """
         calendar, place = np.unique(checked_groups(X, groups), return_inverse=True)
-        for fold in self.folds(calendar):
-            yield (
-                np.flatnonzero(np.isin(place, [*fold.train])),
-                np.flatnonzero(np.isin(place, [*fold.test])),
-            )
+        yield from split_rows(self.folds(calendar), place)
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
         """Number of splits."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from foldproof.models.date_rows import hull
 from foldproof.models.spec import Spec, at_least, plain_numbers
 from foldproof.tasks.split.cut import Cutter, PlanError, known_rows
 from foldproof.tasks.split.fold import Fold
@@ -154,8 +153,7 @@ class WalkForward(Spec):
             (k,) int and (m,) int positions in ``X``.
         """
         calendar, place = np.unique(checked_groups(X, groups), return_inverse=True)
-        for fold in self.folds(calendar):
-            yield rows_within(place, hull(fold.train)), rows_within(place, hull(fold.test))
+        yield from split_rows(self.folds(calendar), place)
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
         """Number of folds of the dates in ``groups``."""
@@ -234,6 +232,10 @@ def checked_groups(X: Any, groups: Any) -> np.ndarray:
     return dates.astype("datetime64[D]")
 
 
-def rows_within(place: np.ndarray, block: range) -> np.ndarray:
-    """Positions whose date row (n,) lies in ``block``."""
-    return np.flatnonzero((place >= block.start) & (place < block.stop))
+def split_rows(
+    folds: tuple[Fold, ...], place: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Positions whose date row (n,) is trained on, and those whose date row is tested, by fold."""
+    for fold in folds:
+        train, test = (np.isin(place, [*rows]) for rows in (fold.train, fold.test))
+        yield np.flatnonzero(train), np.flatnonzero(test)

@@ -35,7 +35,7 @@ def spearman(first: ArrayLike | Tensor, second: ArrayLike | Tensor) -> float:
     :func:`rank_agreement` does.
     """
     pair = _checked(first, second)
-    return _cosine(*(mean_ranks(one) - (len(one) + 1) / 2 for one in pair))
+    return _cosine(*(np.sign(one[:, None] - one).sum(-1) / 2 for one in pair))  # ranks, centred
 
 
 def _checked(*pair: ArrayLike | Tensor) -> list[np.ndarray]:
@@ -58,12 +58,6 @@ def _cosine(x: np.ndarray, y: np.ndarray) -> float:
     """Cosine of the angle between x and y; NaN where either is zero."""
     scale = np.sqrt((x @ x) * (y @ y))
     return float(x @ y / scale) if scale > 0 else np.nan
-
-
-def mean_ranks(values: np.ndarray) -> np.ndarray:
-    """(..., F) ranks from 1 within the last axis, ties by their mean rank."""
-    sign = np.sign(values[..., :, None] - values[..., None, :])
-    return sign.sum(-1) / 2 + (values.shape[-1] + 1) / 2
 
 
 def order_signs(values: np.ndarray) -> np.ndarray:

@@ -12,6 +12,13 @@ def ranks(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return table.rank(axis=1, method="min").to_numpy(), table.rank(axis=1, method="max").to_numpy()
 
 
+def centred_ranks(values: np.ndarray) -> np.ndarray:
+    """(D, S) ranks within each row less their mean, ties by their mean rank; 0 where missing."""
+    found = pd.DataFrame(values).rank(axis=1).to_numpy()
+    number = np.isfinite(found).sum(axis=1, keepdims=True)
+    return np.nan_to_num(found - (number + 1) / 2)
+
+
 def correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(D,) Pearson correlation of the rows of x and y, NaN at the same cells; 0 if constant."""
     varies = (np.nanmax(x, axis=1) > np.nanmin(x, axis=1)) & (

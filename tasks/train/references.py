@@ -19,7 +19,7 @@ from foldproof.models.spec import unknown
 from foldproof.models.windows import Windows
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.split.fold import Fold
-from foldproof.tasks.statistics.rank_ic import ranks
+from foldproof.tasks.statistics.rank_ic import centred_ranks
 from foldproof.tasks.train.inputs import TrainingError, shared, windows_of
 from foldproof.tasks.train.single_features import FEATURE, daily_feature_ics, training_signs
 from foldproof.tasks.train.train import forecast_table, target_scale, with_unit
@@ -162,11 +162,8 @@ def single_feature(blocks: Blocks, feature: str) -> np.ndarray:
     known = daily[at(blocks.fitted), 0]
     strength = abs(float(known[np.isfinite(known)].mean())) if np.isfinite(known).any() else 0.0
     values = np.where(panel.member, panel.values[..., panel.features.index(feature)], np.nan)
-    low, high = ranks(values)
-    place = (low + high) / 2
-    count = np.isfinite(place).sum(axis=1, keepdims=True)
-    spread = np.sqrt(np.maximum(count**2 - 1, 1) / 12)
-    standardized = np.nan_to_num((place - (count + 1) / 2) / spread)
+    count = (~np.isnan(values)).sum(axis=1, keepdims=True)
+    standardized = centred_ranks(values) / np.sqrt(np.maximum(count**2 - 1, 1) / 12)
     columns, rows = np.divmod(blocks.test.samples, len(panel.dates))
     return sign * max(strength, LEAST_IC) * standardized[rows, columns]
 

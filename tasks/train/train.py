@@ -12,7 +12,7 @@ from foldproof.models.network import Forecaster, build
 from foldproof.models.normalizers import resolve, with_state
 from foldproof.tasks.data.panel import Panel
 from foldproof.tasks.split.fold import Fold
-from foldproof.tasks.train.inputs import TrainingError, fit_statistics, unit_windows
+from foldproof.tasks.train.inputs import TrainingError, fit_statistics, state_of, unit_windows
 from foldproof.tasks.train.unit import TrainedUnit, Unit
 
 
@@ -20,10 +20,8 @@ def network_of(trained: TrainedUnit, n_features: int) -> Forecaster:
     """The trained network in eval mode."""
     unit = trained.unit
     variant = with_state(resolve(unit.variant), trained.statistics)
-    runs = unit.training.engine
-    network = build(variant, n_features, unit.network, unit.seed, runs)
-    weights = {name: torch.from_numpy(np.array(w)) for name, w in trained.weights.items()}
-    network.load_state_dict(weights)
+    network = build(variant, n_features, unit.network, unit.seed, unit.training.engine)
+    network.load_state_dict(state_of(trained.weights))
     return network.eval()
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from foldproof.models.adamw import AdamW
+from foldproof.models.spec import TrainingSpec
 
 SHAPES = ((12, 5), (12,), (1, 3), (7, 2, 2), ())
 
@@ -20,7 +21,8 @@ def networks() -> tuple[list[nn.Parameter], list[nn.Parameter]]:
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
 def test_steps_are_those_of_torch_after_clipping(weight_decay: float, clip_norm: float) -> None:
     ours, theirs = networks()
-    mine = AdamW(ours, 3e-2, weight_decay, clip_norm)
+    spec = TrainingSpec(learning_rate=3e-2, weight_decay=weight_decay, clip_norm=clip_norm)
+    mine = AdamW(ours, spec)
     optimizer = torch.optim.AdamW(theirs, lr=3e-2, weight_decay=weight_decay)
     generator = torch.Generator().manual_seed(1)
     for step in range(60):
@@ -39,7 +41,7 @@ def test_steps_are_those_of_torch_after_clipping(weight_decay: float, clip_norm:
 def test_frozen_parameters_stay_and_a_missing_gradient_is_zero() -> None:
     ours, theirs = networks()
     ours[1].requires_grad_(False)
-    mine = AdamW(ours, 1e-2, 0.0, 1.0)
+    mine = AdamW(ours, TrainingSpec(learning_rate=1e-2, weight_decay=0.0))
     ours[0].grad = torch.ones_like(ours[0])
     mine.step()
     assert not torch.equal(ours[0], theirs[0])
@@ -51,7 +53,7 @@ def test_a_gradient_that_is_not_finite_reaches_the_weights() -> None:
     ours, _ = networks()
     for one in ours:
         one.grad = torch.full_like(one, torch.nan)
-    AdamW(ours, 1e-2, 0.0, 1.0).step()
+    AdamW(ours, TrainingSpec(learning_rate=1e-2, weight_decay=0.0)).step()
     assert all(one.isnan().all() for one in ours)
 
 

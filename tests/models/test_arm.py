@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from foldproof.models.adamw import AdamW
+from foldproof.models.spec import TrainingSpec
 
 COMPILER, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64-static"
 SOURCE = Path(__file__).with_name("arm.c")
@@ -57,7 +58,7 @@ def test_an_arm_processor_gets_the_results_of_torch(program: Path, shape: tuple[
     expected = [last, *slopes[:-2], *slopes, loss.unsqueeze(0)]
     for one, slope in zip(parameters, slopes, strict=True):
         one.grad = slope
-    AdamW(parameters, 0.01, 0.1, 1.0).step()
+    AdamW(parameters, TrainingSpec(learning_rate=0.01, weight_decay=0.1)).step()
     expected += parameters
 
     found = torch.from_numpy(np.frombuffer(done.stdout, np.float32).copy()).double()

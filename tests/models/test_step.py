@@ -25,10 +25,14 @@ def drawn(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
+def settings(clip: float) -> TrainingSpec:
+    return TrainingSpec(learning_rate=1e-2, weight_decay=0.1, clip_norm=clip)
+
+
 def parts(hidden: int, layers: int, clip: float) -> tuple[nn.LSTM, nn.Linear, AdamW]:
     spec = NetworkSpec(window=LENGTH, hidden=hidden, layers=layers)
     network = build(VARIANTS["none"], 3, spec, 0)
-    return network.lstm, network.head, AdamW(network.parameters(), 1e-2, 0.1, clip)
+    return network.lstm, network.head, AdamW(network.parameters(), settings(clip))
 
 
 def trained_by(
@@ -40,7 +44,7 @@ def trained_by(
     lstm, head, optimizer = parts(hidden, layers, clip)
     if step == "float64":
         lstm, head, rows, target = lstm.double(), head.double(), rows.double(), target.double()
-        optimizer = AdamW([*lstm.parameters(), *head.parameters()], 1e-2, 0.1, clip)
+        optimizer = AdamW([*lstm.parameters(), *head.parameters()], settings(clip))
     losses = []
     train = TrainingStep(kernel, lstm, head, optimizer) if step == "native" else None
     for n in range(5):

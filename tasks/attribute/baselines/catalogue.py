@@ -192,12 +192,6 @@ BASELINES: Mapping[str, Baseline] = MappingProxyType(
 """Every baseline by its key; the first two are the default pair."""
 
 
-def check_baseline(name: str) -> None:
-    """Raise ValueError, naming the nearest keys, unless ``name`` is one of :data:`BASELINES`."""
-    if name not in BASELINES:
-        raise ValueError(unknown("baseline", name, BASELINES))
-
-
 def baseline_of(name: str, inputs: BaselineInputs) -> Tensor:
     """Finite baselines (B, T, F) of the type of ``inputs.values``.
 
@@ -208,7 +202,8 @@ def baseline_of(name: str, inputs: BaselineInputs) -> Tensor:
     Raises:
         ValueError: Unknown baseline, no training window, or a baseline is incomplete.
     """
-    check_baseline(name)
+    if name not in BASELINES:
+        raise ValueError(unknown("baseline", name, BASELINES))
     windows = BASELINES[name].function(inputs).to(inputs.values.dtype)
     whole = windows.isfinite().all(2).all(1)
     if not bool(whole.all()):

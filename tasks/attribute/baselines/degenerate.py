@@ -57,18 +57,14 @@ def reason(normalizer: WindowNormalizer, windows: Tensor, start: Tensor) -> str:
             f"{gone:.0%} of the change falls on the first {FIRST:.0%} of the path, far from any "
             "data; use observed windows, such as train_draw or cs_median"
         )
-    if torch.allclose(lifted, before, atol=1e-6) and constant_in_time(start):
+    constant = start.std(1, correction=0).max() < 0.05  # in time, up to a twentieth of unit scale
+    if constant and torch.allclose(lifted, before, atol=1e-6):
         return (
             "the level of the window is removed and the baseline does not vary in time: all such "
             "baselines are equivalent, so their agreement means nothing; use observed "
             "windows, such as train_draw or cs_median"
         )
     return ""
-
-
-def constant_in_time(start: Tensor) -> bool:
-    """Whether windows (B, T, F) are constant in time, up to a twentieth of unit scale."""
-    return bool(start.std(1, correction=0).max() < 0.05)
 
 
 def white_noise() -> BaselineInputs:

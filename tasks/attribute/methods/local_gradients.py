@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from foldproof.tasks.attribute.methods.checks import check_counts, scale_of, starting
+from foldproof.tasks.attribute.methods.checks import check_counts, row_blocks, scale_of, starting
 from foldproof.tasks.attribute.network.gradients import (
     CHUNK,
     Forward,
@@ -95,6 +95,5 @@ def squared_sensitivity(
 def slopes_of(forward: ForwardOf, inputs: Tensor, chunk: int) -> Tensor:
     """∂f/∂x at the observed windows, shape of ``inputs``."""
     check_counts(chunk=chunk)
-    blocks = torch.arange(len(inputs), device=inputs.device).split(int(chunk))
-    parts = [gradients_at(forward, inputs[block], block) for block in blocks if len(block)]
+    parts = [gradients_at(forward, inputs[rows], rows) for rows in row_blocks(inputs, chunk)]
     return torch.cat(parts) if parts else torch.zeros_like(inputs)

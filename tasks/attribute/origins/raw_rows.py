@@ -4,7 +4,6 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,6 +13,7 @@ from foldproof.models.normalizers import InputNormalizer, resolve, with_state
 from foldproof.tasks.attribute.baselines.sampling import cut
 from foldproof.tasks.attribute.methods.adaptive import TOLERANCE, resolved_gradients
 from foldproof.tasks.train import TrainedUnit, network_of
+from foldproof.tasks.train.inputs import state_of
 from foldproof.tasks.train.serving.model import Served
 
 CONTEXT = 1008
@@ -129,7 +129,7 @@ class FixedStatistics:
         unit = trained.unit
         some = next(array for name, array in trained.weights.items() if "weight_ih_l0" in name)
         network = network_of(trained, some.shape[1]).double().requires_grad_(False)
-        state = {name: torch.from_numpy(np.array(s)) for name, s in trained.statistics.items()}
+        state = state_of(trained.statistics)
         window, scale = unit.network.window, trained.target_scale
         return cls(unit.variant, network, state, window, scale, unit.fold.train)
 

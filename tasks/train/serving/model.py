@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from foldproof.models.network import Ensemble, Forecaster, build
 from foldproof.models.normalizers import resolve, with_state
-from foldproof.models.normalizers.chained import part
+from foldproof.models.normalizers.chained import state_below
 from foldproof.models.spec import NetworkSpec
 from foldproof.models.windows import Windows, eligible
 from foldproof.tasks.data import DataSpec, features_of
@@ -195,15 +195,15 @@ def read_served(weights: Path, notes: Path) -> Served:
     engine = about.get("engine", "auto")
     seeds = {"network.": about["seed"]}
     seeds |= {f"network {seed}.": seed for seed in about.get("other_seeds", ())}
-    variant = with_state(resolve(about["variant"]), part("statistics.", tensors))
+    variant = with_state(resolve(about["variant"]), state_below("statistics.", tensors))
     networks = []
     for prefix, seed in seeds.items():
         one = build(variant, len(about["features"]), spec, seed, engine)
-        one.load_state_dict(part(prefix, tensors))
+        one.load_state_dict(state_below(prefix, tensors))
         networks.append(one.eval())
     return Served(
         network=Ensemble(networks) if len(networks) > 1 else networks[0],
-        statistics=part("statistics.", tensors),
+        statistics=state_below("statistics.", tensors),
         variant=about["variant"],
         data=DATA.validate_python(about["data"]),
         features=tuple(about["features"]),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from foldproof.models.normalizers import Scaled, cross_section, history, neutral, pooled
+from foldproof.models.normalizers import Scaled, history, scaling
 from foldproof.models.normalizers.scaling import fitted_cells, in_blocks, median, scaled
 from tests.variants import INPUTS, input_of
 
@@ -66,7 +66,7 @@ def test_blocks_change_no_bit(name, cells, small, monkeypatch):
 
         return in_blocks(counted, values, member, dim, cells=cells)
 
-    for module in (cross_section, history, neutral, pooled):
+    for module in (history, scaling):
         monkeypatch.setattr(module, "in_blocks", smaller)
     blocks = normalizer.apply(small.values, small.member, state)
     assert len(sizes) > 1
