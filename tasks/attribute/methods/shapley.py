@@ -90,7 +90,7 @@ def shapley_values(
         members = group_masks(1, inputs.shape[2], groups).squeeze(1).to(inputs.device)  # (G, F)
 
         def value(absent: Tensor) -> Tensor:
-            return without(of_sample, inputs, fill, members, absent, chunk)
+            return without(of_sample, inputs, fill, members, absent.to(inputs.device), chunk)
 
         if len(groups) <= EXACT_UP_TO:
             values = from_coalitions(value, len(inputs), len(groups))
