@@ -27,6 +27,7 @@ BUILDS = {
     "arm64": {"neon": []},
 }  # by machine: instruction sets with their options
 """models/native/kernel.py chooses among the instruction sets of the machine."""
+PRECISIONS = {"": [], "_double": [("DOUBLE", None)]}  # by the end of the library's name
 
 
 class Libraries(build_ext):
@@ -42,7 +43,9 @@ class Libraries(build_ext):
 
 
 def kernels() -> list[Extension]:
-    """A library for each instruction set; none on Windows, whose compiler lacks vector types.
+    """A library for each instruction set and precision.
+
+    None on Windows, whose compiler lacks vector types.
 
     They are optional: where one cannot be built, the installation goes on without it.
     """
@@ -52,13 +55,14 @@ def kernels() -> list[Extension]:
     )
     return [
         Extension(
-            f"foldproof.models.native.lstm_{name}",
+            f"foldproof.models.native.lstm_{name}{precision}",
             [KERNEL],
-            define_macros=[("SOURCE", f'"{source.hexdigest()[:16]}"')],
+            define_macros=[("SOURCE", f'"{source.hexdigest()[:16]}"'), *macros],
             extra_compile_args=[*OPTIONS, *options],
             optional=True,
         )
         for name, options in builds.items()
+        for precision, macros in PRECISIONS.items()
     ]
 
 

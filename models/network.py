@@ -9,9 +9,11 @@ from foldproof.models.native.kernel import (
     Kernel,
     Place,
     hidden_states,
+    kernel,
     kernel_for_rows,
     last_hidden,
     last_hidden_at,
+    supports,
 )
 from foldproof.models.normalizers.variant import (
     CellNormalizer,
@@ -67,6 +69,12 @@ class Forecaster(nn.Module):
             last = self.hidden(last, dates)
         forecast: Tensor = self.head(self.dropout(last)).squeeze(-1)
         return forecast
+
+    @property
+    def runs_natively(self) -> bool:
+        """Whether the kernel runs the LSTM on windows on the CPU, in the present precision."""
+        dtype = self.lstm.weight_ih_l0.dtype
+        return self.native and supports(self.lstm) and kernel(dtype) is not None
 
     def kernel_for(self, windows: Windows) -> Kernel | None:
         """The kernel if it can run the LSTM on ``windows`` without a call of this module.

@@ -1,25 +1,29 @@
 """The compiled LSTM (lstm.c), loaded with ctypes and tested against nn.LSTM before its first use.
 
-``setup.py`` builds a library for each instruction set at installation; after a change of lstm.c:
-``python setup.py build_ext --inplace``. Without a C compiler there is none, and everything runs on
-nn.LSTM. The two engines agree to float32 rounding, not to the bit.
+``setup.py`` builds a library for each instruction set and precision at installation; after a change
+of lstm.c: ``python setup.py build_ext --inplace``. Without a C compiler there is none, and
+everything runs on nn.LSTM. The two engines agree to rounding, not to the bit.
 """
 
 import ctypes
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-AGREEMENT = 1e-5
-"""The largest difference from nn.LSTM, values and gradients, that passes the test at loading."""
+AGREEMENT: Mapping[torch.dtype, float] = MappingProxyType(
+    {torch.float32: 1e-5, torch.float64: 1e-13}
+)
+"""The precisions that lstm.c is built for, and the largest difference from nn.LSTM, values and
+gradients, that passes the test at loading."""
 
 INT, LONG, POINTER = ctypes.c_int, ctypes.c_int64, ctypes.c_void_p
 REAL, DOUBLE = ctypes.c_float, ctypes.c_double
@@ -48,11 +52,13 @@ class Kernel:
 
     Attributes:
         instructions: The instruction set that it was built for.
+        dtype: The precision that it was built for.
         source: Hash of the source that it was built from.
         library: Its functions.
     """
 
     instructions: str
+    dtype: torch.dtype
     source: str
     library: ctypes.CDLL
 
@@ -74,38 +80,40 @@ def instruction_sets() -> list[str]:
 
 
 @cache
-def kernel() -> Kernel | None:
+def kernel(dtype: torch.dtype = torch.float32) -> Kernel | None:
     """The fastest library that is built, loads, and agrees with nn.LSTM; None if there is none."""
-    for name in instruction_sets():
+    for name in instruction_sets() if dtype in AGREEMENT else ():
         try:
-            found = loaded(name)
+            found = loaded(name, dtype)
         except OSError:  # not built, or built for another system
             continue
-        if largest_difference(found) < AGREEMENT:
+        if largest_difference(found) < AGREEMENT[dtype]:
             return found
     return None
 
 
-def loaded(instructions: str) -> Kernel:
-    """The library built for ``instructions``, not tested yet.
+def loaded(instructions: str, dtype: torch.dtype = torch.float32) -> Kernel:
+    """The library built for ``instructions`` and ``dtype``, not tested yet.
 
     Raises:
         OSError: There is no such library, it cannot be loaded, or it was built from another source,
             whose functions may take other arguments.
     """
-    folder = files("foldproof.models.native")
-    library = ctypes.CDLL(str(folder / f"lstm_{instructions}.so"))
+    folder, single = files("foldproof.models.native"), dtype == torch.float32
+    name = f"lstm_{instructions}{'' if single else '_double'}.so"
+    library = ctypes.CDLL(str(folder / name))
     library.lstm_source.restype = ctypes.c_char_p
     built, source = library.lstm_source().decode(), folder / "lstm.c"
     if source.is_file() and built != sha256(source.read_bytes()).hexdigest()[:16]:
-        raise OSError(f"lstm_{instructions}.so was built from another lstm.c: install again")
+        raise OSError(f"{name} was built from another lstm.c: install again")
     library.lstm_kept.restype, library.lstm_kept.argtypes = LONG, (INT, LONG, INT, INT)
     library.lstm_forward.argtypes = (*INPUT, INT, POINTER, POINTER)
     library.lstm_backward.argtypes = (*INPUT, INT, POINTER, POINTER, POINTER, POINTER)
-    library.lstm_loss.argtypes = (*INPUT, *[POINTER] * 6)
-    library.adamw_step.restype = None
-    library.adamw_step.argtypes = (INT, *[POINTER] * 5, DOUBLE, *[REAL] * 6)
-    return Kernel(instructions, built, library)
+    if single:
+        library.lstm_loss.argtypes = (*INPUT, *[POINTER] * 6)
+        library.adamw_step.restype = None
+        library.adamw_step.argtypes = (INT, *[POINTER] * 5, DOUBLE, *[REAL] * 6)
+    return Kernel(instructions, dtype, built, library)
 
 
 def largest_difference(found: Kernel) -> float:
@@ -117,9 +125,9 @@ def largest_difference(found: Kernel) -> float:
         torch.device("cpu"),
     ):
         torch.default_generator.manual_seed(0)
-        lstm = nn.LSTM(3, 21, 2, batch_first=True, dtype=torch.float32)
-        x = torch.randn(17, 5, 3, dtype=torch.float32, requires_grad=True)
-        weights = torch.randn(21, dtype=torch.float32)
+        lstm = nn.LSTM(3, 21, 2, batch_first=True, dtype=found.dtype)
+        x = torch.randn(17, 5, 3, dtype=found.dtype, requires_grad=True)
+        weights = torch.randn(21, dtype=found.dtype)
         results = []
         for states in (
             lstm(x)[0][:, -3:],
@@ -149,7 +157,7 @@ def supports(lstm: nn.LSTM) -> bool:
         and not lstm.bidirectional
         and not lstm.proj_size
         and not (lstm.training and lstm.dropout and lstm.num_layers > 1)
-        and weight.dtype == torch.float32
+        and weight.dtype in AGREEMENT
         and weight.device.type == "cpu"
         and "forward" not in vars(lstm)
         and not lstm._forward_hooks
@@ -186,8 +194,9 @@ def hidden_states(
         weights: Instead of those of ``lstm``, in the order of :func:`parameters_of`.
     """
     used = parameters_of(lstm) if weights is None else [*weights]
-    if native and x.dtype == torch.float32 and x.device.type == "cpu" and supports(lstm):
-        found = kernel()
+    fits = x.dtype == lstm.weight_ih_l0.dtype and x.device.type == "cpu"
+    if native and fits and supports(lstm):
+        found = kernel(x.dtype)
         if found is not None and x.dim() == 3 and x.shape[2] == lstm.input_size and x.numel():
             return HiddenStates.apply(found, steps, None, torch.is_grad_enabled(), x, *used)
     output, last = lstm(x) if weights is None else torch_lstm(lstm, x, used)[:2]
@@ -198,13 +207,13 @@ def hidden_states(
 def kernel_for_rows(lstm: nn.LSTM, rows: Tensor) -> Kernel | None:
     """The kernel if it can read windows of the rows (R, F) where they are."""
     fits = (
-        rows.dtype == torch.float32
+        rows.dtype == lstm.weight_ih_l0.dtype
         and rows.device.type == "cpu"
         and rows.is_contiguous()
         and rows.shape[1] == lstm.input_size
         and supports(lstm)
     )
-    return kernel() if fits else None
+    return kernel(rows.dtype) if fits else None
 
 
 def last_hidden_at(found: Kernel, lstm: nn.LSTM, rows: Tensor, place: Place) -> Tensor:

@@ -1,53 +1,63 @@
-/* The LSTM of torch.nn.LSTM on the CPU in float32: its last hidden states and their gradients, and
- * a whole training step with a linear head, mean squared error and AdamW.
+/* The LSTM of torch.nn.LSTM on the CPU: its last hidden states and their gradients, in float32 or,
+ * with -DDOUBLE, in float64; and a whole training step in float32 with a linear head, mean squared
+ * error and AdamW.
  *
  * The forward pass takes NB samples (a tile) through all steps and layers while weights and states
  * stay in the cache. For training it keeps the four gates and tanh(c) of each step; the backward
- * pass computes c and h from them again, unless it follows tile by tile. One thread, and no state between calls, so results repeat
- * bit by bit. A sample's arithmetic does not depend on its place in a tile, so its hidden state
+ * pass computes c and h from them again, unless it follows tile by tile. One thread, and no state
+ * between calls, so results repeat bit by bit. A sample's arithmetic does not depend on its place in a tile, so its hidden state
  * does not depend on the other samples of the batch.
  *
- * One source for all instruction sets: GCC vector extensions with VL floats, compiled once for
- * AVX-512, once for AVX2, and with 4 floats for NEON and anything else.
+ * One source for all instruction sets: GCC vector extensions, compiled once for AVX-512, once for
+ * AVX2, and with vectors of 16 bytes for NEON and anything else.
  */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* VL floats in a vector. MR rows by 4 vectors of sums fill the registers. */
+#ifdef DOUBLE
+typedef double Real;
+typedef int64_t Bits;
+#else
+typedef float Real;
+typedef int32_t Bits;
+#endif
+
+/* MR rows by 4 vectors of sums fill the registers. */
 #if defined(__AVX512F__)
 #include <immintrin.h>
-#define VL 16
+#define BYTES 64
 #define MR 6
 #elif defined(__AVX2__)
 #include <immintrin.h>
-#define VL 8
+#define BYTES 32
 #define MR 3
 #else
-#define VL 4
+#define BYTES 16
 #define MR 4
 #endif
+#define VL ((long)(BYTES / sizeof(Real))) /* numbers in a vector */
 #define NB 12    /* samples in a tile, a multiple of MR */
 #define ROWS 96  /* rows (steps x samples) in one sum of a weight gradient */
 #define SUMS 16  /* such sums that are added up before they join the total */
 
-typedef float V __attribute__((vector_size(VL * 4)));
-typedef float Unaligned __attribute__((vector_size(VL * 4), aligned(4), may_alias));
-typedef int32_t Mask __attribute__((vector_size(VL * 4)));
+typedef Real V __attribute__((vector_size(BYTES)));
+typedef Real Unaligned __attribute__((vector_size(BYTES), aligned(sizeof(Real)), may_alias));
+typedef Bits Mask __attribute__((vector_size(BYTES)));
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 
-INLINE V load(const float *from) { return (V) * (const Unaligned *)from; }
-INLINE void store(float *to, V value) { *(Unaligned *)to = (Unaligned)value; }
-INLINE V all(float value) { return value - (V){0}; }
+INLINE V load(const Real *from) { return (V) * (const Unaligned *)from; }
+INLINE void store(Real *to, V value) { *(Unaligned *)to = (Unaligned)value; }
+INLINE V all(Real value) { return value - (V){0}; }
 
 /* NaN stays NaN: min and max of x86 return their second operand if either is NaN. */
-INLINE V clamp(V x, float bound) {
-#if VL == 16
+INLINE V clamp(V x, Real bound) {
+#if BYTES == 64 && !defined(DOUBLE)
     return (V)_mm512_max_ps(
         _mm512_set1_ps(-bound), _mm512_min_ps(_mm512_set1_ps(bound), (__m512)x));
-#elif VL == 8
+#elif BYTES == 32 && !defined(DOUBLE)
     return (V)_mm256_max_ps(
         _mm256_set1_ps(-bound), _mm256_min_ps(_mm256_set1_ps(bound), (__m256)x));
 #else
@@ -57,6 +67,31 @@ INLINE V clamp(V x, float bound) {
 #endif
 }
 
+#ifdef DOUBLE
+/* e / (e + 2), where e = exp(2x) - 1 = 2^n (exp(r) - 1) + 2^n - 1 and |r| < log(2) / 2; right to a
+ * few ulp. exp(r) - 1 is its Taylor series. */
+INLINE V hyperbolic(V x) {
+    x = clamp(x, 20);
+    V shifted = x * 2.88539008177792681472 + 0x1.8p52; /* its lowest bits are n */
+    V n = shifted - 0x1.8p52;
+    V r = x * 2. - n * 6.93147180369123816490e-01 - n * 1.90821492927058770002e-10;
+    V two_n = (V)(((Mask)shifted + 1023) << 52);
+    V s = all(1 / 6227020800.);
+    s = s * r + 1 / 479001600.;
+    s = s * r + 1 / 39916800.;
+    s = s * r + 1 / 3628800.;
+    s = s * r + 1 / 362880.;
+    s = s * r + 1 / 40320.;
+    s = s * r + 1 / 5040.;
+    s = s * r + 1 / 720.;
+    s = s * r + 1 / 120.;
+    s = s * r + 1 / 24.;
+    s = s * r + 1 / 6.;
+    s = s * r + .5;
+    V e = two_n * (s * r * r + r) + (two_n - 1.);
+    return e / (e + 2.);
+}
+#else
 /* A rational function of degree 13 by 6, right to a few ulp: Eigen's generic_fast_tanh_float. */
 INLINE V hyperbolic(V x) {
     x = clamp(x, 7.90531110763549805f);
@@ -72,12 +107,13 @@ INLINE V hyperbolic(V x) {
     q = q * s + 4.89352518554385e-03f;
     return x * p / q;
 }
+#endif
 
 static long up(long a, long b) { return (a + b - 1) / b * b; }
 
 /* Where the windows are: the row of sample b at step t is F floats, side by side. */
 typedef struct {
-    const float *x;
+    const Real *x;
     long step, sample;     /* floats from a step to the next, and from a sample to the next */
     const int64_t *starts; /* instead of `sample`: the step at which each sample begins, or NULL */
 } Input;
@@ -91,7 +127,7 @@ static int inside(const int64_t *starts, int64_t rows, int T, int64_t B) {
     return 1;
 }
 
-INLINE const float *input_row(const Input *in, long t, long b) {
+INLINE const Real *input_row(const Input *in, long t, long b) {
     return in->starts ? in->x + (in->starts[b] + t) * in->step
                       : in->x + t * in->step + b * in->sample;
 }
@@ -99,8 +135,8 @@ INLINE const float *input_row(const Input *in, long t, long b) {
 /* One layer. A row of it is [1 | x | h], K floats long, in space for `row` floats. */
 typedef struct {
     long I, K, row, out; /* inputs; 1 + I + H; floats of a row; columns of the way back */
-    float *forth;        /* [unit block][K][gate][VL], sigmoid gates halved */
-    float *back;         /* [unit block][gate][VL][h | x] */
+    Real *forth;        /* [unit block][K][gate][VL], sigmoid gates halved */
+    Real *back;         /* [unit block][gate][VL][h | x] */
 } Layer;
 
 typedef struct {
@@ -111,17 +147,17 @@ typedef struct {
 
 static void *space(long floats) {
     void *got = NULL;
-    return posix_memalign(&got, 64, (size_t)(floats + 64) * sizeof(float)) ? NULL : got;
+    return posix_memalign(&got, 64, (size_t)(floats + 64) * sizeof(Real)) ? NULL : got;
 }
 
-static float *zeros(long floats) {
-    float *got = space(floats);
-    return got ? memset(got, 0, (size_t)floats * sizeof(float)) : NULL;
+static Real *zeros(long floats) {
+    Real *got = space(floats);
+    return got ? memset(got, 0, (size_t)floats * sizeof(Real)) : NULL;
 }
 
 /* The rows [1 | x | h] and cells of a layer at the start of each step, for one tile. */
 typedef struct {
-    float *rows, *c; /* (depth, NB, row) and (depth, NB, P): step t is at t % depth */
+    Real *rows, *c; /* (depth, NB, row) and (depth, NB, P): step t is at t % depth */
 } Track;
 
 static void discard(Net *net) {
@@ -133,7 +169,7 @@ static void discard(Net *net) {
 enum { FORTH = 1, BACK = 2 };
 
 /* Weights (w_ih, w_hh, b_ih, b_hh of each layer) packed for `passes`; NULL without memory. */
-static Net *packed(int T, int F, int H, int L, int N, const float *const *weights, int passes,
+static Net *packed(int T, int F, int H, int L, int N, const Real *const *weights, int passes,
                    int dx) {
     Net *net = calloc(1, sizeof(Net) + (size_t)L * sizeof(Layer));
     if (!net) return NULL;
@@ -141,8 +177,8 @@ static Net *packed(int T, int F, int H, int L, int N, const float *const *weight
     net->P = up(H, VL), net->J = net->P / VL, net->Q = 4 * net->P;
     for (int l = 0; l < L; l++) {
         Layer *a = &net->layer[l];
-        const float *wi = weights[4 * l], *wh = weights[4 * l + 1];
-        const float *bi = weights[4 * l + 2], *bh = weights[4 * l + 3];
+        const Real *wi = weights[4 * l], *wh = weights[4 * l + 1];
+        const Real *bi = weights[4 * l + 2], *bh = weights[4 * l + 3];
         a->I = l ? H : F, a->K = 1 + a->I + H, a->row = up(1 + a->I + net->P, MR);
         a->out = net->P + (dx || l ? up(a->I, VL) : 0);
         long forth = net->J * a->K * 4 * VL, back = net->Q * a->out;
@@ -153,12 +189,12 @@ static Net *packed(int T, int F, int H, int L, int N, const float *const *weight
             for (long g = 0; g < 4; g++) {
                 long r = g * H + h, j = h / VL, u = h % VL;
                 if (passes & BACK) {
-                    float *d = a->back + (j * 4 * VL + g * VL + u) * a->out;
-                    memcpy(d, wh + r * H, (size_t)H * sizeof(float));
-                    if (dx || l) memcpy(d + net->P, wi + r * a->I, (size_t)a->I * sizeof(float));
+                    Real *d = a->back + (j * 4 * VL + g * VL + u) * a->out;
+                    memcpy(d, wh + r * H, (size_t)H * sizeof(Real));
+                    if (dx || l) memcpy(d + net->P, wi + r * a->I, (size_t)a->I * sizeof(Real));
                 }
                 if (passes & FORTH) { /* sigmoid(z) = tanh(z / 2) / 2 + 1 / 2 */
-                    float s = g == 2 ? 1.f : .5f, *d = a->forth + j * a->K * 4 * VL + g * VL + u;
+                    Real s = g == 2 ? 1.f : .5f, *d = a->forth + j * a->K * 4 * VL + g * VL + u;
                     d[0] = s * (bi[r] + bh[r]);
                     for (long k = 0; k < a->I; k++) d[(1 + k) * 4 * VL] = s * wi[r * a->I + k];
                     for (long k = 0; k < H; k++) d[(1 + a->I + k) * 4 * VL] = s * wh[r * H + k];
@@ -169,9 +205,9 @@ static Net *packed(int T, int F, int H, int L, int N, const float *const *weight
 }
 
 /* A step of MR samples and VL units: sums of the four gates, then gates, c and h. */
-static __attribute__((noinline)) void cell(const float *x, long row, const float *w, long K,
-                                           const float *c, float *next, float *h, float *gates,
-                                           float *tanhs, long P) {
+static __attribute__((noinline)) void cell(const Real *x, long row, const Real *w, long K,
+                                           const Real *c, Real *next, Real *h, Real *gates,
+                                           Real *tanhs, long P) {
     V sum[MR][4];
     UNROLL for (int g = 0; g < 4; g++) {
         V bias = load(w + g * VL);
@@ -193,7 +229,7 @@ static __attribute__((noinline)) void cell(const float *x, long row, const float
         store(next + i * P, state);
         store(h + i * row, out * squashed);
         if (gates) {
-            float *g = gates + i * 4 * P;
+            Real *g = gates + i * 4 * P;
             store(g, in), store(g + VL, keep), store(g + 2 * VL, new), store(g + 3 * VL, out);
             store(tanhs + i * P, squashed);
         }
@@ -202,8 +238,8 @@ static __attribute__((noinline)) void cell(const float *x, long row, const float
 
 /* C[MR, NR vectors] = (C if `more`) + A[MR, K] B[K, NR vectors]; A's strides are ai and ak. */
 #define BLOCK(NAME, NR)                                                                       \
-    static __attribute__((noinline)) void NAME(float *C, long ldc, int more, const float *A,  \
-                                               long ai, long ak, const float *B, long ldb,    \
+    static __attribute__((noinline)) void NAME(Real *C, long ldc, int more, const Real *A,  \
+                                               long ai, long ak, const Real *B, long ldb,    \
                                                long K) {                                      \
         V sum[MR][NR];                                                                        \
         UNROLL for (int i = 0; i < MR; i++) UNROLL for (int j = 0; j < NR; j++)               \
@@ -217,7 +253,7 @@ static __attribute__((noinline)) void cell(const float *x, long row, const float
             }                                                                                 \
         }                                                                                     \
         UNROLL for (int i = 0; i < MR; i++) UNROLL for (int j = 0; j < NR; j++) {             \
-            float *to = C + i * ldc + j * VL;                                                 \
+            Real *to = C + i * ldc + j * VL;                                                 \
             store(to, more ? load(to) + sum[i][j] : sum[i][j]);                               \
         }                                                                                     \
     }
@@ -227,8 +263,8 @@ BLOCK(block3, 3)
 BLOCK(block4, 4)
 
 /* C[m, n] = (C if `more`) + A[m, K] B[K, n]; m a multiple of MR and n of VL. */
-static void multiply(float *C, long ldc, int more, const float *A, long ai, long ak,
-                     const float *B, long ldb, long m, long n, long K) {
+static void multiply(Real *C, long ldc, int more, const Real *A, long ai, long ak,
+                     const Real *B, long ldb, long m, long n, long K) {
     for (long j = 0; j < n;) {
         long r = (n - j) / VL < 4 ? (n - j) / VL : 4;
         for (long i = 0; i < m; i += MR)
@@ -257,34 +293,34 @@ static Track *tracks(const Net *net, long depth) {
 }
 
 /* The inputs of a tile's row at step t; samples from m on are 0. */
-INLINE void read_inputs(const Input *in, float *rows, long row, long I, long t, long s, long m) {
+INLINE void read_inputs(const Input *in, Real *rows, long row, long I, long t, long s, long m) {
     for (long i = 0; i < NB; i++) {
         rows[i * row] = 1.f;
         if (i < m)
-            memcpy(rows + i * row + 1, input_row(in, t, s + i), (size_t)I * 4);
+            memcpy(rows + i * row + 1, input_row(in, t, s + i), (size_t)I * sizeof(Real));
         else
-            memset(rows + i * row + 1, 0, (size_t)I * 4);
+            memset(rows + i * row + 1, 0, (size_t)I * sizeof(Real));
     }
 }
 
 /* The m samples of a tile from sample s on through all steps: `last` (m, N, H). `kept` may be
  * NULL. A depth of T + 1 leaves all of the track to the backward pass, 2 is enough without one. */
 static void forward_tile(const Net *net, const Input *in, long s, long m, Track *track, long depth,
-                         float *kept, float *last) {
+                         Real *kept, Real *last) {
     long P = net->P, H = net->H, T = net->T, N = net->N;
     for (int l = 0; l < net->L; l++) {
-        memset(track[l].rows, 0, (size_t)(NB * net->layer[l].row) * 4);
-        memset(track[l].c, 0, (size_t)(NB * P) * 4);
+        memset(track[l].rows, 0, (size_t)(NB * net->layer[l].row) * sizeof(Real));
+        memset(track[l].c, 0, (size_t)(NB * P) * sizeof(Real));
     }
     for (long t = 0; t < T; t++)
         for (int l = 0; l < net->L; l++) {
             const Layer *a = &net->layer[l];
-            float *now = track[l].rows + t % depth * NB * a->row;
-            float *next = track[l].rows + (t + 1) % depth * NB * a->row;
-            const float *c = track[l].c + t % depth * NB * P;
-            float *cells = track[l].c + (t + 1) % depth * NB * P;
+            Real *now = track[l].rows + t % depth * NB * a->row;
+            Real *next = track[l].rows + (t + 1) % depth * NB * a->row;
+            const Real *c = track[l].c + t % depth * NB * P;
+            Real *cells = track[l].c + (t + 1) % depth * NB * P;
             if (!l) read_inputs(in, now, a->row, a->I, t, s, m);
-            float *gates = kept ? kept + (l * T + t) * NB * 5 * P : NULL;
+            Real *gates = kept ? kept + (l * T + t) * NB * 5 * P : NULL;
             for (long j = 0; j < net->J; j++)
                 for (long i = 0; i < NB; i += MR)
                     cell(now + i * a->row, a->row, a->forth + j * a->K * 4 * VL,
@@ -293,23 +329,23 @@ static void forward_tile(const Net *net, const Input *in, long s, long m, Track 
                          next + i * a->row + 1 + a->I + j * VL,
                          gates ? gates + i * 4 * P + j * 4 * VL : NULL,
                          gates ? gates + NB * 4 * P + i * P + j * VL : NULL, P);
-            float *h = next + 1 + a->I;
+            Real *h = next + 1 + a->I;
             if (l + 1 < net->L) {
                 long row = net->layer[l + 1].row;
-                float *above = track[l + 1].rows + t % depth * NB * row;
+                Real *above = track[l + 1].rows + t % depth * NB * row;
                 for (long i = 0; i < NB; i++) {
                     above[i * row] = 1.f;
-                    memcpy(above + i * row + 1, h + i * a->row, (size_t)H * 4);
+                    memcpy(above + i * row + 1, h + i * a->row, (size_t)H * sizeof(Real));
                 }
             } else if (t >= T - N)
                 for (long i = 0; i < m; i++)
-                    memcpy(last + (i * N + t - T + N) * H, h + i * a->row, (size_t)H * 4);
+                    memcpy(last + (i * N + t - T + N) * H, h + i * a->row, (size_t)H * sizeof(Real));
         }
 }
 
 /* What the backward pass of one tile works with. */
 typedef struct {
-    float *dg, *dh, *dc, *dseq; /* dseq: gradient by the inputs of a layer, all steps */
+    Real *dg, *dh, *dc, *dseq; /* dseq: gradient by the inputs of a layer, all steps */
 } Work;
 
 static Work *backward_space(const Net *net, Work *work) {
@@ -327,32 +363,32 @@ static void free_work(Work *work) {
 
 /* The track of layer l again, from what the forward pass kept of this layer and the one below. */
 static void retrace(const Net *net, const Input *in, long s, long m, const Track *track,
-                    const float *kept, int l) {
+                    const Real *kept, int l) {
     const Layer *a = &net->layer[l];
     long P = net->P, Q = net->Q, T = net->T;
-    const float *own = kept + l * T * NB * 5 * P, *below = own - T * NB * 5 * P;
-    memset(track[l].rows, 0, (size_t)(NB * a->row) * 4);
-    memset(track[l].c, 0, (size_t)(NB * P) * 4);
+    const Real *own = kept + l * T * NB * 5 * P, *below = own - T * NB * 5 * P;
+    memset(track[l].rows, 0, (size_t)(NB * a->row) * sizeof(Real));
+    memset(track[l].c, 0, (size_t)(NB * P) * sizeof(Real));
     for (long t = 0; t < T; t++) {
-        const float *gates = own + t * NB * 5 * P, *tanhs = gates + NB * Q;
-        const float *lower = below + t * NB * 5 * P, *lower_tanhs = lower + NB * Q;
-        float *now = track[l].rows + t * NB * a->row, *next = now + NB * a->row;
-        float *c = track[l].c + t * NB * P;
+        const Real *gates = own + t * NB * 5 * P, *tanhs = gates + NB * Q;
+        const Real *lower = below + t * NB * 5 * P, *lower_tanhs = lower + NB * Q;
+        Real *now = track[l].rows + t * NB * a->row, *next = now + NB * a->row;
+        Real *c = track[l].c + t * NB * P;
         if (!l)
             read_inputs(in, now, a->row, a->I, t, s, m);
         else
             for (long i = 0; i < NB; i++) { /* whole vectors: what is behind is written next */
-                float h[P], *row = now + i * a->row;
+                Real h[P], *row = now + i * a->row;
                 for (long j = 0; j < net->J; j++)
                     store(h + j * VL, load(lower + i * Q + j * 4 * VL + 3 * VL) *
                                           load(lower_tanhs + i * P + j * VL));
                 row[0] = 1.f;
-                memcpy(row + 1, h, (size_t)net->H * 4);
+                memcpy(row + 1, h, (size_t)net->H * sizeof(Real));
             }
         if (t < T - 1)
             for (long i = 0; i < NB; i++)
                 for (long j = 0; j < net->J; j++) {
-                    const float *g = gates + i * Q + j * 4 * VL;
+                    const Real *g = gates + i * Q + j * 4 * VL;
                     long o = i * P + j * VL;
                     store(c + NB * P + o, load(g + VL) * load(c + o) + load(g) * load(g + 2 * VL));
                     store(next + i * a->row + 1 + a->I + j * VL,
@@ -364,7 +400,7 @@ static void retrace(const Net *net, const Input *in, long s, long m, const Track
 /* Sums of a layer's weight gradients: [row of weights][unit block][gate][VL]. In blocks, since a
  * single running sum over steps x samples loses a digit. */
 typedef struct {
-    float *part, *total;
+    Real *part, *total;
     long sums;
 } Gradient;
 
@@ -377,29 +413,29 @@ static void flush(Gradient *to, long floats) {
 /* Gradients of a tile from `dlast` (m, N, H): added to `sum`, and by the inputs in `dx` if given.
  * Without `ready` the track is made again from `kept`. */
 static void backward_tile(const Net *net, const Input *in, long s, long m, const Work *work,
-                          const Track *track, int ready, const float *kept, const float *dlast,
-                          Gradient *sum, float *dx) {
+                          const Track *track, int ready, const Real *kept, const Real *dlast,
+                          Gradient *sum, Real *dx) {
     long P = net->P, Q = net->Q, H = net->H, T = net->T, N = net->N;
     long most = ROWS / NB < T ? ROWS / NB : T; /* steps in one sum */
     for (int l = net->L - 1; l >= 0; l--) {
         const Layer *a = &net->layer[l];
-        const float *own = kept + l * T * NB * 5 * P;
-        float *rows = track[l].rows, *dh = work->dh, *dc = work->dc;
+        const Real *own = kept + l * T * NB * 5 * P;
+        Real *rows = track[l].rows, *dh = work->dh, *dc = work->dc;
         if (!ready) retrace(net, in, s, m, track, kept, l);
-        memset(dh, 0, (size_t)(NB * a->out) * 4);
-        memset(dc, 0, (size_t)(NB * P) * 4);
+        memset(dh, 0, (size_t)(NB * a->out) * sizeof(Real));
+        memset(dc, 0, (size_t)(NB * P) * sizeof(Real));
         if (l == net->L - 1)
             for (long i = 0; i < m; i++)
-                memcpy(dh + i * a->out, dlast + (i * N + N - 1) * H, (size_t)H * 4);
+                memcpy(dh + i * a->out, dlast + (i * N + N - 1) * H, (size_t)H * sizeof(Real));
         for (long t = T - 1, steps = 0; t >= 0; t--) {
-            const float *gates = own + t * NB * 5 * P, *tanhs = gates + NB * Q;
-            const float *c = track[l].c + t * NB * P;
-            float *dg = work->dg + (most - 1 - steps) * NB * Q;
+            const Real *gates = own + t * NB * 5 * P, *tanhs = gates + NB * Q;
+            const Real *c = track[l].c + t * NB * P;
+            Real *dg = work->dg + (most - 1 - steps) * NB * Q;
             for (long i = 0; i < NB; i++)
                 for (long j = 0; j < net->J; j++) {
-                    const float *g = gates + i * Q + j * 4 * VL;
+                    const Real *g = gates + i * Q + j * 4 * VL;
                     long o = i * P + j * VL;
-                    float *d = dg + i * Q + j * 4 * VL;
+                    Real *d = dg + i * Q + j * 4 * VL;
                     V in_ = load(g), keep = load(g + VL), new = load(g + 2 * VL);
                     V out = load(g + 3 * VL), squashed = load(tanhs + o);
                     V dy = load(dh + i * a->out + j * VL);
@@ -424,11 +460,11 @@ static void backward_tile(const Net *net, const Input *in, long s, long m, const
                 steps = 0;
             if (l) { /* the layer below has read its own entries: they are replaced step by step */
                 for (long i = 0; i < NB; i++)
-                    memcpy(work->dseq + (t * NB + i) * P, dh + i * a->out + P, (size_t)P * 4);
+                    memcpy(work->dseq + (t * NB + i) * P, dh + i * a->out + P, (size_t)P * sizeof(Real));
             } else if (dx)
                 for (long i = 0; i < m; i++)
                     memcpy(dx + t * in->step + (s + i) * in->sample, dh + i * a->out + P,
-                           (size_t)a->I * 4);
+                           (size_t)a->I * sizeof(Real));
             if (l == net->L - 1 && t && t > T - N)
                 for (long i = 0; i < m; i++)
                     for (long k = 0; k < H; k++)
@@ -437,7 +473,7 @@ static void backward_tile(const Net *net, const Input *in, long s, long m, const
     }
 }
 
-static void unpack(const Net *net, int l, const float *sum, float *dwi, float *dwh, float *db) {
+static void unpack(const Net *net, int l, const Real *sum, Real *dwi, Real *dwh, Real *db) {
     long H = net->H, I = net->layer[l].I;
     for (long h = 0; h < H; h++)
         for (long g = 0; g < 4; g++) {
@@ -466,9 +502,9 @@ int64_t lstm_kept(int T, int64_t B, int H, int L) {
  * window b begins at row starts[b] of the `rows` rows of x, and `sample` is not read.
  * weights: w_ih (4H, I), w_hh (4H, H), b_ih, b_hh (4H) of each layer, gates in torch's order.
  * kept: lstm_kept floats for the backward pass, or NULL. */
-int lstm_forward(int T, int64_t B, int F, int H, int L, const float *x, int64_t step,
-                 int64_t sample, const int64_t *starts, int64_t rows, const float *const *weights, int N,
-                 float *kept, float *last) {
+int lstm_forward(int T, int64_t B, int F, int H, int L, const Real *x, int64_t step,
+                 int64_t sample, const int64_t *starts, int64_t rows, const Real *const *weights, int N,
+                 Real *kept, Real *last) {
     if (!inside(starts, rows, T, B)) return OUTSIDE;
     Input in = {x, step, sample, starts};
     Net *net = packed(T, F, H, L, N, weights, FORTH, 0);
@@ -499,7 +535,7 @@ static int has_memory(const Gradient *sum, int layers) {
 }
 
 /* Write the sums to `gradients` if given (w_ih, w_hh and bias of each layer), and free them. */
-static void settle(const Net *net, Gradient *sum, float *const *gradients) {
+static void settle(const Net *net, Gradient *sum, Real *const *gradients) {
     for (int l = 0; sum && l < net->L; l++) {
         if (gradients) {
             flush(&sum[l], net->layer[l].row * net->Q);
@@ -514,9 +550,9 @@ static void settle(const Net *net, Gradient *sum, float *const *gradients) {
 /* Gradients from dlast (B, N, H): dx with the strides of x, or NULL; gradients:
  * w_ih, w_hh and bias (both biases have the same) of each layer, or NULL. dx needs windows without
  * `starts`. Returns as lstm_forward does. */
-int lstm_backward(int T, int64_t B, int F, int H, int L, const float *x, int64_t step,
-                  int64_t sample, const int64_t *starts, int64_t rows, const float *const *weights, int N,
-                  const float *kept, const float *dlast, float *dx, float *const *gradients) {
+int lstm_backward(int T, int64_t B, int F, int H, int L, const Real *x, int64_t step,
+                  int64_t sample, const int64_t *starts, int64_t rows, const Real *const *weights, int N,
+                  const Real *kept, const Real *dlast, Real *dx, Real *const *gradients) {
     if (!inside(starts, rows, T, B)) return OUTSIDE;
     Input in = {x, step, sample, starts};
     Net *net = packed(T, F, H, L, N, weights, BACK, dx != NULL);
@@ -535,6 +571,7 @@ int lstm_backward(int T, int64_t B, int F, int H, int L, const float *x, int64_t
     return got ? 0 : NO_MEMORY;
 }
 
+#ifndef DOUBLE
 /* A linear head on the last hidden state: its weights (H), its bias, and their gradients. `mask`
  * (B, H) multiplies the hidden states first (dropout), or is NULL. */
 typedef struct {
@@ -629,3 +666,4 @@ void adamw_step(int n, const int64_t *sizes, float *const *parameters,
         mean += sizes[p], mean_square += sizes[p];
     }
 }
+#endif

@@ -33,3 +33,9 @@ def small() -> Small:
 def kernel(request: pytest.FixtureRequest) -> Kernel:
     """Each library of the native LSTM."""
     return native.loaded(request.param)
+
+
+@pytest.fixture(params=BUILDS or [pytest.param("", marks=pytest.mark.skip(reason="not built"))])
+def double_kernel(request: pytest.FixtureRequest) -> Kernel:
+    """Each library in float64."""
+    return native.loaded(request.param, torch.float64)

@@ -238,10 +238,11 @@ def batch_coupling(
     dates, values = windows.date(samples), windows.gather(samples)
     module, values, tolerance = calls.precise(network, values, dates, seed)
     calls.dropout_off(module).train()
+    assert isinstance(module, Forecaster)  # as network is
+    stateless = {id(part): part for part in (module.lstm, module.head)}  # costly to copy
 
     def forward(x: Tensor, d: Tensor) -> Tensor:
-        one = copy.deepcopy(module)
-        assert isinstance(one, Forecaster)  # as network is
+        one = copy.deepcopy(module, {**stateless})
         if not training:
             prepare(one, [(x, d)])
         return calls.call(one, x, d, seed)

@@ -240,7 +240,7 @@ def test_units_of_another_engine_are_other_units(
     unit: Unit, panel: Panel, trained: TrainedUnit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert trained.engine == lstm_engine(unit.network, unit.training)
-    monkeypatch.setattr(engine, "kernel", lambda: Kernel("some", "version", None))
+    monkeypatch.setattr(engine, "kernel", lambda: Kernel("some", torch.float32, "version", None))
     native = unit.key
     monkeypatch.setattr(engine, "kernel", lambda: None)
     assert unit.key != native
