@@ -4,6 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from foldproof.models.native.kernel import kernel
+from foldproof.models.network import build
+from foldproof.models.normalizers import VARIANTS
+from foldproof.models.spec import NetworkSpec
 from foldproof.tasks.attribute.network.fast_lstm import supported, use_fast_lstm
 from foldproof.tasks.attribute.network.gradients import eval_mode
 
@@ -120,3 +124,20 @@ def test_weights_are_read_at_each_call() -> None:
     after = part(points().requires_grad_())[0].detach()
     torch.testing.assert_close(after[:, 0], before[:, 0])
     assert (after[:, 1:] - before[:, 1:]).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_a_forecaster_that_runs_natively_keeps_its_lstm(dtype: torch.dtype) -> None:
+    """Its gradients by the inputs are those of the fast LSTM."""
+    spec = NetworkSpec(window=7, hidden=5)
+    x, dates = points(dtype=dtype), torch.arange(len(points()))
+    slopes = []
+    for engine in ("auto", "torch"):
+        network = build(VARIANTS["revin"], x.shape[-1], spec, 0, engine).to(dtype).eval()
+        native = engine == "auto" and kernel(dtype) is not None
+        assert network.runs_natively is native
+        assert use_fast_lstm(network) == ([] if native else [network.lstm])
+        given = x.clone().requires_grad_()
+        slopes.append(torch.autograd.grad(network(given, dates).sum(), given)[0])
+    limit = TOLERANCE[dtype]
+    torch.testing.assert_close(*slopes, rtol=100 * limit, atol=30 * limit)
