@@ -82,7 +82,7 @@ def instruction_sets() -> list[str]:
 @cache
 def kernel(dtype: torch.dtype = torch.float32) -> Kernel | None:
     """The fastest library that is built, loads, and agrees with nn.LSTM; None if there is none."""
-    for name in instruction_sets() if dtype in AGREEMENT else ():
+    for name in instruction_sets():
         try:
             found = loaded(name, dtype)
         except OSError:  # not built, or built for another system

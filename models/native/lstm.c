@@ -5,8 +5,9 @@
  * The forward pass takes NB samples (a tile) through all steps and layers while weights and states
  * stay in the cache. For training it keeps the four gates and tanh(c) of each step; the backward
  * pass computes c and h from them again, unless it follows tile by tile. One thread, and no state
- * between calls, so results repeat bit by bit. A sample's arithmetic does not depend on its place in a tile, so its hidden state
- * does not depend on the other samples of the batch.
+ * between calls, so results repeat bit by bit. A sample's arithmetic does not depend on its place in
+ * a tile, so its hidden state does not depend on the other samples of the batch. What is counted in
+ * floats below are numbers of either precision.
  *
  * One source for all instruction sets: GCC vector extensions, compiled once for AVX-512, once for
  * AVX2, and with vectors of 16 bytes for NEON and anything else.
@@ -135,8 +136,8 @@ INLINE const Real *input_row(const Input *in, long t, long b) {
 /* One layer. A row of it is [1 | x | h], K floats long, in space for `row` floats. */
 typedef struct {
     long I, K, row, out; /* inputs; 1 + I + H; floats of a row; columns of the way back */
-    Real *forth;        /* [unit block][K][gate][VL], sigmoid gates halved */
-    Real *back;         /* [unit block][gate][VL][h | x] */
+    Real *forth;         /* [unit block][K][gate][VL], sigmoid gates halved */
+    Real *back;          /* [unit block][gate][VL][h | x] */
 } Layer;
 
 typedef struct {

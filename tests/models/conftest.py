@@ -35,7 +35,13 @@ def kernel(request: pytest.FixtureRequest) -> Kernel:
     return native.loaded(request.param)
 
 
-@pytest.fixture(params=BUILDS or [pytest.param("", marks=pytest.mark.skip(reason="not built"))])
-def double_kernel(request: pytest.FixtureRequest) -> Kernel:
+@pytest.fixture
+def double_kernel(kernel: Kernel) -> Kernel:
     """Each library in float64."""
-    return native.loaded(request.param, torch.float64)
+    return native.loaded(kernel.instructions, torch.float64)
+
+
+@pytest.fixture(params=native.AGREEMENT, ids=str)
+def any_kernel(kernel: Kernel, request: pytest.FixtureRequest) -> Kernel:
+    """Each library in each precision."""
+    return native.loaded(kernel.instructions, request.param)

@@ -242,7 +242,7 @@ def batch_coupling(
     stateless = {id(part): part for part in (module.lstm, module.head)}  # costly to copy
 
     def forward(x: Tensor, d: Tensor) -> Tensor:
-        one = copy.deepcopy(module, {**stateless})
+        one = copy.deepcopy(module, stateless.copy())  # which it fills
         if not training:
             prepare(one, [(x, d)])
         return calls.call(one, x, d, seed)
